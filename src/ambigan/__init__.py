@@ -1,0 +1,27 @@
+"""Representations of unlabelled data, learned with adversarial games.
+
+`import ambigan` is light: torch is imported when a name that needs it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Run", "__version__", "load", "train"]
+
+if TYPE_CHECKING:
+    from .artifacts import Run, load
+    from .training import train
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Run", "load"):
+        from . import artifacts
+
+        return getattr(artifacts, name)
+    if name == "train":
+        from .training import train
+
+        return train
+    raise AttributeError(f"module 'ambigan' has no attribute '{name}'")

@@ -1,0 +1,9 @@
+"""`python -m ambigan`, which torchrun needs."""
+
+from __future__ import annotations
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

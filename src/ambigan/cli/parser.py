@@ -1,0 +1,189 @@
+"""What was typed, turned into a request; argparse reads it, and one line says what it cannot."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from .. import __version__
+from ..core.errors import ConfigError, nearest, unknown
+
+SHORTCUTS = {
+    "data": "data.source",
+    "epochs": "train.epochs",
+    "batch_size": "train.batch_size",
+    "seed": "train.seed",
+    "device": "train.device",
+    "precision": "train.precision",
+}
+"""Flags of `train` that stand for a setting."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A verb with its flags, and settings by dotted name as they were typed."""
+
+    verb: str
+    flags: argparse.Namespace
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that raises instead of printing its usage, and knows the nearest flag."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message.rstrip('.')}. See `{self.prog} --help`.")
+
+
+def parse(arguments: Sequence[str]) -> Request:
+    """Reads a command line.
+
+    Raises:
+        ConfigError: an unknown verb or flag, or a flag without its value.
+    """
+    parser, verbs = _make_parsers()
+    if not arguments:
+        parser.print_help()
+        raise SystemExit(0)
+    if not arguments[0].startswith("-") and arguments[0] not in verbs:
+        raise unknown("verb", arguments[0], verbs)
+    flags, rest = parser.parse_known_args(arguments)
+    settings = _settings(rest, verbs[flags.verb], dotted=flags.verb in ("train", "demo"))
+    for flag, name in SHORTCUTS.items():
+        value = getattr(flags, flag, None)
+        if flags.verb in ("train", "demo") and value is not None:
+            settings[name] = str(value)
+    return Request(flags.verb, flags, settings)
+
+
+def _settings(rest: Sequence[str], verb: _Parser, *, dotted: bool) -> dict[str, str]:
+    """`--train.seed 3` and `--train.seed=3` as a mapping; anything else is an error."""
+    settings: dict[str, str] = {}
+    words = iter(rest)
+    for word in words:
+        name, has_value, value = word.partition("=")
+        if not (dotted and name.startswith("--") and "." in name):
+            raise _unknown_flag(name, verb)
+        if not has_value:
+            value = next(words, "")
+            if not value or value.startswith("--"):
+                raise ConfigError(f"{name} needs a value.")
+        settings[name[2:]] = value
+    return settings
+
+
+def _unknown_flag(name: str, verb: _Parser) -> ConfigError:
+    if not name.startswith("-"):
+        return ConfigError(f"unexpected '{name}'. See `{verb.prog} --help`.")
+    known = [flag for action in verb._actions for flag in action.option_strings]
+    return ConfigError(f"unknown flag '{name}'.{nearest(name, known)} See `{verb.prog} --help`.")
+
+
+def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    parser = _Parser(
+        prog="ambigan",
+        description="Representations of unlabelled data, learned with adversarial games.",
+        epilog="`ambigan VERB --help` tells of one verb. --debug shows the trace of an error.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ambigan {__version__}")
+    group = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    verbs: dict[str, _Parser] = {}
+
+    def verb(name: str, text: str) -> _Parser:
+        verbs[name] = group.add_parser(
+            name,
+            help=text,
+            description=text,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        return verbs[name]
+
+    _add_training(verb("demo", "Train on scikit-learn's digits, measure, report: about a minute."))
+    _add_training(verb("train", "Train a method, or continue a run, and save its model."))
+    _add_train_only(verbs["train"])
+    _add_evaluate(verb("evaluate", "Measure a run's features beside their baselines."))
+    _add_sample(verb("sample", "Generate examples."))
+    _add_reconstruct(verb("reconstruct", "Encode data and generate them again."))
+    _add_interpolate(verb("interpolate", "Walk between examples through the latent space."))
+    _add_embed(verb("embed", "Write the features of data to .npy or .parquet."))
+    _add_run(verb("report", "Write a run's page: curves, samples, tables. One HTML file."))
+    verb("presets", "List published settings: score, time, hardware, source.")
+    return parser, verbs
+
+
+def _add_training(parser: _Parser) -> None:
+    parser.add_argument("--data", help="digits, mnist, folder:, npy:, npz:, csv: or parquet:PATH")
+    parser.add_argument("--preset", help="published settings to start from; see `ambigan presets`")
+    parser.add_argument("--epochs", help="passes over the training split")
+    parser.add_argument("--batch-size", help="examples a step, over all processes together")
+    parser.add_argument("--seed", help="of weights, order, latents and noise")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--precision", help="fp32 or bf16")
+    parser.add_argument("--out", help="the run's folder, new or empty")
+    parser.epilog = (
+        "Any other setting goes by its dotted name, as config.json of a run holds it:\n"
+        "--settings.latent-dim 20 --train.ema-decay 0.99 --settings.optimizer.learning-rate 1e-4"
+    )
+
+
+def _add_train_only(parser: _Parser) -> None:
+    parser.add_argument("name", nargs="?", metavar="METHOD", help="gan, bigan or module:Class")
+    parser.add_argument("--method", help="the same, as a flag")
+    parser.add_argument("--resume", metavar="RUN", help="continue a run exactly where it was")
+
+
+def _add_run(parser: _Parser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a folder that `train` wrote")
+    parser.add_argument("--weights", choices=["ema", "raw"], help="averaged or last networks")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--method", help="module:Class of a run trained outside the package")
+
+
+def _add_evaluate(parser: _Parser) -> None:
+    _add_run(parser)
+    parser.add_argument("--protocol", action="append", help="may be repeated; all that apply")
+    parser.add_argument("--layer", action="append", help="such as encoder.hidden2; may be repeated")
+    parser.add_argument(
+        "--curve", action="store_true", help="every kept checkpoint instead of the final model"
+    )
+
+
+def _add_data(parser: _Parser) -> None:
+    parser.add_argument("--data", help="a source instead of the run's own")
+    parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
+
+
+def _add_seed(parser: _Parser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    parser.add_argument("--out", help="file to write; in the run's folder by default")
+
+
+def _add_sample(parser: _Parser) -> None:
+    _add_run(parser)
+    parser.add_argument("--num", type=int, default=64, help="how many")
+    _add_seed(parser)
+
+
+def _add_reconstruct(parser: _Parser) -> None:
+    _add_run(parser)
+    _add_data(parser)
+    parser.add_argument("--num", type=int, default=32, help="how many")
+    _add_seed(parser)
+
+
+def _add_interpolate(parser: _Parser) -> None:
+    _add_run(parser)
+    parser.add_argument("--pairs", type=int, default=8, help="how many pairs")
+    parser.add_argument("--steps", type=int, default=10, help="examples from one end to the other")
+    _add_seed(parser)
+
+
+def _add_embed(parser: _Parser) -> None:
+    _add_run(parser)
+    _add_data(parser)
+    parser.add_argument("--layer", help="such as encoder.hidden2, or `latents` for E(x)")
+    parser.add_argument("--out", help="features.npy or features.parquet")

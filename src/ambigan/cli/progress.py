@@ -1,0 +1,90 @@
+"""The progress bar of long work: rate, time left, newest losses."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ..engine.loop import Progress as Report
+
+PLAIN_SECONDS = 20.0
+
+
+class _Rate(ProgressColumn):
+    """Images per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.finished_speed or task.speed or 0:,.0f} images/s")
+
+
+@contextmanager
+def training_progress(*, quiet: bool = False) -> Iterator[Report]:
+    """A bar on a terminal, a line every 20 seconds elsewhere; nothing if quiet."""
+    if quiet:
+        yield lambda _seen, _total, _losses: None
+    elif sys.stderr.isatty():
+        with _bar() as bar:
+            yield _on_bar(bar)
+    else:
+        yield _in_lines()
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        _Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+        console=Console(stderr=True),
+    )
+
+
+def _on_bar(bar: Progress) -> Report:
+    task = bar.add_task("training", total=None, losses="")
+
+    def report(seen: int, total: int, losses: dict[str, float]) -> None:
+        if bar.tasks[0].total is None:
+            bar.reset(task, total=total, completed=seen)
+        bar.update(task, completed=seen, losses=summary(losses))
+
+    return report
+
+
+def _in_lines() -> Report:
+    started = told = time.monotonic()
+    first: int | None = None
+
+    def report(seen: int, total: int, losses: dict[str, float]) -> None:
+        nonlocal told, first
+        first = seen if first is None else first
+        now = time.monotonic()
+        if now - told < PLAIN_SECONDS and seen < total:
+            return
+        told = now
+        rate = (seen - first) / max(now - started, 1e-9)
+        left = (total - seen) / rate if rate else 0.0
+        print(
+            f"{seen:,} of {total:,} images, {rate:,.0f} images/s, {left:,.0f} s left"
+            f"  {summary(losses)}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return report
+
+
+def summary(losses: dict[str, float]) -> str:
+    """Each player's loss, summed over its terms."""
+    players: dict[str, float] = {}
+    for name, value in losses.items():
+        player = name.partition("/")[0]
+        players[player] = players.get(player, 0.0) + value
+    return "  ".join(f"{player} {value:.3f}" for player, value in players.items())

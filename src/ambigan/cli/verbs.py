@@ -1,0 +1,320 @@
+"""What each verb does: reads its request, calls the library, says what was written and where."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ..artifacts import Run, load, read_config
+from ..core.errors import ConfigError
+from ..core.settings import override
+from ..data import Dataset, open_dataset
+from ..engine.config import RunConfig
+from ..engine.loop import Interrupted
+from ..engine.run_folder import RunFolder
+from ..game import Method
+from ..measuring import evaluate as measure
+from ..measuring import evaluate_curve
+from ..methods import find_method, is_external
+from ..presets import PRESETS, find_preset
+from ..report import write_report
+from ..training import check_same_data
+from ..training import resume as resume_training
+from ..training import train as start_training
+from .parser import Request
+from .progress import training_progress
+
+DEMO_OUT = "runs/demo"
+
+
+def demo(request: Request) -> int:
+    """Trains a BiGAN on digits, measures it, and writes its page."""
+    flags = request.flags
+    config = override(find_preset("bigan", flags.preset or "small"), request.settings)
+    out = Path(flags.out or _free(DEMO_OUT))
+    print(f"a BiGAN learns {config.data.source} in {out}, without labels")
+    status = _train(config, out)
+    if status or not _is_main():
+        return status
+    records = measure(out, device=config.train.device)
+    _print_records(records)
+    page = _write_page(out, None, config.train.device)
+    print(f"look at it: {page.resolve().as_uri()}")
+    print(f"use it: ambigan sample {out}; ambigan embed {out}; ambigan.load({str(out)!r})")
+    return 0
+
+
+def train(request: Request) -> int:
+    """Trains a new run, or continues one."""
+    flags = request.flags
+    if flags.name and flags.method and flags.name != flags.method:
+        raise ConfigError(f"two methods, '{flags.name}' and '{flags.method}'; name one.")
+    name = flags.name or flags.method
+    if flags.resume:
+        return _resume(request, name)
+    if name is None:
+        raise ConfigError(f"name a method: {', '.join(sorted(PRESETS))} or module:Class.")
+    source = request.settings.get("data.source")
+    config = override(find_preset(name, flags.preset, source), request.settings)
+    kind = config.data.source.partition(":")[0]
+    out = Path(flags.out or f"runs/{name.replace(':', '.')}-{kind}")
+    status = _train(config, out)
+    if status == 0 and _is_main():
+        print(f"trained: {out}. Next: ambigan evaluate {out}; ambigan report {out}")
+    return status
+
+
+def _resume(request: Request, name: str | None) -> int:
+    flags = request.flags
+    run = RunFolder(flags.resume)
+    if flags.out and Path(flags.out) != run.path:
+        raise ConfigError("--resume goes on in the run's own folder; leave out --out.")
+    method = find_method(name) if name and is_external(name) else None
+    config, _ = read_config(run, method)
+    for flag, typed, is_so in (
+        ("method", name, config.method),
+        ("preset", flags.preset, config.preset),
+    ):
+        if typed not in (None, is_so):
+            raise ConfigError(
+                f"{run.path} was made with other settings ({flag}: '{typed}' against '{is_so}'); "
+                "resume it without them or train anew with another --out."
+            )
+    status = _guarded(
+        lambda progress: resume_training(
+            run.path,
+            method_class=method,
+            expected=lambda theirs: override(theirs, request.settings),
+            progress=progress,
+            alarm=_alarm,
+        ),
+        run.path,
+    )
+    if status == 0 and _is_main():
+        print(f"trained: {run.path}. Next: ambigan evaluate {run.path}")
+    return status
+
+
+def evaluate(request: Request) -> int:
+    """Measures a run and prints a table for each protocol."""
+    flags = request.flags
+    protocols = [name for word in flags.protocol or () for name in word.split(",")]
+    layers = [name for word in flags.layer or () for name in word.split(",")]
+    common: dict[str, Any] = {
+        "protocols": protocols,
+        "layers": layers,
+        "device": flags.device,
+        "method": _method(request),
+        "tell": _tell,
+    }
+    if flags.curve:
+        curves = evaluate_curve(flags.run, **common)
+        names = ", ".join(f"curve-{curve['protocol']}.json" for curve in curves)
+        print(f"written: {flags.run}/results/{names}")
+        return 0
+    records = measure(flags.run, weights=flags.weights, **common)
+    _print_records(records)
+    print(f"written: {Path(flags.run) / 'results'}")
+    return 0
+
+
+def sample(request: Request) -> int:
+    """Generates examples."""
+    flags, run = request.flags, _load(request)
+    return _write_examples(run, flags.out, "samples", run.sample(flags.num, flags.seed))
+
+
+def reconstruct(request: Request) -> int:
+    """Encodes data and generates them again, in pairs of rows."""
+    from ..report.figures import reconstruction_grid
+
+    flags, run = request.flags, _load(request)
+    _need(run, "reconstruct")
+    x = _examples(request, run)[: flags.num]
+    if flags.num < 1:
+        raise ConfigError(f"cannot reconstruct {flags.num} examples; ask for 1 or more.")
+    again = run.reconstruct(x)
+    picture = None
+    if run.spec.kind == "images":
+        picture = reconstruction_grid(_in_range(x), again)
+    return _write_arrays(run, flags.out, "reconstructions", np.stack([_in_range(x), again]), picture)
+
+
+def interpolate(request: Request) -> int:
+    """Walks in straight lines between latents: of test data if the run encodes, else of the prior."""
+    from ..report.figures import interpolation_grid
+
+    flags, run = request.flags, _load(request)
+    _need(run, "sample")
+    if flags.pairs < 1 or flags.steps < 2:
+        raise ConfigError("interpolate needs --pairs of 1 or more and --steps of 2 or more.")
+    if "encode" in run.abilities:
+        ends = run.encode(_test_values(run)[: 2 * flags.pairs])
+    else:
+        ends = run.latents(2 * flags.pairs, flags.seed)
+    left, right = ends[0::2], ends[1::2]
+    steps = np.linspace(0, 1, flags.steps, dtype=np.float32)[None, :, None]
+    walk = left[: len(right), None] * (1 - steps) + right[:, None] * steps
+    shown = run.decode(walk.reshape(-1, walk.shape[-1]))
+    picture = interpolation_grid(shown, flags.steps) if run.spec.kind == "images" else None
+    return _write_arrays(run, flags.out, "interpolations", shown, picture)
+
+
+def embed(request: Request) -> int:
+    """Writes features of data to `.npy` or, with labels and rows, `.parquet`."""
+    from .embedding import write_features
+
+    flags, run = request.flags, _load(request)
+    path = Path(flags.out or run.path / "features.npy")
+    if path.suffix not in (".npy", ".parquet"):
+        raise ConfigError(f"cannot write '{path.name}': --out must end in .npy or .parquet.")
+    split = _split(request, run)
+    if flags.layer == "latents":
+        features = run.encode(_raw(run, split))
+    else:
+        features = run.features(_raw(run, split), flags.layer)
+    write_features(path, features, split, run.label_names)
+    print(f"written: {path}, {features.shape[0]:,} x {features.shape[1]:,}")
+    return 0
+
+
+def report(request: Request) -> int:
+    """Writes the run's page."""
+    page = _write_page(Path(request.flags.run), _method(request), request.flags.device)
+    print(f"written: {page}")
+    return 0
+
+
+def presets(_request: Request) -> int:
+    """Lists published settings."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("method", "preset", "score", "time", "hardware", "source"):
+        table.add_column(column, overflow="fold")
+    for method, named in PRESETS.items():
+        for name, preset in named.items():
+            table.add_row(
+                method, name, preset.score, preset.time, preset.hardware, preset.source
+            )
+    Console().print(table)
+    return 0
+
+
+def _train(config: RunConfig, out: Path) -> int:
+    return _guarded(lambda progress: start_training(config, out, progress=progress, alarm=_alarm), out)
+
+
+def _guarded(work: Any, out: Path) -> int:
+    """Runs training under a progress bar; a signal becomes its exit status."""
+    try:
+        with training_progress(quiet=not _is_main()) as progress:
+            work(progress)
+    except Interrupted as stop:
+        if _is_main():
+            print(f"stopped; continue with: ambigan train --resume {out}", file=sys.stderr)
+        return 128 + stop.signal_number
+    return 0
+
+
+def _is_main() -> bool:
+    """Whether this process speaks for all that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _alarm(line: str) -> None:
+    print(f"ambigan: warning: {line}", file=sys.stderr)
+
+
+def _tell(line: str) -> None:
+    print(f"measuring {line}", file=sys.stderr)
+
+
+def _free(path: str) -> Path:
+    """The path, or the first of `path-2`, `path-3`, ... that is not taken."""
+    number, free = 1, Path(path)
+    while free.exists():
+        number += 1
+        free = Path(f"{path}-{number}")
+    return free
+
+
+def _method(request: Request) -> type[Method] | None:
+    name = request.flags.method
+    return find_method(name) if name and is_external(name) else None
+
+
+def _load(request: Request) -> Run:
+    flags = request.flags
+    return load(flags.run, weights=flags.weights, device=flags.device, method=_method(request))
+
+
+def _need(run: Run, ability: str) -> None:
+    if ability not in run.abilities:
+        known = ", ".join(sorted(run.abilities)) or "nothing but features"
+        raise ConfigError(f"a {run.config.method} run cannot {ability}; it can do: {known}.")
+
+
+def _dataset(run: Run) -> Dataset:
+    dataset = open_dataset(run.config.data)
+    check_same_data(RunFolder(run.path), dataset)
+    return dataset
+
+
+def _write_page(path: Path, method: type[Method] | None, device: str) -> Path:
+    run = load(path, device=device, method=method)
+    folder = RunFolder(path)
+    return write_report(run, folder, _dataset(run), read_results(folder))
+
+
+def _write_examples(run: Run, out: str | None, name: str, values: np.ndarray[Any, Any]) -> int:
+    from ..report.figures import image_grid
+
+    picture = image_grid(values) if run.spec.kind == "images" else None
+    return _write_arrays(run, out, name, values, picture)
+
+
+def _write_arrays(
+    run: Run,
+    out: str | None,
+    name: str,
+    values: np.ndarray[Any, Any],
+    picture: np.ndarray[Any, Any] | None,
+) -> int:
+    """Writes the file asked for, `.npy` or `.png`; both into the run's folder by default."""
+    from ..report.figures import save_png
+    from .embedding import write_npy
+
+    suffixes = [".npy"] + ([".png"] if picture is not None else [])
+    if out and Path(out).suffix not in suffixes:
+        raise ConfigError(f"cannot write '{out}': --out must end in {' or '.join(suffixes)}.")
+    paths = [Path(out)] if out else [run.path / f"{name}{suffix}" for suffix in suffixes]
+    for path in paths:
+        if path.suffix == ".png" and picture is not None:
+            save_png(path, picture)
+        else:
+            write_npy(path, values)
+        print(f"written: {path}")
+    return 0
+
+
+def _print_records(records: list[dict[str, Any]]) -> None:
+    for record in records:
+        rows = record["rows"]
+        keys = [k for k in rows[0] if k not in ("kind",) and not isinstance(rows[0][k], (list, dict))]
+        table = Table(title=f"{record['protocol']}: {record['summary']}", title_justify="left")
+        for key in keys:
+            table.add_column(key, justify="left" if key in ("features", "weights") else "right")
+        for row in rows:
+            table.add_row(*[_cell(row.get(key)) for key in keys])
+        Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,124 @@
+"""Many processes as one: who we are, and sums over all of us. One process needs none of it.
+
+Gradients are averaged here and not by DistributedDataParallel: with gradients from
+`torch.autograd.grad` its hooks never run, and it would silently reduce nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from .errors import ConfigError
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that share the run."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that writes files and shows progress."""
+        return self.rank == 0
+
+
+def world() -> World:
+    """The process group that was joined, or a world of one."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return World()
+    return World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def join_from_environment(device_type: str) -> World:
+    """Joins the processes that torchrun started; without torchrun, stays alone.
+
+    Args:
+        device_type: `cpu` talks over gloo, `cuda` over NCCL.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    return world()
+
+
+def leave() -> None:
+    """Leaves the process group, if one was joined."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def share_of(batch_size: int, size: int) -> int:
+    """How many samples of a global batch one process holds.
+
+    Raises:
+        ConfigError: the batch does not divide evenly.
+    """
+    if batch_size % size:
+        raise ConfigError(
+            f"train.batch_size {batch_size} does not divide over {size} processes; "
+            f"choose a multiple of {size}."
+        )
+    return batch_size // size
+
+
+def average_(tensors: Sequence[Tensor]) -> None:
+    """Replaces each tensor by its mean over all processes, in one flattened all-reduce."""
+    size = world().size
+    if size == 1 or not tensors:
+        return
+    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    dist.all_reduce(flat)
+    flat.div_(size)
+    offset = 0
+    for tensor in tensors:
+        tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
+        offset += tensor.numel()
+
+
+def any_rank(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set on any process, so that all stop at the same step."""
+    if world().size == 1:
+        return flag
+    shared = torch.tensor(int(flag), device=device)
+    dist.all_reduce(shared, op=dist.ReduceOp.MAX)
+    return bool(shared.item())
+
+
+def wait() -> None:
+    """Waits until every process is here."""
+    if world().size > 1:
+        dist.barrier()
+
+
+def global_mean(tensor: Tensor) -> Tensor:
+    """The mean over processes, with its gradient: what batch norm needs of its statistics."""
+    if world().size == 1:
+        return tensor
+    return _GlobalMean.apply(tensor)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportReturnType]
+
+
+class _GlobalMean(torch.autograd.Function):
+    """Forward: mean over ranks. Backward: the same, since each rank's loss reads the mean."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return _mean_over_ranks(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        return _mean_over_ranks(grad_outputs[0])
+
+
+def _mean_over_ranks(tensor: Tensor) -> Tensor:
+    total = tensor.clone()
+    dist.all_reduce(total)
+    return total.div_(world().size)

@@ -1,0 +1,40 @@
+"""An exponential moving average of a module's parameters and buffers."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class ExponentialMovingAverage:
+    """A frozen copy of a module that trails it: average = decay * average + (1 - decay) * value.
+
+    Integer buffers (counters) are copied as they are.
+
+    Args:
+        module: what to follow; the average starts as its copy.
+        decay: per update, in [0, 1).
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.module = copy.deepcopy(module).requires_grad_(False)
+        ours, theirs = _state(self.module), _state(module)
+        floating = [name for name, value in theirs.items() if value.is_floating_point()]
+        self._averages = [ours[name] for name in floating]
+        self._values = [theirs[name] for name in floating]
+        self._copies = [(ours[n], theirs[n]) for n in theirs if n not in set(floating)]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Moves the average one step towards the module's present values."""
+        torch._foreach_lerp_(self._averages, self._values, 1 - self.decay)  # pyright: ignore[reportPrivateUsage]
+        for average, value in self._copies:
+            average.copy_(value)
+
+
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    """The module's own tensors by name, not copies of them."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}

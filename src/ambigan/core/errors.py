@@ -1,0 +1,38 @@
+"""Errors a user can cause. Each is one clear line: what was wrong, what is allowed, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AmbiganError(Exception):
+    """Base of every error that is the user's to mend; the command line prints it without a trace."""
+
+
+class ConfigError(AmbiganError, ValueError):
+    """A setting, flag or name that cannot be used."""
+
+
+class DataError(AmbiganError, ValueError):
+    """Data that cannot be read or learned from; the message names the file."""
+
+
+class CheckpointError(AmbiganError):
+    """A checkpoint or run folder that is missing, torn, altered or of another run."""
+
+
+class NonFiniteError(AmbiganError, ArithmeticError):
+    """A loss, gradient or parameter that is no longer a number."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Returns " Did you mean 'x'?" for the closest allowed name, or an empty string."""
+    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def unknown(kind: str, name: str, allowed: Iterable[str]) -> ConfigError:
+    """An error for a name that is not among those allowed, with the nearest one suggested."""
+    names = sorted(allowed)
+    return ConfigError(f"unknown {kind} '{name}'.{nearest(name, names)} Known: {', '.join(names)}.")

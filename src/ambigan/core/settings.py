@@ -1,0 +1,148 @@
+"""Frozen dataclasses as settings: checked when built, changed by dotted name, kept as JSON.
+
+pydantic checks types and bounds; this module turns its findings into one line each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from .errors import ConfigError, nearest
+
+T = TypeVar("T")
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+"""Bounds for fields of settings; NaN and infinities are never allowed."""
+
+
+def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """Builds a settings dataclass from plain values, nested ones from mappings, and checks it.
+
+    Args:
+        kind: a frozen dataclass.
+        values: by field name; what is left out takes its default.
+        prefix: what error messages put before a setting's name, such as `settings.`.
+
+    Raises:
+        ConfigError: a name is unknown or a value is not allowed.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    fields = {field.name for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in fields:
+            raise _unknown_setting(prefix + name, [prefix + field for field in fields])
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+            nested = cast(Mapping[str, Any], value)
+            checked[name] = build(cast(type[Any], hint), nested, f"{prefix}{name}.")
+        else:
+            checked[name] = _check(hint, value, prefix + name)
+    try:
+        return kind(**checked)
+    except TypeError as error:
+        raise ConfigError(f"{prefix.rstrip('.') or kind.__name__}: {error}.") from error
+
+
+def checked(settings: T, prefix: str = "") -> T:
+    """The same settings, checked as if they had been read from a file."""
+    return build(type(settings), plain(settings), prefix)
+
+
+def override(settings: T, values: Mapping[str, str]) -> T:
+    """Settings with some changed by dotted name, as on the command line.
+
+    Args:
+        settings: a dataclass, nested or not.
+        values: texts by dotted name, such as `{"train.seed": "3", "settings.network.hidden":
+            "512,512"}`; hyphens may stand for underscores.
+
+    Raises:
+        ConfigError: a name is unknown (the nearest is suggested) or a value is not allowed.
+    """
+    known = dotted(settings)
+    tree = plain(settings)
+    for name, text in values.items():
+        name = name.replace("-", "_")
+        if name not in known:
+            raise _unknown_setting(name, known)
+        *parents, leaf = name.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch[parent]
+        branch[leaf] = parse(text)
+    return _rebuild(settings, tree, "")
+
+
+def parse(text: str) -> Any:
+    """A value typed on a command line: JSON, `none`, a list with commas, or plain text."""
+    if text.strip().lower() in ("none", "null"):
+        return None
+    try:
+        return json.loads(text.lower() if text.lower() in ("true", "false") else text)
+    except ValueError:
+        return [parse(part) for part in text.split(",")] if "," in text else text
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """Settings as JSON would hold them: nested dictionaries, lists for tuples."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
+
+
+def dotted(settings: Any) -> dict[str, Any]:
+    """Every setting by its dotted name, in order."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value):
+            flat |= {f"{field.name}.{name}": inner for name, inner in dotted(value).items()}
+        else:
+            flat[field.name] = value
+    return flat
+
+
+def differences(ours: Any, theirs: Any) -> list[str]:
+    """One `name: ours here, theirs there` for each setting that differs."""
+    left, right = dotted(ours), dotted(theirs)
+    return [
+        f"{name}: {left.get(name)!r} against {right.get(name)!r}"
+        for name in left | right
+        if left.get(name) != right.get(name)
+    ]
+
+
+def _rebuild(settings: T, tree: Mapping[str, Any], prefix: str) -> T:
+    """Like `build`, but by the types of values present, for fields declared loosely."""
+    values = {
+        name: _rebuild(getattr(settings, name), value, f"{prefix}{name}.")
+        if dataclasses.is_dataclass(getattr(settings, name))
+        else value
+        for name, value in tree.items()
+    }
+    return build(type(settings), values, prefix)
+
+
+def _check(hint: Any, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return value
+    try:
+        adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
+        if isinstance(value, (str, int, float)) and "tuple[" in str(hint) and value != "":
+            value = [value]
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = first["msg"][0].lower() + first["msg"][1:]
+        raise ConfigError(f"{name} cannot be {value!r}: {reason}.") from error
+
+
+def _unknown_setting(name: str, known: Mapping[str, Any] | list[str]) -> ConfigError:
+    names = list(known)
+    return ConfigError(f"unknown setting '{name}'.{nearest(name, names)}")

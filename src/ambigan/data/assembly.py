@@ -1,0 +1,128 @@
+"""From examples to a data set: which are held out, and the hash of what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..core.random import Randomness
+from ..core.spec import DataSpec
+from .dataset import Dataset, Scaling, Split
+from .settings import DataSettings
+
+Item = TypeVar("Item")
+
+DEFAULT_TEST_FRACTION = 0.1
+
+
+def shuffled(length: int, settings: DataSettings, part: str = "split") -> Tensor:
+    """The order, keyed by the split seed, in which the examples of a source are laid out."""
+    return Randomness(settings.split_seed, part).permutation(length)
+
+
+def num_held_out(length: int, settings: DataSettings, default: int | None = None) -> int:
+    """How many of `length` examples without a published split are held out; at least one.
+
+    Args:
+        length: how many there are.
+        settings: `test_fraction` decides where it is given.
+        default: how many where it is not; None for a tenth.
+    """
+    if settings.test_fraction is None and default is not None:
+        return default
+    fraction = settings.test_fraction or DEFAULT_TEST_FRACTION
+    return min(max(1, round(length * fraction)), length - 1)
+
+
+def pick(items: Sequence[Item], chosen: Tensor) -> list[Item]:
+    """The items at the given places, in that order."""
+    places: list[int] = chosen.numpy().tolist()
+    return [items[place] for place in places]
+
+
+def take(split: Split, chosen: Tensor) -> Split:
+    """The examples of a split at the given places, in that order."""
+    return Split(
+        values=split.values[chosen],
+        labels=None if split.labels is None else split.labels[chosen],
+        rows=None if split.rows is None else split.rows[chosen],
+        files=tuple(pick(split.files, chosen)) if split.files else (),
+    )
+
+
+def cut(split: Split, length: int) -> tuple[Split, Split]:
+    """The first `length` examples and the others; both are views, so nothing is copied."""
+    head, tail = slice(None, length), slice(length, None)
+    return _view(split, head), _view(split, tail)
+
+
+def hold_out(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:
+    """Replaces the test split by the last training examples where the settings ask for it.
+
+    Raises:
+        ConfigError: the holdout leaves nothing to train on.
+    """
+    if settings.holdout == 0:
+        return train, test
+    if settings.holdout >= len(train):
+        raise ConfigError(
+            f"data.holdout of {settings.holdout} leaves none of the {len(train)} training"
+            f" examples of {settings.source}; allowed are 0 to {len(train) - 1}."
+        )
+    return cut(train, len(train) - settings.holdout)
+
+
+def assemble(
+    settings: DataSettings,
+    spec: DataSpec,
+    splits: tuple[Split, Split],
+    label_names: tuple[str, ...] | None,
+    scaling: Scaling | None = None,
+    skipped: tuple[str, ...] = (),
+) -> Dataset:
+    """A data set of two finished splits, with its hash."""
+    train, test = splits
+    return Dataset(
+        name=settings.source,
+        spec=spec,
+        train=train,
+        test=test,
+        label_names=label_names,
+        scaling=scaling,
+        sha256=fingerprint(train, test),
+        skipped=skipped,
+    )
+
+
+def fingerprint(*splits: Split) -> str:
+    """Hex SHA-256 of the values and labels of splits: their bytes, shapes and types."""
+    digest = hashlib.sha256()
+    for split in splits:
+        for tensor in (split.values, split.labels):
+            if tensor is None:
+                digest.update(b"none;")
+                continue
+            digest.update(f"{tensor.dtype} {tuple(tensor.shape)};".encode())
+            digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def places(length: int) -> Tensor:
+    """The rows of examples that are still in the order of their source."""
+    return torch.arange(length)
+
+
+def _view(split: Split, part: slice) -> Split:
+    return dataclasses.replace(
+        split,
+        values=split.values[part],
+        labels=None if split.labels is None else split.labels[part],
+        rows=None if split.rows is None else split.rows[part],
+        files=split.files[part],
+    )

@@ -1,0 +1,160 @@
+"""Many image files to one uint8 array, by a pool of threads; what cannot be read is counted."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import UnidentifiedImageError
+
+from ..core.errors import DataError
+from .files import first_line
+from .pictures import Header, Pixels, read_header, read_pixels
+from .settings import DataSettings
+from .tree import ImageFile
+
+_BLOCK = 256  # files per task of a thread: a future per file would be much memory for millions
+
+Result = TypeVar("Result")
+
+
+def decode_images(
+    root: Path, files: Sequence[ImageFile], settings: DataSettings
+) -> tuple[Pixels, list[int], tuple[str, ...]]:
+    """Decodes all images that can be read.
+
+    Headers are read first, so that sizes are compared, and the array made, before any pixel is.
+
+    Args:
+        root: the folder that was opened, for messages.
+        files: the images.
+        settings: `size`, `grayscale` and `max_corrupt` are used.
+
+    Returns:
+        Pixels `(N, channels, height, width)`; the place among `files` of each; a line on each file
+        that was left out.
+
+    Raises:
+        DataError: too many cannot be read, sizes differ, or the array does not fit in memory.
+    """
+    headers = _in_threads(range(len(files)), lambda place: _header(files[place].path))
+    reasons = {place: header for place, header in enumerate(headers) if isinstance(header, str)}
+    _check_corrupt(root, files, reasons, settings)
+    sound = [place for place in range(len(files)) if place not in reasons]
+    known = [header for header in headers if isinstance(header, Header)]
+    size = settings.size or _common_size(root, [files[place].name for place in sound], known)
+    channels = 1 if settings.grayscale or all(header.is_gray for header in known) else 3
+    values = _allocated(root, (len(sound), channels, *size))
+
+    def decode(target: int) -> str | None:
+        return _decode_into(values[target], files[sound[target]].path, settings.size)
+
+    outcomes = _in_threads(range(len(sound)), decode)
+    reasons |= {sound[target]: text for target, text in enumerate(outcomes) if text is not None}
+    _check_corrupt(root, files, reasons, settings)
+    good = [target for target, text in enumerate(outcomes) if text is None]
+    for place, target in enumerate(good):
+        if place != target:  # closes the gaps without a second array
+            values[place] = values[target]
+    skipped = sorted(f"{files[place].name}: {reason}" for place, reason in reasons.items())
+    return values[: len(good)], [sound[target] for target in good], tuple(skipped)
+
+
+def _in_threads(places: range, function: Callable[[int], Result]) -> list[Result]:
+    """The function of every place, in order."""
+
+    def run(start: int) -> list[Result]:
+        return [function(place) for place in places[start : start + _BLOCK]]
+
+    # Pillow's codecs release the interpreter's lock, so threads do decode at once.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        blocks = pool.map(run, range(0, len(places), _BLOCK))
+        return [result for block in blocks for result in block]
+
+
+def _header(path: Path) -> Header | str:
+    """The header of an image, or why there is none."""
+    try:
+        return read_header(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # each of Pillow's decoders fails on damage in its own way
+        return _reason(error)
+
+
+def _decode_into(target: Pixels, path: Path, size: tuple[int, int] | None) -> str | None:
+    """Fills one image's place in the array; returns why not, where it cannot."""
+    try:
+        pixels = read_pixels(path, len(target), size)
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
+        return _reason(error)
+    if pixels.shape != target.shape:
+        return f"it decodes to {_by(pixels.shape[1:])}, unlike its header"
+    target[...] = pixels
+    return None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image of a known format"
+    return first_line(error)
+
+
+def _check_corrupt(
+    root: Path, files: Sequence[ImageFile], reasons: dict[int, str], settings: DataSettings
+) -> None:
+    share = len(reasons) / len(files)
+    if share <= settings.max_corrupt and len(reasons) < len(files):
+        return
+    first = min(reasons, key=lambda place: files[place].name)
+    raise DataError(
+        f"{root}: {len(reasons)} of {len(files)} images cannot be read, the first"
+        f" {files[first].name} ({reasons[first]}); allowed is a share of"
+        f" {settings.max_corrupt:g}. Mend or remove them, or allow more with --data.max-corrupt."
+    )
+
+
+def _common_size(root: Path, names: list[str], headers: list[Header]) -> tuple[int, int]:
+    """Height and width of all images."""
+    (name, height, width), *others = sorted(
+        (name, header.height, header.width) for name, header in zip(names, headers, strict=True)
+    )
+    for other, *size in others:
+        if size != [height, width]:
+            raise DataError(
+                f"{root}: images differ in size: {name} is {_by((height, width))} and {other} is"
+                f" {_by(size)} (height x width); bring them to one size with, for instance,"
+                " --data.size 32,32."
+            )
+    return height, width
+
+
+def _by(size: Sequence[int]) -> str:
+    return "x".join(str(length) for length in size)
+
+
+def _allocated(root: Path, shape: tuple[int, ...]) -> Pixels:
+    """An empty array; refused here where it cannot fit, or the system would kill the process."""
+    needed = math.prod(shape)
+    if needed > _memory_bytes():
+        raise DataError(
+            f"{root}: {shape[0]} images of {_by(shape[2:])} need {needed / 2**30:.1f} GiB, more"
+            f" than this machine's memory of {_memory_bytes() / 2**30:.1f} GiB; make them smaller"
+            " with --data.size 32,32, or give fewer."
+        )
+    return np.empty(shape, np.uint8)
+
+
+def _memory_bytes() -> float:
+    """Physical memory; infinite where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return math.inf

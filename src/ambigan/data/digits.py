@@ -1,0 +1,49 @@
+"""The 1,797 handwritten digits that come with scikit-learn: small, real, and always there."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from ..core.spec import DataSpec
+from .assembly import assemble, cut, hold_out, num_held_out, places, shuffled, take
+from .dataset import Dataset, Split
+from .settings import DataSettings
+
+NUM_CLASSES = 10
+NUM_TEST = 297  # 1,500 stay to train on
+
+
+def open_digits(settings: DataSettings) -> Dataset:
+    """Digits as uint8 images `(1, 8, 8)`; each class is held out in proportion."""
+    examples = _load()
+    assert examples.labels is not None
+    order = stratified_order(examples.labels, shuffled(len(examples), settings))
+    test, train = cut(take(examples, order), num_held_out(len(examples), settings, NUM_TEST))
+    spec = DataSpec("images", (1, 8, 8), bounded=True)
+    names = tuple(str(digit) for digit in range(NUM_CLASSES))
+    return assemble(settings, spec, hold_out(train, test, settings), names)
+
+
+def stratified_order(labels: Tensor, order: Tensor) -> Tensor:
+    """Rearranges an order so that every stretch of it holds the classes in proportion.
+
+    The k-th of the n examples of a class stands at the share (k + 1/2) / n of the whole.
+    """
+    classes = one_hot(labels[order])
+    rank = (classes.cumsum(0) * classes).sum(1)
+    size = (classes.sum(0) * classes).sum(1)
+    return order[((rank - 0.5) / size).argsort(stable=True)]
+
+
+def _load() -> Split:
+    # scikit-learn carries no types; imported late, because it takes a second.
+    bunch: Any = import_module("sklearn.datasets").load_digits()
+    images = np.round(np.asarray(bunch.images, np.float64) * (255 / 16))
+    values = torch.as_tensor(images.astype(np.uint8)[:, None])
+    return Split(values, torch.as_tensor(bunch.target, dtype=torch.int64), places(len(values)))

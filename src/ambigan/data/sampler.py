@@ -1,0 +1,105 @@
+"""Which examples a step sees: a function of (seed, images seen), so there is no state to save."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..core.distributed import share_of
+from ..core.errors import ConfigError
+from ..core.random import Randomness
+from .dataset import Split, to_float
+
+
+class Sampler:
+    """The endless stream of examples: one permutation of the split after another.
+
+    Args:
+        length: how many examples there are.
+        seed: equal seeds give equal streams, on every device.
+        device: where the indices are to lie.
+    """
+
+    def __init__(self, length: int, seed: int, device: torch.device | str = "cpu") -> None:
+        assert length > 0, "an empty split cannot be sampled"
+        self.length, self.seed, self.device = length, seed, device
+        self._cache: dict[int, Tensor] = {}
+
+    def indices(self, images_seen: int, count: int) -> Tensor:
+        """Entries `images_seen` to `images_seen + count` of the stream, int64 `(count,)`.
+
+        A batch may run over the border of two epochs, so that no example is left out.
+        """
+        assert images_seen >= 0, "the stream begins at 0"
+        assert count > 0, "a batch holds something"
+        position, end, pieces = images_seen, images_seen + count, list[Tensor]()
+        while position < end:
+            epoch, start = divmod(position, self.length)
+            piece = self._permutation(epoch)[start : start + end - position]
+            pieces.append(piece)
+            position += len(piece)
+        return torch.cat(pieces)
+
+    def _permutation(self, epoch: int) -> Tensor:
+        """One epoch's order; always drawn on the CPU, so that a device gives the same run."""
+        if epoch not in self._cache:
+            order = Randomness(self.seed, "permutation", epoch).permutation(self.length)
+            # Two are kept, because the ranks' slices of one batch may straddle a border.
+            self._cache = {key: self._cache[key] for key in sorted(self._cache)[-1:]}
+            self._cache[epoch] = order.to(self.device)
+        return self._cache[epoch]
+
+
+class Batches:
+    """A split that lies on a device as it is stored, and is drawn from by gathering rows.
+
+    Args:
+        split: what to draw from.
+        seed: of the sampler.
+        device: where the values are kept and batches are made.
+    """
+
+    def __init__(self, split: Split, seed: int, device: torch.device | str = "cpu") -> None:
+        self.values = split.values.to(device)
+        self.sampler = Sampler(len(split), seed, device)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def draw(self, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1) -> Tensor:
+        """This rank's rows of the next global batch, float `(batch_size / world_size, ...)`.
+
+        Args:
+            images_seen: how many examples all ranks together have drawn so far.
+            batch_size: of all ranks together.
+            rank: this process's number; rank r holds the r-th of `world_size` contiguous slices.
+            world_size: how many processes share the batch.
+
+        Raises:
+            ConfigError: the batch is larger than the split, or cannot be shared evenly.
+        """
+        return self.gather(self.indices(images_seen, batch_size, rank, world_size))
+
+    def indices(
+        self, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1
+    ) -> Tensor:
+        """The rows that `draw` gathers, for a step that must gather them itself (a CUDA graph)."""
+        self._check(batch_size)
+        rows = share_of(batch_size, world_size)
+        return self.sampler.indices(images_seen + rank * rows, rows)
+
+    def gather(self, indices: Tensor) -> Tensor:
+        """Examples by row, as networks take them."""
+        # On a CPU, indexing with brackets copies rows of bytes ten times more slowly.
+        return to_float(self.values.index_select(0, indices))
+
+    def _check(self, batch_size: int) -> None:
+        if batch_size > len(self):
+            raise ConfigError(
+                f"a batch of {batch_size} is larger than the {len(self)} training examples;"
+                f" train.batch_size may be 1 to {len(self)}."
+            )
+        if batch_size < 1:
+            raise ConfigError(
+                f"a batch of {batch_size} is empty; train.batch_size may be 1 or more."
+            )

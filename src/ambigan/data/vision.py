@@ -1,0 +1,53 @@
+"""torchvision, whether or not its compiled operators fit this torch."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any, cast
+
+import torch
+
+# Operators live as long as the Library that declared them: dropped, they would vanish again.
+_declared: list[torch.library.Library] = []
+
+_MISSING = "operator torchvision::nms does not exist"
+_SCHEMAS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+
+
+def import_torchvision(submodule: str = "") -> ModuleType:
+    """Imports torchvision, or one of its submodules such as `datasets`.
+
+    The wheels of torchvision on the package index are built for CUDA. Beside a CPU build of torch
+    their compiled extension does not load, and the whole package then fails to import, because two
+    of its files describe the operators `nms` and `qnms` to torch, which only that extension would
+    have declared. Data sets and transforms are pure Python and need none of it. So on exactly this
+    failure the two schemas are declared here, without an implementation, and the import is begun
+    anew. A call to a compiled operator (box suppression, ROI pooling) still fails, as it should.
+    """
+    name = f"torchvision.{submodule}" if submodule else "torchvision"
+    try:
+        return importlib.import_module(name)
+    except RuntimeError as error:
+        if _MISSING not in str(error) or _declared:
+            raise
+    _declare_operators()
+    _forget_half_imported()
+    return importlib.import_module(name)
+
+
+def _declare_operators() -> None:
+    library = torch.library.Library("torchvision", "DEF")
+    for schema in _SCHEMAS:
+        cast(Any, library).define(schema)  # torch leaves its argument without a type
+    _declared.append(library)
+
+
+def _forget_half_imported() -> None:
+    """Python keeps the submodules of a package whose import failed; they hold parts of it."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]

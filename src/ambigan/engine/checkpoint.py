@@ -1,0 +1,95 @@
+"""Checkpoints: whole or not there, hashed, and read without running code.
+
+`NNNNNNNNNNNN.pt` is named by images seen; `.pt.sha256` beside it, in the format of `sha256sum`,
+is written last, so that a checkpoint without its hash was never finished.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core.errors import CheckpointError
+from ..core.files import sha256_of, write_bytes, write_text
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any], keep: int) -> Path:
+    """Writes a checkpoint atomically, then its hash, then drops all but the newest `keep`.
+
+    Raises:
+        StorageError: it cannot be written; earlier checkpoints stand.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    path = folder / f"{state['images_seen']:012d}.pt"
+    write_bytes(path, content)
+    write_text(_hash_path(path), f"{sha256_of(content)}  {path.name}\n")
+    for old in list_checkpoints(folder)[:-keep]:
+        _hash_path(old).unlink(missing_ok=True)
+        old.unlink(missing_ok=True)
+    return path
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints by images seen, oldest first, whether or not they can be read."""
+    return sorted(path for path in folder.glob("*.pt") if path.stem.isdigit())
+
+
+def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+    """The newest checkpoint that is whole; warns of each newer one that is not.
+
+    Returns:
+        The state, or None where there is no checkpoint at all.
+
+    Raises:
+        CheckpointError: there are checkpoints but none can be used.
+    """
+    paths = list_checkpoints(folder)
+    reasons: list[str] = []
+    for path in reversed(paths):
+        try:
+            state = read_checkpoint(path, device)
+        except CheckpointError as error:
+            reasons.append(str(error))
+            continue
+        for reason in reasons:
+            warnings.warn(f"{reason} Going on from {path.name}.", stacklevel=2)
+        return state
+    if paths:
+        raise CheckpointError(f"no usable checkpoint in {folder}: {reasons[0]}")
+    return None
+
+
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Reads one checkpoint after checking its hash; never runs code from it.
+
+    Raises:
+        CheckpointError: it was not finished, is torn or altered, or is no checkpoint.
+    """
+    content = path.read_bytes()
+    try:
+        expected = _hash_path(path).read_text().split()[0]
+    except (FileNotFoundError, IndexError) as error:
+        raise CheckpointError(f"checkpoint {path} has no hash beside it: not finished.") from error
+    if sha256_of(content) != expected:
+        raise CheckpointError(f"checkpoint {path} is torn or altered: its hash does not match.")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch's own, about pickles we refuse
+            state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is no checkpoint: it holds more than tensors and numbers, and was not run."
+        ) from error
+    if not isinstance(state, dict) or "images_seen" not in state:
+        raise CheckpointError(f"{path} is no checkpoint of ambigan.")
+    return state  # pyright: ignore[reportUnknownVariableType]
+
+
+def _hash_path(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")

@@ -1,0 +1,75 @@
+"""Where everything of a run lies, and who may write there.
+
+    config.json  data.json  stats.jsonl  timing.jsonl  checkpoints/  model/  results/  report.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import CheckpointError, ConfigError
+from ..core.files import read_json, write_json
+from ..core.settings import differences
+from .config import RunConfig
+
+
+class RunFolder:
+    """The paths of a run."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.data_file = self.path / "data.json"
+        self.stats_file = self.path / "stats.jsonl"
+        self.timing_file = self.path / "timing.jsonl"
+        self.checkpoints = self.path / "checkpoints"
+        self.model = self.path / "model"
+        self.results = self.path / "results"
+        self.report_file = self.path / "report.html"
+
+    def read_config(self) -> dict[str, Any]:
+        """The plain values of `config.json`.
+
+        Raises:
+            CheckpointError: this is no run folder.
+        """
+        if not self.path.is_dir():
+            raise CheckpointError(f"no run at {self.path}: there is no such folder.")
+        if not self.config_file.is_file():
+            raise CheckpointError(
+                f"{self.path} is not a run: it has no config.json. "
+                "Name the folder that `ambigan train --out` wrote."
+            )
+        try:
+            return read_json(self.config_file)
+        except ValueError as error:
+            raise CheckpointError(f"{self.config_file} is not readable JSON: {error}.") from error
+
+
+def create(path: str | Path, config: RunConfig) -> RunFolder:
+    """Makes a new run folder and writes its config.
+
+    Raises:
+        ConfigError: something is there already; nothing is overwritten.
+    """
+    run = RunFolder(path)
+    if run.config_file.is_file():
+        theirs = RunConfig.from_json(run.read_config(), type_of(config))
+        changed = differences(config, theirs) if config.method == theirs.method else []
+        if config.method != theirs.method:
+            changed = [f"method: '{config.method}' against '{theirs.method}'"]
+        what = f"with other settings ({'; '.join(changed)})" if changed else "with these settings"
+        raise ConfigError(
+            f"{run.path} already holds a run {what}; continue it with --resume {run.path} "
+            "or choose another --out."
+        )
+    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        raise ConfigError(f"{run.path} exists and is not an empty folder; choose another --out.")
+    write_json(run.config_file, config.to_json())
+    return run
+
+
+def type_of(config: RunConfig) -> type[Any]:
+    """A stand-in for the method's class that carries the settings' type alone."""
+    return type("Method", (), {"Settings": type(config.settings)})

@@ -1,0 +1,112 @@
+"""Where the numbers of a run go: a log of JSON lines always, TensorBoard if asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from ..core.errors import ConfigError
+from ..core.files import write_text
+
+
+class JsonLines:
+    """Appends lines to a `.jsonl` file, each flushed whole.
+
+    Args:
+        path: the file.
+        images_seen: lines beyond this are dropped first: a resumed run writes them again.
+    """
+
+    def __init__(self, path: Path, images_seen: int = 0) -> None:
+        kept = [line for line in read_lines(path) if line["images_seen"] <= images_seen]
+        write_text(path, "".join(_dump(line) for line in kept))
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Appends one line."""
+        self._file.write(_dump(line))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Makes sure the lines are on the disk."""
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+class TensorBoard:
+    """Event files beside the log.
+
+    Raises:
+        ConfigError: the extra is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard.writer import SummaryWriter
+        except ImportError as error:
+            raise ConfigError(
+                "train.tensorboard needs the extra: pip install 'ambigan[tensorboard]'."
+            ) from error
+        self._writer = SummaryWriter(str(folder))
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Adds each number under its group and name."""
+        for group, values in line.items():
+            if isinstance(values, dict):
+                for name, value in cast(dict[str, float], values).items():
+                    self._writer.add_scalar(f"{group}/{name}", value, line["images_seen"])
+
+    def close(self) -> None:
+        """Writes what is pending."""
+        self._writer.close()
+
+
+class Log:
+    """All sinks of a run, together.
+
+    `stats.jsonl` holds only what a resumed run writes again bit for bit; how long things took
+    goes to `timing.jsonl`.
+
+    Args:
+        stats: path of the log.
+        timing: path of the timings.
+        events: folder of TensorBoard's event files, or None.
+        images_seen: where the run goes on from.
+    """
+
+    def __init__(self, stats: Path, timing: Path, events: Path | None, images_seen: int) -> None:
+        self._board = TensorBoard(events) if events else None
+        self._stats = JsonLines(stats, images_seen)
+        self._timing = JsonLines(timing, images_seen)
+
+    def write(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Keeps one line of numbers and its timing; `images_seen` is a key of both."""
+        self._stats.write(line)
+        self._timing.write(timing)
+        if self._board is not None:
+            self._board.write(line)
+
+    def close(self) -> None:
+        """Makes sure that all is on the disk."""
+        for sink in (self._stats, self._timing, self._board):
+            if sink is not None:
+                sink.close()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a `.jsonl` file; a torn last line, left by a kill, is left out."""
+    if not path.is_file():
+        return []
+    lines: list[dict[str, Any]] = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            break
+    return lines
+
+
+def _dump(line: dict[str, Any]) -> str:
+    return json.dumps(line) + "\n"

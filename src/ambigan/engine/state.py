@@ -1,0 +1,112 @@
+"""All that a run carries from one iteration to the next; a checkpoint holds exactly this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.ema import ExponentialMovingAverage
+from ..core.errors import CheckpointError
+from ..game import Method, OptimizerSettings, Player
+
+
+class Meters:
+    """Sums of named scalars, kept on their device and read once per line of the log."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Adds one value."""
+        value = value.detach().float()
+        self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def means(self) -> dict[str, Tensor]:
+        """The mean of each since the last reset."""
+        return {name: total / self.counts[name] for name, total in self.sums.items()}
+
+    def reset(self) -> None:
+        """Starts anew."""
+        self.sums, self.counts = {}, {}
+
+
+class TrainState:
+    """Method, optimisers, average, meters and the count of images seen.
+
+    Args:
+        method: on its device.
+        ema_decay: of the averaged copy; 0 for none.
+    """
+
+    def __init__(self, method: Method, ema_decay: float) -> None:
+        self.method = method
+        self.optimizers = {player.name: make_optimizer(method, player) for player in method.players}
+        self.ema = ExponentialMovingAverage(method, ema_decay) if ema_decay else None
+        self.meters = Meters()
+        self.images_seen = 0
+        self.iterations = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers and texts only, so that loading runs no code."""
+        return {
+            "images_seen": self.images_seen,
+            "iterations": self.iterations,
+            "method": self.method.state_dict(),
+            "optimizers": {name: opt.state_dict() for name, opt in self.optimizers.items()},
+            "ema": self.ema.module.state_dict() if self.ema else None,
+            "meters": {"sums": self.meters.sums, "counts": self.meters.counts},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what `state_dict` gave.
+
+        Raises:
+            CheckpointError: it belongs to other networks.
+        """
+        try:
+            self.method.load_state_dict(state["method"])
+            if self.ema is not None:
+                self.ema.module.load_state_dict(state["ema"])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+            device = next(self.method.parameters()).device
+            self.meters.sums = {n: v.to(device) for n, v in state["meters"]["sums"].items()}
+            self.meters.counts = dict(state["meters"]["counts"])
+            self.images_seen, self.iterations = state["images_seen"], state["iterations"]
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"the checkpoint is of other networks: {reason}") from error
+
+    def is_finite(self) -> bool:
+        """Whether parameters and losses are numbers; what is not must never become a checkpoint."""
+        values = [*self.method.parameters(), *self.meters.sums.values()]
+        return bool(torch.stack([value.detach().sum().isfinite() for value in values]).all())
+
+
+def make_optimizer(method: Method, player: Player) -> torch.optim.Optimizer:
+    """A fused optimiser over a player's parameters, weight decay on matrices and kernels alone."""
+    settings = player.optimizer
+    parameters = list(method.player_parameters(player).values())
+    decayed = [p for p in parameters if p.ndim > 1 or settings.decay_biases]
+    plain = [p for p in parameters if not (p.ndim > 1 or settings.decay_biases)]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return _optimizer([group for group in groups if group["params"]], settings)
+
+
+def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
+    return kind(
+        groups, lr=settings.learning_rate, betas=settings.betas, eps=settings.epsilon, fused=True
+    )
+
+
+def count_parameters(module: nn.Module) -> int:
+    """How many numbers are learned."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,65 @@
+"""What is watched beside the losses, since GANs fail quietly: spread, rank and saturation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..game import Batch, Method
+
+
+@torch.no_grad()
+def look(method: Method, batch: Batch) -> dict[str, float]:
+    """Scalars that show collapse, in eval mode; the method is left unchanged.
+
+    Returns:
+        `feature_spread`: mean deviation of a feature over data; `feature_rank`: effective rank of
+        the features; `sample_spread`: mean deviation of generated values over that of data, where
+        the method samples; and what the method itself watches.
+    """
+    modes = {module: module.training for module in method.modules()}
+    method.eval()
+    try:
+        features = method.features(batch.x)
+        seen: dict[str, Tensor] = {
+            "feature_spread": features.std(0).mean(),
+            "feature_rank": effective_rank(features),
+        }
+        if "sample" in method.abilities:
+            seen["sample_spread"] = _spread(method.sample(batch.z)) / _spread(batch.x)
+        seen |= method.watch(batch)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    return {name: float(value) for name, value in seen.items()}
+
+
+def effective_rank(features: Tensor) -> Tensor:
+    """exp of the entropy of the normalised eigenvalues of the covariance of `(N, D)` features.
+
+    Source: Roy and Vetterli (2007), with eigenvalues in place of singular values.
+    """
+    centred = (features - features.mean(0)).double()
+    wide = centred.shape[0] > centred.shape[1]
+    gram = centred.T @ centred if wide else centred @ centred.T
+    values = torch.linalg.eigvalsh(gram).clamp_min(0)
+    shares = values / values.sum().clamp_min(1e-300)
+    return torch.exp(-torch.special.xlogy(shares, shares).sum())
+
+
+def alarms(seen: dict[str, float]) -> list[str]:
+    """One line for each sign of collapse among what `look` saw."""
+    found: list[str] = []
+    if seen.get("sample_spread", 1.0) < 0.2:
+        found.append(f"samples hardly differ: {seen['sample_spread']:.2f} of the data's spread")
+    if seen["feature_spread"] < 1e-3:
+        found.append(f"features hardly differ: spread {seen['feature_spread']:.1e}")
+    if seen["feature_rank"] < 2:
+        found.append(f"features lie on a line: effective rank {seen['feature_rank']:.2f}")
+    if seen.get("saturation", 0.0) > 0.98:
+        found.append(f"the discriminator is saturated on {seen['saturation']:.0%} of examples")
+    return found
+
+
+def _spread(values: Tensor) -> Tensor:
+    return values.flatten(1).std(0).mean().clamp_min(1e-12)

@@ -1,0 +1,1 @@
+"""Measuring features and reconstructions by named protocols that pin every constant."""

@@ -1,0 +1,292 @@
+"""A run against the protocols: its layers beside raw pixels, PCA and the same random network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .artifacts import Run, Weights, load, read_config
+from .core.errors import CheckpointError, ConfigError
+from .core.files import write_json
+from .data import Batches, Dataset, open_dataset
+from .engine.checkpoint import list_checkpoints, read_checkpoint
+from .engine.config import RunConfig, choose_device
+from .engine.run_folder import RunFolder
+from .engine.statistics import reestimate_statistics
+from .evaluation.baselines import pca_features, pixel_features
+from .evaluation.features import FeatureFunction, extract, layer_features
+from .evaluation.protocols import PROTOCOLS, Protocol, find_protocol, run_classification
+from .evaluation.reconstruction import mean_baseline, reconstruction_errors
+from .evaluation.results import result_record
+from .game import Method
+from .training import check_same_data, make_method
+
+RANDOM_STATISTICS_BATCHES = 50
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One column of a table before it is measured: features, and whose weights they use."""
+
+    function: FeatureFunction
+    weights: Weights | None = None
+
+
+def evaluate(
+    path: str | Path,
+    *,
+    protocols: Sequence[str] = (),
+    layers: Sequence[str] = (),
+    weights: Weights | None = None,
+    device: str = "auto",
+    method: type[Method] | None = None,
+    tell: Tell = lambda _line: None,
+) -> list[dict[str, Any]]:
+    """Measures a run by each protocol and writes `results/PROTOCOL.json`.
+
+    Args:
+        path: the run's folder.
+        protocols: their names; all that apply if empty.
+        layers: layers of the networks; the method's feature layer if empty.
+        weights: of which networks; averaged and last ones both, if None.
+        device: where features are computed.
+        method: the class, if the run was trained by one outside the package.
+        tell: told what is being measured, one line each.
+
+    Returns:
+        The records that were written, one for each protocol.
+
+    Raises:
+        ConfigError: a protocol or layer does not exist, or the data lack what a protocol needs.
+        CheckpointError: the run cannot be loaded, or its data have changed.
+    """
+    named = [find_protocol(name) for name in protocols]
+    folder = RunFolder(path)
+    runs = _load_kinds(path, weights, device, method)
+    dataset = open_dataset(runs[0].config.data)
+    check_same_data(folder, dataset)
+    able = _abilities(runs[0], dataset)
+    for protocol in named:
+        protocol.check(able, dataset.name)
+    chosen = named or [p for p in PROTOCOLS.values() if p.needs <= able]
+    records = _classify(runs, dataset, chosen, layers, tell) + _reconstruct(runs, dataset, chosen)
+    for record in records:
+        write_json(folder.results / f"{_file_name(record, layers)}.json", record)
+    return records
+
+
+def evaluate_curve(
+    path: str | Path,
+    *,
+    protocols: Sequence[str] = (),
+    layers: Sequence[str] = (),
+    device: str = "auto",
+    method: type[Method] | None = None,
+    tell: Tell = lambda _line: None,
+) -> list[dict[str, Any]]:
+    """Measures every kept checkpoint of a run and writes `results/curve-PROTOCOL.json`.
+
+    Keep them with `train.keep_checkpoints`. Each point has the averaged and the last networks,
+    their batch statistics taken anew as at the end of training.
+    """
+    folder = RunFolder(path)
+    config, method_class = read_config(folder, method)
+    dataset = open_dataset(config.data)
+    check_same_data(folder, dataset)
+    target = choose_device(device)
+    paths = list_checkpoints(folder.checkpoints)
+    if not paths:
+        raise CheckpointError(f"{folder.path} has no checkpoints to measure.")
+    chosen = [find_protocol(name) for name in protocols or ("knn1_euclidean",)]
+    curves: dict[str, dict[str, Any]] = {}
+    for checkpoint in paths:
+        runs = _runs_of(checkpoint, folder, config, method_class, dataset, target)
+        for protocol in chosen:
+            protocol.check(_abilities(runs[0], dataset), dataset.name)
+        records = _classify(runs, dataset, chosen, layers, tell, baselines=not curves)
+        for record in records + _reconstruct(runs, dataset, chosen):
+            rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
+            curve = curves.setdefault(record["protocol"], record | {"points": []})
+            curve["points"] += rows
+    for name, curve in curves.items():
+        write_json(folder.results / f"curve-{name}.json", curve)
+    return list(curves.values())
+
+
+def _load_kinds(
+    path: str | Path, weights: Weights | None, device: str, method: type[Method] | None
+) -> list[Run]:
+    first = load(path, weights=weights, device=device, method=method)
+    if weights is not None or first.weights == "raw":
+        return [first]
+    return [first, load(path, weights="raw", device=device, method=method)]
+
+
+def _runs_of(
+    checkpoint: Path,
+    folder: RunFolder,
+    config: RunConfig,
+    method_class: type[Method],
+    dataset: Dataset,
+    device: torch.device,
+) -> list[Run]:
+    state = read_checkpoint(checkpoint)
+    batches = Batches(dataset.train, config.train.seed, device)
+    runs: list[Run] = []
+    for kind, key in (("ema", "ema"), ("raw", "method")):
+        if state[key] is None:
+            continue
+        method = make_method(config, dataset.spec, method_class)
+        method.load_state_dict(state[key])
+        settle(method.to(device), config, batches)
+        runs.append(
+            Run(
+                folder.path,
+                config,
+                method.eval(),
+                dataset.spec,
+                dataset.scaling,
+                dataset.label_names,
+                state["images_seen"],
+                kind,  # pyright: ignore[reportArgumentType]
+            )
+        )
+    return runs
+
+
+def settle(method: Method, config: RunConfig, batches: Batches, at_least: int = 0) -> None:
+    """Takes batch statistics anew over as many batches as the run is told to."""
+    num = max(config.train.statistics_batches, at_least)
+    size = min(config.train.batch_size, len(batches))
+    reestimate_statistics(method, batches, num, size, config.train.seed)
+
+
+def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
+    """What protocols may ask for: of the method, and labels of the data."""
+    labels = {"labels"} if dataset.train.labels is not None else set[str]()
+    return frozenset(run.abilities | labels)
+
+
+def _classify(
+    runs: Sequence[Run],
+    dataset: Dataset,
+    protocols: Iterable[Protocol],
+    layers: Sequence[str],
+    tell: Tell,
+    *,
+    baselines: bool = True,
+) -> list[dict[str, Any]]:
+    wanted = [protocol for protocol in protocols if "labels" in protocol.needs]
+    if not wanted:
+        return []
+    rows: dict[str, list[dict[str, Any]]] = {protocol.name: [] for protocol in wanted}
+    for candidate in _candidates(runs, dataset, layers, baselines=baselines):
+        values = _extract_both(candidate.function, dataset, runs[0].device)
+        for protocol in wanted:
+            tell(f"{protocol.name} of {candidate.function.name}{_suffix(candidate.weights)}")
+            rows[protocol.name].append(_row(candidate, protocol, values, dataset))
+    return [_record(protocol, runs[0], dataset, rows[protocol.name]) for protocol in wanted]
+
+
+def _candidates(
+    runs: Sequence[Run], dataset: Dataset, layers: Sequence[str], *, baselines: bool
+) -> Iterable[Candidate]:
+    """The layers of each kind of weights; then pixels, PCA of equal width, random layers."""
+    names = list(layers) or [runs[0].method.default_layer]
+    for layer in names:
+        for run in runs:
+            yield Candidate(layer_features(run.method, layer, layer), run.weights)
+    if not baselines:
+        return
+    width = runs[0].method.features(_few(dataset, runs[0].device), names[0]).shape[1]
+    raw = "pixels" if dataset.spec.kind == "images" else "raw values"
+    yield Candidate(replace(pixel_features(), name=raw))
+    yield Candidate(pca_features(dataset.train.values, width))
+    random = _random_method(runs[0], dataset)
+    for layer in names:
+        function = layer_features(random, layer, f"random {layer}")
+        yield Candidate(replace(function, kind="baseline"))
+
+
+def _few(dataset: Dataset, device: torch.device) -> Tensor:
+    return Batches(dataset.train, 0, device).draw(0, min(2, len(dataset.train)))
+
+
+def _random_method(run: Run, dataset: Dataset) -> Method:
+    """The run's networks before any training, from another seed, with settled statistics."""
+    config = replace(run.config, train=replace(run.config.train, seed=run.config.train.seed + 1))
+    method = make_method(config, dataset.spec, type(run.method)).to(run.device)
+    batches = Batches(dataset.train, config.train.seed, run.device)
+    settle(method, config, batches, at_least=RANDOM_STATISTICS_BATCHES)
+    return method.eval()
+
+
+def _extract_both(
+    function: FeatureFunction, dataset: Dataset, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    train, test = dataset.train.values, dataset.test.values
+    return extract(function, train, device), extract(function, test, device)
+
+
+def _row(
+    candidate: Candidate, protocol: Protocol, values: tuple[Tensor, Tensor], dataset: Dataset
+) -> dict[str, Any]:
+    started = perf_counter()
+    train_labels, test_labels = dataset.train.labels, dataset.test.labels
+    assert train_labels is not None
+    assert test_labels is not None
+    scores = run_classification(protocol, values[0], train_labels, values[1], test_labels)
+    return {
+        "features": candidate.function.name,
+        "weights": candidate.weights,
+        "kind": candidate.function.kind,
+        "dim": values[0].shape[1],
+        **scores,
+        "seconds": round(perf_counter() - started, 2),
+    }
+
+
+def _reconstruct(
+    runs: Sequence[Run], dataset: Dataset, protocols: Iterable[Protocol]
+) -> list[dict[str, Any]]:
+    wanted = [protocol for protocol in protocols if "reconstruct" in protocol.needs]
+    return [
+        _record(
+            protocol,
+            runs[0],
+            dataset,
+            [reconstruction_errors(run.method, run.weights, dataset) for run in runs]
+            + [mean_baseline(dataset)],
+        )
+        for protocol in wanted
+    ]
+
+
+def _record(
+    protocol: Protocol, run: Run, dataset: Dataset, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return result_record(
+        protocol,
+        rows,
+        method=run.config.method,
+        preset=run.config.preset,
+        images_seen=run.images_seen,
+        dataset=dataset,
+    )
+
+
+def _suffix(weights: Weights | None) -> str:
+    return f" ({weights})" if weights else ""
+
+
+def _file_name(record: dict[str, Any], layers: Sequence[str]) -> str:
+    """The protocol's name; with layers that were asked for, theirs too."""
+    asked = "" if "reconstruction" in record["protocol"] else "--".join(["", *layers])
+    return f"{record['protocol']}{asked}"

@@ -1,0 +1,46 @@
+"""Methods by name: those of the package, and any class outside it as `module:Class`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from ..core.errors import ConfigError, unknown
+from ..game import Method
+from .bigan import BiGAN
+from .gan import GAN
+
+METHODS: dict[str, type[Method]] = {"gan": GAN, "bigan": BiGAN}
+
+
+def is_external(name: str) -> bool:
+    """Whether a method's name points outside the package."""
+    return ":" in name
+
+
+def find_method(name: str) -> type[Method]:
+    """The class of a method.
+
+    Args:
+        name: one of `METHODS`, or `module:Class`, imported from the current folder or the path.
+
+    Raises:
+        ConfigError: there is no such method, module or class, or the class is no `Method`.
+    """
+    if not is_external(name):
+        if name not in METHODS:
+            raise unknown("method", name, METHODS)
+        return METHODS[name]
+    module_name, _, class_name = name.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"method '{name}': no module '{error.name}' in the current folder or on the path."
+        ) from error
+    found = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise ConfigError(f"method '{name}': {module_name} has no Method class '{class_name}'.")
+    return found

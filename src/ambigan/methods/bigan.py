@@ -1,0 +1,132 @@
+"""Adversarial Feature Learning (BiGAN). Donahue, Krähenbühl, Darrell; ICLR 2017.
+
+A discriminator tells pairs (x, E(x)) from pairs (G(z), z). To fool it, E and G must invert one
+another (Theorem 2), so E learns features of x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..core.settings import Positive
+from ..core.spec import DataSpec
+from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.permutation_invariant import (
+    MLPSettings,
+    check_prior_fits,
+    make_discriminator,
+    make_encoder,
+    make_generator,
+)
+from ..objectives.adversarial import judged_fake, judged_real, saturation
+from ..priors import PriorName, make_prior
+
+
+@dataclass(frozen=True)
+class BiGANSettings:
+    """What can be changed of the game; the defaults are as printed.
+
+    Attributes:
+        latent_dim: of z.
+        prior: of z; `uniform` is U(-1, 1).
+        objective: what G and E descend. `inverse` (appendix B, what the paper trains with) swaps
+            the labels; `minimax` is V itself (Eq. 3).
+        simultaneous: all players move at once on one batch (appendix B); otherwise D, then G and E
+            on a fresh one (section 3.4).
+        term_weight: of each expectation. 1 as printed; 0.5 in the official code, which makes weight
+            decay count twice as much.
+        feature_layer: what `features` returns; the last hidden layer of E if None.
+        network: of D, G and E.
+        optimizer: of every player.
+    """
+
+    latent_dim: PositiveInt = 50
+    prior: PriorName = "uniform"
+    objective: Literal["inverse", "minimax"] = "inverse"
+    simultaneous: bool = True
+    term_weight: Positive = 1.0
+    feature_layer: str | None = None
+    network: MLPSettings = field(default_factory=MLPSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+
+
+class BiGAN(Method):
+    """D against G and E, over pairs of data and latents."""
+
+    Settings = BiGANSettings
+    abilities = frozenset({"sample", "encode", "reconstruct"})
+
+    def __init__(self, settings: BiGANSettings, spec: DataSpec) -> None:
+        super().__init__(settings, spec)
+        check_prior_fits(settings.network, settings.prior)
+        self.prior = make_prior(settings.prior, settings.latent_dim)
+        self.discriminator = make_discriminator(spec, settings.network, settings.latent_dim)
+        self.generator = make_generator(spec, settings.network, settings.latent_dim)
+        self.encoder = make_encoder(spec, settings.network, settings.latent_dim)
+        self.players = (
+            Player("discriminator", ("discriminator",), settings.optimizer),
+            Player("generator_encoder", ("generator", "encoder"), settings.optimizer),
+        )
+        names = tuple(player.name for player in self.players)
+        self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
+        self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
+        self.inverse, self.weight = settings.objective == "inverse", settings.term_weight
+
+    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+        """V for the discriminator (Eq. 3), Λ or V for generator and encoder (appendix B)."""
+        D, G, E, w = self.discriminator, self.generator, self.encoder, self.weight
+        x, z = batch.x, batch.z
+        real = D(x, E(x))
+        fake = D(G(z, z), z)
+        losses: dict[str, Terms] = {}
+        if "discriminator" in players:  # ascends V = E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]
+            losses["discriminator"] = {
+                "real": w * judged_real(real),
+                "fake": w * judged_fake(fake),
+            }
+        if "generator_encoder" in players and self.inverse:
+            # ascend Λ = E_x[log(1 - D(x, E(x)))] + E_z[log D(G(z), z)]
+            losses["generator_encoder"] = {
+                "real": w * judged_fake(real),
+                "fake": w * judged_real(fake),
+            }
+        elif "generator_encoder" in players:  # descend V
+            losses["generator_encoder"] = {
+                "real": -w * judged_real(real),
+                "fake": -w * judged_fake(fake),
+            }
+        return losses
+
+    def run(self, network: str, x: Tensor) -> Tensor:
+        """E(x); D(x, E(x)); G(E(x))."""
+        z = self.encoder(x)
+        match network:
+            case "encoder":
+                return z
+            case "discriminator":
+                return self.discriminator(x, z)
+            case "generator":
+                return self.generator(z, z)
+            case _:
+                raise ConfigError(f"BiGAN has no network '{network}'.")
+
+    def sample(self, z: Tensor) -> Tensor:
+        """G(z)."""
+        return self.generator(z, z)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """E(x)."""
+        return self.encoder(x)
+
+    def watch(self, batch: Batch) -> dict[str, Tensor]:
+        """How saturated the discriminator is, on both kinds of pairs."""
+        D, G, E = self.discriminator, self.generator, self.encoder
+        logits = torch.cat([D(batch.x, E(batch.x)), D(G(batch.z, batch.z), batch.z)])
+        return {"saturation": saturation(logits)}

@@ -1,0 +1,103 @@
+"""Layers that torch lacks or that must see the global batch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core.distributed import global_mean, world
+from ..core.precision import at_least_float32
+
+Activation = Literal["leaky_relu", "relu"]
+Output = Literal["linear", "squash"]
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over the global batch, for `(N, C)` or `(N, C, ...)`.
+
+    torch's SyncBatchNorm refuses CPU tensors, and its plain BatchNorm sees one process only. Here
+    the mean and the mean square are averaged over processes, gradients included; alone, it is
+    torch's own fused function.
+
+    Args:
+        num_features: channels, C.
+        affine: learn a gain and a bias. The BiGAN MLPs do not.
+        epsilon: added to the variance.
+        momentum: of the running statistics that evaluation uses; None averages all batches since
+            the last `reset_statistics` with equal weight.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches: Tensor
+
+    def __init__(
+        self,
+        num_features: int,
+        *,
+        affine: bool = True,
+        epsilon: float = 1e-5,
+        momentum: float | None = 0.1,
+    ) -> None:
+        super().__init__()
+        self.epsilon, self.momentum = epsilon, momentum
+        self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches", torch.zeros((), dtype=torch.int64))
+
+    def reset_statistics(self) -> None:
+        """Forgets the running statistics."""
+        self.running_mean.zero_()
+        self.running_var.fill_(1)
+        self.num_batches.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalises each channel; in training by the batch, else by the running statistics."""
+        if not self.training:
+            return self._torch(x, training=False, momentum=0.0)
+        self.num_batches.add_(1)
+        momentum = 1 / int(self.num_batches) if self.momentum is None else self.momentum
+        if world().size == 1:
+            return self._torch(x, training=True, momentum=momentum)
+        return self._global(x, momentum)
+
+    def _torch(self, x: Tensor, *, training: bool, momentum: float) -> Tensor:
+        return F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training,
+            momentum,
+            self.epsilon,
+        )
+
+    def _global(self, x: Tensor, momentum: float) -> Tensor:
+        axes = [0, *range(2, x.ndim)]
+        wide = at_least_float32(x)
+        mean, square = global_mean(torch.stack([wide.mean(axes), wide.square().mean(axes)]))
+        variance = (square - mean.square()).clamp_min(0)
+        count = world().size * x.numel() / x.shape[1]
+        self.running_mean.lerp_(mean.detach(), momentum)
+        self.running_var.lerp_(variance.detach() * count / max(count - 1, 1), momentum)
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        scale = (variance + self.epsilon).rsqrt()
+        gain = scale if self.weight is None else scale * self.weight
+        shift = -mean * gain if self.bias is None else self.bias - mean * gain
+        return (wide * gain.view(shape) + shift.view(shape)).to(x.dtype)
+
+
+def activate(h: Tensor, activation: Activation) -> Tensor:
+    """ReLU, or leaky ReLU with the slope 0.2 that DCGAN and BiGAN use."""
+    return F.relu(h) if activation == "relu" else F.leaky_relu(h, 0.2)
+
+
+def squash(h: Tensor) -> Tensor:
+    """The logistic sigmoid, rescaled from [0, 1] to [-1, 1]: 2 sigmoid(h) - 1 = tanh(h / 2)."""
+    return torch.tanh(h / 2)

@@ -1,0 +1,124 @@
+"""Discriminator, generator and encoder of the BiGAN paper's MNIST study, by their settings.
+
+They treat data as flat vectors, so they serve images and tables alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+from torch import nn
+
+from ..core.errors import ConfigError
+from ..core.settings import Positive
+from ..core.spec import DataSpec
+from .init import init_normal
+from .layers import Output
+from .mlp import MLP
+
+
+@dataclass(frozen=True)
+class MLPSettings:
+    """What the paper leaves open or its authors' code does otherwise.
+
+    Attributes:
+        hidden: widths of the hidden layers of every network.
+        bias: biases in linear layers. Paper: not said, so yes; official code: none.
+        unit_input: networks see data in [0, 1]. Official code: yes, for MNIST.
+        generator_output: `linear` as printed, `squash` (sigmoid, rescaled to the data's range) as
+            in the official code, which falls back to linear where data has no range.
+        encoder_output: `linear` as printed, `squash` (sigmoid rescaled to [-1, 1]) in the code.
+        generator_norm: `last` puts batch norm after the last hidden layer alone (paper), `all`
+            after every one (official code), `none` leaves it out.
+        generator_skips_latent: z is added by a linear map to G's later hidden layers (code only).
+        latent_at_logit: z enters D's output layer too, "at each linear layer thereafter" (paper);
+            the official code stops at the last hidden layer.
+        zero_init_logit: D's output weights start at zero, so losses begin at log 2 (code only).
+        init_std: deviation of the initial weights.
+    """
+
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1024, 1024)
+    bias: bool = True
+    unit_input: bool = False
+    generator_output: Output = "linear"
+    encoder_output: Output = "linear"
+    generator_norm: Literal["last", "all", "none"] = "last"
+    generator_skips_latent: bool = False
+    latent_at_logit: bool = True
+    zero_init_logit: bool = False
+    init_std: Positive = 0.02
+
+    @property
+    def last_hidden(self) -> str:
+        """The name of the layer before an output."""
+        return f"hidden{len(self.hidden)}"
+
+
+def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
+    """D(x) or, with latents, D(x, z): x alone enters first, z at the layers after it. `(N, 1)`."""
+    last = len(settings.hidden)
+    network = MLP(
+        spec.num_values,
+        settings.hidden,
+        (1,),
+        activation="leaky_relu",
+        norm_at=[last],
+        latent_dim=latent_dim,
+        latent_at=range(2, last + 1 + settings.latent_at_logit),
+        unit_input=settings.unit_input and spec.bounded,
+        bias=settings.bias,
+    )
+    init_normal(network, settings.init_std)
+    if settings.zero_init_logit:
+        nn.init.zeros_(network.output.linear.weight)
+    return network
+
+
+def make_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> MLP:
+    """G(z), `(N, latent_dim)` to `(N, *spec.shape)`. `MLP.forward` takes z twice where it skips."""
+    last = len(settings.hidden)
+    norm_at = {"last": [last], "all": range(1, last + 1), "none": []}[settings.generator_norm]
+    network = MLP(
+        latent_dim,
+        settings.hidden,
+        spec.shape,
+        activation="relu",
+        norm_at=norm_at,
+        latent_dim=latent_dim,
+        latent_at=range(2, last + 1) if settings.generator_skips_latent else (),
+        output=settings.generator_output if spec.bounded else "linear",
+        bias=settings.bias,
+    )
+    init_normal(network, settings.init_std)
+    return network
+
+
+def make_encoder(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> MLP:
+    """E(x), `(N, *spec.shape)` to `(N, latent_dim)`."""
+    network = MLP(
+        spec.num_values,
+        settings.hidden,
+        (latent_dim,),
+        activation="leaky_relu",
+        norm_at=[len(settings.hidden)],
+        output=settings.encoder_output,
+        unit_input=settings.unit_input and spec.bounded,
+        bias=settings.bias,
+    )
+    init_normal(network, settings.init_std)
+    return network
+
+
+def check_prior_fits(settings: MLPSettings, prior: str) -> None:
+    """A squashed encoder reaches [-1, 1] only; a normal prior needs the whole line.
+
+    Raises:
+        ConfigError: the two do not go together.
+    """
+    if settings.encoder_output == "squash" and prior == "normal":
+        raise ConfigError(
+            "settings.prior 'normal' has no bounds but settings.network.encoder_output 'squash' "
+            "keeps E(x) in [-1, 1]; choose encoder_output 'linear' or prior 'uniform'."
+        )

@@ -1,0 +1,32 @@
+"""Adversarial objectives, as functions of a discriminator's logits (before the sigmoid)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..core.precision import at_least_float32
+
+
+def judged_real(logits: Tensor) -> Tensor:
+    """-E[log D]: small where the logits say real. With D = sigmoid(logits), computed stably.
+
+    Source: the cross-entropy of label 1 in Goodfellow et al. (2014) and Eq. 3 of BiGAN.
+
+    Args:
+        logits: any shape.
+
+    Returns:
+        A scalar, in float32 at least.
+    """
+    return F.softplus(-at_least_float32(logits)).mean()
+
+
+def judged_fake(logits: Tensor) -> Tensor:
+    """-E[log(1 - D)]: small where the logits say fake. The cross-entropy of label 0."""
+    return F.softplus(at_least_float32(logits)).mean()
+
+
+def saturation(logits: Tensor) -> Tensor:
+    """The fraction of logits beyond 4 in size, where the sigmoid passes under 2 % of a gradient."""
+    return (logits.abs() > 4).float().mean()

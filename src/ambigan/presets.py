@@ -1,0 +1,142 @@
+"""Published settings, as functions that return a config; flags only override.
+
+`paper` is as printed, `official` as the authors' code does where it differs, `small` for a few
+thousand examples on two CPU cores. Each says what it reached, or that nothing was reproduced yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .core.errors import unknown
+from .data.settings import DataSettings
+from .engine.config import RunConfig, TrainSettings
+from .game import OptimizerSettings
+from .methods import find_method, is_external
+from .methods.bigan import BiGANSettings
+from .methods.gan import GANSettings
+from .networks.permutation_invariant import MLPSettings
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings by name, with what is known of them.
+
+    Attributes:
+        make: returns the config.
+        score: what it reached, on what; or `not reproduced`.
+        time: for how long.
+        hardware: on which.
+        source: paper or code.
+    """
+
+    make: Callable[[], RunConfig]
+    score: str
+    time: str
+    hardware: str
+    source: str
+
+
+PAPER_NETWORK = MLPSettings()
+
+OFFICIAL_NETWORK = MLPSettings(
+    bias=False,
+    unit_input=True,
+    generator_output="squash",
+    encoder_output="squash",
+    generator_norm="all",
+    generator_skips_latent=True,
+    latent_at_logit=False,
+    zero_init_logit=True,
+)
+
+SMALL_NETWORK = MLPSettings(
+    hidden=(256, 256),
+    generator_output="squash",
+    encoder_output="squash",
+    generator_norm="all",
+    generator_skips_latent=True,
+)
+
+MNIST = DataSettings(source="mnist")
+OFFICIAL_TRAIN = TrainSettings(epochs=400, statistics_batches=1000)
+
+
+def bigan_paper() -> RunConfig:
+    """BiGAN as printed: section 4.2, appendices B and C."""
+    return RunConfig("bigan", "paper", BiGANSettings(), MNIST, TrainSettings(epochs=400))
+
+
+def bigan_official() -> RunConfig:
+    """BiGAN as its authors' code trains it on MNIST."""
+    settings = BiGANSettings(term_weight=0.5, network=OFFICIAL_NETWORK)
+    return RunConfig("bigan", "official", settings, MNIST, OFFICIAL_TRAIN)
+
+
+def bigan_small() -> RunConfig:
+    """BiGAN on a few thousand small examples, in about half a minute on two cores."""
+    return RunConfig("bigan", "small", BiGANSettings(**_SMALL), DataSettings(), _SMALL_TRAIN)
+
+
+def gan_paper() -> RunConfig:
+    """The `D` column of BiGAN's Table 1, as printed."""
+    return RunConfig("gan", "paper", GANSettings(), MNIST, TrainSettings(epochs=400))
+
+
+def gan_official() -> RunConfig:
+    """The `D` column of BiGAN's Table 1, as the authors' code trains it."""
+    settings = GANSettings(term_weight=0.5, network=OFFICIAL_NETWORK)
+    return RunConfig("gan", "official", settings, MNIST, OFFICIAL_TRAIN)
+
+
+def gan_small() -> RunConfig:
+    """A GAN on a few thousand small examples, in about half a minute on two cores."""
+    return RunConfig("gan", "small", GANSettings(**_SMALL), DataSettings(), _SMALL_TRAIN)
+
+
+_SMALL = {
+    "latent_dim": 20,
+    "network": SMALL_NETWORK,
+    "optimizer": OptimizerSettings(learning_rate=1e-3, final_learning_rate=1e-5),
+}
+_SMALL_TRAIN = TrainSettings(
+    epochs=200, batch_size=100, statistics_batches=100, ema_decay=0.99, checkpoint_every=500
+)
+_BIGAN = "BiGAN, arXiv 1605.09782"
+
+PRESETS: dict[str, dict[str, Preset]] = {
+    "bigan": {
+        "official": Preset(bigan_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
+        "paper": Preset(bigan_paper, "not reproduced", "-", "-", f"{_BIGAN}, as printed"),
+        "small": Preset(bigan_small, "not reproduced", "-", "-", "ours"),
+    },
+    "gan": {
+        "official": Preset(gan_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
+        "paper": Preset(gan_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, D"),
+        "small": Preset(gan_small, "not reproduced", "-", "-", "ours"),
+    },
+}
+
+
+def find_preset(method: str, name: str | None, source: str | None = None) -> RunConfig:
+    """The config of a preset.
+
+    Args:
+        method: a name of the package, or `module:Class`, whose one preset is its defaults.
+        name: of the preset; if None, `small`, or `official` on the data it was published for.
+        source: of the data, if it is known.
+
+    Raises:
+        ConfigError: there is no such method or preset.
+    """
+    if is_external(method):
+        if name not in (None, "default"):
+            raise unknown(f"preset of {method}", name, ["default"])
+        return RunConfig(method, "default", find_method(method).Settings())
+    find_method(method)
+    presets = PRESETS[method]
+    name = name or ("official" if source in (None, "mnist") else "small")
+    if name not in presets:
+        raise unknown(f"preset of {method}", name, presets)
+    return presets[name].make()

@@ -1,0 +1,38 @@
+"""Distributions of latents."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from .core.random import Randomness
+
+PriorName = Literal["uniform", "normal"]
+
+
+class UniformPrior:
+    """U(-1, 1) in every dimension, as in BiGAN and DCGAN."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def sample(self, num: int, noise: Randomness) -> Tensor:
+        """Latents `(num, dim)`."""
+        return noise.uniform(num, self.dim).mul_(2).sub_(1)
+
+
+class NormalPrior:
+    """N(0, 1) in every dimension, as in ALI and BigBiGAN."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def sample(self, num: int, noise: Randomness) -> Tensor:
+        """Latents `(num, dim)`."""
+        return noise.normal(num, self.dim)
+
+
+def make_prior(name: PriorName, dim: int) -> UniformPrior | NormalPrior:
+    """The prior of that name over `dim` dimensions."""
+    return UniformPrior(dim) if name == "uniform" else NormalPrior(dim)

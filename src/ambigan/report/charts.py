@@ -1,0 +1,227 @@
+"""Curves over training, and accuracies beside their baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from numpy.typing import NDArray
+
+from . import theme
+
+MAX_POINTS = 300  # on a curve: more are joined into means with their range behind them
+_ROW = 40
+_NORMAL_95 = 1.96
+
+Curve = tuple[Sequence[float], Sequence[float]]
+"""Images seen, and values there."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One accuracy of a chart.
+
+    Attributes:
+        name: what was measured.
+        accuracy: in percent.
+        is_baseline: not one of our own.
+        interval: its 95 % interval in percent, if known.
+    """
+
+    name: str
+    accuracy: float
+    is_baseline: bool
+    interval: tuple[float, float] | None = None
+
+
+def line_chart(
+    curves: Mapping[str, Curve],
+    *,
+    log: bool = False,
+    include: Sequence[float] = (),
+    alarm_below: float | None = None,
+    alarm_above: float | None = None,
+    reference: float | None = None,
+    width: int = theme.WIDTH,
+    height: int = 230,
+) -> Figure:
+    """Curves over images seen; values that are no numbers are left out.
+
+    Args:
+        curves: by name; a legend names them if there is more than one.
+        log: a logarithmic scale, for positive values.
+        include: levels that the vertical axis must reach.
+        alarm_below: values below lie in a shaded zone.
+        alarm_above: values above lie in a shaded zone.
+        reference: a level to compare with.
+        width: in CSS pixels.
+        height: in CSS pixels.
+    """
+    figure, axes = theme.new_figure(width, height)
+    for index, (name, curve) in enumerate(curves.items()):
+        _draw_curve(axes, name, curve, theme.LINES[index % len(theme.LINES)])
+    _style_across(axes)
+    _style_up(axes, log, [*include, *([] if reference is None else [reference])])
+    _shade(axes, alarm_below, alarm_above)
+    if reference is not None:
+        axes.axhline(reference, color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    if len(curves) > 1:
+        legend_above(axes)
+    return figure
+
+
+def accuracy_chart(scores: Sequence[Score], *, width: int = theme.WIDTH) -> Figure:
+    """Accuracies as dots on one scale, ours filled; a line marks the best baseline.
+
+    The scale is cut to where the dots are: what they show is how far apart they lie.
+
+    Args:
+        scores: from top to bottom.
+        width: in CSS pixels.
+    """
+    figure, axes = theme.new_figure(width, _ROW * len(scores) + 34)
+    axes.set(xlim=_range(scores), ylim=(len(scores) - 0.4, -0.72), yticks=[])
+    axes.xaxis.set_major_locator(MaxNLocator(5, min_n_ticks=3))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    baselines = [score.accuracy for score in scores if score.is_baseline]
+    if baselines:
+        axes.axvline(max(baselines), color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    best = max(score.accuracy for score in scores)
+    for row, score in enumerate(scores):
+        _draw_score(axes, row, score)
+        _name_score(axes, row, score, score.accuracy == best)
+    return figure
+
+
+def confidence(percent: float, num: int) -> tuple[float, float]:
+    """The 95 % interval of an accuracy over `num` examples, in percent.
+
+    Source: Wilson (1927), the score interval.
+    """
+    share, squared = min(max(percent / 100, 0.0), 1.0), _NORMAL_95**2
+    centre = (share + squared / (2 * num)) / (1 + squared / num)
+    variance = share * (1 - share) / num + squared / (4 * num**2)
+    half = _NORMAL_95 / (1 + squared / num) * variance**0.5
+    return 100 * (centre - half), 100 * (centre + half)
+
+
+def short_number(value: float) -> str:
+    """1200000 as 1.2M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+def legend_above(axes: Axes, handles: Sequence[Line2D] | None = None) -> None:
+    """Names what is drawn in a line above the axes."""
+    legend = axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=3,
+        frameon=False,
+        fontsize=11,
+        labelcolor=theme.INK,
+        handlelength=1.0,
+        handletextpad=0.5,
+        columnspacing=1.4,
+        borderaxespad=0.2,
+        borderpad=0,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
+    """A line; of a long one the means of its parts, with their range behind."""
+    x, y = (np.asarray(part, dtype=np.float64) for part in curve)
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+    if len(x) > MAX_POINTS:
+        low, high = _in_parts(y, np.min), _in_parts(y, np.max)
+        x, y = _in_parts(x, np.mean), _in_parts(y, np.mean)
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    marker = "o" if len(x) == 1 else ""
+    label = theme.clean(name)
+    axes.plot(x, y, color=colour, linewidth=1.8, label=label, marker=marker, markersize=5)
+
+
+def _in_parts(values: NDArray[Any], function: Any) -> NDArray[Any]:
+    return np.array([function(part) for part in np.array_split(values, MAX_POINTS)])
+
+
+def _style_across(axes: Axes) -> None:
+    axes.grid(axis="y", color=theme.RULE, linewidth=1)
+    axes.spines["bottom"].set(visible=True, color=theme.MUTED, linewidth=1)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    axes.set_xlabel("images seen", color=theme.MUTED, fontsize=11)
+    axes.margins(x=0.01)
+
+
+def _style_up(axes: Axes, log: bool, include: Sequence[float]) -> None:
+    if log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=5))
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+        return
+    low, high = axes.get_ylim()
+    if include:
+        floor, ceiling = min(include), max(include)
+        low = floor if axes.dataLim.ymin >= floor else min(low, floor)
+        high = max(high, ceiling + 0.05 * (ceiling - low))
+        axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _shade(axes: Axes, below: float | None, above: float | None) -> None:
+    low, high = axes.get_ylim()
+    if below is not None and low < below:
+        axes.axhspan(low, below, color=theme.ALARM, alpha=0.12, linewidth=0)
+    if above is not None and high > above:
+        axes.axhspan(above, high, color=theme.ALARM, alpha=0.12, linewidth=0)
+    axes.set_ylim(low, high)
+
+
+def _range(scores: Sequence[Score]) -> tuple[float, float]:
+    ends = [end for score in scores for end in (score.accuracy, *(score.interval or ()))]
+    margin = max(0.08 * (max(ends) - min(ends)), 0.2)
+    return min(ends) - margin, max(ends) + margin
+
+
+def _draw_score(axes: Axes, row: int, score: Score) -> None:
+    colour = theme.MUTED if score.is_baseline else theme.ACCENT
+    axes.axhline(row, color=theme.RULE, linewidth=1, zorder=0)
+    if score.interval:
+        axes.plot(score.interval, (row, row), color=colour, linewidth=3, alpha=0.35, zorder=2)
+    axes.plot(
+        [score.accuracy],
+        [row],
+        marker="o",
+        markersize=9,
+        markerfacecolor=theme.PAPER if score.is_baseline else colour,
+        markeredgecolor=colour,
+        markeredgewidth=2,
+        clip_on=False,
+        zorder=3,
+    )
+
+
+def _name_score(axes: Axes, row: int, score: Score, is_best: bool) -> None:
+    style: dict[str, Any] = {
+        "transform": axes.get_yaxis_transform(),
+        "verticalalignment": "bottom",
+        "fontsize": 12.5,
+        "color": theme.INK,
+        "fontweight": "bold" if is_best else "normal",
+        "parse_math": False,
+    }
+    axes.text(0, row - 0.2, theme.clean(score.name), horizontalalignment="left", **style)
+    axes.text(1, row - 0.2, f"{score.accuracy:.2f}", horizontalalignment="right", **style)

@@ -1,0 +1,207 @@
+"""What a page says in words: key facts, alarms, settings, and how to make the run again."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..core.errors import ConfigError
+from ..core.settings import dotted
+from ..engine.state import count_parameters
+from ..presets import find_preset
+from .material import Lines, Material
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name, its value, and a line of detail under it."""
+
+    name: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A sign of trouble in plain words, when it was seen, and whether it has passed."""
+
+    text: str
+    when: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting by its dotted name; `preset` is what its preset says where that differs."""
+
+    name: str
+    value: str
+    preset: str | None = None
+
+
+def key_facts(material: Material) -> list[Fact]:
+    """The row of facts under the title."""
+    run = material.run
+    seconds = training_seconds(material.timing)
+    facts = [
+        Fact("images seen", f"{run.images_seen:,}", f"of {len(material.dataset.train):,} to learn"),
+        Fact("epochs", f"{epochs_seen(material):,.4g}", f"of {run.config.train.epochs:,}"),
+        Fact("parameters", f"{count_parameters(run.method):,}", _by_network(material)),
+    ]
+    if seconds:
+        last = material.timing[-1]["images_seen"]
+        facts.append(Fact("training", duration(seconds), f"{last / seconds:,.0f} images/s"))
+    kind = "averaged over training" if run.weights == "ema" else "as the last step left them"
+    facts.append(Fact("weights", run.weights.upper() if run.weights == "ema" else "raw", kind))
+    facts.append(Fact("ambigan", _version(material.results), _torch_version(material.results)))
+    return [*facts, _hardware(material.results)]
+
+
+def epochs_seen(material: Material) -> float:
+    """How often the training split was seen."""
+    return material.run.images_seen / max(1, len(material.dataset.train))
+
+
+def training_seconds(timing: Lines) -> float:
+    """How long training took, from the mean rate since its start on each line of the log.
+
+    A rate counts from the last start, so time from the beginning is images over rate until a run
+    was resumed; there it falls or leaps, and the images since the line before count at the new rate.
+    """
+    total = seen = elapsed = 0.0
+    for line in timing:
+        rate = max(float(line["images_per_second"]), 1e-9)
+        now, at_rate = line["images_seen"] / rate, (line["images_seen"] - seen) / rate
+        step = now - elapsed
+        total += step if 0 < step < 20 * at_rate else at_rate
+        seen, elapsed = line["images_seen"], now
+    return total
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 90:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def find_alarms(material: Material) -> list[Alarm]:
+    """Every sign of collapse that was logged, each once; those of the last look first."""
+    looks = [line for line in material.stats if "watch" in line or "alarms" in line]
+    seen: dict[str, list[tuple[int, str]]] = {}
+    for index, line in enumerate(looks):
+        for text in line.get("alarms", ()):
+            seen.setdefault(_kind(str(text)), []).append((index, str(text)))
+    alarms = [_alarm(found, looks) for found in seen.values()]
+    return sorted(alarms, key=lambda alarm: alarm.passed)
+
+
+def find_notes(material: Material) -> list[str]:
+    """What a reader must know before the numbers: a run cut short, results of another state."""
+    run, notes = material.run, []
+    if epochs_seen(material) < run.config.train.epochs * 0.999:
+        notes.append(
+            f"This run is not finished: {epochs_seen(material):,.4g} of "
+            f"{run.config.train.epochs:,} epochs. All below is of its newest checkpoint."
+        )
+    for result in material.results:
+        if result.get("images_seen", run.images_seen) != run.images_seen:
+            notes.append(
+                f"{result['protocol']} was measured at {result['images_seen']:,} images, not at "
+                f"{run.images_seen:,}; measure again with `ambigan evaluate`."
+            )
+        if result.get("data", {}).get("sha256", material.dataset.sha256) != material.dataset.sha256:
+            notes.append(f"{result['protocol']} was measured on other data.")
+    return notes
+
+
+def settings_of(material: Material) -> list[Setting]:
+    """All settings, each beside its preset's where they differ."""
+    config = material.run.config
+    try:
+        preset = dotted(find_preset(config.method, config.preset))
+    except ConfigError:  # of a later version, or of a class that is not there
+        preset = {}
+    settings: list[Setting] = []
+    for name, value in dotted(config).items():
+        same = name not in preset or preset[name] == value
+        settings.append(Setting(name, typed(value), None if same else typed(preset[name])))
+    return settings
+
+
+def commands(material: Material) -> list[str]:
+    """What to type to make the run, its results and this page again."""
+    config, out = material.run.config, shlex.quote(str(material.folder.path))
+    words = ["ambigan", "train", config.method, "--preset", config.preset]
+    words += ["--data", config.data.source]
+    for setting in settings_of(material):
+        if setting.preset is not None and setting.name != "data.source":
+            words += [f"--{setting.name.replace('_', '-')}", setting.value]
+    again = [f"{shlex.join(words)} --out {out}"]
+    if material.results:
+        names = (shlex.quote(str(result["protocol"])) for result in material.results)
+        again.append(f"ambigan evaluate {out} " + " ".join(f"--protocol {n}" for n in names))
+    return [*again, f"ambigan report {out}"]
+
+
+def typed(value: Any) -> str:
+    """A setting as it is typed on a command line."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(typed(part) for part in value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _by_network(material: Material) -> str:
+    method = material.run.method
+    names = [name for player in method.players for name in player.networks]
+    return ", ".join(
+        f"{name} {_short(count_parameters(method.get_submodule(name)))}" for name in names
+    )
+
+
+def _short(num: int) -> str:
+    return f"{num / 1e6:.3g} M" if num >= 1e6 else f"{num / 1e3:.3g} k"
+
+
+def _version(results: Lines) -> str:
+    return str(results[0].get("version", __version__)) if results else __version__
+
+
+def _torch_version(results: Lines) -> str:
+    return f"torch {results[0].get('torch', torch.__version__) if results else torch.__version__}"
+
+
+def _hardware(results: Lines) -> Fact:
+    named = [str(result["hardware"]) for result in results if result.get("hardware")]
+    if named:
+        return Fact("measured on", named[0])
+    return Fact("page made on", f"{os.cpu_count()} CPU cores", platform.machine())
+
+
+def _kind(text: str) -> str:
+    """An alarm without its numbers."""
+    return re.sub(r"[\d.,]+(e[+-]?\d+)?", "#", text)
+
+
+def _alarm(found: list[tuple[int, str]], looks: Lines) -> Alarm:
+    first, last = looks[found[0][0]]["images_seen"], looks[found[-1][0]]["images_seen"]
+    passed = found[-1][0] < len(looks) - 1
+    if first == last:
+        when = f"at {first:,} images"
+    else:
+        when = f"from {first:,} to {last:,} images"
+    when += f", at {len(found)} of {len(looks)} looks"
+    return Alarm(found[-1][1], when + ("; not since." if passed else ", the last one too."), passed)

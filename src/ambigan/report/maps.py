@@ -1,0 +1,192 @@
+"""What a feature space looks like in two dimensions: which examples are neighbours in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.errors import DataError
+from . import theme
+
+MAX_POINTS = 2000
+MAX_NAMED = 24  # classes: more names would cover the points
+FEWEST = 10  # points: below, t-SNE has no neighbourhoods to keep
+_DIMENSIONS = 50
+_PERPLEXITY = 30.0
+
+Floats = NDArray[Any]
+
+
+def embed_2d(features: ArrayLike, seed: int = 0) -> Floats:
+    """A point `(N, 2)` for each example: t-SNE, or the first principal components of a few.
+
+    Wide features go through PCA to 50 dimensions first, and the map starts from their first two;
+    it is a function of the features and the seed.
+
+    Args:
+        features: `(N, D)`, at most 2,000 examples.
+        seed: of t-SNE.
+
+    Raises:
+        DataError: there are too many, none, or some that are not numbers.
+    """
+    values = np.asarray(features, dtype=np.float64)
+    if values.ndim != 2 or not 0 < len(values) <= MAX_POINTS:
+        raise DataError(
+            f"features have shape {values.shape}; a map takes (N, D), N from 1 to {MAX_POINTS:,}."
+        )
+    if not np.isfinite(values).all():
+        raise DataError("some features are not numbers; there is no map of them.")
+    reduced = principal_components(values, values, _DIMENSIONS)
+    spread = float(reduced[:, 0].std())
+    if len(values) < FEWEST or spread < 1e-12:
+        return _two(reduced)
+    return _tsne(reduced / spread, seed)
+
+
+def principal_components(reference: ArrayLike, values: ArrayLike, num: int) -> Floats:
+    """Values on the first `num` principal components of the reference, signs fixed.
+
+    Args:
+        reference: `(M, D)`, whose components they are.
+        values: `(N, D)`, to be projected.
+        num: components; fewer where D or M allow no more.
+    """
+    base = np.asarray(reference, dtype=np.float64)
+    mean = base.mean(0)
+    _, _, axes = np.linalg.svd(base - mean, full_matrices=False)
+    axes = axes[:num]
+    largest = np.abs(axes).argmax(1)
+    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+    return (np.asarray(values, dtype=np.float64) - mean) @ axes.T
+
+
+def latent_map(
+    features: ArrayLike,
+    labels: ArrayLike | None = None,
+    label_names: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    size: int = theme.WIDTH,
+) -> Figure:
+    """A map of features, coloured by label where there are labels.
+
+    Args:
+        features: `(N, D)`, as in `embed_2d`.
+        labels: `(N,)` whole numbers, or None for one colour.
+        label_names: of the classes; their numbers if None.
+        seed: as in `embed_2d`.
+        size: width and height in CSS pixels.
+    """
+    return draw_map(embed_2d(features, seed), labels, label_names, size=size)
+
+
+def draw_map(
+    embedding: ArrayLike,
+    labels: ArrayLike | None = None,
+    label_names: Sequence[str] | None = None,
+    *,
+    size: int = theme.WIDTH,
+) -> Figure:
+    """Points `(N, 2)` as a map, with each class named where it is densest."""
+    points = np.asarray(embedding, dtype=np.float64)
+    figure, axes = theme.new_figure(size, size)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    diameter = float(np.clip(120 / np.sqrt(len(points)), 3.2, 9))
+    if labels is None:
+        dots(axes, points, theme.ACCENT, diameter, alpha=0.6)
+    else:
+        _draw_classes(axes, points, np.asarray(labels), label_names, diameter)
+    _frame(axes, points)
+    return figure
+
+
+def dots(
+    axes: Axes, points: Floats, colour: str, diameter: float, *, alpha: float = 1.0
+) -> None:
+    """Points `(N, 2)` as one path of round dots: a tenth of what as many markers would weigh."""
+    vertices = points.repeat(2, axis=0)
+    codes = [Path.MOVETO, Path.LINETO] * len(points)
+    axes.add_patch(
+        PathPatch(
+            Path(vertices, codes),
+            fill=False,
+            edgecolor=colour,
+            linewidth=diameter,
+            capstyle="round",
+            alpha=alpha,
+            clip_on=False,
+        )
+    )
+
+
+def _draw_classes(
+    axes: Axes,
+    points: Floats,
+    labels: NDArray[Any],
+    names: Sequence[str] | None,
+    diameter: float,
+) -> None:
+    present = [int(label) for label in np.unique(labels)]
+    for label in present:
+        dots(axes, points[labels == label], theme.colour_of(label), diameter, alpha=0.85)
+    if len(present) > MAX_NAMED:
+        return
+    for label in present:
+        x, y = _densest(points[labels == label])
+        name = names[label] if names and 0 <= label < len(names) else label
+        axes.text(
+            x,
+            y,
+            theme.clean(name, 14),
+            parse_math=False,
+            ha="center",
+            va="center",
+            fontsize=12,
+            fontweight="bold",
+            color=theme.INK,
+            bbox={
+                "boxstyle": "round,pad=0.2",
+                "facecolor": theme.PAPER,
+                "edgecolor": "none",
+                "alpha": 0.75,
+            },
+        )
+
+
+def _densest(points: Floats) -> Floats:
+    """The point with the nearest tenth of the others: a class in two islands is named on one."""
+    distances = ((points[:, None] - points[None]) ** 2).sum(-1)
+    near = np.sort(distances, axis=1)[:, len(points) // 10]
+    return points[near.argmin()]
+
+
+def _frame(axes: Axes, points: Floats) -> None:
+    """Square limits around all points."""
+    centre = (points.min(0) + points.max(0)) / 2
+    half = max(float((points.max(0) - points.min(0)).max()) / 2, 1e-6) * 1.06
+    axes.set_xlim(centre[0] - half, centre[0] + half)
+    axes.set_ylim(centre[1] - half, centre[1] + half)
+    axes.set_aspect("equal")
+
+
+def _tsne(values: Floats, seed: int) -> Floats:
+    from sklearn.manifold import TSNE  # takes a second
+
+    start: Any = (_two(values) * 1e-4).astype(np.float32)
+    perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)
+    model = TSNE(perplexity=perplexity, init=start, random_state=seed)
+    return np.asarray(model.fit_transform(values.astype(np.float32)), dtype=np.float64)
+
+
+def _two(values: Floats) -> Floats:
+    """The first two columns; a missing second one is zero."""
+    return np.pad(values[:, :2], ((0, 0), (0, max(0, 2 - values.shape[1]))))

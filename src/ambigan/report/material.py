@@ -1,0 +1,105 @@
+"""What a page is made of: a run, its logs and results, and the examples that it is shown on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..artifacts import Run
+from ..core.random import Randomness
+from ..data import Dataset, Split, to_float
+from ..engine.run_folder import RunFolder
+from ..engine.sinks import read_lines
+
+Lines = list[dict[str, Any]]
+FEWEST_HELD_OUT = 200
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that the sections read.
+
+    Attributes:
+        run: the model.
+        folder: where it lies.
+        dataset: what it was trained on.
+        results: one dictionary for each protocol.
+        stats: the lines of `stats.jsonl`.
+        timing: the lines of `timing.jsonl`.
+    """
+
+    run: Run
+    folder: RunFolder
+    dataset: Dataset
+    results: Lines
+    stats: Lines
+    timing: Lines
+
+    @property
+    def are_images(self) -> bool:
+        """Whether examples are pictures, and not vectors."""
+        return self.dataset.spec.kind == "images"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the data have labels."""
+        return self.dataset.test.labels is not None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Some examples of the data, chosen by a fixed seed.
+
+    Attributes:
+        x: as `Run` takes them: uint8 images, or vectors in the units of their file.
+        scaled: as networks see them: images in [-1, 1], vectors as their scaling left them.
+        labels: `(N,)`, or None.
+        origin: which examples they are, in words.
+    """
+
+    x: NDArray[Any]
+    scaled: NDArray[Any]
+    labels: NDArray[Any] | None
+    origin: str
+
+
+def gather(run: Run, folder: RunFolder, dataset: Dataset, results: Lines) -> Material:
+    """Reads the logs of a run."""
+    stats, timing = read_lines(folder.stats_file), read_lines(folder.timing_file)
+    return Material(run, folder, dataset, results, stats, timing)
+
+
+def held_out(dataset: Dataset, num: int) -> Examples:
+    """At most `num` examples of the test split."""
+    return _choose(dataset, dataset.test, num, "test")
+
+
+def for_map(dataset: Dataset, num: int) -> Examples:
+    """At most `num` examples of the test split; of both splits where it is small."""
+    if len(dataset.test) >= min(FEWEST_HELD_OUT, num):
+        return held_out(dataset, num)
+    return _choose(dataset, _joined(dataset.train, dataset.test), num, "training and test")
+
+
+def raw(dataset: Dataset, scaled: torch.Tensor) -> NDArray[Any]:
+    """Vectors back in the units of their file; images as they are."""
+    return (dataset.scaling.invert(scaled) if dataset.scaling else scaled).numpy()
+
+
+def _choose(dataset: Dataset, split: Split, num: int, name: str) -> Examples:
+    chosen = Randomness(0, "report").permutation(len(split))[:num]
+    values = split.values[chosen]
+    labels = None if split.labels is None else split.labels[chosen].numpy()
+    origin = f"{len(chosen):,} {name} examples"
+    return Examples(raw(dataset, values), to_float(values).numpy(), labels, origin)
+
+
+def _joined(one: Split, other: Split) -> Split:
+    labels = None
+    if one.labels is not None and other.labels is not None:
+        labels = torch.cat([one.labels, other.labels])
+    return Split(torch.cat([one.values, other.values]), labels)

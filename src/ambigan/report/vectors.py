@@ -1,0 +1,218 @@
+"""What stands in for pictures where the data are vectors: how values are spread, and profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from . import theme
+from .charts import legend_above
+from .maps import dots, principal_components
+
+FEW_DIMENSIONS = 24  # up to here each has a row of its own; above they are an axis
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_ROW = 30
+
+Floats = NDArray[Any]
+
+
+def quantile_bands(
+    data: ArrayLike,
+    samples: ArrayLike,
+    names: Sequence[str] = (),
+    *,
+    unit: str = "value",
+    width: int = theme.WIDTH,
+) -> Figure:
+    """How the values of each dimension are spread, in data and in samples.
+
+    Bands hold 90 % and 50 % of the values, a line is the median. Few dimensions have a row each;
+    many lie along an axis.
+
+    Args:
+        data: `(N, D)`.
+        samples: `(M, D)`.
+        names: of the dimensions; their numbers if empty.
+        unit: of the values.
+        width: in CSS pixels.
+    """
+    groups = {"data": _finite(data), "samples": _finite(samples)}
+    spread = {name: np.quantile(values, _QUANTILES, axis=0) for name, values in groups.items()}
+    num = groups["data"].shape[1]
+    if num <= FEW_DIMENSIONS:
+        return _rows_of_bands(spread, list(names) or [str(i) for i in range(num)], unit, width)
+    return _axis_of_bands(spread, unit, width)
+
+
+def profiles(
+    values: ArrayLike,
+    *,
+    colour: str = theme.ACCENT,
+    limits: tuple[float, float] | None = None,
+    unit: str = "value",
+    width: int = theme.WIDTH,
+) -> Figure:
+    """Examples as lines over their dimensions.
+
+    Args:
+        values: `(N, D)`; one line for each.
+        colour: of all lines.
+        limits: of the vertical axis, so that two figures compare; see `common_limits`.
+        unit: of the values.
+        width: in CSS pixels.
+    """
+    figure, axes = theme.new_figure(width, 230)
+    for line in _finite(values):
+        axes.plot(line, color=colour, linewidth=1.3, alpha=0.6)
+    _dimensions_across(axes, unit)
+    if limits is not None:
+        axes.set_ylim(*limits)
+    return figure
+
+
+def reconstruction_profile(
+    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = 300
+) -> Figure:
+    """One example, `(D,)`, and its reconstruction over it."""
+    figure, axes = theme.new_figure(width, 190)
+    axes.plot(_finite(x), color=theme.MUTED, linewidth=3, alpha=0.45, label="data")
+    axes.plot(_finite(reconstructed), color=theme.ACCENT, linewidth=1.5, label="reconstruction")
+    _dimensions_across(axes, unit)
+    legend_above(axes)
+    return figure
+
+
+def agreement(
+    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", size: int = theme.WIDTH
+) -> Figure:
+    """Every value against its reconstruction; a perfect one lies on the diagonal.
+
+    Args:
+        x: `(N, D)`.
+        reconstructed: `(N, D)`.
+        unit: of the values.
+        size: width and height in CSS pixels.
+    """
+    figure, axes = theme.new_figure(size, size)
+    points = np.stack([_finite(x).ravel(), _finite(reconstructed).ravel()], 1)
+    points = points[:: max(1, len(points) // 2000)]
+    low, high = common_limits(points)
+    axes.plot((low, high), (low, high), color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    dots(axes, points, theme.ACCENT, 3, alpha=0.5)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    _label(axes, f"data, {unit}", f"reconstruction, {unit}")
+    return figure
+
+
+def plane(
+    data: ArrayLike,
+    samples: ArrayLike | None = None,
+    paths: ArrayLike | None = None,
+    *,
+    size: int = theme.WIDTH,
+) -> Figure:
+    """Data, and samples or paths among them, on the first two principal components of the data.
+
+    Args:
+        data: `(N, D)`, D above 1; of two dimensions as they are.
+        samples: `(M, D)`.
+        paths: `(P, steps, D)`, for instance interpolations.
+        size: width and height in CSS pixels.
+    """
+    base = _finite(data)
+    figure, axes = theme.new_figure(size, size)
+    on_data = _on_plane(base, base)
+    dots(axes, on_data, theme.MUTED, 4, alpha=0.4)
+    shown, handles = [on_data], [_handle("data", theme.MUTED)]
+    if samples is not None:
+        shown.append(_on_plane(base, _finite(samples)))
+        dots(axes, shown[-1], theme.CLASSES[6], 4, alpha=0.6)
+        handles.append(_handle("samples", theme.CLASSES[6]))
+    for index, path in enumerate(() if paths is None else _finite(paths)):
+        shown.append(_on_plane(base, path))
+        axes.plot(*shown[-1].T, color=theme.colour_of(index), linewidth=2, marker="o", markersize=4)
+    limits = [common_limits(np.concatenate(shown)[:, axis]) for axis in (0, 1)]
+    axes.set(xlim=limits[0], ylim=limits[1])
+    _label(axes, *(("first", "second") if base.shape[1] == 2 else ("component 1", "component 2")))
+    if samples is not None:
+        legend_above(axes, handles)
+    return figure
+
+
+def common_limits(*groups: ArrayLike) -> tuple[float, float]:
+    """Limits of an axis that hold all but the farthest thousandth of the values."""
+    values = np.concatenate([_finite(group).ravel() for group in groups])
+    low, high = np.quantile(values, [0.0005, 0.9995])
+    margin = max(0.05 * (high - low), 1e-6)
+    return float(low - margin), float(high + margin)
+
+
+def _rows_of_bands(
+    spread: dict[str, Floats], names: Sequence[str], unit: str, width: int
+) -> Figure:
+    figure, axes = theme.new_figure(width, _ROW * len(names) + 76)
+    rows = np.arange(len(names), dtype=float)
+    for (name, colour), shift in zip(_colours(), (-0.16, 0.16), strict=True):
+        q5, q25, median, q75, q95 = spread[name]
+        axes.hlines(rows + shift, q5, q95, color=colour, linewidth=1.5)
+        axes.hlines(rows + shift, q25, q75, color=colour, linewidth=6, alpha=0.55, label=name)
+        axes.plot(median, rows + shift, linestyle="", marker="|", markersize=9, color=theme.INK)
+    axes.set_yticks(rows, [theme.clean(name, 20) for name in names], parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", labelcolor=theme.INK)
+    axes.grid(axis="x", color=theme.RULE, linewidth=1)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    _label(axes, unit, "")
+    legend_above(axes)
+    return figure
+
+
+def _axis_of_bands(spread: dict[str, Floats], unit: str, width: int) -> Figure:
+    figure, axes = theme.new_figure(width, 280)
+    for name, colour in _colours():
+        q5, q25, median, q75, q95 = spread[name]
+        across = np.arange(len(median))
+        axes.fill_between(across, q5, q95, color=colour, alpha=0.16, linewidth=0)
+        axes.fill_between(across, q25, q75, color=colour, alpha=0.28, linewidth=0)
+        axes.plot(across, median, color=colour, linewidth=1.8, label=name)
+    _dimensions_across(axes, unit)
+    legend_above(axes)
+    return figure
+
+
+def _colours() -> list[tuple[str, str]]:
+    return [("data", theme.MUTED), ("samples", theme.CLASSES[6])]
+
+
+def _dimensions_across(axes: Axes, unit: str) -> None:
+    axes.grid(axis="y", color=theme.RULE, linewidth=1)
+    axes.spines["bottom"].set(visible=True, color=theme.MUTED, linewidth=1)
+    axes.margins(x=0.01)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    _label(axes, "dimension", unit)
+
+
+def _label(axes: Axes, across: str, up: str) -> None:
+    axes.set_xlabel(theme.clean(across), color=theme.MUTED, fontsize=11, parse_math=False)
+    axes.set_ylabel(theme.clean(up), color=theme.MUTED, fontsize=11, parse_math=False)
+
+
+def _handle(name: str, colour: str) -> Line2D:
+    return Line2D([], [], color=colour, marker="o", linestyle="", markersize=6, label=name)
+
+
+def _on_plane(base: Floats, values: Floats) -> Floats:
+    return values if base.shape[1] == 2 else principal_components(base, values, 2)
+
+
+def _finite(values: ArrayLike) -> Floats:
+    """Values as floats; what is no number becomes 0, so that a broken model can be looked at."""
+    return np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,0 +1,167 @@
+"""From a config to a trained, saved model: the order in which a run is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from .artifacts import describe_data, read_config, save_model
+from .core.distributed import join_from_environment, leave, share_of, wait
+from .core.errors import CheckpointError, ConfigError
+from .core.files import read_json, write_json
+from .core.random import seed_from
+from .core.settings import differences
+from .core.spec import DataSpec
+from .data import Batches, Dataset, open_dataset
+from .engine.config import RunConfig, choose_device
+from .engine.loop import Loop, Progress
+from .engine.run_folder import RunFolder, create
+from .engine.state import TrainState
+from .engine.statistics import reestimate_statistics
+from .game import Method
+from .methods import find_method
+
+
+def _silent(_seen: int, _total: int, _losses: dict[str, float]) -> None:
+    pass
+
+
+def train(
+    config: RunConfig,
+    out: str | Path,
+    *,
+    progress: Progress = _silent,
+    alarm: Callable[[str], None] = print,
+) -> RunFolder:
+    """Trains a new run and saves its model.
+
+    Args:
+        config: all settings.
+        out: a folder that does not exist or is empty.
+        progress: told of every iteration.
+        alarm: told of each sign of collapse.
+
+    Raises:
+        ConfigError: a setting is not allowed, or `out` is taken.
+        DataError: the data cannot be learned from.
+        NonFiniteError: training broke down; the last good checkpoint stands.
+    """
+    config = config.check()
+    device = choose_device(config.train.device)
+    here = join_from_environment(device.type)
+    device = choose_device(config.train.device, here.local_rank)
+    share_of(config.train.batch_size, here.size)
+    dataset = open_dataset(config.data)
+    method = make_method(config, dataset.spec)  # fails before anything is written
+    if here.is_main:
+        run = create(out, config)
+        write_json(run.data_file, describe_data(dataset))
+    wait()
+    return _fit(RunFolder(out), config, dataset, method.to(device), progress, alarm)
+
+
+def resume(
+    out: str | Path,
+    *,
+    method_class: type[Method] | None = None,
+    expected: Callable[[RunConfig], RunConfig] | None = None,
+    progress: Progress = _silent,
+    alarm: Callable[[str], None] = print,
+) -> RunFolder:
+    """Continues a run where it was, or saves its model again if it is complete.
+
+    Args:
+        out: the run's folder.
+        method_class: of a run whose method lies outside the package.
+        expected: applies the settings typed beside `--resume` to the run's own; any that differ
+            are an error.
+        progress: told of every iteration.
+        alarm: told of each sign of collapse.
+
+    Raises:
+        CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
+        ConfigError: settings were asked for that the run does not have.
+    """
+    run = RunFolder(out)
+    config, method_class = read_config(run, method_class)
+    if expected is not None and (changed := differences(expected(config), config)):
+        raise ConfigError(
+            f"{run.path} was made with other settings ({'; '.join(changed)}); resume it without "
+            "them or train anew with another --out."
+        )
+    device = choose_device(config.train.device)
+    here = join_from_environment(device.type)
+    device = choose_device(config.train.device, here.local_rank)
+    share_of(config.train.batch_size, here.size)
+    dataset = open_dataset(config.data)
+    check_same_data(run, dataset)
+    method = make_method(config, dataset.spec, method_class)
+    if here.is_main and not run.data_file.is_file():
+        write_json(run.data_file, describe_data(dataset))
+    return _fit(run, config, dataset, method.to(device), progress, alarm)
+
+
+def make_method(
+    config: RunConfig, spec: DataSpec, method_class: type[Method] | None = None
+) -> Method:
+    """A method with its initial weights, a function of the seed alone."""
+    method_class = method_class or find_method(config.method)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_from(config.train.seed, "weights"))
+        return method_class(config.settings, spec)
+
+
+def check_same_data(run: RunFolder, dataset: Dataset) -> None:
+    """Refuses data that are not what the run was trained on.
+
+    Raises:
+        CheckpointError: their hash differs.
+    """
+    if not run.data_file.is_file():
+        return
+    known = read_json(run.data_file)
+    if known["sha256"] != dataset.sha256:
+        raise CheckpointError(
+            f"{dataset.name} is not the data that {run.path} was trained on: it had "
+            f"{known['num_train']} + {known['num_test']} examples with hash "
+            f"{known['sha256'][:12]}, now {len(dataset.train)} + {len(dataset.test)} with "
+            f"{dataset.sha256[:12]}. Put the old data back or train anew."
+        )
+
+
+def prepare_for_use(state: TrainState, config: RunConfig, batches: Batches) -> dict[str, Method]:
+    """The trained networks by kind of weights, `raw` and `ema`, with settled batch statistics."""
+    kinds = {"raw": state.method}
+    if state.ema is not None:
+        kinds["ema"] = state.ema.module  # pyright: ignore[reportArgumentType]
+    size = min(config.train.batch_size, len(batches))
+    for method in kinds.values():
+        reestimate_statistics(
+            method, batches, config.train.statistics_batches, size, config.train.seed
+        )
+        method.eval()
+    return kinds
+
+
+def _fit(
+    run: RunFolder,
+    config: RunConfig,
+    dataset: Dataset,
+    method: Method,
+    progress: Progress,
+    alarm: Callable[[str], None],
+) -> RunFolder:
+    device = next(method.parameters()).device
+    batches = Batches(dataset.train, config.train.seed, device)
+    here = join_from_environment(device.type)
+    try:
+        loop = Loop(run, method, batches, config.train, progress, alarm)
+        state = loop.fit()
+        wait()
+    finally:
+        leave()
+    if here.is_main:
+        save_model(run, config, dataset, prepare_for_use(state, config, batches), state.images_seen)
+    return run

@@ -1,0 +1,58 @@
+"""Invariant 8: `features` is deterministic and does not change the method."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import SPEC, toy_config, toy_method
+
+from ambigan.core.errors import ConfigError
+
+
+def test_features_are_deterministic_and_change_nothing(variant: str) -> None:
+    method = toy_method(toy_config(variant)).train()
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    x = torch.rand(7, *SPEC.shape) * 2 - 1
+    first, again = method.features(x), method.features(x)
+    assert torch.equal(first, again)
+    assert first.shape == (7, 16)
+    assert first.dtype == torch.float32
+    assert all(module.training for module in method.modules())
+    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+
+
+def test_features_of_one_example_do_not_depend_on_the_others(variant: str) -> None:
+    method = toy_method(toy_config(variant)).train()
+    x = torch.rand(7, *SPEC.shape) * 2 - 1
+    torch.testing.assert_close(method.features(x)[3:4], method.features(x[3:4]))
+
+
+def test_every_layer_is_read_or_says_why_not(variant: str) -> None:
+    method = toy_method(toy_config(variant))
+    x = torch.rand(3, *SPEC.shape)
+    read = 0
+    for layer in method.layers:
+        try:
+            assert method.features(x, layer).shape[0] == 3
+            read += 1
+        except ConfigError as error:
+            assert "never sees data" in str(error)
+    assert read >= 4
+
+
+def test_an_unknown_layer_suggests_the_nearest(variant: str) -> None:
+    method = toy_method(toy_config(variant))
+    wrong = method.default_layer.replace("hidden", "hiden")
+    with pytest.raises(ConfigError, match=f"Did you mean '{method.default_layer}'"):
+        method.features(torch.rand(3, *SPEC.shape), wrong)
+
+
+def test_what_a_method_cannot_do_it_says(variant: str) -> None:
+    method = toy_method(toy_config(variant))
+    uses = {"sample": torch.rand(2, 4), "encode": torch.rand(2, *SPEC.shape)}
+    for ability, argument in uses.items():
+        if ability in method.abilities:
+            assert len(getattr(method, ability)(argument)) == 2
+        else:
+            with pytest.raises(ConfigError, match=f"cannot {ability}"):
+                getattr(method, ability)(argument)

@@ -1,0 +1,61 @@
+"""Invariant 5: a non-finite term stops the run, is named, and the last good checkpoint stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import toy_config
+
+from ambigan.core.errors import NonFiniteError
+from ambigan.engine.checkpoint import list_checkpoints, load_newest
+from ambigan.engine.watch import alarms, effective_rank
+from ambigan.methods import METHODS
+from ambigan.training import train
+
+
+def test_a_nan_is_named_and_the_good_checkpoint_stands(
+    variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = toy_config(variant, train__epochs="5")
+    method = METHODS[config.method]
+    player, calls, losses = [], [], method.losses
+
+    def break_down(self, batch, players):
+        calls.append(1)
+        found = losses(self, batch, players)
+        if len(calls) > 13:
+            player[:] = [players[0]]
+            found[players[0]]["fake"] = found[players[0]]["fake"] * float("nan")
+        return found
+
+    monkeypatch.setattr(method, "losses", break_down)
+    with pytest.raises(NonFiniteError, match="'fake' of player|a parameter stopped") as caught:
+        train(config, tmp_path / "run")
+    assert str(tmp_path / "run" / "checkpoints") in str(caught.value)
+    newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
+    state = load_newest(newest.parent)
+    assert all(v.isfinite().all() for v in state["method"].values())
+    assert len(calls) <= 13 + 2 * config.train.log_every
+
+
+def test_collapse_is_seen() -> None:
+    healthy = {"feature_spread": 0.5, "feature_rank": 20.0, "sample_spread": 0.9, "saturation": 0.1}
+    assert alarms(healthy) == []
+    for name, value, words in [
+        ("sample_spread", 0.01, "samples hardly differ"),
+        ("feature_spread", 1e-5, "features hardly differ"),
+        ("feature_rank", 1.0, "effective rank"),
+        ("saturation", 1.0, "saturated"),
+    ]:
+        (found,) = alarms(healthy | {name: value})
+        assert words in found
+
+
+def test_effective_rank_counts_equal_directions() -> None:
+    corners = torch.cat([torch.eye(5), -torch.eye(5)])
+    assert effective_rank(corners).item() == pytest.approx(5)
+    assert effective_rank(torch.linspace(0, 1, 9)[:, None] * torch.ones(1, 4)).item() == (
+        pytest.approx(1)
+    )

@@ -1,0 +1,63 @@
+"""Invariant 1: a player's update moves its own networks and no other."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import toy_config, toy_method
+
+from ambigan.core.errors import ConfigError
+from ambigan.core.random import Randomness
+from ambigan.engine.state import TrainState
+from ambigan.engine.step import play_turn
+from ambigan.game import Batch, Method
+
+
+def a_batch(method: Method, seed: int = 1) -> Batch:
+    noise = Randomness(seed)
+    x = noise.uniform(10, *method.spec.shape) * 2 - 1
+    return Batch(x, method.prior.sample(10, noise), noise)
+
+
+def test_each_player_moves_its_own_networks_only(variant: str) -> None:
+    config = toy_config(variant)
+    for player in toy_method(config).players:
+        method = toy_method(config).train()
+        before = {name: value.clone() for name, value in method.named_parameters()}
+        play_turn(TrainState(method, 0.0), a_batch(method), [player.name], "fp32")
+        own = set(method.player_parameters(player))
+        moved = {n for n, v in method.named_parameters() if not torch.equal(v, before[n])}
+        assert moved <= own
+        assert moved, f"{player.name} moved nothing"
+
+
+def test_every_parameter_has_one_owner(variant: str) -> None:
+    method = toy_method(toy_config(variant))
+    owned = [n for player in method.players for n in method.player_parameters(player)]
+    assert sorted(owned) == sorted(name for name, _ in method.named_parameters())
+
+
+def test_simultaneous_gradients_equal_those_taken_apart(variant: str) -> None:
+    """One shared forward gives each player what a backward of its own loss would."""
+    config = toy_config(variant)
+    method = toy_method(config).train()
+    names = [player.name for player in method.players]
+    batch = a_batch(method)
+    losses = method.losses(batch, names)
+    for player in method.players:
+        parameters = method.player_parameters(player)
+        together = torch.autograd.grad(
+            sum(losses[player.name].values()), list(parameters.values()), retain_graph=True
+        )
+        alone = method.losses(batch, [player.name])[player.name]
+        method.zero_grad()
+        sum(alone.values()).backward()
+        for gradient, (name, parameter) in zip(together, parameters.items(), strict=True):
+            torch.testing.assert_close(gradient, parameter.grad, msg=name)
+
+
+def test_a_parameter_no_loss_depends_on_is_named() -> None:
+    method = toy_method(toy_config("bigan-paper"))
+    method.encoder.spare = torch.nn.Linear(2, 2)
+    with pytest.raises(ConfigError, match=r"generator_encoder.*encoder\.spare\.weight"):
+        play_turn(TrainState(method, 0.0), a_batch(method), ["generator_encoder"], "fp32")

@@ -1,0 +1,129 @@
+"""Invariant 2: k steps, a kill, a resume and the rest equal an undisturbed run, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import toy_config
+
+from ambigan.core.errors import CheckpointError, ConfigError
+from ambigan.core.settings import override
+from ambigan.engine.checkpoint import list_checkpoints
+from ambigan.engine.loop import Interrupted
+from ambigan.training import resume, train
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the engine handles it."""
+
+
+def kill_at(iteration: int):
+    calls = []
+
+    def progress(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == iteration:
+            raise Killed
+
+    return progress
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    """All that must be equal; timings may differ."""
+    skip = ("timing.jsonl",)
+    return {
+        str(path.relative_to(run)): path.read_bytes()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.name not in skip
+    }
+
+
+def test_killed_and_resumed_equals_undisturbed(variant: str, tmp_path: Path) -> None:
+    config = toy_config(variant)
+    train(config, tmp_path / "whole")
+    for at in (1, 13):
+        out = tmp_path / f"killed{at}"
+        with pytest.raises(Killed):
+            train(config, out, progress=kill_at(at))
+        resume(out)
+        assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_killed_twice(tmp_path: Path) -> None:
+    config = toy_config("bigan-official")
+    train(config, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(config, tmp_path / "killed", progress=kill_at(9))
+    with pytest.raises(Killed):
+        resume(tmp_path / "killed", progress=kill_at(9))
+    resume(tmp_path / "killed")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_first_and_loses_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    config = toy_config("bigan-official")
+    train(config, tmp_path / "whole")
+
+    def stop(seen: int, _total: int, _losses: dict[str, float]) -> None:
+        if seen == 700:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(Interrupted) as caught:
+        train(config, tmp_path / "stopped", progress=stop)
+    assert caught.value.signal_number == number
+    assert list_checkpoints(tmp_path / "stopped" / "checkpoints")[-1].stem == f"{700:012d}"
+    resume(tmp_path / "stopped")
+    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
+
+
+def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
+    train(toy_config("gan-official"), tmp_path / "run")
+    before = contents(tmp_path / "run")
+    resume(tmp_path / "run")
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
+    config = toy_config("bigan-official")
+    train(config, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(config, tmp_path / "torn", progress=kill_at(12))
+    newest = list_checkpoints(tmp_path / "torn" / "checkpoints")[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="torn or altered"):
+        resume(tmp_path / "torn")
+    assert contents(tmp_path / "torn") == contents(tmp_path / "whole")
+
+
+def test_all_checkpoints_torn_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(toy_config("bigan-official"), tmp_path / "run", progress=kill_at(12))
+    for path in list_checkpoints(tmp_path / "run" / "checkpoints"):
+        path.write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match="no usable checkpoint"):
+        resume(tmp_path / "run")
+
+
+def test_other_settings_are_shown_and_refused(tmp_path: Path) -> None:
+    config = toy_config("bigan-official")
+    run = train(config, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"train\.seed: 5 against 0"):
+        resume(run.path, expected=lambda theirs: override(theirs, {"train.seed": "5"}))
+    with pytest.raises(ConfigError, match=r"already holds a run with other settings.*train\.seed"):
+        train(override(config, {"train.seed": "5"}), tmp_path / "run")
+    with pytest.raises(ConfigError, match="already holds a run with these settings"):
+        train(config, tmp_path / "run")
+
+
+def test_seeds_differ_and_equal_seeds_agree(tmp_path: Path) -> None:
+    def weights(seed: str, name: str) -> dict[str, torch.Tensor]:
+        run = train(toy_config("bigan-official", train__seed=seed), tmp_path / name)
+        return {"raw": (run.model / "raw.safetensors").read_bytes()}
+
+    assert weights("1", "a") == weights("1", "b")
+    assert weights("1", "c") != weights("2", "d")

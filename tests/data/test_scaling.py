@@ -1,0 +1,51 @@
+"""The affine map of vectors against its definition in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ambigan.data.scaling import constant_columns, fit_scaling
+from ambigan.data.settings import ScalingName
+
+TRAIN = np.random.default_rng(0).normal([5, -3000, 0], [1, 50, 1e-6], (200, 3)).astype(np.float32)
+
+
+def test_standard() -> None:
+    scaling = fit_scaling(TRAIN, "standard", ("a", "b", "c"))
+    exact = TRAIN.astype(np.float64)
+    expected = (exact - exact.mean(0)) / exact.std(0)
+    assert np.abs(scaling.apply(torch.as_tensor(TRAIN)).numpy() - expected).max() < 1e-4
+    assert scaling.columns == ("a", "b", "c")
+
+
+def test_minmax() -> None:
+    scaled = fit_scaling(TRAIN, "minmax").apply(torch.as_tensor(TRAIN))
+    assert torch.allclose(scaled.amin(0), torch.tensor(-1.0), atol=1e-5)
+    assert torch.allclose(scaled.amax(0), torch.tensor(1.0), atol=1e-5)
+
+
+def test_values_beyond_the_training_range_are_not_clipped() -> None:
+    scaling = fit_scaling(np.array([[0.0], [1.0]], np.float32), "minmax")
+    assert scaling.apply(torch.tensor([[2.0]])).item() == 3.0
+
+
+def test_none_changes_nothing() -> None:
+    scaling = fit_scaling(TRAIN, "none")
+    assert torch.equal(scaling.apply(torch.as_tensor(TRAIN)), torch.as_tensor(TRAIN))
+    assert scaling.shift.tolist() == [0, 0, 0]
+    assert scaling.scale.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "none"])
+def test_it_can_be_inverted(kind: ScalingName) -> None:
+    scaling, raw = fit_scaling(TRAIN, kind), torch.as_tensor(TRAIN)
+    assert scaling.shift.dtype == scaling.scale.dtype == torch.float32
+    assert torch.allclose(scaling.invert(scaling.apply(raw)), raw, rtol=1e-5, atol=1e-10)
+
+
+def test_constant_columns() -> None:
+    columns = [[7, 7, 7], [0, 0, 0], [1e9, 1e9 + 64, 1e9], [1e-42, 0, 0], [0, 1, 0], [1e-6, 0, 0]]
+    constant = constant_columns(np.array(columns, np.float32).T)
+    assert constant.tolist() == [True, True, True, True, False, False]

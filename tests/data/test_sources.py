@@ -1,0 +1,68 @@
+"""Names to data sets, and what is said of names that are none."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ambigan.core.errors import ConfigError
+from ambigan.data import DataSettings, list_sources, open_dataset
+
+
+def test_every_source_is_described_in_one_line() -> None:
+    sources = list_sources()
+    assert {"digits", "mnist", "folder:PATH", "csv:PATH", "parquet:PATH"} <= set(sources)
+    assert all(text and "\n" not in text for text in sources.values())
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("minst", "unknown data set 'minst'. Did you mean 'mnist'? Known: csv, digits"),
+        ("folders:x", "unknown data set 'folders'. Did you mean 'folder'?"),
+        ("spectra.csv", "Did you mean 'csv:spectra.csv'?"),
+        ("a/b.npz", "Did you mean 'npz:a/b.npz'?"),
+        ("folder", "data set 'folder' needs a path: folder:PATH."),
+        ("csv:", "data set 'csv' needs a path: csv:PATH."),
+        ("digits:8", "data set 'digits' takes no path; write it as 'digits'."),
+        ("", "unknown data set ''"),
+    ],
+)
+def test_what_is_no_source(source: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        open_dataset(DataSettings(source))
+
+
+def test_a_bare_folder_is_recognised(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"Did you mean 'folder:{tmp_path}'"):
+        open_dataset(DataSettings(str(tmp_path)))
+
+
+def test_the_name_is_as_typed_and_home_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(9, 2)))
+    assert open_dataset(DataSettings("npy:~/x.npy")).name == "npy:~/x.npy"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (DataSettings(size=(8, 8)), "data.size has no effect on 'digits'; it is for folder:PATH."),
+        (DataSettings(scaling="minmax"), "data.scaling has no effect .* npy:PATH, npz:PATH, csv"),
+        (DataSettings(drop=("a",)), "it is for csv:PATH, parquet:PATH"),
+    ],
+)
+def test_a_setting_without_effect_warns(settings: DataSettings, said: str) -> None:
+    with pytest.warns(UserWarning, match=said):
+        open_dataset(settings)
+
+
+def test_settings_of_every_source_do_not_warn() -> None:
+    with warnings.catch_warnings(action="error"):
+        open_dataset(DataSettings(root="/x", split_seed=2, test_fraction=0.2, holdout=5))

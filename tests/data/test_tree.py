@@ -1,0 +1,108 @@
+"""Which images a folder holds, by split and class."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ambigan.core.errors import DataError
+from ambigan.data.tree import find_images
+
+
+def plant(root: Path, *names: str) -> Path:
+    """Files with a pixel each; names in `.txt` are text."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".txt":
+            path.write_text("no image")
+        else:
+            Image.new("L", (1, 1)).save(path, format="PNG")
+    return root
+
+
+def found(root: Path) -> tuple[dict[str, str | None], dict[str, str | None] | None]:
+    train, test = find_images(root)
+    labels = {image.name: image.label for image in train}
+    return labels, None if test is None else {image.name: image.label for image in test}
+
+
+def test_flat(tmp_path: Path) -> None:
+    root = plant(tmp_path, "b.png", "a.PNG", "notes.txt")
+    assert found(root) == ({"a.PNG": None, "b.png": None}, None)
+
+
+def test_classes_are_the_first_folders(tmp_path: Path) -> None:
+    root = plant(tmp_path, "cat/1.png", "dog/old/2.png")
+    assert found(root) == ({"cat/1.png": "cat", "dog/old/2.png": "dog"}, None)
+
+
+def test_images_beside_folders_leave_no_classes(tmp_path: Path) -> None:
+    root = plant(tmp_path, "cat/1.png", "2.png")
+    assert found(root) == ({"2.png": None, "cat/1.png": None}, None)
+
+
+@pytest.mark.parametrize("held_out", ["test", "val", "Valid", "validation"])
+def test_published_splits(tmp_path: Path, held_out: str) -> None:
+    root = plant(tmp_path, "train/cat/1.png", f"{held_out}/cat/2.png", "extra/3.png")
+    assert found(root) == ({"train/cat/1.png": "cat"}, {f"{held_out}/cat/2.png": "cat"})
+
+
+def test_test_is_preferred_to_val(tmp_path: Path) -> None:
+    root = plant(tmp_path, "train/1.png", "val/2.png", "test/3.png")
+    assert found(root) == ({"train/1.png": None}, {"test/3.png": None})
+
+
+def test_a_lone_train_is_the_folder(tmp_path: Path) -> None:
+    root = plant(tmp_path, "train/cat/1.png", "train/dog/2.png")
+    assert found(root) == ({"train/cat/1.png": "cat", "train/dog/2.png": "dog"}, None)
+
+
+def test_train_may_be_a_class_among_others(tmp_path: Path) -> None:
+    root = plant(tmp_path, "train/1.png", "bus/2.png")
+    assert found(root)[0] == {"bus/2.png": "bus", "train/1.png": "train"}
+
+
+def test_hidden_things_are_left_out(tmp_path: Path) -> None:
+    root = plant(tmp_path, "a.png", ".b.png", "._a.png", ".cache/c.png", "__MACOSX/a.png")
+    assert found(root)[0] == {"a.png": None}
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    root = plant(tmp_path / "root", "cat/1.png")
+    plant(tmp_path / "away", "2.png")
+    os.symlink(tmp_path / "away", root / "dog")
+    os.symlink(root, root / "cat" / "loop")
+    assert found(root)[0] == {"cat/1.png": "cat", "dog/2.png": "dog"}
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{tmp_path}/no does not exist; a folder of images"):
+        find_images(tmp_path / "no")
+
+
+def test_a_file_for_a_folder(tmp_path: Path) -> None:
+    path = plant(tmp_path, "a.png") / "a.png"
+    with pytest.raises(DataError, match=r"a\.png is a file; a folder of images was expected"):
+        find_images(path)
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{tmp_path} holds no images: it is empty"):
+        find_images(tmp_path)
+
+
+def test_only_other_files_are_counted_by_kind(tmp_path: Path) -> None:
+    plant(tmp_path, "a.txt", "b/b.txt")
+    (tmp_path / "c.heic").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"no images, only other files \(2 of \.txt, 1 of \.heic\)"):
+        find_images(tmp_path)
+
+
+def test_an_empty_split_is_named(tmp_path: Path) -> None:
+    (plant(tmp_path, "train/a.png") / "test").mkdir()
+    with pytest.raises(DataError, match=f"{tmp_path}/test holds no images"):
+        find_images(tmp_path)
