@@ -14,12 +14,12 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from . import __version__
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json, sha256_of, write_bytes, write_json, write_text
 from .core.random import Randomness
 from .core.spec import DataSpec
-from .data import Dataset, Scaling, to_float
+from .core.version import __version__
+from .data import Dataset, Scaling, Split, to_float
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
@@ -35,7 +35,8 @@ class Run:
     """A trained model with the form of its data.
 
     Data go in and come out as NumPy arrays: images as uint8, or as floats in [-1, 1], both
-    `(N, C, H, W)`; vectors `(N, D)` in the units of their file, scaled inside as in training.
+    `(N, C, H, W)`; vectors `(N, D)` in the units of their file, scaled inside as in training. A
+    `Split` of a data set, whose vectors are scaled already, is taken as well.
 
     Attributes:
         path: the run's folder.
@@ -61,7 +62,8 @@ class Run:
     ) -> None:
         self.path, self.config, self.method = path, config, method
         self.spec, self.scaling, self.label_names = spec, scaling, label_names
-        self.images_seen, self.weights = images_seen, weights
+        self.images_seen = images_seen
+        self.weights: Weights = weights
         self.device = next(method.parameters()).device
 
     @property
@@ -74,7 +76,7 @@ class Run:
         """The layers `features` can read."""
         return self.method.layers
 
-    def encode(self, x: ArrayLike) -> NDArray[np.float32]:
+    def encode(self, x: ArrayLike | Split) -> NDArray[np.float32]:
         """Data to latents `(N, latent_dim)`."""
         return self._map(self.method.encode, self._inputs(x))
 
@@ -98,11 +100,11 @@ class Run:
             raise ConfigError(f"cannot draw {num} samples; ask for 1 or more.")
         return self.method.prior.sample(num, Randomness(seed, "sample")).numpy()
 
-    def reconstruct(self, x: ArrayLike) -> NDArray[np.float32]:
+    def reconstruct(self, x: ArrayLike | Split) -> NDArray[np.float32]:
         """Data to latents and back."""
         return self._outputs(self._map(self.method.reconstruct, self._inputs(x)))
 
-    def features(self, x: ArrayLike, layer: str | None = None) -> NDArray[np.float32]:
+    def features(self, x: ArrayLike | Split, layer: str | None = None) -> NDArray[np.float32]:
         """What a layer says of data, `(N, D)`; the method's own feature layer if None."""
         return self._map(lambda part: self.method.features(part, layer), self._inputs(x))
 
@@ -111,8 +113,12 @@ class Run:
         parts = [function(part.to(self.device)).float().cpu() for part in values.split(CHUNK)]
         return torch.cat(parts).numpy()
 
-    def _inputs(self, x: ArrayLike) -> Tensor:
-        values = torch.as_tensor(np.asarray(x))
+    def originals(self, split: Split) -> NDArray[np.float32]:
+        """The examples of a split as `reconstruct` gives them back."""
+        return self._outputs(to_float(split.values).numpy())
+
+    def _inputs(self, x: ArrayLike | Split) -> Tensor:
+        values = x.values if isinstance(x, Split) else torch.as_tensor(np.asarray(x))
         if values.shape[1:] != self.spec.shape:
             raise ConfigError(
                 f"data have shape {tuple(values.shape)}; this model takes "
@@ -120,13 +126,14 @@ class Run:
             )
         if len(values) == 0:
             raise ConfigError("there are no examples: the first dimension is 0.")
-        values = to_float(values).float()
-        return values if self.scaling is None else self.scaling.apply(values)
+        if self.scaling is None or isinstance(x, Split):
+            return to_float(values).float()
+        return self.scaling.apply(values.double())
 
     def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.scaling is None:
             return values
-        return self.scaling.invert(torch.from_numpy(values)).numpy()
+        return self.scaling.invert(torch.from_numpy(values)).float().numpy()
 
 
 def load(
@@ -160,7 +167,9 @@ def load(
     if chosen not in kinds:
         raise ConfigError(f"{run.path} has no '{chosen}' weights; it has: {', '.join(kinds)}.")
     tensors = _read_tensors(run.model / f"{chosen}.safetensors", about["sha256"])
-    return _make_run(run, config, method, about["data"], tensors, about["images_seen"], chosen, target)
+    return _make_run(
+        run, config, method, about["data"], tensors, about["images_seen"], chosen, target
+    )
 
 
 def read_config(
@@ -291,7 +300,9 @@ def _make_run(
         raise CheckpointError(f"the weights are of other networks: {reason}") from error
     scaling = None
     if data["scaling"] is not None:
-        shift, scale = torch.tensor(data["scaling"]["shift"]), torch.tensor(data["scaling"]["scale"])
+        shift, scale = (
+            torch.tensor(data["scaling"][name], dtype=torch.float64) for name in ("shift", "scale")
+        )
         scaling = Scaling(shift, scale, tuple(data["scaling"]["columns"]))
     names = tuple(data["label_names"]) if data["label_names"] else None
     model = model.to(device).eval()

@@ -7,9 +7,9 @@ it and knows nothing of any paper.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -156,9 +156,9 @@ class Method(nn.Module, ABC):
     @property
     def layers(self) -> tuple[str, ...]:
         """Every layer that `features` accepts: dotted names of modules inside the networks."""
-        names = [name for name, _ in self.named_modules()]
+        named = cast(Iterable[tuple[str, nn.Module]], self.named_modules())
         owned = {network for player in self.players for network in player.networks}
-        return tuple(n for n in names if n.partition(".")[0] in owned)
+        return tuple(name for name, _ in named if name.partition(".")[0] in owned)
 
     @torch.no_grad()
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
@@ -176,7 +176,7 @@ class Method(nn.Module, ABC):
             raise unknown("layer", layer, self.layers)
         seen: list[Tensor] = []
         handle = self.get_submodule(layer).register_forward_hook(
-            lambda _module, _inputs, output: seen.append(output)
+            lambda _module, _inputs, output: seen.append(cast(Tensor, output))
         )
         modes = {module: module.training for module in self.modules()}
         try:

@@ -12,18 +12,24 @@ import torch
 from torch import Tensor
 
 from .artifacts import Run, Weights, load, read_config
-from .core.errors import CheckpointError, ConfigError
+from .core.errors import CheckpointError
 from .core.files import write_json
 from .data import Batches, Dataset, open_dataset
 from .engine.checkpoint import list_checkpoints, read_checkpoint
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
 from .engine.statistics import reestimate_statistics
-from .evaluation.baselines import pca_features, pixel_features
+from .evaluation.baselines import pca_features, pixel_features, random_encoder
 from .evaluation.features import FeatureFunction, extract, layer_features
-from .evaluation.protocols import PROTOCOLS, Protocol, find_protocol, run_classification
-from .evaluation.reconstruction import mean_baseline, reconstruction_errors
-from .evaluation.results import result_record
+from .evaluation.protocols import (
+    PROTOCOLS,
+    Protocol,
+    find_protocol,
+    run_classification,
+    run_reconstruction,
+)
+from .evaluation.reconstruction import maps_of, mean_baseline, pca_baseline
+from .evaluation.results import classification_row, reconstruction_row, result_record
 from .game import Method
 from .training import check_same_data, make_method
 
@@ -111,7 +117,8 @@ def evaluate_curve(
         for protocol in chosen:
             protocol.check(_abilities(runs[0], dataset), dataset.name)
         records = _classify(runs, dataset, chosen, layers, tell, baselines=not curves)
-        for record in records + _reconstruct(runs, dataset, chosen):
+        records += _reconstruct(runs, dataset, chosen, baselines=not curves)
+        for record in records:
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
             curve = curves.setdefault(record["protocol"], record | {"points": []})
             curve["points"] += rows
@@ -140,7 +147,8 @@ def _runs_of(
     state = read_checkpoint(checkpoint)
     batches = Batches(dataset.train, config.train.seed, device)
     runs: list[Run] = []
-    for kind, key in (("ema", "ema"), ("raw", "method")):
+    kinds: tuple[tuple[Weights, str], ...] = (("ema", "ema"), ("raw", "method"))
+    for kind, key in kinds:
         if state[key] is None:
             continue
         method = make_method(config, dataset.spec, method_class)
@@ -155,7 +163,7 @@ def _runs_of(
                 dataset.scaling,
                 dataset.label_names,
                 state["images_seen"],
-                kind,  # pyright: ignore[reportArgumentType]
+                kind,
             )
         )
     return runs
@@ -187,11 +195,16 @@ def _classify(
     if not wanted:
         return []
     rows: dict[str, list[dict[str, Any]]] = {protocol.name: [] for protocol in wanted}
+    device = runs[0].device
     for candidate in _candidates(runs, dataset, layers, baselines=baselines):
-        values = _extract_both(candidate.function, dataset, runs[0].device)
+        started = perf_counter()
+        train = extract(candidate.function, dataset.train.values, device)
+        test = extract(candidate.function, dataset.test.values, device)
+        seconds = perf_counter() - started
         for protocol in wanted:
             tell(f"{protocol.name} of {candidate.function.name}{_suffix(candidate.weights)}")
-            rows[protocol.name].append(_row(candidate, protocol, values, dataset))
+            row = _row(candidate, protocol, train, test, dataset, device, seconds)
+            rows[protocol.name].append(row)
     return [_record(protocol, runs[0], dataset, rows[protocol.name]) for protocol in wanted]
 
 
@@ -202,17 +215,16 @@ def _candidates(
     names = list(layers) or [runs[0].method.default_layer]
     for layer in names:
         for run in runs:
-            yield Candidate(layer_features(run.method, layer, layer), run.weights)
+            yield Candidate(layer_features(run.method, layer), run.weights)
     if not baselines:
         return
     width = runs[0].method.features(_few(dataset, runs[0].device), names[0]).shape[1]
     raw = "pixels" if dataset.spec.kind == "images" else "raw values"
-    yield Candidate(replace(pixel_features(), name=raw))
+    yield Candidate(pixel_features(raw))
     yield Candidate(pca_features(dataset.train.values, width))
     random = _random_method(runs[0], dataset)
     for layer in names:
-        function = layer_features(random, layer, f"random {layer}")
-        yield Candidate(replace(function, kind="baseline"))
+        yield Candidate(random_encoder(random, layer))
 
 
 def _few(dataset: Dataset, device: torch.device) -> Tensor:
@@ -228,45 +240,54 @@ def _random_method(run: Run, dataset: Dataset) -> Method:
     return method.eval()
 
 
-def _extract_both(
-    function: FeatureFunction, dataset: Dataset, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    train, test = dataset.train.values, dataset.test.values
-    return extract(function, train, device), extract(function, test, device)
-
-
 def _row(
-    candidate: Candidate, protocol: Protocol, values: tuple[Tensor, Tensor], dataset: Dataset
+    candidate: Candidate,
+    protocol: Protocol,
+    train: Tensor,
+    test: Tensor,
+    dataset: Dataset,
+    device: torch.device,
+    seconds: float,
 ) -> dict[str, Any]:
     started = perf_counter()
-    train_labels, test_labels = dataset.train.labels, dataset.test.labels
-    assert train_labels is not None
+    labels, test_labels = dataset.train.labels, dataset.test.labels
+    assert labels is not None
     assert test_labels is not None
-    scores = run_classification(protocol, values[0], train_labels, values[1], test_labels)
-    return {
-        "features": candidate.function.name,
-        "weights": candidate.weights,
-        "kind": candidate.function.kind,
-        "dim": values[0].shape[1],
-        **scores,
-        "seconds": round(perf_counter() - started, 2),
-    }
+    scores = run_classification(protocol, train, labels, test, test_labels, device=device)
+    return classification_row(
+        candidate.function,
+        scores,
+        dim=train.shape[1],
+        seconds=seconds + perf_counter() - started,
+        weights=candidate.weights,
+    )
 
 
 def _reconstruct(
-    runs: Sequence[Run], dataset: Dataset, protocols: Iterable[Protocol]
+    runs: Sequence[Run], dataset: Dataset, protocols: Iterable[Protocol], *, baselines: bool = True
 ) -> list[dict[str, Any]]:
-    wanted = [protocol for protocol in protocols if "reconstruct" in protocol.needs]
-    return [
-        _record(
-            protocol,
-            runs[0],
-            dataset,
-            [reconstruction_errors(run.method, run.weights, dataset) for run in runs]
-            + [mean_baseline(dataset)],
-        )
-        for protocol in wanted
-    ]
+    records: list[dict[str, Any]] = []
+    for protocol in protocols:
+        if "reconstruct" not in protocol.needs:
+            continue
+        rows = [_reconstruction_row(run, protocol, dataset) for run in runs]
+        if baselines:
+            width = runs[0].method.prior.dim
+            means = mean_baseline(dataset)
+            rows.append(reconstruction_row("training mean", "baseline", means, seconds=0))
+            kept = pca_baseline(dataset, width)
+            rows.append(reconstruction_row(f"pca{width}", "baseline", kept, seconds=0))
+        records.append(_record(protocol, runs[0], dataset, rows))
+    return records
+
+
+def _reconstruction_row(run: Run, protocol: Protocol, dataset: Dataset) -> dict[str, Any]:
+    started = perf_counter()
+    errors = run_reconstruction(protocol, maps_of(run.method), dataset, device=run.device)
+    seconds = perf_counter() - started
+    return reconstruction_row(
+        "reconstruction", "model", errors, seconds=seconds, weights=run.weights
+    )
 
 
 def _record(
@@ -279,6 +300,7 @@ def _record(
         preset=run.config.preset,
         images_seen=run.images_seen,
         dataset=dataset,
+        device=run.device,
     )
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import toy_config
 
 from ambigan.core.errors import NonFiniteError
 from ambigan.engine.checkpoint import list_checkpoints, load_newest
 from ambigan.engine.watch import alarms, effective_rank
 from ambigan.methods import METHODS
 from ambigan.training import train
+from games import toy_config
 
 
 def test_a_nan_is_named_and_the_good_checkpoint_stands(
@@ -31,7 +31,7 @@ def test_a_nan_is_named_and_the_good_checkpoint_stands(
         return found
 
     monkeypatch.setattr(method, "losses", break_down)
-    with pytest.raises(NonFiniteError, match="'fake' of player|a parameter stopped") as caught:
+    with pytest.raises(NonFiniteError, match=r"'fake' of player|a parameter stopped") as caught:
         train(config, tmp_path / "run")
     assert str(tmp_path / "run" / "checkpoints") in str(caught.value)
     newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import toy_config
 
 import ambigan
 from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.files import StorageError, sha256_of, write_bytes
 from ambigan.engine.checkpoint import list_checkpoints, read_checkpoint
 from ambigan.training import resume, train
+from games import toy_config
 
 
 class Bomb:

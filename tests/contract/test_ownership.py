@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import toy_config, toy_method
 
 from ambigan.core.errors import ConfigError
 from ambigan.core.random import Randomness
 from ambigan.engine.state import TrainState
 from ambigan.engine.step import play_turn
 from ambigan.game import Batch, Method
+from games import toy_config, toy_method
 
 
 def a_batch(method: Method, seed: int = 1) -> Batch:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from conftest import toy_config, toy_method
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ambigan.core.random import Randomness, seed_from
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.step import draw
+from games import toy_config, toy_method
 
 KEYS = st.tuples(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 7))
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import VARIANTS, toy_config
 from safetensors.torch import load_file
 
 from ambigan.training import train
+from games import VARIANTS, toy_config
 
 WORKER = """
 import sys
 sys.path.insert(0, {tests!r})
-from conftest import VARIANTS, toy_config
+from games import toy_config
 from ambigan.training import train
 train(toy_config(sys.argv[1], train__epochs="1"), sys.argv[2])
 """

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import toy_config
 
 from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.settings import override
 from ambigan.engine.checkpoint import list_checkpoints
 from ambigan.engine.loop import Interrupted
 from ambigan.training import resume, train
+from games import toy_config
 
 
 class Killed(BaseException):

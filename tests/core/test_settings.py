@@ -3,13 +3,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from conftest import toy_config
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ambigan.core.errors import ConfigError
 from ambigan.core.settings import differences, dotted, override, parse
 from ambigan.engine.config import RunConfig, TrainSettings, choose_device
+from games import toy_config
 
 
 def test_configs_survive_json(variant: str) -> None:

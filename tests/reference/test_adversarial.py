@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from conftest import toy_config, toy_method
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ambigan.core.random import Randomness
 from ambigan.game import Batch
 from ambigan.objectives.adversarial import judged_fake, judged_real, saturation
+from games import toy_config, toy_method
 
 LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=20)
 

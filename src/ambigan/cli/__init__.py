@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run(verb: str):  # noqa: ANN202
+def _run(verb: str):
     from . import verbs
 
     return getattr(verbs, verb)

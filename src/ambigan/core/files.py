@@ -73,5 +73,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _storage_error(path: Path, error: OSError) -> StorageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(f"no space left to write {path}; free some and run again, what was written stands.")
+        return StorageError(
+            f"no space left to write {path}; free some and run again, what was written stands."
+        )
     return StorageError(f"cannot write {path}: {error.strerror or error}.")

@@ -1,4 +1,4 @@
-"""Randomness that is a function of its key alone, so that a resumed run draws what it would have."""
+"""Randomness as a function of its key alone: a resumed run draws what it would have drawn."""
 
 from __future__ import annotations
 

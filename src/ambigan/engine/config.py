@@ -13,6 +13,7 @@ from ..core.settings import Fraction, build, checked, plain
 from ..data.settings import DataSettings
 from ..methods import find_method
 
+
 @dataclass(frozen=True)
 class TrainSettings:
     """How long, how much at once, on what, and what is written when.
@@ -129,8 +130,10 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     if device.type == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise ConfigError(f"train.device '{name}': this machine has no CUDA device; use cpu or auto.")
-    index = local_rank if device.index is None else device.index
+        raise ConfigError(
+            f"train.device '{name}': this machine has no CUDA device; use cpu or auto."
+        )
+    index = int(name.partition(":")[2] or local_rank)
     if index >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise ConfigError(f"train.device '{name}': only {count} CUDA devices, counted from 0.")

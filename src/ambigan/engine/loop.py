@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
-
-import torch
 
 from ..core.distributed import any_rank, wait, world
 from ..core.errors import ConfigError, NonFiniteError
@@ -173,22 +172,22 @@ class Loop:
                 f"good checkpoint stands in {self.run.checkpoints}."
             )
         if world().is_main:
-            save_checkpoint(self.run.checkpoints, state.state_dict(), self.settings.keep_checkpoints)
+            save_checkpoint(
+                self.run.checkpoints, state.state_dict(), self.settings.keep_checkpoints
+            )
         wait()
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None]:
         """Notes SIGINT and SIGTERM, so that the iteration is finished and saved first."""
 
         def note(number: int, _frame: FrameType | None) -> None:
             self.signal_number = number
 
-        before = {}
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                before[number] = signal.signal(number, note)
-        except ValueError:  # not the main thread: whoever runs it there handles its signals
-            before = {}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if threading.current_thread() is not threading.main_thread():
+            numbers = []  # only the main thread may handle signals
+        before: dict[int, Any] = {number: signal.signal(number, note) for number in numbers}
         try:
             yield
         finally:

@@ -1,6 +1,6 @@
 """Where everything of a run lies, and who may write there.
 
-    config.json  data.json  stats.jsonl  timing.jsonl  checkpoints/  model/  results/  report.html
+config.json  data.json  stats.jsonl  timing.jsonl  checkpoints/  model/  results/  report.html
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ class RunFolder:
             return read_json(self.config_file)
         except ValueError as error:
             raise CheckpointError(f"{self.config_file} is not readable JSON: {error}.") from error
+
+    def read_results(self) -> list[dict[str, Any]]:
+        """The records of `results/`, by name; curves over checkpoints are left out."""
+        paths = sorted(p for p in self.results.glob("*.json") if not p.name.startswith("curve-"))
+        return [read_json(path) for path in paths]
 
 
 def create(path: str | Path, config: RunConfig) -> RunFolder:

@@ -49,7 +49,7 @@ class TensorBoard:
             raise ConfigError(
                 "train.tensorboard needs the extra: pip install 'ambigan[tensorboard]'."
             ) from error
-        self._writer = SummaryWriter(str(folder))
+        self._writer: Any = SummaryWriter(str(folder))
 
     def write(self, line: dict[str, Any]) -> None:
         """Adds each number under its group and name."""

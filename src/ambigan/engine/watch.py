@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -35,16 +37,16 @@ def look(method: Method, batch: Batch) -> dict[str, float]:
 
 
 def effective_rank(features: Tensor) -> Tensor:
-    """exp of the entropy of the normalised eigenvalues of the covariance of `(N, D)` features.
+    """Exp of the entropy of the normalised eigenvalues of the covariance of `(N, D)` features.
 
     Source: Roy and Vetterli (2007), with eigenvalues in place of singular values.
     """
     centred = (features - features.mean(0)).double()
     wide = centred.shape[0] > centred.shape[1]
     gram = centred.T @ centred if wide else centred @ centred.T
-    values = torch.linalg.eigvalsh(gram).clamp_min(0)
-    shares = values / values.sum().clamp_min(1e-300)
-    return torch.exp(-torch.special.xlogy(shares, shares).sum())
+    eigenvalues = cast(Tensor, torch.linalg.eigvalsh(gram)).clamp_min(0)  # pyright: ignore[reportUnknownMemberType]
+    shares = eigenvalues / eigenvalues.sum().clamp_min(1e-300)
+    return (-torch.xlogy(shares, shares).sum()).exp()
 
 
 def alarms(seen: dict[str, float]) -> list[str]:
@@ -56,7 +58,7 @@ def alarms(seen: dict[str, float]) -> list[str]:
         found.append(f"features hardly differ: spread {seen['feature_spread']:.1e}")
     if seen["feature_rank"] < 2:
         found.append(f"features lie on a line: effective rank {seen['feature_rank']:.2f}")
-    if seen.get("saturation", 0.0) > 0.98:
+    if seen.get("saturation", 0.0) > 0.9:
         found.append(f"the discriminator is saturated on {seen['saturation']:.0%} of examples")
     return found
 

@@ -1,4 +1,4 @@
-"""What every result is compared with: raw values, PCA of equal width, the same network untrained."""
+"""What results are compared with: raw values, PCA of equal width, the same network untrained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from sklearn.decomposition import PCA as SklearnPCA
+from sklearn.decomposition import PCA as SklearnPCA  # pyright: ignore[reportMissingTypeStubs]
 from torch import Tensor
 
 from ..data.dataset import to_float
@@ -81,9 +81,9 @@ def fit_pca(train_values: Tensor, width: int) -> PCA:
     width = min(width, num, dims)
     if dims > MAX_EXACT_DIMS:
         return _fit_randomized(train_values, width)
-    mean = _sums(train_values, None).squeeze(0) / num
-    _, vectors = torch.linalg.eigh(_sums(train_values, mean))
-    return PCA(mean.float(), vectors.flip(1)[:, :width].T.float().contiguous())
+    mean = _mean(train_values)
+    vectors = _eigenvectors(_scatter(train_values, mean))
+    return PCA(mean.float(), vectors[:, :width].T.float().contiguous())
 
 
 def pca_features(train_values: Tensor, width: int) -> FeatureFunction:
@@ -91,14 +91,27 @@ def pca_features(train_values: Tensor, width: int) -> FeatureFunction:
     return fit_pca(train_values, width).features
 
 
-def _sums(values: Tensor, mean: Tensor | None) -> Tensor:
-    """Sums over examples in float64: of values `(1, D)`, or with a mean the scatter `(D, D)`."""
-    total = torch.zeros((), dtype=torch.float64)
-    for part in values.split(CHUNK):
-        x = to_float(part).flatten(1).double()
-        centred = x if mean is None else x - mean
-        total = total + (x.sum(0, keepdim=True) if mean is None else centred.T @ centred)
+def _mean(values: Tensor) -> Tensor:
+    """The mean example, `(D,)` float64."""
+    sums = [
+        to_float(part).flatten(1).sum(0, dtype=torch.float64) for part in torch.split(values, CHUNK)
+    ]
+    return torch.stack(sums).sum(0) / len(values)
+
+
+def _scatter(values: Tensor, mean: Tensor) -> Tensor:
+    """The covariance times the number of examples, `(D, D)` float64."""
+    total = mean.new_zeros(len(mean), len(mean))
+    for part in torch.split(values, CHUNK):
+        centred = to_float(part).flatten(1).double() - mean
+        total.addmm_(centred.T, centred)
     return total
+
+
+def _eigenvectors(symmetric: Tensor) -> Tensor:
+    """The columns, `(D, D)`, with the largest eigenvalue first."""
+    _, vectors = cast(Any, torch.linalg).eigh(symmetric)
+    return vectors.flip(1)
 
 
 def _fit_randomized(train_values: Tensor, width: int) -> PCA:
@@ -106,5 +119,5 @@ def _fit_randomized(train_values: Tensor, width: int) -> PCA:
     x = to_float(train_values[::step]).flatten(1).numpy()
     solver = cast(Any, SklearnPCA)(min(width, len(x)), svd_solver="randomized", random_state=0)
     solver.fit(x)
-    mean, components = torch.from_numpy(solver.mean_), torch.from_numpy(solver.components_)
+    mean, components = torch.as_tensor(solver.mean_), torch.as_tensor(solver.components_)
     return PCA(mean.float(), components.float())

@@ -54,14 +54,13 @@ def nearest_neighbours(
     """
     if not 1 <= k <= len(references):
         raise ConfigError(
-            f"{k} nearest neighbours need that many training examples; there are"
-            f" {len(references)}."
+            f"{k} nearest neighbours need that many training examples; there are {len(references)}."
         )
     groups = _group_equal_rows(references)
     search = _Search(references, groups, k, metric, torch.device(device), blocks[1])
     with _full_precision():
-        answers = [search(part) for part in queries.split(blocks[0])]
-    return torch.from_numpy(np.concatenate(answers))
+        answers = [search(part) for part in torch.split(queries, blocks[0])]
+    return torch.as_tensor(np.concatenate(answers))
 
 
 def knn_predict(
@@ -83,7 +82,8 @@ def knn_predict(
         metric: see `nearest_neighbours`.
         device: where the products are computed.
     """
-    classes, codes = labels.unique(return_inverse=True)
+    names, inverse = np.unique(labels.numpy(), return_inverse=True)
+    classes, codes = torch.as_tensor(names), torch.as_tensor(inverse)
     votes = codes[nearest_neighbours(queries, references, k, metric, device=device)]
     counts = torch.zeros(len(votes), len(classes), dtype=torch.int64)
     counts.scatter_add_(1, votes, torch.ones_like(votes))
@@ -142,7 +142,7 @@ class _Search:
     ) -> None:
         self.references, self.groups = references.detach().cpu(), groups
         self.k, self.metric, self.device, self.block = k, metric, device, block
-        self.first = torch.from_numpy(groups.first)
+        self.first = torch.as_tensor(groups.first)
         self.centre = references.float().mean(0).to(device)
         width, info = references.shape[1], torch.finfo(torch.float32)
         self.rounding, self.underflow = (width + 16) * info.eps, (width + 16) * info.tiny
@@ -158,7 +158,7 @@ class _Search:
             return rows - self.centre
         tiny = torch.finfo(torch.float32).tiny
         rows = rows / rows.abs().amax(1, keepdim=True).clamp_min(tiny)  # lest squares underflow
-        return rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(tiny)
+        return rows / rows.square().sum(1, keepdim=True).sqrt().clamp_min(tiny)
 
     def _candidates(self, q: Tensor) -> tuple[Indices, Indices]:
         """Pairs of a query and a group of references that may be among its k nearest."""
@@ -166,9 +166,9 @@ class _Search:
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         for start in range(0, len(self.first), self.block):
             r = self._prepared(self.references[self.first[start : start + self.block]])
-            lower, slack = self._bounds(q, r)
+            lower, r_slack, q_slack = self._bounds(q, r)
             best, place = lower.topk(min(self.k, len(r)), dim=1, largest=False)
-            limits = torch.cat([limits, best + slack(place)], 1)
+            limits = torch.cat([limits, best + r_slack[place] + q_slack], 1)
             limits = limits.topk(min(self.k, limits.shape[1]), dim=1, largest=False).values
             near = self._below(lower, best, limits)
             found.append((near[0], near[1] + start, near[2]))
@@ -178,17 +178,19 @@ class _Search:
         kept = lower <= limits[query, -1]
         return query[kept].cpu().numpy(), group[kept].cpu().numpy()
 
-    def _bounds(self, q: Tensor, r: Tensor) -> tuple[Tensor, Any]:
-        """Lower bounds `(Q, R)` on distances less |q|^2, and what makes them upper bounds."""
+    def _bounds(self, q: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Lower bounds `(Q, R)` on |r|^2 - 2 q.r, and `(R,)` and `(Q, 1)` to add for upper ones."""
         r_square, q_square = r.square().sum(1), q.square().sum(1, keepdim=True)
         bias = r_square if self.metric == "euclidean" else torch.zeros_like(r_square)
         lower = torch.addmm(bias - self.rounding * r_square, q, r.T, alpha=-2)
         q_slack = 2 * (self.rounding * q_square + self.underflow)
-        return lower, lambda place: 2 * self.rounding * r_square[place] + q_slack
+        return lower, 2 * self.rounding * r_square, q_slack
 
     def _below(self, lower: Tensor, best: Tensor, limits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, places in the block and lower bounds of the pairs within the limits."""
-        limit = limits[:, -1:] if limits.shape[1] == self.k else torch.full_like(best[:, :1], np.inf)
+        limit = limits[:, -1:]
+        if limits.shape[1] < self.k:  # there were too few references yet to leave any out
+            limit = torch.full_like(limit, torch.inf)
         rows = (best[:, :1] <= limit).squeeze(1).nonzero().squeeze(1)
         chosen = lower[rows]
         row, place = (chosen <= limit[rows]).nonzero(as_tuple=True)
@@ -198,9 +200,9 @@ class _Search:
         """The k nearest of the candidates, by distance and then by index."""
         distance = self._distances(queries.numpy(), query, self.groups.first[group])
         repeats = np.minimum(self.groups.counts[group], self.k)
-        within = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        index = self.groups.order[np.repeat(self.groups.starts[group], repeats) + within]
         query, distance = np.repeat(query, repeats), np.repeat(distance, repeats)
+        within = np.arange(len(query)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        index = self.groups.order[np.repeat(self.groups.starts[group], repeats) + within]
         order = np.lexsort((index, distance, query))
         start = np.searchsorted(query[order], np.arange(len(queries)))
         return index[order][start[:, None] + np.arange(self.k)]
@@ -229,7 +231,7 @@ def _negative_cosine(a: Floats, b: Floats) -> Floats:
 
 
 @contextmanager
-def _full_precision() -> Generator[None]:
+def _full_precision() -> Generator[None, None, None]:
     """No TF32 or bfloat16 inside products: the bound is that of float32."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")

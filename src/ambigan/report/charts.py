@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from . import theme
 
 MAX_POINTS = 300  # on a curve: more are joined into means with their range behind them
+FEW_POINTS = 20  # are marked: between them nothing was seen
 _ROW = 40
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NORMAL_95 = 1.96
 
 Curve = tuple[Sequence[float], Sequence[float]]
@@ -127,7 +129,7 @@ def legend_above(axes: Axes, handles: Sequence[Line2D] | None = None) -> None:
         bbox_to_anchor=(0, 1),
         ncols=3,
         frameon=False,
-        fontsize=11,
+        fontsize=12,
         labelcolor=theme.INK,
         handlelength=1.0,
         handletextpad=0.5,
@@ -147,9 +149,9 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
         low, high = _in_parts(y, np.min), _in_parts(y, np.max)
         x, y = _in_parts(x, np.mean), _in_parts(y, np.mean)
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-    marker = "o" if len(x) == 1 else ""
+    marker = "o" if len(x) <= FEW_POINTS else ""
     label = theme.clean(name)
-    axes.plot(x, y, color=colour, linewidth=1.8, label=label, marker=marker, markersize=5)
+    axes.plot(x, y, color=colour, linewidth=1.8, label=label, marker=marker, markersize=4)
 
 
 def _in_parts(values: NDArray[Any], function: Any) -> NDArray[Any]:
@@ -161,8 +163,8 @@ def _style_across(axes: Axes) -> None:
     axes.spines["bottom"].set(visible=True, color=theme.MUTED, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    axes.set_xlabel("images seen", color=theme.MUTED, fontsize=11)
-    axes.margins(x=0.01)
+    axes.set_xlabel("images seen", color=theme.MUTED, fontsize=12)
+    axes.set_xlim(0, max(axes.dataLim.xmax, 1) * 1.015)
 
 
 def _style_up(axes: Axes, log: bool, include: Sequence[float]) -> None:
@@ -170,15 +172,22 @@ def _style_up(axes: Axes, log: bool, include: Sequence[float]) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=5))
         axes.minorticks_off()
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
         return
     low, high = axes.get_ylim()
     if include:
         floor, ceiling = min(include), max(include)
         low = floor if axes.dataLim.ymin >= floor else min(low, floor)
-        high = max(high, ceiling + 0.05 * (ceiling - low))
-        axes.set_ylim(low, high)
+        high = max(high, ceiling)
+        axes.set_ylim(low, high + 0.05 * (high - low))
     axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _power(value: float) -> str:
+    """0.001 as 10⁻³, 0.002 as 2·10⁻³."""
+    mantissa, _, exponent = f"{value:.0e}".partition("e")
+    power = f"10{str(int(exponent)).translate(_RAISED)}"
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
 def _shade(axes: Axes, below: float | None, above: float | None) -> None:
@@ -217,11 +226,10 @@ def _draw_score(axes: Axes, row: int, score: Score) -> None:
 def _name_score(axes: Axes, row: int, score: Score, is_best: bool) -> None:
     style: dict[str, Any] = {
         "transform": axes.get_yaxis_transform(),
-        "verticalalignment": "bottom",
-        "fontsize": 12.5,
+        "fontsize": 13,
         "color": theme.INK,
         "fontweight": "bold" if is_best else "normal",
         "parse_math": False,
     }
-    axes.text(0, row - 0.2, theme.clean(score.name), horizontalalignment="left", **style)
-    axes.text(1, row - 0.2, f"{score.accuracy:.2f}", horizontalalignment="right", **style)
+    axes.text(0, row - 0.2, theme.clean(score.name), verticalalignment="bottom", **style)
+    axes.text(1.025, row, f"{score.accuracy:.2f}", verticalalignment="center", **style)

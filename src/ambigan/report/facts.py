@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import shlex
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from .. import __version__
 from ..core.errors import ConfigError
 from ..core.settings import dotted
 from ..engine.state import count_parameters
+from ..evaluation.results import hardware
 from ..presets import find_preset
 from .material import Lines, Material
 
@@ -51,8 +50,7 @@ def key_facts(material: Material) -> list[Fact]:
     run = material.run
     seconds = training_seconds(material.timing)
     facts = [
-        Fact("images seen", f"{run.images_seen:,}", f"of {len(material.dataset.train):,} to learn"),
-        Fact("epochs", f"{epochs_seen(material):,.4g}", f"of {run.config.train.epochs:,}"),
+        Fact("images seen", f"{run.images_seen:,}", _epochs(material)),
         Fact("parameters", f"{count_parameters(run.method):,}", _by_network(material)),
     ]
     if seconds:
@@ -61,7 +59,7 @@ def key_facts(material: Material) -> list[Fact]:
     kind = "averaged over training" if run.weights == "ema" else "as the last step left them"
     facts.append(Fact("weights", run.weights.upper() if run.weights == "ema" else "raw", kind))
     facts.append(Fact("ambigan", _version(material.results), _torch_version(material.results)))
-    return [*facts, _hardware(material.results)]
+    return [*facts, _hardware(material.results, run.device)]
 
 
 def epochs_seen(material: Material) -> float:
@@ -73,7 +71,7 @@ def training_seconds(timing: Lines) -> float:
     """How long training took, from the mean rate since its start on each line of the log.
 
     A rate counts from the last start, so time from the beginning is images over rate until a run
-    was resumed; there it falls or leaps, and the images since the line before count at the new rate.
+    was resumed; there it falls or leaps, and images since the line before count at the new rate.
     """
     total = seen = elapsed = 0.0
     for line in timing:
@@ -164,11 +162,18 @@ def typed(value: Any) -> str:
     return str(value)
 
 
+def _epochs(material: Material) -> str:
+    seen, planned = epochs_seen(material), material.run.config.train.epochs
+    if abs(seen - planned) < 0.01 * planned:
+        return f"{planned:,} epochs of {len(material.dataset.train):,}"
+    return f"{seen:,.3g} of {planned:,} epochs of {len(material.dataset.train):,}"
+
+
 def _by_network(material: Material) -> str:
     method = material.run.method
     names = [name for player in method.players for name in player.networks]
     return ", ".join(
-        f"{name} {_short(count_parameters(method.get_submodule(name)))}" for name in names
+        f"{_short(count_parameters(method.get_submodule(name)))} {name}" for name in names
     )
 
 
@@ -184,11 +189,14 @@ def _torch_version(results: Lines) -> str:
     return f"torch {results[0].get('torch', torch.__version__) if results else torch.__version__}"
 
 
-def _hardware(results: Lines) -> Fact:
-    named = [str(result["hardware"]) for result in results if result.get("hardware")]
-    if named:
-        return Fact("measured on", named[0])
-    return Fact("page made on", f"{os.cpu_count()} CPU cores", platform.machine())
+def _hardware(results: Lines, device: torch.device) -> Fact:
+    named = [result["hardware"] for result in results if result.get("hardware")]
+    name = "measured on" if named else "page made on"
+    found = named[0] if named else hardware(device)
+    if not isinstance(found, dict):
+        return Fact(name, str(found))
+    cores = f"{found.get('cores')} cores" if found.get("cores") else "CPU"
+    return Fact(name, str(found.get("gpu") or cores), str(found.get("processor") or ""))
 
 
 def _kind(text: str) -> str:
@@ -199,9 +207,6 @@ def _kind(text: str) -> str:
 def _alarm(found: list[tuple[int, str]], looks: Lines) -> Alarm:
     first, last = looks[found[0][0]]["images_seen"], looks[found[-1][0]]["images_seen"]
     passed = found[-1][0] < len(looks) - 1
-    if first == last:
-        when = f"at {first:,} images"
-    else:
-        when = f"from {first:,} to {last:,} images"
+    when = f"at {first:,} images" if first == last else f"from {first:,} to {last:,} images"
     when += f", at {len(found)} of {len(looks)} looks"
     return Alarm(found[-1][1], when + ("; not since." if passed else ", the last one too."), passed)

@@ -13,6 +13,7 @@ from .theme import inline_svg, save_figure
 from .vectors import (
     agreement,
     common_limits,
+    path_profile,
     plane,
     profiles,
     quantile_bands,
@@ -33,6 +34,7 @@ __all__ = [
     "interpolation_grid",
     "latent_map",
     "line_chart",
+    "path_profile",
     "plane",
     "principal_components",
     "profiles",

@@ -83,7 +83,7 @@ def latent_map(
         labels: `(N,)` whole numbers, or None for one colour.
         label_names: of the classes; their numbers if None.
         seed: as in `embed_2d`.
-        size: width and height in CSS pixels.
+        size: width in CSS pixels.
     """
     return draw_map(embed_2d(features, seed), labels, label_names, size=size)
 
@@ -97,7 +97,8 @@ def draw_map(
 ) -> Figure:
     """Points `(N, 2)` as a map, with each class named where it is densest."""
     points = np.asarray(embedding, dtype=np.float64)
-    figure, axes = theme.new_figure(size, size)
+    height = _framed_height(points, size)
+    figure, axes = theme.new_figure(size, height)
     axes.set_xticks([])
     axes.set_yticks([])
     diameter = float(np.clip(120 / np.sqrt(len(points)), 3.2, 9))
@@ -105,13 +106,11 @@ def draw_map(
         dots(axes, points, theme.ACCENT, diameter, alpha=0.6)
     else:
         _draw_classes(axes, points, np.asarray(labels), label_names, diameter)
-    _frame(axes, points)
+    _frame(axes, points, (size, height))
     return figure
 
 
-def dots(
-    axes: Axes, points: Floats, colour: str, diameter: float, *, alpha: float = 1.0
-) -> None:
+def dots(axes: Axes, points: Floats, colour: str, diameter: float, *, alpha: float = 1.0) -> None:
     """Points `(N, 2)` as one path of round dots: a tenth of what as many markers would weigh."""
     vertices = points.repeat(2, axis=0)
     codes = [Path.MOVETO, Path.LINETO] * len(points)
@@ -163,19 +162,26 @@ def _draw_classes(
 
 
 def _densest(points: Floats) -> Floats:
-    """The point with the nearest tenth of the others: a class in two islands is named on one."""
+    """The middle of the closest third of the points: a class in two islands is named on one."""
     distances = ((points[:, None] - points[None]) ** 2).sum(-1)
-    near = np.sort(distances, axis=1)[:, len(points) // 10]
-    return points[near.argmin()]
+    num = -(-len(points) // 3)
+    centre = np.sort(distances, axis=1)[:, num - 1].argmin()
+    return points[distances[centre].argsort()[:num]].mean(0)
 
 
-def _frame(axes: Axes, points: Floats) -> None:
-    """Square limits around all points."""
-    centre = (points.min(0) + points.max(0)) / 2
-    half = max(float((points.max(0) - points.min(0)).max()) / 2, 1e-6) * 1.06
-    axes.set_xlim(centre[0] - half, centre[0] + half)
-    axes.set_ylim(centre[1] - half, centre[1] + half)
-    axes.set_aspect("equal")
+def _framed_height(points: Floats, size: int) -> int:
+    """As high as the points need at one scale for both directions, within limits."""
+    across, up = np.maximum(points.max(0) - points.min(0), 1e-9)
+    return round(size * float(np.clip(up / across, 0.5, 1.25)))
+
+
+def _frame(axes: Axes, points: Floats, shape: tuple[int, int]) -> None:
+    """Limits around all points, at one scale for both directions."""
+    centre, extent = (points.min(0) + points.max(0)) / 2, points.max(0) - points.min(0)
+    width, height = shape
+    unit = max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
+    axes.set_xlim(centre[0] - unit * width / 2, centre[0] + unit * width / 2)
+    axes.set_ylim(centre[1] - unit * height / 2, centre[1] + unit * height / 2)
 
 
 def _tsne(values: Floats, seed: int) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -85,9 +84,16 @@ def for_map(dataset: Dataset, num: int) -> Examples:
     return _choose(dataset, _joined(dataset.train, dataset.test), num, "training and test")
 
 
-def raw(dataset: Dataset, scaled: torch.Tensor) -> NDArray[Any]:
-    """Vectors back in the units of their file; images as they are."""
-    return (dataset.scaling.invert(scaled) if dataset.scaling else scaled).numpy()
+def scaled(dataset: Dataset, values: NDArray[Any]) -> NDArray[Any]:
+    """Vectors in the units of their file as networks see them; images as they are."""
+    if dataset.scaling is None:
+        return values
+    return dataset.scaling.apply(torch.from_numpy(values)).numpy()
+
+
+def _in_units(dataset: Dataset, values: torch.Tensor) -> NDArray[Any]:
+    """Vectors of a split back in the units of their file; images as they are."""
+    return (dataset.scaling.invert(values) if dataset.scaling else values).numpy()
 
 
 def _choose(dataset: Dataset, split: Split, num: int, name: str) -> Examples:
@@ -95,7 +101,7 @@ def _choose(dataset: Dataset, split: Split, num: int, name: str) -> Examples:
     values = split.values[chosen]
     labels = None if split.labels is None else split.labels[chosen].numpy()
     origin = f"{len(chosen):,} {name} examples"
-    return Examples(raw(dataset, values), to_float(values).numpy(), labels, origin)
+    return Examples(_in_units(dataset, values), to_float(values).numpy(), labels, origin)
 
 
 def _joined(one: Split, other: Split) -> Split:

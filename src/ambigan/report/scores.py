@@ -10,20 +10,10 @@ from .material import Lines, Material
 from .theme import inline_svg
 
 RECONSTRUCTION = "reconstruction"
-_TEXT_COLUMNS = ("features", "weights")
-_HIDDEN = ("kind",)
-_TITLES = {
-    "features": "features",
-    "dim": "dimensions",
-    "accuracy": "accuracy, %",
-    "seconds": "seconds",
-    "error_real": "error, data",
-    "error_real_shuffled": "shuffled",
-    "ratio_real": "ratio",
-    "error_generated": "error, samples",
-    "error_generated_shuffled": "shuffled",
-    "ratio_generated": "ratio",
-}
+_TEXTS = ("features", "weights")
+_HIDDEN = ("kind", "iterations")
+_TITLES = {"accuracy": "accuracy, %"}
+_RECONSTRUCTED = {"real": "held-out data", "generated": "samples", "latent": "latents"}
 
 
 @dataclass(frozen=True)
@@ -88,11 +78,15 @@ def is_reconstruction(result: dict[str, Any]) -> bool:
 
 
 def headline(material: Material) -> Headline | None:
-    """The first protocol's accuracy in one large number; None where nothing was measured."""
+    """The first protocol's accuracy in one large number; None where nothing was measured.
+
+    It is that of the method's own feature layer, which stands first, and not of the best layer:
+    that would be chosen on the test split.
+    """
     for result in material.results:
-        ours = [row for row in scored(result) if row.get("kind") != "baseline"]
+        ours = [row for row in scored(result) if not _is_baseline(row)]
         if ours and _allowed(material, result):
-            return _headline(result, max(ours, key=lambda row: row["accuracy"]))
+            return _headline(result, ours[0])
     return None
 
 
@@ -103,24 +97,39 @@ def scored(result: dict[str, Any]) -> Lines:
 
 def table_of(result: dict[str, Any]) -> Table:
     """The rows of a result: those of the model first, the best accuracy in bold."""
-    rows = sorted(result["rows"], key=lambda row: row.get("kind") == "baseline")
-    plain = (str, int, float, type(None))
-    keys = dict.fromkeys(k for row in rows for k, v in row.items() if isinstance(v, plain))
-    shown = [key for key in keys if key not in _HIDDEN and any(row.get(key) for row in rows)]
-    texts = [key for key in _TEXT_COLUMNS if key in shown]
-    columns = texts + [key for key in shown if key not in texts]
+    rows = sorted(result["rows"], key=_is_baseline)
+    keys = dict.fromkeys(key for row in rows for key in row if key not in _HIDDEN)
+    shown = [key for key in keys if _tells([row.get(key) for row in rows])]
+    columns = [key for key in _TEXTS if key in shown]
+    num_texts = len(columns)
+    columns += [key for key in shown if key not in _TEXTS]
     best = max((row["accuracy"] for row in scored(result)), default=None)
-    return Table(
-        tuple(_TITLES.get(key, key.replace("_", " ")) for key in columns),
-        len(texts),
-        tuple(
-            Row(
-                tuple(_cell(key, row.get(key), best) for key in columns),
-                row.get("kind") == "baseline",
-            )
-            for row in rows
-        ),
-    )
+    lines = [
+        Row(tuple(_cell(key, row.get(key), best) for key in columns), _is_baseline(row))
+        for row in rows
+    ]
+    titles = tuple(_TITLES.get(key, key.replace("_", " ")) for key in columns)
+    return Table(titles, num_texts, tuple(lines))
+
+
+def reconstruction_table(result: dict[str, Any]) -> Table:
+    """Errors of a reconstruction result, a line for each thing that was reconstructed."""
+    rows = [
+        Row(_reconstruction_cells(row, kind, what), _is_baseline(row))
+        for row in result["rows"]
+        for kind, what in _RECONSTRUCTED.items()
+        if row.get(f"error_{kind}") is not None
+    ]
+    columns = ("by", "weights", "of", "L2 error", "shuffled pairs", "ratio")
+    return Table(columns, 3, tuple(rows))
+
+
+def errors_in(material: Material) -> tuple[float, float] | None:
+    """The reconstruction errors of the page's own weights, own and shuffled, if measured."""
+    for row in (row for r in material.results if is_reconstruction(r) for row in r["rows"]):
+        if row.get("weights") == material.run.weights and row.get("error_real") is not None:
+            return row["error_real"], row["error_real_shuffled"]
+    return None
 
 
 def name_of(row: dict[str, Any]) -> str:
@@ -148,7 +157,7 @@ def _measured(result: dict[str, Any]) -> Measured:
 
 
 def _chart(result: dict[str, Any]) -> str:
-    rows = sorted(scored(result), key=lambda row: row.get("kind") == "baseline")
+    rows = sorted(scored(result), key=_is_baseline)
     if not rows:
         return ""
     num = _num_test(result)
@@ -156,7 +165,7 @@ def _chart(result: dict[str, Any]) -> str:
         Score(
             name_of(row),
             row["accuracy"],
-            row.get("kind") == "baseline",
+            _is_baseline(row),
             confidence(row["accuracy"], num) if num else None,
         )
         for row in rows
@@ -166,7 +175,7 @@ def _chart(result: dict[str, Any]) -> str:
 
 
 def _headline(result: dict[str, Any], ours: dict[str, Any]) -> Headline:
-    baselines = [row for row in scored(result) if row.get("kind") == "baseline"]
+    baselines = [row for row in scored(result) if _is_baseline(row)]
     value, what = f"{ours['accuracy']:.2f}", f"{result['protocol']} on {name_of(ours)}"
     if not baselines:
         return Headline(value, what, "No baseline was measured beside it.", above=False)
@@ -196,6 +205,23 @@ def _num_test(result: dict[str, Any]) -> int:
     return int(result.get("data", {}).get("num_test") or 0)
 
 
+def _reconstruction_cells(row: dict[str, Any], kind: str, what: str) -> tuple[Cell, ...]:
+    keys = (f"error_{kind}", f"error_{kind}_shuffled", f"ratio_{kind}")
+    numbers = [_cell(key, row.get(key), None) for key in keys]
+    name = str(row.get("features", "")) if _is_baseline(row) else "this model"
+    return (Cell(name), _cell("weights", row.get("weights"), None), Cell(what), *numbers)
+
+
+def _is_baseline(row: dict[str, Any]) -> bool:
+    return row.get("kind") == "baseline"
+
+
+def _tells(values: list[Any]) -> bool:
+    """Whether a column is worth its place: no lists, and not `yes` all the way down."""
+    plain = all(isinstance(value, (str, int, float, type(None))) for value in values)
+    return plain and any(value is not None and value is not True for value in values)
+
+
 def _cell(key: str, value: Any, best: float | None) -> Cell:
     if key == "accuracy" and isinstance(value, (int, float)):
         return Cell(f"{value:.2f}", best=value == best)
@@ -203,6 +229,9 @@ def _cell(key: str, value: Any, best: float | None) -> Cell:
         return Cell({"ema": "EMA", "raw": "raw"}.get(str(value), ""))
     if value is None:
         return Cell("")
+    if isinstance(value, bool):
+        return Cell("yes" if value else "no")
     if isinstance(value, float):
-        return Cell(f"{value:.1f}" if key == "seconds" else f"{value:,.4g}")
+        digits = {"seconds": ",.2f" if value < 1 else ",.1f"}.get(key, ",.3f")
+        return Cell(f"{value:{digits}}" if 0.001 <= abs(value) < 1e6 else f"{value:.3g}")
     return Cell(f"{value:,}" if isinstance(value, int) else str(value))

@@ -18,6 +18,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ..core.errors import ConfigError
 from ..core.files import write_bytes
@@ -55,18 +56,19 @@ _SETTINGS: Any = {
     "svg.hashsalt": "ambigan",
     "path.simplify": False,
 }
+_PADS = {"w_pad": 0.01, "h_pad": 0.02, "wspace": 0.0, "hspace": 0.0}  # inches
 _FONT = ("font-family", "font-variant", "font-stretch")
 
 
 def new_figure(width: int, height: int) -> tuple[Figure, Axes]:
     """An empty figure, in CSS pixels, with one frameless pair of axes that fill it."""
     size = (width / 72, height / 72)
-    figure = Figure(figsize=size, dpi=72, facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=size, dpi=72, facecolor=PAPER, layout=ConstrainedLayoutEngine(**_PADS))
     axes = figure.subplots()
     axes.set_facecolor("none")
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
-    axes.tick_params(length=0, colors=MUTED, labelcolor=MUTED, labelsize=11, pad=5)
+    axes.tick_params(length=0, colors=MUTED, labelcolor=MUTED, labelsize=12, pad=5)
     axes.set_axisbelow(True)
     return figure, axes
 
@@ -98,7 +100,7 @@ def inline_svg(figure: Figure, description: str) -> str:
     for element in root.iter():
         _make_local(element, digest)
     box = root.attrib["viewBox"]
-    root.attrib = {"viewBox": box, "role": "img", "aria-label": clean(description, 200)}
+    root.attrib = {"viewBox": box, "role": "img", "aria-label": clean(description, 400)}
     return ET.tostring(root, encoding="unicode")
 
 

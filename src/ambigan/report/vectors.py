@@ -77,11 +77,22 @@ def profiles(
     return figure
 
 
+def path_profile(path: ArrayLike, *, unit: str = "value", width: int = theme.WIDTH) -> Figure:
+    """The steps of one path, `(steps, D)`, as lines that grow darker from start to end."""
+    figure, axes = theme.new_figure(width, 230)
+    steps = _finite(path)
+    for index, line in enumerate(steps):
+        share = (index + 1) / len(steps)
+        axes.plot(line, color=theme.ACCENT, linewidth=1.4, alpha=0.15 + 0.85 * share**2)
+    _dimensions_across(axes, unit)
+    return figure
+
+
 def reconstruction_profile(
-    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = 300
+    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.WIDTH
 ) -> Figure:
     """One example, `(D,)`, and its reconstruction over it."""
-    figure, axes = theme.new_figure(width, 190)
+    figure, axes = theme.new_figure(width, 230)
     axes.plot(_finite(x), color=theme.MUTED, linewidth=3, alpha=0.45, label="data")
     axes.plot(_finite(reconstructed), color=theme.ACCENT, linewidth=1.5, label="reconstruction")
     _dimensions_across(axes, unit)
@@ -201,8 +212,8 @@ def _dimensions_across(axes: Axes, unit: str) -> None:
 
 
 def _label(axes: Axes, across: str, up: str) -> None:
-    axes.set_xlabel(theme.clean(across), color=theme.MUTED, fontsize=11, parse_math=False)
-    axes.set_ylabel(theme.clean(up), color=theme.MUTED, fontsize=11, parse_math=False)
+    axes.set_xlabel(theme.clean(across), color=theme.MUTED, fontsize=12, parse_math=False)
+    axes.set_ylabel(theme.clean(up), color=theme.MUTED, fontsize=12, parse_math=False)
 
 
 def _handle(name: str, colour: str) -> Line2D:

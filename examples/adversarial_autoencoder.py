@@ -1,0 +1,116 @@
+"""A method of one's own in one file: the adversarial autoencoder (Makhzani et al., 2015).
+
+It is not part of ambigan and has networks of its own; the engine, the protocols and the report
+take it as it is:
+
+    ambigan train --method adversarial_autoencoder:AdversarialAutoencoder --out runs/aae
+    ambigan evaluate runs/aae --method adversarial_autoencoder:AdversarialAutoencoder
+    ambigan report runs/aae --method adversarial_autoencoder:AdversarialAutoencoder
+
+(from this folder, or with it on PYTHONPATH). The method is named again whenever its run is used,
+because ambigan never imports code that a file names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ambigan.core.errors import ConfigError
+from ambigan.core.spec import DataSpec
+from ambigan.game import Batch, Method, OptimizerSettings, Player, Terms
+from ambigan.objectives.adversarial import judged_fake, judged_real, saturation
+from ambigan.priors import NormalPrior
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be changed, as `--settings.NAME`.
+
+    Attributes:
+        latent_dim: of z.
+        width: of the hidden layers.
+        reconstruction_weight: of the squared error against the adversarial term.
+        optimizer: of both players.
+    """
+
+    latent_dim: int = 16
+    width: int = 256
+    reconstruction_weight: float = 10.0
+    optimizer: OptimizerSettings = field(
+        default_factory=lambda: OptimizerSettings(learning_rate=1e-3, final_learning_rate=1e-5)
+    )
+
+
+class AdversarialAutoencoder(Method):
+    """An autoencoder whose latents a discriminator cannot tell from a normal prior."""
+
+    Settings = Settings
+    abilities = frozenset({"sample", "encode", "reconstruct"})
+
+    def __init__(self, settings: Settings, spec: DataSpec) -> None:
+        super().__init__(settings, spec)
+        self.prior = NormalPrior(settings.latent_dim)
+        data, latent, width = spec.num_values, settings.latent_dim, settings.width
+        self.encoder = nn.Sequential(nn.Flatten(), *_layers(data, width, latent))
+        self.decoder = nn.Sequential(*_layers(latent, width, data), nn.Unflatten(1, spec.shape))
+        self.critic = nn.Sequential(*_layers(latent, width, 1))
+        self.players = (
+            Player("critic", ("critic",), settings.optimizer),
+            Player("autoencoder", ("encoder", "decoder"), settings.optimizer),
+        )
+        self.turns = (("critic", "autoencoder"),)
+        self.default_layer = "encoder.4"
+
+    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+        """The critic tells z from E(x); the autoencoder reconstructs x and deceives the critic."""
+        C, E, G, w = self.critic, self.encoder, self.decoder, self.settings.reconstruction_weight
+        x, z = batch.x, batch.z
+        code = E(x)
+        prior, encoded = C(z), C(code)
+        return {
+            "critic": {"prior": judged_real(prior), "encoded": judged_fake(encoded)},
+            "autoencoder": {
+                "reconstruction": w * (G(code) - x).square().mean(),
+                "deceive": judged_real(encoded),
+            },
+        }
+
+    def run(self, network: str, x: Tensor) -> Tensor:
+        """E(x), G(E(x)) or C(E(x))."""
+        code = self.encoder(x)
+        match network:
+            case "encoder":
+                return code
+            case "decoder":
+                return self.decoder(code)
+            case "critic":
+                return self.critic(code)
+            case _:
+                raise ConfigError(f"there is no network '{network}'.")
+
+    def sample(self, z: Tensor) -> Tensor:
+        """G(z)."""
+        return self.decoder(z)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """E(x)."""
+        return self.encoder(x)
+
+    def watch(self, batch: Batch) -> dict[str, Tensor]:
+        """How saturated the critic is."""
+        logits = torch.cat([self.critic(batch.z), self.critic(self.encoder(batch.x))])
+        return {"saturation": saturation(logits)}
+
+
+def _layers(inputs: int, width: int, outputs: int) -> list[nn.Module]:
+    return [
+        nn.Linear(inputs, width),
+        nn.ReLU(),
+        nn.Linear(width, width),
+        nn.ReLU(),
+        nn.Linear(width, outputs),
+    ]

@@ -1,0 +1,184 @@
+"""Results as plain records, for `results/*.json`, and which of them may share a column."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core.errors import ConfigError
+from ..data.dataset import Dataset
+from .features import FeatureFunction, Kind
+from .protocols import Protocol
+
+Row = dict[str, Any]
+Record = dict[str, Any]
+
+HEADLINES = {"accuracy": "accuracy", "ratio_real": "ratio"}
+"""Which column of the first model row stands for the whole record, and under which name."""
+
+
+def classification_row(
+    function: FeatureFunction,
+    scores: Mapping[str, Any],
+    *,
+    dim: int,
+    seconds: float,
+    weights: str | None = None,
+) -> Row:
+    """One line of a table of accuracies.
+
+    Args:
+        function: what was measured.
+        scores: as `run_classification` returns them.
+        dim: of the features.
+        seconds: for features and protocol together.
+        weights: `ema` or `raw`; None for a baseline.
+    """
+    return {
+        "features": function.name,
+        "weights": weights,
+        "kind": function.kind,
+        "dim": dim,
+        **scores,
+        "seconds": round(seconds, 2),
+    }
+
+
+def reconstruction_row(
+    name: str,
+    kind: Kind,
+    errors: Mapping[str, Any],
+    *,
+    seconds: float,
+    weights: str | None = None,
+) -> Row:
+    """One line of a table of reconstructions.
+
+    Args:
+        name: `reconstruction` of a method; of a baseline `pixel mean`, `pca50` or the like.
+        kind: of the line.
+        errors: as `run_reconstruction` returns them.
+        seconds: taken.
+        weights: `ema` or `raw`; None for a baseline.
+    """
+    head = {"features": name, "weights": weights, "kind": kind}
+    return {**head, **errors, "seconds": round(seconds, 2)}
+
+
+def result_record(
+    protocol: Protocol,
+    rows: Sequence[Row],
+    *,
+    method: str,
+    preset: str | None,
+    images_seen: int,
+    dataset: Dataset,
+    device: torch.device | str = "cpu",
+) -> Record:
+    """The record of one protocol on one run, ready for JSON.
+
+    Args:
+        protocol: that was followed.
+        rows: of its table, in order; the first of kind `model` gives the headline.
+        method: its name.
+        preset: that the run began from.
+        images_seen: in training.
+        dataset: that was measured.
+        device: on which.
+    """
+    return {
+        "protocol": protocol.name,
+        "summary": protocol.summary,
+        "settings": dict(protocol.constants),
+        "source": protocol.source,
+        "method": method,
+        "preset": preset,
+        "images_seen": images_seen,
+        "data": {
+            "name": dataset.name,
+            "sha256": dataset.sha256,
+            "num_train": len(dataset.train),
+            "num_test": len(dataset.test),
+        },
+        "version": _version(),
+        "torch": str(torch.__version__),
+        "hardware": hardware(device),
+        **_headline(rows),
+        "rows": list(rows),
+    }
+
+
+def same_column(a: Record, b: Record) -> None:
+    """Refuses to let two records stand in one table.
+
+    Raises:
+        ConfigError: their protocols, its constants or their data differ.
+    """
+    if a["protocol"] != b["protocol"]:
+        raise _not_comparable(a, b, f"measured by {a['protocol']}", f"by {b['protocol']}")
+    if a["settings"] != b["settings"]:
+        raise _not_comparable(
+            a, b, f"under {a['settings']} (ambigan {a['version']})",
+            f"under {b['settings']} (ambigan {b['version']})",
+        )  # fmt: skip
+    if a["data"]["sha256"] != b["data"]["sha256"]:
+        raise _not_comparable(
+            a, b, f"of {_data(a)}", f"of {_data(b)}; take the same data with the same split"
+        )  # fmt: skip
+
+
+def hardware(device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Processor, the cores this process may use, and the GPU if it is measured on."""
+    on_gpu = torch.device(device).type == "cuda"
+    return {
+        "processor": _processor(),
+        "cores": _num_cores(),
+        "gpu": torch.cuda.get_device_name(device) if on_gpu else None,
+    }
+
+
+def _headline(rows: Sequence[Row]) -> dict[str, float | None]:
+    for row in rows:
+        if row["kind"] == "model":
+            return {name: row[column] for column, name in HEADLINES.items() if column in row}
+    return {}
+
+
+def _not_comparable(a: Record, b: Record, first: str, second: str) -> ConfigError:
+    return ConfigError(
+        f"{_name(a)} and {_name(b)} cannot stand in one column: the one is {first}, the other"
+        f" {second}."
+    )
+
+
+def _name(record: Record) -> str:
+    return f"{record['method']} ({record['preset']})" if record["preset"] else record["method"]
+
+
+def _data(record: Record) -> str:
+    return f"{record['data']['name']} {record['data']['sha256'][:12]}"
+
+
+def _version() -> str:
+    """The package's, asked for by name: an import would tie this floor to those above it."""
+    return importlib.import_module(__name__.partition(".")[0]).__version__
+
+
+def _num_cores() -> int | None:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _processor() -> str:
+    """The model's name where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = list[str]()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,117 @@
+"""Losses and watched values over training, each with one line on what is healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .charts import Curve, line_chart
+from .material import Lines, Material
+from .panels import Chart, Section, chart
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a watched value is shown.
+
+    Attributes:
+        title: in words.
+        caption: what it is, and what is healthy.
+        options: of `line_chart`; zones are those in which `engine.watch` raises an alarm.
+    """
+
+    title: str
+    caption: str
+    options: dict[str, Any]
+
+
+WATCHED = {
+    "feature_spread": Watched(
+        "Feature spread",
+        "How far a feature varies over data. Healthy: it settles well above zero.",
+        {"include": (0,), "alarm_below": 1e-3},
+    ),
+    "feature_rank": Watched(
+        "Effective rank of features",
+        "How many directions the features use. Healthy: it rises and holds; near 1 they are one.",
+        {"include": (0,), "alarm_below": 2},
+    ),
+    "sample_spread": Watched(
+        "Sample spread",
+        "How far samples vary, as a share of the data. Healthy: near 1; near 0 all are alike.",
+        {"include": (0,), "reference": 1, "alarm_below": 0.2},
+    ),
+    "saturation": Watched(
+        "Discriminator saturation",
+        "Share of examples it is too sure of to teach from. Healthy: well below 1.",
+        {"include": (0, 1), "alarm_above": 0.98},
+    ),
+}
+_LOSS = (
+    "Healthy: no side stays at zero. In a game, losses that hold steady can still mean progress."
+)
+_LOSS_ALONE = "Healthy: it falls, then levels off."
+_RATE = "What each player's optimiser was told. Healthy: as planned."
+
+
+def curves(material: Material) -> Section | None:
+    """All curves of a run; None if nothing was logged."""
+    if not material.stats:
+        return None
+    panels = [*_losses(material.stats), *_watched(material.stats), *_rates(material.stats)]
+    lead = "Shaded zones are those in which training raises an alarm."
+    return Section("curves", "Training", lead, tuple(panels))
+
+
+def _losses(stats: Lines) -> Iterable[Chart]:
+    """One chart a player, one line a term."""
+    terms = _names(stats, "losses")
+    players = list(dict.fromkeys(name.partition("/")[0] for name in terms))
+    caption = _LOSS if len(players) > 1 else _LOSS_ALONE
+    for player in players:
+        own = {
+            name.partition("/")[2] or name: _curve(stats, "losses", name)
+            for name in terms
+            if name.partition("/")[0] == player
+        }
+        title = f"Loss of the {player.replace('_', ' and ')}"
+        if len(own) == 1:
+            title += f": {next(iter(own))}"
+        yield chart(title, caption, line_chart(own))
+
+
+def _watched(stats: Lines) -> Iterable[Chart]:
+    names = _names(stats, "watch")
+    known = [name for name in WATCHED if name in names]
+    for name in known + [name for name in names if name not in WATCHED]:
+        plain = Watched(name.replace("_", " ").capitalize(), "Watched by the method.", {})
+        shown = WATCHED.get(name, plain)
+        curve = _curve(stats, "watch", name)
+        yield chart(shown.title, shown.caption, line_chart({name: curve}, **shown.options))
+
+
+def _rates(stats: Lines) -> Iterable[Chart]:
+    """Learning rates; players that share one share a line."""
+    same: dict[tuple[float, ...], list[str]] = {}
+    for name in _names(stats, "learning_rate"):
+        same.setdefault(tuple(_curve(stats, "learning_rate", name)[1]), []).append(name)
+    if not same:
+        return
+    shown = {
+        "all players" if len(same) == 1 else ", ".join(names): _curve(
+            stats, "learning_rate", names[0]
+        )
+        for names in same.values()
+    }
+    positive = all(value > 0 for values in same for value in values)
+    yield chart("Learning rate", _RATE, line_chart(shown, log=positive))
+
+
+def _names(stats: Lines, group: str) -> list[str]:
+    return list(dict.fromkeys(name for line in stats for name in line.get(group) or ()))
+
+
+def _curve(stats: Lines, group: str, name: str) -> Curve:
+    lines = [line for line in stats if (line.get(group) or {}).get(name) is not None]
+    return [line["images_seen"] for line in lines], [float(line[group][name]) for line in lines]

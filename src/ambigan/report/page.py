@@ -1,0 +1,86 @@
+"""A run's page: one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .. import __version__
+from ..artifacts import Run
+from ..core.files import write_text
+from ..data import Dataset
+from ..engine.run_folder import RunFolder
+from . import facts, scores, sections, theme
+from .curves import curves
+from .material import Material, gather
+
+PAGE = "page.html.jinja"
+
+
+def write_report(
+    run: Run, folder: RunFolder, dataset: Dataset, results: Sequence[dict[str, Any]]
+) -> Path:
+    """Writes `report.html` of a run, atomically.
+
+    Args:
+        run: the model.
+        folder: where its logs are, and where the page goes.
+        dataset: what it was trained on.
+        results: what was measured, one dictionary for each protocol; may be empty.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_text(folder.report_file, render(gather(run, folder, dataset, list(results))))
+    return folder.report_file
+
+
+def render(material: Material) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=PackageLoader("ambigan", "report"),
+        autoescape=True,  # labels, paths and file names are anybody's text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(PAGE).render(_context(material))
+
+
+def _context(material: Material) -> dict[str, Any]:
+    config = material.run.config
+    settings = facts.settings_of(material)
+    return {
+        "method": type(material.run.method).__name__,
+        "config": config,
+        "path": str(material.folder.path),
+        "version": __version__,
+        "dataset": material.dataset,
+        "labelled": material.labelled,
+        "facts": facts.key_facts(material),
+        "notes": facts.find_notes(material),
+        "alarms": facts.find_alarms(material),
+        "headline": scores.headline(material),
+        "measured": scores.measured(material),
+        "sections": [s for s in _sections(material) if s is not None],
+        "settings": settings,
+        "num_changed": sum(setting.preset is not None for setting in settings),
+        "commands": facts.commands(material),
+        "classes": theme.CLASSES,
+    }
+
+
+def _sections(material: Material) -> list[sections.Section | None]:
+    return [
+        sections.samples(material),
+        sections.reconstructions(material),
+        sections.interpolations(material),
+        sections.feature_map(material),
+        curves(material),
+    ]

@@ -1,0 +1,89 @@
+"""The parts of a page: charts, galleries of small pictures, and sections that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from .grids import data_uri, fitting_scale, to_pixels
+from .scores import Table
+from .theme import inline_svg
+
+WIDEST = 128  # CSS pixels of a picture on a page; larger ones are shown smaller
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One SVG figure with a title and a line on how to read it."""
+
+    title: str
+    caption: str
+    svg: str
+    kind: str = "chart"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures in groups that stay together; groups flow to the width of the page.
+
+    Attributes:
+        groups: `src` of each picture.
+        form: `single`, `pairs` (one above the other), `paths` (side by side), or `walks`: paths
+            whose first and last pictures are data.
+        width: of a picture in CSS pixels.
+        height: likewise.
+        crisp: pixels are scaled up and must stay squares.
+        label: what they are, for those who cannot see them.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    form: str
+    width: int
+    height: int
+    crisp: bool
+    label: str
+    kind: str = "gallery"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page.
+
+    Attributes:
+        key: its anchor.
+        title: above it.
+        lead: what is seen, in a sentence or two.
+        panels: pictures.
+        table: numbers below them.
+        legend: name and colour variable of each class.
+    """
+
+    key: str
+    title: str
+    lead: str
+    panels: tuple[Chart | Gallery, ...] = ()
+    table: Table | None = None
+    legend: tuple[tuple[str, str], ...] = ()
+
+
+def chart(title: str, caption: str, figure: Figure) -> Chart:
+    """A figure as a part of a page."""
+    return Chart(title, caption, inline_svg(figure, f"{title}. {caption}"))
+
+
+def gallery(groups: Sequence[NDArray[np.float32]], form: str, label: str) -> Gallery:
+    """Groups of images, each `(N, C, H, W)` as in `image_grid`, as a part of a page."""
+    height, width = groups[0].shape[-2:]
+    scale = fitting_scale(height, width) * min(1.0, WIDEST / max(height, width))
+    return Gallery(
+        groups=tuple(tuple(data_uri(pixels) for pixels in to_pixels(group)) for group in groups),
+        form=form,
+        width=round(width * scale),
+        height=round(height * scale),
+        crisp=scale > 1,
+        label=label,
+    )

@@ -1,0 +1,53 @@
+"""The games every invariant is checked on: each preset of each method, at toy size."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from ambigan.core.settings import override
+from ambigan.core.spec import DataSpec
+from ambigan.data import DataSettings
+from ambigan.engine.config import RunConfig
+from ambigan.game import Method
+from ambigan.methods import METHODS
+from ambigan.presets import PRESETS, find_preset
+
+SPEC = DataSpec("images", (1, 8, 8), bounded=True)
+
+TOY = {
+    "settings.latent_dim": "4",
+    "settings.network.hidden": "16,16",
+    "train.epochs": "2",
+    "train.batch_size": "100",
+    "train.statistics_batches": "3",
+    "train.log_every": "4",
+    "train.watch_every": "2",
+    "train.checkpoint_every": "5",
+    "train.device": "cpu",
+}
+
+VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
+    f"{method}-{preset}": (method, preset, {}) for method in METHODS for preset in PRESETS[method]
+} | {
+    "bigan-alternating": ("bigan", "paper", {"settings.simultaneous": "false"}),
+    "bigan-minimax": ("bigan", "official", {"settings.objective": "minimax"}),
+    "bigan-normal": ("bigan", "paper", {"settings.prior": "normal"}),
+    "gan-alternating": ("gan", "official", {"settings.simultaneous": "false"}),
+    "bigan-adamw": ("bigan", "paper", {"settings.optimizer.kind": "adamw"}),
+}
+"""Every preset of every method, and the settings that change the course of a step."""
+
+
+def toy_config(name: str, **changes: str) -> RunConfig:
+    """A variant at toy size, on scikit-learn's digits."""
+    method, preset, settings = VARIANTS[name]
+    config = dataclasses.replace(find_preset(method, preset), data=DataSettings(source="digits"))
+    changed = {key.replace("__", "."): value for key, value in changes.items()}
+    return override(config, TOY | settings | changed).check()
+
+
+def toy_method(config: RunConfig, seed: int = 0) -> Method:
+    torch.manual_seed(seed)
+    return METHODS[config.method](config.settings, SPEC)
