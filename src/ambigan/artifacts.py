@@ -118,7 +118,7 @@ class Run:
         return self._outputs(to_float(split.values).numpy())
 
     def _inputs(self, x: ArrayLike | Split) -> Tensor:
-        values = x.values if isinstance(x, Split) else torch.as_tensor(np.asarray(x))
+        values = x.values if isinstance(x, Split) else torch.from_numpy(np.ascontiguousarray(x))
         if values.shape[1:] != self.spec.shape:
             raise ConfigError(
                 f"data have shape {tuple(values.shape)}; this model takes "

@@ -272,7 +272,7 @@ def _reconstruct(
             continue
         rows = [_reconstruction_row(run, protocol, dataset) for run in runs]
         if baselines:
-            width = runs[0].method.prior.dim
+            width = min(runs[0].method.prior.dim, dataset.spec.num_values, len(dataset.train))
             means = mean_baseline(dataset)
             rows.append(reconstruction_row("training mean", "baseline", means, seconds=0))
             kept = pca_baseline(dataset, width)

@@ -7,7 +7,7 @@ thousand examples on two CPU cores. Each says what it reached, or that nothing w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .core.errors import unknown
 from .data.settings import DataSettings
@@ -51,13 +51,7 @@ OFFICIAL_NETWORK = MLPSettings(
     zero_init_logit=True,
 )
 
-SMALL_NETWORK = MLPSettings(
-    hidden=(256, 256),
-    generator_output="squash",
-    encoder_output="squash",
-    generator_norm="all",
-    generator_skips_latent=True,
-)
+SMALL_NETWORK = replace(OFFICIAL_NETWORK, hidden=(256, 256), unit_input=False)
 
 MNIST = DataSettings(source="mnist")
 OFFICIAL_TRAIN = TrainSettings(epochs=400, statistics_batches=1000)
@@ -98,10 +92,10 @@ def gan_small() -> RunConfig:
 _SMALL = {
     "latent_dim": 20,
     "network": SMALL_NETWORK,
-    "optimizer": OptimizerSettings(learning_rate=1e-3, final_learning_rate=1e-5),
+    "optimizer": OptimizerSettings(learning_rate=5e-4, final_learning_rate=5e-4),
 }
 _SMALL_TRAIN = TrainSettings(
-    epochs=200, batch_size=100, statistics_batches=100, ema_decay=0.99, checkpoint_every=500
+    epochs=150, batch_size=64, statistics_batches=100, ema_decay=0.998, checkpoint_every=500
 )
 _BIGAN = "BiGAN, arXiv 1605.09782"
 

@@ -11,6 +11,7 @@ from .artifacts import describe_data, read_config, save_model
 from .core.distributed import join_from_environment, leave, share_of, wait
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json, write_json
+from .core.memory import physical_memory
 from .core.random import seed_from
 from .core.settings import differences
 from .core.spec import DataSpec
@@ -54,7 +55,10 @@ def train(
     device = choose_device(config.train.device, here.local_rank)
     share_of(config.train.batch_size, here.size)
     dataset = open_dataset(config.data)
-    method = make_method(config, dataset.spec)  # fails before anything is written
+    # What can fail, fails before anything is written.
+    Batches(dataset.train, config.train.seed).check(config.train.batch_size)
+    check_memory(config, dataset.spec)
+    method = make_method(config, dataset.spec)
     if here.is_main:
         run = create(out, config)
         write_json(run.data_file, describe_data(dataset))
@@ -111,6 +115,26 @@ def make_method(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_from(config.train.seed, "weights"))
         return method_class(config.settings, spec)
+
+
+def check_memory(config: RunConfig, spec: DataSpec) -> None:
+    """Refuses networks that this machine's memory cannot hold, before they are made.
+
+    Weights, gradients, two optimiser moments and the average are counted; activations are not.
+
+    Raises:
+        ConfigError: they need more than there is.
+    """
+    with torch.device("meta"):
+        method = find_method(config.method)(config.settings, spec)
+    copies = 4 + (config.train.ema_decay > 0)
+    needed = copies * sum(p.numel() * p.element_size() for p in method.parameters())
+    there = physical_memory()
+    if needed > there:
+        raise ConfigError(
+            f"the networks need {needed / 2**30:,.0f} GiB of memory to train and this machine has "
+            f"{there / 2**30:,.0f}; make settings.network smaller."
+        )
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:

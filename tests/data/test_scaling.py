@@ -40,8 +40,8 @@ def test_none_changes_nothing() -> None:
 
 @pytest.mark.parametrize("kind", ["standard", "minmax", "none"])
 def test_it_can_be_inverted(kind: ScalingName) -> None:
-    scaling, raw = fit_scaling(TRAIN, kind), torch.as_tensor(TRAIN)
-    assert scaling.shift.dtype == scaling.scale.dtype == torch.float32
+    scaling, raw = fit_scaling(TRAIN, kind), torch.as_tensor(TRAIN).double()
+    assert scaling.shift.dtype == scaling.scale.dtype == torch.float64
     assert torch.allclose(scaling.invert(scaling.apply(raw)), raw, rtol=1e-5, atol=1e-10)
 
 
@@ -49,3 +49,31 @@ def test_constant_columns() -> None:
     columns = [[7, 7, 7], [0, 0, 0], [1e9, 1e9 + 64, 1e9], [1e-42, 0, 0], [0, 1, 0], [1e-6, 0, 0]]
     constant = constant_columns(np.array(columns, np.float32).T)
     assert constant.tolist() == [True, True, True, True, False, False]
+
+
+def test_a_large_offset_keeps_its_digits() -> None:
+    seconds = np.random.default_rng(0).normal(1.7e9, 1000, (200, 1))
+    scaling, raw = fit_scaling(seconds.astype(np.float32), "standard"), torch.as_tensor(seconds)
+    expected = (seconds - scaling.shift.numpy()) / scaling.scale.numpy()
+    scaled = scaling.apply(raw)
+    assert scaled.dtype == torch.float32
+    assert np.abs(scaled.numpy() - expected).max() < 1e-6
+    again = scaling.invert(scaled)
+    assert again.dtype == torch.float64
+    assert (again - raw).abs().max() < 1e-3
+    assert (raw.float().double() - raw).abs().max() > 10  # what float32 would have kept
+
+
+def test_what_is_scaled_stays_as_it_was() -> None:
+    scaling = fit_scaling(TRAIN, "standard")
+    raw = torch.as_tensor(TRAIN).double()
+    before = raw.clone()
+    scaling.invert(raw)
+    scaling.apply(raw)
+    assert torch.equal(raw, before)
+
+
+def test_the_map_is_the_one_that_training_applies_in_float32() -> None:
+    scaling = fit_scaling(TRAIN, "standard")
+    for values in (scaling.shift, scaling.scale):
+        assert torch.equal(values, values.float().double())

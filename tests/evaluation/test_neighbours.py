@@ -54,9 +54,18 @@ def grid(seed: int, rows: int, dims: int, levels: int) -> torch.Tensor:
 @example(seed=0, num=5, num_references=60, dims=1, levels=1, k=8, blocks=(2, 7))
 @settings(max_examples=150, deadline=None)
 def test_ties_and_duplicates_go_to_the_lowest_index_whatever_the_blocks(
-    seed: int, num: int, num_references: int, dims: int, levels: int, k: int, blocks: tuple[int, int]
+    seed: int,
+    num: int,
+    num_references: int,
+    dims: int,
+    levels: int,
+    k: int,
+    blocks: tuple[int, int],
 ) -> None:
-    queries, references = grid(seed, num, dims, levels), grid(seed + 1, num_references, dims, levels)
+    queries, references = (
+        grid(seed, num, dims, levels),
+        grid(seed + 1, num_references, dims, levels),
+    )
     k = min(k, num_references)
     found = nearest_neighbours(queries, references, k, blocks=blocks)
     np.testing.assert_array_equal(found.numpy(), neighbours(queries, references, k))
@@ -159,7 +168,7 @@ def test_a_tied_vote_goes_to_the_nearest() -> None:
 
 
 def test_more_neighbours_than_references_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="5 nearest neighbours .* there are 3"):
+    with pytest.raises(ConfigError, match=r"5 nearest neighbours .* there are 3"):
         nearest_neighbours(torch.zeros(1, 2), torch.zeros(3, 2), 5)
 
 

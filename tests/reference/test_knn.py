@@ -42,10 +42,10 @@ def test_distances_are_those_of_scikit_learn(source: Any, metric: Metric) -> Non
     expected, _ = theirs.kneighbors(queries.double().numpy())
     a, b = queries.double()[:, None], references.double()[found]
     if metric == "euclidean":
-        ours = (a - b).square().sum(-1).sqrt()
+        ours, expected = (a - b).square().sum(-1), expected**2  # theirs cancel near zero
     else:
         ours = 1 - torch.cosine_similarity(a, b, dim=-1)
-    np.testing.assert_allclose(ours.numpy(), expected, atol=2e-6 if metric == "euclidean" else 1e-9)
+    np.testing.assert_allclose(ours.numpy(), expected, atol=1e-9)
     assert all(len(set(row)) == 6 for row in found.tolist())
 
 
@@ -65,8 +65,9 @@ def test_predictions_are_those_of_scikit_learn(k: int) -> None:
 
 def test_raw_digits_are_almost_solved_by_one_neighbour() -> None:
     values, labels = digits()
-    train, test = slice(None, 1500), slice(1500, None)
+    order = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))
+    train, test = order[:1500], order[1500:]  # shuffled: their last are by other writers
     correct = knn_predict(values[test], values[train], labels[train]) == labels[test]
     theirs: Any = KNeighborsClassifier(1, algorithm="brute").fit(values[train], labels[train])
     assert correct.float().mean() == pytest.approx(theirs.score(values[test], labels[test]))
-    assert correct.float().mean() > 0.95
+    assert correct.float().mean() > 0.975

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..core.errors import AmbiganError
-from .parser import parse
+from .parser import Request, parse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,11 +34,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"ambigan: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if debug or not _is_about_memory(error):
+            raise
+        told = "out of memory; use a smaller --batch-size, smaller networks or less data."
+        print(f"ambigan: {told}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _is_about_memory(error: Exception) -> bool:
+    """Torch says what it could not allocate in a RuntimeError of several kinds."""
+    return isinstance(error, MemoryError) or "allocate" in str(error)
 
 
 def _run(verb: str):

@@ -20,6 +20,9 @@ SHORTCUTS = {
 }
 """Flags of `train` that stand for a setting."""
 
+TRAINING = ("train", "demo")
+"""Verbs that take settings by dotted name."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -49,29 +52,35 @@ def parse(arguments: Sequence[str]) -> Request:
         raise SystemExit(0)
     if not arguments[0].startswith("-") and arguments[0] not in verbs:
         raise unknown("verb", arguments[0], verbs)
+    settings: dict[str, str] = {}
+    if arguments[0] in TRAINING:  # first, or argparse would take their values for a METHOD
+        arguments, settings = _take_settings(arguments)
     flags, rest = parser.parse_known_args(arguments)
-    settings = _settings(rest, verbs[flags.verb], dotted=flags.verb in ("train", "demo"))
+    if rest:
+        raise _unknown_flag(rest[0].partition("=")[0], verbs[flags.verb])
     for flag, name in SHORTCUTS.items():
         value = getattr(flags, flag, None)
-        if flags.verb in ("train", "demo") and value is not None:
+        if flags.verb in TRAINING and value is not None:
             settings[name] = str(value)
     return Request(flags.verb, flags, settings)
 
 
-def _settings(rest: Sequence[str], verb: _Parser, *, dotted: bool) -> dict[str, str]:
-    """`--train.seed 3` and `--train.seed=3` as a mapping; anything else is an error."""
+def _take_settings(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Takes out `--train.seed 3` and `--train.seed=3`: the other words, and the settings."""
+    others: list[str] = []
     settings: dict[str, str] = {}
-    words = iter(rest)
+    words = iter(arguments)
     for word in words:
         name, has_value, value = word.partition("=")
-        if not (dotted and name.startswith("--") and "." in name):
-            raise _unknown_flag(name, verb)
+        if not (name.startswith("--") and "." in name):
+            others.append(word)
+            continue
         if not has_value:
             value = next(words, "")
             if not value or value.startswith("--"):
                 raise ConfigError(f"{name} needs a value.")
         settings[name[2:]] = value
-    return settings
+    return others, settings
 
 
 def _unknown_flag(name: str, verb: _Parser) -> ConfigError:

@@ -12,13 +12,14 @@ _foreach: Any = torch  # the fused list functions are public in all but their un
 
 
 class ExponentialMovingAverage:
-    """A frozen copy of a module that trails it: average = decay * average + (1 - decay) * value.
+    """A frozen copy of a module that trails it: average = d * average + (1 - d) * value.
 
-    Integer buffers (counters) are copied as they are.
+    d grows from 0.1 to `decay` as (1 + updates) / (10 + updates), so that a short run's average is
+    of what was learned and not of the initial weights. Integer buffers are copied as they are.
 
     Args:
         module: what to follow; the average starts as its copy.
-        decay: per update, in [0, 1).
+        decay: per update in the long run, in [0, 1).
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -31,9 +32,14 @@ class ExponentialMovingAverage:
         self._copies = [(ours[n], theirs[n]) for n in theirs if n not in set(floating)]
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Moves the average one step towards the module's present values."""
-        _foreach._foreach_lerp_(self._averages, self._values, 1 - self.decay)
+    def update(self, num_updates: int) -> None:
+        """Moves the average one step towards the module's present values.
+
+        Args:
+            num_updates: how many there were before this one.
+        """
+        decay = min(self.decay, (1 + num_updates) / (10 + num_updates))
+        _foreach._foreach_lerp_(self._averages, self._values, 1 - decay)
         for average, value in self._copies:
             average.copy_(value)
 

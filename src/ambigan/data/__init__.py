@@ -1,9 +1,9 @@
 """Data: from a name or a path to two splits in memory, and batches drawn from them."""
 
-from .dataset import Dataset, Scaling, Split, to_float
+from .dataset import Dataset, Scaling, SourceSplit, Split, to_float
 from .sampler import Batches, Sampler
 from .settings import DataSettings
-from .sources import list_sources, open_dataset
+from .sources import list_sources, open_dataset, open_examples
 from .vision import import_torchvision
 
 __all__ = [
@@ -12,9 +12,11 @@ __all__ = [
     "Dataset",
     "Sampler",
     "Scaling",
+    "SourceSplit",
     "Split",
     "import_torchvision",
     "list_sources",
     "open_dataset",
+    "open_examples",
     "to_float",
 ]

@@ -10,21 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import ConfigError, DataError
-from .dataset import Dataset
 from .files import check_file, first_bytes, first_line
 from .settings import DataSettings
-from .vectors import RawVectors, build_vectors
+from .vectors import RawVectors
 
 _NPY, _NPZ = b"\x93NUMPY", b"PK"
 
 
-def open_npy(settings: DataSettings, path: Path) -> Dataset:
+def read_npy(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
     """One 2-D array of numbers, an example a row, without labels.
 
+    Args:
+        settings: `drop` and `label_column` are refused, unless a trained model reads.
+        path: of the file.
+        needed: of a trained model, what it calls its columns; an array has no names to find them
+            by, so all are read.
+
     Raises:
-        DataError: a file that cannot be read, or used.
+        ConfigError: settings that name columns.
+        DataError: a file that cannot be read.
     """
-    _refuse_columns(settings, path)
+    if needed is None:
+        _refuse_columns(settings, path)
     check_file(path, "a .npy file")
     if first_bytes(path, 2) == _NPZ:
         raise DataError(f"{path} is an archive of arrays; open it as npz:{path}.")
@@ -32,26 +41,35 @@ def open_npy(settings: DataSettings, path: Path) -> Dataset:
         raise DataError(f"{path} is not a .npy file; write one with numpy.save.")
     with path.open("rb") as file:
         array = _read(path, lambda: np.load(file, allow_pickle=False))
-    return build_vectors(RawVectors(path, (("", array),), (None,)), settings)
+    return RawVectors(path, (("", array),), (None,))
 
 
-def open_npz(settings: DataSettings, path: Path) -> Dataset:
+def read_npz(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
     """Arrays by name: which examples, and which labels.
 
     - `x_train` and `x_test`, with `y_train` and `y_test` where there are labels: a published split;
     - `x`, with `y` or `labels` where there are labels: split by the seed;
     - a single array of any name: split by the seed, without labels.
 
+    Args:
+        settings: as for `read_npy`.
+        path: of the file.
+        needed: as for `read_npy`.
+
     Raises:
-        DataError: a file that cannot be read, or used.
+        ConfigError: settings that name columns.
+        DataError: a file that cannot be read, or with other arrays.
     """
-    _refuse_columns(settings, path)
+    if needed is None:
+        _refuse_columns(settings, path)
     check_file(path, "a .npz file")
     if first_bytes(path, 6) == _NPY:
         raise DataError(f"{path} holds a single array; open it as npy:{path}.")
     if first_bytes(path, 2) != _NPZ:
         raise DataError(f"{path} is not a .npz file; write one with numpy.savez.")
-    return build_vectors(_read_archive(path), settings)
+    return _read_archive(path)
 
 
 def _read_archive(path: Path) -> RawVectors:

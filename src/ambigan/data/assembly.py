@@ -13,7 +13,7 @@ from torch import Tensor
 from ..core.errors import ConfigError
 from ..core.random import Randomness
 from ..core.spec import DataSpec
-from .dataset import Dataset, Scaling, Split
+from .dataset import Dataset, Scaling, SourceSplit, Split
 from .settings import DataSettings
 
 Item = TypeVar("Item")
@@ -60,6 +60,19 @@ def cut(split: Split, length: int) -> tuple[Split, Split]:
     """The first `length` examples and the others; both are views, so nothing is copied."""
     head, tail = slice(None, length), slice(length, None)
     return _view(split, head), _view(split, tail)
+
+
+def joined(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> SourceSplit:
+    """Splits that are still in the order of their source, one after the other."""
+    values = torch.cat([split.values for split in splits])
+    labels = [split.labels for split in splits if split.labels is not None]
+    is_labelled = len(labels) == len(splits)
+    return SourceSplit(
+        values=values,
+        labels=torch.cat(labels) if is_labelled else None,
+        rows=places(len(values)),
+        label_names=label_names if is_labelled else None,
+    )
 
 
 def hold_out(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:

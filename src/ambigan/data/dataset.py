@@ -32,12 +32,30 @@ class Split:
 
 
 @dataclass(frozen=True)
+class SourceSplit(Split):
+    """Everything a source holds, in its order, as one split: for a model that is trained.
+
+    Published splits follow each other, train before test, and rows count on through both. There
+    are labels only where every example has one.
+
+    Attributes:
+        label_names: class names by label, of this source alone; or None.
+        skipped: one line for each file left out, naming it and why.
+    """
+
+    label_names: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Scaling:
     """The affine map of vectors, fitted on the training split: scaled = (raw - shift) / scale.
 
+    It is computed in float64: of a time in seconds since 1970, float32 keeps two minutes.
+
     Attributes:
-        shift: float32 `(D,)`.
-        scale: float32 `(D,)`, positive.
+        shift: float64 `(D,)`. Fitted, a value that float32 holds too, see `fit_scaling`.
+        scale: float64 `(D,)`, positive; likewise.
         columns: the names of the columns used, in order; empty where the file names none. If
             constant columns of such a file were dropped, the positions that were kept, as text.
     """
@@ -47,12 +65,14 @@ class Scaling:
     columns: tuple[str, ...] = ()
 
     def apply(self, raw: Tensor) -> Tensor:
-        """Raw values to scaled ones, both `(N, D)`."""
-        return (raw - self.shift) / self.scale
+        """Raw values `(N, D)`, best in float64, to scaled ones, float32 `(N, D)`."""
+        # In place on a copy: of large data, two more float64 copies might not fit.
+        exact = raw.to(torch.float64, copy=True).sub_(self.shift).div_(self.scale)
+        return exact.to(torch.float32)
 
     def invert(self, scaled: Tensor) -> Tensor:
-        """Scaled values back to the units of the file, both `(N, D)`."""
-        return scaled * self.scale + self.shift
+        """Scaled values `(N, D)` back to the units of the file, float64 `(N, D)`."""
+        return scaled.to(torch.float64, copy=True).mul_(self.scale).add_(self.shift)
 
 
 @dataclass(frozen=True)

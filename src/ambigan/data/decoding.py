@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,16 +16,26 @@ from PIL import UnidentifiedImageError
 from ..core.errors import DataError
 from .files import first_line
 from .pictures import Header, Pixels, read_header, read_pixels
-from .settings import DataSettings
 from .tree import ImageFile
 
-_BLOCK = 256  # files per task of a thread: a future per file would be much memory for millions
+# Files per task of a thread. A future per file would be much memory for millions; progress is told
+# by whole tasks.
+_BLOCK = 32
+_TICK_SECONDS = 0.1
+
+Progress = Callable[[int, int], None]
+"""Told of long work: how many examples are done, and of how many."""
 
 Result = TypeVar("Result")
 
 
 def decode_images(
-    root: Path, files: Sequence[ImageFile], settings: DataSettings
+    root: Path,
+    files: Sequence[ImageFile],
+    size: tuple[int, int] | None,
+    channels: int | None,
+    max_corrupt: float,
+    progress: Progress | None = None,
 ) -> tuple[Pixels, list[int], tuple[str, ...]]:
     """Decodes all images that can be read.
 
@@ -33,7 +44,10 @@ def decode_images(
     Args:
         root: the folder that was opened, for messages.
         files: the images.
-        settings: `size`, `grayscale` and `max_corrupt` are used.
+        size: height and width that all are brought to; None if they are of one size already.
+        channels: 1 or 3; None for 3 if any of them has colours, else 1.
+        max_corrupt: the share of the files that may be unreadable.
+        progress: told of the images decoded, in the calling thread.
 
     Returns:
         Pixels `(N, channels, height, width)`; the place among `files` of each; a line on each file
@@ -44,19 +58,19 @@ def decode_images(
     """
     headers = _in_threads(range(len(files)), lambda place: _header(files[place].path))
     reasons = {place: header for place, header in enumerate(headers) if isinstance(header, str)}
-    _check_corrupt(root, files, reasons, settings)
+    _check_corrupt(root, files, reasons, max_corrupt)
     sound = [place for place in range(len(files)) if place not in reasons]
     known = [header for header in headers if isinstance(header, Header)]
-    size = settings.size or _common_size(root, [files[place].name for place in sound], known)
-    channels = 1 if settings.grayscale or all(header.is_gray for header in known) else 3
-    values = _allocated(root, (len(sound), channels, *size))
+    shape = size or _common_size(root, [files[place].name for place in sound], known)
+    channels = channels or (1 if all(header.is_gray for header in known) else 3)
+    values = _allocated(root, (len(sound), channels, *shape))
 
     def decode(target: int) -> str | None:
-        return _decode_into(values[target], files[sound[target]].path, settings.size)
+        return _decode_into(values[target], files[sound[target]].path, size)
 
-    outcomes = _in_threads(range(len(sound)), decode)
+    outcomes = _in_threads(range(len(sound)), decode, progress)
     reasons |= {sound[target]: text for target, text in enumerate(outcomes) if text is not None}
-    _check_corrupt(root, files, reasons, settings)
+    _check_corrupt(root, files, reasons, max_corrupt)
     good = [target for target, text in enumerate(outcomes) if text is None]
     for place, target in enumerate(good):
         if place != target:  # closes the gaps without a second array
@@ -65,16 +79,36 @@ def decode_images(
     return values[: len(good)], [sound[target] for target in good], tuple(skipped)
 
 
-def _in_threads(places: range, function: Callable[[int], Result]) -> list[Result]:
+def _in_threads(
+    places: range, function: Callable[[int], Result], progress: Progress | None = None
+) -> list[Result]:
     """The function of every place, in order."""
+    results, tell = list[Result](), _paced(progress, len(places))
 
     def run(start: int) -> list[Result]:
         return [function(place) for place in places[start : start + _BLOCK]]
 
     # Pillow's codecs release the interpreter's lock, so threads do decode at once.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        blocks = pool.map(run, range(0, len(places), _BLOCK))
-        return [result for block in blocks for result in block]
+        for block in pool.map(run, range(0, len(places), _BLOCK)):
+            results += block
+            tell(len(results))
+    return results
+
+
+def _paced(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Passes on what is done, at once and at the end, and between them once a tick."""
+    last = -math.inf
+
+    def tell(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if progress and (now - last >= _TICK_SECONDS or done == total):
+            last = now
+            progress(done, total)
+
+    tell(0)
+    return tell
 
 
 def _header(path: Path) -> Header | str:
@@ -96,7 +130,7 @@ def _decode_into(target: Pixels, path: Path, size: tuple[int, int] | None) -> st
     except Exception as error:  # as above
         return _reason(error)
     if pixels.shape != target.shape:
-        return f"it decodes to {_by(pixels.shape[1:])}, unlike its header"
+        return f"it decodes to {by(pixels.shape[1:])}, unlike its header"
     target[...] = pixels
     return None
 
@@ -108,16 +142,16 @@ def _reason(error: Exception) -> str:
 
 
 def _check_corrupt(
-    root: Path, files: Sequence[ImageFile], reasons: dict[int, str], settings: DataSettings
+    root: Path, files: Sequence[ImageFile], reasons: dict[int, str], max_corrupt: float
 ) -> None:
     share = len(reasons) / len(files)
-    if share <= settings.max_corrupt and len(reasons) < len(files):
+    if share <= max_corrupt and len(reasons) < len(files):
         return
     first = min(reasons, key=lambda place: files[place].name)
     raise DataError(
         f"{root}: {len(reasons)} of {len(files)} images cannot be read, the first"
         f" {files[first].name} ({reasons[first]}); allowed is a share of"
-        f" {settings.max_corrupt:g}. Mend or remove them, or allow more with --data.max-corrupt."
+        f" {max_corrupt:g}. Mend or remove them, or allow more with --data.max-corrupt."
     )
 
 
@@ -129,14 +163,15 @@ def _common_size(root: Path, names: list[str], headers: list[Header]) -> tuple[i
     for other, *size in others:
         if size != [height, width]:
             raise DataError(
-                f"{root}: images differ in size: {name} is {_by((height, width))} and {other} is"
-                f" {_by(size)} (height x width); bring them to one size with, for instance,"
+                f"{root}: images differ in size: {name} is {by((height, width))} and {other} is"
+                f" {by(size)} (height x width); bring them to one size with, for instance,"
                 " --data.size 32,32."
             )
     return height, width
 
 
-def _by(size: Sequence[int]) -> str:
+def by(size: Sequence[int]) -> str:
+    """Lengths for a message: `28x28`."""
     return "x".join(str(length) for length in size)
 
 
@@ -145,9 +180,9 @@ def _allocated(root: Path, shape: tuple[int, ...]) -> Pixels:
     needed = math.prod(shape)
     if needed > _memory_bytes():
         raise DataError(
-            f"{root}: {shape[0]} images of {_by(shape[2:])} need {needed / 2**30:.1f} GiB, more"
-            f" than this machine's memory of {_memory_bytes() / 2**30:.1f} GiB; make them smaller"
-            " with --data.size 32,32, or give fewer."
+            f"{root}: {shape[0]} images of {by(shape[2:])} need {needed / 2**30:.1f} GiB, more"
+            f" than this machine's memory of {_memory_bytes() / 2**30:.1f} GiB; give fewer, or"
+            " train on smaller ones with --data.size 32,32."
         )
     return np.empty(shape, np.uint8)
 

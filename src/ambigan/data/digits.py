@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ..core.spec import DataSpec
-from .assembly import assemble, cut, hold_out, num_held_out, places, shuffled, take
-from .dataset import Dataset, Split
+from .assembly import assemble, cut, hold_out, joined, num_held_out, places, shuffled, take
+from .dataset import Dataset, SourceSplit, Split
 from .settings import DataSettings
 
-NUM_CLASSES = 10
+NAMES = tuple(str(digit) for digit in range(10))
 NUM_TEST = 297  # 1,500 stay to train on
 
 
@@ -26,8 +26,12 @@ def open_digits(settings: DataSettings) -> Dataset:
     order = stratified_order(examples.labels, shuffled(len(examples), settings))
     test, train = cut(take(examples, order), num_held_out(len(examples), settings, NUM_TEST))
     spec = DataSpec("images", (1, 8, 8), bounded=True)
-    names = tuple(str(digit) for digit in range(NUM_CLASSES))
-    return assemble(settings, spec, hold_out(train, test, settings), names)
+    return assemble(settings, spec, hold_out(train, test, settings), NAMES)
+
+
+def read_digits(_settings: DataSettings) -> SourceSplit:
+    """All digits, in the order of scikit-learn."""
+    return joined([_load()], NAMES)
 
 
 def stratified_order(labels: Tensor, order: Tensor) -> Tensor:

@@ -11,13 +11,13 @@ from torch import Tensor
 from ..core.errors import DataError
 from ..core.spec import DataSpec
 from .assembly import assemble, cut, hold_out, num_held_out, pick, shuffled
-from .dataset import Dataset, Split
-from .decoding import decode_images
+from .dataset import Dataset, SourceSplit, Split
+from .decoding import Progress, decode_images
 from .settings import DataSettings
 from .tree import ImageFile, find_images
 
 
-def open_folder(settings: DataSettings, path: Path) -> Dataset:
+def open_folder(settings: DataSettings, path: Path, progress: Progress | None = None) -> Dataset:
     """Images below a folder; classes and splits are read from the names of folders, see `tree`.
 
     Examples are laid out in an order keyed by the split seed, since folders are sorted by class.
@@ -32,7 +32,10 @@ def open_folder(settings: DataSettings, path: Path) -> Dataset:
     if test_files is not None:
         orders.append(shuffled(len(test_files), settings, "test"))
         files += pick(test_files, orders[1])
-    values, kept, skipped = decode_images(path, files, settings)
+    channels = 1 if settings.grayscale else None
+    values, kept, skipped = decode_images(
+        path, files, settings.size, channels, settings.max_corrupt, progress
+    )
     everything = Split(
         values=torch.as_tensor(values),
         labels=_codes(files, kept, names),
@@ -44,6 +47,34 @@ def open_folder(settings: DataSettings, path: Path) -> Dataset:
     spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
     splits = _without_blanks(train), _without_blanks(test)
     return assemble(settings, spec, splits, names, skipped=skipped)
+
+
+def read_folder(
+    settings: DataSettings, path: Path, spec: DataSpec, progress: Progress | None = None
+) -> SourceSplit:
+    """All images below a folder, sorted by name, resized and cut to what a trained model takes.
+
+    Raises:
+        DataError: no folder, no images, or too many that cannot be read.
+    """
+    channels, height, width = spec.shape
+    assert channels in (1, 3), "images of files are gray or have three colours"
+    train_files, test_files = find_images(path)
+    files = [*train_files, *(test_files or [])]
+    names = _label_names(files)
+    values, kept, skipped = decode_images(
+        path, files, (height, width), channels, settings.max_corrupt, progress
+    )
+    labels = _codes(files, kept, names)
+    is_labelled = labels is not None and bool((labels >= 0).all())
+    return SourceSplit(
+        values=torch.as_tensor(values),
+        labels=labels if is_labelled else None,
+        rows=torch.tensor(kept),
+        files=tuple(files[place].name for place in kept),
+        label_names=names if is_labelled else None,
+        skipped=skipped,
+    )
 
 
 def _divided(

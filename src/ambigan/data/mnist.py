@@ -10,10 +10,12 @@ import torch
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
-from .assembly import assemble, hold_out, places
-from .dataset import Dataset, Split
+from .assembly import assemble, hold_out, joined, places
+from .dataset import Dataset, SourceSplit, Split
 from .settings import DataSettings
 from .vision import import_torchvision
+
+NAMES = tuple(str(digit) for digit in range(10))
 
 
 def open_mnist(settings: DataSettings) -> Dataset:
@@ -22,17 +24,29 @@ def open_mnist(settings: DataSettings) -> Dataset:
     Raises:
         DataError: the files are not there and cannot be downloaded, or cannot be read.
     """
-    root = data_root(settings)
-    train, test = (_load(root, train) for train in (True, False))
+    train, test = _published(settings)
     spec = DataSpec("images", (1, 28, 28), bounded=True)
-    names = tuple(str(digit) for digit in range(10))
-    return assemble(settings, spec, hold_out(train, test, settings), names)
+    return assemble(settings, spec, hold_out(train, test, settings), NAMES)
+
+
+def read_mnist(settings: DataSettings) -> SourceSplit:
+    """All of MNIST, train and then test.
+
+    Raises:
+        DataError: as `open_mnist`.
+    """
+    return joined(_published(settings), NAMES)
 
 
 def data_root(settings: DataSettings) -> Path:
     """Where downloaded sets lie: the setting, then $AMBIGAN_DATA, then `~/.cache/ambigan`."""
     root = settings.root or os.environ.get("AMBIGAN_DATA") or "~/.cache/ambigan"
     return Path(root).expanduser()
+
+
+def _published(settings: DataSettings) -> tuple[Split, Split]:
+    root = data_root(settings)
+    return _load(root, train=True), _load(root, train=False)
 
 
 def _load(root: Path, train: bool) -> Split:

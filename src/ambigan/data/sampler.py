@@ -84,7 +84,7 @@ class Batches:
         self, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1
     ) -> Tensor:
         """The rows that `draw` gathers, for a step that must gather them itself (a CUDA graph)."""
-        self._check(batch_size)
+        self.check(batch_size)
         rows = share_of(batch_size, world_size)
         return self.sampler.indices(images_seen + rank * rows, rows)
 
@@ -93,7 +93,12 @@ class Batches:
         # On a CPU, indexing with brackets copies rows of bytes ten times more slowly.
         return to_float(self.values.index_select(0, indices))
 
-    def _check(self, batch_size: int) -> None:
+    def check(self, batch_size: int) -> None:
+        """Refuses a batch that the split cannot give.
+
+        Raises:
+            ConfigError: it is empty or larger than the split.
+        """
         if batch_size > len(self):
             raise ConfigError(
                 f"a batch of {batch_size} is larger than the {len(self)} training examples;"

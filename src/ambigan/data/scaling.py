@@ -20,6 +20,9 @@ _SMALLEST_CHANGE = 1e-6
 def fit_scaling(train: Floats, kind: ScalingName, columns: tuple[str, ...] = ()) -> Scaling:
     """Fits the map on training rows none of whose columns is constant.
 
+    Shift and scale are rounded to float32, in which training applies them (see `vectors`): what a
+    trained model reads later must go through the same map, not through a closer one.
+
     Args:
         train: raw values, `(N, D)`.
         kind: `standard` gives each column mean 0 and deviation 1, `minmax` brings it to [-1, 1],
@@ -51,4 +54,4 @@ def _range(values: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _tensor(values: NDArray[Any]) -> torch.Tensor:
-    return torch.as_tensor(values.astype(np.float32))
+    return torch.as_tensor(values.astype(np.float32).astype(np.float64))

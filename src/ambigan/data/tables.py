@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import DataError, nearest
-from .dataset import Dataset
+from .columns import contents, is_numeric, labels_of, numbers
 from .files import check_file, first_line
+from .lists import expand_lists
 from .settings import DataSettings
-from .vectors import RawVectors, build_vectors, drop_flag
+from .vectors import RawVectors, drop_flag, some
 
 DEFAULT_LABEL_COLUMN = "label"
 
@@ -28,29 +29,48 @@ _BLOCK_BYTES = 1 << 24
 _ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 
 
-def open_csv(settings: DataSettings, path: Path) -> Dataset:
+def read_csv(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
     """Columns of numbers under a line of names, separated by commas, semicolons or tabs.
 
+    Args:
+        settings: `label_column` and `drop` are used.
+        path: of the file.
+        needed: of a trained model, the columns that it takes; these are read, in this order, and
+            what else is there is left alone. If empty, it knows no names, and None is for training:
+            then all columns are read but the label and those dropped.
+
     Raises:
-        DataError: a file that cannot be read, or used.
+        DataError: a file that cannot be read, or lacks columns, or holds other than numbers.
     """
     check_file(path, "a .csv file")
     table = _read(path, "CSV in UTF-8", lambda: _read_csv(path))
     _check_header(path, table.column_names)
-    return build_vectors(_raw_vectors(path, table, settings), settings)
+    return _raw_vectors(path, table, settings, needed)
 
 
-def open_parquet(settings: DataSettings, path: Path) -> Dataset:
+def read_parquet(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
     """Columns of numbers from a Parquet file.
 
+    A column of lists, all of one length, counts as so many columns: of `embedding`, they are
+    `embedding[0]`, `embedding[1]` and so on.
+
+    Args:
+        settings: as for `read_csv`.
+        path: of the file.
+        needed: as for `read_csv`.
+
     Raises:
-        DataError: a file that cannot be read, or used.
+        DataError: as for `read_csv`; or lists of different lengths.
     """
     check_file(path, "a .parquet file")
     parquet = import_module("pyarrow.parquet")
     # Without partitioning, or a folder named `year=2020` on the way would become a column.
     table = _read(path, "Parquet", lambda: parquet.read_table(path, partitioning=None))
-    return build_vectors(_raw_vectors(path, table, settings), settings)
+    return _raw_vectors(path, table, settings, needed)
 
 
 def _read_csv(path: Path) -> Any:
@@ -87,99 +107,112 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
     steps = [right - left for left, right in itertools.pairwise(numbers)]
     if not steps or not (min(steps) > 0 or max(steps) < 0):
         raise DataError(
-            f"{path}: the first line ({_some(names)}) looks like data; it must hold the names of"
+            f"{path}: the first line ({some(names)}) looks like data; it must hold the names of"
             " the columns."
         )
 
 
-def _raw_vectors(path: Path, table: Any, settings: DataSettings) -> RawVectors:
+def _raw_vectors(
+    path: Path, table: Any, settings: DataSettings, needed: tuple[str, ...] | None
+) -> RawVectors:
+    given: list[str] = list(table.column_names)
+    label = _label_column(given, settings, needed)
+    lists = {_list_of(name) for name in needed} if needed else {*given} - {label, *settings.drop}
+    table = expand_lists(path, table, lists)
     names: list[str] = list(table.column_names)
-    _check_names(path, names, settings)
-    label = _label_column(names, settings)
-    used = [name for name in names if name != label and name not in settings.drop]
+    if needed:
+        used = list(needed)
+        _check_needed(path, names, used, label)
+        if not settings.drop and not settings.drop_constant:  # else training left some places out
+            _check_lengths(path, names, used, lists & {*given})
+    else:
+        used = [name for name in names if name != label and name not in settings.drop]
+        _check_unique(path, names)
+        if needed is None:
+            _check_asked(path, names, given, settings)
     if not used:
         raise DataError(f"{path} has no column of numbers besides those dropped and the label.")
-    _check_numeric(path, table, used)
+    _check_numeric(path, table, used, is_needed=bool(needed))
     values = np.empty((table.num_rows, len(used)), np.float64)
     for place, name in enumerate(used):
-        values[:, place] = _numbers(table.column(name))
-    _check_row_numbers(path, values, used)
-    labels = None if label is None else _labels(path, label, table.column(label))
+        values[:, place] = numbers(table.column(name))
+    if not needed:
+        _check_row_numbers(path, values, used)
+    labels = None if label is None else labels_of(path, label, table.column(label))
     return RawVectors(path, (("", values),), (labels,), tuple(used), f"column '{label}'")
 
 
-def _check_names(path: Path, names: list[str], settings: DataSettings) -> None:
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise DataError(f"{path} has {count} columns named '{name}'; give each its own name.")
+def _check_asked(path: Path, names: list[str], given: list[str], settings: DataSettings) -> None:
     asked = [*settings.drop, *([settings.label_column] if settings.label_column else [])]
     for name in asked:
-        if name not in names:
+        if name not in names and name not in given:
+            raise _no_column(path, name, given)
+
+
+def _check_needed(path: Path, names: list[str], needed: list[str], label: str | None) -> None:
+    known, used = {*names}, {*needed, label}
+    for name in needed:
+        if name not in known:
+            raise _no_column(path, name, names, ", which the model takes")
+    _check_unique(path, [name for name in names if name in used])
+
+
+def _check_lengths(path: Path, names: list[str], needed: list[str], lists: set[str]) -> None:
+    """Refuses longer lists than the model takes: the first part of a vector is not that vector."""
+    for name in lists:
+        length, taken = (
+            sum(_list_of(column) == name for column in columns) for columns in (names, needed)
+        )
+        if length > taken:
             raise DataError(
-                f"{path} has no column '{name}'.{nearest(name, names)} Its columns: {_some(names)}."
+                f"{path}: column '{name}' holds lists of {length} values; the model takes {taken}."
             )
 
 
-def _label_column(names: list[str], settings: DataSettings) -> str | None:
-    if settings.label_column is not None:
-        return settings.label_column
-    is_there = DEFAULT_LABEL_COLUMN in names and DEFAULT_LABEL_COLUMN not in settings.drop
-    return DEFAULT_LABEL_COLUMN if is_there else None
+def _list_of(name: str) -> str:
+    """The column of lists that `name[0]` is from."""
+    return name.rpartition("[")[0]
 
 
-def _check_numeric(path: Path, table: Any, used: list[str]) -> None:
-    wrong = [name for name in used if not _is_numeric(table.column(name).type)]
-    if not wrong:
-        return
-    name = wrong[0]
-    others = f" (nor do {_some(wrong[1:])})" if len(wrong) > 1 else ""
-    raise DataError(
-        f"{path}: column '{name}' holds {_contents(table.column(name))}, not numbers{others};"
-        f" drop with {drop_flag(wrong)}, or if it holds the labels name it with"
-        f" --data.label-column {shlex.quote(name)}."
+def _check_unique(path: Path, names: list[str]) -> None:
+    for name, count in Counter(names).most_common(1):
+        if count > 1:
+            raise DataError(f"{path} has {count} columns named '{name}'; give each its own name.")
+
+
+def _no_column(path: Path, name: str, names: list[str], why: str = "") -> DataError:
+    return DataError(
+        f"{path} has no column '{name}'{why}.{nearest(name, names)} Its columns: {some(names)}."
     )
 
 
-def _is_numeric(kind: Any) -> bool:
-    types = import_module("pyarrow").types
-    if types.is_dictionary(kind):
-        return _is_numeric(kind.value_type)
-    tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
-    return any(test(kind) for test in tests)
+def _label_column(
+    names: list[str], settings: DataSettings, needed: tuple[str, ...] | None
+) -> str | None:
+    """The column of labels; a trained model can do without the one that was named."""
+    if settings.label_column is not None:
+        return settings.label_column if needed is None or settings.label_column in names else None
+    unless = {*settings.drop, *(needed or ())}
+    is_there = DEFAULT_LABEL_COLUMN in names and DEFAULT_LABEL_COLUMN not in unless
+    return DEFAULT_LABEL_COLUMN if is_there else None
 
 
-def _is_text(kind: Any) -> bool:
-    types = import_module("pyarrow").types
-    return any(test(kind) for test in (types.is_string, types.is_large_string))
-
-
-def _contents(column: Any) -> str:
-    """What a column that is not numeric holds: a type, or text and the first that is no number."""
-    column = _plain(column)
-    if not _is_text(column.type):
-        return f"values of type {column.type}"
-    texts = column.to_pylist()
-    first = next((row for row, text in enumerate(texts) if not _reads_as_number(text)), None)
-    return "text" if first is None else f"text ({texts[first][:40]!r} in row {first + 1})"
-
-
-def _reads_as_number(text: str | None) -> bool:
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True
-
-
-def _plain(column: Any) -> Any:
-    """A column without the dictionary that pandas' categories are stored by."""
-    is_dictionary = import_module("pyarrow").types.is_dictionary(column.type)
-    return column.cast(column.type.value_type) if is_dictionary else column
-
-
-def _numbers(column: Any) -> NDArray[np.float64]:
-    """Numbers as float64, what is missing as NaN."""
-    return _plain(column).cast("float64", safe=False).to_numpy()
+def _check_numeric(path: Path, table: Any, used: list[str], *, is_needed: bool) -> None:
+    wrong = [name for name in used if not is_numeric(table.column(name).type)]
+    if not wrong:
+        return
+    name = wrong[0]
+    others = f" (nor do {some(wrong[1:])})" if len(wrong) > 1 else ""
+    remedy = (
+        f"drop with {drop_flag(wrong)}, or if it holds the labels name it with"
+        f" --data.label-column {shlex.quote(name)}"
+    )
+    if is_needed:
+        remedy = "the model takes numbers there"
+    raise DataError(
+        f"{path}: column '{name}' holds {contents(table.column(name))}, not numbers{others};"
+        f" {remedy}."
+    )
 
 
 def _check_row_numbers(path: Path, values: NDArray[np.float64], used: list[str]) -> None:
@@ -191,23 +224,3 @@ def _check_row_numbers(path: Path, values: NDArray[np.float64], used: list[str])
                 f"{path}: column '{name}' only counts the rows, as pandas writes it; save with"
                 f" index=False, or drop it with {drop_flag([name])}."
             )
-
-
-def _labels(path: Path, name: str, column: Any) -> NDArray[Any]:
-    """Labels as they are; what is missing becomes NaN or an empty text, which is refused later."""
-    types = import_module("pyarrow").types
-    column = _plain(column)
-    if _is_text(column.type):
-        return np.array([text or "" for text in column.to_pylist()], dtype=np.str_)
-    if not _is_numeric(column.type):
-        raise DataError(
-            f"{path}: column '{name}' holds values of type {column.type}; labels must be integers"
-            " or text."
-        )
-    is_whole = types.is_integer(column.type) or types.is_boolean(column.type)
-    return column.to_numpy() if is_whole and not column.null_count else _numbers(column)
-
-
-def _some(names: Sequence[str], limit: int = 8) -> str:
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + rest

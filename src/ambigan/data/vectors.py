@@ -1,21 +1,23 @@
-"""Vectors from arrays and tables: checked, split, scaled."""
+"""Vectors from arrays and tables: checked, split, scaled; or all of them, for a trained model."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
-from .assembly import assemble, cut, hold_out, num_held_out, places, shuffled, take
-from .dataset import Dataset, Split
+from .assembly import assemble, cut, hold_out, joined, num_held_out, places, shuffled, take
+from .dataset import Dataset, Scaling, SourceSplit, Split
 from .labels import encode_labels
 from .scaling import Floats, constant_columns, fit_scaling
 from .settings import DataSettings
@@ -31,6 +33,8 @@ class RawVectors:
         labels: of each part, or None.
         columns: their names; empty where the file names none.
         labels_name: what holds the labels, for messages.
+        is_for_model: a trained model takes it: a single row is enough, values keep the digits of
+            float64 until they are scaled, and no column can be dropped.
     """
 
     file: Path
@@ -38,6 +42,7 @@ class RawVectors:
     labels: tuple[NDArray[Any] | None, ...]
     columns: tuple[str, ...] = ()
     labels_name: str = "labels"
+    is_for_model: bool = False
 
     def where(self, part: str) -> str:
         """The file and the array in it, for messages."""
@@ -60,10 +65,59 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     train, test, columns = _without_constants(raw, train, test, settings)
     scaling = fit_scaling(train.values.numpy(), settings.scaling, columns)
     scaled = tuple(
-        Split(scaling.apply(split.values), split.labels, split.rows) for split in (train, test)
+        Split(_scaled(split.values, scaling), split.labels, split.rows) for split in (train, test)
     )
     spec = DataSpec("vectors", tuple(train.values.shape[1:]), settings.scaling == "minmax")
     return assemble(settings, spec, (scaled[0], scaled[1]), label_names, scaling)
+
+
+def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> SourceSplit:
+    """All vectors, in the order of the file, as a trained model takes them.
+
+    Args:
+        raw: what the file holds; of a table, the columns that the model takes.
+        spec: the form of the model's vectors.
+        scaling: as it was fitted in training; None to leave the values as they are.
+
+    Raises:
+        DataError: another width, or values that are missing, infinite or no numbers.
+    """
+    columns = scaling.columns if scaling else ()
+    parts = [
+        (name, _taken(array, spec.num_values, columns, raw.where(name)))
+        for name, array in raw.parts
+    ]
+    taken = replace(raw, parts=tuple(parts), columns=raw.columns or columns, is_for_model=True)
+    splits, label_names = _raw_splits(taken)
+    scaled = [
+        replace(split, values=scaling.apply(split.values) if scaling else split.values.float())
+        for split in splits
+    ]
+    return joined(scaled, label_names)
+
+
+def _taken(array: NDArray[Any], width: int, columns: tuple[str, ...], where: str) -> NDArray[Any]:
+    """The columns of an array that a model takes: all, or if some were dropped, those kept."""
+    if array.ndim != 2 or array.shape[1] == width:
+        return array  # any other than a 2-D array is refused by the checks of all
+    kept = _positions(columns)
+    if kept and kept[-1] < array.shape[1]:
+        return array[:, kept]
+    names = f" ({some(columns)})" if columns else ""
+    raise DataError(f"{where}: it has {array.shape[1]} columns; the model takes {width}{names}.")
+
+
+def _positions(columns: tuple[str, ...]) -> list[int]:
+    """Where the columns that were kept of an array stood; none if these are names of a table's."""
+    if not all(name.isascii() and name.isdecimal() for name in columns):
+        return []
+    kept = [int(name) for name in columns]
+    return kept if kept == sorted(set(kept)) else []
+
+
+def _scaled(values: Tensor, scaling: Scaling) -> Tensor:
+    """What is trained on, in float32 throughout: the hash of a data set is of these very bits."""
+    return (values - scaling.shift.float()) / scaling.scale.float()
 
 
 def _raw_splits(raw: RawVectors) -> tuple[list[Split], tuple[str, ...] | None]:
@@ -99,7 +153,7 @@ def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]
     return train, test
 
 
-def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> Floats:
+def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[np.floating]:
     where = raw.where(part)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where}: values of type {array.dtype} are no real numbers; convert them.")
@@ -108,11 +162,14 @@ def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> Floats:
             f"{where}: the array is {array.ndim}-D, {array.shape}; it must be 2-D, one example a"
             " row; reshape it to (examples, values)."
         )
-    if len(array) < 2 and part != "x_test":
-        raise DataError(f"{where}: it holds {len(array)} rows; at least 2 are needed.")
+    least = 1 if raw.is_for_model else 2
+    if len(array) < least and part != "x_test":
+        needed = "1 is" if raw.is_for_model else "2 are"
+        raise DataError(f"{where}: it holds {len(array)} rows; at least {needed} needed.")
     if array.size == 0:
         raise DataError(f"{where}: it holds no values, its shape is {array.shape}.")
-    return _finite(raw, where, array)
+    values = _finite(raw, where, array)
+    return np.asarray(array, np.float64) if raw.is_for_model else values
 
 
 def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
@@ -133,9 +190,10 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
     if not raw.columns:
         raise DataError(f"{where}: {trouble} at [{row}, {column}]; {remedy}.")
     name = raw.columns[column]
+    otherwise = f", or drop the column with {drop_flag([name])}" if not raw.is_for_model else ""
     raise DataError(
-        f"{where}: {trouble} in column '{name}', row {row + 1} (counted from 1); {remedy}, or drop"
-        f" the column with {drop_flag([name])}."
+        f"{where}: {trouble} in column '{name}', row {row + 1} (counted from 1);"
+        f" {remedy}{otherwise}."
     )
 
 
@@ -173,3 +231,9 @@ def listed(columns: list[str], limit: int = 5) -> str:
         return f"column '{columns[0]}'"
     shown = ", ".join(f"'{name}'" for name in columns[:limit])
     return f"each of {len(columns)} columns ({shown}{', ...' if len(columns) > limit else ''})"
+
+
+def some(columns: Sequence[str], limit: int = 8) -> str:
+    """The first columns, and how many others there are."""
+    rest = f" and {len(columns) - limit} more" if len(columns) > limit else ""
+    return ", ".join(columns[:limit]) + rest

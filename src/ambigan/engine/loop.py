@@ -86,6 +86,10 @@ class Loop:
                 stands.
             CheckpointError: there are checkpoints but none can be used.
         """
+        with self._signals():
+            return self._fit()
+
+    def _fit(self) -> TrainState:
         state = self.state
         if (saved := load_newest(self.run.checkpoints, self.device)) is not None:
             state.load_state_dict(saved)
@@ -93,20 +97,19 @@ class Loop:
         self.method.train()
         started, seen_before = time.monotonic(), state.images_seen
         try:
-            with self._signals():
-                while state.iterations < self.iterations:
-                    self._set_learning_rates()
-                    play_iteration(state, self.batches, self.settings)
-                    last = state.iterations == self.iterations
-                    if last or state.iterations % self.settings.log_every == 0:
-                        rate = (state.images_seen - seen_before) / (time.monotonic() - started)
-                        self._log(log, rate)
-                    self.progress(state.images_seen, self.total_images, self.latest)
-                    if last or state.iterations % self.checkpoint_every == 0:
-                        self._save()
-                    if any_rank(bool(self.signal_number), self.device):
-                        self._save()
-                        raise Interrupted(self.signal_number or signal.SIGTERM)
+            while state.iterations < self.iterations:
+                self._set_learning_rates()
+                play_iteration(state, self.batches, self.settings)
+                last = state.iterations == self.iterations
+                if last or state.iterations % self.settings.log_every == 0:
+                    rate = (state.images_seen - seen_before) / (time.monotonic() - started)
+                    self._log(log, rate)
+                self.progress(state.images_seen, self.total_images, self.latest)
+                if last or state.iterations % self.checkpoint_every == 0:
+                    self._save()
+                if any_rank(bool(self.signal_number), self.device):
+                    self._save()
+                    raise Interrupted(self.signal_number or signal.SIGTERM)
         finally:
             if log is not None:
                 log.close()

@@ -71,7 +71,7 @@ def play_iteration(state: TrainState, batches: Batches, settings: TrainSettings)
     if batch is not None:
         method.after_iteration(batch)
     if state.ema is not None:
-        state.ema.update()
+        state.ema.update(state.iterations)
     state.iterations += 1
 
 

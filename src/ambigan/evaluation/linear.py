@@ -10,6 +10,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning  # pyright: ignore[reportMissingTypeStubs]
 from sklearn.linear_model import LogisticRegression  # pyright: ignore[reportMissingTypeStubs]
 from sklearn.preprocessing import StandardScaler  # pyright: ignore[reportMissingTypeStubs]
+from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 from torch import Tensor
 
 
@@ -42,7 +43,8 @@ def logistic_predict(
     Minimises the mean cross-entropy plus l2 / 2 times the square of the weights (not of the
     biases), from zero, over features brought to mean 0 and deviation 1 by the references. The
     strength is per example, so that it means the same for data sets of any size: scikit-learn's
-    `C` is 1 / (l2 * M).
+    `C` is 1 / (l2 * M). One thread: the matrices are too narrow to gain much by more, lose a lot
+    where other processes want the cores, and so the sums are the same on every number of cores.
 
     Args:
         queries: float32 `(N, D)`.
@@ -57,8 +59,8 @@ def logistic_predict(
     model = cast(Any, LogisticRegression)(
         C=1 / (l2 * len(references)), tol=tolerance, max_iter=max_iterations, solver="lbfgs"
     )
-    with warnings.catch_warnings():  # the result says whether it converged
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the result tells it
         model.fit(inputs, labels.numpy())
     predictions = torch.as_tensor(model.predict(scaler.transform(queries.numpy())))
     iterations = int(model.n_iter_.max())

@@ -107,7 +107,10 @@ def _register(
 def knn1_euclidean(
     train: Tensor, labels: Tensor, test: Tensor, device: Device, *, k: int, metric: Metric
 ) -> Prediction:
-    """1-NN over features as they are, against the whole training split."""
+    """1-NN over features as they are, against the whole training split.
+
+    The authors' code compares with 50,000 training images by default (`num_train_megabatch`).
+    """
     return Prediction(knn_predict(test, train, labels, k, metric, device=device), {})
 
 

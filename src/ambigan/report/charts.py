@@ -50,10 +50,11 @@ def line_chart(
     alarm_below: float | None = None,
     alarm_above: float | None = None,
     reference: float | None = None,
+    across: str = "images seen",
     width: int = theme.WIDTH,
     height: int = 230,
 ) -> Figure:
-    """Curves over images seen; values that are no numbers are left out.
+    """Curves over training; values that are no numbers are left out.
 
     Args:
         curves: by name; a legend names them if there is more than one.
@@ -62,13 +63,14 @@ def line_chart(
         alarm_below: values below lie in a shaded zone.
         alarm_above: values above lie in a shaded zone.
         reference: a level to compare with.
+        across: what the horizontal axis counts.
         width: in CSS pixels.
         height: in CSS pixels.
     """
     figure, axes = theme.new_figure(width, height)
     for index, (name, curve) in enumerate(curves.items()):
         _draw_curve(axes, name, curve, theme.LINES[index % len(theme.LINES)])
-    _style_across(axes)
+    _style_across(axes, across)
     _style_up(axes, log, [*include, *([] if reference is None else [reference])])
     _shade(axes, alarm_below, alarm_above)
     if reference is not None:
@@ -89,7 +91,7 @@ def accuracy_chart(scores: Sequence[Score], *, width: int = theme.WIDTH) -> Figu
     """
     figure, axes = theme.new_figure(width, _ROW * len(scores) + 34)
     axes.set(xlim=_range(scores), ylim=(len(scores) - 0.4, -0.72), yticks=[])
-    axes.xaxis.set_major_locator(MaxNLocator(5, min_n_ticks=3))
+    axes.xaxis.set_major_locator(MaxNLocator(7, prune="both"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     baselines = [score.accuracy for score in scores if score.is_baseline]
     if baselines:
@@ -158,12 +160,12 @@ def _in_parts(values: NDArray[Any], function: Any) -> NDArray[Any]:
     return np.array([function(part) for part in np.array_split(values, MAX_POINTS)])
 
 
-def _style_across(axes: Axes) -> None:
+def _style_across(axes: Axes, name: str) -> None:
     axes.grid(axis="y", color=theme.RULE, linewidth=1)
     axes.spines["bottom"].set(visible=True, color=theme.MUTED, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    axes.set_xlabel("images seen", color=theme.MUTED, fontsize=12)
+    axes.set_xlabel(name, color=theme.MUTED, fontsize=12)
     axes.set_xlim(0, max(axes.dataLim.xmax, 1) * 1.015)
 
 

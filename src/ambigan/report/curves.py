@@ -59,12 +59,13 @@ def curves(material: Material) -> Section | None:
     """All curves of a run; None if nothing was logged."""
     if not material.stats:
         return None
-    panels = [*_losses(material.stats), *_watched(material.stats), *_rates(material.stats)]
+    stats, across = material.stats, f"{material.noun} seen"
+    panels = [*_losses(stats, across), *_watched(stats, across), *_rates(stats, across)]
     lead = "Shaded zones are those in which training raises an alarm."
     return Section("curves", "Training", lead, tuple(panels))
 
 
-def _losses(stats: Lines) -> Iterable[Chart]:
+def _losses(stats: Lines, across: str) -> Iterable[Chart]:
     """One chart a player, one line a term."""
     terms = _names(stats, "losses")
     players = list(dict.fromkeys(name.partition("/")[0] for name in terms))
@@ -78,20 +79,20 @@ def _losses(stats: Lines) -> Iterable[Chart]:
         title = f"Loss of the {player.replace('_', ' and ')}"
         if len(own) == 1:
             title += f": {next(iter(own))}"
-        yield chart(title, caption, line_chart(own))
+        yield chart(title, caption, line_chart(own, across=across))
 
 
-def _watched(stats: Lines) -> Iterable[Chart]:
+def _watched(stats: Lines, across: str) -> Iterable[Chart]:
     names = _names(stats, "watch")
     known = [name for name in WATCHED if name in names]
     for name in known + [name for name in names if name not in WATCHED]:
         plain = Watched(name.replace("_", " ").capitalize(), "Watched by the method.", {})
         shown = WATCHED.get(name, plain)
-        curve = _curve(stats, "watch", name)
-        yield chart(shown.title, shown.caption, line_chart({name: curve}, **shown.options))
+        figure = line_chart({name: _curve(stats, "watch", name)}, across=across, **shown.options)
+        yield chart(shown.title, shown.caption, figure)
 
 
-def _rates(stats: Lines) -> Iterable[Chart]:
+def _rates(stats: Lines, across: str) -> Iterable[Chart]:
     """Learning rates; players that share one share a line."""
     same: dict[tuple[float, ...], list[str]] = {}
     for name in _names(stats, "learning_rate"):
@@ -105,7 +106,7 @@ def _rates(stats: Lines) -> Iterable[Chart]:
         for names in same.values()
     }
     positive = all(value > 0 for values in same for value in values)
-    yield chart("Learning rate", _RATE, line_chart(shown, log=positive))
+    yield chart("Learning rate", _RATE, line_chart(shown, log=positive, across=across))
 
 
 def _names(stats: Lines, group: str) -> list[str]:

@@ -16,6 +16,7 @@ from ..engine.state import count_parameters
 from ..evaluation.results import hardware
 from ..presets import find_preset
 from .material import Lines, Material
+from .scores import scored
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,14 @@ def key_facts(material: Material) -> list[Fact]:
     run = material.run
     seconds = training_seconds(material.timing)
     facts = [
-        Fact("images seen", f"{run.images_seen:,}", _epochs(material)),
+        Fact(f"{material.noun} seen", f"{run.images_seen:,}", _epochs(material)),
         Fact("parameters", f"{count_parameters(run.method):,}", _by_network(material)),
     ]
     if seconds:
         last = material.timing[-1]["images_seen"]
-        facts.append(Fact("training", duration(seconds), f"{last / seconds:,.0f} images/s"))
+        facts.append(
+            Fact("training", duration(seconds), f"{last / seconds:,.0f} {material.noun}/s")
+        )
     kind = "averaged over training" if run.weights == "ema" else "as the last step left them"
     facts.append(Fact("weights", run.weights.upper() if run.weights == "ema" else "raw", kind))
     facts.append(Fact("ambigan", _version(material.results), _torch_version(material.results)))
@@ -101,7 +104,7 @@ def find_alarms(material: Material) -> list[Alarm]:
     for index, line in enumerate(looks):
         for text in line.get("alarms", ()):
             seen.setdefault(_kind(str(text)), []).append((index, str(text)))
-    alarms = [_alarm(found, looks) for found in seen.values()]
+    alarms = [_alarm(found, looks, material.noun) for found in seen.values()]
     return sorted(alarms, key=lambda alarm: alarm.passed)
 
 
@@ -113,14 +116,21 @@ def find_notes(material: Material) -> list[str]:
             f"This run is not finished: {epochs_seen(material):,.4g} of "
             f"{run.config.train.epochs:,} epochs. All below is of its newest checkpoint."
         )
+    if material.labelled and not any(map(scored, material.results)):
+        notes.append(
+            "Its features are not measured yet: run "
+            f"`ambigan evaluate {material.folder.path}`, then write this page again."
+        )
+    older: dict[int, list[str]] = {}
     for result in material.results:
-        if result.get("images_seen", run.images_seen) != run.images_seen:
-            notes.append(
-                f"{result['protocol']} was measured at {result['images_seen']:,} images, not at "
-                f"{run.images_seen:,}; measure again with `ambigan evaluate`."
-            )
-        if result.get("data", {}).get("sha256", material.dataset.sha256) != material.dataset.sha256:
-            notes.append(f"{result['protocol']} was measured on other data.")
+        if (seen := result.get("images_seen", run.images_seen)) != run.images_seen:
+            older.setdefault(seen, []).append(str(result["protocol"]))
+    for seen, names in older.items():
+        notes.append(
+            f"Measured at {seen:,} {material.noun}, not at {run.images_seen:,}: {', '.join(names)}."
+        )
+    if material.foreign:
+        notes.append(f"Left out, measured on other data: {', '.join(material.foreign)}.")
     return notes
 
 
@@ -148,7 +158,7 @@ def commands(material: Material) -> list[str]:
             words += [f"--{setting.name.replace('_', '-')}", setting.value]
     again = [f"{shlex.join(words)} --out {out}"]
     if material.results:
-        names = (shlex.quote(str(result["protocol"])) for result in material.results)
+        names = dict.fromkeys(shlex.quote(str(result["protocol"])) for result in material.results)
         again.append(f"ambigan evaluate {out} " + " ".join(f"--protocol {n}" for n in names))
     return [*again, f"ambigan report {out}"]
 
@@ -173,12 +183,12 @@ def _by_network(material: Material) -> str:
     method = material.run.method
     names = [name for player in method.players for name in player.networks]
     return ", ".join(
-        f"{_short(count_parameters(method.get_submodule(name)))} {name}" for name in names
+        f"{_short(count_parameters(method.get_submodule(name)))}\u00a0{name}" for name in names
     )
 
 
 def _short(num: int) -> str:
-    return f"{num / 1e6:.3g} M" if num >= 1e6 else f"{num / 1e3:.3g} k"
+    return f"{num / 1e6:.3g}\u00a0M" if num >= 1e6 else f"{num / 1e3:.3g}\u00a0k"
 
 
 def _version(results: Lines) -> str:
@@ -204,9 +214,9 @@ def _kind(text: str) -> str:
     return re.sub(r"[\d.,]+(e[+-]?\d+)?", "#", text)
 
 
-def _alarm(found: list[tuple[int, str]], looks: Lines) -> Alarm:
+def _alarm(found: list[tuple[int, str]], looks: Lines, noun: str) -> Alarm:
     first, last = looks[found[0][0]]["images_seen"], looks[found[-1][0]]["images_seen"]
     passed = found[-1][0] < len(looks) - 1
-    when = f"at {first:,} images" if first == last else f"from {first:,} to {last:,} images"
+    when = f"at {first:,} {noun}" if first == last else f"from {first:,} to {last:,} {noun}"
     when += f", at {len(found)} of {len(looks)} looks"
     return Alarm(found[-1][1], when + ("; not since." if passed else ", the last one too."), passed)

@@ -134,6 +134,17 @@ def to_pixels(images: ArrayLike) -> Pixels:
     return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
 
 
+def at_most(pixels: Pixels, side: int) -> Pixels:
+    """Images `(N, H, W, 3)`, the larger ones made smaller until no side is longer."""
+    height, width = pixels.shape[1:3]
+    share = side / max(height, width)
+    if share >= 1:
+        return pixels
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    small = [Image.fromarray(image).resize(size, Image.Resampling.LANCZOS) for image in pixels]
+    return np.stack([np.asarray(image) for image in small])
+
+
 def fitting_scale(height: int, width: int) -> int:
     """By which whole number small images are scaled up."""
     return max(1, round(CELL / max(height, width)))

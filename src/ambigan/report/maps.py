@@ -112,19 +112,10 @@ def draw_map(
 
 def dots(axes: Axes, points: Floats, colour: str, diameter: float, *, alpha: float = 1.0) -> None:
     """Points `(N, 2)` as one path of round dots: a tenth of what as many markers would weigh."""
-    vertices = points.repeat(2, axis=0)
-    codes = [Path.MOVETO, Path.LINETO] * len(points)
-    axes.add_patch(
-        PathPatch(
-            Path(vertices, codes),
-            fill=False,
-            edgecolor=colour,
-            linewidth=diameter,
-            capstyle="round",
-            alpha=alpha,
-            clip_on=False,
-        )
-    )
+    path = Path(points.repeat(2, axis=0), [Path.MOVETO, Path.LINETO] * len(points))
+    path.should_simplify = False  # it would drop the lines that lead nowhere
+    style: Any = {"edgecolor": colour, "linewidth": diameter, "capstyle": "round", "alpha": alpha}
+    axes.add_patch(PathPatch(path, fill=False, clip_on=False, **style))
 
 
 def _draw_classes(

@@ -13,6 +13,7 @@ from ..core.random import Randomness
 from ..data import Dataset, Split, to_float
 from ..engine.run_folder import RunFolder
 from ..engine.sinks import read_lines
+from ..evaluation.protocols import PROTOCOLS
 
 Lines = list[dict[str, Any]]
 FEWEST_HELD_OUT = 200
@@ -26,7 +27,9 @@ class Material:
         run: the model.
         folder: where it lies.
         dataset: what it was trained on.
-        results: one dictionary for each protocol.
+        results: one dictionary for each protocol, in the order in which they are registered; those
+            of the method's own feature layer first.
+        foreign: protocols whose results are of other data; they are not shown.
         stats: the lines of `stats.jsonl`.
         timing: the lines of `timing.jsonl`.
     """
@@ -35,6 +38,7 @@ class Material:
     folder: RunFolder
     dataset: Dataset
     results: Lines
+    foreign: tuple[str, ...]
     stats: Lines
     timing: Lines
 
@@ -42,6 +46,11 @@ class Material:
     def are_images(self) -> bool:
         """Whether examples are pictures, and not vectors."""
         return self.dataset.spec.kind == "images"
+
+    @property
+    def noun(self) -> str:
+        """What an example is called."""
+        return "images" if self.are_images else "examples"
 
     @property
     def labelled(self) -> bool:
@@ -67,9 +76,13 @@ class Examples:
 
 
 def gather(run: Run, folder: RunFolder, dataset: Dataset, results: Lines) -> Material:
-    """Reads the logs of a run."""
+    """Reads the logs of a run, and puts its results in order."""
+    own = [r for r in results if r.get("data", {}).get("sha256", dataset.sha256) == dataset.sha256]
+    foreign = tuple(str(r["protocol"]) for r in results if r not in own)
+    layer = run.method.default_layer
+    own.sort(key=lambda result: (_place(result), not _has_layer(result, layer)))
     stats, timing = read_lines(folder.stats_file), read_lines(folder.timing_file)
-    return Material(run, folder, dataset, results, stats, timing)
+    return Material(run, folder, dataset, own, foreign, stats, timing)
 
 
 def held_out(dataset: Dataset, num: int) -> Examples:
@@ -109,3 +122,12 @@ def _joined(one: Split, other: Split) -> Split:
     if one.labels is not None and other.labels is not None:
         labels = torch.cat([one.labels, other.labels])
     return Split(torch.cat([one.values, other.values]), labels)
+
+
+def _place(result: dict[str, Any]) -> int:
+    names = list(PROTOCOLS)
+    return names.index(result["protocol"]) if result["protocol"] in names else len(names)
+
+
+def _has_layer(result: dict[str, Any], layer: str) -> bool:
+    return any(row.get("features") == layer for row in result.get("rows", ()))

@@ -50,7 +50,8 @@ def render(material: Material) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(PAGE).render(_context(material))
+    page = environment.get_template(PAGE).render(_context(material))
+    return page.replace("\0", "").encode(errors="replace").decode()  # file names hold anything
 
 
 def _context(material: Material) -> dict[str, Any]:

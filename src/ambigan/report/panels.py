@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .grids import data_uri, fitting_scale, to_pixels
+from .grids import at_most, data_uri, fitting_scale, to_pixels
 from .scores import Table
 from .theme import inline_svg
 
-WIDEST = 128  # CSS pixels of a picture on a page; larger ones are shown smaller
+WIDEST = {"single": 128, "pairs": 128, "paths": 64, "walks": 64}  # CSS pixels of a picture
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,14 @@ def chart(title: str, caption: str, figure: Figure) -> Chart:
 
 def gallery(groups: Sequence[NDArray[np.float32]], form: str, label: str) -> Gallery:
     """Groups of images, each `(N, C, H, W)` as in `image_grid`, as a part of a page."""
-    height, width = groups[0].shape[-2:]
-    scale = fitting_scale(height, width) * min(1.0, WIDEST / max(height, width))
+    pixels = [at_most(to_pixels(group), WIDEST[form]) for group in groups]
+    height, width = pixels[0].shape[1:3]
+    scale = fitting_scale(height, width)
     return Gallery(
-        groups=tuple(tuple(data_uri(pixels) for pixels in to_pixels(group)) for group in groups),
+        groups=tuple(tuple(data_uri(image) for image in group) for group in pixels),
         form=form,
-        width=round(width * scale),
-        height=round(height * scale),
+        width=width * scale,
+        height=height * scale,
         crisp=scale > 1,
         label=label,
     )

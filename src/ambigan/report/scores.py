@@ -13,7 +13,7 @@ RECONSTRUCTION = "reconstruction"
 _TEXTS = ("features", "weights")
 _HIDDEN = ("kind", "iterations")
 _TITLES = {"accuracy": "accuracy, %"}
-_RECONSTRUCTED = {"real": "held-out data", "generated": "samples", "latent": "latents"}
+_RECONSTRUCTED = {"real": "data", "generated": "samples", "latent": "latents"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Headline:
     value: str
     what: str
     verdict: str
-    above: bool
+    chance: str = ""
 
 
 def measured(material: Material) -> list[Measured]:
@@ -74,7 +74,7 @@ def measured(material: Material) -> list[Measured]:
 
 def is_reconstruction(result: dict[str, Any]) -> bool:
     """Whether a result belongs beside the reconstructions."""
-    return str(result.get("protocol", "")).startswith(RECONSTRUCTION)
+    return str(result.get("protocol", "")).startswith(RECONSTRUCTION) and bool(result.get("rows"))
 
 
 def headline(material: Material) -> Headline | None:
@@ -120,8 +120,7 @@ def reconstruction_table(result: dict[str, Any]) -> Table:
         for kind, what in _RECONSTRUCTED.items()
         if row.get(f"error_{kind}") is not None
     ]
-    columns = ("by", "weights", "of", "L2 error", "shuffled pairs", "ratio")
-    return Table(columns, 3, tuple(rows))
+    return Table(("by", "of", "L2 error", "shuffled", "ratio"), 2, tuple(rows))
 
 
 def errors_in(material: Material) -> tuple[float, float] | None:
@@ -134,9 +133,7 @@ def errors_in(material: Material) -> tuple[float, float] | None:
 
 def name_of(row: dict[str, Any]) -> str:
     """What a row measured, with its kind of weights."""
-    weights = row.get("weights")
-    suffix = {"ema": " · EMA", "raw": " · raw"}.get(str(weights), "") if weights else ""
-    return f"{row.get('features', '')}{suffix}"
+    return f"{row.get('features', '')}{_suffix(row)}"
 
 
 def _allowed(material: Material, result: dict[str, Any]) -> bool:
@@ -178,17 +175,17 @@ def _headline(result: dict[str, Any], ours: dict[str, Any]) -> Headline:
     baselines = [row for row in scored(result) if _is_baseline(row)]
     value, what = f"{ours['accuracy']:.2f}", f"{result['protocol']} on {name_of(ours)}"
     if not baselines:
-        return Headline(value, what, "No baseline was measured beside it.", above=False)
+        return Headline(value, what, "No baseline was measured beside it.")
     best = max(baselines, key=lambda row: row["accuracy"])
     difference = ours["accuracy"] - best["accuracy"]
     side = "above" if difference > 0 else "below"
     verdict = (
         f"{abs(difference):.2f} points {side} the best baseline, "
-        f"{name_of(best)} ({best['accuracy']:.2f} %)."
+        f"{name_of(best)} ({best['accuracy']:.2f}\u00a0%)."
     )
     if abs(difference) < 0.005:
         verdict = f"Level with the best baseline, {name_of(best)}."
-    return Headline(value, what, verdict + _chance(result, ours, best), difference > 0)
+    return Headline(value, what, verdict, _chance(result, ours, best))
 
 
 def _chance(result: dict[str, Any], ours: dict[str, Any], best: dict[str, Any]) -> str:
@@ -198,7 +195,7 @@ def _chance(result: dict[str, Any], ours: dict[str, Any], best: dict[str, Any]) 
         return ""
     widths = [confidence(row["accuracy"], num) for row in (ours, best)]
     margin = sum(((high - low) / 2) ** 2 for low, high in widths) ** 0.5
-    return f" On {num:,} test examples, differences below about {margin:.1f} points may be chance."
+    return f"On {num:,} test examples, differences below about {margin:.1f} points may be chance."
 
 
 def _num_test(result: dict[str, Any]) -> int:
@@ -209,7 +206,12 @@ def _reconstruction_cells(row: dict[str, Any], kind: str, what: str) -> tuple[Ce
     keys = (f"error_{kind}", f"error_{kind}_shuffled", f"ratio_{kind}")
     numbers = [_cell(key, row.get(key), None) for key in keys]
     name = str(row.get("features", "")) if _is_baseline(row) else "this model"
-    return (Cell(name), _cell("weights", row.get("weights"), None), Cell(what), *numbers)
+    return (Cell(name + _suffix(row)), Cell(what), *numbers)
+
+
+def _suffix(row: dict[str, Any]) -> str:
+    """The kind of weights of a row, where it has one."""
+    return {"ema": " · EMA", "raw": " · raw"}.get(str(row.get("weights")), "")
 
 
 def _is_baseline(row: dict[str, Any]) -> bool:
@@ -231,7 +233,8 @@ def _cell(key: str, value: Any, best: float | None) -> Cell:
         return Cell("")
     if isinstance(value, bool):
         return Cell("yes" if value else "no")
+    if isinstance(value, float) and key == "seconds":
+        return Cell(f"{value:,.2f}" if value < 1 else f"{value:,.1f}")
     if isinstance(value, float):
-        digits = {"seconds": ",.2f" if value < 1 else ",.1f"}.get(key, ",.3f")
-        return Cell(f"{value:{digits}}" if 0.001 <= abs(value) < 1e6 else f"{value:.3g}")
+        return Cell("< 0.001" if 0 < value < 0.001 else f"{value:,.3f}")
     return Cell(f"{value:,}" if isinstance(value, int) else str(value))

@@ -35,7 +35,7 @@ def samples(material: Material) -> Section | None:
         made = material.run.sample(_num_images(material))
         panels: tuple[Any, ...] = (gallery(_singles(made), "single", "Generated images"),)
     else:
-        panels = sample_charts(material, material.run.sample(1000))
+        panels = sample_charts(material)
     return Section("samples", "Samples", lead, panels)
 
 
@@ -57,7 +57,7 @@ def reconstructions(material: Material) -> Section | None:
         examples.scaled, scaled(material.dataset, again), 0.5 if material.are_images else 1.0
     )
     found = [result for result in material.results if is_reconstruction(result)]
-    table = reconstruction_table(found[0]) if found and found[0].get("rows") else None
+    table = reconstruction_table(found[0]) if found else None
     return Section("reconstructions", "Reconstructions", lead + _nearness(errors), panels, table)
 
 
@@ -147,7 +147,8 @@ def _legend(material: Material, examples: Examples) -> tuple[tuple[str, str], ..
     names = material.dataset.label_names or ()
     present = [int(label) for label in np.unique(examples.labels)][:NAMED_CLASSES]
     return tuple(
-        (names[i] if 0 <= i < len(names) else str(i), f"c{i % len(theme.CLASSES)}") for i in present
+        (theme.clean(names[i] if 0 <= i < len(names) else i), f"c{i % len(theme.CLASSES)}")
+        for i in present
     )
 
 
@@ -175,4 +176,4 @@ def _singles(images: Floats) -> list[Floats]:
 def _num_images(material: Material) -> int:
     """As many as fill a few rows of a page."""
     side = max(material.dataset.spec.shape[1:])
-    return 96 if side <= 64 else 40 if side <= 128 else 24
+    return 96 if side < 64 else 84 if side == 64 else 28

@@ -56,14 +56,13 @@ _SETTINGS: Any = {
     "svg.hashsalt": "ambigan",
     "path.simplify": False,
 }
-_PADS = {"w_pad": 0.01, "h_pad": 0.02, "wspace": 0.0, "hspace": 0.0}  # inches
 _FONT = ("font-family", "font-variant", "font-stretch")
 
 
 def new_figure(width: int, height: int) -> tuple[Figure, Axes]:
     """An empty figure, in CSS pixels, with one frameless pair of axes that fill it."""
     size = (width / 72, height / 72)
-    figure = Figure(figsize=size, dpi=72, facecolor=PAPER, layout=ConstrainedLayoutEngine(**_PADS))
+    figure = Figure(figsize=size, dpi=72, facecolor=PAPER, layout=_layout())
     axes = figure.subplots()
     axes.set_facecolor("none")
     for side in ("top", "right", "left", "bottom"):
@@ -116,6 +115,11 @@ def save_figure(path: Path, figure: Figure) -> None:
     write_bytes(path, _draw(figure, kind))
 
 
+def _layout() -> ConstrainedLayoutEngine:
+    """Axes out to the edges, so that figures stand flush with the text of a page."""
+    return ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
+
+
 def _draw(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
@@ -149,7 +153,10 @@ def _rewrite(name: str, value: str, digest: str) -> str:
     if name == "style":
         return _restyle(value)
     if name in ("d", "x", "y", "width", "height", "transform"):
-        return re.sub(r"\s*\n\s*", "", re.sub(r"-?\d+\.\d+", _short, value))
+        value = re.sub(r"-?\d+\.\d+", _short, value)
+    if name == "d":
+        value = re.sub(r"\s+(?=[A-Za-z])|\s+$", "", value)
+        return re.sub(r"M (\S+ [^\sL]+)L \1(?=M|$)", r"M \1h0", value)  # a dot
     return value
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from . import theme, vectors
-from .material import Examples, Material, held_out, scaled
+from .material import Examples, Material, for_map, scaled
 from .panels import Chart, chart
 
+NUM_EXAMPLES = 1000
 FEW_LINES = 24
 COMPARABLE = 100.0  # largest over smallest scale of columns that may share one axis as they are
 BANDS = "Lines and bands hold 90 % and 50 % of the values; marks are medians."
@@ -17,15 +19,16 @@ BANDS = "Lines and bands hold 90 % and 50 % of the values; marks are medians."
 Floats = NDArray[Any]
 
 
-def sample_charts(material: Material, made: Floats) -> tuple[Chart, ...]:
-    """Samples against data: how each dimension is spread, and where they lie together."""
-    data = held_out(material.dataset, len(made)).x
+def sample_charts(material: Material) -> tuple[Chart, ...]:
+    """Samples against as many data: how each dimension is spread, and where they lie together."""
+    data = for_map(material.dataset, NUM_EXAMPLES).x
+    made = material.run.sample(len(data))
     unit, ours, theirs = _unit(material), _on_axis(material, made), _on_axis(material, data)
-    names = material.dataset.scaling.columns if material.dataset.scaling else ()
-    bands = vectors.quantile_bands(theirs, ours, names, unit=unit)
+    bands = vectors.quantile_bands(theirs, ours, _names(material), unit=unit)
     charts = [chart("How values are spread", f"{BANDS} Healthy: the two agree.", bands)]
     if _lie_on_plane(material):
-        figure = vectors.plane(scaled(material.dataset, data), scaled(material.dataset, made))
+        spaces = (scaled(material.dataset, values) for values in (data, made))
+        figure = vectors.plane(*spaces, names=_names(material))
         charts.append(chart("Samples among data", f"{_axes(material)} Healthy: mixed.", figure))
     if _are_profiles(material):
         charts += _line_charts(theirs[:FEW_LINES], ours[:FEW_LINES], unit)
@@ -35,30 +38,32 @@ def sample_charts(material: Material, made: Floats) -> tuple[Chart, ...]:
 def reconstruction_charts(
     material: Material, examples: Examples, again: Floats
 ) -> tuple[Chart, ...]:
-    """Data beside their reconstructions: every value, and a few whole examples."""
-    values = scaled(material.dataset, again)
-    figure = vectors.agreement(examples.scaled, values, unit=_scaled_unit(material))
-    charts = [chart("Value by value", "A perfect reconstruction lies on the diagonal.", figure)]
+    """Data beside their reconstructions: a few whole examples, and every value."""
+    charts: list[Chart] = []
     if _are_profiles(material):
         x, y, unit = _on_axis(material, examples.x), _on_axis(material, again), _unit(material)
         for index in range(min(3, len(x))):
             figure = vectors.reconstruction_profile(x[index], y[index], unit=unit)
             charts.append(chart(f"Example {index + 1}", "", figure))
+    values = scaled(material.dataset, again)
+    figure = vectors.agreement(examples.scaled, values, unit=_scaled_unit(material))
+    charts.append(chart("Value by value", "A perfect reconstruction is on the diagonal.", figure))
     return tuple(charts)
 
 
 def path_charts(material: Material, made: Floats) -> tuple[Chart, ...]:
     """Paths `(P, steps, D)`: among the data, and step by step where an example is a profile."""
     charts: list[Chart] = []
+    flat = scaled(material.dataset, made.reshape(-1, made.shape[-1])).reshape(made.shape)
     if _lie_on_plane(material):
-        data = held_out(material.dataset, 1000).scaled
-        flat = scaled(material.dataset, made.reshape(-1, made.shape[-1]))
-        figure = vectors.plane(data, paths=flat.reshape(made.shape))
+        data = for_map(material.dataset, NUM_EXAMPLES).scaled
+        figure = vectors.plane(data, paths=flat, names=_names(material))
         caption = f"{_axes(material)} Healthy: paths stay among the data."
         charts.append(chart("Paths among data", caption, figure))
     if _are_profiles(material):
-        figure = vectors.path_profile(_on_axis(material, made[0]), unit=_unit(material))
-        charts.append(chart("The first path", "From its start, light, to its end, dark.", figure))
+        longest = int(np.linalg.norm(flat[:, -1] - flat[:, 0], axis=1).argmax())
+        figure = vectors.path_profile(_on_axis(material, made[longest]), unit=_unit(material))
+        charts.append(chart("The longest path", "From its start, faint, to its end.", figure))
     return tuple(charts)
 
 
@@ -70,6 +75,10 @@ def _line_charts(data: Floats, made: Floats, unit: str) -> list[Chart]:
         chart("Data", f"{len(data)} examples, drawn at random.", grey),
         chart("Samples", f"{len(made)} samples on the same axes.", ours),
     ]
+
+
+def _names(material: Material) -> tuple[str, ...]:
+    return material.dataset.scaling.columns if material.dataset.scaling else ()
 
 
 def _are_profiles(material: Material) -> bool:

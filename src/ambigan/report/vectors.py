@@ -17,6 +17,7 @@ from .charts import legend_above
 from .maps import dots, principal_components
 
 FEW_DIMENSIONS = 24  # up to here each has a row of its own; above they are an axis
+MAX_DOTS = 2000
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _ROW = 30
 
@@ -101,7 +102,7 @@ def reconstruction_profile(
 
 
 def agreement(
-    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", size: int = theme.WIDTH
+    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.WIDTH
 ) -> Figure:
     """Every value against its reconstruction; a perfect one lies on the diagonal.
 
@@ -109,15 +110,15 @@ def agreement(
         x: `(N, D)`.
         reconstructed: `(N, D)`.
         unit: of the values.
-        size: width and height in CSS pixels.
+        width: in CSS pixels.
     """
-    figure, axes = theme.new_figure(size, size)
+    figure, axes = theme.new_figure(width, 340)
     points = np.stack([_finite(x).ravel(), _finite(reconstructed).ravel()], 1)
-    points = points[:: max(1, len(points) // 2000)]
+    points = points[:: -(-len(points) // MAX_DOTS)]
     low, high = common_limits(points)
     axes.plot((low, high), (low, high), color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
     dots(axes, points, theme.ACCENT, 3, alpha=0.5)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", anchor="W")
     _label(axes, f"data, {unit}", f"reconstruction, {unit}")
     return figure
 
@@ -127,7 +128,8 @@ def plane(
     samples: ArrayLike | None = None,
     paths: ArrayLike | None = None,
     *,
-    size: int = theme.WIDTH,
+    names: Sequence[str] = (),
+    width: int = theme.WIDTH,
 ) -> Figure:
     """Data, and samples or paths among them, on the first two principal components of the data.
 
@@ -135,25 +137,24 @@ def plane(
         data: `(N, D)`, D above 1; of two dimensions as they are.
         samples: `(M, D)`.
         paths: `(P, steps, D)`, for instance interpolations.
-        size: width and height in CSS pixels.
+        names: of the dimensions, where there are two.
+        width: in CSS pixels.
     """
     base = _finite(data)
-    figure, axes = theme.new_figure(size, size)
-    on_data = _on_plane(base, base)
-    dots(axes, on_data, theme.MUTED, 4, alpha=0.4)
-    shown, handles = [on_data], [_handle("data", theme.MUTED)]
+    figure, axes = theme.new_figure(width, 320)
+    shown = [_on_plane(base, base)]
+    dots(axes, shown[0], theme.MUTED, 4, alpha=0.45)
     if samples is not None:
         shown.append(_on_plane(base, _finite(samples)))
-        dots(axes, shown[-1], theme.CLASSES[6], 4, alpha=0.6)
-        handles.append(_handle("samples", theme.CLASSES[6]))
+        dots(axes, shown[-1], theme.CLASSES[6], 4, alpha=0.55)
     for index, path in enumerate(() if paths is None else _finite(paths)):
         shown.append(_on_plane(base, path))
         axes.plot(*shown[-1].T, color=theme.colour_of(index), linewidth=2, marker="o", markersize=4)
-    limits = [common_limits(np.concatenate(shown)[:, axis]) for axis in (0, 1)]
-    axes.set(xlim=limits[0], ylim=limits[1])
-    _label(axes, *(("first", "second") if base.shape[1] == 2 else ("component 1", "component 2")))
+    across, up = (common_limits(np.concatenate(shown)[:, axis]) for axis in (0, 1))
+    axes.set(xlim=across, ylim=up)
+    _label(axes, *_axis_names(base.shape[1], names))
     if samples is not None:
-        legend_above(axes, handles)
+        legend_above(axes, [_handle(name, colour) for name, colour in _colours()])
     return figure
 
 
@@ -186,7 +187,7 @@ def _rows_of_bands(
 
 
 def _axis_of_bands(spread: dict[str, Floats], unit: str, width: int) -> Figure:
-    figure, axes = theme.new_figure(width, 280)
+    figure, axes = theme.new_figure(width, 320)
     for name, colour in _colours():
         q5, q25, median, q75, q95 = spread[name]
         across = np.arange(len(median))
@@ -214,6 +215,12 @@ def _dimensions_across(axes: Axes, unit: str) -> None:
 def _label(axes: Axes, across: str, up: str) -> None:
     axes.set_xlabel(theme.clean(across), color=theme.MUTED, fontsize=12, parse_math=False)
     axes.set_ylabel(theme.clean(up), color=theme.MUTED, fontsize=12, parse_math=False)
+
+
+def _axis_names(num: int, names: Sequence[str]) -> tuple[str, str]:
+    if num > 2:
+        return "component 1", "component 2"
+    return (names[0], names[1]) if len(names) == 2 else ("dimension 0", "dimension 1")
 
 
 def _handle(name: str, colour: str) -> Line2D:

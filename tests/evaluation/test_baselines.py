@@ -1,0 +1,83 @@
+"""Baselines: raw values, PCA against scikit-learn's, a random network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA as SklearnPCA
+
+from ambigan.core.spec import DataSpec
+from ambigan.evaluation import baselines
+from ambigan.evaluation.baselines import fit_pca, pca_features, pixel_features, random_encoder
+from ambigan.methods.gan import GAN, GANSettings
+from ambigan.networks.permutation_invariant import MLPSettings
+
+
+def digits() -> torch.Tensor:
+    bunch: Any = load_digits()
+    return (torch.as_tensor(bunch.images)[:, None] * 15).byte()
+
+
+def as_float(values: torch.Tensor) -> torch.Tensor:
+    return values.float() / 127.5 - 1
+
+
+def test_pixels_are_the_values() -> None:
+    x = as_float(digits()[:5])
+    function = pixel_features()
+    assert (function.name, function.kind) == ("pixels", "baseline")
+    assert torch.equal(function.function(x), x.reshape(5, 64))
+
+
+def test_pca_is_that_of_scikit_learn_up_to_signs() -> None:
+    values = digits()
+    x = as_float(values).flatten(1)
+    expected = SklearnPCA(20, svd_solver="full").fit(x.double().numpy())
+    pca = fit_pca(values, 20)
+    signs = np.sign((pca.components.numpy() * expected.components_).sum(1, keepdims=True))
+    np.testing.assert_allclose(pca.components.numpy() * signs, expected.components_, atol=1e-5)
+    ours = pca.features.function(as_float(values)).numpy() * signs.T
+    np.testing.assert_allclose(ours, expected.transform(x.double().numpy()), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("num", "asked", "width"), [(1797, 50, 50), (1797, 1024, 64), (30, 1024, 30)]
+)
+def test_pca_says_the_width_it_has(num: int, asked: int, width: int) -> None:
+    values = digits()[:num]
+    function = pca_features(values, asked)
+    assert (function.name, function.kind) == (f"pca{width}", "baseline")
+    assert function.function(as_float(values[:3])).shape == (3, width)
+
+
+def test_all_components_reconstruct_everything() -> None:
+    values = digits()
+    x = as_float(values)
+    again = fit_pca(values, 64).reconstruct(x)
+    assert again.shape == x.shape
+    torch.testing.assert_close(again, x, atol=1e-5, rtol=0)
+
+
+def test_pca_of_large_examples_is_randomised_but_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = digits()
+    exact = fit_pca(values, 10)
+    monkeypatch.setattr(baselines, "MAX_EXACT_DIMS", 63)
+    first, again = fit_pca(values, 10), fit_pca(values, 10)
+    assert torch.equal(first.components, again.components)
+    overlap = (first.components * exact.components).sum(1).abs()
+    assert overlap.min() > 0.99
+    monkeypatch.setattr(baselines, "MAX_RANDOMIZED_EXAMPLES", 600)
+    assert fit_pca(values, 10).components.shape == (10, 64)
+
+
+def test_a_random_network_is_a_baseline_by_name() -> None:
+    spec = DataSpec("images", (1, 8, 8), bounded=True)
+    method = GAN(GANSettings(latent_dim=3, network=MLPSettings(hidden=(8, 6))), spec)
+    function = random_encoder(method)
+    assert (function.name, function.kind) == (f"random {method.default_layer}", "baseline")
+    assert random_encoder(method, "discriminator").name == "random discriminator"
+    assert function.function(as_float(digits()[:4])).shape == (4, 6)

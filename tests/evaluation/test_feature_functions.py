@@ -1,0 +1,85 @@
+"""Feature functions: chunks, devices and layers of a method, and what they refuse."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from ambigan.core.errors import ConfigError, NonFiniteError
+from ambigan.core.spec import DataSpec
+from ambigan.evaluation.features import FeatureFunction, extract, layer_features
+from ambigan.methods.bigan import BiGAN, BiGANSettings
+from ambigan.networks.permutation_invariant import MLPSettings
+
+SPEC = DataSpec("images", (1, 4, 4), bounded=True)
+IMAGES = torch.randint(256, (37, 1, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
+
+
+def toy_bigan() -> BiGAN:
+    torch.manual_seed(0)
+    return BiGAN(BiGANSettings(latent_dim=3, network=MLPSettings(hidden=(8, 6))), SPEC)
+
+
+def flat(x: Tensor) -> Tensor:
+    return x.flatten(1)
+
+
+def test_images_come_as_floats_between_minus_one_and_one() -> None:
+    features = extract(FeatureFunction("pixels", "baseline", flat), IMAGES)
+    assert features.dtype == torch.float32
+    torch.testing.assert_close(features, IMAGES.flatten(1).float() / 127.5 - 1)
+
+
+def test_vectors_come_as_they_are() -> None:
+    vectors = torch.randn(9, 5)
+    assert torch.equal(extract(FeatureFunction("raw", "baseline", flat), vectors), vectors)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 37, 1000])
+def test_chunks_make_no_difference(chunk: int) -> None:
+    function = layer_features(toy_bigan())
+    whole = extract(function, IMAGES)
+    torch.testing.assert_close(extract(function, IMAGES, chunk=chunk), whole)
+
+
+def test_progress_is_told() -> None:
+    seen: list[tuple[int, int]] = []
+    function = FeatureFunction("pixels", "baseline", flat)
+    extract(function, IMAGES, chunk=20, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(20, 37), (37, 37)]
+
+
+def test_a_layer_is_named_and_is_what_the_method_says() -> None:
+    method = toy_bigan()
+    function = layer_features(method)
+    assert (function.name, function.kind) == (method.default_layer, "model")
+    x = IMAGES.float() / 127.5 - 1
+    assert torch.equal(function.function(x), method.features(x))
+    other = layer_features(method, "discriminator", "D")
+    assert other.name == "D"
+    assert torch.equal(other.function(x), method.features(x, "discriminator"))
+
+
+def test_half_precision_is_widened() -> None:
+    function = FeatureFunction("half", "model", lambda x: x.flatten(1).bfloat16())
+    assert extract(function, IMAGES).dtype == torch.float32
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_no_number_is_named(bad: float) -> None:
+    function = FeatureFunction("encoder.hidden2", "model", lambda x: x.flatten(1) * bad)
+    with pytest.raises(NonFiniteError, match=r"encoder\.hidden2"):
+        extract(function, IMAGES)
+
+
+@pytest.mark.parametrize("shape", [(16,), (4, 4), (3, 16)])
+def test_a_function_must_return_rows(shape: tuple[int, ...]) -> None:
+    function = FeatureFunction("odd", "model", lambda x: torch.zeros(len(x) // 3, *shape))
+    with pytest.raises(ConfigError, match=r"'odd' have shape .* returns \(37, D\)"):
+        extract(function, IMAGES)
+
+
+def test_nothing_to_extract_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no examples"):
+        extract(FeatureFunction("pixels", "baseline", flat), IMAGES[:0])

@@ -1,0 +1,172 @@
+"""Reconstruction errors against a float64 transcription, and their two ends: 0 and 1."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ambigan.core.errors import ConfigError, NonFiniteError
+from ambigan.core.random import Randomness
+from ambigan.core.spec import DataSpec
+from ambigan.data.dataset import Dataset, Split
+from ambigan.evaluation import reconstruction
+from ambigan.evaluation.reconstruction import (
+    Maps,
+    generated_errors,
+    maps_of,
+    mean_baseline,
+    pca_baseline,
+    real_errors,
+    reconstruction_errors,
+)
+from ambigan.methods.bigan import BiGAN, BiGANSettings
+from ambigan.methods.gan import GAN, GANSettings
+from ambigan.networks.permutation_invariant import MLPSettings
+from ambigan.priors import UniformPrior
+
+IMAGES = torch.randint(256, (50, 1, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
+MAPPING = torch.randn(16, 16, generator=torch.Generator().manual_seed(1)) / 8
+SPEC = DataSpec("images", (1, 4, 4), bounded=True)
+
+
+def dataset(values: Tensor, spec: DataSpec) -> Dataset:
+    train, test = Split(values[:30], None), Split(values[30:], None)
+    return Dataset("toy", spec, train, test, None, None, "0" * 64)
+
+
+def blur(x: Tensor) -> Tensor:
+    return (x.flatten(1) @ MAPPING.to(x)).tanh().view_as(x)
+
+
+def transcription(x: NDArray[np.float64], again: NDArray[np.float64]) -> tuple[float, float]:
+    """Means over examples of the distances of pairs in step and one apart."""
+    in_step = np.sqrt(((x - again).reshape(len(x), -1) ** 2).sum(1)).mean()
+    apart = np.sqrt(((np.roll(x, -1, 0) - again).reshape(len(x), -1) ** 2).sum(1)).mean()
+    return in_step, apart
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 49, 50, 1024])
+def test_images_are_measured_between_zero_and_one(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconstruction, "CHUNK", chunk)
+    x = IMAGES.double().numpy() / 255
+    again = (blur(IMAGES.double() / 127.5 - 1).numpy() + 1) / 2
+    error, shuffled = transcription(x, again)
+    found = real_errors(blur, IMAGES, "images")
+    assert found["error_real"] == pytest.approx(error, rel=1e-5)
+    assert found["error_real_shuffled"] == pytest.approx(shuffled, rel=1e-5)
+    assert found["ratio_real"] == pytest.approx(error / shuffled, rel=1e-5)
+
+
+def test_vectors_are_measured_as_they_are() -> None:
+    x = torch.randn(21, 16, generator=torch.Generator().manual_seed(2))
+    error, shuffled = transcription(x.double().numpy(), blur(x).double().numpy())
+    found = real_errors(blur, x, "vectors")
+    assert found["error_real"] == pytest.approx(error, rel=1e-5)
+    assert found["error_real_shuffled"] == pytest.approx(shuffled, rel=1e-5)
+
+
+@pytest.mark.parametrize("chunk", [1, 8, 1024])
+def test_samples_and_latents(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconstruction, "CHUNK", chunk)
+    generator = torch.Generator().manual_seed(3)
+    g, e = torch.randn(3, 16, generator=generator), torch.randn(16, 3, generator=generator)
+    z = torch.randn(19, 3, generator=generator)
+    x = np.tanh(z.double().numpy() @ g.double().numpy())
+    codes = x @ e.double().numpy()
+    found = generated_errors(
+        lambda z: (z @ g).tanh().view(-1, 1, 4, 4), lambda x: x.flatten(1) @ e, z, "images"
+    )
+    error, shuffled = transcription((x + 1) / 2, (np.tanh(codes @ g.double().numpy()) + 1) / 2)
+    assert found["error_generated"] == pytest.approx(error, rel=1e-4)
+    assert found["error_generated_shuffled"] == pytest.approx(shuffled, rel=1e-4)
+    error, shuffled = transcription(z.double().numpy(), codes)
+    assert found["error_latent"] == pytest.approx(error, rel=1e-4)
+    assert found["error_latent_shuffled"] == pytest.approx(shuffled, rel=1e-4)
+    assert found["ratio_latent"] == pytest.approx(error / shuffled, rel=1e-4)
+
+
+def test_the_identity_is_perfect() -> None:
+    found = real_errors(lambda x: x, IMAGES, "images")
+    assert (found["error_real"], found["ratio_real"]) == (0, 0)
+
+
+def test_a_permutation_knows_nothing() -> None:
+    generator = torch.Generator().manual_seed(4)
+    x = torch.randn(800, 16, generator=generator)
+    order = torch.randperm(800, generator=generator)
+    found = real_errors(lambda _: x[order], x, "vectors")
+    assert found["ratio_real"] == pytest.approx(1, abs=0.02)
+
+
+def test_data_that_are_all_alike_have_no_ratio() -> None:
+    found = real_errors(lambda x: x, torch.zeros(9, 2), "vectors")
+    assert found == {"error_real": 0, "error_real_shuffled": 0, "ratio_real": None}
+
+
+def test_the_mean_of_the_training_split_has_ratio_one() -> None:
+    found = mean_baseline(dataset(IMAGES, SPEC))
+    x = IMAGES.double() / 255
+    expected = (x[30:] - x[:30].mean(0)).flatten(1).norm(dim=1).mean()
+    assert found["error_real"] == pytest.approx(float(expected), rel=1e-5)
+    assert found["ratio_real"] == pytest.approx(1)
+    assert found["error_generated"] is None
+
+
+def test_components_stand_between_the_mean_and_the_data() -> None:
+    data = dataset(IMAGES, SPEC)
+    errors = [pca_baseline(data, width)["error_real"] for width in (1, 8, 16)]
+    assert [*sorted(errors, reverse=True)] == errors  # pyright: ignore
+    assert errors[-1] == pytest.approx(0, abs=1e-4)
+
+
+def test_a_method_is_measured_by_its_abilities() -> None:
+    torch.manual_seed(0)
+    network = MLPSettings(hidden=(8, 6))
+    bigan = BiGAN(BiGANSettings(latent_dim=3, network=network), SPEC).eval()
+    found = reconstruction_errors(maps_of(bigan), dataset(IMAGES, SPEC), num_generated=100, seed=0)
+    assert len(found) == 9
+    assert all(isinstance(value, float) for value in found.values())
+    gan = GAN(GANSettings(latent_dim=3, network=network), SPEC)
+    with pytest.raises(ConfigError, match="GAN cannot reconstruct; it can do: sample"):
+        maps_of(gan)
+
+
+def test_without_an_encoder_only_data_are_measured() -> None:
+    found = reconstruction_errors(Maps(blur), dataset(IMAGES, SPEC), num_generated=9, seed=0)
+    assert found["ratio_real"] is not None
+    assert found["ratio_generated"] is found["ratio_latent"] is None
+
+
+def test_draws_are_a_function_of_the_seed() -> None:
+    maps = Maps(
+        blur, lambda z: z @ MAPPING[:3], lambda x: x @ MAPPING[:, :3], UniformPrior(3).sample
+    )
+    data = dataset(torch.randn(40, 16), DataSpec("vectors", (16,), bounded=False))
+    first, again, other = (
+        reconstruction_errors(maps, data, num_generated=20, seed=seed) for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert first["error_latent"] != other["error_latent"]
+    z = UniformPrior(3).sample(20, Randomness(0, "reconstruction"))
+    expected = (z - z @ MAPPING[:3] @ MAPPING[:, :3]).norm(dim=1).mean()
+    assert first["error_latent"] == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_other_shapes_cannot_be_compared() -> None:
+    with pytest.raises(ConfigError, match=r"shape \(1, 2, 2\), its original \(1, 4, 4\)"):
+        real_errors(lambda x: x[:, :, :2, :2], IMAGES, "images")
+
+
+def test_a_single_example_cannot_be_shuffled() -> None:
+    with pytest.raises(ConfigError, match="two examples or more; there are 1"):
+        real_errors(blur, IMAGES[:1], "images")
+
+
+def test_what_is_no_number_is_an_error() -> None:
+    with pytest.raises(NonFiniteError, match="reconstruction error"):
+        real_errors(lambda x: x * float("nan"), IMAGES, "images")

@@ -1,0 +1,190 @@
+"""The command line from end to end, on scikit-learn's digits."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import ambigan
+from ambigan.cli import main
+
+SMALL = ["--settings.network.hidden", "16,16", "--epochs", "3", "--device", "cpu"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, ambigan.cli.parser as p; p._make_parsers(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert not {"torch", "numpy", "pydantic", "sklearn", "rich"} & set(loaded.split())
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    told = capsys.readouterr().out
+    for verb in [
+        "demo",
+        "train",
+        "evaluate",
+        "sample",
+        "reconstruct",
+        "interpolate",
+        "embed",
+        "report",
+        "presets",
+    ]:
+        assert re.search(rf"^ +{verb}\b", told, re.MULTILINE), verb
+
+
+def test_demo_ends_with_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "demo"
+    assert main(["demo", "--out", str(out), *SMALL]) == 0
+    page = (out / "report.html").read_text()
+    assert "knn1_euclidean" in page
+    assert "report.html" in capsys.readouterr().out
+    names = {path.stem for path in (out / "results").glob("*.json")}
+    assert names == {"knn1_euclidean", "knn1_cosine", "logistic_lbfgs", "reconstruction_l2"}
+
+
+def test_results_carry_what_they_were_made_of(finished_run: Path) -> None:
+    assert main(["evaluate", str(finished_run), "--protocol", "knn1_euclidean"]) == 0
+    record = json.loads((finished_run / "results" / "knn1_euclidean.json").read_text())
+    assert record["protocol"] == "knn1_euclidean"
+    assert record["version"] == ambigan.__version__
+    assert (
+        record["data"]["sha256"] == json.loads((finished_run / "data.json").read_text())["sha256"]
+    )
+    rows = {(row["features"], row["weights"]): row for row in record["rows"]}
+    assert set(rows) == {
+        ("encoder.hidden2", "ema"),
+        ("encoder.hidden2", "raw"),
+        ("pixels", None),
+        ("pca16", None),
+        ("random encoder.hidden2", None),
+    }
+    assert record["accuracy"] == rows["encoder.hidden2", "ema"]["accuracy"]
+    assert 97 < rows["pixels", None]["accuracy"] < 100
+
+
+def test_any_layer_can_be_measured(finished_run: Path) -> None:
+    words = ["--protocol", "knn1_cosine", "--layer", "discriminator.hidden1,encoder"]
+    assert main(["evaluate", str(finished_run), *words]) == 0
+    (path,) = (finished_run / "results").glob("knn1_cosine--*.json")
+    names = [row["features"] for row in json.loads(path.read_text())["rows"]]
+    assert names[:4] == ["discriminator.hidden1"] * 2 + ["encoder"] * 2
+    assert names[-2:] == ["random discriminator.hidden1", "random encoder"]
+
+
+def test_a_curve_measures_every_kept_checkpoint(tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    words = ["--train.keep-checkpoints", "9", "--train.checkpoint-every", "24", *SMALL]
+    assert main(["train", "bigan", "--data", "digits", *words, "--out", run]) == 0
+    assert main(["evaluate", run, "--curve"]) == 0
+    curve = json.loads((tmp_path / "run/results/curve-knn1_euclidean.json").read_text())
+    learned = [point for point in curve["points"] if point["weights"] == "raw"]
+    assert [point["images_seen"] for point in learned] == [1536, 3072, 4544]
+
+
+def test_examples_are_generated_and_written(finished_run: Path, tmp_path: Path) -> None:
+    assert main(["sample", str(finished_run), "--num", "10", "--seed", "3"]) == 0
+    written = np.load(finished_run / "samples.npy")
+    assert written.shape == (10, 1, 8, 8)
+    assert np.abs(written).max() <= 1
+    assert np.array_equal(written, ambigan.load(finished_run).sample(10, seed=3))
+    with Image.open(finished_run / "samples.png") as picture:
+        assert picture.width > 80
+    assert main(["reconstruct", str(finished_run), "--num", "6"]) == 0
+    assert np.load(finished_run / "reconstructions.npy").shape == (2, 6, 1, 8, 8)
+    assert main(["interpolate", str(finished_run), "--pairs", "3", "--steps", "5"]) == 0
+    assert np.load(finished_run / "interpolations.npy").shape == (15, 1, 8, 8)
+    only = tmp_path / "only.png"
+    assert main(["sample", str(finished_run), "--out", str(only)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["only.png"]
+
+
+def test_features_are_written_in_the_order_of_the_source(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    from sklearn.datasets import load_digits
+
+    table, array = tmp_path / "features.parquet", tmp_path / "latents.npy"
+    assert main(["embed", str(finished_run), "--out", str(table)]) == 0
+    columns = pq.read_table(table).to_pydict()
+    assert columns["row"] == list(range(1797))
+    assert [int(label) for label in columns["label"]] == load_digits().target.tolist()
+    assert "f15" in columns
+    assert "f16" not in columns
+    words = ["--layer", "latents", "--split", "test", "--out", str(array)]
+    assert main(["embed", str(finished_run), *words]) == 0
+    assert np.load(array).shape == (297, 4)
+
+
+def test_vectors_go_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    values = random.normal([5, -100, 0.001], [1, 20, 0.0001], size=(400, 3))
+    header = "\n".join(["mass,charge,width", *(",".join(map(str, row)) for row in values)])
+    Path("table.csv").write_text(header)
+    words = ["--data", "csv:table.csv", "--batch-size", "32", *SMALL, "--out", "run"]
+    assert main(["train", "bigan", *words]) == 0
+    for verb in ("evaluate", "sample", "reconstruct", "interpolate", "embed", "report"):
+        assert main([verb, "run"]) == 0, verb
+    samples = np.load("run/samples.npy")
+    assert samples.shape == (64, 3)
+    run = ambigan.load("run")
+    assert run.scaling is not None
+    assert run.scaling.columns == ("mass", "charge", "width")
+    again = run.reconstruct(values[:5])
+    assert again.shape == (5, 3)
+    assert np.abs(again[:, 1] + 100).max() < 200
+    # Others' rows are scaled as the model's own were, and keep their order.
+    Path("other.csv").write_text("\n".join([header.split("\n")[0], *header.split("\n")[8:3:-1]]))
+    words = ["--data", "csv:other.csv", "--layer", "latents", "--out", "other.npy"]
+    assert main(["embed", "run", *words]) == 0
+    np.testing.assert_allclose(np.load("other.npy"), run.encode(values[7:2:-1]), atol=1e-5)
+
+
+def test_python_api_takes_bytes_and_floats_alike(finished_run: Path) -> None:
+    run = ambigan.load(finished_run, device="cpu")
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8), dtype=np.uint8)
+    np.testing.assert_allclose(run.encode(pixels), run.encode(pixels / 127.5 - 1), atol=1e-5)
+    assert run.features(pixels).shape == (5, 16)
+    assert run.features(pixels, "encoder.hidden1").shape == (5, 16)
+    np.testing.assert_allclose(run.reconstruct(pixels), run.decode(run.encode(pixels)), atol=1e-6)
+    assert "reconstruct" in run.abilities
+    for wrong in (pixels[0], pixels[:, :, :7], pixels[:0]):
+        with pytest.raises(ValueError, match="shape|no examples"):
+            run.encode(wrong)
+    with pytest.raises(ValueError, match="latents have shape"):
+        run.decode(np.zeros((3, 9)))
+
+
+def test_presets_are_listed_with_what_they_reached(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["presets"]) == 0
+    told = capsys.readouterr().out
+    for word in ("bigan", "gan", "official", "paper", "small", "score", "hardware", "source"):
+        assert word in told
+
+
+def test_one_method_from_outside_the_package(tmp_path: Path, monkeypatch) -> None:
+    """Acceptance: one file, networks of its own, no change in the package."""
+    examples = Path(__file__).parents[2] / "examples"
+    monkeypatch.syspath_prepend(str(examples))
+    monkeypatch.chdir(tmp_path)
+    method = ["--method", "adversarial_autoencoder:AdversarialAutoencoder"]
+    words = ["--epochs", "20", "--batch-size", "50", "--settings.width", "64", "--device", "cpu"]
+    assert main(["train", *method, "--data", "digits", *words, "--out", "run"]) == 0
+    assert main(["train", "--resume", "run", *method]) == 0
+    for verb in ("evaluate", "sample", "reconstruct", "embed", "report"):
+        assert main([verb, "run", *method]) == 0, verb
+    record = json.loads(Path("run/results/reconstruction_l2.json").read_text())
+    assert record["ratio"] < 0.8
+    assert main(["sample", "run"]) == 2
