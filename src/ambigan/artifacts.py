@@ -35,7 +35,8 @@ class Run:
     """A trained model with the form of its data.
 
     Data go in and come out as NumPy arrays: images as uint8, or as floats in [-1, 1], both
-    `(N, C, H, W)`; vectors `(N, D)` in the units of their file, scaled inside as in training. A
+    `(N, C, H, W)`; vectors `(N, D)` in the units of their file, in float64, scaled inside as in
+    training. A
     `Split` of a data set, whose vectors are scaled already, is taken as well.
 
     Attributes:
@@ -80,7 +81,7 @@ class Run:
         """Data to latents `(N, latent_dim)`."""
         return self._map(self.method.encode, self._inputs(x))
 
-    def decode(self, z: ArrayLike) -> NDArray[np.float32]:
+    def decode(self, z: ArrayLike) -> NDArray[np.floating]:
         """Latents `(N, latent_dim)` to data."""
         latents = torch.as_tensor(np.asarray(z, dtype=np.float32))
         if latents.ndim != 2 or latents.shape[1] != self.method.prior.dim:
@@ -90,7 +91,7 @@ class Run:
             )
         return self._outputs(self._map(self.method.sample, latents))
 
-    def sample(self, num: int, seed: int = 0) -> NDArray[np.float32]:
+    def sample(self, num: int, seed: int = 0) -> NDArray[np.floating]:
         """`num` generated examples, a function of the seed."""
         return self.decode(self.latents(num, seed))
 
@@ -100,7 +101,7 @@ class Run:
             raise ConfigError(f"cannot draw {num} samples; ask for 1 or more.")
         return self.method.prior.sample(num, Randomness(seed, "sample")).numpy()
 
-    def reconstruct(self, x: ArrayLike | Split) -> NDArray[np.float32]:
+    def reconstruct(self, x: ArrayLike | Split) -> NDArray[np.floating]:
         """Data to latents and back."""
         return self._outputs(self._map(self.method.reconstruct, self._inputs(x)))
 
@@ -113,7 +114,7 @@ class Run:
         parts = [function(part.to(self.device)).float().cpu() for part in values.split(CHUNK)]
         return torch.cat(parts).numpy()
 
-    def originals(self, split: Split) -> NDArray[np.float32]:
+    def originals(self, split: Split) -> NDArray[np.floating]:
         """The examples of a split as `reconstruct` gives them back."""
         return self._outputs(to_float(split.values).numpy())
 
@@ -130,10 +131,10 @@ class Run:
             return to_float(values).float()
         return self.scaling.apply(values.double())
 
-    def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
         if self.scaling is None:
             return values
-        return self.scaling.invert(torch.from_numpy(values)).float().numpy()
+        return self.scaling.invert(torch.from_numpy(values)).numpy()
 
 
 def load(

@@ -189,7 +189,7 @@ def test_a_single_image_cannot_be_split(tmp_path: Path) -> None:
 def test_more_than_memory_is_refused_before_it_is_tried(
     classes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "_memory_bytes", lambda: 2**20)
+    monkeypatch.setattr(decoding, "physical_memory", lambda: 2**20)
     with pytest.raises(DataError, match=r"20 images of 1000x1000 need 0\.0 GiB.*--data\.size"):
         opened(classes, size=(1000, 1000))
 

@@ -42,7 +42,9 @@ def blur(x: Tensor) -> Tensor:
 
 
 def transcription(x: NDArray[np.float64], again: NDArray[np.float64]) -> tuple[float, float]:
-    """Means over examples of the distances of pairs in step and one apart."""
+    """Means over examples of the distances of pairs in step and one apart in a drawn order."""
+    order = Randomness("pairs").permutation(len(x)).numpy()
+    x, again = x[order], again[order]
     in_step = np.sqrt(((x - again).reshape(len(x), -1) ** 2).sum(1)).mean()
     apart = np.sqrt(((np.roll(x, -1, 0) - again).reshape(len(x), -1) ** 2).sum(1)).mean()
     return in_step, apart
@@ -60,6 +62,15 @@ def test_images_are_measured_between_zero_and_one(
     assert found["error_real"] == pytest.approx(error, rel=1e-5)
     assert found["error_real_shuffled"] == pytest.approx(shuffled, rel=1e-5)
     assert found["ratio_real"] == pytest.approx(error / shuffled, rel=1e-5)
+
+
+def test_data_sorted_by_class_are_not_paired_within_their_class() -> None:
+    """A reconstruction that knows the class alone is better than one of another example."""
+    classes = torch.arange(10).repeat_interleave(20)[:, None].float().expand(-1, 16)
+    x = classes + 0.1 * torch.randn(200, 16, generator=torch.Generator().manual_seed(2))
+    found = real_errors(lambda values: values.round(), x, "vectors")
+    assert found["ratio_real"] is not None
+    assert found["ratio_real"] < 0.1
 
 
 def test_vectors_are_measured_as_they_are() -> None:

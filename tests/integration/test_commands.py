@@ -161,7 +161,7 @@ def test_python_api_takes_bytes_and_floats_alike(finished_run: Path) -> None:
     np.testing.assert_allclose(run.reconstruct(pixels), run.decode(run.encode(pixels)), atol=1e-6)
     assert "reconstruct" in run.abilities
     for wrong in (pixels[0], pixels[:, :, :7], pixels[:0]):
-        with pytest.raises(ValueError, match="shape|no examples"):
+        with pytest.raises(ValueError, match=r"shape|no examples"):
             run.encode(wrong)
     with pytest.raises(ValueError, match="latents have shape"):
         run.decode(np.zeros((3, 9)))

@@ -51,6 +51,13 @@ def test_squash_is_the_rescaled_sigmoid() -> None:
     torch.testing.assert_close(squash(h), 2 * torch.sigmoid(h) - 1)
 
 
+def test_squash_of_bfloat16_keeps_its_gradient_near_the_ends() -> None:
+    h = torch.full((3,), -8.0, dtype=torch.bfloat16, requires_grad=True)
+    (gradient,) = torch.autograd.grad(squash(h).sum(), h)
+    assert squash(h).dtype == torch.float32
+    assert (gradient > 1e-4).all()
+
+
 def test_latents_enter_where_they_should_and_nowhere_else() -> None:
     network = MLP(6, (7, 8), (1,), activation="leaky_relu", latent_dim=3, latent_at=[2])
     assert network.hidden1.latent is None

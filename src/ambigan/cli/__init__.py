@@ -52,7 +52,7 @@ def _is_about_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "allocate" in str(error)
 
 
-def _run(verb: str):
+def _run(verb: str) -> Callable[[Request], int]:
     from . import verbs
 
     return getattr(verbs, verb)

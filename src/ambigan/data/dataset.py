@@ -54,8 +54,8 @@ class Scaling:
     It is computed in float64: of a time in seconds since 1970, float32 keeps two minutes.
 
     Attributes:
-        shift: float64 `(D,)`. Fitted, a value that float32 holds too, see `fit_scaling`.
-        scale: float64 `(D,)`, positive; likewise.
+        shift: float64 `(D,)`.
+        scale: float64 `(D,)`, positive.
         columns: the names of the columns used, in order; empty where the file names none. If
             constant columns of such a file were dropped, the positions that were kept, as text.
     """

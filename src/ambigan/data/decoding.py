@@ -14,6 +14,7 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from ..core.errors import DataError
+from ..core.memory import physical_memory
 from .files import first_line
 from .pictures import Header, Pixels, read_header, read_pixels
 from .tree import ImageFile
@@ -178,18 +179,10 @@ def by(size: Sequence[int]) -> str:
 def _allocated(root: Path, shape: tuple[int, ...]) -> Pixels:
     """An empty array; refused here where it cannot fit, or the system would kill the process."""
     needed = math.prod(shape)
-    if needed > _memory_bytes():
+    if needed > physical_memory():
         raise DataError(
             f"{root}: {shape[0]} images of {by(shape[2:])} need {needed / 2**30:.1f} GiB, more"
-            f" than this machine's memory of {_memory_bytes() / 2**30:.1f} GiB; give fewer, or"
+            f" than this machine's memory of {physical_memory() / 2**30:.1f} GiB; give fewer, or"
             " train on smaller ones with --data.size 32,32."
         )
     return np.empty(shape, np.uint8)
-
-
-def _memory_bytes() -> float:
-    """Physical memory; infinite where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return math.inf

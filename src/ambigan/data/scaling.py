@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 from .dataset import Scaling
 from .settings import ScalingName
 
-Floats = NDArray[np.float32]
-
-# Below this change, as a share of a column's largest value, float32 holds rounding, not data.
-_SMALLEST_CHANGE = 1e-6
+Floats = NDArray[np.floating]
 
 
 def fit_scaling(train: Floats, kind: ScalingName, columns: tuple[str, ...] = ()) -> Scaling:
     """Fits the map on training rows none of whose columns is constant.
-
-    Shift and scale are rounded to float32, in which training applies them (see `vectors`): what a
-    trained model reads later must go through the same map, not through a closer one.
 
     Args:
         train: raw values, `(N, D)`.
@@ -42,10 +36,10 @@ def fit_scaling(train: Floats, kind: ScalingName, columns: tuple[str, ...] = ())
 
 
 def constant_columns(train: Floats) -> NDArray[np.bool_]:
-    """Which columns never change in the training rows, or by less than float32 can tell."""
+    """Which columns never change in the training rows, or by less than their format can tell."""
     low, high = _range(train)
     largest = np.maximum(np.abs(low), np.abs(high))
-    smallest_change = np.maximum(_SMALLEST_CHANGE * largest, np.finfo(np.float32).tiny)
+    smallest_change = np.maximum(8 * np.finfo(train.dtype).eps * largest, np.finfo(np.float32).tiny)
     return high - low <= smallest_change
 
 
@@ -54,4 +48,4 @@ def _range(values: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _tensor(values: NDArray[Any]) -> torch.Tensor:
-    return torch.as_tensor(values.astype(np.float32).astype(np.float64))
+    return torch.as_tensor(values.astype(np.float64))

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
@@ -65,7 +64,7 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     train, test, columns = _without_constants(raw, train, test, settings)
     scaling = fit_scaling(train.values.numpy(), settings.scaling, columns)
     scaled = tuple(
-        Split(_scaled(split.values, scaling), split.labels, split.rows) for split in (train, test)
+        Split(scaling.apply(split.values), split.labels, split.rows) for split in (train, test)
     )
     spec = DataSpec("vectors", tuple(train.values.shape[1:]), settings.scaling == "minmax")
     return assemble(settings, spec, (scaled[0], scaled[1]), label_names, scaling)
@@ -113,11 +112,6 @@ def _positions(columns: tuple[str, ...]) -> list[int]:
         return []
     kept = [int(name) for name in columns]
     return kept if kept == sorted(set(kept)) else []
-
-
-def _scaled(values: Tensor, scaling: Scaling) -> Tensor:
-    """What is trained on, in float32 throughout: the hash of a data set is of these very bits."""
-    return (values - scaling.shift.float()) / scaling.scale.float()
 
 
 def _raw_splits(raw: RawVectors) -> tuple[list[Split], tuple[str, ...] | None]:
@@ -168,14 +162,14 @@ def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[
         raise DataError(f"{where}: it holds {len(array)} rows; at least {needed} needed.")
     if array.size == 0:
         raise DataError(f"{where}: it holds no values, its shape is {array.shape}.")
-    values = _finite(raw, where, array)
-    return np.asarray(array, np.float64) if raw.is_for_model else values
+    return _finite(raw, where, array)
 
 
 def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
-    with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(array, dtype=np.float32)
-    bad = ~np.isfinite(values)
+    """The values as float32 if they came so, else as float64, since scaling is exact first."""
+    narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+    values = np.ascontiguousarray(array, dtype=np.float32 if narrow else np.float64)
+    bad = ~(np.abs(values) <= np.finfo(np.float32).max)
     count = int(bad.sum())
     if not count:
         return values

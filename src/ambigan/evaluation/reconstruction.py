@@ -1,7 +1,8 @@
 """How far data and samples are from their way through the latents and back, beside wrong pairs.
 
 A distance alone says little: it is small where all data are alike. So each stands beside the same
-distance over shuffled pairs, where every example meets the reconstruction of the one before it.
+distance over shuffled pairs, where every example meets the reconstruction of another: the one
+before it in an order drawn once, since a split may be sorted by class.
 A ratio of 1 means that the reconstruction knows nothing of its input, 0 that it is perfect.
 """
 
@@ -75,8 +76,7 @@ def reconstruction_errors(
 
     Source: Donahue et al., BiGAN, the authors' code: EGr, EGr_b, EGg, EGg_b. There, samples are
     100,000 and rounded to 256 levels before they are encoded and compared, and pairs are shifted
-    within batches of 128. Of examples in the order of their classes, the next is too good a match:
-    the ratio is then larger than it should be.
+    within batches of 128 of the split's own order, which for MNIST is random as well.
 
     Args:
         maps: in eval mode, on the device.
@@ -101,11 +101,11 @@ def reconstruction_errors(
 def real_errors(
     reconstruct: Map, values: Tensor, kind: str, device: torch.device | str = "cpu"
 ) -> Errors:
-    """Means of |x - G(E(x))| and, shuffled, of |x' - G(E(x))|, x' the example after x.
+    """Means of |x - G(E(x))| and, shuffled, of |x' - G(E(x))|, x' the one after x.
 
     Args:
         reconstruct: data to latents and back.
-        values: a split's values, uint8 images or float vectors; the last is followed by the first.
+        values: a split's values, uint8 images or float vectors.
         kind: `images` are measured in [0, 1], `vectors` in scaled units.
         device: where it is computed.
     """
@@ -193,9 +193,10 @@ def _keys(*names: str) -> list[str]:
 
 
 def _overlapping(num: int) -> Iterator[Tensor]:
-    """Indices of consecutive chunks, each with the first of the next; 0 comes after the last."""
+    """Places of consecutive chunks of a drawn order, each with the first of the next."""
+    order = Randomness("pairs").permutation(num)
     for start in range(0, num, CHUNK):
-        yield torch.arange(start, min(start + CHUNK, num) + 1) % num
+        yield order[torch.arange(start, min(start + CHUNK, num) + 1) % num]
 
 
 def _sum_of_distances(a: Tensor, b: Tensor) -> float:

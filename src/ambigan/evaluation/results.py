@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from ..core.errors import ConfigError
+from ..core.version import __version__
 from ..data.dataset import Dataset
 from .features import FeatureFunction, Kind
 from .protocols import Protocol
@@ -106,7 +106,7 @@ def result_record(
             "num_train": len(dataset.train),
             "num_test": len(dataset.test),
         },
-        "version": _version(),
+        "version": __version__,
         "torch": str(torch.__version__),
         "hardware": hardware(device),
         **_headline(rows),
@@ -163,11 +163,6 @@ def _name(record: Record) -> str:
 
 def _data(record: Record) -> str:
     return f"{record['data']['name']} {record['data']['sha256'][:12]}"
-
-
-def _version() -> str:
-    """The package's, asked for by name: an import would tie this floor to those above it."""
-    return importlib.import_module(__name__.partition(".")[0]).__version__
 
 
 def _num_cores() -> int | None:

@@ -99,5 +99,9 @@ def activate(h: Tensor, activation: Activation) -> Tensor:
 
 
 def squash(h: Tensor) -> Tensor:
-    """The logistic sigmoid, rescaled from [0, 1] to [-1, 1]: 2 sigmoid(h) - 1 = tanh(h / 2)."""
-    return torch.tanh(h / 2)
+    """The logistic sigmoid, rescaled from [0, 1] to [-1, 1]: 2 sigmoid(h) - 1 = tanh(h / 2).
+
+    Never in bfloat16, whose steps next to -1 are 0.004: dark pixels would round to -1, where the
+    gradient is exactly zero.
+    """
+    return torch.tanh(at_least_float32(h) / 2)

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 
 from ..core.errors import DataError
 from . import theme
@@ -44,11 +46,12 @@ def embed_2d(features: ArrayLike, seed: int = 0) -> Floats:
         )
     if not np.isfinite(values).all():
         raise DataError("some features are not numbers; there is no map of them.")
-    reduced = principal_components(values, values, _DIMENSIONS)
-    spread = float(reduced[:, 0].std())
-    if len(values) < FEWEST or spread < 1e-12:
-        return _two(reduced)
-    return _tsne(reduced / spread, seed)
+    with threadpool_limits(1):  # sums in one order, and no thread that waits for a busy core
+        reduced = principal_components(values, values, _DIMENSIONS)
+        spread = float(reduced[:, 0].std())
+        if len(values) < FEWEST or spread < 1e-12:
+            return _two(reduced)
+        return _tsne(reduced / spread, seed)
 
 
 def principal_components(reference: ArrayLike, values: ArrayLike, num: int) -> Floats:
@@ -61,8 +64,7 @@ def principal_components(reference: ArrayLike, values: ArrayLike, num: int) -> F
     """
     base = np.asarray(reference, dtype=np.float64)
     mean = base.mean(0)
-    _, _, axes = np.linalg.svd(base - mean, full_matrices=False)
-    axes = axes[:num]
+    axes = _axes(base - mean, min(num, *base.shape))
     largest = np.abs(axes).argmax(1)
     axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
     return (np.asarray(values, dtype=np.float64) - mean) @ axes.T
@@ -173,6 +175,16 @@ def _frame(axes: Axes, points: Floats, shape: tuple[int, int]) -> None:
     unit = max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
     axes.set_xlim(centre[0] - unit * width / 2, centre[0] + unit * width / 2)
     axes.set_ylim(centre[1] - unit * height / 2, centre[1] + unit * height / 2)
+
+
+def _axes(centred: Floats, num: int) -> Floats:
+    """The first `num` right singular vectors, by the smaller of the two products."""
+    rows, columns = centred.shape
+    if columns <= rows:
+        return eigh(centred.T @ centred, subset_by_index=(columns - num, columns - 1))[1].T[::-1]
+    vectors = eigh(centred @ centred.T, subset_by_index=(rows - num, rows - 1))[1].T[::-1]
+    axes = vectors @ centred
+    return axes / np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-300)
 
 
 def _tsne(values: Floats, seed: int) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -92,9 +93,20 @@ def held_out(dataset: Dataset, num: int) -> Examples:
 
 def for_map(dataset: Dataset, num: int) -> Examples:
     """At most `num` examples of the test split; of both splits where it is small."""
-    if len(dataset.test) >= min(FEWEST_HELD_OUT, num):
-        return held_out(dataset, num)
-    return _choose(dataset, _joined(dataset.train, dataset.test), num, "training and test")
+    tested = held_out(dataset, num)
+    missing = num - len(tested.x)
+    if len(tested.x) >= min(FEWEST_HELD_OUT, num):
+        return tested
+    trained = _choose(dataset, dataset.train, missing, "training")
+    labels = None
+    if tested.labels is not None and trained.labels is not None:
+        labels = np.concatenate([tested.labels, trained.labels])
+    return Examples(
+        np.concatenate([tested.x, trained.x]),
+        np.concatenate([tested.scaled, trained.scaled]),
+        labels,
+        f"{tested.origin} and {trained.origin}",
+    )
 
 
 def scaled(dataset: Dataset, values: NDArray[Any]) -> NDArray[Any]:
@@ -115,13 +127,6 @@ def _choose(dataset: Dataset, split: Split, num: int, name: str) -> Examples:
     labels = None if split.labels is None else split.labels[chosen].numpy()
     origin = f"{len(chosen):,} {name} examples"
     return Examples(_in_units(dataset, values), to_float(values).numpy(), labels, origin)
-
-
-def _joined(one: Split, other: Split) -> Split:
-    labels = None
-    if one.labels is not None and other.labels is not None:
-        labels = torch.cat([one.labels, other.labels])
-    return Split(torch.cat([one.values, other.values]), labels)
 
 
 def _place(result: dict[str, Any]) -> int:
