@@ -82,9 +82,7 @@ def override(settings: T, values: Mapping[str, str]) -> T:
 
 
 def parse(text: str) -> Any:
-    """A value typed on a command line: JSON, `none`, a list with commas, or plain text."""
-    if text.strip().lower() in ("none", "null"):
-        return None
+    """A value typed on a command line: JSON, a list with commas, or plain text."""
     try:
         return json.loads(text.lower() if text.lower() in ("true", "false") else text)
     except ValueError:
@@ -134,13 +132,23 @@ def _check(hint: Any, value: Any, name: str) -> Any:
         return value
     try:
         adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
-        if isinstance(value, (str, int, float)) and "tuple[" in str(hint) and value != "":
-            value = [value]
+        if isinstance(value, str) and value.lower() == "none" and _takes(adapter, None):
+            return None
+        if isinstance(value, (str, int, float)) and "tuple[" in str(hint):
+            value = [value]  # one width is a list of one
         return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         reason = first["msg"][0].lower() + first["msg"][1:]
         raise ConfigError(f"{name} cannot be {value!r}: {reason}.") from error
+
+
+def _takes(adapter: TypeAdapter[Any], value: Any) -> bool:
+    try:
+        adapter.validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _unknown_setting(name: str, known: Mapping[str, Any] | list[str]) -> ConfigError:

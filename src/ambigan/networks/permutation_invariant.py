@@ -33,6 +33,9 @@ class MLPSettings:
         generator_norm: `last` puts batch norm after the last hidden layer alone (paper), `all`
             after every one (official code), `none` leaves it out.
         generator_skips_latent: z is added by a linear map to G's later hidden layers (code only).
+        discriminator_norm: `last` puts batch norm after D's last hidden layer (paper and code). Real
+            and generated batches are normalised each by itself, so D hardly sees a shift common to
+            a whole batch; `none` leaves it out.
         latent_at_logit: z enters D's output layer too, "at each linear layer thereafter" (paper);
             the official code stops at the last hidden layer.
         zero_init_logit: D's output weights start at zero, so losses begin at log 2 (code only).
@@ -46,6 +49,7 @@ class MLPSettings:
     encoder_output: Output = "linear"
     generator_norm: Literal["last", "all", "none"] = "last"
     generator_skips_latent: bool = False
+    discriminator_norm: Literal["last", "none"] = "last"
     latent_at_logit: bool = True
     zero_init_logit: bool = False
     init_std: Positive = 0.02
@@ -64,7 +68,7 @@ def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 
         settings.hidden,
         (1,),
         activation="leaky_relu",
-        norm_at=[last],
+        norm_at=[last] if settings.discriminator_norm == "last" else [],
         latent_dim=latent_dim,
         latent_at=range(2, last + 1 + settings.latent_at_logit),
         unit_input=settings.unit_input and spec.bounded,
