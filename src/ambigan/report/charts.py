@@ -166,7 +166,8 @@ def _style_across(axes: Axes, name: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
     axes.set_xlabel(name, color=theme.MUTED, fontsize=12)
-    axes.set_xlim(0, max(axes.dataLim.xmax, 1) * 1.015)
+    end = axes.dataLim.xmax
+    axes.set_xlim(0, end * 1.015 if np.isfinite(end) and end > 0 else 1)
 
 
 def _style_up(axes: Axes, log: bool, include: Sequence[float]) -> None:

@@ -52,7 +52,6 @@ _LOSS = (
     "Healthy: no side stays at zero. In a game, losses that hold steady can still mean progress."
 )
 _LOSS_ALONE = "Healthy: it falls, then levels off."
-_RATE = "What each player's optimiser was told. Healthy: as planned."
 
 
 def curves(material: Material) -> Section | None:
@@ -105,8 +104,17 @@ def _rates(stats: Lines, across: str) -> Iterable[Chart]:
         )
         for names in same.values()
     }
-    positive = all(value > 0 for values in same for value in values)
-    yield chart("Learning rate", _RATE, line_chart(shown, log=positive, across=across))
+    positive = all(rate > 0 for rates in same for rate in rates)
+    figure = line_chart(shown, log=positive, across=across)
+    yield chart("Learning rate", _course(list(same)), figure)
+
+
+def _course(rates: list[tuple[float, ...]]) -> str:
+    """What a learning rate does, where there is only one."""
+    if len(rates) > 1:
+        return "What each player's optimiser was told. Healthy: as planned."
+    ends = dict.fromkeys((rates[0][0], rates[0][-1]))
+    return f"What the optimisers were told: {' to '.join(f'{rate:g}' for rate in ends)}."
 
 
 def _names(stats: Lines, group: str) -> list[str]:

@@ -12,8 +12,10 @@ import torch
 from .. import __version__
 from ..core.errors import ConfigError
 from ..core.settings import dotted
+from ..engine.config import RunConfig
 from ..engine.state import count_parameters
 from ..evaluation.results import hardware
+from ..methods import is_external
 from ..presets import find_preset
 from .material import Lines, Material
 from .scores import scored
@@ -81,7 +83,7 @@ def training_seconds(timing: Lines) -> float:
         rate = max(float(line["images_per_second"]), 1e-9)
         now, at_rate = line["images_seen"] / rate, (line["images_seen"] - seen) / rate
         step = now - elapsed
-        total += step if 0 < step < 20 * at_rate else at_rate
+        total += step if 0 < step < 3 * at_rate else at_rate
         seen, elapsed = line["images_seen"], now
     return total
 
@@ -137,10 +139,7 @@ def find_notes(material: Material) -> list[str]:
 def settings_of(material: Material) -> list[Setting]:
     """All settings, each beside its preset's where they differ."""
     config = material.run.config
-    try:
-        preset = dotted(find_preset(config.method, config.preset))
-    except ConfigError:  # of a later version, or of a class that is not there
-        preset = {}
+    preset = dotted(base) if (base := _preset_of(config)) else {}
     settings: list[Setting] = []
     for name, value in dotted(config).items():
         same = name not in preset or preset[name] == value
@@ -170,6 +169,20 @@ def typed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value)
+
+
+def _preset_of(config: RunConfig) -> RunConfig | None:
+    """What the settings started from, if it is still known.
+
+    A method outside the package is not looked up by its name: that would import what a file says.
+    Its one preset is the defaults of the settings that are already here.
+    """
+    try:
+        if is_external(config.method):
+            return RunConfig(config.method, config.preset, type(config.settings)())
+        return find_preset(config.method, config.preset)
+    except (ConfigError, TypeError):  # of a later version; or settings without defaults
+        return None
 
 
 def _epochs(material: Material) -> str:

@@ -44,7 +44,7 @@ def reconstruction_charts(
         x, y, unit = _on_axis(material, examples.x), _on_axis(material, again), _unit(material)
         for index in range(min(3, len(x))):
             figure = vectors.reconstruction_profile(x[index], y[index], unit=unit)
-            charts.append(chart(f"Example {index + 1}", "", figure))
+            charts.append(chart(f"Example {index + 1}", "Held out, and given back.", figure))
     values = scaled(material.dataset, again)
     figure = vectors.agreement(examples.scaled, values, unit=_scaled_unit(material))
     charts.append(chart("Value by value", "A perfect reconstruction is on the diagonal.", figure))
