@@ -108,16 +108,20 @@ def assemble(
         test=test,
         label_names=label_names,
         scaling=scaling,
-        sha256=fingerprint(train, test),
+        sha256=fingerprint(train, test, scaling=scaling),
         skipped=skipped,
     )
 
 
-def fingerprint(*splits: Split) -> str:
-    """Hex SHA-256 of the values and labels of splits: their bytes, shapes and types."""
+def fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
+    """Hex SHA-256 of values and labels: their bytes, shapes and types; of vectors, before scaling.
+
+    Scaled values are hashed with the map that scaled them, which together tell the raw ones.
+    """
     digest = hashlib.sha256()
-    for split in splits:
-        for tensor in (split.values, split.labels):
+    maps = () if scaling is None else ((scaling.shift, scaling.scale),)
+    for pair in (*((split.values, split.labels) for split in splits), *maps):
+        for tensor in pair:
             if tensor is None:
                 digest.update(b"none;")
                 continue

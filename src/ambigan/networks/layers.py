@@ -101,7 +101,7 @@ def activate(h: Tensor, activation: Activation) -> Tensor:
 def squash(h: Tensor) -> Tensor:
     """The logistic sigmoid, rescaled from [0, 1] to [-1, 1]: 2 sigmoid(h) - 1 = tanh(h / 2).
 
-    Never in bfloat16, whose steps next to -1 are 0.004: dark pixels would round to -1, where the
-    gradient is exactly zero.
+    In bfloat16, whose steps next to -1 are 0.004, dark pixels would round to -1, where the
+    gradient is exactly zero; so it takes what is in fp32.
     """
     return torch.tanh(at_least_float32(h) / 2)

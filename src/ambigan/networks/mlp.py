@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..core.precision import at_least_float32
 from .layers import Activation, BatchNorm, Output, activate, squash
 
 
@@ -50,7 +51,7 @@ class DenseLayer(nn.Module):
 
 
 class MLP(nn.Module):
-    """Hidden layers `hidden1`, `hidden2`, ... and a linear `output`.
+    """Hidden layers `hidden1`, `hidden2`, ... and a linear `output`, in fp32 even under autocast.
 
     Source: BiGAN, section 4.2 and appendix C.1.
 
@@ -110,5 +111,6 @@ class MLP(nn.Module):
             h = (h + 1) / 2
         for name in self.names:
             h = self.get_submodule(name)(h, z)
-        h = self.output(h, z)
+        with torch.autocast(h.device.type, enabled=False):  # see docs/mnist.md, "Precision"
+            h = self.output(at_least_float32(h), z)
         return (squash(h) if self.squashed else h).view(-1, *self.out_shape)

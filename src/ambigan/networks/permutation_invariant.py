@@ -33,9 +33,9 @@ class MLPSettings:
         generator_norm: `last` puts batch norm after the last hidden layer alone (paper), `all`
             after every one (official code), `none` leaves it out.
         generator_skips_latent: z is added by a linear map to G's later hidden layers (code only).
-        discriminator_norm: `last` puts batch norm after the last hidden layer of D (as printed). Real
-            and generated batches are normalised each by itself, so D hardly sees a shift common to
-            a whole batch; `none` leaves it out.
+        discriminator_norm: `last` puts batch norm after D's last hidden layer (paper and code).
+            Real and generated batches are normalised each by itself, so D hardly sees a shift
+            common to a whole batch; `none` leaves it out.
         latent_at_logit: z enters D's output layer too, "at each linear layer thereafter" (paper);
             the official code stops at the last hidden layer.
         zero_init_logit: D's output weights start at zero, so losses begin at log 2 (code only).
