@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from .artifacts import describe_data, read_config, save_model
-from .core.distributed import join_from_environment, leave, share_of, wait
+from .core.distributed import join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json, write_json
 from .core.memory import physical_memory
@@ -54,7 +54,7 @@ def train(
     here = join_from_environment(device.type)
     device = choose_device(config.train.device, here.local_rank)
     share_of(config.train.batch_size, here.size)
-    dataset = open_dataset(config.data)
+    dataset = _open_in_turn(config)
     # What can fail, fails before anything is written.
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
     check_memory(config, dataset.spec)
@@ -99,7 +99,7 @@ def resume(
     here = join_from_environment(device.type)
     device = choose_device(config.train.device, here.local_rank)
     share_of(config.train.batch_size, here.size)
-    dataset = open_dataset(config.data)
+    dataset = _open_in_turn(config)
     check_same_data(run, dataset)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.is_file():
@@ -167,6 +167,17 @@ def prepare_for_use(state: TrainState, config: RunConfig, batches: Batches) -> d
         )
         method.eval()
     return kinds
+
+
+def _open_in_turn(config: RunConfig) -> Dataset:
+    """The data; on many processes the main one opens first, so that one alone downloads."""
+    is_main = world().is_main
+    if not is_main:
+        wait()
+    dataset = open_dataset(config.data)
+    if is_main:
+        wait()
+    return dataset
 
 
 def _fit(

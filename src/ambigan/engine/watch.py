@@ -9,6 +9,10 @@ from torch import Tensor
 
 from ..game import Batch, Method
 
+LOWEST = {"feature_spread": 1e-3, "feature_rank": 2.0, "sample_spread": 0.2}
+HIGHEST = {"saturation": 0.9}
+"""Beyond these, what is watched raises an alarm."""
+
 
 @torch.no_grad()
 def look(method: Method, batch: Batch) -> dict[str, float]:
@@ -52,13 +56,13 @@ def effective_rank(features: Tensor) -> Tensor:
 def alarms(seen: dict[str, float]) -> list[str]:
     """One line for each sign of collapse among what `look` saw."""
     found: list[str] = []
-    if seen.get("sample_spread", 1.0) < 0.2:
+    if seen.get("sample_spread", 1.0) < LOWEST["sample_spread"]:
         found.append(f"samples hardly differ: {seen['sample_spread']:.2f} of the data's spread")
-    if seen["feature_spread"] < 1e-3:
+    if seen["feature_spread"] < LOWEST["feature_spread"]:
         found.append(f"features hardly differ: spread {seen['feature_spread']:.1e}")
-    if seen["feature_rank"] < 2:
+    if seen["feature_rank"] < LOWEST["feature_rank"]:
         found.append(f"features lie on a line: effective rank {seen['feature_rank']:.2f}")
-    if seen.get("saturation", 0.0) > 0.9:
+    if seen.get("saturation", 0.0) > HIGHEST["saturation"]:
         found.append(f"the discriminator is saturated on {seen['saturation']:.0%} of examples")
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.watch import HIGHEST, LOWEST
 from .charts import Curve, line_chart
 from .material import Lines, Material
 from .panels import Chart, Section, chart
@@ -30,22 +31,22 @@ WATCHED = {
     "feature_spread": Watched(
         "Feature spread",
         "How far a feature varies over data. Healthy: it settles well above zero.",
-        {"include": (0,), "alarm_below": 1e-3},
+        {"include": (0,), "alarm_below": LOWEST["feature_spread"]},
     ),
     "feature_rank": Watched(
         "Effective rank of features",
         "How many directions the features use. Healthy: it rises and holds; near 1 they are one.",
-        {"include": (0,), "alarm_below": 2},
+        {"include": (0,), "alarm_below": LOWEST["feature_rank"]},
     ),
     "sample_spread": Watched(
         "Sample spread",
         "How far samples vary, as a share of the data. Healthy: near 1; near 0 all are alike.",
-        {"include": (0,), "reference": 1, "alarm_below": 0.2},
+        {"include": (0,), "reference": 1, "alarm_below": LOWEST["sample_spread"]},
     ),
     "saturation": Watched(
         "Discriminator saturation",
         "Share of examples it is too sure of to teach from. Healthy: well below 1.",
-        {"include": (0, 1), "alarm_above": 0.98},
+        {"include": (0, 1), "alarm_above": HIGHEST["saturation"]},
     ),
 }
 _LOSS = (
