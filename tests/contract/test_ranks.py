@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ambigan.engine.sinks import read_lines
 from ambigan.training import train
 from games import VARIANTS, toy_config
 
@@ -52,6 +53,9 @@ def test_two_ranks_equal_one(name: str, tmp_path: Path) -> None:
     assert name in VARIANTS
     train(toy_config(name, train__epochs="1"), tmp_path / "one")
     run_on_two(name, tmp_path / "two")
+    logs = [read_lines(tmp_path / name / "stats.jsonl") for name in ("one", "two")]
+    for one, two in zip(*logs, strict=True):
+        assert one["losses"] == pytest.approx(two["losses"], abs=1e-5)
     for kind in ("raw", "ema"):
         one, two = (
             load_file(tmp_path / n / "model" / f"{kind}.safetensors") for n in ("one", "two")

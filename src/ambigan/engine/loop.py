@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from ..core.distributed import any_rank, wait, world
+from ..core.distributed import any_rank, average_, wait, world
 from ..core.errors import ConfigError, NonFiniteError
 from ..core.random import Randomness
 from ..data.sampler import Batches
@@ -128,7 +128,9 @@ class Loop:
     def _log(self, log: Log | None, images_per_second: float) -> None:
         """One line of means since the last; stops the run if one is not a number."""
         state = self.state
-        means = {name: float(value) for name, value in state.meters.means().items()}
+        tensors = state.meters.means()
+        average_(list(tensors.values()))  # so that all processes see, and stop at, the same
+        means = {name: float(value) for name, value in tensors.items()}
         state.meters.reset()
         self.latest = means
         self._check_finite(means)
