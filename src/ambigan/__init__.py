@@ -7,9 +7,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .core.errors import (
+    AmbiganError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    NonFiniteError,
+)
 from .core.version import __version__
 
-__all__ = ["Run", "__version__", "load", "train"]
+__all__ = [
+    "AmbiganError",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "NonFiniteError",
+    "Run",
+    "__version__",
+    "load",
+    "train",
+]
+
 
 if TYPE_CHECKING:
     from .artifacts import Run, load

@@ -19,7 +19,7 @@ from .core.files import read_json, sha256_of, write_bytes, write_json, write_tex
 from .core.random import Randomness
 from .core.spec import DataSpec
 from .core.version import __version__
-from .data import Dataset, Scaling, Split, to_float
+from .data import Dataset, Scaling, Split, as_array, as_examples, to_float
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
@@ -83,7 +83,7 @@ class Run:
 
     def decode(self, z: ArrayLike) -> NDArray[np.floating]:
         """Latents `(N, latent_dim)` to data."""
-        latents = torch.as_tensor(np.asarray(z, dtype=np.float32))
+        latents = torch.from_numpy(as_array(z, "latents")).float()
         if latents.ndim != 2 or latents.shape[1] != self.method.prior.dim:
             raise ConfigError(
                 f"latents have shape {tuple(latents.shape)}; this model takes "
@@ -97,7 +97,7 @@ class Run:
 
     def latents(self, num: int, seed: int = 0) -> NDArray[np.float32]:
         """`num` latents from the prior, `(num, latent_dim)`."""
-        if num < 1:
+        if not isinstance(num, int) or num < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(f"cannot draw {num} samples; ask for 1 or more.")
         return self.method.prior.sample(num, Randomness(seed, "sample")).numpy()
 
@@ -119,17 +119,10 @@ class Run:
         return self._outputs(to_float(split.values).numpy())
 
     def _inputs(self, x: ArrayLike | Split) -> Tensor:
-        values = x.values if isinstance(x, Split) else torch.from_numpy(np.ascontiguousarray(x))
-        if values.shape[1:] != self.spec.shape:
-            raise ConfigError(
-                f"data have shape {tuple(values.shape)}; this model takes "
-                f"(N, {', '.join(map(str, self.spec.shape))})."
-            )
-        if len(values) == 0:
-            raise ConfigError("there are no examples: the first dimension is 0.")
-        if self.scaling is None or isinstance(x, Split):
-            return to_float(values).float()
-        return self.scaling.apply(values.double())
+        if isinstance(x, Split):
+            return to_float(x.values)
+        values = as_examples(x, self.spec)
+        return values if self.scaling is None else self.scaling.apply(values)
 
     def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
         if self.scaling is None:
@@ -157,12 +150,16 @@ def load(
         CheckpointError: it is no run, has no model or checkpoint, or they are torn or altered.
         ConfigError: the weights or the device do not exist, or the method must be named.
     """
+    if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError(f"a run is named by its folder, not by {path!r}.")
     run = RunFolder(path)
     config, method = read_config(run, method)
     target = choose_device(device)
     if not (run.model / "config.json").is_file():
         return _from_checkpoint(run, config, method, weights, target)
     about = read_json(run.model / "config.json")
+    if wrong := {"data", "images_seen", "sha256"} - set(about):
+        raise CheckpointError(f"{run.model / 'config.json'} is damaged: no '{min(wrong)}'.")
     kinds = list(about["sha256"])
     chosen = weights or ("ema" if "ema" in kinds else "raw")
     if chosen not in kinds:
@@ -193,7 +190,7 @@ def read_config(
             f"{run.path} was trained by {name}, outside the package; name it again "
             f"(--method {name}, or method=...) to let its code run."
         )
-    if method is not None and method.__name__ != name.partition(":")[2] and is_external(name):
+    if method is not None and is_external(name) and method.__name__ != name.partition(":")[2]:
         raise ConfigError(f"{run.path} was trained by {name}, not by {method.__name__}.")
     method = method if method is not None and is_external(name) else find_method(name)
     return RunConfig.from_json(values, method), method
@@ -292,22 +289,32 @@ def _make_run(
     weights: Weights,
     device: torch.device,
 ) -> Run:
-    spec = DataSpec(data["kind"], tuple(data["shape"]), data["bounded"])
+    try:
+        spec, scaling, names = _form_of(data)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise CheckpointError(f"what {run.path} keeps of its data is damaged: {reason}.") from error
     model = method(config.settings, spec)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"the weights are of other networks: {reason}") from error
-    scaling = None
-    if data["scaling"] is not None:
-        shift, scale = (
-            torch.tensor(data["scaling"][name], dtype=torch.float64) for name in ("shift", "scale")
-        )
-        scaling = Scaling(shift, scale, tuple(data["scaling"]["columns"]))
-    names = tuple(data["label_names"]) if data["label_names"] else None
     model = model.to(device).eval()
     return Run(run.path, config, model, spec, scaling, names, images_seen, weights)
+
+
+def _form_of(
+    data: dict[str, Any],
+) -> tuple[DataSpec, Scaling | None, tuple[str, ...] | None]:
+    """What `describe_data` kept: shape, scaling and names of labels."""
+    spec = DataSpec(data["kind"], tuple(data["shape"]), data["bounded"])
+    names = tuple(data["label_names"]) if data["label_names"] else None
+    kept = data["scaling"]
+    if kept is None:
+        return spec, None, names
+    shift, scale = (torch.tensor(kept[name], dtype=torch.float64) for name in ("shift", "scale"))
+    return spec, Scaling(shift, scale, tuple(kept["columns"])), names
 
 
 def _read_tensors(path: Path, hashes: dict[str, str]) -> dict[str, Tensor]:

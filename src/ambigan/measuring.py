@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .artifacts import Run, Weights, load, read_config
-from .core.errors import CheckpointError
+from .core.errors import CheckpointError, ConfigError
 from .core.files import write_json
 from .data import Batches, Dataset, open_dataset
 from .engine.checkpoint import list_checkpoints, read_checkpoint
@@ -81,10 +82,16 @@ def evaluate(
     able = _abilities(runs[0], dataset)
     for protocol in named:
         protocol.check(able, dataset.name)
-    chosen = named or [p for p in PROTOCOLS.values() if p.needs <= able]
+    apt = able if _num_classes(dataset) > 1 else able - {"labels"}
+    chosen = named or [p for p in PROTOCOLS.values() if p.needs <= apt]
+    if not chosen:
+        raise ConfigError(
+            f"no protocol applies: {dataset.name} has no two classes to tell apart and a "
+            f"{runs[0].config.method} cannot reconstruct."
+        )
     records = _classify(runs, dataset, chosen, layers, tell) + _reconstruct(runs, dataset, chosen)
     for record in records:
-        write_json(folder.results / f"{_file_name(record, layers)}.json", record)
+        write_json(folder.results / f"{_file_name(record, layers, weights)}.json", record)
     return records
 
 
@@ -93,6 +100,7 @@ def evaluate_curve(
     *,
     protocols: Sequence[str] = (),
     layers: Sequence[str] = (),
+    weights: Weights | None = None,
     device: str = "auto",
     method: type[Method] | None = None,
     tell: Tell = lambda _line: None,
@@ -113,7 +121,12 @@ def evaluate_curve(
     chosen = [find_protocol(name) for name in protocols or ("knn1_euclidean",)]
     curves: dict[str, dict[str, Any]] = {}
     for checkpoint in paths:
-        runs = _runs_of(checkpoint, folder, config, method_class, dataset, target)
+        try:
+            runs = _runs_of(checkpoint, folder, config, method_class, dataset, target)
+        except CheckpointError as error:
+            warnings.warn(f"left out of the curve: {error}", stacklevel=2)
+            continue
+        runs = [run for run in runs if weights in (None, run.weights)] or runs
         for protocol in chosen:
             protocol.check(_abilities(runs[0], dataset), dataset.name)
         records = _classify(runs, dataset, chosen, layers, tell, baselines=not curves)
@@ -152,7 +165,10 @@ def _runs_of(
         if state[key] is None:
             continue
         method = make_method(config, dataset.spec, method_class)
-        method.load_state_dict(state[key])
+        try:
+            method.load_state_dict(state[key])
+        except RuntimeError as error:
+            raise CheckpointError(f"{checkpoint} is of other networks.") from error
         settle(method.to(device), config, batches)
         runs.append(
             Run(
@@ -178,8 +194,12 @@ def settle(method: Method, config: RunConfig, batches: Batches, at_least: int = 
 
 def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
     """What protocols may ask for: of the method, and labels of the data."""
-    labels = {"labels"} if dataset.train.labels is not None else set[str]()
-    return frozenset(run.abilities | labels)
+    both = dataset.train.labels is not None and dataset.test.labels is not None
+    return frozenset(run.abilities | ({"labels"} if both else set[str]()))
+
+
+def _num_classes(dataset: Dataset) -> int:
+    return 0 if dataset.train.labels is None else len(dataset.train.labels.unique())
 
 
 def _classify(
@@ -308,7 +328,7 @@ def _suffix(weights: Weights | None) -> str:
     return f" ({weights})" if weights else ""
 
 
-def _file_name(record: dict[str, Any], layers: Sequence[str]) -> str:
-    """The protocol's name; with layers that were asked for, theirs too."""
-    asked = "" if "reconstruction" in record["protocol"] else "--".join(["", *layers])
-    return f"{record['protocol']}{asked}"
+def _file_name(record: dict[str, Any], layers: Sequence[str], weights: Weights | None) -> str:
+    """The protocol's name; with layers and weights that were asked for, these too."""
+    asked = [*(layers if "accuracy" in record else ()), *([weights] if weights else ())]
+    return "--".join([record["protocol"], *asked])

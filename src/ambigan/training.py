@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -79,8 +80,8 @@ def resume(
     Args:
         out: the run's folder.
         method_class: of a run whose method lies outside the package.
-        expected: applies the settings typed beside `--resume` to the run's own; any that differ
-            are an error.
+        expected: applies the settings typed beside `--resume` to the run's own; any that differ,
+            but for the device, are an error.
         progress: told of every iteration.
         alarm: told of each sign of collapse.
 
@@ -90,11 +91,14 @@ def resume(
     """
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
-    if expected is not None and (changed := differences(expected(config), config)):
+    asked = config if expected is None else expected(config)
+    moved = replace(config, train=replace(config.train, device=asked.train.device))
+    if changed := differences(asked, moved):
         raise ConfigError(
             f"{run.path} was made with other settings ({'; '.join(changed)}); resume it without "
             "them or train anew with another --out."
         )
+    config = moved
     device = choose_device(config.train.device)
     here = join_from_environment(device.type)
     device = choose_device(config.train.device, here.local_rank)
@@ -146,10 +150,12 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
     if not run.data_file.is_file():
         return
     known = read_json(run.data_file)
+    if known.get("sha256") is None:
+        raise CheckpointError(f"{run.data_file} is damaged: it has no 'sha256'.")
     if known["sha256"] != dataset.sha256:
         raise CheckpointError(
-            f"{dataset.name} is not the data that {run.path} was trained on: it had "
-            f"{known['num_train']} + {known['num_test']} examples with hash "
+            f"{dataset.name} is not the data that {run.path} was trained on: they had "
+            f"{known.get('num_train')} + {known.get('num_test')} examples with hash "
             f"{known['sha256'][:12]}, now {len(dataset.train)} + {len(dataset.test)} with "
             f"{dataset.sha256[:12]}. Put the old data back or train anew."
         )
@@ -189,10 +195,12 @@ def _fit(
     alarm: Callable[[str], None],
 ) -> RunFolder:
     device = next(method.parameters()).device
+    if dataset.skipped:
+        alarm(f"{len(dataset.skipped)} files could not be used, the first: {dataset.skipped[0]}")
     batches = Batches(dataset.train, config.train.seed, device)
     here = join_from_environment(device.type)
     try:
-        loop = Loop(run, method, batches, config.train, progress, alarm)
+        loop = Loop(run, method, batches, config, progress, alarm)
         state = loop.fit()
         wait()
     finally:

@@ -127,3 +127,50 @@ def test_seeds_differ_and_equal_seeds_agree(tmp_path: Path) -> None:
 
     assert weights("1", "a") == weights("1", "b")
     assert weights("1", "c") != weights("2", "d")
+
+
+def test_a_kill_before_the_first_hash_starts_over(tmp_path: Path) -> None:
+    config = toy_config("bigan-official")
+    train(config, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(config, tmp_path / "killed", progress=kill_at(6))
+    (only,) = list_checkpoints(tmp_path / "killed" / "checkpoints")
+    only.with_name(only.name + ".sha256").unlink()
+    with pytest.warns(UserWarning, match=r"not finished\. Starting over"):
+        resume(tmp_path / "killed")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_leftovers_of_a_kill_are_swept(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(toy_config("gan-official"), tmp_path / "run", progress=kill_at(7))
+    leftover = tmp_path / "run" / "checkpoints" / ".000000000700.pt.abcd"
+    leftover.write_bytes(b"half")
+    resume(tmp_path / "run")
+    assert not leftover.exists()
+
+
+def test_a_config_changed_by_hand_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(toy_config("gan-official"), tmp_path / "run", progress=kill_at(7))
+    file = tmp_path / "run" / "config.json"
+    file.write_text(file.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(CheckpointError, match=r"other settings than .*config\.json"):
+        resume(tmp_path / "run")
+
+
+def test_the_device_alone_may_change(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(toy_config("gan-official"), tmp_path / "run", progress=kill_at(7))
+    resume(tmp_path / "run", expected=lambda theirs: override(theirs, {"train.device": "auto"}))
+
+
+def test_a_damaged_line_of_the_log_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(toy_config("gan-official"), tmp_path / "run", progress=kill_at(17))
+    log = tmp_path / "run" / "stats.jsonl"
+    damaged = log.read_text().replace("{", "x", 1)
+    log.write_text(damaged)
+    with pytest.raises(CheckpointError, match=r"line 1 of .*stats\.jsonl is damaged"):
+        resume(tmp_path / "run")
+    assert log.read_text() == damaged

@@ -94,7 +94,7 @@ def test_gathering_the_indices_is_drawing() -> None:
 @pytest.mark.parametrize(
     ("size", "world_size", "said"),
     [
-        (256, 1, "a batch of 256 is larger than the 200 training examples.* 1 to 200"),
+        (256, 1, "a batch of 256 is larger than the 200 training examples.* 2 to 200"),
         (0, 1, "1 or more"),
         (10, 4, "does not divide over 4 processes"),
     ],

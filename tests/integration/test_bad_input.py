@@ -245,3 +245,68 @@ def test_an_absurd_size_is_one_line(refused: Refused) -> None:
         "train", "bigan", "--data", "digits", "--settings.network.hidden", "1000000000,1000000000"
     )
     assert "memory" in told
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", "[]"),
+        ("config.json", '{"method": "bigan"}'),
+        ("data.json", "{}"),
+        ("data.json", "torn"),
+        ("model/config.json", "{}"),
+        ("model/config.json", "null"),
+        ("results/mine.json", "[]"),
+        ("results/mine.json", "{}"),
+        ("stats.jsonl", "null\nnull\n"),
+    ],
+)
+def test_damaged_files_of_a_run(
+    file: str, content: str, refused: Refused, finished_run: Path
+) -> None:
+    shutil.copytree(finished_run, "run")
+    Path("run", file).parent.mkdir(exist_ok=True)
+    Path("run", file).write_text(content)
+    refused("report", "run")
+
+
+def test_settings_of_the_wrong_kind_in_a_config(refused: Refused, finished_run: Path) -> None:
+    shutil.copytree(finished_run, "run")
+    config = json.loads(Path("run/config.json").read_text())
+    config["settings"]["optimizer"] = None
+    Path("run/config.json").write_text(json.dumps(config))
+    assert "settings.optimizer cannot be None" in refused("train", "--resume", "run")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-v"], "unknown flag '-v'"),
+        (["train", "./x.py:Foo"], "not of the form module:Class"),
+        (["train", ":Foo"], "not of the form module:Class"),
+        (["evaluate", "x" * 300], "no run at"),
+        (["train", "bigan", "--data", "digits", "--data.source", "mnist"], "give one"),
+        (["train", "bigan", "--data", "digits", "--settings.network.hidden", "16"], "two widths"),
+    ],
+)
+def test_more_words_that_mean_nothing(words: list[str], told: str, refused: Refused) -> None:
+    if "16" in words:
+        words = [*words, "--preset", "official"]
+    assert told in refused(*words)
+    assert not Path("runs").exists()
+
+
+def test_a_run_of_another_method_is_named(refused: Refused, finished_run: Path) -> None:
+    told = refused("train", "gan", "--data", "digits", "--out", finished_run)
+    assert "method: 'gan' against 'bigan'" in told
+    assert "not gan" in refused("sample", finished_run, "--method", "gan")
+
+
+def test_data_that_changed_are_not_embedded(
+    refused: Refused, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("own.npy", np.random.default_rng(0).normal(size=(200, 3)))
+    assert main(["train", "bigan", "--data", "npy:own.npy", *SMALL, "--out", "run"]) == 0
+    capsys.readouterr()
+    np.save("own.npy", np.ones((200, 3)) * np.arange(200)[:, None])
+    assert "not the data" in refused("embed", "run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -22,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clean stop by SIGINT or SIGTERM.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name the terminal cannot show is no reason
+            stream.reconfigure(errors="backslashreplace")  # to fail
     debug = "--debug" in typed
     typed = [word for word in typed if word != "--debug"]
     try:
@@ -35,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ambigan: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
-        if debug or not _is_about_memory(error):
+        told = _in_one_line(error)
+        if debug or told is None:
             raise
-        told = "out of memory; use a smaller --batch-size, smaller networks or less data."
         print(f"ambigan: {told}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -47,9 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _is_about_memory(error: Exception) -> bool:
-    """Torch says what it could not allocate in a RuntimeError of several kinds."""
-    return isinstance(error, MemoryError) or "allocate" in str(error)
+def _in_one_line(error: Exception) -> str | None:
+    """What torch says in a RuntimeError of several kinds, where it is the user's to mend."""
+    if isinstance(error, MemoryError) or "allocate" in str(error):
+        return "out of memory; use smaller networks, fewer examples at once or less data."
+    among_many = os.environ.get("WORLD_SIZE", "1") != "1"
+    words = ("connection", "gloo", "nccl")
+    if among_many and any(word in str(error).lower() for word in words):
+        return "another process of this run died; continue with --resume."
+    return None
 
 
 def _run(verb: str) -> Callable[[Request], int]:

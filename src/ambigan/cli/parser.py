@@ -57,10 +57,14 @@ def parse(arguments: Sequence[str]) -> Request:
         arguments, settings = _take_settings(arguments)
     flags, rest = parser.parse_known_args(arguments)
     if rest:
-        raise _unknown_flag(rest[0].partition("=")[0], verbs[flags.verb])
+        raise _unknown_flag(rest[0].partition("=")[0], verbs.get(flags.verb, parser))
+    if flags.verb is None:
+        raise ConfigError(f"name a verb: {', '.join(verbs)}.")
     for flag, name in SHORTCUTS.items():
         value = getattr(flags, flag, None)
         if flags.verb in TRAINING and value is not None:
+            if name in (typed.replace("-", "_") for typed in settings):
+                raise ConfigError(f"--{flag.replace('_', '-')} and --{name} are one; give one.")
             settings[name] = str(value)
     return Request(flags.verb, flags, settings)
 

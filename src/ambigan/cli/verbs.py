@@ -122,8 +122,8 @@ def _resume(request: Request, name: str | None) -> int:
 def evaluate(request: Request) -> int:
     """Measures a run and prints a table for each protocol."""
     flags = request.flags
-    protocols = [name for word in flags.protocol or () for name in word.split(",")]
-    layers = [name for word in flags.layer or () for name in word.split(",")]
+    protocols = list(dict.fromkeys(n for word in flags.protocol or () for n in word.split(",")))
+    layers = list(dict.fromkeys(n for word in flags.layer or () for n in word.split(",")))
     common: dict[str, Any] = {
         "protocols": protocols,
         "layers": layers,
@@ -132,7 +132,7 @@ def evaluate(request: Request) -> int:
         "tell": _tell,
     }
     if flags.curve:
-        curves = evaluate_curve(flags.run, **common)
+        curves = evaluate_curve(flags.run, weights=flags.weights, **common)
         names = ", ".join(f"curve-{curve['protocol']}.json" for curve in curves)
         print(f"written: {flags.run}/results/{names}")
         return 0
@@ -263,7 +263,10 @@ def _method(request: Request) -> type[Method] | None:
 
 def _load(request: Request) -> Run:
     flags = request.flags
-    return load(flags.run, weights=flags.weights, device=flags.device, method=_method(request))
+    run = load(flags.run, weights=flags.weights, device=flags.device, method=_method(request))
+    if flags.method not in (None, run.config.method):
+        raise ConfigError(f"{run.path} was trained by {run.config.method}, not {flags.method}.")
+    return run
 
 
 def _need(run: Run, ability: str) -> None:
@@ -287,9 +290,9 @@ def _split(request: Request, run: Run, default: str) -> Split:
         settings = replace(run.config.data, source=flags.data)
         return open_examples(settings, run.spec, run.scaling)
     which = flags.split or default
+    dataset = _dataset(run)
     if which == "all":
         return open_examples(run.config.data, run.spec, run.scaling)
-    dataset = _dataset(run)
     return dataset.train if which == "train" else dataset.test
 
 

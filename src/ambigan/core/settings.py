@@ -33,6 +33,8 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     Raises:
         ConfigError: a name is unknown or a value is not allowed.
     """
+    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError(f"{prefix.rstrip('.')} cannot be {values!r}: it holds settings by name.")
     hints = get_type_hints(kind, include_extras=True)
     fields = {field.name for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
     checked: dict[str, Any] = {}
@@ -40,9 +42,8 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
         if name not in fields:
             raise _unknown_setting(prefix + name, [prefix + field for field in fields])
         hint = hints[name]
-        if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-            nested = cast(Mapping[str, Any], value)
-            checked[name] = build(cast(type[Any], hint), nested, f"{prefix}{name}.")
+        if dataclasses.is_dataclass(hint) and not dataclasses.is_dataclass(value):
+            checked[name] = build(cast(type[Any], hint), value, f"{prefix}{name}.")
         else:
             checked[name] = _check(hint, value, prefix + name)
     try:

@@ -1,6 +1,7 @@
 """Data: from a name or a path to two splits in memory, and batches drawn from them."""
 
 from .dataset import Dataset, Scaling, SourceSplit, Split, to_float
+from .inputs import as_array, as_examples
 from .sampler import Batches, Sampler
 from .settings import DataSettings
 from .sources import list_sources, open_dataset, open_examples
@@ -14,6 +15,8 @@ __all__ = [
     "Scaling",
     "SourceSplit",
     "Split",
+    "as_array",
+    "as_examples",
     "import_torchvision",
     "list_sources",
     "open_dataset",

@@ -102,7 +102,7 @@ class Batches:
         if batch_size > len(self):
             raise ConfigError(
                 f"a batch of {batch_size} is larger than the {len(self)} training examples;"
-                f" train.batch_size may be 1 to {len(self)}."
+                f" train.batch_size may be 2 to {len(self)}."
             )
         if batch_size < 1:
             raise ConfigError(

@@ -38,21 +38,29 @@ def save_checkpoint(folder: Path, state: dict[str, Any], keep: int) -> Path:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints by images seen, oldest first, whether or not they can be read."""
-    return sorted(path for path in folder.glob("*.pt") if path.stem.isdigit())
+    return sorted(path for path in folder.glob("*.pt") if path.stem.isdigit() and path.is_file())
+
+
+def sweep(folder: Path) -> None:
+    """Removes temporary files that a killed process left half written."""
+    for path in folder.glob(".*.pt*"):
+        path.unlink(missing_ok=True)
 
 
 def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
     """The newest checkpoint that is whole; warns of each newer one that is not.
 
     Returns:
-        The state, or None where there is no checkpoint at all.
+        The state, or None where no checkpoint was ever finished.
 
     Raises:
         CheckpointError: there are checkpoints but none can be used.
     """
     paths = list_checkpoints(folder)
-    reasons: list[str] = []
-    for path in reversed(paths):
+    finished = [path for path in paths if _hash_path(path).is_file()]
+    reasons = [f"checkpoint {path} has no hash beside it: not finished." for path in paths[-1:]]
+    reasons = reasons if paths and paths[-1] not in finished else []
+    for path in reversed(finished):
         try:
             state = read_checkpoint(path, device)
         except CheckpointError as error:
@@ -61,7 +69,9 @@ def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, A
         for reason in reasons:
             warnings.warn(f"{reason} Going on from {path.name}.", stacklevel=2)
         return state
-    if paths:
+    if not finished and reasons:
+        warnings.warn(f"{reasons[0]} Starting over.", stacklevel=2)
+    if finished:
         raise CheckpointError(f"no usable checkpoint in {folder}: {reasons[0]}")
     return None
 
@@ -75,7 +85,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     content = path.read_bytes()
     try:
         expected = _hash_path(path).read_text().split()[0]
-    except (FileNotFoundError, IndexError) as error:
+    except (OSError, IndexError, UnicodeDecodeError) as error:
         raise CheckpointError(f"checkpoint {path} has no hash beside it: not finished.") from error
     if sha256_of(content) != expected:
         raise CheckpointError(f"checkpoint {path} is torn or altered: its hash does not match.")

@@ -98,11 +98,14 @@ class RunConfig:
         Raises:
             ConfigError: a setting is unknown, missing or not allowed.
         """
-        try:
-            name, preset, settings = values["method"], values["preset"], values["settings"]
-            data, train = values["data"], values["train"]
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"not the config of a run: no {error}.") from error
+        names = {"method", "preset", "settings", "data", "train"}
+        if wrong := names ^ set(values):
+            raise ConfigError(
+                f"not the config of a run: '{min(wrong)}' is missing or unknown; it holds "
+                f"{', '.join(sorted(names))}."
+            )
+        name, preset, settings = str(values["method"]), str(values["preset"]), values["settings"]
+        data, train = values["data"], values["train"]
         method = method or find_method(name)
         return cls(
             name,

@@ -12,12 +12,12 @@ from types import FrameType
 from typing import Any
 
 from ..core.distributed import any_rank, average_, wait, world
-from ..core.errors import ConfigError, NonFiniteError
+from ..core.errors import CheckpointError, ConfigError, NonFiniteError
 from ..core.random import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
-from .checkpoint import load_newest, save_checkpoint
-from .config import TrainSettings
+from .checkpoint import list_checkpoints, load_newest, save_checkpoint, sweep
+from .config import RunConfig
 from .run_folder import RunFolder
 from .schedule import learning_rate
 from .sinks import Log
@@ -47,7 +47,7 @@ class Loop:
         run: where it is written.
         method: on its device.
         batches: of the training split, on the same device.
-        settings: how to train.
+        config: of the run; a checkpoint made with another is refused.
         progress: told of every iteration; on the main process only.
         alarm: told of each sign of collapse, one line each.
     """
@@ -57,11 +57,13 @@ class Loop:
         run: RunFolder,
         method: Method,
         batches: Batches,
-        settings: TrainSettings,
+        config: RunConfig,
         progress: Progress,
         alarm: Callable[[str], None],
     ) -> None:
-        self.run, self.method, self.batches, self.settings = run, method, batches, settings
+        self.run, self.method, self.batches = run, method, batches
+        self.settings = settings = config.train
+        self.identity = _identity(config)
         self.progress, self.alarm = progress, alarm
         self.device = batches.values.device
         self.state = TrainState(method, settings.ema_decay)
@@ -92,7 +94,10 @@ class Loop:
     def _fit(self) -> TrainState:
         state = self.state
         if (saved := load_newest(self.run.checkpoints, self.device)) is not None:
+            self._check_identity(saved)
             state.load_state_dict(saved)
+        if world().is_main:
+            sweep(self.run.checkpoints)
         log = self._open_log() if world().is_main else None
         self.method.train()
         started, seen_before = time.monotonic(), state.images_seen
@@ -159,8 +164,8 @@ class Loop:
                 player, _, term = name.partition("/")
                 raise NonFiniteError(
                     f"the term '{term}' of player '{player}' became {value} before "
-                    f"{self.state.images_seen} images; the last good checkpoint stands in "
-                    f"{self.run.checkpoints}. Lower the learning rate or use train.precision fp32."
+                    f"{self.state.images_seen} images. {self._last_good()} "
+                    "Lower the learning rate or use train.precision fp32."
                 )
 
     def _watched(self) -> Batch:
@@ -171,16 +176,30 @@ class Loop:
 
     def _save(self) -> None:
         state = self.state
-        if not state.is_finite():
+        if broken := state.first_non_finite():
             raise NonFiniteError(
-                f"a parameter stopped being a number before {state.images_seen} images; the last "
-                f"good checkpoint stands in {self.run.checkpoints}."
+                f"{broken} stopped being a number before {state.images_seen} images. "
+                f"{self._last_good()} Lower the learning rate or use train.precision fp32."
             )
         if world().is_main:
-            save_checkpoint(
-                self.run.checkpoints, state.state_dict(), self.settings.keep_checkpoints
-            )
+            content = state.state_dict() | {"config": self.identity}
+            save_checkpoint(self.run.checkpoints, content, self.settings.keep_checkpoints)
         wait()
+
+    def _last_good(self) -> str:
+        there = list_checkpoints(self.run.checkpoints)
+        if not there:
+            return "There is no checkpoint yet."
+        return f"The last good checkpoint stands in {self.run.checkpoints}."
+
+    def _check_identity(self, saved: dict[str, Any]) -> None:
+        """Refuses a checkpoint made with other settings than `config.json` now holds."""
+        theirs = saved.get("config")
+        if theirs != self.identity:
+            raise CheckpointError(
+                f"the checkpoint was made with other settings than {self.run.config_file} holds; "
+                "put back what was changed there."
+            )
 
     @contextmanager
     def _signals(self) -> Generator[None]:
@@ -198,3 +217,10 @@ class Loop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _identity(config: RunConfig) -> dict[str, Any]:
+    """The settings a checkpoint belongs to: all but the device, which a run may change."""
+    plain = config.to_json()
+    del plain["train"]["device"]
+    return plain

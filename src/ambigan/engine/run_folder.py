@@ -34,22 +34,27 @@ class RunFolder:
         Raises:
             CheckpointError: this is no run folder.
         """
-        if not self.path.is_dir():
+        try:
+            is_folder, is_run = self.path.is_dir(), self.config_file.is_file()
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"no run at '{str(self.path)[:80]}...': {error}.") from error
+        if not is_folder:
             raise CheckpointError(f"no run at {self.path}: there is no such folder.")
-        if not self.config_file.is_file():
+        if not is_run:
             raise CheckpointError(
                 f"{self.path} is not a run: it has no config.json. "
                 "Name the folder that `ambigan train --out` wrote."
             )
-        try:
-            return read_json(self.config_file)
-        except ValueError as error:
-            raise CheckpointError(f"{self.config_file} is not readable JSON: {error}.") from error
+        return read_json(self.config_file)
 
     def read_results(self) -> list[dict[str, Any]]:
         """The records of `results/`, by name; curves over checkpoints are left out."""
         paths = sorted(p for p in self.results.glob("*.json") if not p.name.startswith("curve-"))
-        return [read_json(path) for path in paths]
+        records = [read_json(path) for path in paths]
+        for path, record in zip(paths, records, strict=True):
+            if not (isinstance(record.get("rows"), list) and "protocol" in record):
+                raise CheckpointError(f"{path} is no record of a protocol; delete it.")
+        return records
 
 
 def create(path: str | Path, config: RunConfig) -> RunFolder:
@@ -60,19 +65,24 @@ def create(path: str | Path, config: RunConfig) -> RunFolder:
     """
     run = RunFolder(path)
     if run.config_file.is_file():
-        theirs = RunConfig.from_json(run.read_config(), type_of(config))
-        changed = differences(config, theirs) if config.method == theirs.method else []
-        if config.method != theirs.method:
-            changed = [f"method: '{config.method}' against '{theirs.method}'"]
+        name = run.read_config().get("method")
+        changed = [f"method: '{config.method}' against '{name}'"]
+        if config.method == name:
+            changed = differences(config, RunConfig.from_json(run.read_config(), type_of(config)))
         what = f"with other settings ({'; '.join(changed)})" if changed else "with these settings"
         raise ConfigError(
             f"{run.path} already holds a run {what}; continue it with --resume {run.path} "
             "or choose another --out."
         )
-    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+    if run.path.exists() and not _is_free(run.path):
         raise ConfigError(f"{run.path} exists and is not an empty folder; choose another --out.")
     write_json(run.config_file, config.to_json())
     return run
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a folder holds nothing, or only what a kill left of a first write."""
+    return path.is_dir() and all(p.name.startswith(".config.json.") for p in path.iterdir())
 
 
 def type_of(config: RunConfig) -> type[Any]:

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from ..core.errors import ConfigError
-from ..core.files import write_text
+from ..core.errors import CheckpointError, ConfigError
+from ..core.files import storage_error, write_text
 
 
 class JsonLines:
@@ -22,17 +22,28 @@ class JsonLines:
     def __init__(self, path: Path, images_seen: int = 0) -> None:
         kept = [line for line in read_lines(path) if line["images_seen"] <= images_seen]
         write_text(path, "".join(_dump(line) for line in kept))
+        self._path = path
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, line: dict[str, Any]) -> None:
-        """Appends one line."""
-        self._file.write(_dump(line))
-        self._file.flush()
+        """Appends one line.
+
+        Raises:
+            StorageError: the disk is full; the lines before stand.
+        """
+        try:
+            self._file.write(_dump(line))
+            self._file.flush()
+        except OSError as error:
+            raise storage_error(self._path, error) from error
 
     def close(self) -> None:
         """Makes sure the lines are on the disk."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise storage_error(self._path, error) from error
 
 
 class TensorBoard:
@@ -96,15 +107,25 @@ class Log:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a `.jsonl` file; a torn last line, left by a kill, is left out."""
+    """The lines of a `.jsonl` file; a torn last line, left by a kill, is left out.
+
+    Raises:
+        CheckpointError: another line is damaged; it is named and nothing is rewritten.
+    """
     if not path.is_file():
         return []
+    texts = path.read_bytes().splitlines()
     lines: list[dict[str, Any]] = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for number, text in enumerate(texts, start=1):
         try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
+            line = json.loads(text)
+            lines.append(line | {"images_seen": int(line["images_seen"])})
+        except (ValueError, TypeError, KeyError) as error:
+            if number == len(texts):
+                break
+            raise CheckpointError(
+                f"line {number} of {path} is damaged; mend or delete that line."
+            ) from error
     return lines
 
 

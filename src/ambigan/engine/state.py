@@ -81,10 +81,14 @@ class TrainState:
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"the checkpoint is of other networks: {reason}") from error
 
-    def is_finite(self) -> bool:
-        """Whether parameters and losses are numbers; what is not must never become a checkpoint."""
-        values = [*self.method.parameters(), *self.meters.sums.values()]
-        return bool(torch.stack([value.detach().sum().isfinite() for value in values]).all())
+    def first_non_finite(self) -> str:
+        """What is not a number, by name, or an empty text; it must never become a checkpoint."""
+        terms = {f"the term {name}": value for name, value in self.meters.sums.items()}
+        values = {f"the parameter {n}": p for n, p in self.method.named_parameters()} | terms
+        finite = torch.stack([value.detach().sum().isfinite() for value in values.values()])
+        if bool(finite.all()):
+            return ""
+        return list(values)[int(finite.logical_not().nonzero()[0])]
 
 
 def make_optimizer(method: Method, player: Player) -> torch.optim.Optimizer:

@@ -32,6 +32,8 @@ def find_method(name: str) -> type[Method]:
             raise unknown("method", name, METHODS)
         return METHODS[name]
     module_name, _, class_name = name.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
+        raise ConfigError(f"method '{name}' is not of the form module:Class, such as mine:MyGAN.")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
@@ -40,6 +42,9 @@ def find_method(name: str) -> type[Method]:
         raise ConfigError(
             f"method '{name}': no module '{error.name}' in the current folder or on the path."
         ) from error
+    except Exception as error:  # the module is the user's; it may fail in any way
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"method '{name}': importing {module_name} failed: {reason}") from error
     found = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise ConfigError(f"method '{name}': {module_name} has no Method class '{class_name}'.")

@@ -63,6 +63,12 @@ class MLPSettings:
 def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
     """D(x) or, with latents, D(x, z): x alone enters first, z at the layers after it. `(N, 1)`."""
     last = len(settings.hidden)
+    latent_at = range(2, last + 1 + settings.latent_at_logit)
+    if latent_dim and not latent_at:
+        raise ConfigError(
+            f"settings.network.hidden {settings.hidden} leaves no layer at which z could enter D; "
+            "give two widths or more, or settings.network.latent_at_logit true."
+        )
     network = MLP(
         spec.num_values,
         settings.hidden,
@@ -70,7 +76,7 @@ def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 
         activation="leaky_relu",
         norm_at=[last] if settings.discriminator_norm == "last" else [],
         latent_dim=latent_dim,
-        latent_at=range(2, last + 1 + settings.latent_at_logit),
+        latent_at=latent_at,
         unit_input=settings.unit_input and spec.bounded,
         bias=settings.bias,
     )

@@ -1,0 +1,69 @@
+"""A user's arrays as examples: what `Run` is given in Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..core.spec import DataSpec
+from .dataset import to_float
+
+SLACK = 1e-3
+"""How far beyond [-1, 1] a float image may go by rounding."""
+
+
+def as_array(x: Any, what: str = "data") -> NDArray[Any]:
+    """Any array, tensor or nested list of real numbers as a native NumPy array.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
+    if isinstance(x, Tensor):
+        x = x.detach().cpu()
+        x = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"{what} cannot be read as an array of numbers: {error}.") from error
+    if array.dtype.kind not in "iuf":
+        raise ConfigError(f"{what} are of type {array.dtype}; give integers or floats.")
+    if array.dtype.kind == "f" and array.dtype.itemsize != 4:
+        array = array.astype(np.float64)
+    native = array.dtype.newbyteorder("=")
+    return np.ascontiguousarray(array, dtype=native)
+
+
+def as_examples(x: Any, spec: DataSpec) -> Tensor:
+    """A user's array `(N, *spec.shape)`, checked: images as networks take them, vectors raw.
+
+    Images are integers in 0 to 255, or floats in [-1, 1].
+
+    Raises:
+        ConfigError: the shape, type or range is not what the model takes.
+    """
+    array = as_array(x)
+    if array.shape[1:] != spec.shape:
+        wanted = ", ".join(map(str, spec.shape))
+        raise ConfigError(f"data have shape {array.shape}; this model takes (N, {wanted}).")
+    if len(array) == 0:
+        raise ConfigError("there are no examples: the first dimension is 0.")
+    if not np.isfinite(array).all():
+        raise ConfigError("data hold values that are missing (NaN) or infinite; fill them in.")
+    if spec.kind == "vectors":
+        return torch.as_tensor(array.astype(np.float64))
+    low, high = float(array.min()), float(array.max())
+    if array.dtype.kind != "f":
+        if low < 0 or high > 255:
+            raise ConfigError(f"images of integers go from 0 to 255; these from {low} to {high}.")
+        return to_float(torch.as_tensor(array.astype(np.uint8)))
+    if low < -1 - SLACK or high > 1 + SLACK:
+        raise ConfigError(
+            f"images of floats go from -1 to 1; these from {low:.3g} to {high:.3g}. Give bytes "
+            "(0 to 255) as integers, or scale: x / 127.5 - 1."
+        )
+    return torch.as_tensor(array.astype(np.float32))
