@@ -104,8 +104,8 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "official": Preset(
             bigan_official,
             "not reproduced; 25 of 400 epochs on MNIST: 1-NN 96.1 (EMA), 95.5 (last weights)",
-            "6 min for 25 epochs",
-            "2 CPU cores, bf16",
+            "10 min for 25 epochs, one thread",
+            "2 shared CPU cores, bf16",
             f"{_BIGAN}, authors' code",
         ),
         "paper": Preset(bigan_paper, "not reproduced", "-", "-", f"{_BIGAN}, as printed"),

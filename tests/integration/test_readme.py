@@ -1,0 +1,41 @@
+"""What the README says runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def block(name: str) -> str:
+    found = re.search(rf"<!-- {name}:begin -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    assert found, f"README has no block '{name}'"
+    return found.group(1)
+
+
+def test_the_python_snippet(finished_run: Path) -> None:
+    names: dict[str, object] = {}
+    with warnings.catch_warnings():
+        exec(block("python").replace("runs/demo", str(finished_run)), names)
+    assert names["features"].shape[0] == names["latents"].shape[0] == 1797
+    assert names["images"].shape == (16, 1, 8, 8)
+    assert names["again"].shape == (8, 1, 8, 8)
+    assert names["between"].shape == (1, 1, 8, 8)
+
+
+def test_every_command_of_the_readme_is_one() -> None:
+    from ambigan.cli.parser import parse
+
+    commands = re.findall(r"^ambigan (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    assert len(commands) >= 6
+    for command in commands:
+        parse(command.split())
+
+
+def test_links_point_at_files() -> None:
+    root = Path(__file__).parents[2]
+    for page in (root / "README.md", *root.glob("docs/*.md"), root / "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
