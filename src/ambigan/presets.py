@@ -51,7 +51,7 @@ OFFICIAL_NETWORK = MLPSettings(
     zero_init_logit=True,
 )
 
-SMALL_NETWORK = replace(OFFICIAL_NETWORK, hidden=(256, 256), unit_input=False)
+SMALL_NETWORK = replace(OFFICIAL_NETWORK, hidden=(256, 256), unit_input=False, bias=True)
 
 MNIST = DataSettings(source="mnist")
 OFFICIAL_TRAIN = TrainSettings(epochs=400, statistics_batches=1000)

@@ -202,6 +202,8 @@ def test_blocks_of_files_stay_in_order(classes: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.data
 def test_imagenette(data_root: Path) -> None:
+    if not (data_root / "imagenette128").is_dir():
+        pytest.skip("there is no imagenette128 under AMBIGAN_DATA")
     data = opened(data_root / "imagenette128", size=(16, 16))
     assert (len(data.train), len(data.test)) == (2500, 550)
     assert data.test.labels is not None

@@ -43,9 +43,9 @@ def test_bigan_reconstructs_and_describes_digits(seed: str, tmp_path: Path) -> N
     run = train_small("bigan", tmp_path / "run", train__seed=seed)
     dataset = open_dataset(run.config.data)
     errors = reconstruction_errors(maps_of(run.method), dataset, num_generated=500, seed=0)
-    assert errors["ratio_real"] < 0.65  # 0.553
-    assert errors["ratio_latent"] < 0.85  # 0.753
-    assert nearest_accuracy(run) > 94  # 96.97
+    assert errors["ratio_real"] < 0.65  # 0.599
+    assert errors["ratio_latent"] < 0.85  # 0.759
+    assert nearest_accuracy(run) > 94  # 96.30
 
 
 def test_gan_samples_look_like_data_by_their_statistics(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_bigan_finds_a_ring_in_two_dimensions(tmp_path: Path) -> None:
     )
     samples = run.sample(2000) - [100, -7]
     radius = np.hypot(*samples.T)
-    assert abs(radius.mean() - 3) < 0.4
+    assert abs(radius.mean() - 3) < 0.4  # 0.20
     assert radius.std() < 0.7
     quarters = np.histogram(np.arctan2(*samples.T), bins=4, range=(-np.pi, np.pi))[0]
     assert quarters.min() > 200

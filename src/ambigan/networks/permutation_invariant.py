@@ -25,7 +25,9 @@ class MLPSettings:
 
     Attributes:
         hidden: widths of the hidden layers of every network.
-        bias: biases in linear layers. Paper: not said, so yes; official code: none.
+        bias: biases in linear layers. Paper: not said, so yes; official code: none. Without them a
+            batch that is scaled as a whole gives D the same features after batch norm, so G learns
+            the scale of the data badly; that matters for vectors.
         unit_input: networks see data in [0, 1]. Official code: yes, for MNIST.
         generator_output: `linear` as printed, `squash` (sigmoid, rescaled to the data's range) as
             in the official code, which falls back to linear where data has no range.
