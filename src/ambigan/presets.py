@@ -109,7 +109,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
             f"{_BIGAN}, authors' code",
         ),
         "paper": Preset(bigan_paper, "not reproduced", "-", "-", f"{_BIGAN}, as printed"),
-        "small": Preset(bigan_small, "not reproduced", "-", "-", "ours"),
+        "small": Preset(
+            bigan_small,
+            "digits: 1-NN 98.0 (pixels 99.3), reconstruction 0.55 of shuffled",
+            "16 s",
+            "2 CPU cores",
+            "ours",
+        ),
     },
     "gan": {
         "official": Preset(gan_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
