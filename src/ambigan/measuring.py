@@ -19,7 +19,7 @@ from .data import Batches, Dataset, open_dataset
 from .engine.checkpoint import list_checkpoints, read_checkpoint
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
-from .engine.statistics import reestimate_statistics
+from .engine.statistics import settle
 from .evaluation.baselines import pca_features, pixel_features, random_encoder
 from .evaluation.features import FeatureFunction, extract, layer_features
 from .evaluation.protocols import (
@@ -169,7 +169,7 @@ def _runs_of(
             method.load_state_dict(state[key])
         except RuntimeError as error:
             raise CheckpointError(f"{checkpoint} is of other networks.") from error
-        settle(method.to(device), config, batches)
+        settle(method.to(device), batches, config.train)
         runs.append(
             Run(
                 folder.path,
@@ -183,13 +183,6 @@ def _runs_of(
             )
         )
     return runs
-
-
-def settle(method: Method, config: RunConfig, batches: Batches, at_least: int = 0) -> None:
-    """Takes batch statistics anew over as many batches as the run is told to."""
-    num = max(config.train.statistics_batches, at_least)
-    size = min(config.train.batch_size, len(batches))
-    reestimate_statistics(method, batches, num, size, config.train.seed)
 
 
 def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
@@ -256,7 +249,7 @@ def _random_method(run: Run, dataset: Dataset) -> Method:
     config = replace(run.config, train=replace(run.config.train, seed=run.config.train.seed + 1))
     method = make_method(config, dataset.spec, type(run.method)).to(run.device)
     batches = Batches(dataset.train, config.train.seed, run.device)
-    settle(method, config, batches, at_least=RANDOM_STATISTICS_BATCHES)
+    settle(method, batches, config.train, at_least=RANDOM_STATISTICS_BATCHES)
     return method.eval()
 
 

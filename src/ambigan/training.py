@@ -21,7 +21,7 @@ from .engine.config import RunConfig, choose_device
 from .engine.loop import Loop, Progress
 from .engine.run_folder import RunFolder, create
 from .engine.state import TrainState
-from .engine.statistics import reestimate_statistics
+from .engine.statistics import settle
 from .game import Method
 from .methods import find_method
 
@@ -166,11 +166,8 @@ def prepare_for_use(state: TrainState, config: RunConfig, batches: Batches) -> d
     kinds = {"raw": state.method}
     if state.ema is not None:
         kinds["ema"] = state.ema.module  # pyright: ignore[reportArgumentType]
-    size = min(config.train.batch_size, len(batches))
     for method in kinds.values():
-        reestimate_statistics(
-            method, batches, config.train.statistics_batches, size, config.train.seed
-        )
+        settle(method, batches, config.train)
         method.eval()
     return kinds
 

@@ -8,6 +8,7 @@ from ..core.random import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
 from ..networks.layers import BatchNorm
+from .config import TrainSettings
 
 
 @torch.no_grad()
@@ -45,3 +46,10 @@ def reestimate_statistics(method: Method, batches: Batches, num: int, size: int,
         norm.momentum = momentum
     for module, training in modes.items():
         module.training = training
+
+
+def settle(method: Method, batches: Batches, settings: TrainSettings, *, at_least: int = 0) -> None:
+    """Takes batch statistics anew over as many batches as the run is told to, or `at_least`."""
+    num = max(settings.statistics_batches, at_least)
+    size = min(settings.batch_size, len(batches))
+    reestimate_statistics(method, batches, num, size, settings.seed)
