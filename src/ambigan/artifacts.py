@@ -36,8 +36,7 @@ class Run:
 
     Data go in and come out as NumPy arrays: images as uint8, or as floats in [-1, 1], both
     `(N, C, H, W)`; vectors `(N, D)` in the units of their file, in float64, scaled inside as in
-    training. A
-    `Split` of a data set, whose vectors are scaled already, is taken as well.
+    training. A `Split` of a data set, whose vectors are scaled already, is taken as well.
 
     Attributes:
         path: the run's folder.

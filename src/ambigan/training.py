@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from .artifacts import describe_data, read_config, save_model
-from .core.distributed import join_from_environment, leave, share_of, wait, world
+from .core.distributed import World, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json, write_json
 from .core.memory import physical_memory
@@ -51,10 +51,7 @@ def train(
         NonFiniteError: training broke down; the last good checkpoint stands.
     """
     config = config.check()
-    device = choose_device(config.train.device)
-    here = join_from_environment(device.type)
-    device = choose_device(config.train.device, here.local_rank)
-    share_of(config.train.batch_size, here.size)
+    here, device = _take_place(config)
     dataset = _open_in_turn(config)
     # What can fail, fails before anything is written.
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
@@ -99,10 +96,7 @@ def resume(
             "them or train anew with another --out."
         )
     config = moved
-    device = choose_device(config.train.device)
-    here = join_from_environment(device.type)
-    device = choose_device(config.train.device, here.local_rank)
-    share_of(config.train.batch_size, here.size)
+    here, device = _take_place(config)
     dataset = _open_in_turn(config)
     check_same_data(run, dataset)
     method = make_method(config, dataset.spec, method_class)
@@ -172,6 +166,13 @@ def prepare_for_use(state: TrainState, config: RunConfig, batches: Batches) -> d
     return kinds
 
 
+def _take_place(config: RunConfig) -> tuple[World, torch.device]:
+    """Joins the other processes, if there are any: who this one is, and its device."""
+    here = join_from_environment(choose_device(config.train.device).type)
+    share_of(config.train.batch_size, here.size)
+    return here, choose_device(config.train.device, here.local_rank)
+
+
 def _open_in_turn(config: RunConfig) -> Dataset:
     """The data; on many processes the main one opens first, so that one alone downloads."""
     is_main = world().is_main
@@ -195,7 +196,7 @@ def _fit(
     if dataset.skipped:
         alarm(f"{len(dataset.skipped)} files could not be used, the first: {dataset.skipped[0]}")
     batches = Batches(dataset.train, config.train.seed, device)
-    here = join_from_environment(device.type)
+    here = world()
     try:
         loop = Loop(run, method, batches, config, progress, alarm)
         state = loop.fit()

@@ -58,8 +58,9 @@ def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, A
     """
     paths = list_checkpoints(folder)
     finished = [path for path in paths if _hash_path(path).is_file()]
-    reasons = [f"checkpoint {path} has no hash beside it: not finished." for path in paths[-1:]]
-    reasons = reasons if paths and paths[-1] not in finished else []
+    reasons: list[str] = []
+    if paths and paths[-1] not in finished:
+        reasons.append(f"checkpoint {paths[-1]} has no hash beside it: not finished.")
     for path in reversed(finished):
         try:
             state = read_checkpoint(path, device)
@@ -69,10 +70,10 @@ def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, A
         for reason in reasons:
             warnings.warn(f"{reason} Going on from {path.name}.", stacklevel=2)
         return state
-    if not finished and reasons:
-        warnings.warn(f"{reasons[0]} Starting over.", stacklevel=2)
     if finished:
         raise CheckpointError(f"no usable checkpoint in {folder}: {reasons[0]}")
+    if reasons:
+        warnings.warn(f"{reasons[0]} Starting over.", stacklevel=2)
     return None
 
 

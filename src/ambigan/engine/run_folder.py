@@ -65,10 +65,11 @@ def create(path: str | Path, config: RunConfig) -> RunFolder:
     """
     run = RunFolder(path)
     if run.config_file.is_file():
-        name = run.read_config().get("method")
+        there = run.read_config()
+        name = there.get("method")
         changed = [f"method: '{config.method}' against '{name}'"]
         if config.method == name:
-            changed = differences(config, RunConfig.from_json(run.read_config(), type_of(config)))
+            changed = differences(config, RunConfig.from_json(there, type_of(config)))
         what = f"with other settings ({'; '.join(changed)})" if changed else "with these settings"
         raise ConfigError(
             f"{run.path} already holds a run {what}; continue it with --resume {run.path} "
