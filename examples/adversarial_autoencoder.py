@@ -49,7 +49,7 @@ class AdversarialAutoencoder(Method):
     """An autoencoder whose latents a discriminator cannot tell from a normal prior."""
 
     Settings = Settings
-    abilities = frozenset({"sample", "encode", "reconstruct"})
+    abilities = frozenset({"sample", "decode", "encode", "reconstruct"})
 
     def __init__(self, settings: Settings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -92,7 +92,7 @@ class AdversarialAutoencoder(Method):
             case _:
                 raise ConfigError(f"there is no network '{network}'.")
 
-    def sample(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         """G(z)."""
         return self.decoder(z)
 

@@ -35,6 +35,23 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     "bigan-minimax": ("bigan", "official", {"settings.objective": "minimax"}),
     "bigan-normal": ("bigan", "paper", {"settings.prior": "normal"}),
     "gan-alternating": ("gan", "official", {"settings.simultaneous": "false"}),
+    "bigan-gaussian": (
+        "bigan",
+        "official",
+        {
+            "settings.encoder": "gaussian",
+            "settings.prior": "normal",
+            "settings.network.encoder_output": "linear",
+        },
+    ),
+    "latent_regressor-joint": (
+        "latent_regressor",
+        "official",
+        {"settings.joint_weight": "0.25"},
+    ),
+    "latent_regressor-after": ("latent_regressor", "official", {"settings.regress": "after"}),
+    "bigan-hinge": ("bigan", "official", {"settings.objective": "hinge"}),
+    "autoencoder-l1": ("autoencoder", "official", {"settings.loss": "l1"}),
     "bigan-adamw": ("bigan", "paper", {"settings.optimizer.kind": "adamw"}),
 }
 """Every preset of every method, and the settings that change the course of a step."""

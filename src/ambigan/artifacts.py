@@ -88,10 +88,13 @@ class Run:
                 f"latents have shape {tuple(latents.shape)}; this model takes "
                 f"(N, {self.method.prior.dim})."
             )
-        return self._outputs(self._map(self.method.sample, latents))
+        return self._outputs(self._map(self.method.decode, latents))
 
     def sample(self, num: int, seed: int = 0) -> NDArray[np.floating]:
         """`num` generated examples, a function of the seed."""
+        if "sample" not in self.abilities:
+            known = ", ".join(sorted(self.abilities)) or "nothing but features"
+            raise ConfigError(f"a {self.config.method} run cannot sample; it can do: {known}.")
         return self.decode(self.latents(num, seed))
 
     def latents(self, num: int, seed: int = 0) -> NDArray[np.float32]:

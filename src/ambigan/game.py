@@ -22,7 +22,8 @@ from .core.spec import DataSpec
 Terms = dict[str, Tensor]
 """A player's loss as named scalar terms, weights already applied; the loss is their sum."""
 
-Ability = Literal["sample", "encode", "reconstruct"]
+Ability = Literal["decode", "sample", "encode", "reconstruct"]
+"""What a model can do; `sample` says that decoded draws of the prior are like data."""
 
 
 class Prior(Protocol):
@@ -68,11 +69,19 @@ class Player:
         name: as it stands in losses and logs.
         networks: attributes of the method that it owns; no network has two owners.
         optimizer: its optimiser's settings.
+        active: the part of training in which it moves, as fractions of all images seen; its
+            learning rate is planned over that part. A latent regressor that comes after a GAN is
+            active in (0.5, 1).
     """
 
     name: str
     networks: tuple[str, ...]
     optimizer: OptimizerSettings
+    active: tuple[float, float] = (0.0, 1.0)
+
+    def is_active(self, progress: float) -> bool:
+        """Whether it moves when `progress`, in [0, 1), of training is done."""
+        return self.active[0] <= progress < self.active[1]
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class Method(nn.Module, ABC):
 
     Attributes:
         Settings: a frozen dataclass; its fields are the method's dotted settings.
-        abilities: any of `sample`, `encode`, `reconstruct`.
+        abilities: any of `decode`, `sample`, `encode`, `reconstruct`.
         players: the sides of the game.
         turns: one iteration. Each turn draws a fresh batch and names the players that move on it
             together, from one forward pass. Simultaneous play is one turn; alternating play is
@@ -134,9 +143,9 @@ class Method(nn.Module, ABC):
             ConfigError: the network never sees data.
         """
 
-    def sample(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         """Latents `(N, latent_dim)` to data."""
-        raise self._unable("sample")
+        raise self._unable("decode")
 
     def encode(self, x: Tensor) -> Tensor:
         """Data to latents `(N, latent_dim)`."""
@@ -144,7 +153,7 @@ class Method(nn.Module, ABC):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Data to latents and back."""
-        return self.sample(self.encode(x))
+        return self.decode(self.encode(x))
 
     def after_iteration(self, batch: Batch) -> None:
         """Updates teachers and memory banks (registered buffers) after the players have moved."""

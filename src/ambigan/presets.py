@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .core.errors import unknown
 from .data.settings import DataSettings
 from .engine.config import RunConfig, TrainSettings
 from .game import OptimizerSettings
 from .methods import find_method, is_external
+from .methods.autoencoder import AutoencoderSettings
 from .methods.bigan import BiGANSettings
 from .methods.gan import GANSettings
+from .methods.latent_regressor import LatentRegressorSettings
 from .networks.permutation_invariant import MLPSettings
 
 
@@ -89,7 +92,45 @@ def gan_small() -> RunConfig:
     return RunConfig("gan", "small", GANSettings(**_SMALL), DataSettings(), _SMALL_TRAIN)
 
 
-_SMALL = {
+def latent_regressor_paper() -> RunConfig:
+    """The `LR` column of BiGAN's Table 1, as printed: E after the GAN, 400 epochs each."""
+    train = TrainSettings(epochs=800)
+    return RunConfig("latent_regressor", "paper", LatentRegressorSettings(), MNIST, train)
+
+
+def latent_regressor_official() -> RunConfig:
+    """The `LR` column as the authors' code trains it: E beside the GAN."""
+    settings = LatentRegressorSettings(
+        regress="during", term_weight=0.5, zero_init_encoder=True, network=OFFICIAL_NETWORK
+    )
+    return RunConfig("latent_regressor", "official", settings, MNIST, OFFICIAL_TRAIN)
+
+
+def latent_regressor_small() -> RunConfig:
+    """A joint latent regressor on a few thousand small examples, in about half a minute."""
+    settings = LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25)
+    return RunConfig("latent_regressor", "small", settings, DataSettings(), _SMALL_TRAIN)
+
+
+def autoencoder_paper() -> RunConfig:
+    """The `AE (l2)` column of BiGAN's Table 1, as printed."""
+    train = TrainSettings(epochs=400)
+    return RunConfig("autoencoder", "paper", AutoencoderSettings(), MNIST, train)
+
+
+def autoencoder_official() -> RunConfig:
+    """The same with the networks of the authors' code, which holds no autoencoder."""
+    settings = AutoencoderSettings(network=OFFICIAL_NETWORK)
+    return RunConfig("autoencoder", "official", settings, MNIST, OFFICIAL_TRAIN)
+
+
+def autoencoder_small() -> RunConfig:
+    """An autoencoder on a few thousand small examples, in about half a minute."""
+    settings = AutoencoderSettings(**_SMALL)
+    return RunConfig("autoencoder", "small", settings, DataSettings(), _SMALL_TRAIN)
+
+
+_SMALL: dict[str, Any] = {
     "latent_dim": 20,
     "network": SMALL_NETWORK,
     "optimizer": OptimizerSettings(learning_rate=5e-4, final_learning_rate=5e-4),
@@ -121,6 +162,26 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "official": Preset(gan_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
         "paper": Preset(gan_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, D"),
         "small": Preset(gan_small, "not reproduced", "-", "-", "ours"),
+    },
+    "latent_regressor": {
+        "official": Preset(
+            latent_regressor_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"
+        ),
+        "paper": Preset(
+            latent_regressor_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, LR"
+        ),
+        "small": Preset(latent_regressor_small, "not reproduced", "-", "-", "ours"),
+    },
+    "autoencoder": {
+        "official": Preset(
+            autoencoder_official,
+            "not reproduced",
+            "-",
+            "-",
+            f"{_BIGAN}, networks of the authors' code",
+        ),
+        "paper": Preset(autoencoder_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, AE"),
+        "small": Preset(autoencoder_small, "not reproduced", "-", "-", "ours"),
     },
 }
 

@@ -50,7 +50,7 @@ def test_an_unknown_layer_suggests_the_nearest(variant: str) -> None:
 
 def test_what_a_method_cannot_do_it_says(variant: str) -> None:
     method = toy_method(toy_config(variant))
-    uses = {"sample": torch.rand(2, 4), "encode": torch.rand(2, *SPEC.shape)}
+    uses = {"decode": torch.rand(2, 4), "encode": torch.rand(2, *SPEC.shape)}
     for ability, argument in uses.items():
         if ability in method.abilities:
             assert len(getattr(method, ability)(argument)) == 2

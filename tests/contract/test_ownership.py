@@ -42,14 +42,13 @@ def test_simultaneous_gradients_equal_those_taken_apart(variant: str) -> None:
     config = toy_config(variant)
     method = toy_method(config).train()
     names = [player.name for player in method.players]
-    batch = a_batch(method)
-    losses = method.losses(batch, names)
+    losses = method.losses(a_batch(method), names)
     for player in method.players:
         parameters = method.player_parameters(player)
         together = torch.autograd.grad(
             sum(losses[player.name].values()), list(parameters.values()), retain_graph=True
         )
-        alone = method.losses(batch, [player.name])[player.name]
+        alone = method.losses(a_batch(method), [player.name])[player.name]
         method.zero_grad()
         sum(alone.values()).backward()
         for gradient, (name, parameter) in zip(together, parameters.items(), strict=True):

@@ -48,7 +48,18 @@ def run_on_two(name: str, out: Path) -> None:
     assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
 
 
-@pytest.mark.parametrize("name", ["bigan-official", "bigan-alternating", "gan-paper"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bigan-official",
+        "bigan-alternating",
+        "bigan-gaussian",
+        "gan-paper",
+        "latent_regressor-joint",
+        "latent_regressor-after",
+        "autoencoder-l1",
+    ],
+)
 def test_two_ranks_equal_one(name: str, tmp_path: Path) -> None:
     assert name in VARIANTS
     train(toy_config(name, train__epochs="1"), tmp_path / "one")

@@ -166,7 +166,7 @@ def interpolate(request: Request) -> int:
     from ..report.figures import interpolation_grid
 
     flags, run = request.flags, _load(request)
-    _need(run, "sample")
+    _need(run, "decode")
     if flags.pairs < 1 or flags.steps < 2:
         raise ConfigError("interpolate needs --pairs of 1 or more and --steps of 2 or more.")
     if "encode" in run.abilities:

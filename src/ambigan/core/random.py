@@ -38,6 +38,10 @@ class Randomness:
         self.generator = torch.Generator(device).manual_seed(seed_from(*key))
         self.rank, self.world_size = rank, world_size
 
+    def reseed(self, *key: int | str) -> None:
+        """Begins anew with another key."""
+        self.generator.manual_seed(seed_from(*key))
+
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers; the first dimension counts this rank's samples."""
         return self._rows(torch.randn, shape)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -25,7 +26,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], keep: int) -> Path:
         StorageError: it cannot be written; earlier checkpoints stand.
     """
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_canonical(state), buffer)
     content = buffer.getvalue()
     path = folder / f"{state['images_seen']:012d}.pt"
     write_bytes(path, content)
@@ -100,6 +101,22 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     if not isinstance(state, dict) or "images_seen" not in state:
         raise CheckpointError(f"{path} is no checkpoint of ambigan.")
     return state  # pyright: ignore[reportUnknownVariableType]
+
+
+def _canonical(value: Any) -> Any:
+    """The same content, so built that equal states give equal bytes.
+
+    A pickle notes which texts and tuples are one object; that differs between a state that was
+    trained and one that was read back.
+    """
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, dict):
+        return {_canonical(k): _canonical(v) for k, v in cast(dict[Any, Any], value).items()}
+    if isinstance(value, list | tuple):
+        items = [_canonical(item) for item in cast(list[Any], value)]
+        return items if isinstance(value, list) else tuple(items)
+    return value
 
 
 def _hash_path(path: Path) -> Path:

@@ -34,6 +34,8 @@ class TrainSettings:
         checkpoint_every: iterations between checkpoints; 0 for one an epoch.
         keep_checkpoints: how many of the newest to keep.
         tensorboard: write event files too (needs the `tensorboard` extra).
+        cuda_graphs: on CUDA, record a turn once and replay it. Nothing else changes; a method that
+            decides on the CPU in the middle of its losses needs `false`.
     """
 
     epochs: PositiveInt = 25
@@ -49,6 +51,7 @@ class TrainSettings:
     checkpoint_every: NonNegativeInt = 0
     keep_checkpoints: PositiveInt = 2
     tensorboard: bool = False
+    cuda_graphs: bool = True
 
 
 @dataclass(frozen=True)

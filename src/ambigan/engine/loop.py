@@ -16,13 +16,13 @@ from ..core.errors import CheckpointError, ConfigError, NonFiniteError
 from ..core.random import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
+from .capture import TurnGraph
 from .checkpoint import list_checkpoints, load_newest, save_checkpoint, sweep
 from .config import RunConfig
 from .run_folder import RunFolder
-from .schedule import learning_rate
 from .sinks import Log
 from .state import TrainState
-from .step import play_iteration
+from .step import Play
 from .watch import alarms, look
 
 WATCHED_IMAGES = 256
@@ -73,7 +73,8 @@ class Loop:
             raise ConfigError("train.batch_size 1: batch statistics need at least 2; choose more.")
         self.iterations = math.ceil(settings.epochs * num_examples / per_iteration)
         self.total_images = self.iterations * per_iteration
-        self.schedule_images = (settings.schedule_epochs or settings.epochs) * num_examples
+        graphs = settings.cuda_graphs and self.device.type == "cuda" and world().size == 1
+        self.play = Play(self.state, batches, settings, TurnGraph if graphs else None)
         per_epoch = max(1, math.ceil(num_examples / per_iteration))
         self.checkpoint_every = settings.checkpoint_every or per_epoch
         self.latest: dict[str, float] = {}
@@ -88,10 +89,13 @@ class Loop:
                 stands.
             CheckpointError: there are checkpoints but none can be used.
         """
-        with self._signals():
-            return self._fit()
+        with signals(self):
+            for _ in self.iterations_done():
+                pass
+        return self.state
 
-    def _fit(self) -> TrainState:
+    def iterations_done(self) -> Generator[None]:
+        """Trains like `fit`, pausing after each iteration, so that runs can take turns."""
         state = self.state
         if (saved := load_newest(self.run.checkpoints, self.device)) is not None:
             self._check_identity(saved)
@@ -100,37 +104,29 @@ class Loop:
             sweep(self.run.checkpoints)
         log = self._open_log() if world().is_main else None
         self.method.train()
-        started, seen_before = time.monotonic(), state.images_seen
+        self.clock = Clock(state.images_seen)
         try:
             while state.iterations < self.iterations:
-                self._set_learning_rates()
-                play_iteration(state, self.batches, self.settings)
+                self.play.iterate()
                 last = state.iterations == self.iterations
                 if last or state.iterations % self.settings.log_every == 0:
-                    rate = (state.images_seen - seen_before) / (time.monotonic() - started)
-                    self._log(log, rate)
+                    self._log(log)
                 self.progress(state.images_seen, self.total_images, self.latest)
-                if last or state.iterations % self.checkpoint_every == 0:
+                stop = any_rank(bool(self.signal_number), self.device)
+                if stop or last or state.iterations % self.checkpoint_every == 0:
                     self._save()
-                if any_rank(bool(self.signal_number), self.device):
-                    self._save()
+                if stop:
                     raise Interrupted(self.signal_number or signal.SIGTERM)
+                yield
         finally:
             if log is not None:
                 log.close()
-        return state
-
-    def _set_learning_rates(self) -> None:
-        for player in self.method.players:
-            rate = learning_rate(player.optimizer, self.state.images_seen, self.schedule_images)
-            for group in self.state.optimizers[player.name].param_groups:
-                group["lr"] = rate
 
     def _open_log(self) -> Log:
         events = self.run.path / "tensorboard" if self.settings.tensorboard else None
         return Log(self.run.stats_file, self.run.timing_file, events, self.state.images_seen)
 
-    def _log(self, log: Log | None, images_per_second: float) -> None:
+    def _log(self, log: Log | None) -> None:
         """One line of means since the last; stops the run if one is not a number."""
         state = self.state
         tensors = state.meters.means()
@@ -143,10 +139,7 @@ class Loop:
             "images_seen": state.images_seen,
             "epoch": state.images_seen / len(self.batches),
             "losses": means,
-            "learning_rate": {
-                name: optimizer.param_groups[0]["lr"]
-                for name, optimizer in state.optimizers.items()
-            },
+            "learning_rate": self.play.rates,
         }
         if (state.iterations // self.settings.log_every) % self.settings.watch_every == 0:
             line["watch"] = seen = look(self.method, self._watched())
@@ -155,8 +148,7 @@ class Loop:
         if log is not None:
             for text in line.get("alarms", ()):
                 self.alarm(f"{state.images_seen} images: {text}")
-            timing = {"images_seen": state.images_seen, "images_per_second": images_per_second}
-            log.write(line, timing)
+            log.write(line, self.clock.lap(state.images_seen))
 
     def _check_finite(self, means: dict[str, float]) -> None:
         for name, value in means.items():
@@ -201,22 +193,46 @@ class Loop:
                 "put back what was changed there."
             )
 
-    @contextmanager
-    def _signals(self) -> Generator[None]:
-        """Notes SIGINT and SIGTERM, so that the iteration is finished and saved first."""
 
-        def note(number: int, _frame: FrameType | None) -> None:
-            self.signal_number = number
+class Clock:
+    """Time per line of the log; a lap begins where the one before ended, or at the start.
 
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if threading.current_thread() is not threading.main_thread():
-            numbers = []  # only the main thread may handle signals
-        before: dict[int, Any] = {number: signal.signal(number, note) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    Args:
+        images_seen: at the start.
+    """
+
+    def __init__(self, images_seen: int) -> None:
+        self._seen, self._time = images_seen, time.monotonic()
+
+    def lap(self, images_seen: int) -> dict[str, Any]:
+        """The line for `timing.jsonl`: seconds since the last lap, and the rate over it."""
+        now, before = time.monotonic(), self._time
+        seconds, count = max(now - before, 1e-9), images_seen - self._seen
+        self._seen, self._time = images_seen, now
+        return {
+            "images_seen": images_seen,
+            "seconds": seconds,
+            "images_per_second": count / seconds,
+        }
+
+
+@contextmanager
+def signals(*loops: Loop) -> Generator[None]:
+    """Notes SIGINT and SIGTERM for all loops, so that their iterations are finished and saved."""
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        for loop in loops:
+            loop.signal_number = number
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only the main thread may handle signals
+    before: dict[int, Any] = {number: signal.signal(number, note) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _identity(config: RunConfig) -> dict[str, Any]:

@@ -1,13 +1,30 @@
-"""Learning rates as functions of images seen."""
+"""Learning rates, and who plays, as functions of images seen."""
 
 from __future__ import annotations
 
 import math
 
-from ..game import OptimizerSettings
+from ..game import OptimizerSettings, Player
+from .config import TrainSettings
 
 
-def learning_rate(settings: OptimizerSettings, images_seen: int, total_images: int) -> float:
+def schedule_images(settings: TrainSettings, num_examples: int) -> int:
+    """Images over which rates and phases are planned."""
+    return (settings.schedule_epochs or settings.epochs) * num_examples
+
+
+def is_active(player: Player, images_seen: int, total_images: int) -> bool:
+    """Whether a player moves now; who plays to the end plays on after it, too."""
+    return player.is_active(min(images_seen / total_images, math.nextafter(1.0, 0.0)))
+
+
+def player_rate(player: Player, images_seen: int, total_images: int) -> float:
+    """A player's learning rate, planned over the part of training in which it moves."""
+    begin, end = (fraction * total_images for fraction in player.active)
+    return learning_rate(player.optimizer, max(images_seen - begin, 0), end - begin)
+
+
+def learning_rate(settings: OptimizerSettings, images_seen: float, total_images: float) -> float:
     """Constant until `decay_from`, then exponential to `final_learning_rate` at the end.
 
     Source: BiGAN, appendix C (from 2e-4 to 2e-6 over the second half).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,29 +10,44 @@ from torch import Tensor, nn
 
 from ..core.ema import ExponentialMovingAverage
 from ..core.errors import CheckpointError
-from ..game import Method, OptimizerSettings, Player
+from ..game import Method, OptimizerSettings, Player, Terms
 
 
 class Meters:
-    """Sums of named scalars, kept on their device and read once per line of the log."""
+    """Sums of the players' terms, kept on their device and read once per line of the log.
+
+    Sums keep their place in memory, so that a recorded turn goes on adding to them; how often is
+    counted apart, since a replay runs no Python.
+    """
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
 
-    def add(self, name: str, value: Tensor) -> None:
-        """Adds one value."""
-        value = value.detach().float()
-        self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
-        self.counts[name] = self.counts.get(name, 0) + 1
+    @torch.no_grad()
+    def add(self, losses: dict[str, Terms]) -> None:
+        """Adds each term of each player, under `player/term`."""
+        for player, terms in losses.items():
+            for term, value in terms.items():
+                value = value.detach().float()
+                total = self.sums.setdefault(f"{player}/{term}", torch.zeros_like(value))
+                total.add_(value)
+
+    def count(self, players: Sequence[str]) -> None:
+        """Notes that the terms of these players were added once more."""
+        for player in players:
+            self.counts[player] = self.counts.get(player, 0) + 1
 
     def means(self) -> dict[str, Tensor]:
-        """The mean of each since the last reset."""
-        return {name: total / self.counts[name] for name, total in self.sums.items()}
+        """The mean of each term since the last reset, of those who played."""
+        counts = {name: self.counts.get(name.partition("/")[0], 0) for name in self.sums}
+        return {name: self.sums[name] / count for name, count in counts.items() if count}
 
     def reset(self) -> None:
         """Starts anew."""
-        self.sums, self.counts = {}, {}
+        self.counts = {}
+        for total in self.sums.values():
+            total.zero_()
 
 
 class TrainState:
@@ -72,7 +88,7 @@ class TrainState:
             if self.ema is not None:
                 self.ema.module.load_state_dict(state["ema"])
             for name, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(state["optimizers"][name])
+                _load_optimizer(optimizer, state["optimizers"][name])
             device = next(self.method.parameters()).device
             self.meters.sums = {n: v.to(device) for n, v in state["meters"]["sums"].items()}
             self.meters.counts = dict(state["meters"]["counts"])
@@ -106,9 +122,32 @@ def make_optimizer(method: Method, player: Player) -> torch.optim.Optimizer:
 
 def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
+    device = groups[0]["params"][0].device
+    on_gpu = device.type == "cuda"  # a recorded step reads its rate from a tensor of fixed place
+    rate = torch.tensor(settings.learning_rate, device=device) if on_gpu else settings.learning_rate
     return kind(
-        groups, lr=settings.learning_rate, betas=settings.betas, eps=settings.epsilon, fused=True
+        groups,
+        lr=rate,
+        betas=settings.betas,
+        eps=settings.epsilon,
+        fused=True,
+        capturable=on_gpu,
     )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Sets the learning rate; where it is a tensor, in its place."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Takes over moments and step counts; what is set, the settings and the device say."""
+    saved = saved | {"param_groups": optimizer.state_dict()["param_groups"]}
+    optimizer.load_state_dict(saved)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -2,32 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from ..core.distributed import average_, share_of, world
+from ..core.distributed import average_, world
 from ..core.errors import ConfigError
 from ..core.random import Randomness
 from ..data.sampler import Batches
-from ..game import Batch, Method, Player, Terms
+from ..game import Batch, Method, Terms
+from .capture import Turn, TurnGraph
 from .config import TrainSettings
-from .state import TrainState
+from .schedule import is_active, player_rate, schedule_images
+from .state import TrainState, set_rate
+
+TURNS_BEFORE_CAPTURE = 3
+"""Played as they are, so that optimisers, meters and libraries have made what they keep."""
+
+Recorder = Callable[[Turn, int, torch.device], TurnGraph]
+
+
+class Play:
+    """The game going on, iteration after iteration.
+
+    On CUDA a turn is played as it is a few times, then recorded, and replayed from there on.
+
+    Args:
+        state: what moves.
+        batches: of the training split, on the same device.
+        settings: of training.
+        recorder: makes a graph of a turn; None to play every turn as it is.
+    """
+
+    def __init__(
+        self,
+        state: TrainState,
+        batches: Batches,
+        settings: TrainSettings,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.state, self.batches, self.settings, self.recorder = state, batches, settings, recorder
+        self.players = {player.name: player for player in state.method.players}
+        self.total_images = schedule_images(settings, len(batches))
+        self.rates: dict[str, float] = {}
+        self._num_played: dict[tuple[str, ...], int] = {}
+        self._graphs: dict[tuple[str, ...], TurnGraph] = {}
+
+    def iterate(self) -> None:
+        """All turns, each on a fresh batch; then teachers, banks and the average."""
+        state, batch = self.state, None
+        for name, player in self.players.items():
+            self.rates[name] = player_rate(player, state.images_seen, self.total_images)
+            set_rate(state.optimizers[name], self.rates[name])
+        for turn, names in enumerate(state.method.turns):
+            if moving := tuple(name for name in names if self._is_active(name)):
+                batch = self._play(turn, moving)
+            state.images_seen += self.settings.batch_size
+        if batch is not None:
+            state.method.after_iteration(batch)
+        if state.ema is not None:
+            state.ema.update(state.iterations)
+        state.iterations += 1
+
+    def _is_active(self, name: str) -> bool:
+        return is_active(self.players[name], self.state.images_seen, self.total_images)
+
+    def _play(self, turn: int, moving: tuple[str, ...]) -> Batch:
+        state, settings = self.state, self.settings
+        rows = draw_rows(self.batches, settings, state.images_seen)
+        key = (settings.seed, state.images_seen, turn)
+        self._num_played[moving] = self._num_played.get(moving, 0) + 1
+        if self.recorder is None or self._num_played[moving] <= TURNS_BEFORE_CAPTURE:
+            batch = self._turn(moving, rows, noise_of(self.batches, *key))
+        else:
+            if moving not in self._graphs:
+                turn_of_these = partial(self._turn, moving)
+                self._graphs[moving] = self.recorder(turn_of_these, len(rows), rows.device)
+            batch = self._graphs[moving].replay(rows, *key)
+        state.meters.count(moving)
+        return batch
+
+    def _turn(self, moving: Sequence[str], rows: Tensor, noise: Randomness) -> Batch:
+        """What is recorded: nothing here depends on where in training we are."""
+        batch = make_batch(self.state.method, self.batches, rows, noise)
+        losses = play_turn(self.state, batch, moving, self.settings.precision)
+        self.state.meters.add(losses)
+        return batch
+
+
+def draw_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> Tensor:
+    """Which examples a turn sees, a function of seed and images seen: this rank's part of them."""
+    here = world()
+    return batches.indices(images_seen, settings.batch_size, here.rank, here.size)
+
+
+def noise_of(batches: Batches, *key: int | str) -> Randomness:
+    """The randomness of a turn, a function of its key, sliced by rank."""
+    here = world()
+    device = batches.values.device
+    return Randomness(*key, device=device, rank=here.rank, world_size=here.size)
 
 
 def draw(
     method: Method, batches: Batches, settings: TrainSettings, images_seen: int, turn: int
 ) -> Batch:
     """The batch of a turn: a function of seed, images seen and turn; this rank's rows of it."""
-    here = world()
-    device = batches.values.device
-    noise = Randomness(
-        settings.seed, images_seen, turn, device=device, rank=here.rank, world_size=here.size
-    )
-    x = batches.draw(images_seen, settings.batch_size, here.rank, here.size)
-    z = method.prior.sample(share_of(settings.batch_size, here.size), noise)
-    return Batch(x, z, noise)
+    rows = draw_rows(batches, settings, images_seen)
+    noise = noise_of(batches, settings.seed, images_seen, turn)
+    return make_batch(method, batches, rows, noise)
+
+
+def make_batch(method: Method, batches: Batches, rows: Tensor, noise: Randomness) -> Batch:
+    """Examples by row, and latents beside them."""
+    return Batch(batches.gather(rows), method.prior.sample(len(rows), noise), noise)
 
 
 def play_turn(
@@ -39,59 +128,37 @@ def play_turn(
     no weight gradient is computed and thrown away, and no player can move another's networks.
     """
     method = state.method
-    names = set(players)
-    _ready(method, names)
-    moving = [player for player in method.players if player.name in names]
+    owned = {player.name: method.player_parameters(player) for player in method.players}
+    for name, parameters in owned.items():  # no graph for the weights of those who wait
+        for parameter in parameters.values():
+            parameter.requires_grad_(name in players)
     with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=precision == "bf16"):
         losses = method.losses(batch, players)
-    gradients = [
-        _gradients(method, player, losses[player.name], retain=player is not moving[-1])
-        for player in moving
-    ]
-    average_([gradient for part in gradients for gradient in part.values()])
-    for player, part in zip(moving, gradients, strict=True):
-        parameters = method.player_parameters(player)
-        for name, gradient in part.items():
-            parameters[name].grad = gradient
-        state.optimizers[player.name].step()
-        state.optimizers[player.name].zero_grad(set_to_none=True)
+    moving = [name for name in owned if name in players]
+    gradients = {
+        name: _gradients(name, owned[name], losses[name], retain=name != moving[-1])
+        for name in moving
+    }
+    average_([gradient for part in gradients.values() for gradient in part])
+    for name, part in gradients.items():
+        for parameter, gradient in zip(owned[name].values(), part, strict=True):
+            parameter.grad = gradient
+        state.optimizers[name].step()
+        state.optimizers[name].zero_grad(set_to_none=True)
     return losses
 
 
-def play_iteration(state: TrainState, batches: Batches, settings: TrainSettings) -> None:
-    """All turns of an iteration, each on a fresh batch; then teachers, banks and the average."""
-    method = state.method
-    batch: Batch | None = None
-    for turn, players in enumerate(method.turns):
-        batch = draw(method, batches, settings, state.images_seen, turn)
-        for player, terms in play_turn(state, batch, players, settings.precision).items():
-            for name, value in terms.items():
-                state.meters.add(f"{player}/{name}", value)
-        state.images_seen += settings.batch_size
-    if batch is not None:
-        method.after_iteration(batch)
-    if state.ema is not None:
-        state.ema.update(state.iterations)
-    state.iterations += 1
-
-
-def _ready(method: Method, players: set[str]) -> None:
-    """Records no graph for the weights of those whose turn it is not."""
-    for player in method.players:
-        for parameter in method.player_parameters(player).values():
-            parameter.requires_grad_(player.name in players)
-
-
-def _gradients(method: Method, player: Player, terms: Terms, *, retain: bool) -> dict[str, Tensor]:
+def _gradients(
+    player: str, parameters: dict[str, torch.nn.Parameter], terms: Terms, *, retain: bool
+) -> list[Tensor]:
     total = sum(terms.values(), start=torch.zeros((), device=next(iter(terms.values())).device))
-    parameters = method.player_parameters(player)
     gradients = torch.autograd.grad(
         total, list(parameters.values()), retain_graph=retain, allow_unused=True
     )
     for name, gradient in zip(parameters, gradients, strict=True):
         if gradient is None:  # pyright: ignore[reportUnnecessaryComparison]
             raise ConfigError(
-                f"the loss of player '{player.name}' does not depend on its parameter '{name}'; "
+                f"the loss of player '{player}' does not depend on its parameter '{name}'; "
                 "take it out of the network or the network out of the player."
             )
-    return dict(zip(parameters, gradients, strict=True))
+    return list(gradients)

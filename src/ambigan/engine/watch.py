@@ -32,7 +32,7 @@ def look(method: Method, batch: Batch) -> dict[str, float]:
             "feature_rank": effective_rank(features),
         }
         if "sample" in method.abilities:
-            seen["sample_spread"] = _spread(method.sample(batch.z)) / _spread(batch.x)
+            seen["sample_spread"] = _spread(method.decode(batch.z)) / _spread(batch.x)
         seen |= method.watch(batch)
     finally:
         for module, training in modes.items():

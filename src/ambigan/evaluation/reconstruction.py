@@ -58,7 +58,7 @@ def maps_of(method: Method) -> Maps:
         raise ConfigError(f"{type(method).__name__} cannot reconstruct; it can do: {known}.")
     return Maps(
         reconstruct=method.reconstruct,
-        sample=method.sample if "sample" in method.abilities else None,
+        sample=method.decode if "sample" in method.abilities else None,
         encode=method.encode if "encode" in method.abilities else None,
         draw=method.prior.sample,
     )

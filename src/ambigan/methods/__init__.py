@@ -7,10 +7,17 @@ import sys
 
 from ..core.errors import ConfigError, unknown
 from ..game import Method
+from .autoencoder import Autoencoder
 from .bigan import BiGAN
 from .gan import GAN
+from .latent_regressor import LatentRegressor
 
-METHODS: dict[str, type[Method]] = {"gan": GAN, "bigan": BiGAN}
+METHODS: dict[str, type[Method]] = {
+    "gan": GAN,
+    "bigan": BiGAN,
+    "latent_regressor": LatentRegressor,
+    "autoencoder": Autoencoder,
+}
 
 
 def is_external(name: str) -> bool:

@@ -15,6 +15,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ..core.errors import ConfigError
+from ..core.random import Randomness
 from ..core.settings import Positive
 from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
@@ -25,7 +26,7 @@ from ..networks.permutation_invariant import (
     make_encoder,
     make_generator,
 )
-from ..objectives.adversarial import judged_fake, judged_real, saturation
+from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
 from ..priors import PriorName, make_prior
 
 
@@ -37,19 +38,24 @@ class BiGANSettings:
         latent_dim: of z.
         prior: of z; `uniform` is U(-1, 1).
         objective: what G and E descend. `inverse` (appendix B, what the paper trains with) swaps
-            the labels; `minimax` is V itself (Eq. 3).
+            the labels; `minimax` is V itself (Eq. 3). `hinge` is neither's: D's margins are those
+            of Lim and Ye (2017), and G and E descend D's raw output, as BigBiGAN does.
         simultaneous: all players move at once on one batch (appendix B); otherwise D, then G and E
             on a fresh one (section 3.4).
         term_weight: of each expectation. 1 as printed; 0.5 in the official code, which makes weight
             decay count twice as much.
         feature_layer: what `features` returns; the last hidden layer of E if None.
         network: of D, G and E.
+        encoder: `deterministic` is E(x). `gaussian` is ALI's (Dumoulin et al., 2017, section 2),
+            the same game with z = mu(x) + sigma(x) e, e ~ N(0, I); E's output is mu and log sigma,
+            features are mu's. It needs the normal prior and a linear E.
         optimizer: of every player.
     """
 
     latent_dim: PositiveInt = 50
     prior: PriorName = "uniform"
-    objective: Literal["inverse", "minimax"] = "inverse"
+    encoder: Literal["deterministic", "gaussian"] = "deterministic"
+    objective: Literal["inverse", "minimax", "hinge"] = "inverse"
     simultaneous: bool = True
     term_weight: Positive = 1.0
     feature_layer: str | None = None
@@ -61,15 +67,22 @@ class BiGAN(Method):
     """D against G and E, over pairs of data and latents."""
 
     Settings = BiGANSettings
-    abilities = frozenset({"sample", "encode", "reconstruct"})
+    abilities = frozenset({"sample", "decode", "encode", "reconstruct"})
 
     def __init__(self, settings: BiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         check_prior_fits(settings.network, settings.prior)
+        self.gaussian = settings.encoder == "gaussian"
+        if self.gaussian and settings.prior != "normal":
+            raise ConfigError(
+                f"settings.encoder 'gaussian' gives any z but settings.prior '{settings.prior}' is "
+                "bounded, so D would tell them apart by that; choose prior 'normal'."
+            )
         self.prior = make_prior(settings.prior, settings.latent_dim)
         self.discriminator = make_discriminator(spec, settings.network, settings.latent_dim)
         self.generator = make_generator(spec, settings.network, settings.latent_dim)
-        self.encoder = make_encoder(spec, settings.network, settings.latent_dim)
+        num_outputs = settings.latent_dim * (2 if self.gaussian else 1)
+        self.encoder = make_encoder(spec, settings.network, num_outputs)
         self.players = (
             Player("discriminator", ("discriminator",), settings.optimizer),
             Player("generator_encoder", ("generator", "encoder"), settings.optimizer),
@@ -77,36 +90,45 @@ class BiGAN(Method):
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
         self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
-        self.inverse, self.weight = settings.objective == "inverse", settings.term_weight
+        self.objective, self.weight = settings.objective, settings.term_weight
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """V for the discriminator (Eq. 3), Λ or V for generator and encoder (appendix B)."""
-        D, G, E, w = self.discriminator, self.generator, self.encoder, self.weight
+        D, G, E, w = self.discriminator, self.generator, self._draw_latents, self.weight
         x, z = batch.x, batch.z
-        real = D(x, E(x))
+        real = D(x, E(x, batch.noise))
         fake = D(G(z, z), z)
         losses: dict[str, Terms] = {}
-        if "discriminator" in players:  # ascends V = E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]
-            losses["discriminator"] = {
-                "real": w * judged_real(real),
-                "fake": w * judged_fake(fake),
-            }
-        if "generator_encoder" in players and self.inverse:
-            # ascend Λ = E_x[log(1 - D(x, E(x)))] + E_z[log D(G(z), z)]
-            losses["generator_encoder"] = {
-                "real": w * judged_fake(real),
-                "fake": w * judged_real(fake),
-            }
-        elif "generator_encoder" in players:  # descend V
-            losses["generator_encoder"] = {
-                "real": -w * judged_real(real),
-                "fake": -w * judged_fake(fake),
-            }
+        if "discriminator" in players and self.objective == "hinge":
+            losses["discriminator"] = {"real": w * hinge_real(real), "fake": w * hinge_fake(fake)}
+        elif "discriminator" in players:
+            # ascends V = E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]
+            losses["discriminator"] = {"real": w * judged_real(real), "fake": w * judged_fake(fake)}
+        if "generator_encoder" in players:
+            losses["generator_encoder"] = self._fooling(real, fake)
         return losses
+
+    def _fooling(self, real: Tensor, fake: Tensor) -> Terms:
+        """What G and E descend."""
+        w = self.weight
+        match self.objective:
+            case "inverse":  # ascend Λ = E_x[log(1 - D(x, E(x)))] + E_z[log D(G(z), z)]
+                return {"real": w * judged_fake(real), "fake": w * judged_real(fake)}
+            case "minimax":  # descend V
+                return {"real": -w * judged_real(real), "fake": -w * judged_fake(fake)}
+            case "hinge":
+                return {"real": w * real.mean(), "fake": -w * fake.mean()}
+
+    def _draw_latents(self, x: Tensor, noise: Randomness) -> Tensor:
+        """E(x), or for a Gaussian encoder a draw from q(z | x)."""
+        if not self.gaussian:
+            return self.encoder(x)
+        mean, log_deviation = self.encoder(x).chunk(2, dim=1)
+        return mean + log_deviation.exp() * noise.normal(*mean.shape)
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """E(x); D(x, E(x)); G(E(x))."""
-        z = self.encoder(x)
+        z = self.encode(x)
         match network:
             case "encoder":
                 return z
@@ -117,16 +139,17 @@ class BiGAN(Method):
             case _:
                 raise ConfigError(f"BiGAN has no network '{network}'.")
 
-    def sample(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         """G(z)."""
         return self.generator(z, z)
 
     def encode(self, x: Tensor) -> Tensor:
-        """E(x)."""
-        return self.encoder(x)
+        """E(x); of a Gaussian encoder the mean."""
+        z = self.encoder(x)
+        return z.chunk(2, dim=1)[0] if self.gaussian else z
 
     def watch(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the discriminator is, on both kinds of pairs."""
-        D, G, E = self.discriminator, self.generator, self.encoder
-        logits = torch.cat([D(batch.x, E(batch.x)), D(G(batch.z, batch.z), batch.z)])
+        D, G, E = self.discriminator, self.generator, self._draw_latents
+        logits = torch.cat([D(batch.x, E(batch.x, batch.noise)), D(G(batch.z, batch.z), batch.z)])
         return {"saturation": saturation(logits)}

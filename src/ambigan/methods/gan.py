@@ -52,7 +52,7 @@ class GAN(Method):
     """D against G, over data."""
 
     Settings = GANSettings
-    abilities = frozenset({"sample"})
+    abilities = frozenset({"sample", "decode"})
 
     def __init__(self, settings: GANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -93,7 +93,7 @@ class GAN(Method):
             raise ConfigError(f"the {network} of GAN never sees data; take a discriminator layer.")
         return self.discriminator(x)
 
-    def sample(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         """G(z)."""
         return self.generator(z, z)
 

@@ -107,15 +107,17 @@ def make_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> ML
     return network
 
 
-def make_encoder(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> MLP:
-    """E(x), `(N, *spec.shape)` to `(N, latent_dim)`."""
+def make_encoder(
+    spec: DataSpec, settings: MLPSettings, num_outputs: int, output: Output | None = None
+) -> MLP:
+    """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
     network = MLP(
         spec.num_values,
         settings.hidden,
-        (latent_dim,),
+        (num_outputs,),
         activation="leaky_relu",
         norm_at=[len(settings.hidden)],
-        output=settings.encoder_output,
+        output=output or settings.encoder_output,
         unit_input=settings.unit_input and spec.bounded,
         bias=settings.bias,
     )

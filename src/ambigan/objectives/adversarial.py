@@ -27,6 +27,16 @@ def judged_fake(logits: Tensor) -> Tensor:
     return F.softplus(at_least_float32(logits)).mean()
 
 
+def hinge_real(scores: Tensor) -> Tensor:
+    """E[max(0, 1 - score)]: zero beyond the margin on the real side. Lim and Ye (2017)."""
+    return F.relu(1 - at_least_float32(scores)).mean()
+
+
+def hinge_fake(scores: Tensor) -> Tensor:
+    """E[max(0, 1 + score)]: zero beyond the margin on the generated side."""
+    return F.relu(1 + at_least_float32(scores)).mean()
+
+
 def saturation(logits: Tensor) -> Tensor:
     """The fraction of logits beyond 8 in size, where the sigmoid is within 4e-4 of its end."""
     return (logits.abs() > 8).float().mean()

@@ -73,19 +73,8 @@ def epochs_seen(material: Material) -> float:
 
 
 def training_seconds(timing: Lines) -> float:
-    """How long training took, from the mean rate since its start on each line of the log.
-
-    A rate counts from the last start, so time from the beginning is images over rate until a run
-    was resumed; there it falls or leaps, and images since the line before count at the new rate.
-    """
-    total = seen = elapsed = 0.0
-    for line in timing:
-        rate = max(float(line["images_per_second"]), 1e-9)
-        now, at_rate = line["images_seen"] / rate, (line["images_seen"] - seen) / rate
-        step = now - elapsed
-        total += step if 0 < step < 3 * at_rate else at_rate
-        seen, elapsed = line["images_seen"], now
-    return total
+    """How long training took; what was lost to interruptions is not counted."""
+    return sum(float(line["seconds"]) for line in timing)
 
 
 def duration(seconds: float) -> str:

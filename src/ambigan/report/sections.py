@@ -63,7 +63,7 @@ def reconstructions(material: Material) -> Section | None:
 
 def interpolations(material: Material) -> Section | None:
     """Paths through the latent space."""
-    if "sample" not in material.run.abilities:
+    if "decode" not in material.run.abilities:
         return None
     ends, examples = _ends(material)
     if len(ends) < 2:

@@ -1,0 +1,80 @@
+"""Autoencoders with l1 or l2 loss, as in Table 1 of BiGAN. Donahue et al.; ICLR 2017.
+
+E and G are one player that makes G(E(x)) close to x. There is no game, and no prior that the
+latents would follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import PositiveInt
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..core.spec import DataSpec
+from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.permutation_invariant import MLPSettings, make_encoder, make_generator
+from ..objectives.reconstruction import absolute_error, squared_error
+from ..priors import make_prior
+
+
+@dataclass(frozen=True)
+class AutoencoderSettings:
+    """What can be changed; networks and optimiser are the other columns' of Table 1.
+
+    Attributes:
+        latent_dim: of E(x).
+        loss: `l2` is the squared error, `l1` the absolute one, summed over an example's values.
+        feature_layer: what `features` returns; the last hidden layer of E if None.
+        network: of E and G. What is said there of D has no effect.
+        optimizer: of both.
+    """
+
+    latent_dim: PositiveInt = 50
+    loss: Literal["l2", "l1"] = "l2"
+    feature_layer: str | None = None
+    network: MLPSettings = field(default_factory=MLPSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+
+
+class Autoencoder(Method):
+    """E and G, over data alone."""
+
+    Settings = AutoencoderSettings
+    abilities = frozenset({"decode", "encode", "reconstruct"})
+
+    def __init__(self, settings: AutoencoderSettings, spec: DataSpec) -> None:
+        super().__init__(settings, spec)
+        self.prior = make_prior("uniform", settings.latent_dim)  # drawn, never looked at
+        self.encoder = make_encoder(spec, settings.network, settings.latent_dim)
+        self.generator = make_generator(spec, settings.network, settings.latent_dim)
+        self.players = (Player("autoencoder", ("encoder", "generator"), settings.optimizer),)
+        self.turns = (("autoencoder",),)
+        self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
+        self.error = squared_error if settings.loss == "l2" else absolute_error
+
+    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+        """The distance of x from G(E(x)) (BiGAN, section 4.2)."""
+        x = batch.x
+        return {"autoencoder": {"reconstruction": self.error(x, self.reconstruct(x))}}
+
+    def run(self, network: str, x: Tensor) -> Tensor:
+        """E(x); G(E(x))."""
+        match network:
+            case "encoder":
+                return self.encoder(x)
+            case "generator":
+                return self.reconstruct(x)
+            case _:
+                raise ConfigError(f"an autoencoder has no network '{network}'.")
+
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z), for latents that E gave or that lie between such; none can be drawn."""
+        return self.generator(z, z)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """E(x)."""
+        return self.encoder(x)

@@ -1,0 +1,61 @@
+"""A player moves in its part of training alone, at a rate planned over that part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ambigan.data import Batches, open_dataset
+from ambigan.engine.sinks import read_lines
+from ambigan.engine.state import TrainState
+from ambigan.engine.step import Play
+from ambigan.training import make_method, train
+from games import toy_config
+
+
+def test_a_latent_regressor_begins_when_its_gan_is_done() -> None:
+    config = toy_config("latent_regressor-paper")
+    dataset = open_dataset(config.data)
+    method = make_method(config, dataset.spec).train()
+    play = Play(TrainState(method, 0.0), Batches(dataset.train, 0), config.train)
+    half = play.total_images // 2
+    moved: dict[str, set[bool]] = {player.name: set() for player in method.players}
+    phases: list[dict[str, bool]] = []
+    while play.state.images_seen < play.total_images:
+        before = {name: value.clone() for name, value in method.named_parameters()}
+        seen = play.state.images_seen
+        play.iterate()
+        now = {
+            player.name: any(
+                not torch.equal(value, before[name])
+                for name, value in method.player_parameters(player).items()
+            )
+            for player in method.players
+        }
+        phases.append(now)
+        first = seen < half
+        assert now == {"discriminator": first, "generator": first, "encoder": not first}
+        for name, has in now.items():
+            moved[name].add(has)
+    assert all(values == {True, False} for values in moved.values())
+
+
+def test_each_rate_falls_over_the_part_it_is_planned_for(tmp_path: Path) -> None:
+    config = toy_config("latent_regressor-paper", train__epochs="40", train__log_every="1")
+    lines = read_lines(train(config, tmp_path / "run").stats_file)
+    rates = {
+        name: [line["learning_rate"][name] for line in lines] for name in ("generator", "encoder")
+    }
+    half = len(lines) // 2
+    assert rates["generator"][0] == rates["encoder"][half] == 2e-4
+    assert 2e-6 <= rates["generator"][half] < 2.3e-6
+    assert 2e-6 <= rates["encoder"][-1] < 2.3e-6
+
+
+def test_terms_are_averaged_over_the_turns_that_had_them(tmp_path: Path) -> None:
+    """The line of the log that straddles the change of phase has both, each by its own count."""
+    config = toy_config("latent_regressor-paper", train__log_every="1000")
+    (line,) = read_lines(train(config, tmp_path / "run").stats_file)
+    assert 0.3 < line["losses"]["encoder/regression"] < 0.75
+    assert 0.3 < line["losses"]["discriminator/real"] < 1.5
