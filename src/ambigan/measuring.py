@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from torch import Tensor
 from .artifacts import Run, Weights, load, read_config
 from .core.errors import CheckpointError, ConfigError
 from .core.files import write_json
-from .data import Batches, Dataset, open_dataset
+from .data import Batches, Dataset, DataSettings, open_dataset
 from .engine.checkpoint import list_checkpoints, read_checkpoint
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
@@ -35,6 +35,8 @@ from .game import Method
 from .training import check_same_data, make_method
 
 RANDOM_STATISTICS_BATCHES = 50
+Baseline = Literal["raw", "pca", "random"]
+BASELINES: tuple[Baseline, ...] = ("raw", "pca", "random")
 Tell = Callable[[str], None]
 
 
@@ -52,6 +54,7 @@ def evaluate(
     protocols: Sequence[str] = (),
     layers: Sequence[str] = (),
     weights: Weights | None = None,
+    baselines: Sequence[Baseline] = BASELINES,
     device: str = "auto",
     method: type[Method] | None = None,
     tell: Tell = lambda _line: None,
@@ -63,6 +66,7 @@ def evaluate(
         protocols: their names; all that apply if empty.
         layers: layers of the networks; the method's feature layer if empty.
         weights: of which networks; averaged and last ones both, if None.
+        baselines: what of raw values, PCA and the untrained network stands beside them.
         device: where features are computed.
         method: the class, if the run was trained by one outside the package.
         tell: told what is being measured, one line each.
@@ -89,10 +93,42 @@ def evaluate(
             f"no protocol applies: {dataset.name} has no two classes to tell apart and a "
             f"{runs[0].config.method} cannot reconstruct."
         )
-    records = _classify(runs, dataset, chosen, layers, tell) + _reconstruct(runs, dataset, chosen)
+    records = _classify(runs, dataset, chosen, layers, tell, baselines)
+    records += _reconstruct(runs, dataset, chosen, baselines=bool(baselines))
     for record in records:
         write_json(folder.results / f"{_file_name(record, layers, weights)}.json", record)
     return records
+
+
+def evaluate_baselines(
+    settings: DataSettings,
+    protocol: str,
+    pca_widths: Sequence[int],
+    *,
+    device: str = "auto",
+    tell: Tell = lambda _line: None,
+) -> dict[str, Any]:
+    """Measures what needs no run: raw values, and PCA of each width. Returns the record.
+
+    Args:
+        settings: of the data.
+        protocol: one that needs labels.
+        pca_widths: how many components are kept.
+        device: where features are compared.
+        tell: told what is being measured, one line each.
+
+    Raises:
+        ConfigError: the protocol does not exist, or the data lack what it needs.
+    """
+    dataset, found = open_dataset(settings), find_protocol(protocol)
+    found.check({"labels"} if _has_labels(dataset) else set[str](), dataset.name)
+    candidates = [Candidate(_raw_features(dataset))]
+    candidates += [Candidate(pca_features(dataset.train.values, width)) for width in pca_widths]
+    target = choose_device(device)
+    rows = _rows(candidates, [found], dataset, target, tell)[protocol]
+    return result_record(
+        found, rows, method="baselines", preset=None, images_seen=0, dataset=dataset, device=target
+    )
 
 
 def evaluate_curve(
@@ -129,7 +165,8 @@ def evaluate_curve(
         runs = [run for run in runs if weights in (None, run.weights)] or runs
         for protocol in chosen:
             protocol.check(_abilities(runs[0], dataset), dataset.name)
-        records = _classify(runs, dataset, chosen, layers, tell, baselines=not curves)
+        beside = () if curves else BASELINES
+        records = _classify(runs, dataset, chosen, layers, tell, beside)
         records += _reconstruct(runs, dataset, chosen, baselines=not curves)
         for record in records:
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
@@ -187,8 +224,11 @@ def _runs_of(
 
 def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
     """What protocols may ask for: of the method, and labels of the data."""
-    both = dataset.train.labels is not None and dataset.test.labels is not None
-    return frozenset(run.abilities | ({"labels"} if both else set[str]()))
+    return frozenset(run.abilities | ({"labels"} if _has_labels(dataset) else set[str]()))
+
+
+def _has_labels(dataset: Dataset) -> bool:
+    return dataset.train.labels is not None and dataset.test.labels is not None
 
 
 def _num_classes(dataset: Dataset) -> int:
@@ -201,43 +241,58 @@ def _classify(
     protocols: Iterable[Protocol],
     layers: Sequence[str],
     tell: Tell,
-    *,
-    baselines: bool = True,
+    baselines: Sequence[Baseline],
 ) -> list[dict[str, Any]]:
     wanted = [protocol for protocol in protocols if "labels" in protocol.needs]
     if not wanted:
         return []
-    rows: dict[str, list[dict[str, Any]]] = {protocol.name: [] for protocol in wanted}
-    device = runs[0].device
-    for candidate in _candidates(runs, dataset, layers, baselines=baselines):
+    candidates = _candidates(runs, dataset, layers, baselines)
+    rows = _rows(candidates, wanted, dataset, runs[0].device, tell)
+    return [_record(protocol, runs[0], dataset, rows[protocol.name]) for protocol in wanted]
+
+
+def _rows(
+    candidates: Iterable[Candidate],
+    protocols: Sequence[Protocol],
+    dataset: Dataset,
+    device: torch.device,
+    tell: Tell,
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each protocol, features of each candidate computed once."""
+    rows: dict[str, list[dict[str, Any]]] = {protocol.name: [] for protocol in protocols}
+    for candidate in candidates:
         started = perf_counter()
         train = extract(candidate.function, dataset.train.values, device)
         test = extract(candidate.function, dataset.test.values, device)
         seconds = perf_counter() - started
-        for protocol in wanted:
+        for protocol in protocols:
             tell(f"{protocol.name} of {candidate.function.name}{_suffix(candidate.weights)}")
             row = _row(candidate, protocol, train, test, dataset, device, seconds)
             rows[protocol.name].append(row)
-    return [_record(protocol, runs[0], dataset, rows[protocol.name]) for protocol in wanted]
+    return rows
 
 
 def _candidates(
-    runs: Sequence[Run], dataset: Dataset, layers: Sequence[str], *, baselines: bool
+    runs: Sequence[Run], dataset: Dataset, layers: Sequence[str], baselines: Sequence[Baseline]
 ) -> Iterable[Candidate]:
     """The layers of each kind of weights; then pixels, PCA of equal width, random layers."""
     names = list(layers) or [runs[0].method.default_layer]
     for layer in names:
         for run in runs:
             yield Candidate(layer_features(run.method, layer), run.weights)
-    if not baselines:
-        return
-    width = runs[0].method.features(_few(dataset, runs[0].device), names[0]).shape[1]
-    raw = "pixels" if dataset.spec.kind == "images" else "raw values"
-    yield Candidate(pixel_features(raw))
-    yield Candidate(pca_features(dataset.train.values, width))
-    random = _random_method(runs[0], dataset)
-    for layer in names:
-        yield Candidate(random_encoder(random, layer))
+    if "raw" in baselines:
+        yield Candidate(_raw_features(dataset))
+    if "pca" in baselines:
+        width = runs[0].method.features(_few(dataset, runs[0].device), names[0]).shape[1]
+        yield Candidate(pca_features(dataset.train.values, width))
+    if "random" in baselines:
+        random = _random_method(runs[0], dataset)
+        for layer in names:
+            yield Candidate(random_encoder(random, layer))
+
+
+def _raw_features(dataset: Dataset) -> FeatureFunction:
+    return pixel_features("pixels" if dataset.spec.kind == "images" else "raw values")
 
 
 def _few(dataset: Dataset, device: torch.device) -> Tensor:

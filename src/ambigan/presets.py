@@ -50,11 +50,14 @@ OFFICIAL_NETWORK = MLPSettings(
     encoder_output="squash",
     generator_norm="all",
     generator_skips_latent=True,
+    norm_epsilon=1e-8,
     latent_at_logit=False,
     zero_init_logit=True,
 )
 
-SMALL_NETWORK = replace(OFFICIAL_NETWORK, hidden=(256, 256), unit_input=False, bias=True)
+SMALL_NETWORK = replace(
+    OFFICIAL_NETWORK, hidden=(256, 256), unit_input=False, bias=True, norm_epsilon=1e-5
+)
 
 MNIST = DataSettings(source="mnist")
 OFFICIAL_TRAIN = TrainSettings(epochs=400, statistics_batches=1000)

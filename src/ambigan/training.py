@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from .core.settings import differences
 from .core.spec import DataSpec
 from .data import Batches, Dataset, open_dataset
 from .engine.config import RunConfig, choose_device
-from .engine.loop import Loop, Progress
+from .engine.loop import Loop, Progress, fit_together
 from .engine.run_folder import RunFolder, create
 from .engine.state import TrainState
 from .engine.statistics import settle
@@ -28,6 +28,16 @@ from .methods import find_method
 
 def _silent(_seen: int, _total: int, _losses: dict[str, float]) -> None:
     pass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run that is about to be trained: new, or going on from its newest checkpoint."""
+
+    run: RunFolder
+    config: RunConfig
+    dataset: Dataset
+    method: Method
 
 
 def train(
@@ -50,18 +60,7 @@ def train(
         DataError: the data cannot be learned from.
         NonFiniteError: training broke down; the last good checkpoint stands.
     """
-    config = config.check()
-    here, device = _take_place(config)
-    dataset = _open_in_turn(config)
-    # What can fail, fails before anything is written.
-    Batches(dataset.train, config.train.seed).check(config.train.batch_size)
-    check_memory(config, dataset.spec)
-    method = make_method(config, dataset.spec)
-    if here.is_main:
-        run = create(out, config)
-        write_json(run.data_file, describe_data(dataset))
-    wait()
-    return _fit(RunFolder(out), config, dataset, method.to(device), progress, alarm)
+    return _fit([_begin(config, out)], progress, alarm)[0]
 
 
 def resume(
@@ -86,6 +85,57 @@ def resume(
         CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
         ConfigError: settings were asked for that the run does not have.
     """
+    return _fit([_go_on(out, method_class, expected)], progress, alarm)[0]
+
+
+def train_together(
+    runs: Sequence[tuple[RunConfig, Path]],
+    *,
+    progress: Progress = _silent,
+    alarm: Callable[[str], None] = print,
+) -> list[RunFolder]:
+    """Trains several runs, an iteration of each in turn; those that were begun go on.
+
+    Each is what it would be alone, bit for bit on the CPU. On CUDA each has a stream of its own,
+    so that small networks, which leave most of a GPU idle, run side by side.
+
+    Args:
+        runs: config and folder of each; a folder that holds a run must hold this one.
+        progress: told of every iteration of the first.
+        alarm: told of each sign of collapse.
+
+    Raises:
+        As `train` and `resume`.
+    """
+    entries: list[Entry] = []
+    for config, out in runs:
+        if RunFolder(out).config_file.is_file():
+            entries.append(_go_on(out, None, lambda _theirs, config=config: config))
+        else:
+            entries.append(_begin(config, out))
+    return _fit(entries, progress, alarm)
+
+
+def _begin(config: RunConfig, out: str | Path) -> Entry:
+    config = config.check()
+    here, device = _take_place(config)
+    dataset = _open_in_turn(config)
+    # What can fail, fails before anything is written.
+    Batches(dataset.train, config.train.seed).check(config.train.batch_size)
+    check_memory(config, dataset.spec)
+    method = make_method(config, dataset.spec)
+    if here.is_main:
+        run = create(out, config)
+        write_json(run.data_file, describe_data(dataset))
+    wait()
+    return Entry(RunFolder(out), config, dataset, method.to(device))
+
+
+def _go_on(
+    out: str | Path,
+    method_class: type[Method] | None,
+    expected: Callable[[RunConfig], RunConfig] | None,
+) -> Entry:
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
     asked = config if expected is None else expected(config)
@@ -102,7 +152,7 @@ def resume(
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.is_file():
         write_json(run.data_file, describe_data(dataset))
-    return _fit(run, config, dataset, method.to(device), progress, alarm)
+    return Entry(run, config, dataset, method.to(device))
 
 
 def make_method(
@@ -185,24 +235,25 @@ def _open_in_turn(config: RunConfig) -> Dataset:
 
 
 def _fit(
-    run: RunFolder,
-    config: RunConfig,
-    dataset: Dataset,
-    method: Method,
-    progress: Progress,
-    alarm: Callable[[str], None],
-) -> RunFolder:
-    device = next(method.parameters()).device
-    if dataset.skipped:
-        alarm(f"{len(dataset.skipped)} files could not be used, the first: {dataset.skipped[0]}")
-    batches = Batches(dataset.train, config.train.seed, device)
+    entries: Sequence[Entry], progress: Progress, alarm: Callable[[str], None]
+) -> list[RunFolder]:
+    """Trains them all and saves each one's model."""
+    loops: list[Loop] = []
+    for number, entry in enumerate(entries):
+        if skipped := entry.dataset.skipped:
+            alarm(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
+        device = next(entry.method.parameters()).device
+        batches = Batches(entry.dataset.train, entry.config.train.seed, device)
+        told = progress if number == 0 else _silent
+        loops.append(Loop(entry.run, entry.method, batches, entry.config, told, alarm))
     here = world()
     try:
-        loop = Loop(run, method, batches, config, progress, alarm)
-        state = loop.fit()
+        fit_together(loops)
         wait()
     finally:
         leave()
     if here.is_main:
-        save_model(run, config, dataset, prepare_for_use(state, config, batches), state.images_seen)
-    return run
+        for entry, loop in zip(entries, loops, strict=True):
+            kinds = prepare_for_use(loop.state, entry.config, loop.batches)
+            save_model(entry.run, entry.config, entry.dataset, kinds, loop.state.images_seen)
+    return [entry.run for entry in entries]

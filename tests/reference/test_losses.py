@@ -30,7 +30,7 @@ def numpy_mlp(network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None, slo
         if f"{name}.latent.weight" in weights:
             a = a + z @ weights[f"{name}.latent.weight"].T
         if network.get_submodule(name).norm is not None:
-            a = (a - a.mean(0)) / np.sqrt(a.var(0) + 1e-5)
+            a = (a - a.mean(0)) / np.sqrt(a.var(0) + network.get_submodule(name).norm.epsilon)
         h = a if name == "output" else np.where(a > 0, a, slope * a)
     h = 2 * sigmoid(h) - 1 if network.squashed else h
     return h.reshape(len(x), *network.out_shape)

@@ -20,7 +20,7 @@ SHORTCUTS = {
 }
 """Flags of `train` that stand for a setting."""
 
-TRAINING = ("train", "demo")
+TRAINING = ("train", "demo", "reproduce")
 """Verbs that take settings by dotted name."""
 
 
@@ -118,6 +118,7 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_training(verb("demo", "Train on scikit-learn's digits, measure, report: about a minute."))
     _add_training(verb("train", "Train a method, or continue a run, and save its model."))
     _add_train_only(verbs["train"])
+    _add_reproduce(verb("reproduce", "Make a paper's table again, its numbers beside ours."))
     _add_evaluate(verb("evaluate", "Measure a run's features beside their baselines."))
     _add_sample(verb("sample", "Generate examples."))
     _add_reconstruct(verb("reconstruct", "Encode data and generate them again."))
@@ -140,6 +141,30 @@ def _add_training(parser: _Parser) -> None:
     parser.epilog = (
         "Any other setting goes by its dotted name, as config.json of a run holds it:\n"
         "--settings.latent-dim 20 --train.ema-decay 0.99 --settings.optimizer.learning-rate 1e-4"
+    )
+
+
+def _add_reproduce(parser: _Parser) -> None:
+    parser.add_argument("table", nargs="?", metavar="TABLE", help="such as bigan-table1")
+    parser.add_argument(
+        "--list", action="store_true", help="what can be made, and how long it takes"
+    )
+    parser.add_argument(
+        "--presets", help="rows, such as paper,official; the table's own if left out"
+    )
+    parser.add_argument(
+        "--seeds", default="1", help="how many, counted from 0; or which, with a comma: 0,3 or 4,"
+    )
+    parser.add_argument("--data", help="instead of the paper's")
+    parser.add_argument("--epochs", help="passes over the training split, of every cell")
+    parser.add_argument("--batch-size", help="examples a step")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--precision", help="fp32 or bf16")
+    parser.add_argument("--out", help="the table's folder: new, or its own to go on")
+    parser.epilog = (
+        "What is finished is not done again: repeat the command after an interruption, or with\n"
+        "more presets or seeds. Any setting that all columns have may be changed by its dotted\n"
+        "name: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,63 @@ def presets(_request: Request) -> int:
             table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
     Console().print(table)
     return 0
+
+
+def reproduce(request: Request) -> int:
+    """Makes a paper's table again, or lists those that can be made."""
+    from ..reproduce import TABLES, find_table
+    from ..reproduce import reproduce as make_table
+    from ..reproduce.writing import as_markdown
+
+    flags = request.flags
+    if flags.list or flags.table is None:
+        if flags.table is None and not flags.list:
+            raise ConfigError(f"name a table: {', '.join(TABLES)}.")
+        _print_tables(TABLES.values())
+        return 0
+    table = find_table(flags.table)
+    out = Path(flags.out or f"runs/{table.name}")
+    presets = [name for name in (flags.presets or "").split(",") if name]
+    try:
+        summary = make_table(
+            table,
+            out,
+            presets=presets,
+            seeds=_seeds(flags.seeds),
+            changes=request.settings,
+            bar=training_progress,
+            tell=lambda line: print(line, file=sys.stderr),
+            alarm=_alarm,
+        )
+    except Interrupted as stop:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        return 128 + stop.signal_number
+    print(as_markdown(summary))
+    print(f"written: {out}/table.json, .csv, .md, .html")
+    return 0
+
+
+def _seeds(text: str) -> list[int]:
+    """`3` counts from 0; a comma lists them, `0,3` or `4,`."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError(
+            f"--seeds '{text}' is neither a number nor a list such as 0,3."
+        ) from error
+    if not numbers or min(numbers) < (0 if "," in text else 1):
+        raise ConfigError(f"--seeds '{text}': give how many, 1 or more, or a list such as 0,3.")
+    return numbers if "," in text else list(range(numbers[0]))
+
+
+def _print_tables(tables: Iterable[Any]) -> None:
+    shown = Table(box=None, pad_edge=False)
+    for column in ("table", "what", "columns", "time", "source"):
+        shown.add_column(column, overflow="fold")
+    for table in tables:
+        columns = ", ".join(column.name for column in table.columns)
+        shown.add_row(table.name, table.title, columns, table.time, table.source)
+    Console().print(shown)
 
 
 def _train(config: RunConfig, out: Path) -> int:

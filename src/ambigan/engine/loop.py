@@ -6,10 +6,12 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+import torch
 
 from ..core.distributed import any_rank, average_, wait, world
 from ..core.errors import CheckpointError, ConfigError, NonFiniteError
@@ -80,8 +82,8 @@ class Loop:
         self.latest: dict[str, float] = {}
         self.signal_number = 0
 
-    def fit(self) -> TrainState:
-        """Trains from the newest checkpoint, or from the start, to the end.
+    def iterations_done(self) -> Generator[None]:
+        """Trains from the newest checkpoint, or from the start, to the end; an iteration each time.
 
         Raises:
             Interrupted: SIGINT or SIGTERM came; a checkpoint was written first.
@@ -89,13 +91,6 @@ class Loop:
                 stands.
             CheckpointError: there are checkpoints but none can be used.
         """
-        with signals(self):
-            for _ in self.iterations_done():
-                pass
-        return self.state
-
-    def iterations_done(self) -> Generator[None]:
-        """Trains like `fit`, pausing after each iteration, so that runs can take turns."""
         state = self.state
         if (saved := load_newest(self.run.checkpoints, self.device)) is not None:
             self._check_identity(saved)
@@ -192,6 +187,38 @@ class Loop:
                 f"the checkpoint was made with other settings than {self.run.config_file} holds; "
                 "put back what was changed there."
             )
+
+
+def fit_together(loops: Sequence[Loop]) -> None:
+    """Trains runs to their ends, an iteration of each in turn; on CUDA, each on its own stream.
+
+    Raises:
+        Interrupted: after each of them has saved.
+        NonFiniteError, CheckpointError: one of them failed; the others stand at their last
+            checkpoints.
+    """
+    own_streams = len(loops) > 1 and loops[0].device.type == "cuda"
+    if own_streams:
+        torch.cuda.synchronize()  # data and networks were put there on another stream
+    streams = [torch.cuda.Stream(loop.device) if own_streams else None for loop in loops]
+    going = [(loop.iterations_done(), s) for loop, s in zip(loops, streams, strict=True)]
+    stopped: Interrupted | None = None
+    with signals(*loops):
+        while going:
+            for pair in tuple(going):
+                steps, stream = pair
+                try:
+                    with torch.cuda.stream(stream):  # pyright: ignore[reportArgumentType]
+                        next(steps)
+                except StopIteration:
+                    going.remove(pair)
+                except Interrupted as error:
+                    stopped = error
+                    going.remove(pair)
+    if own_streams:
+        torch.cuda.synchronize()
+    if stopped is not None:
+        raise stopped
 
 
 class Clock:

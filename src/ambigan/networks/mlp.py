@@ -22,6 +22,7 @@ class DenseLayer(nn.Module):
         activation: after it; None for a linear prediction.
         bias: learn a bias; none is made before batch norm, which would take it away again (its
             gradient is rounding noise, and Adam would blow that up).
+        norm_epsilon: added to variances by batch norm.
     """
 
     def __init__(
@@ -33,11 +34,12 @@ class DenseLayer(nn.Module):
         norm: bool = False,
         activation: Activation | None = None,
         bias: bool = True,
+        norm_epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
         self.linear = nn.Linear(in_features, out_features, bias=bias and not norm)
         self.latent = nn.Linear(latent_dim, out_features, bias=False) if latent_dim else None
-        self.norm = BatchNorm(out_features, affine=False) if norm else None
+        self.norm = BatchNorm(out_features, affine=False, epsilon=norm_epsilon) if norm else None
         self.activation: Activation | None = activation
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
@@ -66,6 +68,7 @@ class MLP(nn.Module):
         output: `linear`, or `squash` to (-1, 1).
         unit_input: the first layer sees [0, 1] where the input is in [-1, 1].
         bias: learn biases.
+        norm_epsilon: added to variances by batch norm.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class MLP(nn.Module):
         output: Output = "linear",
         unit_input: bool = False,
         bias: bool = True,
+        norm_epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
         self.out_shape, self.squashed, self.unit_input = out_shape, output == "squash", unit_input
@@ -94,6 +98,7 @@ class MLP(nn.Module):
                 norm=i in norm_at,
                 activation=activation,
                 bias=bias,
+                norm_epsilon=norm_epsilon,
             )
             self.add_module(name, layer)
             width = out_width

@@ -38,6 +38,10 @@ class MLPSettings:
         discriminator_norm: `last` puts batch norm after D's last hidden layer (paper and code).
             Real and generated batches are normalised each by itself, so D hardly sees a shift
             common to a whole batch; `none` leaves it out.
+        norm_epsilon: added to variances by batch norm; torch's usual 1e-5, or 1e-8 (official code).
+            Small initial weights make variances small too: with 1e-5 and no biases, G can shrink
+            its samples until D's batch norm lets nothing through (a joint latent regressor ends
+            that way within five epochs of MNIST).
         latent_at_logit: z enters D's output layer too, "at each linear layer thereafter" (paper);
             the official code stops at the last hidden layer.
         zero_init_logit: D's output weights start at zero, so losses begin at log 2 (code only).
@@ -52,6 +56,7 @@ class MLPSettings:
     generator_norm: Literal["last", "all", "none"] = "last"
     generator_skips_latent: bool = False
     discriminator_norm: Literal["last", "none"] = "last"
+    norm_epsilon: Positive = 1e-5
     latent_at_logit: bool = True
     zero_init_logit: bool = False
     init_std: Positive = 0.02
@@ -81,6 +86,7 @@ def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 
         latent_at=latent_at,
         unit_input=settings.unit_input and spec.bounded,
         bias=settings.bias,
+        norm_epsilon=settings.norm_epsilon,
     )
     init_normal(network, settings.init_std)
     if settings.zero_init_logit:
@@ -102,6 +108,7 @@ def make_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> ML
         latent_at=range(2, last + 1) if settings.generator_skips_latent else (),
         output=settings.generator_output if spec.bounded else "linear",
         bias=settings.bias,
+        norm_epsilon=settings.norm_epsilon,
     )
     init_normal(network, settings.init_std)
     return network
@@ -120,6 +127,7 @@ def make_encoder(
         output=output or settings.encoder_output,
         unit_input=settings.unit_input and spec.bounded,
         bias=settings.bias,
+        norm_epsilon=settings.norm_epsilon,
     )
     init_normal(network, settings.init_std)
     return network

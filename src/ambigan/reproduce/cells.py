@@ -1,0 +1,193 @@
+"""The cells of a table: one column, preset and seed each, trained and measured in its own folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConfigError, unknown
+from ..core.settings import differences, override
+from ..engine.config import RunConfig, choose_device
+from ..engine.loop import Progress
+from ..engine.run_folder import RunFolder
+from ..engine.sinks import read_lines
+from ..measuring import Tell, evaluate
+from ..methods import METHODS
+from ..presets import PRESETS, find_preset
+from ..training import train_together
+from .tables import Column, PaperTable
+
+RECONSTRUCTION = "reconstruction_l2"
+Alarm = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the table.
+
+    Attributes:
+        column: of the table.
+        preset: its row.
+        seed: one of several.
+        config: what is trained.
+        run: its folder.
+    """
+
+    column: Column
+    preset: str
+    seed: int
+    config: RunConfig
+    run: RunFolder
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.column.name}, {self.preset}, seed {self.seed}"
+
+    def is_measured(self, protocol: str) -> bool:
+        """Whether nothing is left to do. What was measured was finished: files are whole."""
+        return (self.run.results / f"{protocol}.json").is_file()
+
+
+def plan_cells(
+    table: PaperTable,
+    presets: Sequence[str],
+    seeds: Sequence[int],
+    changes: Mapping[str, str],
+    out: Path,
+) -> list[Cell]:
+    """All cells, a whole row of columns for the first seed, then for the next.
+
+    Args:
+        table: which.
+        presets: its rows; a column whose method has no such preset stays empty.
+        seeds: of each.
+        changes: settings by dotted name, for every cell.
+        out: the table's folder.
+
+    Raises:
+        ConfigError: no column has a preset, a setting is not one of a column's, or a cell was
+            made with other settings before.
+    """
+    cells: list[Cell] = []
+    for preset in presets:
+        columns = [column for column in table.columns if preset in PRESETS[column.method]]
+        if not columns:
+            known = sorted({name for column in table.columns for name in PRESETS[column.method]})
+            raise unknown(f"preset of {table.name}", preset, known)
+        for seed in seeds:
+            cells += [_plan(table, column, preset, seed, changes, out) for column in columns]
+    for cell in cells:
+        _check_unchanged(cell)
+    return cells
+
+
+def _plan(
+    table: PaperTable,
+    column: Column,
+    preset: str,
+    seed: int,
+    changes: Mapping[str, str],
+    out: Path,
+) -> Cell:
+    values = {"data.source": table.data, **column.changes, **changes, "train.seed": str(seed)}
+    try:
+        config = override(find_preset(column.method, preset), values).check()
+    except ConfigError as error:
+        raise ConfigError(f"column '{column.name}': {error}") from error
+    folder = re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")
+    run = RunFolder(out / "cells" / preset / folder / f"seed-{seed}")
+    return Cell(column, preset, seed, config, run)
+
+
+def _check_unchanged(cell: Cell) -> None:
+    """Refuses a cell that was made with other settings; the device may change."""
+    if not cell.run.config_file.is_file():
+        return
+    there = RunConfig.from_json(cell.run.read_config())
+    there = replace(there, train=replace(there.train, device=cell.config.train.device))
+    if changed := differences(cell.config, there):
+        raise ConfigError(
+            f"{cell.run.path} was made with other settings ({'; '.join(changed)}); repeat them or "
+            "choose another --out."
+        )
+
+
+def groups_of(cells: Sequence[Cell], protocol: str) -> Iterable[list[Cell]]:
+    """What is left to do, in order: one cell after another; on CUDA, a column's seeds at once."""
+    left = [cell for cell in cells if not cell.is_measured(protocol)]
+    if not left or choose_device(left[0].config.train.device).type == "cpu":
+        return ([cell] for cell in left)
+    left.sort(key=_place)
+    return (list(group) for _, group in groupby(left, key=_place))
+
+
+def _place(cell: Cell) -> tuple[str, str]:
+    return cell.preset, cell.column.name
+
+
+def make_cells(cells: Sequence[Cell], protocol: str, progress: Progress, alarm: Alarm) -> None:
+    """Trains cells side by side, from where each was; those that are trained stay as they are."""
+    untrained = [cell for cell in cells if not (cell.run.model / "config.json").is_file()]
+    if untrained:
+        runs = [(cell.config, cell.run.path) for cell in untrained]
+        train_together(runs, progress=progress, alarm=alarm)
+
+
+def measure_cell(cell: Cell, protocol: str, tell: Tell) -> None:
+    """Measures a cell; the table's protocol comes last, since its file says that all is done."""
+    device = cell.config.train.device
+    if "reconstruct" in METHODS[cell.config.method].abilities:
+        evaluate(cell.run.path, protocols=[RECONSTRUCTION], baselines=(), device=device)
+    evaluate(cell.run.path, protocols=[protocol], baselines=("random",), device=device, tell=tell)
+
+
+def read_cell(cell: Cell, protocol: str) -> dict[str, Any]:
+    """What was measured of a cell, without its times.
+
+    Returns:
+        `accuracy` and `ratio` (of reconstruction errors; None where there is none) by weights,
+        `raw` and `ema`; `accuracy` also of `random`, the untrained network; and what was trained.
+    """
+    records = {record["protocol"]: record for record in cell.run.read_results()}
+    measured = records[protocol]
+    accuracy = {_weights(row): row["accuracy"] for row in measured["rows"]}
+    rows = records.get(RECONSTRUCTION, {"rows": []})["rows"]
+    ratio = {_weights(row): row["ratio_real"] for row in rows if row["kind"] == "model"}
+    return {
+        "preset": cell.preset,
+        "column": cell.column.name,
+        "seed": cell.seed,
+        "epochs": cell.config.train.epochs,
+        "images_seen": measured["images_seen"],
+        "precision": cell.config.train.precision,
+        "accuracy": accuracy,
+        "reconstruction_ratio": ratio or None,
+        "features": measured["rows"][0]["features"],
+        "data": measured["data"],
+        "torch": measured["torch"],
+        "hardware": measured["hardware"],
+    }
+
+
+def read_cost(cell: Cell) -> dict[str, Any]:
+    """Seconds spent on a cell; what an interruption lost is not counted."""
+    timing = read_lines(cell.run.timing_file)
+    seconds = sum(float(line["seconds"]) for line in timing)
+    measuring = [row["seconds"] for record in cell.run.read_results() for row in record["rows"]]
+    return {
+        "preset": cell.preset,
+        "column": cell.column.name,
+        "seed": cell.seed,
+        "training_seconds": round(seconds, 1),
+        "measuring_seconds": round(sum(measuring), 1),
+        "images_per_second": round(timing[-1]["images_seen"] / max(seconds, 1e-9)),
+    }
+
+
+def _weights(row: dict[str, Any]) -> str:
+    return row["weights"] or "random"

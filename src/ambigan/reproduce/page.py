@@ -1,0 +1,221 @@
+"""A table's page: one HTML file, with a chart and pictures of what each column learned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from ..artifacts import Run, load
+from ..core.files import read_json
+from ..core.version import __version__
+from ..data import Dataset, Split, open_dataset
+from ..report import theme
+from ..report.facts import Fact, duration
+from ..report.panels import Chart, Gallery, Section, chart, gallery
+from ..report.scores import Cell as Text
+from ..report.scores import Row, Table
+from .cells import Cell
+from .summary import Block, Line, Summary, Value, machines, texts
+
+TEMPLATE = "table.html.jinja"
+NUM_PICTURES = 24
+ROW = 46  # CSS pixels of the chart
+
+
+def render(summary: Summary, cells: Sequence[Cell], out: Path) -> str:
+    """The page as HTML.
+
+    Args:
+        summary: of the table.
+        cells: that are done.
+        out: the table's folder, which says how it was made.
+    """
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("ambigan", name) for name in ("reproduce", "report")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    context = {
+        "table": summary.table,
+        "version": __version__,
+        "facts": _facts(summary),
+        "num_cells": summary.num_cells,
+        "num_left": summary.num_cells - len(summary.results),
+        "blocks": [_block(summary, block) for block in summary.blocks],
+        "pictures": _pictures(cells),
+        "command": _command(summary, out),
+        "data": _data(summary),
+    }
+    return environment.get_template(TEMPLATE).render(context)
+
+
+def _facts(summary: Summary) -> list[Fact]:
+    spent = sum(cost["training_seconds"] + cost["measuring_seconds"] for cost in summary.costs)
+    images = sum(result["images_seen"] for result in summary.results)
+    return [
+        Fact("cells", f"{len(summary.results)}", f"of {summary.num_cells}"),
+        Fact("protocol", summary.table.protocol, "accuracy in %"),
+        Fact("time", duration(spent) if spent else "–", f"{images:,} images seen"),
+        *[Fact("hardware", *_split_machine(machine)) for machine in machines(summary)],
+        Fact("ambigan", __version__, ""),
+    ]
+
+
+def _split_machine(machine: str) -> tuple[str, str]:
+    where, _, torch = machine.rpartition(", ")
+    return torch, where
+
+
+def _block(summary: Summary, block: Block) -> dict[str, Any]:
+    columns = [column.name for column in summary.table.columns]
+    floor = [
+        Line(name, name, dict.fromkeys(columns, Value(value, None, 1)))
+        for name, value in summary.floor
+    ]
+    several = any(v is not None and v.num > 1 for line in block.lines for v in line.values.values())
+    how = "Mean and standard deviation over seeds. " if several else ""
+    how += (
+        "Reconstruction is the error on test data over that of shuffled pairs: 1 knows nothing of "
+        "its input, 0 is perfect."
+    )
+    return {
+        "preset": block.preset,
+        "trained": block.trained,
+        "how": how,
+        "table": _table([summary.published, *block.lines, *floor], columns),
+        "costs": _table(block.costs, columns),
+        "chart": _chart(summary, block),
+    }
+
+
+def _table(lines: Sequence[Line], columns: Sequence[str]) -> Table:
+    rows = [
+        Row(tuple(Text(text) for text in (line.name, *texts(line, columns))), not line.is_ours)
+        for line in lines
+    ]
+    return Table(("", *columns), 1, tuple(rows))
+
+
+def _chart(summary: Summary, block: Block) -> Chart:
+    """Each column on a line: the paper's value, ours, and the network untrained."""
+    columns = [column.name for column in summary.table.columns]
+    by_key = {line.key: line for line in block.lines} | {"paper": summary.published}
+    marks = {
+        "paper": ("paper", "D", theme.INK, False),
+        "raw": ("last weights", "o", theme.ACCENT, False),
+        "ema": ("averaged weights", "o", theme.ACCENT, True),
+        "random": ("untrained", "s", theme.MUTED, False),
+    }
+    figure, axes = theme.new_figure(2 * theme.WIDTH, ROW * len(columns) + 60)
+    for key, (name, marker, colour, filled) in marks.items():
+        if key not in by_key:
+            continue
+        found = [(row, by_key[key].values.get(c)) for row, c in enumerate(columns)]
+        points = [(value, row) for row, value in found if value is not None]
+        axes.errorbar(
+            [value.mean for value, _ in points],
+            [row for _, row in points],
+            xerr=[value.deviation or 0 for value, _ in points],
+            fmt=marker,
+            color=colour,
+            markerfacecolor=colour if filled else theme.PAPER,
+            markersize=8,
+            elinewidth=1.4,
+            label=name,
+        )
+    for name, value in summary.floor:
+        axes.axvline(value, color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)), zorder=0)
+        axes.text(value, -0.72, theme.clean(name), color=theme.MUTED, fontsize=11, ha="center")
+    axes.set(ylim=(len(columns) - 0.5, -0.9), yticks=range(len(columns)))
+    axes.set_yticklabels([theme.clean(column) for column in columns])
+    axes.grid(axis="y", color=theme.RULE, linewidth=1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(0, -0.06), ncols=4, frameon=False, fontsize=12,
+        labelcolor=theme.INK,
+    )  # fmt: skip
+    caption = "Dashed lines: what needs no training. Bars are deviations over seeds."
+    return chart("Ours beside the paper's", caption, figure)
+
+
+def _pictures(cells: Sequence[Cell]) -> list[Section]:
+    """Samples and reconstructions of each preset's first seed, column by column."""
+    return [section for cell in _first_seeds(cells) if (section := _seen(cell)) is not None]
+
+
+def _first_seeds(cells: Sequence[Cell]) -> list[Cell]:
+    first: dict[tuple[str, str], Cell] = {}
+    for cell in sorted(cells, key=lambda cell: cell.seed):
+        first.setdefault((cell.preset, cell.column.name), cell)
+    return list(first.values())
+
+
+def _seen(cell: Cell) -> Section | None:
+    run = load(cell.run.path, device="cpu")
+    if run.spec.kind != "images":
+        return None
+    dataset = _dataset(cell)
+    panels: list[Gallery] = []
+    if "sample" in run.abilities:
+        panels.append(gallery(list(run.sample(NUM_PICTURES)[:, None]), "single", "Samples"))
+    if "reconstruct" in run.abilities:
+        panels.append(_reconstructions(run, dataset))
+    words = {
+        "sample": "samples, drawn and not picked",
+        "reconstruct": "held-out data above what is made of them",
+    }
+    lead = "; ".join(words[ability] for ability in words if ability in run.abilities)
+    key = "-".join(cell.run.path.parts[-3:-1])
+    title = f"{cell.column.name}, {cell.preset}"
+    lead = f"{lead[:1].upper()}{lead[1:]} ({run.weights} weights, seed {cell.seed})."
+    return Section(key, title, lead, tuple(panels))
+
+
+def _reconstructions(run: Run, dataset: Dataset) -> Gallery:
+    split = Split(dataset.test.values[:NUM_PICTURES], None)
+    pairs = zip(run.originals(split), run.reconstruct(split), strict=True)
+    return gallery([_stacked(pair) for pair in pairs], "pairs", "Data above reconstructions")
+
+
+def _stacked(pair: tuple[Any, Any]) -> Any:
+    return np.stack(pair)
+
+
+@cache
+def _opened(settings: Any) -> Dataset:
+    return open_dataset(settings)
+
+
+def _dataset(cell: Cell) -> Dataset:
+    return _opened(cell.config.data)
+
+
+def _command(summary: Summary, out: Path) -> str:
+    plan = read_json(out / "plan.json")
+    presets = ",".join(block.preset for block in summary.blocks) or ",".join(summary.table.presets)
+    seeds = ",".join(str(s) for s in sorted({result["seed"] for result in summary.results})) or "0"
+    words = [f"ambigan reproduce {summary.table.name}", f"--presets {presets}", f"--seeds {seeds},"]
+    words += [f"--{name.replace('_', '-')} {value}" for name, value in plan["changes"].items()]
+    return " ".join(words)
+
+
+def _data(summary: Summary) -> list[tuple[str, str]]:
+    found = [result["data"] for result in summary.results] or [summary.baselines["data"]]
+    unique = {json.dumps(data, sort_keys=True): data for data in found}
+    return [
+        line
+        for data in unique.values()
+        for line in (
+            ("Data", data["name"]),
+            ("Examples", f"{data['num_train']:,} to learn from, {data['num_test']:,} held out"),
+            ("SHA-256", data["sha256"]),
+        )
+    ]

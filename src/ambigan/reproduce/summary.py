@@ -1,0 +1,203 @@
+"""Cells as a table: means and deviations over seeds, beside the paper's values and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from .tables import PaperTable
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A mean over seeds.
+
+    Attributes:
+        mean: of them.
+        deviation: of the sample; None for one seed.
+        num: seeds.
+    """
+
+    mean: float
+    deviation: float | None
+    num: int
+
+    def text(self, digits: int = 2) -> str:
+        """Such as `97.39` or `97.39 ± 0.08`."""
+        spread = "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
+        return f"{self.mean:.{digits}f}{spread}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table, by column.
+
+    Attributes:
+        name: in words.
+        key: in files.
+        values: by column; None where there is none.
+        digits: after the point.
+        is_ours: and not something to compare with.
+    """
+
+    name: str
+    key: str
+    values: Mapping[str, Value | None]
+    digits: int = 2
+    is_ours: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """One preset's part of the table."""
+
+    preset: str
+    trained: str
+    lines: tuple[Line, ...]
+    costs: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table made again, as far as it is.
+
+    Attributes:
+        table: which.
+        results: of the cells that are done.
+        costs: seconds of each.
+        baselines: the record of what needs no training.
+        num_cells: planned.
+        blocks: presets.
+    """
+
+    table: PaperTable
+    results: tuple[Result, ...]
+    costs: tuple[Result, ...]
+    baselines: dict[str, Any]
+    num_cells: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def published(self) -> Line:
+        """The paper's row."""
+        values = {
+            column.name: None if column.published is None else Value(column.published, None, 1)
+            for column in self.table.columns
+        }
+        return Line(f"paper, {self.table.budget}", "paper", values)
+
+    @property
+    def floor(self) -> list[tuple[str, float]]:
+        """Baselines that are the same in every column, by name."""
+        return [(row["features"], row["accuracy"]) for row in self.baselines["rows"]]
+
+
+def summarise(
+    table: PaperTable,
+    results: Sequence[Result],
+    costs: Sequence[Result],
+    baselines: dict[str, Any],
+    num_cells: int,
+) -> Summary:
+    """Puts cells in their places.
+
+    Args:
+        table: which.
+        results: as `read_cell` gives them.
+        costs: as `read_cost` gives them.
+        baselines: the record of what needs no training.
+        num_cells: planned.
+    """
+    presets = list(dict.fromkeys(result["preset"] for result in results))
+    blocks = tuple(_block(table, preset, results, costs) for preset in presets)
+    return Summary(table, tuple(results), tuple(costs), baselines, num_cells, blocks)
+
+
+def texts(line: Line, columns: Sequence[str]) -> list[str]:
+    """A line's values as texts; a dash where there is none."""
+    values = [line.values.get(column) for column in columns]
+    return ["–" if value is None else value.text(line.digits) for value in values]
+
+
+def machines(summary: Summary) -> list[str]:
+    """What the cells were made on, each once."""
+    return list(dict.fromkeys(_machine(result) for result in summary.results))
+
+
+def _machine(result: dict[str, Any]) -> str:
+    hardware = result["hardware"]
+    where = hardware["gpu"] or f"{hardware['cores']} cores of {hardware['processor']}"
+    return f"{where}, torch {result['torch']}"
+
+
+def _block(
+    table: PaperTable, preset: str, results: Sequence[Result], costs: Sequence[Result]
+) -> Block:
+    ours = [result for result in results if result["preset"] == preset]
+    spent = [cost for cost in costs if cost["preset"] == preset]
+
+    def line(name: str, key: str, of: Callable[[Result], float | None], **form: Any) -> Line:
+        return Line(name, key, _by_column(table, ours, of), **form)
+
+    lines = (
+        line("ours, last weights", "raw", lambda r: r["accuracy"].get("raw"), is_ours=True),
+        line("ours, averaged weights", "ema", lambda r: r["accuracy"].get("ema"), is_ours=True),
+        line("the same network untrained", "random", lambda r: r["accuracy"]["random"]),
+        line("reconstruction, last weights", "ratio_raw", _ratio("raw"), is_ours=True),
+        line("reconstruction, averaged weights", "ratio_ema", _ratio("ema"), is_ours=True),
+    )
+    cost = (
+        Line(
+            "training, s",
+            "training_seconds",
+            _by_column(table, spent, lambda c: c["training_seconds"]),
+            digits=0,
+        ),
+        Line(
+            "images/s",
+            "images_per_second",
+            _by_column(table, spent, lambda c: c["images_per_second"]),
+            digits=0,
+        ),
+        Line(
+            "measuring, s",
+            "measuring_seconds",
+            _by_column(table, spent, lambda c: c["measuring_seconds"]),
+            digits=0,
+        ),
+    )
+    kept = tuple(line for line in lines if any(line.values.values()))
+    return Block(preset, _trained(ours), kept, cost)
+
+
+def _ratio(weights: str) -> Callable[[Result], float | None]:
+    return lambda result: (result["reconstruction_ratio"] or {}).get(weights)
+
+
+def _by_column(
+    table: PaperTable, results: Sequence[Result], of: Callable[[Result], float | None]
+) -> dict[str, Value | None]:
+    values: dict[str, Value | None] = {}
+    for column in table.columns:
+        found = [of(result) for result in results if result["column"] == column.name]
+        values[column.name] = _value([value for value in found if value is not None])
+    return values
+
+
+def _value(values: Sequence[float]) -> Value | None:
+    if not values:
+        return None
+    return Value(mean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+def _trained(results: Sequence[Result]) -> str:
+    """What one cell was given, such as `25 epochs, bf16, 3 seeds`."""
+    epochs = " or ".join(str(n) for n in dict.fromkeys(result["epochs"] for result in results))
+    precision = " or ".join(dict.fromkeys(result["precision"] for result in results))
+    seeds = len({result["seed"] for result in results})
+    unit = "epoch" if epochs == "1" else "epochs"
+    return f"{epochs} {unit}, {precision}, {seeds} seed{'s' if seeds > 1 else ''}"

@@ -1,0 +1,90 @@
+"""The tables that can be made again, as data: columns, the paper's values, and where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..core.errors import unknown
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is trained for one value of the paper.
+
+    Attributes:
+        name: as the paper has it.
+        method: of the package.
+        published: the paper's value; None where it gives none.
+        changes: settings by dotted name, on top of the preset's.
+    """
+
+    name: str
+    method: str
+    published: float | None
+    changes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of a paper.
+
+    Attributes:
+        name: by which it is asked for.
+        title: one line.
+        source: paper and place.
+        data: the data's source.
+        protocol: by which features are measured.
+        presets: that it is made with unless others are asked for.
+        columns: from left to right.
+        pca_widths: of the PCA baselines.
+        budget: what the paper spent, in words.
+        time: what it takes, on what; measured, or said not to be.
+    """
+
+    name: str
+    title: str
+    source: str
+    data: str
+    protocol: str
+    presets: tuple[str, ...]
+    columns: tuple[Column, ...]
+    pca_widths: tuple[int, ...]
+    budget: str
+    time: str
+
+
+JOINT = {"settings.regress": "during", "settings.joint_weight": "0.25"}
+
+BIGAN_TABLE1 = PaperTable(
+    name="bigan-table1",
+    title="1-NN accuracy of learned features on permutation-invariant MNIST",
+    source="Donahue, Krähenbühl, Darrell: Adversarial Feature Learning, arXiv 1605.09782, Table 1",
+    data="mnist",
+    protocol="knn1_euclidean",
+    presets=("official",),
+    columns=(
+        Column("BiGAN", "bigan", 97.39),
+        Column("D", "gan", 97.30),
+        Column("LR", "latent_regressor", 97.44),
+        Column("JLR", "latent_regressor", 97.13, JOINT),
+        Column("AE (l2)", "autoencoder", 97.58),
+        Column("AE (l1)", "autoencoder", 97.63, {"settings.loss": "l1"}),
+    ),
+    pca_widths=(50,),
+    budget="400 epochs",
+    time="not measured",
+)
+
+TABLES = {table.name: table for table in (BIGAN_TABLE1,)}
+
+
+def find_table(name: str) -> PaperTable:
+    """The table of that name.
+
+    Raises:
+        ConfigError: there is none; the nearest name is suggested.
+    """
+    if name not in TABLES:
+        raise unknown("table", name, TABLES)
+    return TABLES[name]
