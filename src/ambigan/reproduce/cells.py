@@ -1,4 +1,4 @@
-"""The cells of a table: one column, preset and seed each, trained and measured in its own folder."""
+"""The cells of a table: a column, preset and seed each, trained and measured in its own folder."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from .summary import Block, Line, Summary, Value, machines, texts
 
 TEMPLATE = "table.html.jinja"
 NUM_PICTURES = 24
-ROW = 46  # CSS pixels of the chart
+WIDE, ROW = 1016, 42  # CSS pixels of the chart, and of one of its rows
 
 
 def render(summary: Summary, cells: Sequence[Cell], out: Path) -> str:
@@ -109,12 +109,12 @@ def _chart(summary: Summary, block: Block) -> Chart:
     columns = [column.name for column in summary.table.columns]
     by_key = {line.key: line for line in block.lines} | {"paper": summary.published}
     marks = {
-        "paper": ("paper", "D", theme.INK, False),
+        "paper": ("paper", "D", theme.INK, True),
         "raw": ("last weights", "o", theme.ACCENT, False),
         "ema": ("averaged weights", "o", theme.ACCENT, True),
         "random": ("untrained", "s", theme.MUTED, False),
     }
-    figure, axes = theme.new_figure(2 * theme.WIDTH, ROW * len(columns) + 60)
+    figure, axes = theme.new_figure(WIDE, ROW * len(columns) + 60)
     for key, (name, marker, colour, filled) in marks.items():
         if key not in by_key:
             continue

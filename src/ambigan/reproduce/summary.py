@@ -88,7 +88,9 @@ class Summary:
             column.name: None if column.published is None else Value(column.published, None, 1)
             for column in self.table.columns
         }
-        return Line(f"paper, {self.table.budget}", "paper", values)
+        is_same = self.baselines["data"]["name"] == self.table.data
+        where = "" if is_same else f" on {self.table.data}"
+        return Line(f"paper{where}, {self.table.budget}", "paper", values)
 
     @property
     def floor(self) -> list[tuple[str, float]]:

@@ -1,0 +1,121 @@
+"""A table made again: whole, in pieces, and after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_resume import Killed, kill_at
+
+from ambigan.core.errors import ConfigError
+from ambigan.reproduce import find_table, reproduce
+from ambigan.reproduce.cells import plan_cells
+
+TABLE = find_table("bigan-table1")
+TOY = {
+    "data.source": "digits",
+    "settings.latent_dim": "4",
+    "settings.network.hidden": "16,16",
+    "train.epochs": "1",
+    "train.statistics_batches": "2",
+    "train.log_every": "4",
+    "train.checkpoint_every": "3",
+    "train.device": "cpu",
+}
+WRITTEN = ("table.json", "table.csv")
+
+
+def make(out: Path, *, progress: Any = None, **more: Any) -> None:
+    told = progress or (lambda *_: None)
+    changes = TOY | more.pop("changes", {})
+    reproduce(
+        TABLE, out, changes=changes, bar=lambda: nullcontext(told), alarm=lambda _: None, **more
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("table") / "whole"
+    make(out)
+    return out
+
+
+def test_all_columns_are_there(whole: Path) -> None:
+    assert len(list(whole.glob("cells/official/*/seed-0/results/knn1_euclidean.json"))) == 6
+    page = (whole / "table.html").read_text()
+    for column in TABLE.columns:
+        assert column.name in page
+    assert "97.39" in page
+    assert "not finished" not in page
+    assert not any(word in page for word in ("http://", "https://"))
+
+
+@pytest.mark.parametrize("at", [1, 30, 55])
+def test_killed_and_begun_again_equals_undisturbed(at: int, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        make(tmp_path / "killed", progress=kill_at(at))
+    make(tmp_path / "killed")
+    for name in WRITTEN:
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_what_is_finished_is_not_done_again(tmp_path: Path) -> None:
+    make(tmp_path / "table")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("cells/**/*.*")}
+    make(tmp_path / "table", progress=kill_at(1))
+    make(tmp_path / "table", seeds=(0, 1))
+    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+    assert len(list((tmp_path / "table").glob("cells/official/*/seed-1"))) == 6
+
+
+def test_a_preset_that_some_columns_lack_leaves_them_empty(tmp_path: Path) -> None:
+    cells = plan_cells(TABLE, ["paper"], [0], TOY, tmp_path)
+    assert [cell.column.name for cell in cells] == [column.name for column in TABLE.columns]
+    with pytest.raises(ConfigError, match=r"unknown preset of bigan-table1 'papre'.*'paper'"):
+        plan_cells(TABLE, ["papre"], [0], TOY, tmp_path)
+
+
+def test_a_folder_of_something_else_is_refused(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="choose another --out"):
+        make(whole, changes={"train.epochs": "2"})
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not an empty folder"):
+        make(tmp_path)
+
+
+def test_a_setting_that_a_column_lacks_is_named_with_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"column 'LR'.*settings\.objective"):
+        plan_cells(TABLE, ["official"], [0], TOY | {"settings.objective": "minimax"}, tmp_path)
+
+
+def test_seeds_are_given_once_each(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="each once"):
+        make(tmp_path, seeds=(1, 1))
+
+
+@pytest.mark.slow
+def test_sigkills_at_any_moment_change_nothing(whole: Path, tmp_path: Path) -> None:
+    words = [f"--{name}={value}" for name, value in TOY.items() if name != "data.source"]
+    command = [sys.executable, "-m", "ambigan", "reproduce", TABLE.name, "--data", "digits"]
+    command += [*words, "--out", str(tmp_path / "killed")]
+    for number in range(40):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            if process.wait(timeout=4.0 + 0.37 * (number % 7)) == 0:
+                break
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            time.sleep(0.1)
+    else:
+        pytest.fail("it never came to its end")
+    assert number > 0, "it was never killed"
+    for name in WRITTEN:
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
