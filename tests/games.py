@@ -50,6 +50,16 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
         {"settings.joint_weight": "0.25"},
     ),
     "latent_regressor-after": ("latent_regressor", "official", {"settings.regress": "after"}),
+    "bigan-regularised": (
+        "bigan",
+        "official",
+        {
+            "settings.cycle_weight": "0.02",
+            "settings.gradient_penalty": "0.1",
+            "settings.encoder_dropout": "0.3",
+            "settings.discriminator_dropout": "0.2",
+        },
+    ),
     "bigan-hinge": ("bigan", "official", {"settings.objective": "hinge"}),
     "autoencoder-l1": ("autoencoder", "official", {"settings.loss": "l1"}),
     "bigan-adamw": ("bigan", "paper", {"settings.optimizer.kind": "adamw"}),

@@ -15,8 +15,8 @@ def step_flops() -> float:
     """Floating-point operations in the matrix products of one of our steps.
 
     Forward of E, G and twice D; for D's loss the weight gradients and, inside D, the input
-    gradients of both pairs; for G's and E's loss D's input gradients again, then weight and input
-    gradients of G and E, less the input gradient of x and z, which nobody needs.
+    gradients of both pairs; for G's and E's loss D's gradients by what they made, G(z) and E(x);
+    then weight and input gradients of G and E, less those by x and z, which nobody needs.
     """
     skip = LATENT * WIDTH
     d_first, d_rest = DATA * WIDTH, WIDTH * WIDTH + skip + WIDTH
@@ -24,7 +24,7 @@ def step_flops() -> float:
     g_first, g_rest = LATENT * WIDTH, WIDTH * WIDTH + WIDTH * DATA
     forward = 2 * (d_first + d_rest) + e_first + e_rest + g_first + g_rest + skip
     d_loss = 2 * (d_first + d_rest) + 2 * (WIDTH * WIDTH + WIDTH)
-    ge_through_d = 2 * (WIDTH * WIDTH + WIDTH) + d_first + skip
+    ge_through_d = (WIDTH + WIDTH * WIDTH + d_first) + (WIDTH + skip)
     ge = (e_first + 2 * e_rest) + (g_first + 2 * g_rest) + skip
     return 2.0 * BATCH * (forward + d_loss + ge_through_d + ge)
 

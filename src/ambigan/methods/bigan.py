@@ -16,9 +16,10 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.random import Randomness
-from ..core.settings import Positive
+from ..core.settings import Fraction, NonNegative, Positive
 from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.layers import hide_values
 from ..networks.permutation_invariant import (
     MLPSettings,
     check_prior_fits,
@@ -27,6 +28,8 @@ from ..networks.permutation_invariant import (
     make_generator,
 )
 from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
+from ..objectives.penalties import r1
+from ..objectives.reconstruction import absolute_error
 from ..priors import PriorName, make_prior
 
 
@@ -44,6 +47,11 @@ class BiGANSettings:
             on a fresh one (section 3.4).
         term_weight: of each expectation. 1 as printed; 0.5 in the official code, which makes weight
             decay count twice as much.
+        cycle_weight: of E_x|x - G(E(x))|_1, summed over values, in the loss of G and E; 0 in the
+            paper. Source: Li et al. (2017), ALICE, whose cycle-consistency this is.
+        gradient_penalty: of R1 on real pairs, in D's loss (Mescheder et al., 2018); 0 in the paper.
+        encoder_dropout: share of x's values that E does not see in training (masking noise).
+        discriminator_dropout: share of x's values that D does not see in training, as in ALI.
         feature_layer: what `features` returns; the last hidden layer of E if None.
         network: of D, G and E.
         encoder: `deterministic` is E(x). `gaussian` is ALI's (Dumoulin et al., 2017, section 2),
@@ -58,6 +66,10 @@ class BiGANSettings:
     objective: Literal["inverse", "minimax", "hinge"] = "inverse"
     simultaneous: bool = True
     term_weight: Positive = 1.0
+    cycle_weight: NonNegative = 0.0
+    gradient_penalty: NonNegative = 0.0
+    encoder_dropout: Fraction = 0.0
+    discriminator_dropout: Fraction = 0.0
     feature_layer: str | None = None
     network: MLPSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
@@ -91,21 +103,27 @@ class BiGAN(Method):
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
         self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
         self.objective, self.weight = settings.objective, settings.term_weight
+        self.empty = -1.0 if settings.network.unit_input and spec.bounded else 0.0
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """V for the discriminator (Eq. 3), Λ or V for generator and encoder (appendix B)."""
-        D, G, E, w = self.discriminator, self.generator, self._draw_latents, self.weight
-        x, z = batch.x, batch.z
-        real = D(x, E(x, batch.noise))
-        fake = D(G(z, z), z)
+        D, G, E, w = self._judge, self.generator, self._draw_latents, self.weight
+        x, z, noise = batch.x, batch.z, batch.noise
+        code = E(x, noise)
+        real = D(x, code, noise)
+        fake = D(G(z, z), z, noise)
         losses: dict[str, Terms] = {}
         if "discriminator" in players and self.objective == "hinge":
             losses["discriminator"] = {"real": w * hinge_real(real), "fake": w * hinge_fake(fake)}
         elif "discriminator" in players:
             # ascends V = E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]
             losses["discriminator"] = {"real": w * judged_real(real), "fake": w * judged_fake(fake)}
+        if "discriminator" in players and (weight := self.settings.gradient_penalty):
+            losses["discriminator"]["r1"] = weight * r1(self.discriminator, x, code)
         if "generator_encoder" in players:
             losses["generator_encoder"] = self._fooling(real, fake)
+        if "generator_encoder" in players and (weight := self.settings.cycle_weight):
+            losses["generator_encoder"]["cycle"] = weight * absolute_error(x, G(code, code))
         return losses
 
     def _fooling(self, real: Tensor, fake: Tensor) -> Terms:
@@ -120,11 +138,19 @@ class BiGAN(Method):
                 return {"real": w * real.mean(), "fake": -w * fake.mean()}
 
     def _draw_latents(self, x: Tensor, noise: Randomness) -> Tensor:
-        """E(x), or for a Gaussian encoder a draw from q(z | x)."""
+        """E(x), or for a Gaussian encoder a draw from q(z | x); in training with masking noise."""
+        if self.training:
+            x = hide_values(x, self.settings.encoder_dropout, noise, self.empty)
         if not self.gaussian:
             return self.encoder(x)
         mean, log_deviation = self.encoder(x).chunk(2, dim=1)
         return mean + log_deviation.exp() * noise.normal(*mean.shape)
+
+    def _judge(self, x: Tensor, z: Tensor, noise: Randomness) -> Tensor:
+        """D(x, z), in training with masking noise on x."""
+        if self.training:
+            x = hide_values(x, self.settings.discriminator_dropout, noise, self.empty)
+        return self.discriminator(x, z)
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """E(x); D(x, E(x)); G(E(x))."""

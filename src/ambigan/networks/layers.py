@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..core.distributed import global_mean, world
 from ..core.precision import at_least_float32
+from ..core.random import Randomness
 
 Activation = Literal["leaky_relu", "relu"]
 Output = Literal["linear", "squash"]
@@ -96,6 +97,22 @@ class BatchNorm(nn.Module):
 def activate(h: Tensor, activation: Activation) -> Tensor:
     """ReLU, or leaky ReLU with the slope 0.2 that DCGAN and BiGAN use."""
     return F.relu(h) if activation == "relu" else F.leaky_relu(h, 0.2)
+
+
+def hide_values(x: Tensor, share: float, noise: Randomness, empty: float) -> Tensor:
+    """Masking noise: each value of x is replaced by `empty` with a chance of `share`.
+
+    Source: Vincent et al. (2008), denoising autoencoders. What is left is not scaled up.
+
+    Args:
+        x: data, `(N, ...)`.
+        share: in [0, 1); with 0 nothing is drawn.
+        noise: of the turn.
+        empty: what stands for a value that is not there.
+    """
+    if not share:
+        return x
+    return torch.where(noise.uniform(*x.shape) < share, empty, x)
 
 
 def squash(h: Tensor) -> Tensor:
