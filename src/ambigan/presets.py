@@ -164,7 +164,9 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "gan": {
         "official": Preset(gan_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
         "paper": Preset(gan_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, D"),
-        "small": Preset(gan_small, "not reproduced", "-", "-", "ours"),
+        "small": Preset(
+            gan_small, "digits: 1-NN 99.0 (pixels 99.3)", "24 s", "1 thread of a shared CPU", "ours"
+        ),
     },
     "latent_regressor": {
         "official": Preset(
@@ -173,7 +175,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "paper": Preset(
             latent_regressor_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, LR"
         ),
-        "small": Preset(latent_regressor_small, "not reproduced", "-", "-", "ours"),
+        "small": Preset(
+            latent_regressor_small,
+            "digits: 1-NN 99.0 (pixels 99.3), reconstruction 0.34 of shuffled",
+            "34 s",
+            "1 thread of a shared CPU",
+            "ours",
+        ),
     },
     "autoencoder": {
         "official": Preset(
@@ -184,7 +192,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
             f"{_BIGAN}, networks of the authors' code",
         ),
         "paper": Preset(autoencoder_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, AE"),
-        "small": Preset(autoencoder_small, "not reproduced", "-", "-", "ours"),
+        "small": Preset(
+            autoencoder_small,
+            "digits: 1-NN 99.3 (pixels 99.3), reconstruction 0.16 of shuffled",
+            "18 s",
+            "1 thread of a shared CPU",
+            "ours",
+        ),
     },
 }
 

@@ -177,7 +177,7 @@ def _add_bench(parser: _Parser) -> None:
 
 
 def _add_train_only(parser: _Parser) -> None:
-    parser.add_argument("name", nargs="?", metavar="METHOD", help="gan, bigan or module:Class")
+    parser.add_argument("name", nargs="?", metavar="METHOD", help="such as bigan, or module:Class")
     parser.add_argument("--method", help="the same, as a flag")
     parser.add_argument("--resume", metavar="RUN", help="continue a run exactly where it was")
 

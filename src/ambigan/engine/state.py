@@ -29,9 +29,10 @@ class Meters:
         """Adds each term of each player, under `player/term`."""
         for player, terms in losses.items():
             for term, value in terms.items():
-                value = value.detach().float()
-                total = self.sums.setdefault(f"{player}/{term}", torch.zeros_like(value))
-                total.add_(value)
+                name = f"{player}/{term}"
+                if name not in self.sums:
+                    self.sums[name] = torch.zeros_like(value, dtype=torch.float32)
+                self.sums[name].add_(value)
 
     def count(self, players: Sequence[str]) -> None:
         """Notes that the terms of these players were added once more."""
