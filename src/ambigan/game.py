@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core.errors import ConfigError, unknown
@@ -114,6 +115,8 @@ class Method(nn.Module, ABC):
             several; two discriminator steps are two turns of it.
         prior: where latents come from.
         default_layer: the layer whose output `features` returns, such as `encoder.hidden2`.
+        unit_features: features are scaled to length 1, so that Euclidean distances between them
+            order as angles do.
     """
 
     Settings: ClassVar[type[Any]]
@@ -122,6 +125,7 @@ class Method(nn.Module, ABC):
     turns: tuple[tuple[str, ...], ...]
     prior: Prior
     default_layer: str
+    unit_features: bool = False
 
     def __init__(self, settings: Any, spec: DataSpec) -> None:
         super().__init__()
@@ -197,7 +201,8 @@ class Method(nn.Module, ABC):
                 module.training = training
         if not seen:
             raise ConfigError(f"no data passes through layer '{layer}' of {type(self).__name__}.")
-        return seen[-1].flatten(1).float()
+        features = seen[-1].flatten(1).float()
+        return F.normalize(features, dim=1) if self.unit_features else features
 
     def player_parameters(self, player: Player) -> dict[str, nn.Parameter]:
         """A player's parameters by dotted name."""

@@ -57,3 +57,11 @@ def test_what_a_method_cannot_do_it_says(variant: str) -> None:
         else:
             with pytest.raises(ConfigError, match=f"cannot {ability}"):
                 getattr(method, ability)(argument)
+
+
+def test_unit_features_have_length_one_and_the_same_directions() -> None:
+    x = torch.rand(5, *SPEC.shape) * 2 - 1
+    plain = toy_method(toy_config("bigan-official")).features(x)
+    unit = toy_method(toy_config("bigan-official", settings__unit_features="true")).features(x)
+    torch.testing.assert_close(unit.norm(dim=1), torch.ones(5))
+    torch.testing.assert_close(unit * plain.norm(dim=1, keepdim=True), plain)

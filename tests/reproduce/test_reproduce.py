@@ -15,6 +15,7 @@ import pytest
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import ConfigError
+from ambigan.core.files import held
 from ambigan.reproduce import find_table, reproduce
 from ambigan.reproduce.cells import plan_cells
 
@@ -93,6 +94,11 @@ def test_a_folder_of_something_else_is_refused(whole: Path, tmp_path: Path) -> N
 def test_a_setting_that_a_column_lacks_is_named_with_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"column 'LR'.*settings\.objective"):
         plan_cells(TABLE, ["official"], [0], TOY | {"settings.objective": "minimax"}, tmp_path)
+
+
+def test_two_at_once_are_refused(whole: Path) -> None:
+    with held(whole / ".lock"), pytest.raises(ConfigError, match="another process"):
+        make(whole)
 
 
 def test_seeds_are_given_once_each(tmp_path: Path) -> None:

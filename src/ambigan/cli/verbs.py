@@ -273,6 +273,8 @@ def reproduce(request: Request) -> int:
             raise ConfigError(f"name a table: {', '.join(TABLES)}.")
         _print_tables(TABLES.values())
         return 0
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("reproduce runs as one process; start it without torchrun.")
     table = find_table(flags.table)
     out = Path(flags.out or f"runs/{table.name}")
     presets = [name for name in (flags.presets or "").split(",") if name]

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,3 +92,26 @@ def storage_error(path: Path, error: OSError) -> StorageError:
             f"no space left to write {path}; free some and run again, what was written stands."
         )
     return StorageError(f"cannot write {path}: {error.strerror or error}.")
+
+
+@contextmanager
+def held(path: Path) -> Generator[bool]:
+    """Holds a lock file while the block runs; the system frees it even if this process is killed.
+
+    Yields:
+        Whether it could be had: False if another process holds it. Where the system knows no such
+        locks, always True.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield True
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

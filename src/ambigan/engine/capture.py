@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ class TurnGraph:
     def __init__(self, turn: Turn, num_rows: int, device: torch.device) -> None:
         self._rows = torch.zeros(num_rows, dtype=torch.int64, device=device)
         self._noise = Randomness(device=device)
-        self._graph = torch.cuda.CUDAGraph()
+        self._graph: Any = torch.cuda.CUDAGraph()
         self._graph.register_generator_state(self._noise.generator)
         with torch.cuda.graph(self._graph):
             self.batch = turn(self._rows, self._noise)

@@ -32,6 +32,8 @@ from ..objectives.penalties import r1
 from ..objectives.reconstruction import absolute_error
 from ..priors import PriorName, make_prior
 
+Objective = Literal["inverse", "minimax", "hinge"]
+
 
 @dataclass(frozen=True)
 class BiGANSettings:
@@ -53,6 +55,7 @@ class BiGANSettings:
         encoder_dropout: share of x's values that E does not see in training (masking noise).
         discriminator_dropout: share of x's values that D does not see in training, as in ALI.
         feature_layer: what `features` returns; the last hidden layer of E if None.
+        unit_features: scale them to length 1, so that they are compared by their angle.
         network: of D, G and E.
         encoder: `deterministic` is E(x). `gaussian` is ALI's (Dumoulin et al., 2017, section 2),
             the same game with z = mu(x) + sigma(x) e, e ~ N(0, I); E's output is mu and log sigma,
@@ -63,7 +66,7 @@ class BiGANSettings:
     latent_dim: PositiveInt = 50
     prior: PriorName = "uniform"
     encoder: Literal["deterministic", "gaussian"] = "deterministic"
-    objective: Literal["inverse", "minimax", "hinge"] = "inverse"
+    objective: Objective = "inverse"
     simultaneous: bool = True
     term_weight: Positive = 1.0
     cycle_weight: NonNegative = 0.0
@@ -71,6 +74,7 @@ class BiGANSettings:
     encoder_dropout: Fraction = 0.0
     discriminator_dropout: Fraction = 0.0
     feature_layer: str | None = None
+    unit_features: bool = False
     network: MLPSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
@@ -102,7 +106,9 @@ class BiGAN(Method):
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
         self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
-        self.objective, self.weight = settings.objective, settings.term_weight
+        self.unit_features = settings.unit_features
+        self.objective: Objective = settings.objective
+        self.weight = settings.term_weight
         self.empty = -1.0 if settings.network.unit_input and spec.bounded else 0.0
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError
-from ..core.files import read_json, write_json
+from ..core.files import held, read_json, write_json
 from ..engine.loop import Progress
 from ..measuring import Tell, evaluate_baselines
 from .cells import Cell, groups_of, make_cells, measure_cell, plan_cells, read_cell, read_cost
@@ -55,6 +55,20 @@ def reproduce(
         raise ConfigError(f"seeds {list(seeds)}: give one or more, each once.")
     cells = plan_cells(table, list(dict.fromkeys(presets or table.presets)), seeds, changes, out)
     _claim(table, changes, out)
+    with held(out / ".lock") as is_ours:
+        if not is_ours:
+            raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
+        return _make(table, cells, out, bar, tell, alarm)
+
+
+def _make(
+    table: PaperTable,
+    cells: Sequence[Cell],
+    out: Path,
+    bar: Bar,
+    tell: Tell,
+    alarm: Callable[[str], None],
+) -> Summary:
     done = [cell for cell in cells if cell.is_measured(table.protocol)]
     tell(f"{table.name}: {len(cells)} cells, {len(done)} of them done")
     baselines = _baselines(table, cells[0], out, tell)
