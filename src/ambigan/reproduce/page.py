@@ -71,7 +71,8 @@ def _facts(summary: Summary) -> list[Fact]:
 
 def _split_machine(machine: str) -> tuple[str, str]:
     where, _, torch = machine.rpartition(", ")
-    return torch, where
+    short, _, long = where.partition(" of ")
+    return short, ", ".join(filter(None, (long, torch)))
 
 
 def _block(summary: Summary, block: Block) -> dict[str, Any]:
@@ -131,9 +132,10 @@ def _chart(summary: Summary, block: Block) -> Chart:
             elinewidth=1.4,
             label=name,
         )
-    for name, value in summary.floor:
+    for value in {value for _, value in summary.floor}:
+        names = ", ".join(name for name, theirs in summary.floor if theirs == value)
         axes.axvline(value, color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)), zorder=0)
-        axes.text(value, -0.72, theme.clean(name), color=theme.MUTED, fontsize=11, ha="center")
+        axes.text(value, -0.72, theme.clean(names), color=theme.MUTED, fontsize=11, ha="center")
     axes.set(ylim=(len(columns) - 0.5, -0.9), yticks=range(len(columns)))
     axes.set_yticklabels([theme.clean(column) for column in columns])
     axes.grid(axis="y", color=theme.RULE, linewidth=1)

@@ -149,8 +149,8 @@ def _block(
         line("ours, last weights", "raw", lambda r: r["accuracy"].get("raw"), is_ours=True),
         line("ours, averaged weights", "ema", lambda r: r["accuracy"].get("ema"), is_ours=True),
         line("the same network untrained", "random", lambda r: r["accuracy"]["random"]),
-        line("reconstruction, last weights", "ratio_raw", _ratio("raw"), is_ours=True),
-        line("reconstruction, averaged weights", "ratio_ema", _ratio("ema"), is_ours=True),
+        line("reconstruction ratio, last weights", "ratio_raw", _ratio("raw"), is_ours=True),
+        line("reconstruction ratio, averaged", "ratio_ema", _ratio("ema"), is_ours=True),
     )
     cost = (
         Line(
