@@ -143,7 +143,7 @@ def test_a_method_is_measured_by_its_abilities() -> None:
     assert len(found) == 9
     assert all(isinstance(value, float) for value in found.values())
     gan = GAN(GANSettings(latent_dim=3, network=network), SPEC)
-    with pytest.raises(ConfigError, match="GAN cannot reconstruct; it can do: sample"):
+    with pytest.raises(ConfigError, match="GAN cannot reconstruct; it can do: decode, sample"):
         maps_of(gan)
 
 

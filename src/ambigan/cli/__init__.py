@@ -63,9 +63,11 @@ def _in_one_line(error: Exception) -> str | None:
 
 
 def _run(verb: str) -> Callable[[Request], int]:
-    from . import verbs
-
-    return getattr(verbs, verb)
+    if verb in ("reproduce", "bench", "presets"):
+        from . import studies as module
+    else:
+        from . import verbs as module
+    return getattr(module, verb)
 
 
 def _one_line(message: Warning | str, *_details: object) -> None:

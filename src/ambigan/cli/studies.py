@@ -1,0 +1,136 @@
+"""Verbs that need no run: papers' tables, the benchmark, and the list of presets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from ..core.errors import ConfigError
+from ..core.files import write_json
+from .output import alarm, cell, note
+from .parser import Request
+
+BENCH_COLUMNS = {
+    "name": "a step",
+    "milliseconds": "ms",
+    "speedup": "times textbook",
+    "product_fraction": "of product rate",
+    "copy_fraction": "of copy rate",
+    "images_per_second": "images/s",
+}
+
+
+def reproduce(request: Request) -> int:
+    """Makes a paper's table again, or lists those that can be made."""
+    from ..engine.loop import Interrupted
+    from ..reproduce import TABLES, find_table
+    from ..reproduce import reproduce as make_table
+    from ..reproduce.writing import as_markdown
+    from .progress import training_progress
+
+    flags = request.flags
+    if flags.list or flags.table is None:
+        if flags.table is None and not flags.list:
+            raise ConfigError(f"name a table: {', '.join(TABLES)}.")
+        _print_tables(TABLES.values())
+        return 0
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("reproduce runs as one process; start it without torchrun.")
+    table = find_table(flags.table)
+    out = Path(flags.out or f"runs/{table.name}")
+    presets = [name for name in (flags.presets or "").split(",") if name]
+    try:
+        summary = make_table(
+            table,
+            out,
+            presets=presets,
+            seeds=_seeds(flags.seeds),
+            changes=request.settings,
+            bar=training_progress,
+            tell=note,
+            alarm=alarm,
+        )
+    except Interrupted as stop:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        return 128 + stop.signal_number
+    print(as_markdown(summary))
+    print(f"written: {out}/table.json, .csv, .md, .html")
+    return 0
+
+
+def bench(request: Request) -> int:
+    """Times a step beside the textbook loop and the machine's own rates."""
+    from ..bench import run_suite
+
+    flags = request.flags
+    if min(flags.repeats, flags.steps) < 1:
+        raise ConfigError("bench needs --repeats of 1 or more and --steps of 1 or more.")
+    if flags.out and Path(flags.out).suffix != ".json":
+        raise ConfigError(f"cannot write '{flags.out}': --out must end in .json.")
+    found = run_suite(flags.device, repeats=flags.repeats, steps=flags.steps, tell=note)
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name, title in BENCH_COLUMNS.items():
+        table.add_column(title, justify="left" if name == "name" else "right")
+    for row in found["rows"]:
+        table.add_row(*[cell(row[name]) for name in BENCH_COLUMNS])
+    Console().print(table)
+    print(_machine_of(found))
+    if flags.out:
+        write_json(Path(flags.out), found)
+        print(f"written: {flags.out}")
+    return 0
+
+
+def presets(_request: Request) -> int:
+    """Lists published settings."""
+    from ..presets import PRESETS
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("method", "preset", "score", "time", "hardware", "source"):
+        table.add_column(column, overflow="fold")
+    for method, named in PRESETS.items():
+        for name, preset in named.items():
+            table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
+    Console().print(table)
+    return 0
+
+
+def _seeds(text: str) -> list[int]:
+    """`3` counts from 0; a comma lists them, `0,3` or `4,`."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError(
+            f"--seeds '{text}' is neither a number nor a list such as 0,3."
+        ) from error
+    if not numbers or min(numbers) < (0 if "," in text else 1):
+        raise ConfigError(f"--seeds '{text}': give how many, 1 or more, or a list such as 0,3.")
+    return numbers if "," in text else list(range(numbers[0]))
+
+
+def _print_tables(tables: Iterable[Any]) -> None:
+    shown = Table(box=None, pad_edge=False)
+    for column in ("table", "what", "columns", "time", "source"):
+        shown.add_column(column, overflow="fold")
+    for table in tables:
+        columns = ", ".join(column.name for column in table.columns)
+        shown.add_row(table.name, table.title, columns, table.time, table.source)
+    Console().print(shown)
+
+
+def _machine_of(found: dict[str, Any]) -> str:
+    hardware, rates = found["hardware"], found["product_gflops"]
+    stacking = found["stacking_speedup"]
+    where = hardware["gpu"] or f"{hardware['processor']}, {found['threads']} threads"
+    return (
+        f"{where}: products at {rates['fp32']:,} GFLOP/s in fp32 and {rates['bf16']:,} in bf16, "
+        f"copies at {found['copy_gbytes_per_second']:,} GB/s. Three layers stacked into one "
+        f"product: {stacking['fp32']} times as fast in fp32, {stacking['bf16']} in bf16."
+    )
