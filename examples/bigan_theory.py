@@ -21,6 +21,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 from scipy.special import expit
 from theory_toys import CELL, CORRELATION, GRID, LOG4, Array, Finite
 
@@ -43,22 +44,18 @@ def draw_finite(out: Path) -> None:
         axis.scatter(*points, s=22 + 20 * np.log10(numbers), c=colours, linewidths=0, alpha=0.75)
         if len(numbers) < 10:
             axis.plot([0, 2], [-LOG4, 0], color=OF_X, linewidth=1, alpha=0.5, zorder=0)
-            for (x, y), number in zip(points.T, numbers, strict=True):
-                note(axis, f"{number:,} pairs", (x, y), (11, -3), ha="left", va="top")
+            note(axis, "24 pairs, inverses", points[:, 0], (11, -6), ha="left", va="top")
+            for at, number in zip(points.T[1:], numbers[1:], strict=True):
+                note(axis, f"{number:,} pairs", at, (-8, 4), ha="right", va="bottom")
         else:
-            note(axis, "24 pairs of inverses, one of\nwhich fits the masses", (0, -1.17), (-4, 60))
-            axis.annotate(
-                "",
-                (0, -1.15),
-                (0, 54),
-                textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": theme.MUTED},
-            )
-        scale_values(axis, -1.47, 0.07)
-        axis.set(xlim=(-0.07, 2.32), xticks=[0, 0.5, 1, 1.5, 2])
+            words = "24 pairs of inverses,\nof which one fits the masses"
+            line = {"arrowstyle": "-", "color": theme.MUTED, "shrinkB": 6, "relpos": (0.02, 0)}
+            note(axis, words, (0, points[1, points[0] == 0].max()), (-4, 128), arrowprops=line)
+        scale_values(axis, -1.52, 0.1)
+        axis.set(xlim=(-0.07, 2.07), xticks=[0, 0.5, 1, 1.5, 2])
         across = "mass that is not brought back (ℓ0 loss)"
-        name(axis, f"All E and G on four points, {title}", across, "C(E, G)")
-    theme.save_figure(out / "theory-finite.png", figure)
+        name(axis, f"All E and G on four points, masses {title}", across, "C(E, G)")
+    save(out / "theory-finite.png", figure)
 
 
 def tell_finite(title: str, games: dict[str, Array]) -> None:
@@ -76,11 +73,11 @@ def tell_finite(title: str, games: dict[str, Array]) -> None:
 
 def draw_discriminator(out: Path) -> None:
     """D* and the learned D of one game, and C with the value reached along a family of games."""
-    figure, axes = panels(330, (1, 1, 0.045, 1.3))
+    figure, axes = panels(312, (1, 1, 0.045, 1.3))
     x, z = np.meshgrid(GRID, GRID, indexing="ij")
     generated = toys.correlated(CORRELATION)
     reached: dict[float, float] = {}
-    for r in (-0.9, -0.5, -0.2, 0.1, 0.4, 0.6, 0.8, 0.9):
+    for r in (-0.9, -0.5, 0.0, 0.4, 0.8, 0.9):
         method, data = toys.with_fixed_encoder(r, seed=0), toys.correlated(r)
         toys.learn_discriminator(method, toys.standard, seed=0)
         learned = toys.logits_at(method, x, z)
@@ -100,11 +97,12 @@ def draw_discriminator(out: Path) -> None:
     axes[3].plot(line, values, color=theme.MUTED, linewidth=2, label="C(E, G), exact")
     axes[3].plot(*zip(*reached.items(), strict=True), "o", color=OF_X, label="V of the learned D")
     scale_values(axes[3], -1.53, -0.45)
-    axes[3].set(box_aspect=1 / 1.3, xlim=(-1.05, 1.05), xticks=[-0.8, -0.4, 0, 0.4, 0.8])
-    note(axes[3], "P_EX = P_GZ", (0.8, -LOG4), (0, -7), ha="center", va="top")
-    axes[3].legend(frameon=False, fontsize=12, labelcolor=theme.INK, loc="upper right")
+    axes[3].set(box_aspect=1 / 1.3, xlim=(-1.05, 1.12), xticks=[-0.8, -0.4, 0, 0.4, 0.8])
+    note(axes[3], "$P_{EX} = P_{GZ}$", (0.8, -LOG4), (0, -7), ha="center", va="top")
+    note(axes[3], "the game shown", (-0.5, reached[-0.5]), (6, 4))
+    legend(axes[3], "upper right")
     name(axes[3], "The value of a game, by its E", "correlation of x and E(x)", "")
-    theme.save_figure(out / "theory-discriminator.png", figure)
+    save(out / "theory-discriminator.png", figure)
     method = toys.with_identities(seed=0)
     toys.learn_discriminator(method, toys.wider, seed=0)
     x = 1.5 * GRID
@@ -139,28 +137,45 @@ def draw_map(axis: Axes, D: Array, exact: Array, density: Array) -> Any:
 
 def draw_training(out: Path, folder: Path) -> None:
     """The exact value of noisy games over training, and what deterministic ones end with."""
-    figure, axes = panels(350, (1.15, 1, 1))
+    figure, axes = panels(340, (1.15, 1, 1))
     for way, colour in zip(toys.WAYS, (OF_X, OF_Z, THIRD), strict=True):
-        _, curve = toys.play_noisy(folder / f"noisy {way}", way, seed=0, look_every=25)
-        axes[0].plot(*zip(*curve, strict=True), color=colour, linewidth=1.8, label=way)
-        print(f"noisy, {way}: C + log 4 {curve[0][1]:.4f} untrained, {curve[-1][1]:.4f} trained")
+        _, curve = toys.play_noisy(folder / f"noisy {way}", way, seed=0, look_every=50)
+        seen, excess = np.transpose(curve)
+        axes[0].plot(seen / 1000, excess, color=colour, linewidth=1.8, label=way)
+        print(f"noisy, {way}: C + log 4 {excess[0]:.4f} untrained, {excess[-1]:.4f} trained")
     axes[0].set_yscale("log")
-    axes[0].set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+    axes[0].set_ylim(0.004, 0.9)
+    axes[0].set_yticks([0.01, 0.1], ["0.01", "0.1"])
     axes[0].minorticks_off()
     legend(axes[0], "upper right")
-    name(axes[0], "Noisy games: how far from the least C", "iterations", "C(E, G) + log 4, exact")
-    x, z = np.linspace(-2.3, 2.3, 400), np.linspace(-2.3, 2.3, 400)
+    name(axes[0], "Noisy games: C(E, G) + log 4, exact", "thousand examples seen", "")
+    x, z = np.linspace(-1.95, 1.95, 391), np.linspace(-2.3, 2.3, 461)
     for seed, colour in ((0, OF_X), (2, OF_Z)):
         run = toys.play_bumps(folder / f"bumps {seed}", "Λ, in turn", seed)
         print(f"two bumps, seed {seed}: V {toys.last_value(run):.4f}; {errors_of(run)}")
         encoded, made = run.encode(x[:, None])[:, 0], run.decode(z[:, None])[:, 0]
         sign = np.sign((encoded * x).mean())
-        label = {"label": "±E*, exact"} if seed == 0 else {}
-        axes[1].plot(sign * toys.exact_encoding(x), x, color=theme.RULE, linewidth=9, **label)
-        axes[1].plot(z, made, color=colour, linewidth=1.8, label=f"G(z), seed {seed}")
-        axes[1].plot(encoded[::14], x[::14], "o", markersize=3.5, color=colour)
-        axes[2].plot(z, run.encode(made[:, None])[:, 0], color=colour, linewidth=1.8)
-    theme.save_figure(out / "theory-training.png", figure)
+        axes[1].plot(sign * toys.exact_encoding(x), x, color=theme.RULE, linewidth=10, zorder=1)
+        draw_curve(axes[1], z, made, encoded, x, colour)
+        back = run.encode(made[:, None])[:, 0], run.decode(encoded[:, None])[:, 0]
+        draw_curve(axes[2], z, back[0], x, back[1], colour)
+        note(axes[1], f"seed {seed}", (sign * 1.6, 1.45), (0, -16), color=colour, ha="center")
+    name(axes[1], "Two deterministic games", "z, or E(x)", "x, or G(z)")
+    name(axes[2], "Theorem 2: there and back", "z, or x", "E(G(z)), or G(E(x))")
+    for axis, words in ((axes[1], ("G(z)", "E(x)")), (axes[2], ("E(G(z))", "G(E(x))"))):
+        axis.plot([], [], color=theme.INK, linewidth=1.8, label=words[0])
+        axis.plot([], [], "o", color=theme.INK, markersize=4, label=words[1])
+        axis.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xticks=range(-2, 3), yticks=range(-2, 3))
+    axes[1].plot([], [], color=theme.RULE, linewidth=10, label="exact")
+    legend(axes[1], "lower center")
+    legend(axes[2], "upper left")
+    save(out / "theory-training.png", figure)
+
+
+def draw_curve(axis: Axes, z: Array, from_z: Array, from_x: Array, x: Array, colour: str) -> None:
+    """What G makes of z as a line, and what E makes of x as dots."""
+    axis.plot(z, from_z, color=colour, linewidth=1.8)
+    axis.plot(from_x[::13], x[::13], "o", color=colour, markersize=4)
 
 
 def errors_of(run: Any) -> str:
@@ -176,6 +191,12 @@ def print_seeds(num: int, folder: Path) -> None:
         print(
             f"{way}, seed {seed}: C + log 4 {toys.excess(method):.4f}; {errors_of(run)}", flush=True
         )
+
+
+def save(path: Path, figure: Figure) -> None:
+    """Writes a figure with a palette of 256 colours, a third of the size of one without."""
+    theme.save_figure(path, figure)
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def panels(height: int, ratios: Sequence[float]) -> tuple[Figure, Sequence[Axes]]:
@@ -203,7 +224,7 @@ def name(axis: Axes, title: str, across: str, up: str) -> None:
 
 def note(axis: Axes, text: str, at: Sequence[float], beside: Sequence[float], **how: Any) -> None:
     """Words inside a panel, so many pixels beside a point."""
-    how |= {"color": theme.MUTED, "fontsize": 12, "textcoords": "offset points"}
+    how = {"color": theme.MUTED, "fontsize": 12, "textcoords": "offset points"} | how
     axis.annotate(text, at, beside, **how)
 
 

@@ -396,17 +396,17 @@ def excess(method: Method) -> float:
 def play_noisy(
     folder: Path, way: str, seed: int, epochs: int = 60, look_every: int = 1000
 ) -> tuple[Method, list[tuple[int, float]]]:
-    """Trains a noisy game: its averaged networks, and the excess every so many iterations."""
+    """Trains a noisy game: its averaged networks, and its excess by images seen, now and then."""
     config, run = config_of(folder, NoisyBiGAN, way, seed, epochs, look_every), folder / "run"
     per_iteration = config.train.batch_size * (1 if config.settings.simultaneous else 2)
     curve = [(0, excess(make_method(config, ONE_NUMBER, NoisyBiGAN).eval()))]
 
     def look(images_seen: int, *_: Any) -> None:
-        iteration = images_seen // per_iteration - 1  # the newest checkpoint is of the last one
-        if iteration and iteration % look_every == 0:
+        saved = images_seen - per_iteration  # what the newest checkpoint has seen
+        if saved and saved % (per_iteration * look_every) == 0:
             with warnings.catch_warnings(action="ignore"):  # that the run is not finished
                 method = ambigan.load(run, device="cpu", method=NoisyBiGAN).method
-            curve.append((iteration, excess(method)))
+            curve.append((saved, excess(method)))
 
     train(config, run, progress=look, alarm=lambda _line: None)
     return ambigan.load(run, device="cpu", method=NoisyBiGAN).method, curve

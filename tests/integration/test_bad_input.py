@@ -214,7 +214,7 @@ def test_gan_says_what_it_cannot_do(refused: Refused, capsys: pytest.CaptureFixt
     assert main(words) == 0
     capsys.readouterr()
     assert "cannot reconstruct" in refused("reconstruct", "run")
-    assert "can do: sample" in refused("evaluate", "run", "--protocol", "reconstruction_l2")
+    assert "can do: decode, sample" in refused("evaluate", "run", "--protocol", "reconstruction_l2")
 
 
 def test_no_space_left_keeps_what_was_written(tmp_path: Path) -> None:
