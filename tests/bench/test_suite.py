@@ -68,6 +68,9 @@ def test_the_record_sets_all_beside_the_textbook(quick: None, tmp_path: Path) ->
         assert rows[name]["milliseconds"] > 0
         assert rows[name]["product_fraction"] > 0
     assert found["hardware"]["cores"] >= 1
+    for shares in found["profile"].values():
+        assert sum(shares.values()) == pytest.approx(1, abs=0.01)
+        assert shares["matrix products"] > 0.1
     assert found["copy_gbytes_per_second"] > 0
 
 

@@ -22,10 +22,12 @@ from ..evaluation.results import hardware
 from ..presets import find_preset
 from ..training import make_method
 from .counts import step_bytes, step_flops
+from .profile import shares_of
 from .textbook import BATCH, WIDTH, textbook_step
 
 NUM_EXAMPLES = 60_000
 TEXTBOOK = "textbook loop, fp32"
+PROFILED = "ours with average"
 SIZE = 2048  # of the square product that stands for the machine's rate
 NUM_TOGETHER = 3
 COPIED = 1 << 28  # bytes
@@ -82,7 +84,13 @@ def run_suite(
         for contestant in contestants:
             taken = _timed(contestant.work, steps, where) / contestant.steps
             seconds[contestant.name].append(taken)
-    return _record(contestants, seconds, where, repeats, steps)
+    found = _record(contestants, seconds, where, repeats, steps)
+    if where.type == "cpu":
+        tell("profiling")
+        found["profile"] = {
+            c.precision: shares_of(c.work) for c in contestants if c.name.startswith(PROFILED)
+        }
+    return found
 
 
 def _contestants(device: torch.device) -> list[Contestant]:

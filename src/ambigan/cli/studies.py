@@ -82,6 +82,9 @@ def bench(request: Request) -> int:
         table.add_row(*[cell(row[name]) for name in BENCH_COLUMNS])
     Console().print(table)
     print(_machine_of(found))
+    for precision, shares in found.get("profile", {}).items():
+        listed = "; ".join(f"{group} {share:.0%}" for group, share in shares.items() if share)
+        print(f"Where a step with average goes, {precision}: {listed}.")
     if flags.out:
         write_json(Path(flags.out), found)
         print(f"written: {flags.out}")
@@ -128,7 +131,7 @@ def _print_tables(tables: Iterable[Any]) -> None:
 def _machine_of(found: dict[str, Any]) -> str:
     hardware, rates = found["hardware"], found["product_gflops"]
     stacking = found["stacking_speedup"]
-    where = hardware["gpu"] or f"{hardware['processor']}, {found['threads']} threads"
+    where = hardware["gpu"] or f"{hardware['processor']}, threads: {found['threads']}"
     return (
         f"{where}: products at {rates['fp32']:,} GFLOP/s in fp32 and {rates['bf16']:,} in bf16, "
         f"copies at {found['copy_gbytes_per_second']:,} GB/s. Three layers stacked into one "
