@@ -1,9 +1,10 @@
 """The figures and numbers of docs/theory.md.
 
-    python examples/bigan_theory.py docs       # three pictures into that folder: 80 s on one core
-    python examples/bigan_theory.py seeds 6    # how each way of training ends: 6 min
+    python examples/bigan_theory.py docs       # three pictures into that folder: 1 to 2 minutes
+    python examples/bigan_theory.py seeds 6    # how each way of training ends: 5 to 15 minutes
 
-The toys are in theory_toys.py, beside this file; tests/learning/test_theory.py plays them too.
+Both run on one core. The toys are in theory_toys.py, beside this file; they are what
+tests/learning/test_theory.py plays, too.
 """
 
 from __future__ import annotations
@@ -114,9 +115,12 @@ def tell_learned(title: str, logits: Array, data: Array, generated: Array, cell:
     """Prints how far a learned D is from D*; gives back V(D, E, G)."""
     C = 2 * toys.divergence(data, generated, cell) - LOG4
     V = toys.value(logits, data, generated, cell)
-    distance = np.abs(expit(logits) - expit(toys.optimal_logits(data, generated)))
-    mean = cell * ((data + generated) / 2 * distance).sum()
-    print(f"{title}: C {C:.4f}, V of the learned D {V:.4f}, mean |D - D*| {mean:.4f}")
+    exact, weight = expit(toys.optimal_logits(data, generated)), cell * (data + generated) / 2
+    print(
+        f"{title}: C {C:.4f}, V of the learned D {V:.4f}, "
+        f"mean |D - D*| {(weight * np.abs(expit(logits) - exact)).sum():.4f}, "
+        f"mean |D* - 1/2| {(weight * np.abs(exact - 0.5)).sum():.4f}"
+    )
     return V
 
 
@@ -139,10 +143,10 @@ def draw_training(out: Path, folder: Path) -> None:
     """The exact value of noisy games over training, and what deterministic ones end with."""
     figure, axes = panels(340, (1.15, 1, 1))
     for way, colour in zip(toys.WAYS, (OF_X, OF_Z, THIRD), strict=True):
-        _, curve = toys.play_noisy(folder / f"noisy {way}", way, seed=0, look_every=50)
+        method, curve = toys.play_noisy(folder / f"noisy {way}", way, seed=0, look_every=50)
         seen, excess = np.transpose(curve)
         axes[0].plot(seen / 1000, excess, color=colour, linewidth=1.8, label=way)
-        print(f"noisy, {way}: C + log 4 {excess[0]:.4f} untrained, {excess[-1]:.4f} trained")
+        print(f"noisy, {way}: C + log 4 {excess[0]:.4f} before, {toys.excess(method):.4f} after")
     axes[0].set_yscale("log")
     axes[0].set_ylim(0.004, 0.9)
     axes[0].set_yticks([0.01, 0.1], ["0.01", "0.1"])
