@@ -24,7 +24,7 @@ from .cells import Cell
 from .summary import Block, Line, Summary, Value, machines, texts
 
 TEMPLATE = "table.html.jinja"
-NUM_PICTURES = 24
+NUM_PICTURES = 32
 WIDE, ROW = 1016, 42  # CSS pixels of the chart, and of one of its rows
 
 
