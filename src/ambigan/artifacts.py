@@ -94,7 +94,7 @@ class Run:
         """`num` generated examples, a function of the seed."""
         if "sample" not in self.abilities:
             known = ", ".join(sorted(self.abilities)) or "nothing but features"
-            raise ConfigError(f"a {self.config.method} run cannot sample; it can do: {known}.")
+            raise ConfigError(f"a run of {self.config.method} cannot sample; it can do: {known}.")
         return self.decode(self.latents(num, seed))
 
     def latents(self, num: int, seed: int = 0) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import torch
 
 from .artifacts import describe_data, read_config, save_model
 from .core.distributed import World, join_from_environment, leave, share_of, wait, world
-from .core.errors import CheckpointError, ConfigError
+from .core.errors import CheckpointError, ConfigError, unknown
 from .core.files import read_json, write_json
 from .core.memory import physical_memory
 from .core.random import seed_from
@@ -120,9 +120,7 @@ def _begin(config: RunConfig, out: str | Path) -> Entry:
     config = config.check()
     here, device = _take_place(config)
     dataset = _open_in_turn(config)
-    # What can fail, fails before anything is written.
-    Batches(dataset.train, config.train.seed).check(config.train.batch_size)
-    check_memory(config, dataset.spec)
+    check_trainable(config, dataset)
     method = make_method(config, dataset.spec)
     if here.is_main:
         run = create(out, config)
@@ -165,16 +163,23 @@ def make_method(
         return method_class(config.settings, spec)
 
 
-def check_memory(config: RunConfig, spec: DataSpec) -> None:
-    """Refuses networks that this machine's memory cannot hold, before they are made.
+def check_trainable(config: RunConfig, dataset: Dataset) -> None:
+    """Lets what can fail fail before anything is written or trained.
 
-    Weights, gradients, two optimiser moments and the average are counted; activations are not.
+    Of the networks' size, weights, gradients, two optimiser moments and the average are counted;
+    activations are not.
 
     Raises:
-        ConfigError: they need more than there is.
+        ConfigError: a batch is too small or too large, the feature layer does not exist, or the
+            networks need more memory than there is.
     """
+    if config.train.batch_size < 2:
+        raise ConfigError("train.batch_size 1: batch statistics need at least 2; choose more.")
+    Batches(dataset.train, config.train.seed).check(config.train.batch_size)
     with torch.device("meta"):
-        method = find_method(config.method)(config.settings, spec)
+        method = find_method(config.method)(config.settings, dataset.spec)
+    if method.default_layer not in method.layers:
+        raise unknown("layer", method.default_layer, method.layers)
     copies = 4 + (config.train.ema_decay > 0)
     needed = copies * sum(p.numel() * p.element_size() for p in method.parameters())
     there = physical_memory()

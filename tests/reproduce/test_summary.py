@@ -33,7 +33,7 @@ def result(column: str, seed: int, raw: float, ratio: float | None = 0.7) -> dic
 
 def test_means_and_sample_deviations_over_seeds() -> None:
     results = [result("BiGAN", seed, raw) for seed, raw in enumerate([96.0, 97.0, 98.0])]
-    (block,) = summarise(BIGAN_TABLE1, results, [], BASELINES, 18).blocks
+    (block,) = summarise(BIGAN_TABLE1, results, [], BASELINES, 18, "c").blocks
     lines = {line.key: line for line in block.lines}
     assert lines["raw"].values["BiGAN"] == Value(97.0, 1.0, 3)
     assert lines["raw"].values["D"] is None
@@ -42,13 +42,13 @@ def test_means_and_sample_deviations_over_seeds() -> None:
 
 
 def test_one_seed_has_no_deviation() -> None:
-    (block,) = summarise(BIGAN_TABLE1, [result("D", 0, 97.5, None)], [], BASELINES, 6).blocks
+    (block,) = summarise(BIGAN_TABLE1, [result("D", 0, 97.5, None)], [], BASELINES, 6, "c").blocks
     assert block.lines[0].values["D"].text() == "97.50"
     assert [line.key for line in block.lines] == ["raw", "ema", "random"]
 
 
 def test_what_is_written_holds_the_papers_row_beside_ours() -> None:
-    summary = summarise(BIGAN_TABLE1, [result("LR", 0, 97.5)], [], BASELINES, 6)
+    summary = summarise(BIGAN_TABLE1, [result("LR", 0, 97.5)], [], BASELINES, 6, "c")
     text = as_markdown(summary)
     assert "| paper, 400 epochs | 97.39 | 97.30 | 97.44 | 97.13 | 97.58 | 97.63 |" in text
     assert "| ours, last weights | – | – | 97.50 | – | – | – |" in text
@@ -59,7 +59,7 @@ def test_what_is_written_holds_the_papers_row_beside_ours() -> None:
 
 def test_on_other_data_the_papers_row_says_on_which_it_was() -> None:
     other = BASELINES | {"data": BASELINES["data"] | {"name": "digits"}}
-    summary = summarise(BIGAN_TABLE1, [result("LR", 0, 97.5)], [], other, 6)
+    summary = summarise(BIGAN_TABLE1, [result("LR", 0, 97.5)], [], other, 6, "c")
     assert summary.published.name == "paper on mnist, 400 epochs"
 
 

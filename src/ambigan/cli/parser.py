@@ -83,7 +83,10 @@ def _take_settings(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]
             value = next(words, "")
             if not value or value.startswith("--"):
                 raise ConfigError(f"{name} needs a value.")
-        settings[name[2:]] = value
+        name = name[2:].replace("-", "_")
+        if name in settings:
+            raise ConfigError(f"--{name} is given twice; give it once.")
+        settings[name] = value
     return others, settings
 
 

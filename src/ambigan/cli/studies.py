@@ -17,6 +17,7 @@ from ..core.files import write_json
 from .output import alarm, cell, note
 from .parser import Request
 
+MOST_SEEDS = 1000
 BENCH_COLUMNS = {
     "name": "a step",
     "milliseconds": "ms",
@@ -74,6 +75,8 @@ def bench(request: Request) -> int:
         raise ConfigError("bench needs --repeats of 1 or more and --steps of 1 or more.")
     if flags.out and Path(flags.out).suffix != ".json":
         raise ConfigError(f"cannot write '{flags.out}': --out must end in .json.")
+    if flags.out and Path(flags.out).parent.exists() and not Path(flags.out).parent.is_dir():
+        raise ConfigError(f"cannot write '{flags.out}': {Path(flags.out).parent} is no folder.")
     found = run_suite(flags.device, repeats=flags.repeats, steps=flags.steps, tell=note)
     table = Table(box=SIMPLE, pad_edge=False)
     for name, title in BENCH_COLUMNS.items():
@@ -115,6 +118,8 @@ def _seeds(text: str) -> list[int]:
         ) from error
     if not numbers or min(numbers) < (0 if "," in text else 1):
         raise ConfigError(f"--seeds '{text}': give how many, 1 or more, or a list such as 0,3.")
+    if "," not in text and numbers[0] > MOST_SEEDS:
+        raise ConfigError(f"--seeds '{text}': no more than {MOST_SEEDS} at once.")
     return numbers if "," in text else list(range(numbers[0]))
 
 

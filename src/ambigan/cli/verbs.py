@@ -257,7 +257,7 @@ def _load(request: Request) -> Run:
 def _need(run: Run, ability: str) -> None:
     if ability not in run.abilities:
         known = ", ".join(sorted(run.abilities)) or "nothing but features"
-        raise ConfigError(f"a {run.config.method} run cannot {ability}; it can do: {known}.")
+        raise ConfigError(f"a run of {run.config.method} cannot {ability}; it can do: {known}.")
 
 
 def _dataset(run: Run) -> Dataset:

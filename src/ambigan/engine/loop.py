@@ -98,6 +98,7 @@ class Loop:
         if world().is_main:
             sweep(self.run.checkpoints)
         log = self._open_log() if world().is_main else None
+        self._warn_of_idle_players()
         self.method.train()
         self.clock = Clock(state.images_seen)
         try:
@@ -116,6 +117,17 @@ class Loop:
         finally:
             if log is not None:
                 log.close()
+
+    def _warn_of_idle_players(self) -> None:
+        """Tells of players whose part of the schedule lies beyond the end of training."""
+        for player in self.method.players:
+            begin = player.active[0] * self.play.total_images
+            if begin >= self.total_images and world().is_main:
+                self.alarm(
+                    f"player '{player.name}' would begin after {begin:,.0f} images, but training "
+                    f"ends at {self.total_images:,}: it learns nothing. Train longer, or plan for "
+                    "less by train.schedule_epochs."
+                )
 
     def _open_log(self) -> Log:
         events = self.run.path / "tensorboard" if self.settings.tensorboard else None

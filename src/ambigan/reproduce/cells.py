@@ -9,13 +9,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError, unknown
+from ..core.errors import CheckpointError, ConfigError, unknown
+from ..core.files import read_json
 from ..core.settings import differences, override
 from ..engine.config import RunConfig, choose_device
 from ..engine.loop import Progress
 from ..engine.run_folder import RunFolder
 from ..engine.sinks import read_lines
-from ..measuring import Tell, evaluate
+from ..measuring import Baseline, Tell, evaluate
 from ..methods import METHODS
 from ..presets import PRESETS, find_preset
 from ..training import train_together
@@ -48,9 +49,31 @@ class Cell:
         """For people."""
         return f"{self.column.name}, {self.preset}, seed {self.seed}"
 
+    def protocols(self, protocol: str) -> tuple[str, ...]:
+        """All it is measured by: the table's, and reconstruction where the method can."""
+        able = "reconstruct" in METHODS[self.config.method].abilities
+        return (RECONSTRUCTION, protocol) if able else (protocol,)
+
+    @property
+    def images_trained(self) -> int | None:
+        """Images seen by the saved model, which is written when training has ended; else None."""
+        try:
+            return int(read_json(self.run.model / "config.json")["images_seen"])
+        except (CheckpointError, KeyError, TypeError, ValueError):
+            return None
+
+    def record(self, protocol: str) -> dict[str, Any] | None:
+        """What was measured of the saved model; None if nothing was, or of another state."""
+        try:
+            record = read_json(self.run.results / f"{protocol}.json")
+        except CheckpointError:
+            return None
+        is_whole = all(record.get(key) for key in ("rows", "data", "torch", "hardware"))
+        return record if is_whole and record.get("images_seen") == self.images_trained else None
+
     def is_measured(self, protocol: str) -> bool:
-        """Whether nothing is left to do. What was measured was finished: files are whole."""
-        return (self.run.results / f"{protocol}.json").is_file()
+        """Whether nothing is left to do: trained to the end, and that model measured."""
+        return all(self.record(name) is not None for name in self.protocols(protocol))
 
 
 def plan_cells(
@@ -86,6 +109,24 @@ def plan_cells(
     return cells
 
 
+def finished_cells(
+    table: PaperTable, changes: Mapping[str, str], out: Path, planned: Sequence[Cell]
+) -> list[Cell]:
+    """The cells that are done: those planned, and those that were made before beside them."""
+    there = {cell.run.path for cell in planned}
+    cells = list(planned)
+    columns = {_folder(column): column for column in table.columns}
+    for path in sorted((out / "cells").glob("*/*/seed-*")):
+        preset, column, seed = path.parts[-3], columns.get(path.parts[-2]), path.name[5:]
+        if path not in there and column and seed.isdigit() and preset in PRESETS[column.method]:
+            cells.append(_plan(table, column, preset, int(seed), changes, out))
+    return [cell for cell in cells if cell.is_measured(table.protocol)]
+
+
+def _folder(column: Column) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")
+
+
 def _plan(
     table: PaperTable,
     column: Column,
@@ -99,8 +140,7 @@ def _plan(
         config = override(find_preset(column.method, preset), values).check()
     except ConfigError as error:
         raise ConfigError(f"column '{column.name}': {error}") from error
-    folder = re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")
-    run = RunFolder(out / "cells" / preset / folder / f"seed-{seed}")
+    run = RunFolder(out / "cells" / preset / _folder(column) / f"seed-{seed}")
     return Cell(column, preset, seed, config, run)
 
 
@@ -132,18 +172,19 @@ def _place(cell: Cell) -> tuple[str, str]:
 
 def make_cells(cells: Sequence[Cell], protocol: str, progress: Progress, alarm: Alarm) -> None:
     """Trains cells side by side, from where each was; those that are trained stay as they are."""
-    untrained = [cell for cell in cells if not (cell.run.model / "config.json").is_file()]
+    untrained = [cell for cell in cells if cell.images_trained is None]
     if untrained:
         runs = [(cell.config, cell.run.path) for cell in untrained]
         train_together(runs, progress=progress, alarm=alarm)
 
 
 def measure_cell(cell: Cell, protocol: str, tell: Tell) -> None:
-    """Measures a cell; the table's protocol comes last, since its file says that all is done."""
+    """Measures a cell by what it is not measured by yet."""
     device = cell.config.train.device
-    if "reconstruct" in METHODS[cell.config.method].abilities:
-        evaluate(cell.run.path, protocols=[RECONSTRUCTION], baselines=(), device=device)
-    evaluate(cell.run.path, protocols=[protocol], baselines=("random",), device=device, tell=tell)
+    for name in cell.protocols(protocol):
+        if cell.record(name) is None:
+            beside: tuple[Baseline, ...] = ("random",) if name == protocol else ()
+            evaluate(cell.run.path, protocols=[name], baselines=beside, device=device, tell=tell)
 
 
 def read_cell(cell: Cell, protocol: str) -> dict[str, Any]:
@@ -153,10 +194,10 @@ def read_cell(cell: Cell, protocol: str) -> dict[str, Any]:
         `accuracy` and `ratio` (of reconstruction errors; None where there is none) by weights,
         `raw` and `ema`; `accuracy` also of `random`, the untrained network; and what was trained.
     """
-    records = {record["protocol"]: record for record in cell.run.read_results()}
-    measured = records[protocol]
+    measured, reconstructed = cell.record(protocol), cell.record(RECONSTRUCTION)
+    assert measured is not None, "only cells that are measured are read"
     accuracy = {_weights(row): row["accuracy"] for row in measured["rows"]}
-    rows = records.get(RECONSTRUCTION, {"rows": []})["rows"]
+    rows = reconstructed["rows"] if reconstructed else []
     ratio = {_weights(row): row["ratio_real"] for row in rows if row["kind"] == "model"}
     return {
         "preset": cell.preset,
@@ -185,7 +226,7 @@ def read_cost(cell: Cell) -> dict[str, Any]:
         "seed": cell.seed,
         "training_seconds": round(seconds, 1),
         "measuring_seconds": round(sum(measuring), 1),
-        "images_per_second": round(timing[-1]["images_seen"] / max(seconds, 1e-9)),
+        "images_per_second": round(timing[-1]["images_seen"] / seconds) if seconds else None,
     }
 
 

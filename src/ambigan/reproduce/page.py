@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from ..artifacts import Run, load
-from ..core.files import read_json
 from ..core.version import __version__
 from ..data import Dataset, Split, open_dataset
 from ..report import theme
@@ -28,13 +26,12 @@ NUM_PICTURES = 32
 WIDE, ROW = 1016, 42  # CSS pixels of the chart, and of one of its rows
 
 
-def render(summary: Summary, cells: Sequence[Cell], out: Path) -> str:
+def render(summary: Summary, cells: Sequence[Cell]) -> str:
     """The page as HTML.
 
     Args:
         summary: of the table.
         cells: that are done.
-        out: the table's folder, which says how it was made.
     """
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("ambigan", name) for name in ("reproduce", "report")]),
@@ -45,13 +42,14 @@ def render(summary: Summary, cells: Sequence[Cell], out: Path) -> str:
     )
     context = {
         "table": summary.table,
+        "title": summary.title,
         "version": __version__,
         "facts": _facts(summary),
         "num_cells": summary.num_cells,
         "num_left": summary.num_cells - len(summary.results),
         "blocks": [_block(summary, block) for block in summary.blocks],
         "pictures": _pictures(cells),
-        "command": _command(summary, out),
+        "command": summary.command,
         "data": _data(summary),
     }
     return environment.get_template(TEMPLATE).render(context)
@@ -110,7 +108,7 @@ def _chart(summary: Summary, block: Block) -> Chart:
     columns = [column.name for column in summary.table.columns]
     by_key = {line.key: line for line in block.lines} | {"paper": summary.published}
     marks = {
-        "paper": ("paper", "D", theme.INK, True),
+        "paper": (summary.published.name.partition(",")[0], "D", theme.INK, True),
         "raw": ("last weights", "o", theme.ACCENT, False),
         "ema": ("averaged weights", "o", theme.ACCENT, True),
         "random": ("untrained", "s", theme.MUTED, False),
@@ -119,7 +117,8 @@ def _chart(summary: Summary, block: Block) -> Chart:
     for key, (name, marker, colour, filled) in marks.items():
         if key not in by_key:
             continue
-        found = [(row, by_key[key].values.get(c)) for row, c in enumerate(columns)]
+        aside = {"raw": 0.14, "random": -0.14}.get(key, 0.0)  # equal values stay apart
+        found = [(row + aside, by_key[key].values.get(c)) for row, c in enumerate(columns)]
         points = [(value, row) for row, value in found if value is not None]
         axes.errorbar(
             [value.mean for value, _ in points],
@@ -177,7 +176,8 @@ def _seen(cell: Cell) -> Section | None:
     lead = "; ".join(words[ability] for ability in words if ability in run.abilities)
     key = "-".join(cell.run.path.parts[-3:-1])
     title = f"{cell.column.name}, {cell.preset}"
-    lead = f"{lead[:1].upper()}{lead[1:]} ({run.weights} weights, seed {cell.seed})."
+    kind = "averaged" if run.weights == "ema" else "last"
+    lead = f"{lead[:1].upper()}{lead[1:]} ({kind} weights, seed {cell.seed})."
     return Section(key, title, lead, tuple(panels))
 
 
@@ -198,15 +198,6 @@ def _opened(settings: Any) -> Dataset:
 
 def _dataset(cell: Cell) -> Dataset:
     return _opened(cell.config.data)
-
-
-def _command(summary: Summary, out: Path) -> str:
-    plan = read_json(out / "plan.json")
-    presets = ",".join(block.preset for block in summary.blocks) or ",".join(summary.table.presets)
-    seeds = ",".join(str(s) for s in sorted({result["seed"] for result in summary.results})) or "0"
-    words = [f"ambigan reproduce {summary.table.name}", f"--presets {presets}", f"--seeds {seeds},"]
-    words += [f"--{name.replace('_', '-')} {value}" for name, value in plan["changes"].items()]
-    return " ".join(words)
 
 
 def _data(summary: Summary) -> list[tuple[str, str]]:

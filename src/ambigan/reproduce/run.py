@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import CheckpointError, ConfigError
 from ..core.files import held, read_json, write_json
+from ..core.settings import parse
+from ..data import Dataset, open_dataset
 from ..engine.loop import Progress
+from ..evaluation.protocols import find_protocol
 from ..measuring import Tell, evaluate_baselines
-from .cells import Cell, groups_of, make_cells, measure_cell, plan_cells, read_cell, read_cost
+from ..training import check_trainable
+from .cells import (
+    Cell,
+    finished_cells,
+    groups_of,
+    make_cells,
+    measure_cell,
+    plan_cells,
+    read_cell,
+    read_cost,
+)
 from .summary import Summary, summarise
 from .tables import PaperTable
 from .writing import write_table
@@ -53,76 +67,154 @@ def reproduce(
     out, changes = Path(out), dict(changes or {})
     if len(set(seeds)) < len(seeds) or not seeds:
         raise ConfigError(f"seeds {list(seeds)}: give one or more, each once.")
+    if "train.seed" in changes:
+        raise ConfigError("train.seed is of one run; a table takes its seeds by --seeds.")
     cells = plan_cells(table, list(dict.fromkeys(presets or table.presets)), seeds, changes, out)
+    dataset = open_dataset(cells[0].config.data)
+    _check(table, cells, dataset)
     _claim(table, changes, out)
     with held(out / ".lock") as is_ours:
         if not is_ours:
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
-        return _make(table, cells, out, bar, tell, alarm)
+        maker = Maker(table, cells, changes, out, dataset.sha256, tell)
+        return maker.make(bar, alarm)
 
 
-def _make(
-    table: PaperTable,
-    cells: Sequence[Cell],
-    out: Path,
-    bar: Bar,
-    tell: Tell,
-    alarm: Callable[[str], None],
-) -> Summary:
-    done = [cell for cell in cells if cell.is_measured(table.protocol)]
-    tell(f"{table.name}: {len(cells)} cells, {len(done)} of them done")
-    baselines = _baselines(table, cells[0], out, tell)
-    summary = _write(table, cells, baselines, out)
-    number = len(done)
-    for group in groups_of(cells, table.protocol):
-        tell(f"cell {number + 1} of {len(cells)}: {'; '.join(cell.name for cell in group)}")
-        with bar() as progress:
-            make_cells(group, table.protocol, progress, alarm)
-        for cell in group:
-            measure_cell(cell, table.protocol, tell)
-        number += len(group)
-        summary = _write(table, cells, baselines, out)
-    return summary
+def _check(table: PaperTable, cells: Sequence[Cell], dataset: Dataset) -> None:
+    """Lets what can fail fail before the first hour is spent."""
+    for cell in {(cell.preset, cell.column.name): cell for cell in cells}.values():
+        try:
+            check_trainable(cell.config, dataset)
+        except ConfigError as error:
+            raise ConfigError(f"column '{cell.column.name}': {error}") from error
+    if "labels" in find_protocol(table.protocol).needs and dataset.train.labels is None:
+        raise ConfigError(
+            f"{table.name} needs labels, and {dataset.name} has none; name their column by "
+            "--data.label-column."
+        )
+    if len(dataset.test) < 2:
+        raise ConfigError(
+            f"{dataset.name} holds out {len(dataset.test)} examples; a table needs 2 or more."
+        )
+
+
+class Maker:
+    """A table on its way.
+
+    Args:
+        table: which.
+        cells: planned.
+        changes: settings of every cell.
+        out: the folder.
+        sha256: of the data.
+        tell: told what is done.
+    """
+
+    def __init__(
+        self,
+        table: PaperTable,
+        cells: Sequence[Cell],
+        changes: Mapping[str, str],
+        out: Path,
+        sha256: str,
+        tell: Tell,
+    ) -> None:
+        self.table, self.cells, self.changes, self.out = table, cells, changes, out
+        self.sha256, self.tell = sha256, tell
+
+    def make(self, bar: Bar, alarm: Callable[[str], None]) -> Summary:
+        """Trains and measures what is left, and writes the table after each cell."""
+        protocol = self.table.protocol
+        number = sum(cell.is_measured(protocol) for cell in self.cells)
+        self.tell(f"{self.table.name}: {len(self.cells)} cells, {number} of them done")
+        baselines = self._baselines()
+        summary = self._write(baselines)
+        for group in groups_of(self.cells, protocol):
+            names = "; ".join(cell.name for cell in group)
+            self.tell(f"cell {number + 1} of {len(self.cells)}: {names}")
+            with bar() as progress:
+                make_cells(group, protocol, progress, alarm)
+            for cell in group:
+                measure_cell(cell, protocol, self.tell)
+            number += len(group)
+            summary = self._write(baselines)
+        return summary
+
+    def _baselines(self) -> dict[str, Any]:
+        """What needs no training, measured once for the table."""
+        path, config = self.out / "baselines.json", self.cells[0].config
+        record = read_json(path) if path.is_file() else {}
+        if not (record.get("rows") and record.get("data")):
+            record = evaluate_baselines(
+                config.data,
+                self.table.protocol,
+                self.table.pca_widths,
+                device=config.train.device,
+                tell=self.tell,
+            )
+            write_json(path, record)
+        self._check_same_data(path, record)
+        return read_json(path)
+
+    def _check_same_data(self, path: Path, record: dict[str, Any]) -> None:
+        if record["data"]["sha256"] != self.sha256:
+            raise CheckpointError(
+                f"{path} was measured on other data than {record['data']['name']} holds now; put "
+                "the old data back or choose another --out."
+            )
+
+    def _write(self, baselines: dict[str, Any]) -> Summary:
+        done = finished_cells(self.table, self.changes, self.out, self.cells)
+        for cell in done:
+            record = cell.record(self.table.protocol)
+            assert record is not None
+            self._check_same_data(cell.run.path, record)
+        results = [read_cell(cell, self.table.protocol) for cell in done]
+        costs = [read_cost(cell) for cell in done]
+        left = sum(not cell.is_measured(self.table.protocol) for cell in self.cells)
+        command = command_for(self.table, self.cells, self.changes, self.out)
+        summary = summarise(self.table, results, costs, baselines, len(done) + left, command)
+        write_table(summary, done, self.out)
+        return summary
+
+
+def command_for(
+    table: PaperTable, cells: Sequence[Cell], changes: Mapping[str, str], out: Path
+) -> str:
+    """What makes these cells again, or goes on with them."""
+    seeds = sorted({cell.seed for cell in cells})
+    words = ["ambigan", "reproduce", table.name, "--presets"]
+    words += [",".join(dict.fromkeys(cell.preset for cell in cells)), "--seeds"]
+    words += [",".join(map(str, seeds)) + ("," if len(seeds) == 1 else ""), "--out", str(out)]
+    for name, value in changes.items():
+        words += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(words)
 
 
 def _claim(table: PaperTable, changes: Mapping[str, str], out: Path) -> None:
     """Notes what the folder is for, or refuses one that is for something else."""
     plan = out / "plan.json"
-    ours = {"table": table.name, "changes": dict(sorted(changes.items()))}
-    ours["changes"].pop("train.device", None)
+    settings = {name: parse(text) for name, text in sorted(changes.items())}
+    settings.pop("train.device", None)
+    ours = {"table": table.name, "changes": settings}
     if plan.is_file():
-        if (theirs := read_json(plan)) != ours:
-            raise ConfigError(
-                f"{out} holds {theirs.get('table')} with settings {theirs.get('changes')}, not "
-                f"{table.name} with {ours['changes']}; choose another --out."
-            )
-    elif out.exists() and (not out.is_dir() or any(p.name[0] != "." for p in out.iterdir())):
+        theirs = read_json(plan)
+        if theirs.get("table") != table.name:
+            raise ConfigError(f"{out} holds {theirs.get('table')}; choose another --out.")
+        before = theirs.get("changes") or {}
+        if changed := sorted(n for n in settings | before if settings.get(n) != before.get(n)):
+            pairs = [f"{n}: {before.get(n)} there, {settings.get(n)} here" for n in changed]
+            listed = "; ".join(pairs)
+            raise ConfigError(f"{out} was made otherwise ({listed}); choose another --out.")
+    elif out.exists() and not _is_free(out):
         raise ConfigError(f"{out} exists and is not an empty folder; choose another --out.")
     else:
         write_json(plan, ours)
 
 
-def _baselines(table: PaperTable, cell: Cell, out: Path, tell: Tell) -> dict[str, Any]:
-    """What needs no training, measured once for the table."""
-    path = out / "baselines.json"
-    if not path.is_file():
-        record = evaluate_baselines(
-            cell.config.data,
-            table.protocol,
-            table.pca_widths,
-            device=cell.config.train.device,
-            tell=tell,
-        )
-        write_json(path, record)
-    return read_json(path)
-
-
-def _write(
-    table: PaperTable, cells: Sequence[Cell], baselines: dict[str, Any], out: Path
-) -> Summary:
-    done = [cell for cell in cells if cell.is_measured(table.protocol)]
-    results = [read_cell(cell, table.protocol) for cell in done]
-    costs = [read_cost(cell) for cell in done]
-    summary = summarise(table, results, costs, baselines, len(cells))
-    write_table(summary, done, out)
-    return summary
+def _is_free(out: Path) -> bool:
+    """Whether a folder is empty, or holds cells of a table whose plan was lost."""
+    if not out.is_dir():
+        return False
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+    return not names or "cells" in names

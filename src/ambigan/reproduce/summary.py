@@ -27,9 +27,10 @@ class Value:
     num: int
 
     def text(self, digits: int = 2) -> str:
-        """Such as `97.39` or `97.39 ± 0.08`."""
-        spread = "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
-        return f"{self.mean:.{digits}f}{spread}"
+        """Such as `97.39` or `97.39 ± 0.08`; small numbers of seconds keep a digit."""
+        digits = max(digits, 1) if abs(self.mean) < 10 else digits
+        spread = "" if self.deviation is None else f" ± {self.deviation:,.{digits}f}"
+        return f"{self.mean:,.{digits}f}{spread}"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Summary:
         costs: seconds of each.
         baselines: the record of what needs no training.
         num_cells: planned.
+        command: that makes it again, or goes on with it.
         blocks: presets.
     """
 
@@ -79,7 +81,13 @@ class Summary:
     costs: tuple[Result, ...]
     baselines: dict[str, Any]
     num_cells: int
+    command: str
     blocks: tuple[Block, ...]
+
+    @property
+    def title(self) -> str:
+        """Of the table, with the data it is made on."""
+        return f"{self.table.title}, on {self.baselines['data']['name']}"
 
     @property
     def published(self) -> Line:
@@ -104,6 +112,7 @@ def summarise(
     costs: Sequence[Result],
     baselines: dict[str, Any],
     num_cells: int,
+    command: str,
 ) -> Summary:
     """Puts cells in their places.
 
@@ -113,10 +122,11 @@ def summarise(
         costs: as `read_cost` gives them.
         baselines: the record of what needs no training.
         num_cells: planned.
+        command: that makes it again.
     """
     presets = list(dict.fromkeys(result["preset"] for result in results))
     blocks = tuple(_block(table, preset, results, costs) for preset in presets)
-    return Summary(table, tuple(results), tuple(costs), baselines, num_cells, blocks)
+    return Summary(table, tuple(results), tuple(costs), baselines, num_cells, command, blocks)
 
 
 def texts(line: Line, columns: Sequence[str]) -> list[str]:
@@ -148,7 +158,7 @@ def _block(
     lines = (
         line("ours, last weights", "raw", lambda r: r["accuracy"].get("raw"), is_ours=True),
         line("ours, averaged weights", "ema", lambda r: r["accuracy"].get("ema"), is_ours=True),
-        line("the same network untrained", "random", lambda r: r["accuracy"]["random"]),
+        line("such a network, untrained", "random", lambda r: r["accuracy"]["random"]),
         line("reconstruction ratio, last weights", "ratio_raw", _ratio("raw"), is_ours=True),
         line("reconstruction ratio, averaged", "ratio_ema", _ratio("ema"), is_ours=True),
     )

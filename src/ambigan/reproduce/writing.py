@@ -30,7 +30,7 @@ def write_table(summary: Summary, cells: Sequence[Cell], out: Path) -> None:
     write_json(out / "cost.json", {"cells": list(summary.costs)})
     write_text(out / "table.csv", as_csv(summary))
     write_text(out / "table.md", as_markdown(summary))
-    write_text(out / "table.html", render(summary, cells, out))
+    write_text(out / "table.html", render(summary, cells))
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     table = summary.table
     return {
         "table": table.name,
-        "title": table.title,
+        "title": summary.title,
         "source": table.source,
         "protocol": table.protocol,
         "ambigan": __version__,
@@ -86,7 +86,7 @@ def as_markdown(summary: Summary) -> str:
     """The table as it would stand in a README."""
     table = summary.table
     columns = [column.name for column in table.columns]
-    parts = [f"# {table.title}", "", f"{table.source}. Protocol `{table.protocol}`, in %.", ""]
+    parts = [f"# {summary.title}", "", f"{table.source}. Protocol `{table.protocol}`, in %.", ""]
     if len(summary.results) < summary.num_cells:
         parts += [f"**Not finished: {len(summary.results)} of {summary.num_cells} cells.**", ""]
     for block in summary.blocks:
