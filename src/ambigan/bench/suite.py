@@ -209,6 +209,10 @@ def _record(
         "steps": steps,
         "step_gflop": round(step_flops() / 1e9, 2),
         "product_gflops": {kind: round(value / 1e9) for kind, value in rate.items()},
+        "layer_gflops": {
+            kind: round(2 * BATCH * WIDTH**2 / medians[f"layer, {kind}"] / 1e9)
+            for kind in ("fp32", "bf16")
+        },
         "copy_gbytes_per_second": round(copied / 1e9, 1),
         "stacking_speedup": {
             kind: round(medians[f"layer, {kind}"] / medians[f"layer, stacked, {kind}"], 2)

@@ -139,6 +139,7 @@ def _machine_of(found: dict[str, Any]) -> str:
     where = hardware["gpu"] or f"{hardware['processor']}, threads: {found['threads']}"
     return (
         f"{where}: products at {rates['fp32']:,} GFLOP/s in fp32 and {rates['bf16']:,} in bf16, "
+        f"a layer of {found['layer_gflops']['fp32']:,} and {found['layer_gflops']['bf16']:,}, "
         f"copies at {found['copy_gbytes_per_second']:,} GB/s. Three layers stacked into one "
         f"product: {stacking['fp32']} times as fast in fp32, {stacking['bf16']} in bf16."
     )
