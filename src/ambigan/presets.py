@@ -166,7 +166,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
             "2 shared CPU cores, bf16",
             f"{_BIGAN}, authors' code",
         ),
-        "modern": Preset(bigan_modern, "not reproduced", "-", "-", "ours, docs/modern.md"),
+        "modern": Preset(
+            bigan_modern,
+            "25 of 50 epochs on MNIST: 1-NN 97.1, reconstruction 0.25 of shuffled (PCA: 97.3)",
+            "12 to 22 min for 25 epochs, one thread",
+            "2 shared CPU cores, bf16",
+            "ours, docs/modern.md",
+        ),
         "paper": Preset(bigan_paper, "not reproduced", "-", "-", f"{_BIGAN}, as printed"),
         "small": Preset(
             bigan_small,
@@ -177,7 +183,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
         ),
     },
     "gan": {
-        "official": Preset(gan_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
+        "official": Preset(
+            gan_official,
+            "not reproduced; 25 of 400 epochs on MNIST: 1-NN 96.8",
+            "10 min for 25 epochs, one thread",
+            "2 shared CPU cores, bf16",
+            f"{_BIGAN}, authors' code",
+        ),
         "paper": Preset(gan_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, D"),
         "small": Preset(
             gan_small, "digits: 1-NN 99.0 (pixels 99.3)", "24 s", "1 thread of a shared CPU", "ours"
@@ -185,7 +197,11 @@ PRESETS: dict[str, dict[str, Preset]] = {
     },
     "latent_regressor": {
         "official": Preset(
-            latent_regressor_official, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"
+            latent_regressor_official,
+            "not reproduced; 25 of 400 epochs on MNIST: 1-NN 96.6 (LR), 96.0 (JLR)",
+            "12 min for 25 epochs, one thread",
+            "2 shared CPU cores, bf16",
+            f"{_BIGAN}, authors' code",
         ),
         "paper": Preset(
             latent_regressor_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, LR"
@@ -201,9 +217,9 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "autoencoder": {
         "official": Preset(
             autoencoder_official,
-            "not reproduced",
-            "-",
-            "-",
+            "not reproduced; 25 of 400 epochs on MNIST: 1-NN 97.3 (l2), 97.4 (l1)",
+            "10 min for 25 epochs, one thread",
+            "2 shared CPU cores, bf16",
             f"{_BIGAN}, networks of the authors' code",
         ),
         "paper": Preset(autoencoder_paper, "not reproduced", "-", "-", f"{_BIGAN}, Table 1, AE"),
