@@ -28,6 +28,9 @@ TOY = {
     "train.device": "cpu",
 }
 
+# At toy width, weights of 0.02 make samples so alike that batch norm divides by rounding errors.
+WIDE = {"settings.network.init_std": "0.2"}
+
 VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     f"{method}-{preset}": (method, preset, {}) for method in METHODS for preset in PRESETS[method]
 } | {
@@ -47,9 +50,13 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     "latent_regressor-joint": (
         "latent_regressor",
         "official",
-        {"settings.joint_weight": "0.25"},
+        {"settings.joint_weight": "0.25"} | WIDE,
     ),
-    "latent_regressor-after": ("latent_regressor", "official", {"settings.regress": "after"}),
+    "latent_regressor-after": (
+        "latent_regressor",
+        "official",
+        {"settings.regress": "after"} | WIDE,
+    ),
     "bigan-regularised": (
         "bigan",
         "official",

@@ -20,8 +20,8 @@ class BatchNorm(nn.Module):
     """Batch normalisation over the global batch, for `(N, C)` or `(N, C, ...)`.
 
     torch's SyncBatchNorm refuses CPU tensors, and its plain BatchNorm sees one process only. Here
-    the mean and the mean square are averaged over processes, gradients included; alone, it is
-    torch's own fused function.
+    the mean, and then the mean squared deviation from it, are averaged over processes, gradients
+    included; alone, it is torch's own fused function.
 
     Args:
         num_features: channels, C.
@@ -82,16 +82,18 @@ class BatchNorm(nn.Module):
     def _global(self, x: Tensor, momentum: float) -> Tensor:
         axes = [0, *range(2, x.ndim)]
         wide = at_least_float32(x)
-        mean, square = global_mean(torch.stack([wide.mean(axes), wide.square().mean(axes)]))
-        variance = (square - mean.square()).clamp_min(0)
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        mean = global_mean(wide.mean(axes))
+        # Not E[x^2] - E[x]^2: where variances are small that would leave rounding errors alone.
+        centred = wide - mean.view(shape)
+        variance = global_mean(centred.square().mean(axes))
         count = world().size * x.numel() / x.shape[1]
         self.running_mean.lerp_(mean.detach(), momentum)
         self.running_var.lerp_(variance.detach() * count / max(count - 1, 1), momentum)
-        shape = (1, -1, *[1] * (x.ndim - 2))
-        scale = (variance + self.epsilon).rsqrt()
-        gain = scale if self.weight is None else scale * self.weight
-        shift = -mean * gain if self.bias is None else self.bias - mean * gain
-        return (wide * gain.view(shape) + shift.view(shape)).to(x.dtype)
+        gain = (variance + self.epsilon).rsqrt()
+        gain = gain if self.weight is None else gain * self.weight
+        normed = centred * gain.view(shape)
+        return (normed if self.bias is None else normed + self.bias.view(shape)).to(x.dtype)
 
 
 def activate(h: Tensor, activation: Activation) -> Tensor:
