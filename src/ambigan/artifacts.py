@@ -71,6 +71,18 @@ class Run:
         """What the model can do beside features."""
         return self.method.abilities
 
+    def need(self, ability: Ability) -> None:
+        """Refuses what the model cannot do.
+
+        Raises:
+            ConfigError: naming what it can.
+        """
+        if ability not in self.abilities:
+            known = ", ".join(sorted(self.abilities)) or "nothing but features"
+            raise ConfigError(
+                f"a run of {self.config.method} cannot {ability}; it can do: {known}."
+            )
+
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers `features` can read."""
@@ -92,9 +104,7 @@ class Run:
 
     def sample(self, num: int, seed: int = 0) -> NDArray[np.floating]:
         """`num` generated examples, a function of the seed."""
-        if "sample" not in self.abilities:
-            known = ", ".join(sorted(self.abilities)) or "nothing but features"
-            raise ConfigError(f"a run of {self.config.method} cannot sample; it can do: {known}.")
+        self.need("sample")
         return self.decode(self.latents(num, seed))
 
     def latents(self, num: int, seed: int = 0) -> NDArray[np.float32]:

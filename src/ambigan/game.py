@@ -80,10 +80,6 @@ class Player:
     optimizer: OptimizerSettings
     active: tuple[float, float] = (0.0, 1.0)
 
-    def is_active(self, progress: float) -> bool:
-        """Whether it moves when `progress`, in [0, 1), of training is done."""
-        return self.active[0] <= progress < self.active[1]
-
 
 @dataclass(frozen=True)
 class Batch:

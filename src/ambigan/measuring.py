@@ -66,7 +66,8 @@ def evaluate(
         protocols: their names; all that apply if empty.
         layers: layers of the networks; the method's feature layer if empty.
         weights: of which networks; averaged and last ones both, if None.
-        baselines: what of raw values, PCA and the untrained network stands beside them.
+        baselines: what of raw values, PCA and the untrained network stands beside them; of
+            reconstructions, the training mean is the raw one, and there is no untrained one.
         device: where features are computed.
         method: the class, if the run was trained by one outside the package.
         tell: told what is being measured, one line each.
@@ -94,7 +95,7 @@ def evaluate(
             f"{runs[0].config.method} cannot reconstruct."
         )
     records = _classify(runs, dataset, chosen, layers, tell, baselines)
-    records += _reconstruct(runs, dataset, chosen, baselines=bool(baselines))
+    records += _reconstruct(runs, dataset, chosen, baselines)
     for record in records:
         write_json(folder.results / f"{_file_name(record, layers, weights)}.json", record)
     return records
@@ -167,7 +168,7 @@ def evaluate_curve(
             protocol.check(_abilities(runs[0], dataset), dataset.name)
         beside = () if curves else BASELINES
         records = _classify(runs, dataset, chosen, layers, tell, beside)
-        records += _reconstruct(runs, dataset, chosen, baselines=not curves)
+        records += _reconstruct(runs, dataset, chosen, beside)
         for record in records:
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
             curve = curves.setdefault(record["protocol"], record | {"points": []})
@@ -332,17 +333,21 @@ def _row(
 
 
 def _reconstruct(
-    runs: Sequence[Run], dataset: Dataset, protocols: Iterable[Protocol], *, baselines: bool = True
+    runs: Sequence[Run],
+    dataset: Dataset,
+    protocols: Iterable[Protocol],
+    baselines: Sequence[Baseline],
 ) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     for protocol in protocols:
         if "reconstruct" not in protocol.needs:
             continue
         rows = [_reconstruction_row(run, protocol, dataset) for run in runs]
-        if baselines:
-            width = min(runs[0].method.prior.dim, dataset.spec.num_values, len(dataset.train))
+        if "raw" in baselines:
             means = mean_baseline(dataset)
             rows.append(reconstruction_row("training mean", "baseline", means, seconds=0))
+        if "pca" in baselines:
+            width = min(runs[0].method.prior.dim, dataset.spec.num_values, len(dataset.train))
             kept = pca_baseline(dataset, width)
             rows.append(reconstruction_row(f"pca{width}", "baseline", kept, seconds=0))
         records.append(_record(protocol, runs[0], dataset, rows))

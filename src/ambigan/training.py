@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from .core.memory import physical_memory
 from .core.random import seed_from
 from .core.settings import differences
 from .core.spec import DataSpec
-from .data import Batches, Dataset, open_dataset
+from .data import Batches, Dataset, DataSettings, open_dataset
 from .engine.config import RunConfig, choose_device
 from .engine.loop import Loop, Progress, fit_together
 from .engine.run_folder import RunFolder, create
@@ -24,6 +25,8 @@ from .engine.state import TrainState
 from .engine.statistics import settle
 from .game import Method
 from .methods import find_method
+
+Open = Callable[[DataSettings], Dataset]
 
 
 def _silent(_seen: int, _total: int, _losses: dict[str, float]) -> None:
@@ -60,7 +63,7 @@ def train(
         DataError: the data cannot be learned from.
         NonFiniteError: training broke down; the last good checkpoint stands.
     """
-    return _fit([_begin(config, out)], progress, alarm)[0]
+    return _fit([_begin(config, out, _open_in_turn)], progress, alarm)[0]
 
 
 def resume(
@@ -85,7 +88,7 @@ def resume(
         CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
         ConfigError: settings were asked for that the run does not have.
     """
-    return _fit([_go_on(out, method_class, expected)], progress, alarm)[0]
+    return _fit([_go_on(out, method_class, expected, _open_in_turn)], progress, alarm)[0]
 
 
 def train_together(
@@ -108,18 +111,19 @@ def train_together(
         As `train` and `resume`.
     """
     entries: list[Entry] = []
+    open_once = cache(_open_in_turn)
     for config, out in runs:
         if RunFolder(out).config_file.is_file():
-            entries.append(_go_on(out, None, lambda _theirs, config=config: config))
+            entries.append(_go_on(out, None, lambda _theirs, config=config: config, open_once))
         else:
-            entries.append(_begin(config, out))
+            entries.append(_begin(config, out, open_once))
     return _fit(entries, progress, alarm)
 
 
-def _begin(config: RunConfig, out: str | Path) -> Entry:
+def _begin(config: RunConfig, out: str | Path, open_data: Open) -> Entry:
     config = config.check()
     here, device = _take_place(config)
-    dataset = _open_in_turn(config)
+    dataset = open_data(config.data)
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec)
     if here.is_main:
@@ -133,6 +137,7 @@ def _go_on(
     out: str | Path,
     method_class: type[Method] | None,
     expected: Callable[[RunConfig], RunConfig] | None,
+    open_data: Open,
 ) -> Entry:
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
@@ -145,7 +150,7 @@ def _go_on(
         )
     config = moved
     here, device = _take_place(config)
-    dataset = _open_in_turn(config)
+    dataset = open_data(config.data)
     check_same_data(run, dataset)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.is_file():
@@ -170,11 +175,9 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     activations are not.
 
     Raises:
-        ConfigError: a batch is too small or too large, the feature layer does not exist, or the
+        ConfigError: a batch is too large, the feature layer does not exist, or the
             networks need more memory than there is.
     """
-    if config.train.batch_size < 2:
-        raise ConfigError("train.batch_size 1: batch statistics need at least 2; choose more.")
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
     with torch.device("meta"):
         method = find_method(config.method)(config.settings, dataset.spec)
@@ -228,12 +231,12 @@ def _take_place(config: RunConfig) -> tuple[World, torch.device]:
     return here, choose_device(config.train.device, here.local_rank)
 
 
-def _open_in_turn(config: RunConfig) -> Dataset:
+def _open_in_turn(settings: DataSettings) -> Dataset:
     """The data; on many processes the main one opens first, so that one alone downloads."""
     is_main = world().is_main
     if not is_main:
         wait()
-    dataset = open_dataset(config.data)
+    dataset = open_dataset(settings)
     if is_main:
         wait()
     return dataset

@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 OTHER = "everything else"
 
 
-def shares_of(work: Callable[[], None], steps: int = 20) -> dict[str, float]:
+def shares_of(work: Callable[[], object], steps: int = 20) -> dict[str, float]:
     """The share of each kind of work in the CPU time of so many steps, largest first.
 
     Only operators are counted, by their own time; what Python needs between them is not.

@@ -136,16 +136,20 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
 def _add_training(parser: _Parser) -> None:
     parser.add_argument("--data", help="digits, mnist, folder:, npy:, npz:, csv: or parquet:PATH")
     parser.add_argument("--preset", help="published settings to start from; see `ambigan presets`")
-    parser.add_argument("--epochs", help="passes over the training split")
-    parser.add_argument("--batch-size", help="examples a step, over all processes together")
+    _add_shortcuts(parser)
     parser.add_argument("--seed", help="of weights, order, latents and noise")
-    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", help="fp32 or bf16")
     parser.add_argument("--out", help="the run's folder, new or empty")
     parser.epilog = (
         "Any other setting goes by its dotted name, as config.json of a run holds it:\n"
         "--settings.latent-dim 20 --train.ema-decay 0.99 --settings.optimizer.learning-rate 1e-4"
     )
+
+
+def _add_shortcuts(parser: _Parser) -> None:
+    parser.add_argument("--epochs", help="passes over the training split")
+    parser.add_argument("--batch-size", help="examples a step, over all processes together")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--precision", help="fp32 or bf16")
 
 
 def _add_reproduce(parser: _Parser) -> None:
@@ -160,10 +164,7 @@ def _add_reproduce(parser: _Parser) -> None:
         "--seeds", default="1", help="how many, counted from 0; or which, with a comma: 0,3 or 4,"
     )
     parser.add_argument("--data", help="instead of the paper's")
-    parser.add_argument("--epochs", help="passes over the training split, of every cell")
-    parser.add_argument("--batch-size", help="examples a step")
-    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", help="fp32 or bf16")
+    _add_shortcuts(parser)
     parser.add_argument("--out", help="the table's folder: new, or its own to go on")
     parser.epilog = (
         "What is finished is not done again: repeat the command after an interruption, or with\n"

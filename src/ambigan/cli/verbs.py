@@ -154,7 +154,7 @@ def reconstruct(request: Request) -> int:
     from ..report.figures import reconstruction_grid
 
     flags, run = request.flags, _load(request)
-    _need(run, "reconstruct")
+    run.need("reconstruct")
     split = _first(_split(request, run, "test"), flags.num)
     again = run.reconstruct(split)
     x = run.originals(split)
@@ -167,7 +167,7 @@ def interpolate(request: Request) -> int:
     from ..report.figures import interpolation_grid
 
     flags, run = request.flags, _load(request)
-    _need(run, "decode")
+    run.need("decode")
     if flags.pairs < 1 or flags.steps < 2:
         raise ConfigError("interpolate needs --pairs of 1 or more and --steps of 2 or more.")
     if "encode" in run.abilities:
@@ -252,12 +252,6 @@ def _load(request: Request) -> Run:
     if flags.method not in (None, run.config.method):
         raise ConfigError(f"{run.path} was trained by {run.config.method}, not {flags.method}.")
     return run
-
-
-def _need(run: Run, ability: str) -> None:
-    if ability not in run.abilities:
-        known = ", ".join(sorted(run.abilities)) or "nothing but features"
-        raise ConfigError(f"a run of {run.config.method} cannot {ability}; it can do: {known}.")
 
 
 def _dataset(run: Run) -> Dataset:

@@ -53,6 +53,10 @@ class TrainSettings:
     tensorboard: bool = False
     cuda_graphs: bool = True
 
+    def __post_init__(self) -> None:
+        if self.batch_size == 1:
+            raise ConfigError("train.batch_size 1: batch statistics need at least 2; choose more.")
+
 
 @dataclass(frozen=True)
 class RunConfig:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..core.distributed import any_rank, average_, wait, world
-from ..core.errors import CheckpointError, ConfigError, NonFiniteError
+from ..core.errors import CheckpointError, NonFiniteError
 from ..core.random import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
@@ -71,8 +71,6 @@ class Loop:
         self.state = TrainState(method, settings.ema_decay)
         num_examples = len(batches)
         per_iteration = settings.batch_size * len(method.turns)
-        if settings.batch_size < 2:
-            raise ConfigError("train.batch_size 1: batch statistics need at least 2; choose more.")
         self.iterations = math.ceil(settings.epochs * num_examples / per_iteration)
         self.total_images = self.iterations * per_iteration
         graphs = settings.cuda_graphs and self.device.type == "cuda" and world().size == 1

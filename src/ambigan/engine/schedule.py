@@ -15,7 +15,8 @@ def schedule_images(settings: TrainSettings, num_examples: int) -> int:
 
 def is_active(player: Player, images_seen: int, total_images: int) -> bool:
     """Whether a player moves now; who plays to the end plays on after it, too."""
-    return player.is_active(min(images_seen / total_images, math.nextafter(1.0, 0.0)))
+    begin, end = player.active
+    return begin <= min(images_seen / total_images, math.nextafter(1.0, 0.0)) < end
 
 
 def player_rate(player: Player, images_seen: int, total_images: int) -> float:

@@ -105,15 +105,6 @@ def noise_of(batches: Batches, *key: int | str) -> Randomness:
     return Randomness(*key, device=device, rank=here.rank, world_size=here.size)
 
 
-def draw(
-    method: Method, batches: Batches, settings: TrainSettings, images_seen: int, turn: int
-) -> Batch:
-    """The batch of a turn: a function of seed, images seen and turn; this rank's rows of it."""
-    rows = draw_rows(batches, settings, images_seen)
-    noise = noise_of(batches, settings.seed, images_seen, turn)
-    return make_batch(method, batches, rows, noise)
-
-
 def make_batch(method: Method, batches: Batches, rows: Tensor, noise: Randomness) -> Batch:
     """Examples by row, and latents beside them."""
     return Batch(batches.gather(rows), method.prior.sample(len(rows), noise), noise)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from .. import __version__
 from ..artifacts import Run
 from ..core.files import write_text
@@ -16,6 +14,7 @@ from ..engine.run_folder import RunFolder
 from . import facts, scores, sections, theme
 from .curves import curves
 from .material import Material, gather
+from .templates import render_template
 
 PAGE = "page.html.jinja"
 
@@ -43,15 +42,7 @@ def write_report(
 
 def render(material: Material) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("ambigan", "report"),
-        autoescape=True,  # labels, paths and file names are anybody's text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template(PAGE).render(_context(material))
-    return page.replace("\0", "").encode(errors="replace").decode()  # file names hold anything
+    return render_template(PAGE, _context(material))
 
 
 def _context(material: Material) -> dict[str, Any]:

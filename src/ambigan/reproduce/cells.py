@@ -16,7 +16,7 @@ from ..engine.config import RunConfig, choose_device
 from ..engine.loop import Progress
 from ..engine.run_folder import RunFolder
 from ..engine.sinks import read_lines
-from ..measuring import Baseline, Tell, evaluate
+from ..measuring import Tell, evaluate
 from ..methods import METHODS
 from ..presets import PRESETS, find_preset
 from ..training import train_together
@@ -170,7 +170,7 @@ def _place(cell: Cell) -> tuple[str, str]:
     return cell.preset, cell.column.name
 
 
-def make_cells(cells: Sequence[Cell], protocol: str, progress: Progress, alarm: Alarm) -> None:
+def make_cells(cells: Sequence[Cell], progress: Progress, alarm: Alarm) -> None:
     """Trains cells side by side, from where each was; those that are trained stay as they are."""
     untrained = [cell for cell in cells if cell.images_trained is None]
     if untrained:
@@ -180,11 +180,10 @@ def make_cells(cells: Sequence[Cell], protocol: str, progress: Progress, alarm: 
 
 def measure_cell(cell: Cell, protocol: str, tell: Tell) -> None:
     """Measures a cell by what it is not measured by yet."""
-    device = cell.config.train.device
-    for name in cell.protocols(protocol):
-        if cell.record(name) is None:
-            beside: tuple[Baseline, ...] = ("random",) if name == protocol else ()
-            evaluate(cell.run.path, protocols=[name], baselines=beside, device=device, tell=tell)
+    missing = [name for name in cell.protocols(protocol) if cell.record(name) is None]
+    if missing:
+        device = cell.config.train.device
+        evaluate(cell.run.path, protocols=missing, baselines=("random",), device=device, tell=tell)
 
 
 def read_cell(cell: Cell, protocol: str) -> dict[str, Any]:

@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from ..artifacts import Run, load
 from ..core.version import __version__
-from ..data import Dataset, Split, open_dataset
+from ..data import Dataset, Split
 from ..report import theme
 from ..report.facts import Fact, duration
 from ..report.panels import Chart, Gallery, Section, chart, gallery
 from ..report.scores import Cell as Text
 from ..report.scores import Row, Table
+from ..report.templates import render_template
 from .cells import Cell
-from .summary import Block, Line, Summary, Value, machines, texts
+from .summary import Block, Line, Summary, machines, texts
 
 TEMPLATE = "table.html.jinja"
 NUM_PICTURES = 32
 WIDE, ROW = 1016, 42  # CSS pixels of the chart, and of one of its rows
 
 
-def render(summary: Summary, cells: Sequence[Cell]) -> str:
+def render(summary: Summary, pictures: Sequence[Section]) -> str:
     """The page as HTML.
 
     Args:
         summary: of the table.
-        cells: that are done.
+        pictures: of what was learned.
     """
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("ambigan", name) for name in ("reproduce", "report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     context = {
         "table": summary.table,
         "title": summary.title,
@@ -48,11 +40,11 @@ def render(summary: Summary, cells: Sequence[Cell]) -> str:
         "num_cells": summary.num_cells,
         "num_left": summary.num_cells - len(summary.results),
         "blocks": [_block(summary, block) for block in summary.blocks],
-        "pictures": _pictures(cells),
+        "pictures": pictures,
         "command": summary.command,
         "data": _data(summary),
     }
-    return environment.get_template(TEMPLATE).render(context)
+    return render_template(TEMPLATE, context, "reproduce")
 
 
 def _facts(summary: Summary) -> list[Fact]:
@@ -75,10 +67,6 @@ def _split_machine(machine: str) -> tuple[str, str]:
 
 def _block(summary: Summary, block: Block) -> dict[str, Any]:
     columns = [column.name for column in summary.table.columns]
-    floor = [
-        Line(name, name, dict.fromkeys(columns, Value(value, None, 1)))
-        for name, value in summary.floor
-    ]
     several = any(v is not None and v.num > 1 for line in block.lines for v in line.values.values())
     how = "Mean and standard deviation over seeds. " if several else ""
     how += (
@@ -89,7 +77,7 @@ def _block(summary: Summary, block: Block) -> dict[str, Any]:
         "preset": block.preset,
         "trained": block.trained,
         "how": how,
-        "table": _table([summary.published, *block.lines, *floor], columns),
+        "table": _table([summary.published, *block.lines, *summary.floor_lines], columns),
         "costs": _table(block.costs, columns),
         "chart": _chart(summary, block),
     }
@@ -147,23 +135,19 @@ def _chart(summary: Summary, block: Block) -> Chart:
     return chart("Ours beside the paper's", caption, figure)
 
 
-def _pictures(cells: Sequence[Cell]) -> list[Section]:
-    """Samples and reconstructions of each preset's first seed, column by column."""
-    return [section for cell in _first_seeds(cells) if (section := _seen(cell)) is not None]
-
-
-def _first_seeds(cells: Sequence[Cell]) -> list[Cell]:
+def first_seeds(cells: Sequence[Cell]) -> list[Cell]:
+    """The cell of each preset and column whose pictures are shown."""
     first: dict[tuple[str, str], Cell] = {}
     for cell in sorted(cells, key=lambda cell: cell.seed):
         first.setdefault((cell.preset, cell.column.name), cell)
     return list(first.values())
 
 
-def _seen(cell: Cell) -> Section | None:
+def pictures_of(cell: Cell, dataset: Dataset) -> Section | None:
+    """Samples and reconstructions; None where data are no images."""
     run = load(cell.run.path, device="cpu")
     if run.spec.kind != "images":
         return None
-    dataset = _dataset(cell)
     panels: list[Gallery] = []
     if "sample" in run.abilities:
         panels.append(gallery(list(run.sample(NUM_PICTURES)[:, None]), "single", "Samples"))
@@ -184,20 +168,7 @@ def _seen(cell: Cell) -> Section | None:
 def _reconstructions(run: Run, dataset: Dataset) -> Gallery:
     split = Split(dataset.test.values[:NUM_PICTURES], None)
     pairs = zip(run.originals(split), run.reconstruct(split), strict=True)
-    return gallery([_stacked(pair) for pair in pairs], "pairs", "Data above reconstructions")
-
-
-def _stacked(pair: tuple[Any, Any]) -> Any:
-    return np.stack(pair)
-
-
-@cache
-def _opened(settings: Any) -> Dataset:
-    return open_dataset(settings)
-
-
-def _dataset(cell: Cell) -> Dataset:
-    return _opened(cell.config.data)
+    return gallery([np.stack(pair) for pair in pairs], "pairs", "Data above reconstructions")
 
 
 def _data(summary: Summary) -> list[tuple[str, str]]:

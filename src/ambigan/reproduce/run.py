@@ -15,6 +15,7 @@ from ..data import Dataset, open_dataset
 from ..engine.loop import Progress
 from ..evaluation.protocols import find_protocol
 from ..measuring import Tell, evaluate_baselines
+from ..report.panels import Section
 from ..training import check_trainable
 from .cells import (
     Cell,
@@ -26,6 +27,7 @@ from .cells import (
     read_cell,
     read_cost,
 )
+from .page import first_seeds, pictures_of
 from .summary import Summary, summarise
 from .tables import PaperTable
 from .writing import write_table
@@ -76,7 +78,7 @@ def reproduce(
     with held(out / ".lock") as is_ours:
         if not is_ours:
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
-        maker = Maker(table, cells, changes, out, dataset.sha256, tell)
+        maker = Maker(table, cells, changes, out, dataset, tell)
         return maker.make(bar, alarm)
 
 
@@ -106,7 +108,7 @@ class Maker:
         cells: planned.
         changes: settings of every cell.
         out: the folder.
-        sha256: of the data.
+        dataset: that all cells learn.
         tell: told what is done.
     """
 
@@ -116,11 +118,12 @@ class Maker:
         cells: Sequence[Cell],
         changes: Mapping[str, str],
         out: Path,
-        sha256: str,
+        dataset: Dataset,
         tell: Tell,
     ) -> None:
         self.table, self.cells, self.changes, self.out = table, cells, changes, out
-        self.sha256, self.tell = sha256, tell
+        self.dataset, self.tell = dataset, tell
+        self.pictures: dict[Path, Section | None] = {}
 
     def make(self, bar: Bar, alarm: Callable[[str], None]) -> Summary:
         """Trains and measures what is left, and writes the table after each cell."""
@@ -133,7 +136,7 @@ class Maker:
             names = "; ".join(cell.name for cell in group)
             self.tell(f"cell {number + 1} of {len(self.cells)}: {names}")
             with bar() as progress:
-                make_cells(group, protocol, progress, alarm)
+                make_cells(group, progress, alarm)
             for cell in group:
                 measure_cell(cell, protocol, self.tell)
             number += len(group)
@@ -154,10 +157,10 @@ class Maker:
             )
             write_json(path, record)
         self._check_same_data(path, record)
-        return read_json(path)
+        return record
 
     def _check_same_data(self, path: Path, record: dict[str, Any]) -> None:
-        if record["data"]["sha256"] != self.sha256:
+        if record["data"]["sha256"] != self.dataset.sha256:
             raise CheckpointError(
                 f"{path} was measured on other data than {record['data']['name']} holds now; put "
                 "the old data back or choose another --out."
@@ -171,11 +174,20 @@ class Maker:
             self._check_same_data(cell.run.path, record)
         results = [read_cell(cell, self.table.protocol) for cell in done]
         costs = [read_cost(cell) for cell in done]
-        left = sum(not cell.is_measured(self.table.protocol) for cell in self.cells)
+        num_cells = len({cell.run.path for cell in (*self.cells, *done)})
         command = command_for(self.table, self.cells, self.changes, self.out)
-        summary = summarise(self.table, results, costs, baselines, len(done) + left, command)
-        write_table(summary, done, self.out)
+        summary = summarise(self.table, results, costs, baselines, num_cells, command)
+        write_table(summary, self._pictures(done), self.out)
         return summary
+
+    def _pictures(self, done: Sequence[Cell]) -> list[Section]:
+        """What each column learned; a cell's are drawn once."""
+        shown = first_seeds(done)
+        for cell in shown:
+            if cell.run.path not in self.pictures:
+                self.pictures[cell.run.path] = pictures_of(cell, self.dataset)
+        found = [self.pictures[cell.run.path] for cell in shown]
+        return [section for section in found if section is not None]
 
 
 def command_for(

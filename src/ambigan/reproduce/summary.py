@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import mean, stdev
 from typing import Any
 
 from .tables import PaperTable
 
 Result = dict[str, Any]
+
+COSTS = {
+    "training, s": "training_seconds",
+    "images/s": "images_per_second",
+    "measuring, s": "measuring_seconds",
+}
+"""Rows of a block's costs, and where `read_cost` keeps them."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,15 @@ class Summary:
         """Baselines that are the same in every column, by name."""
         return [(row["features"], row["accuracy"]) for row in self.baselines["rows"]]
 
+    @property
+    def floor_lines(self) -> list[Line]:
+        """The same as rows of the table."""
+        columns = [column.name for column in self.table.columns]
+        return [
+            Line(name, name, dict.fromkeys(columns, Value(accuracy, None, 1)))
+            for name, accuracy in self.floor
+        ]
+
 
 def summarise(
     table: PaperTable,
@@ -162,25 +179,9 @@ def _block(
         line("reconstruction ratio, last weights", "ratio_raw", _ratio("raw"), is_ours=True),
         line("reconstruction ratio, averaged", "ratio_ema", _ratio("ema"), is_ours=True),
     )
-    cost = (
-        Line(
-            "training, s",
-            "training_seconds",
-            _by_column(table, spent, lambda c: c["training_seconds"]),
-            digits=0,
-        ),
-        Line(
-            "images/s",
-            "images_per_second",
-            _by_column(table, spent, lambda c: c["images_per_second"]),
-            digits=0,
-        ),
-        Line(
-            "measuring, s",
-            "measuring_seconds",
-            _by_column(table, spent, lambda c: c["measuring_seconds"]),
-            digits=0,
-        ),
+    cost = tuple(
+        Line(name, key, _by_column(table, spent, itemgetter(key)), digits=0)
+        for name, key in COSTS.items()
     )
     kept = tuple(line for line in lines if any(line.values.values()))
     return Block(preset, _trained(ours), kept, cost)

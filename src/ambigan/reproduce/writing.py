@@ -10,12 +10,12 @@ from typing import Any
 
 from ..core.files import write_json, write_text
 from ..core.version import __version__
-from .cells import Cell
+from ..report.panels import Section
 from .page import render
-from .summary import Line, Summary, Value, machines, texts
+from .summary import Line, Summary, machines, texts
 
 
-def write_table(summary: Summary, cells: Sequence[Cell], out: Path) -> None:
+def write_table(summary: Summary, pictures: Sequence[Section], out: Path) -> None:
     """Writes `table.json`, `table.csv`, `table.md`, `table.html` and `cost.json`, each atomically.
 
     `table.json` and `table.csv` hold no times: they are equal however often the making was
@@ -23,14 +23,14 @@ def write_table(summary: Summary, cells: Sequence[Cell], out: Path) -> None:
 
     Args:
         summary: of the table.
-        cells: that are done; the page shows what they generate.
+        pictures: of what was learned, for the page.
         out: the folder.
     """
     write_json(out / "table.json", as_json(summary))
     write_json(out / "cost.json", {"cells": list(summary.costs)})
     write_text(out / "table.csv", as_csv(summary))
     write_text(out / "table.md", as_markdown(summary))
-    write_text(out / "table.html", render(summary, cells))
+    write_text(out / "table.html", render(summary, pictures))
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -91,19 +91,12 @@ def as_markdown(summary: Summary) -> str:
         parts += [f"**Not finished: {len(summary.results)} of {summary.num_cells} cells.**", ""]
     for block in summary.blocks:
         parts += [f"## Preset `{block.preset}`: {block.trained}", ""]
-        parts += _grid(columns, [summary.published, *block.lines, *_floor(summary, columns)])
+        parts += _grid(columns, [summary.published, *block.lines, *summary.floor_lines])
         parts += ["", *_grid(columns, block.costs), ""]
-    parts += [f"On {hardware}." for hardware in machines(summary)]
+    parts += [f"On {machine}." for machine in machines(summary)]
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _grid(columns: Sequence[str], lines: Sequence[Line]) -> list[str]:
     head = ["| | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
     return head + [f"| {line.name} | " + " | ".join(texts(line, columns)) + " |" for line in lines]
-
-
-def _floor(summary: Summary, columns: Sequence[str]) -> list[Line]:
-    return [
-        Line(name, name, dict.fromkeys(columns, Value(accuracy, None, 1)))
-        for name, accuracy in summary.floor
-    ]
