@@ -12,13 +12,13 @@ from ambigan.data import DataSettings
 from ambigan.engine.config import RunConfig
 from ambigan.game import Method
 from ambigan.methods import METHODS
+from ambigan.networks.spectral import SpectralNorm
 from ambigan.presets import PRESETS, find_preset
 
 SPEC = DataSpec("images", (1, 8, 8), bounded=True)
 
 TOY = {
     "settings.latent_dim": "4",
-    "settings.network.hidden": "16,16",
     "train.epochs": "2",
     "train.batch_size": "100",
     "train.statistics_batches": "3",
@@ -30,6 +30,11 @@ TOY = {
 
 # At toy width, weights of 0.02 make samples so alike that batch norm divides by rounding errors.
 WIDE = {"settings.network.init_std": "0.2"}
+
+TOY_NETWORK = {
+    "mlp": {"settings.network.hidden": "16,16"},
+    "conv": {"settings.network.width": "4", "train.precision": "fp32", **WIDE},
+}
 
 VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     f"{method}-{preset}": (method, preset, {}) for method in METHODS for preset in PRESETS[method]
@@ -78,10 +83,27 @@ def toy_config(name: str, **changes: str) -> RunConfig:
     """A variant at toy size, on scikit-learn's digits."""
     method, preset, settings = VARIANTS[name]
     config = dataclasses.replace(find_preset(method, preset), data=DataSettings(source="digits"))
+    network = dict(TOY_NETWORK[config.settings.network.kind])
+    if getattr(config.settings.network, "encoder_width", None):
+        network["settings.network.encoder_width"] = "4"
+    if getattr(config.settings.network, "image_size", None):
+        network["settings.network.image_size"] = "6,5"
     changed = {key.replace("__", "."): value for key, value in changes.items()}
-    return override(config, TOY | settings | changed).check()
+    return override(config, TOY | network | settings | changed).check()
 
 
 def toy_method(config: RunConfig, seed: int = 0) -> Method:
     torch.manual_seed(seed)
-    return METHODS[config.method](config.settings, SPEC)
+    method = METHODS[config.method](config.settings, SPEC)
+    converge(method)
+    return method
+
+
+def converge(method: Method) -> None:
+    """Spectral norm where further iterations change nothing, so that forward passes are equal."""
+    for module in method.modules():
+        for found in getattr(module, "parametrizations", {}).values():
+            for part in found:
+                if isinstance(part, SpectralNorm):
+                    for _ in range(2000):
+                        part.iterate(found.original.flatten(1))

@@ -126,9 +126,9 @@ class Run:
         parts = [function(part.to(self.device)).float().cpu() for part in values.split(CHUNK)]
         return torch.cat(parts).numpy()
 
-    def originals(self, split: Split) -> NDArray[np.floating]:
-        """The examples of a split as `reconstruct` gives them back."""
-        return self._outputs(to_float(split.values).numpy())
+    def originals(self, x: ArrayLike | Split) -> NDArray[np.floating]:
+        """Data in the form in which `reconstruct` gives them back: perhaps smaller images."""
+        return self._outputs(self._map(self.method.target, self._inputs(x)))
 
     def _inputs(self, x: ArrayLike | Split) -> Tensor:
         if isinstance(x, Split):

@@ -6,17 +6,18 @@ it and knows nothing of any paper.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core.errors import ConfigError, unknown
+from .core.errors import ConfigError
 from .core.random import Randomness
+from .core.reading import ALL, Reading, find_reading, hidden_layers, is_convolutional, read
 from .core.settings import Fraction, NonNegative, Positive
 from .core.spec import DataSpec
 
@@ -25,6 +26,9 @@ Terms = dict[str, Tensor]
 
 Ability = Literal["decode", "sample", "encode", "reconstruct"]
 """What a model can do; `sample` says that decoded draws of the prior are like data."""
+
+POOLED = 4
+"""Side to which the layers of a convolutional network are pooled to be measured, as in DCGAN."""
 
 
 class Prior(Protocol):
@@ -110,7 +114,9 @@ class Method(nn.Module, ABC):
             together, from one forward pass. Simultaneous play is one turn; alternating play is
             several; two discriminator steps are two turns of it.
         prior: where latents come from.
+        drawn: the form of what `decode` draws; the data's, or smaller images of them.
         default_layer: the layer whose output `features` returns, such as `encoder.hidden2`.
+        seeing: the networks that see data, whose layers are worth measuring.
         unit_features: features are scaled to length 1, so that Euclidean distances between them
             order as angles do.
     """
@@ -120,13 +126,15 @@ class Method(nn.Module, ABC):
     players: tuple[Player, ...]
     turns: tuple[tuple[str, ...], ...]
     prior: Prior
+    drawn: DataSpec
     default_layer: str
+    seeing: tuple[str, ...] = ()
     unit_features: bool = False
 
     def __init__(self, settings: Any, spec: DataSpec) -> None:
         super().__init__()
         self.settings = settings
-        self.spec = spec
+        self.spec = self.drawn = spec
 
     @abstractmethod
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
@@ -162,42 +170,56 @@ class Method(nn.Module, ABC):
         """Scalars to watch beside the losses, such as a discriminator's saturation."""
         return {}
 
+    def target(self, x: Tensor) -> Tensor:
+        """Data in the form `drawn`: as they are, or as smaller images, bilinear and antialiased."""
+        if self.drawn == self.spec:
+            return x
+        return F.interpolate(x, self.drawn.shape[1:], mode="bilinear", antialias=True)
+
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every layer that `features` accepts: dotted names of modules inside the networks."""
+        """Every layer that can be read: dotted names of modules inside the networks."""
         named = cast(Iterable[tuple[str, nn.Module]], self.named_modules())
         owned = {network for player in self.players for network in player.networks}
-        return tuple(name for name, _ in named if name.partition(".")[0] in owned)
+        return tuple(
+            name
+            for name, _ in named
+            if name.partition(".")[0] in owned and "parametrizations" not in name.split(".")
+        )
 
-    @torch.no_grad()
+    @property
+    def feature_layers(self) -> tuple[str, ...]:
+        """The layers worth measuring: of each network that sees data, hidden ones and output.
+
+        Those of convolutional networks are max-pooled to 4x4, one by one and all together.
+        """
+        return tuple(
+            name
+            for network in self.seeing
+            for name in _measured(network, self.get_submodule(network))
+        )
+
+    def find_layer(self, name: str | None = None) -> Reading:
+        """What a layer's name asks for; `default_layer` if None.
+
+        Raises:
+            ConfigError: there is no such layer, or it cannot be pooled as asked.
+        """
+        return find_reading(self, name or self.default_layer, self.layers)
+
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
         """What a layer says of data, flattened to `(N, D)` float32; the method is left unchanged.
 
         Args:
             x: data, `(N, *spec.shape)`.
-            layer: one of `layers`; `default_layer` if None.
+            layer: one of `layers`; `LAYER@4`, its images max-pooled to 4x4; or
+                `NETWORK.convs@4`, all convolutional layers of a network, each pooled to 4x4, put
+                side by side (DCGAN, section 5.1). `default_layer` if None.
 
         Raises:
             ConfigError: there is no such layer, or data never passes through it.
         """
-        layer = layer or self.default_layer
-        if layer not in self.layers:
-            raise unknown("layer", layer, self.layers)
-        seen: list[Tensor] = []
-        handle = self.get_submodule(layer).register_forward_hook(
-            lambda _module, _inputs, output: seen.append(cast(Tensor, output))
-        )
-        modes = {module: module.training for module in self.modules()}
-        try:
-            self.eval()
-            self.run(layer.partition(".")[0], x)
-        finally:
-            handle.remove()
-            for module, training in modes.items():
-                module.training = training
-        if not seen:
-            raise ConfigError(f"no data passes through layer '{layer}' of {type(self).__name__}.")
-        features = seen[-1].flatten(1).float()
+        features = read(self, self.find_layer(layer), self.run, x)
         return F.normalize(features, dim=1) if self.unit_features else features
 
     def player_parameters(self, player: Player) -> dict[str, nn.Parameter]:
@@ -211,3 +233,12 @@ class Method(nn.Module, ABC):
     def _unable(self, ability: str) -> ConfigError:
         known = ", ".join(sorted(self.abilities)) or "nothing but features"
         return ConfigError(f"{type(self).__name__} cannot {ability}; it can do: {known}.")
+
+
+def _measured(name: str, network: nn.Module) -> list[str]:
+    """The hidden layers of a network, and its output where that is more than one number."""
+    hidden = [f"{name}.{layer}" for layer in hidden_layers(network)]
+    if is_convolutional(network):
+        hidden = [f"{layer}@{POOLED}" for layer in (*hidden, f"{name}.{ALL}")]
+    output_shape = cast(tuple[int, ...], getattr(network, "out_shape", ()))
+    return [*hidden, f"{name}.output"] if math.prod(output_shape) > 1 else hidden

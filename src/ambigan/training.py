@@ -11,7 +11,7 @@ import torch
 
 from .artifacts import describe_data, read_config, save_model
 from .core.distributed import World, join_from_environment, leave, share_of, wait, world
-from .core.errors import CheckpointError, ConfigError, unknown
+from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json, write_json
 from .core.memory import physical_memory
 from .core.random import seed_from
@@ -181,8 +181,7 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
     with torch.device("meta"):
         method = find_method(config.method)(config.settings, dataset.spec)
-    if method.default_layer not in method.layers:
-        raise unknown("layer", method.default_layer, method.layers)
+    method.find_layer()
     copies = 4 + (config.train.ema_decay > 0)
     needed = copies * sum(p.numel() * p.element_size() for p in method.parameters())
     there = physical_memory()

@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from ambigan.data.pictures import Header, image_suffixes, read_header, read_pixels
+from ambigan.data.pictures import (
+    Header,
+    bombs_refused,
+    image_suffixes,
+    read_header,
+    read_pixels,
+)
+
+from .mixed_folder import write_bomb
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 
@@ -144,3 +152,60 @@ def test_a_size_that_is_there_changes_nothing(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 4), np.uint8)
     path = saved(tmp_path / "a.png", Image.fromarray(pixels))
     assert np.array_equal(read_pixels(path, 1, (8, 4))[0], pixels)
+
+
+def smooth(height: int, width: int) -> Image.Image:
+    """A picture without sharp edges, so that ways to shrink it differ little."""
+    y, x = np.mgrid[:height, :width] * 0.02
+    bands = [np.sin(x), np.cos(y), np.sin(x + y)]
+    return Image.fromarray((np.stack(bands, 2) * 100 + 128).astype(np.uint8))
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_large_jpeg_is_decoded_at_a_reduced_scale(tmp_path: Path, turn: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    large = saved(tmp_path / "a.jpg", smooth(480, 800), exif=exif)
+    size = (60, 40) if turn == 1 else (40, 60)
+    ours = read_pixels(large, 3, size)
+    with Image.open(large) as image:
+        whole = ImageOps.exif_transpose(image)
+        theirs = ImageOps.fit(whole, size[::-1], Image.Resampling.LANCZOS)
+    difference = np.abs(ours.transpose(1, 2, 0).astype(int) - np.asarray(theirs))
+    assert 0 < difference.max() < 6  # reduced, and hardly to be seen
+
+
+def test_a_jpeg_below_four_times_the_size_is_decoded_whole(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.jpg", smooth(239, 239))
+    with Image.open(path) as image:
+        theirs = ImageOps.fit(image, (60, 60), Image.Resampling.LANCZOS)
+    assert np.array_equal(read_pixels(path, 3, (60, 60)).transpose(1, 2, 0), theirs)
+
+
+def test_bytes_and_arrays_are_pictures_too(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", smooth(20, 30))
+    pixels = read_pixels(path, 3, None)
+    assert read_header(path.read_bytes()) == read_header(pixels) == Header(20, 30, is_gray=False)
+    assert np.array_equal(read_pixels(path.read_bytes(), 3, None), pixels)
+    for channels, size in ((3, None), (1, None), (3, (8, 8)), (1, (9, 5))):
+        ours = read_pixels(pixels, channels, size)
+        assert np.array_equal(ours, read_pixels(path, channels, size))
+    gray = read_pixels(path, 1, None)
+    assert np.array_equal(read_pixels(gray, 3, None), np.repeat(gray, 3, 0))
+
+
+def test_too_many_pixels_are_refused_by_the_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.png"
+    write_bomb(path, 10_000)
+    said = "it has 100,000,000 pixels, more than the 89,478,485"
+    with bombs_refused(), pytest.raises(OSError, match=said):
+        read_header(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # as some programs have it
+    with pytest.raises(OSError, match=said):
+        read_pixels(path, 3, (8, 8))
+    write_bomb(path, 20_000)
+    monkeypatch.undo()
+    with bombs_refused(), pytest.raises(OSError, match="it has 400,000,000 pixels"):
+        read_pixels(path.read_bytes(), 3, (8, 8))

@@ -22,7 +22,7 @@ def test_every_source_is_described_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("minst", "unknown data set 'minst'. Did you mean 'mnist'? Known: csv, digits"),
+        ("minst", "unknown data set 'minst'. Did you mean 'mnist'? Known: cifar10, cifar100"),
         ("folders:x", "unknown data set 'folders'. Did you mean 'folder'?"),
         ("spectra.csv", "Did you mean 'csv:spectra.csv'?"),
         ("a/b.npz", "Did you mean 'npz:a/b.npz'?"),

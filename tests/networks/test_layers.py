@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from ambigan.core.errors import ConfigError
+from ambigan.networks.families import check_prior_fits
 from ambigan.networks.init import init_normal
 from ambigan.networks.layers import BatchNorm, squash
 from ambigan.networks.mlp import MLP
-from ambigan.networks.permutation_invariant import MLPSettings, check_prior_fits
+from ambigan.networks.permutation_invariant import MLPSettings
 
 
 @pytest.mark.parametrize("shape", [(9, 5), (4, 5, 3, 3)])

@@ -6,60 +6,60 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy_networks import Networks, sigmoid
 
 from ambigan.core.random import Randomness
 from ambigan.engine.config import RunConfig
-from ambigan.game import Batch, Method
-from games import toy_config, toy_method
+from ambigan.game import Batch
+from games import converge, toy_config, toy_method
 
 Totals = dict[str, float]
 
 
-def sigmoid(a: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-a))
-
-
-def numpy_mlp(network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None, slope: float):
-    """The MLP of BiGAN's appendix C.1, written from its text, in training mode."""
-    weights = {n: p.detach().double().numpy() for n, p in network.named_parameters()}
-    h = x.reshape(len(x), -1)
-    h = (h + 1) / 2 if network.unit_input else h
-    for name in [*network.names, "output"]:
-        a = h @ weights[f"{name}.linear.weight"].T
-        a = a + weights.get(f"{name}.linear.bias", 0)
-        if f"{name}.latent.weight" in weights:
-            a = a + z @ weights[f"{name}.latent.weight"].T
-        if network.get_submodule(name).norm is not None:
-            a = (a - a.mean(0)) / np.sqrt(a.var(0) + network.get_submodule(name).norm.epsilon)
-        h = a if name == "output" else np.where(a > 0, a, slope * a)
-    h = 2 * sigmoid(h) - 1 if network.squashed else h
-    return h.reshape(len(x), *network.out_shape)
-
-
-class Networks:
-    """D, G and E of a method in NumPy, with the paper's slopes."""
-
-    def __init__(self, method: Method) -> None:
-        self.method = method
-
-    def D(self, x: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
-        return numpy_mlp(self.method.discriminator, x, z, 0.2)
-
-    def G(self, z: np.ndarray) -> np.ndarray:
-        return numpy_mlp(self.method.generator, z, z, 0.0)
-
-    def E(self, x: np.ndarray) -> np.ndarray:
-        return numpy_mlp(self.method.encoder, x, None, 0.2)
-
-
-def gan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, _: object) -> Totals:
-    """Eq. 1 of Goodfellow et al., with the generator's own objective of section 3."""
-    real, fake = sigmoid(nets.D(x)), sigmoid(nets.D(nets.G(z)))
+def gan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness):
+    """Eq. 1 of Goodfellow et al., with the generator's own objective of section 3, or the hinge."""
+    settings, seen, drawn = config.settings, x, nets.G(z)
+    if getattr(settings, "augment", False):
+        drawn, seen = augmented(drawn, noise), augmented(x, noise)
+    a, b = nets.D(seen), nets.D(drawn)
+    if getattr(settings, "objective", None) == "hinge":
+        margins = np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean()
+        slope = settings.gradient_penalty and half_squared_slope(nets, x)
+        total = settings.term_weight * margins + settings.gradient_penalty * slope
+        return {"discriminator": total, "generator": -b.mean()}
+    real, fake = sigmoid(a), sigmoid(b)
     v = np.log(real).mean() + np.log(1 - fake).mean()
-    return {
-        "discriminator": -config.settings.term_weight * v,
-        "generator": -np.log(fake).mean(),
-    }
+    return {"discriminator": -settings.term_weight * v, "generator": -np.log(fake).mean()}
+
+
+def augmented(x: np.ndarray, noise: Randomness) -> np.ndarray:
+    """Zhao et al., image by image: colours, a move by whole pixels, a hole of half the sides."""
+    colours = noise.uniform(len(x), 3).double().numpy()
+    moves = noise.uniform(len(x), 2).double().numpy()
+    holes = noise.uniform(len(x), 2).double().numpy()
+    return np.stack([one_augmented(*parts) for parts in zip(x, colours, moves, holes, strict=True)])
+
+
+def one_augmented(image, colour, move, hole) -> np.ndarray:
+    image = image + colour[0] - 0.5
+    grey = image.mean(0, keepdims=True)
+    image = (image - grey) * 2 * colour[1] + grey
+    image = (image - image.mean()) * (colour[2] + 0.5) + image.mean()
+    height, width = image.shape[1:]
+    reach = [round(side / 8) for side in (height, width)]
+    down, right = (int(m * (2 * r + 1)) - r for m, r in zip(move, reach, strict=True))
+    moved = np.zeros_like(image)
+    for row in range(height):
+        for column in range(width):
+            if 0 <= row + down < height and 0 <= column + right < width:
+                moved[:, row, column] = image[:, row + down, column + right]
+    spans = []
+    for side, chance in zip((height, width), hole, strict=True):
+        length = side // 2
+        centre = int(chance * (side + 1 - length % 2))
+        spans.append(slice(max(centre - length // 2, 0), max(centre - length // 2 + length, 0)))
+    moved[:, spans[0], spans[1]] = 0
+    return moved
 
 
 def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness):
@@ -68,9 +68,10 @@ def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise
 
     def hidden(values: np.ndarray, share: float) -> np.ndarray:
         kept = noise.uniform(*values.shape).numpy() >= share if share else True
-        return np.where(kept, values, -1 if settings.network.unit_input else 0)
+        return np.where(kept, values, -1 if getattr(settings.network, "unit_input", 0) else 0)
 
     code = nets.E(hidden(x, settings.encoder_dropout))
+    x = smaller(x, getattr(settings.network, "image_size", None))
     if settings.encoder == "gaussian":
         mean, deviation = code[:, :4], np.exp(code[:, 4:])
         code = mean + deviation * noise.normal(*mean.shape).double().numpy()
@@ -91,10 +92,24 @@ def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise
     }
 
 
-def half_squared_slope(nets: Networks, x: np.ndarray, z: np.ndarray) -> float:
-    """R1 by central differences of the sum of D's logits, over all values of x and z."""
+def smaller(x: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Each value a mean under a triangle as wide as the pixels become large."""
+    if size is None:
+        return x
+    rows, columns = (triangles(old, new) for old, new in zip(x.shape[2:], size, strict=True))
+    return np.einsum("ih,nchw,jw->ncij", rows, x, columns)
+
+
+def triangles(old: int, new: int) -> np.ndarray:
+    centres = (np.arange(new)[:, None] + 0.5) * old / new
+    weights = np.maximum(0, 1 - np.abs(np.arange(old) + 0.5 - centres) * new / old)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def half_squared_slope(nets: Networks, x: np.ndarray, z: np.ndarray | None = None) -> float:
+    """R1 by central differences of the sum of D's logits, over all values of x and of z."""
     step, squares = 1e-5, 0.0
-    for values in (x, z):
+    for values in (x,) if z is None else (x, z):
         for place in np.ndindex(*values.shape):
             before, sums = values[place], []
             for value in (before + step, before - step):
@@ -106,10 +121,10 @@ def half_squared_slope(nets: Networks, x: np.ndarray, z: np.ndarray) -> float:
 
 
 def latent_regressor(
-    nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, _: object
+    nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness
 ) -> Totals:
     """Section 4.1 of BiGAN: cross-entropy of E(G(z)) and z, each as a chance in [0, 1]."""
-    totals = gan(nets, config, x, z, None)
+    totals = gan(nets, config, x, z, noise)
     predicted, target = sigmoid(nets.E(nets.G(z))), (z + 1) / 2
     entropy = -(target * np.log(predicted) + (1 - target) * np.log(1 - predicted))
     totals["encoder"] = entropy.mean()
@@ -138,6 +153,7 @@ def test_losses_equal_the_equations(variant: str) -> None:
     method = toy_method(config).double().train()
     for parameter in method.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
+    converge(method)
     noise = Randomness(3)
     x = (noise.uniform(12, 1, 8, 8) * 2 - 1).double()
     z = method.prior.sample(12, noise).double()

@@ -8,6 +8,13 @@ from typing import Any, cast
 from torch.profiler import ProfilerActivity, profile
 
 GROUPS: dict[str, tuple[str, ...]] = {
+    "convolutions": (
+        "aten::mkldnn_convolution",
+        "aten::_slow_conv2d_forward",
+        "aten::_slow_conv2d_backward",
+        "aten::slow_conv_transpose2d",
+        "aten::convolution_backward",
+    ),
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::matmul"),
     "conversions between fp32 and bf16, copies": ("aten::copy_", "aten::_to_copy", "aten::to"),
     "optimiser": ("aten::_fused_adam_", "aten::_fused_adamw_"),

@@ -5,34 +5,29 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from ..core.settings import override
-from ..core.spec import DataSpec
 from ..core.version import __version__
 from ..data import Batches, Split
 from ..engine.capture import TurnGraph
 from ..engine.config import choose_device
-from ..engine.state import TrainState
+from ..engine.state import TrainState, count_parameters
 from ..engine.step import TURNS_BEFORE_CAPTURE, Play
 from ..evaluation.results import hardware
-from ..presets import find_preset
 from ..training import make_method
-from .counts import step_bytes, step_flops
 from .profile import shares_of
-from .textbook import BATCH, WIDTH, textbook_step
+from .subjects import Subject, Work, find_subject
 
-NUM_EXAMPLES = 60_000
-TEXTBOOK = "textbook loop, fp32"
 PROFILED = "ours with average"
 SIZE = 2048  # of the square product that stands for the machine's rate
+LAYER = (128, 1024)  # rows and width of the products of one layer
 NUM_TOGETHER = 3
 COPIED = 1 << 28  # bytes
-
-Work = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,7 @@ class Contestant:
         precision: of its products.
         bytes: that it moves beside its products, at the least; 0 if not counted.
         is_ours: a step of the engine.
+        is_step: a step at all, and not a rate of the machine.
     """
 
     name: str
@@ -54,27 +50,31 @@ class Contestant:
     precision: str = "fp32"
     bytes: float = 0.0
     is_ours: bool = False
+    is_step: bool = False
 
 
 def run_suite(
+    subject: str = "bigan",
     device: str = "auto",
     *,
     repeats: int = 9,
     steps: int = 10,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
-    """Times BiGAN's step on MNIST's shape and returns medians, ratios and the hardware.
+    """Times a game's step and returns medians, ratios and the hardware.
 
     Random bytes stand for images: the arithmetic is the same, and no data set is needed.
 
     Args:
+        subject: which game; see `SUBJECTS`.
         device: as in `train.device`.
         repeats: rounds in which everything is timed once.
         steps: units in a round.
         tell: told what is done, one line each.
     """
     where = choose_device(device)
-    contestants = _contestants(where)
+    game = find_subject(subject, where)
+    contestants = _contestants(game, where)
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     for contestant in contestants:
         tell(f"warming up: {contestant.name}")
@@ -84,63 +84,84 @@ def run_suite(
         for contestant in contestants:
             taken = _timed(contestant.work, steps, where) / contestant.steps
             seconds[contestant.name].append(taken)
-    found = _record(contestants, seconds, where, repeats, steps)
+    found = _record(game, contestants, seconds, where, repeats, steps)
     if where.type == "cpu":
         tell("profiling")
         found["profile"] = {
-            c.precision: shares_of(c.work) for c in contestants if c.name.startswith(PROFILED)
+            c.precision: shares_of(c.work, steps)
+            for c in contestants
+            if c.is_ours and c.name.startswith(PROFILED)
         }
     return found
 
 
-def _contestants(device: torch.device) -> list[Contestant]:
+def _contestants(game: Subject, device: torch.device) -> list[Contestant]:
     torch.manual_seed(0)
-    images = torch.randint(256, (NUM_EXAMPLES, 1, 28, 28), dtype=torch.uint8, device=device)
+    shape = (game.num_examples, *game.shape)
+    images = torch.randint(256, shape, dtype=torch.uint8, device=device)
     found = [
-        Contestant(TEXTBOOK, textbook_step(images)),
-        Contestant("textbook loop, one forward, fp32", textbook_step(images, share_forward=True)),
-        Contestant("textbook loop, bf16", textbook_step(images, autocast=True), 1, "bf16"),
+        Contestant(f"{name}, {precision}", make(images), precision=precision, is_step=True)
+        for (name, precision), make in game.textbooks.items()
     ]
     for precision in ("fp32", "bf16"):
-        found += _ours(images, precision)
+        found += _ours(game, images, precision)
     return found + _rates(device)
 
 
-def _ours(images: torch.Tensor, precision: str) -> list[Contestant]:
-    def contestant(name: str, work: Work, num: int = 1, *, average: bool = False) -> Contestant:
-        moved = step_bytes(bf16=precision == "bf16", average=average)
-        return Contestant(f"ours{name}, {precision}", work, num, precision, moved, True)
+def _ours(game: Subject, images: torch.Tensor, precision: str) -> list[Contestant]:
+    num_weights = count_parameters(make_method(game.config(), game.spec))
 
+    def contestant(name: str, work: Work, num: int = 1, *, average: bool = False) -> Contestant:
+        moved = _step_bytes(num_weights, bf16=precision == "bf16", average=average)
+        return Contestant(f"ours{name}, {precision}", work, num, precision, moved, True, True)
+
+    play = partial(_play, game, images, precision)
     found = [
-        contestant("", _play(images, precision, average=False)),
-        contestant(" with average (EMA)", _play(images, precision, average=True), average=True),
+        contestant("", play(average=False)),
+        contestant(" with average (EMA)", play(average=True), average=True),
     ]
     if images.device.type == "cuda":
-        captured = _play(images, precision, average=True, captured=True)
+        captured = play(average=True, captured=True)
         found.append(contestant(" captured, with average", captured, average=True))
-        together = _together(images, precision)
+        together = _together(game, images, precision)
         name = f" captured, {NUM_TOGETHER} runs side by side"
         found.append(contestant(name, together, NUM_TOGETHER, average=True))
     return found
 
 
+def _step_bytes(num_weights: int, *, bf16: bool, average: bool) -> float:
+    """Bytes that a step moves beside its products, at the least.
+
+    Per weight the fused optimiser reads the weight, its gradient and two moments and writes all
+    but the gradient (28); autocast reads a weight to round it and widens its gradient (12); the
+    average is read, written and reads the weight (12). Activations are not counted.
+    """
+    return float(num_weights) * (28 + 12 * bf16 + 12 * average)
+
+
 def _play(
-    images: torch.Tensor, precision: str, *, average: bool, captured: bool = False, seed: int = 0
+    game: Subject,
+    images: torch.Tensor,
+    precision: str,
+    *,
+    average: bool,
+    captured: bool = False,
+    seed: int = 0,
 ) -> Work:
-    """One iteration of the engine with the preset `official`."""
+    """One iteration of the engine."""
     decay = "0.999" if average else "0"
-    changes = {"train.precision": precision, "train.ema_decay": decay, "train.seed": str(seed)}
-    config = override(find_preset("bigan", "official"), changes)
-    method = make_method(config, DataSpec("images", (1, 28, 28), bounded=True))
+    config = game.config(precision=precision, ema_decay=decay, seed=str(seed))
+    method = make_method(config, game.spec)
     state = TrainState(method.to(images.device).train(), config.train.ema_decay)
     batches = Batches(Split(images, None), seed, images.device)
     return Play(state, batches, config.train, TurnGraph if captured else None).iterate
 
 
-def _together(images: torch.Tensor, precision: str) -> Work:
+def _together(game: Subject, images: torch.Tensor, precision: str) -> Work:
     """Runs on streams of their own, an iteration of each in turn, as `train_together` has them."""
     runs = [
-        _play(images, precision, average=True, captured=True, seed=n) for n in range(NUM_TOGETHER)
+        _play(game, images, precision, average=True, captured=True, seed=n)
+        for n in range(NUM_TOGETHER)
     ]
     streams = [torch.cuda.Stream(images.device) for _ in runs]
 
@@ -157,8 +178,8 @@ def _rates(device: torch.device) -> list[Contestant]:
     found: list[Contestant] = []
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         a, b = (torch.randn(SIZE, SIZE, device=device).to(dtype) for _ in range(2))
-        x = torch.randn(NUM_TOGETHER, BATCH, WIDTH, device=device).to(dtype)
-        w = torch.randn(NUM_TOGETHER, WIDTH, WIDTH, device=device).to(dtype)
+        x = torch.randn(NUM_TOGETHER, *LAYER, device=device).to(dtype)
+        w = torch.randn(NUM_TOGETHER, LAYER[1], LAYER[1], device=device).to(dtype)
         found += [
             Contestant(f"product, {name}", lambda a=a, b=b: a @ b),
             Contestant(f"layer, {name}", lambda x=x, w=w: _one_by_one(x, w), NUM_TOGETHER),
@@ -189,7 +210,16 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def _flops(contestants: list[Contestant]) -> int:
+    """Floating-point operations in the products of our step, by torch's own counter."""
+    ours = next(contestant for contestant in contestants if contestant.is_ours)
+    with FlopCounterMode(display=False) as counter:
+        ours.work()
+    return counter.get_total_flops()
+
+
 def _record(
+    game: Subject,
     contestants: list[Contestant],
     seconds: dict[str, list[float]],
     device: torch.device,
@@ -199,18 +229,22 @@ def _record(
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     rate = {kind: 2 * SIZE**3 / medians[f"product, {kind}"] for kind in ("fp32", "bf16")}
     copied = 2 * COPIED / medians["copy"]
-    is_step = [c for c in contestants if c.is_ours or c.name.startswith("textbook")]
+    flops = _flops(contestants)
+    steps_only = [c for c in contestants if c.is_step]
+    batch = game.config().train.batch_size
     return {
+        "game": game.name,
+        "title": game.title,
         "ambigan": __version__,
         "torch": str(torch.__version__),
         "hardware": hardware(device),
         "threads": torch.get_num_threads(),
         "repeats": repeats,
         "steps": steps,
-        "step_gflop": round(step_flops() / 1e9, 2),
+        "step_gflop": round(flops / 1e9, 2),
         "product_gflops": {kind: round(value / 1e9) for kind, value in rate.items()},
         "layer_gflops": {
-            kind: round(2 * BATCH * WIDTH**2 / medians[f"layer, {kind}"] / 1e9)
+            kind: round(2 * LAYER[0] * LAYER[1] ** 2 / medians[f"layer, {kind}"] / 1e9)
             for kind in ("fp32", "bf16")
         },
         "copy_gbytes_per_second": round(copied / 1e9, 1),
@@ -218,28 +252,32 @@ def _record(
             kind: round(medians[f"layer, {kind}"] / medians[f"layer, stacked, {kind}"], 2)
             for kind in ("fp32", "bf16")
         },
-        "rows": [_row(c, seconds, rate, copied) for c in is_step],
+        "rows": [
+            _row(c, seconds[c.name], seconds[steps_only[0].name])
+            | _fractions(c, medians[c.name], flops, rate[c.precision], copied)
+            | {"images_per_second": round(batch / medians[c.name])}
+            for c in steps_only
+        ],
     }
 
 
-def _row(
-    contestant: Contestant,
-    seconds: dict[str, list[float]],
-    rate: dict[str, float],
-    copied: float,
-) -> dict[str, Any]:
-    ours, textbook = seconds[contestant.name], seconds[TEXTBOOK]
-    median = statistics.median(ours)
-    fraction = step_flops() / median / rate[contestant.precision]
+def _row(contestant: Contestant, ours: list[float], textbook: list[float]) -> dict[str, Any]:
     return {
         "name": contestant.name,
-        "milliseconds": round(1e3 * median, 3),
+        "milliseconds": round(1e3 * statistics.median(ours), 3),
         "lowest": round(1e3 * min(ours), 3),
         "highest": round(1e3 * max(ours), 3),
         "speedup": round(statistics.median(t / o for t, o in zip(textbook, ours, strict=True)), 2),
-        "product_fraction": round(fraction, 2) if contestant.is_ours else None,
-        "copy_fraction": (
-            round(contestant.bytes / copied / median, 2) if contestant.bytes else None
-        ),
-        "images_per_second": round(BATCH / median),
+    }
+
+
+def _fractions(
+    contestant: Contestant, median: float, flops: int, rate: float, copied: float
+) -> dict[str, float | None]:
+    """What our step reaches of the machine's rates."""
+    if not contestant.is_ours:
+        return {"product_fraction": None, "copy_fraction": None}
+    return {
+        "product_fraction": round(flops / median / rate, 2),
+        "copy_fraction": round(contestant.bytes / copied / median, 2),
     }

@@ -65,6 +65,8 @@ def _in_one_line(error: Exception) -> str | None:
 def _run(verb: str) -> Callable[[Request], int]:
     if verb in ("reproduce", "bench", "presets"):
         from . import studies as module
+    elif verb == "prepare":
+        from . import preparing as module
     else:
         from . import verbs as module
     return getattr(module, verb)

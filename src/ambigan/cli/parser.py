@@ -20,7 +20,7 @@ SHORTCUTS = {
 }
 """Flags of `train` that stand for a setting."""
 
-TRAINING = ("train", "demo", "reproduce")
+TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
 
 
@@ -121,6 +121,7 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_training(verb("demo", "Train on scikit-learn's digits, measure, report: about a minute."))
     _add_training(verb("train", "Train a method, or continue a run, and save its model."))
     _add_train_only(verbs["train"])
+    _add_prepare(verb("prepare", "Decode pictures once, into a folder that `packed:` reads."))
     _add_reproduce(verb("reproduce", "Make a paper's table again, its numbers beside ours."))
     _add_evaluate(verb("evaluate", "Measure a run's features beside their baselines."))
     _add_sample(verb("sample", "Generate examples."))
@@ -134,7 +135,10 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
 
 
 def _add_training(parser: _Parser) -> None:
-    parser.add_argument("--data", help="digits, mnist, folder:, npy:, npz:, csv: or parquet:PATH")
+    parser.add_argument(
+        "--data",
+        help="a name such as mnist or cifar10, or folder:, packed:, npy:, csv: ... and a PATH",
+    )
     parser.add_argument("--preset", help="published settings to start from; see `ambigan presets`")
     _add_shortcuts(parser)
     parser.add_argument("--seed", help="of weights, order, latents and noise")
@@ -150,6 +154,23 @@ def _add_shortcuts(parser: _Parser) -> None:
     parser.add_argument("--batch-size", help="examples a step, over all processes together")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--precision", help="fp32 or bf16")
+
+
+def _add_prepare(parser: _Parser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="such as folder:PATH, imagenet or celeba")
+    parser.add_argument("out", metavar="OUT", help="a new folder, or one that was begun")
+    parser.add_argument("--size", help="height and width, 64x64: the short side, then the centre")
+    parser.add_argument("--grayscale", action="store_true", help="one channel")
+    parser.add_argument("--workers", type=int, help="threads; one a core, eight at most")
+    parser.add_argument("--max-corrupt", help="the share that may be unreadable; 0.01")
+    parser.add_argument("--split-seed", help="of the order, and of what is held out")
+    parser.add_argument("--test-fraction", help="what is held out where no test split is published")
+    parser.add_argument("--root", help="where published sets lie; $AMBIGAN_DATA by default")
+    parser.epilog = (
+        "OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and\n"
+        "manifest.json (what was asked for, counts, hash, what was left out and why). After an\n"
+        "interruption, repeat the command: it goes on."
+    )
 
 
 def _add_reproduce(parser: _Parser) -> None:
@@ -174,6 +195,9 @@ def _add_reproduce(parser: _Parser) -> None:
 
 
 def _add_bench(parser: _Parser) -> None:
+    parser.add_argument(
+        "game", nargs="?", default="bigan", metavar="GAME", help="bigan (the default) or dcgan"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--repeats", type=int, default=9, help="rounds; medians are over these")
     parser.add_argument("--steps", type=int, default=10, help="steps in a round")
@@ -184,6 +208,9 @@ def _add_train_only(parser: _Parser) -> None:
     parser.add_argument("name", nargs="?", metavar="METHOD", help="such as bigan, or module:Class")
     parser.add_argument("--method", help="the same, as a flag")
     parser.add_argument("--resume", metavar="RUN", help="continue a run exactly where it was")
+    parser.add_argument(
+        "--plan", action="store_true", help="memory, rate and time by a few real steps; no training"
+    )
 
 
 def _add_run(parser: _Parser) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ..data.decoding import Progress as Decoded
 from ..engine.loop import Progress as Report
 
 PLAIN_SECONDS = 20.0
@@ -35,9 +36,32 @@ def training_progress(*, quiet: bool = False) -> Generator[Report]:
         yield _in_lines()
 
 
-def _bar() -> Progress:
+@contextmanager
+def decoding_progress(*, quiet: bool = False) -> Generator[Decoded]:
+    """The same for pictures; the bar is there from the first, and gone with the last."""
+    if quiet:
+        yield lambda _done, _total: None
+    elif sys.stderr.isatty():
+        with _bar("decoding") as bar:
+            report = _on_bar(bar)
+            yield lambda done, total: report(done, total, {})
+    else:
+        yield _pictures_in_lines()
+
+
+def _pictures_in_lines() -> Decoded:
+    report, started = _in_lines(), time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if time.monotonic() - started >= PLAIN_SECONDS:  # what is done sooner needs no line
+            report(done, total, {})
+
+    return tell
+
+
+def _bar(title: str = "training") -> Progress:
     return Progress(
-        TextColumn("training"),
+        TextColumn(title),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         _Rate(),

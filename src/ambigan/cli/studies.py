@@ -77,13 +77,14 @@ def bench(request: Request) -> int:
         raise ConfigError(f"cannot write '{flags.out}': --out must end in .json.")
     if flags.out and Path(flags.out).parent.exists() and not Path(flags.out).parent.is_dir():
         raise ConfigError(f"cannot write '{flags.out}': {Path(flags.out).parent} is no folder.")
-    found = run_suite(flags.device, repeats=flags.repeats, steps=flags.steps, tell=note)
+    found = run_suite(flags.game, flags.device, repeats=flags.repeats, steps=flags.steps, tell=note)
     table = Table(box=SIMPLE, pad_edge=False)
     for name, title in BENCH_COLUMNS.items():
         table.add_column(title, justify="left" if name == "name" else "right")
     for row in found["rows"]:
         table.add_row(*[cell(row[name]) for name in BENCH_COLUMNS])
     Console().print(table)
+    print(f"{found['title']}: {found['step_gflop']:,} GFLOP a step.")
     print(_machine_of(found))
     for precision, shares in found.get("profile", {}).items():
         listed = "; ".join(f"{group} {share:.0%}" for group, share in shares.items() if share)

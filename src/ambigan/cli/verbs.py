@@ -24,6 +24,7 @@ from ..game import Method
 from ..measuring import evaluate as measure
 from ..measuring import evaluate_curve
 from ..methods import find_method, is_external
+from ..planning import describe, plan
 from ..presets import PRESETS, find_preset
 from ..report import write_report
 from ..training import check_same_data
@@ -81,6 +82,8 @@ def train(request: Request) -> int:
         raise ConfigError(f"name a method: {', '.join(sorted(PRESETS))} or module:Class.")
     source = request.settings.get("data.source")
     config = override(find_preset(name, flags.preset, source), request.settings)
+    if flags.plan:
+        return _plan(config)
     kind = config.data.source.partition(":")[0]
     out = Path(flags.out or f"runs/{name.replace(':', '.')}-{kind}")
     status = _train(config, out)
@@ -89,8 +92,18 @@ def train(request: Request) -> int:
     return status
 
 
+def _plan(config: RunConfig) -> int:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in describe(plan(config)):
+        table.add_row(name, value)
+    Console().print(table)
+    return 0
+
+
 def _resume(request: Request, name: str | None) -> int:
     flags = request.flags
+    if flags.plan:
+        raise ConfigError("--plan is of a new training; leave out --resume.")
     run = RunFolder(flags.resume)
     if flags.out and Path(flags.out) != run.path:
         raise ConfigError("--resume goes on in the run's own folder; leave out --out.")

@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+DIRECTIONS = frozenset(("left", "right"))
+"""Names of the buffers in which spectral norm keeps its singular vectors."""
+
 _foreach: Any = torch  # the fused list functions are public in all but their underscore
 
 
@@ -15,7 +18,8 @@ class ExponentialMovingAverage:
     """A frozen copy of a module that trails it: average = d * average + (1 - d) * value.
 
     d grows from 0.1 to `decay` as (1 + updates) / (10 + updates), so that a short run's average is
-    of what was learned and not of the initial weights. Integer buffers are copied as they are.
+    of what was learned and not of the initial weights. Integer buffers are copied as they are, and
+    so are the vectors of spectral norm: an average of directions would have another length.
 
     Args:
         module: what to follow; the average starts as its copy.
@@ -26,7 +30,11 @@ class ExponentialMovingAverage:
         self.decay = decay
         self.module = copy.deepcopy(module).requires_grad_(False)
         ours, theirs = _state(self.module), _state(module)
-        floating = [name for name, value in theirs.items() if value.is_floating_point()]
+        floating = [
+            name
+            for name, value in theirs.items()
+            if value.is_floating_point() and name.rpartition(".")[2] not in DIRECTIONS
+        ]
         self._averages = [ours[name] for name in floating]
         self._values = [theirs[name] for name in floating]
         self._copies = [(ours[n], theirs[n]) for n in theirs if n not in set(floating)]

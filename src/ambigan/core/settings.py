@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -41,7 +41,7 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     for name, value in values.items():
         if name not in fields:
             raise _unknown_setting(prefix + name, [prefix + field for field in fields])
-        hint = hints[name]
+        hint = _chosen(hints[name], value, f"{prefix}{name}.")
         if dataclasses.is_dataclass(hint) and not dataclasses.is_dataclass(value):
             checked[name] = build(cast(type[Any], hint), value, f"{prefix}{name}.")
         else:
@@ -50,6 +50,23 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
         return kind(**checked)
     except TypeError as error:
         raise ConfigError(f"{prefix.rstrip('.') or kind.__name__}: {error}.") from error
+
+
+def _chosen(hint: Any, value: Any, prefix: str) -> Any:
+    """Of several dataclasses a field may hold, the one whose `kind` the values name."""
+    members = [member for member in get_args(hint) if isinstance(member, type)]
+    kinds = {_kind(member): member for member in members if dataclasses.is_dataclass(member)}
+    if not kinds or not isinstance(value, Mapping):
+        return hint
+    named = cast(Mapping[str, Any], value).get("kind", next(iter(kinds)))
+    if named not in kinds:
+        raise ConfigError(f"{prefix}kind cannot be {named!r}: it is {' or '.join(kinds)}.")
+    return kinds[named]
+
+
+def _kind(member: Any) -> str:
+    """The default of the field `kind`, which tells one dataclass of a union from another."""
+    return str(next(field.default for field in dataclasses.fields(member) if field.name == "kind"))
 
 
 def checked(settings: T, prefix: str = "") -> T:
@@ -129,7 +146,7 @@ def _rebuild(settings: T, tree: Mapping[str, Any], prefix: str) -> T:
 
 
 def _check(hint: Any, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(hint):
+    if dataclasses.is_dataclass(value):
         return value
     try:
         adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))

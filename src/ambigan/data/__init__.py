@@ -2,24 +2,30 @@
 
 from .dataset import Dataset, Scaling, SourceSplit, Split, to_float
 from .inputs import as_array, as_examples
+from .manifest import Manifest
+from .packing import pack
 from .sampler import Batches, Sampler
 from .settings import DataSettings
-from .sources import list_sources, open_dataset, open_examples
+from .sources import find_gallery, list_sources, located, open_dataset, open_examples
 from .vision import import_torchvision
 
 __all__ = [
     "Batches",
     "DataSettings",
     "Dataset",
+    "Manifest",
     "Sampler",
     "Scaling",
     "SourceSplit",
     "Split",
     "as_array",
     "as_examples",
+    "find_gallery",
     "import_torchvision",
     "list_sources",
+    "located",
     "open_dataset",
     "open_examples",
+    "pack",
     "to_float",
 ]

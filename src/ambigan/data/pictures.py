@@ -1,16 +1,33 @@
-"""One image file to pixels: every format, depth and colour mode to 8-bit gray or RGB."""
+"""One picture to pixels: every format, depth and colour mode to 8-bit gray or RGB."""
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
+from .gate import Gate
+
 Pixels = NDArray[np.uint8]
+
+Content = Path | bytes | Pixels
+"""What a picture is made of: a file, the bytes of one, or pixels `(channels, height, width)`."""
+
+MAX_PIXELS = 89_478_485
+"""A picture of more is refused unread: a small file may unpack to more than fits in memory. It is
+Pillow's own limit, a quarter of a gibibyte in RGB."""
+
+# Threads decode at once while their pictures together have no more pixels than the largest may.
+_gate = Gate(MAX_PIXELS)
 
 # Still images that Pillow decodes by itself. EPS is left out, since it is a program that an
 # outside interpreter runs; PDF, MPEG and the scientific containers, since Pillow only writes or
@@ -52,24 +69,38 @@ def _formats() -> tuple[str, ...]:
     return tuple(kind for kind in _FORMATS if kind in Image.OPEN)
 
 
-def read_header(path: Path) -> Header:
-    """Size and colour of an image file; raises whatever Pillow raises where it is not one."""
-    with _open(path) as image:
+@contextmanager
+def bombs_refused() -> Generator[None]:
+    """Makes an error of Pillow's warning of pictures of too many pixels, while the block runs.
+
+    To be entered by the thread that starts the others, since filters of warnings are of all.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def read_header(content: Content) -> Header:
+    """Size and colour of a picture; raises whatever Pillow raises where it is none."""
+    if isinstance(content, np.ndarray):
+        return Header(content.shape[1], content.shape[2], is_gray=len(content) == 1)
+    with _open(content) as image:
         width, height = image.size
         if _orientation(image) in _SIDEWAYS:
             width, height = height, width
         return Header(height, width, image.mode in _GRAY_MODES)
 
 
-def read_pixels(path: Path, channels: int, size: tuple[int, int] | None) -> Pixels:
-    """Pixels of an image file, `(channels, height, width)`.
+def read_pixels(content: Content, channels: int, size: tuple[int, int] | None) -> Pixels:
+    """Pixels of a picture, `(channels, height, width)`.
 
     The camera's orientation is applied. What is transparent is laid on white. 16-bit gray becomes
     8-bit by its full range. Of an animation, the first frame is taken. Colours become gray by
-    their luma (ITU-R 601).
+    their luma (ITU-R 601). A JPEG of at least four times the size is decoded at half of its own,
+    or at a quarter or an eighth, but never below twice the size.
 
     Args:
-        path: the file.
+        content: a file, the bytes of one, or pixels.
         channels: 1 or 3.
         size: height and width; the image is resized so that it just covers them (Lanczos) and cut
             to them around its centre.
@@ -77,17 +108,56 @@ def read_pixels(path: Path, channels: int, size: tuple[int, int] | None) -> Pixe
     Raises:
         Exception: whatever Pillow raises of a file that is damaged or no image.
     """
-    with _open(path) as opened:
-        image = _eight_bit(opened, opened.format).convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    if isinstance(content, np.ndarray):
+        if len(content) == channels and size in (None, content.shape[1:]):
+            return content
+        return _fitted(_from_pixels(content).convert(mode), size)
+    with _open(content) as opened:
+        if size is not None:
+            _shrink(opened, size)
+        with _gate.holding(opened.width * opened.height):
+            return _fitted(_eight_bit(opened, opened.format).convert(mode), size)
+
+
+def _fitted(image: Image.Image, size: tuple[int, int] | None) -> Pixels:
     if size is not None:
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return np.asarray(image).reshape(image.height, image.width, channels).transpose(2, 0, 1)
+    values = np.asarray(image)
+    return values.reshape(image.height, image.width, -1).transpose(2, 0, 1)
 
 
-def _open(path: Path) -> Image.Image:
-    if not path.is_file():  # opening a pipe would wait for ever
-        raise OSError("not a regular file" if path.exists() else "the link leads nowhere")
-    return Image.open(path, formats=_formats())
+def _from_pixels(values: Pixels) -> Image.Image:
+    return Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
+
+
+def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
+    """Has a JPEG decoded at a reduced scale, which costs less by the square; nothing of others."""
+    height, width = size
+    if _orientation(image) in _SIDEWAYS:
+        height, width = width, height
+    image.draft(None, (2 * width, 2 * height))
+
+
+def _open(content: Path | bytes) -> Image.Image:
+    if isinstance(content, Path) and not content.is_file():  # opening a pipe would wait for ever
+        raise OSError("not a regular file" if content.exists() else "the link leads nowhere")
+    file = BytesIO(content) if isinstance(content, bytes) else content
+    try:
+        image = Image.open(file, formats=_formats())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _bomb(error) from error
+    if image.width * image.height > MAX_PIXELS:  # Pillow's own check may have been switched off
+        image.close()
+        raise _bomb(f"({image.width * image.height} pixels)")
+    return image
+
+
+def _bomb(said: object) -> OSError:
+    count = re.search(r"\((\d+) pixels\)", str(said))
+    had = f"it has {int(count[1]):,} pixels" if count else "it has too many pixels"
+    limit = min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
+    return OSError(f"{had}, more than the {limit:,} that are decoded")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -112,4 +182,8 @@ def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
 
 
 def _from_16_bit(values: NDArray[np.integer]) -> Pixels:
-    return np.round(values.astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
+    # The nearest of 256 levels; in integers, since of a large image floats would fill memory.
+    wide = values.clip(0, 65535).astype(np.uint32)
+    wide += 128
+    wide //= 257
+    return wide.astype(np.uint8)

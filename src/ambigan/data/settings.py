@@ -15,14 +15,16 @@ class DataSettings:
     """Where examples come from.
 
     Attributes:
-        source: `digits`, `mnist`, or a kind and a path: `folder:PATH`, `npy:PATH`, `npz:PATH`,
-            `csv:PATH`, `parquet:PATH`.
+        source: `digits`, `mnist`, `cifar10`, `cifar100`, `svhn`, `stl10`, `stl10-unlabelled`, or a
+            kind and a path: `folder:PATH`, `npy:PATH`, `npz:PATH`, `csv:PATH`, `parquet:PATH`.
         root: where downloaded sets lie; by default $AMBIGAN_DATA, then `~/.cache/ambigan`.
         holdout: if positive, the last so many training examples become the test split, and the
             published test split is not touched (the validation split of the BiGAN authors' code is
-            `mnist` with a holdout of 10,000). Only MNIST comes in a published order; all other
-            training examples are shuffled by `split_seed` first, so their last are a fair sample
-            even of files sorted by class.
+            `mnist` with a holdout of 10,000). Sets known by name, but for `digits`, come in their
+            published order, in which classes are mixed (of SVHN, digits of one house number follow
+            each other; of `stl10-unlabelled`, the last are unlabelled). All other training
+            examples are shuffled by `split_seed` first, so their last are a fair sample even of
+            files sorted by class.
         test_fraction: of sources without a published test split, what is held out; by default a
             tenth, and 297 of the 1,797 digits.
         split_seed: which examples are held out.

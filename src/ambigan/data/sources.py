@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from ..core.errors import ConfigError, DataError, unknown
 from ..core.spec import DataSpec
@@ -14,8 +15,11 @@ from .arrays import read_npy, read_npz
 from .dataset import Dataset, Scaling, SourceSplit
 from .decoding import Progress, by
 from .digits import open_digits, read_digits
-from .folder import open_folder, read_folder
-from .mnist import open_mnist, read_mnist
+from .folder import find_folder
+from .gallery import Gallery, gallery_of
+from .opening import open_gallery, read_gallery
+from .packed import open_packed, read_packed
+from .published import CIFAR10, CIFAR100, MNIST, STL10, STL10_UNLABELLED, SVHN, Published
 from .settings import DataSettings
 from .tables import read_csv, read_parquet
 from .vectors import RawVectors, build_vectors, read_vectors
@@ -33,16 +37,28 @@ class Named:
     open: Callable[[DataSettings], Dataset]
     read: Callable[[DataSettings], SourceSplit]
     uses: frozenset[str] = frozenset()
+    is_path: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
-class Folder:
-    """Images at a path, typed `kind:PATH`: opened split, or read whole in the form of a model."""
+class Pictures:
+    """Images that must be decoded, typed `kind:PATH`: found, and then opened; see `gallery`."""
 
     description: str
-    open: Callable[[DataSettings, Path, Progress | None], Dataset]
-    read: Callable[[DataSettings, Path, DataSpec, Progress | None], SourceSplit]
+    find: Callable[[DataSettings, str], Gallery]
     uses: frozenset[str]
+    is_path: bool = True
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Images that were prepared, typed `kind:PATH`: opened split, or whole; nothing is decoded."""
+
+    description: str
+    open: Callable[[DataSettings, str], Dataset]
+    read: Callable[[DataSettings, str], SourceSplit]
+    uses: frozenset[str] = frozenset()
+    is_path: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -53,21 +69,34 @@ class File:
     read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawVectors]
     uses: frozenset[str]
     suffixes: tuple[str, ...]
+    is_path: ClassVar[bool] = True
 
 
-Source = Named | Folder | File
+Source = Named | Pictures | Packed | File
+
+
+def _published(source: Published, description: str) -> Named:
+    return Named(f"{description}, downloaded once", source.open, source.read)
+
 
 SOURCES: dict[str, Source] = {
     "digits": Named(
         "1,797 handwritten digits, 8x8, always there (scikit-learn)", open_digits, read_digits
     ),
-    "mnist": Named("70,000 handwritten digits, 28x28, downloaded once", open_mnist, read_mnist),
-    "folder": Folder(
+    "mnist": _published(MNIST, "70,000 handwritten digits, 28x28"),
+    "cifar10": _published(CIFAR10, "60,000 small photographs of 10 classes, 32x32"),
+    "cifar100": _published(CIFAR100, "60,000 small photographs of 100 classes, 32x32"),
+    "svhn": _published(SVHN, "99,289 digits cut from photographs of house numbers, 32x32"),
+    "stl10": _published(STL10, "13,000 photographs of 10 classes, 96x96"),
+    "stl10-unlabelled": _published(
+        STL10_UNLABELLED, "the same test split, 105,000 images without labels to train on"
+    ),
+    "folder": Pictures(
         "images below a folder; classes and train/test by the names of folders",
-        open_folder,
-        read_folder,
+        find_folder,
         _IMAGES,
     ),
+    "packed": Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed),
     "npy": File("a 2-D array of numbers, one example a row", read_npy, _ARRAYS, (".npy",)),
     "npz": File("arrays x, y, or x_train, y_train, x_test, y_test", read_npz, _ARRAYS, (".npz",)),
     "csv": File("columns of numbers under a line of names", read_csv, _TABLES, (".csv", ".tsv")),
@@ -95,13 +124,40 @@ def open_dataset(settings: DataSettings, progress: Progress | None = None) -> Da
         ConfigError: an unknown source, or settings that do not fit it.
         DataError: files that are missing, cannot be read or cannot be learned from.
     """
-    name, source, path = _find(settings.source)
+    name, source, typed = _find(settings.source)
     _warn_of_idle_settings(settings, name, source)
     if isinstance(source, Named):
         return source.open(settings)
-    if isinstance(source, Folder):
-        return source.open(settings, path, progress)
-    return build_vectors(source.read(settings, path, None), settings)
+    if isinstance(source, Packed):
+        return source.open(settings, typed)
+    if isinstance(source, Pictures):
+        return open_gallery(settings, source.find(settings, typed), progress)
+    return build_vectors(source.read(settings, _path(typed), None), settings)
+
+
+def located(settings: DataSettings) -> DataSettings:
+    """The settings with the path in the source made absolute, to hold from any folder."""
+    name, source, typed = _find(settings.source)
+    if not typed or not source.is_path:
+        return settings
+    return replace(settings, source=f"{name}:{_path(typed).absolute()}")
+
+
+def find_gallery(settings: DataSettings) -> Gallery:
+    """The images that the settings name, not decoded yet; of arrays, as they lie in memory.
+
+    Raises:
+        ConfigError: an unknown source, or one of vectors.
+        DataError: as `open_dataset`.
+    """
+    name, source, typed = _find(settings.source)
+    if isinstance(source, File):
+        raise ConfigError(f"'{name}' holds vectors; images alone are prepared.")
+    if isinstance(source, Pictures):
+        return source.find(settings, typed)
+    whole = replace(settings, holdout=0)
+    opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
+    return gallery_of(opened)
 
 
 def open_examples(
@@ -131,23 +187,23 @@ def open_examples(
         ConfigError: an unknown source.
         DataError: files that are missing, cannot be read, or are not what the model takes.
     """
-    _, source, path = _find(settings.source)
+    _, source, typed = _find(settings.source)
     kind = "vectors" if isinstance(source, File) else "images"
     if kind != spec.kind:
         raise _misfit(settings, kind, spec)
     if isinstance(source, File):
         needed = scaling.columns if scaling else ()
-        return read_vectors(source.read(settings, path, needed), spec, scaling)
-    if isinstance(source, Folder):
-        return source.read(settings, path, spec, progress)
-    split = source.read(settings)
+        return read_vectors(source.read(settings, _path(typed), needed), spec, scaling)
+    if isinstance(source, Pictures):
+        return read_gallery(settings, source.find(settings, typed), spec, progress)
+    split = source.read(settings, typed) if isinstance(source, Packed) else source.read(settings)
     if split.values.shape[1:] != spec.shape:
         raise _misfit(settings, f"images of {by(split.values.shape[1:])}", spec)
     return split
 
 
-def _find(typed: str) -> tuple[str, Source, Path]:
-    """The name of a source, what it stands for, and the path that goes with it."""
+def _find(typed: str) -> tuple[str, Source, str]:
+    """The name of a source, what it stands for, and what was typed after its colon."""
     name, _, path = typed.partition(":")
     source = SOURCES.get(name)
     if source is None:
@@ -156,7 +212,11 @@ def _find(typed: str) -> tuple[str, Source, Path]:
         raise ConfigError(f"data set '{name}' takes no path; write it as '{name}'.")
     if not isinstance(source, Named) and not path:
         raise ConfigError(f"data set '{name}' needs a path: {name}:PATH.")
-    return name, source, Path(path).expanduser()
+    return name, source, path
+
+
+def _path(typed: str) -> Path:
+    return Path(typed).expanduser()
 
 
 def _misfit(settings: DataSettings, held: str, spec: DataSpec) -> DataError:

@@ -22,6 +22,7 @@ from .capture import TurnGraph
 from .checkpoint import list_checkpoints, load_newest, save_checkpoint, sweep
 from .config import RunConfig
 from .run_folder import RunFolder
+from .schedule import num_iterations
 from .sinks import Log
 from .state import TrainState
 from .step import Play
@@ -71,7 +72,7 @@ class Loop:
         self.state = TrainState(method, settings.ema_decay)
         num_examples = len(batches)
         per_iteration = settings.batch_size * len(method.turns)
-        self.iterations = math.ceil(settings.epochs * num_examples / per_iteration)
+        self.iterations = num_iterations(settings, num_examples, len(method.turns))
         self.total_images = self.iterations * per_iteration
         graphs = settings.cuda_graphs and self.device.type == "cuda" and world().size == 1
         self.play = Play(self.state, batches, settings, TurnGraph if graphs else None)

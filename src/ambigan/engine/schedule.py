@@ -13,6 +13,11 @@ def schedule_images(settings: TrainSettings, num_examples: int) -> int:
     return (settings.schedule_epochs or settings.epochs) * num_examples
 
 
+def num_iterations(settings: TrainSettings, num_examples: int, num_turns: int) -> int:
+    """Iterations in a training; each of an iteration's turns draws a batch."""
+    return math.ceil(settings.epochs * num_examples / (settings.batch_size * num_turns))
+
+
 def is_active(player: Player, images_seen: int, total_images: int) -> bool:
     """Whether a player moves now; who plays to the end plays on after it, too."""
     begin, end = player.active

@@ -16,7 +16,14 @@ from torch import Tensor
 from ..core.errors import ConfigError
 from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
-from ..networks.permutation_invariant import MLPSettings, make_encoder, make_generator
+from ..networks.families import (
+    NetworkSettings,
+    drawn_spec,
+    last_hidden,
+    make_encoder,
+    make_generator,
+)
+from ..networks.permutation_invariant import MLPSettings
 from ..objectives.reconstruction import absolute_error, squared_error
 from ..priors import make_prior
 
@@ -36,7 +43,7 @@ class AutoencoderSettings:
     latent_dim: PositiveInt = 50
     loss: Literal["l2", "l1"] = "l2"
     feature_layer: str | None = None
-    network: MLPSettings = field(default_factory=MLPSettings)
+    network: NetworkSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
@@ -50,16 +57,18 @@ class Autoencoder(Method):
         super().__init__(settings, spec)
         self.prior = make_prior("uniform", settings.latent_dim)  # drawn, never looked at
         self.encoder = make_encoder(spec, settings.network, settings.latent_dim)
-        self.generator = make_generator(spec, settings.network, settings.latent_dim)
+        self.drawn = drawn_spec(spec, settings.network)
+        self.generator = make_generator(self.drawn, settings.network, settings.latent_dim)
         self.players = (Player("autoencoder", ("encoder", "generator"), settings.optimizer),)
         self.turns = (("autoencoder",),)
-        self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
+        self.seeing = ("encoder",)
+        self.default_layer = settings.feature_layer or last_hidden("encoder", self.encoder)
         self.error = squared_error if settings.loss == "l2" else absolute_error
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """The distance of x from G(E(x)) (BiGAN, section 4.2)."""
-        x = batch.x
-        return {"autoencoder": {"reconstruction": self.error(x, self.reconstruct(x))}}
+        x, again = self.target(batch.x), self.reconstruct(batch.x)
+        return {"autoencoder": {"reconstruction": self.error(x, again)}}
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """E(x); G(E(x))."""

@@ -19,14 +19,17 @@ from ..core.random import Randomness
 from ..core.settings import Fraction, NonNegative, Positive
 from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
-from ..networks.layers import hide_values
-from ..networks.permutation_invariant import (
-    MLPSettings,
+from ..networks.families import (
+    NetworkSettings,
     check_prior_fits,
+    drawn_spec,
+    last_hidden,
     make_discriminator,
     make_encoder,
     make_generator,
 )
+from ..networks.layers import hide_values
+from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
 from ..objectives.penalties import r1
 from ..objectives.reconstruction import absolute_error
@@ -75,7 +78,7 @@ class BiGANSettings:
     discriminator_dropout: Fraction = 0.0
     feature_layer: str | None = None
     unit_features: bool = False
-    network: MLPSettings = field(default_factory=MLPSettings)
+    network: NetworkSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
@@ -95,8 +98,9 @@ class BiGAN(Method):
                 "bounded, so D would tell them apart by that; choose prior 'normal'."
             )
         self.prior = make_prior(settings.prior, settings.latent_dim)
-        self.discriminator = make_discriminator(spec, settings.network, settings.latent_dim)
-        self.generator = make_generator(spec, settings.network, settings.latent_dim)
+        self.drawn = drawn_spec(spec, settings.network)
+        self.discriminator = make_discriminator(self.drawn, settings.network, settings.latent_dim)
+        self.generator = make_generator(self.drawn, settings.network, settings.latent_dim)
         num_outputs = settings.latent_dim * (2 if self.gaussian else 1)
         self.encoder = make_encoder(spec, settings.network, num_outputs)
         self.players = (
@@ -105,17 +109,22 @@ class BiGAN(Method):
         )
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
-        self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
+        self.seeing = ("discriminator", "encoder")
+        self.default_layer = settings.feature_layer or last_hidden("encoder", self.encoder)
         self.unit_features = settings.unit_features
         self.objective: Objective = settings.objective
         self.weight = settings.term_weight
-        self.empty = -1.0 if settings.network.unit_input and spec.bounded else 0.0
+        zero_is_black = isinstance(settings.network, MLPSettings) and settings.network.unit_input
+        self.empty = -1.0 if zero_is_black and spec.bounded else 0.0
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
-        """V for the discriminator (Eq. 3), Λ or V for generator and encoder (appendix B)."""
+        """V for the discriminator (Eq. 3), Λ or V for generator and encoder (appendix B).
+
+        Where E sees larger images than D, x of D and G is g_X(x), the smaller ones (section 3.5).
+        """
         D, G, E, w = self._judge, self.generator, self._draw_latents, self.weight
-        x, z, noise = batch.x, batch.z, batch.noise
-        code = E(x, noise)
+        x, z, noise = self.target(batch.x), batch.z, batch.noise
+        code = E(batch.x, noise)
         real = D(x, code, noise)
         fake = D(G(z, z), z, noise)
         losses: dict[str, Terms] = {}
@@ -165,7 +174,7 @@ class BiGAN(Method):
             case "encoder":
                 return z
             case "discriminator":
-                return self.discriminator(x, z)
+                return self.discriminator(self.target(x), z)
             case "generator":
                 return self.generator(z, z)
             case _:
@@ -183,5 +192,5 @@ class BiGAN(Method):
     def watch(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the discriminator is, on both kinds of pairs."""
         D, G, E = self.discriminator, self.generator, self._draw_latents
-        logits = torch.cat([D(batch.x, E(batch.x, batch.noise)), D(G(batch.z, batch.z), batch.z)])
-        return {"saturation": saturation(logits)}
+        real = D(self.target(batch.x), E(batch.x, batch.noise))
+        return {"saturation": saturation(torch.cat([real, D(G(batch.z, batch.z), batch.z)]))}

@@ -1,6 +1,7 @@
-"""Generative Adversarial Nets. Goodfellow et al., 2014; features from D as in BiGAN's Table 1.
+"""Generative Adversarial Nets. Goodfellow et al., 2014; DCGAN, Radford, Metz, Chintala, 2016.
 
-The features are the discriminator's: the layer before its output. There is no encoder.
+The features are the discriminator's. There is no encoder. DCGAN is this game with convolutional
+networks: D, then G on fresh data and latents; real and generated batches are normalised apart.
 """
 
 from __future__ import annotations
@@ -14,12 +15,25 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ..core.errors import ConfigError
-from ..core.settings import Positive
+from ..core.random import Randomness
+from ..core.reading import ALL, is_convolutional
+from ..core.settings import NonNegative, Positive
 from ..core.spec import DataSpec
-from ..game import Batch, Method, OptimizerSettings, Player, Terms
-from ..networks.permutation_invariant import MLPSettings, make_discriminator, make_generator
-from ..objectives.adversarial import judged_fake, judged_real, saturation
+from ..game import POOLED, Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.families import (
+    NetworkSettings,
+    drawn_spec,
+    last_hidden,
+    make_discriminator,
+    make_generator,
+)
+from ..networks.permutation_invariant import MLPSettings
+from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
+from ..objectives.augmentation import augment
+from ..objectives.penalties import r1
 from ..priors import PriorName, make_prior
+
+Objective = Literal["non_saturating", "minimax", "hinge"]
 
 
 @dataclass(frozen=True)
@@ -29,22 +43,29 @@ class GANSettings:
     Attributes:
         latent_dim: of z.
         prior: of z; `uniform` is U(-1, 1).
-        objective: what G descends. `non_saturating` is -log D(G(z)); `minimax` is V itself.
+        objective: what G descends. `non_saturating` is -log D(G(z)); `minimax` is V itself. `hinge`
+            is neither: D's margins are those of Lim and Ye (2017), and G descends D's raw output.
         simultaneous: both players move at once on one batch (BiGAN, appendix B); otherwise D, then
-            G on fresh latents (Goodfellow et al., Algorithm 1).
+            G on fresh data and latents (Goodfellow et al., Algorithm 1; DCGAN's code).
         term_weight: of each of D's expectations; 0.5 in the BiGAN authors' code.
-        feature_layer: what `features` returns; the last hidden layer of D if None.
+        gradient_penalty: of R1 on real data, in D's loss (Mescheder et al., 2018).
+        augment: D sees real and generated images in other colours, moved and with holes (Zhao et
+            al., 2020).
+        feature_layer: what `features` returns. If None, of convolutions all of D, pooled to 4x4
+            (DCGAN, section 5.1), else the last hidden layer of D.
         network: of D and G.
         optimizer: of both players.
     """
 
     latent_dim: PositiveInt = 50
     prior: PriorName = "uniform"
-    objective: Literal["non_saturating", "minimax"] = "non_saturating"
+    objective: Objective = "non_saturating"
     simultaneous: bool = True
     term_weight: Positive = 1.0
+    gradient_penalty: NonNegative = 0.0
+    augment: bool = False
     feature_layer: str | None = None
-    network: MLPSettings = field(default_factory=MLPSettings)
+    network: NetworkSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
@@ -56,42 +77,67 @@ class GAN(Method):
 
     def __init__(self, settings: GANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
+        if settings.augment and spec.kind != "images":
+            raise ConfigError("settings.augment true is for images; these are vectors.")
         self.prior = make_prior(settings.prior, settings.latent_dim)
-        self.discriminator = make_discriminator(spec, settings.network)
-        self.generator = make_generator(spec, settings.network, settings.latent_dim)
+        self.drawn = drawn_spec(spec, settings.network)
+        self.discriminator = make_discriminator(self.drawn, settings.network)
+        self.generator = make_generator(self.drawn, settings.network, settings.latent_dim)
         self.players = (
             Player("discriminator", ("discriminator",), settings.optimizer),
             Player("generator", ("generator",), settings.optimizer),
         )
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
-        self.default_layer = (
-            settings.feature_layer or f"discriminator.{settings.network.last_hidden}"
+        self.seeing = ("discriminator",)
+        self.default_layer = settings.feature_layer or (
+            f"discriminator.{ALL}@{POOLED}"
+            if is_convolutional(self.discriminator)
+            else last_hidden("discriminator", self.discriminator)
         )
-        self.saturating, self.weight = settings.objective == "minimax", settings.term_weight
+        self.objective: Objective = settings.objective
+        self.weight = settings.term_weight
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """V for the discriminator (Eq. 1), -log D(G(z)) or V for the generator (section 3)."""
-        D, G, w = self.discriminator, self.generator, self.weight
-        x, z = batch.x, batch.z
-        fake = D(G(z, z))
+        D, G, w = self._judge, self.generator, self.weight
+        x, z, noise = self.target(batch.x), batch.z, batch.noise
+        fake = D(G(z, z), noise)
         losses: dict[str, Terms] = {}
-        if "discriminator" in players:  # ascends V = E_x[log D(x)] + E_z[log(1 - D(G(z)))]
-            losses["discriminator"] = {
-                "real": w * judged_real(D(x)),
-                "fake": w * judged_fake(fake),
-            }
+        if "discriminator" in players:
+            real = D(x, noise)
+            if self.objective == "hinge":
+                terms = {"real": w * hinge_real(real), "fake": w * hinge_fake(fake)}
+            else:  # ascends V = E_x[log D(x)] + E_z[log(1 - D(G(z)))]
+                terms = {"real": w * judged_real(real), "fake": w * judged_fake(fake)}
+            if weight := self.settings.gradient_penalty:
+                terms["r1"] = weight * r1(self.discriminator, x)
+            losses["discriminator"] = terms
         if "generator" in players:
-            losses["generator"] = {
-                "fake": -judged_fake(fake) if self.saturating else judged_real(fake)
-            }
+            losses["generator"] = {"fake": self._fooling(fake)}
         return losses
+
+    def _fooling(self, fake: Tensor) -> Tensor:
+        """What G descends."""
+        match self.objective:
+            case "non_saturating":
+                return judged_real(fake)
+            case "minimax":
+                return -judged_fake(fake)
+            case "hinge":
+                return -fake.mean()
+
+    def _judge(self, x: Tensor, noise: Randomness) -> Tensor:
+        """D(x), in training perhaps of augmented images."""
+        if self.training and self.settings.augment:
+            x = augment(x, noise)
+        return self.discriminator(x)
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """D(x). The generator never sees data."""
         if network != "discriminator":
             raise ConfigError(f"the {network} of GAN never sees data; take a discriminator layer.")
-        return self.discriminator(x)
+        return self.discriminator(self.target(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """G(z)."""
@@ -100,4 +146,5 @@ class GAN(Method):
     def watch(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the discriminator is, on real and generated data."""
         D, G = self.discriminator, self.generator
-        return {"saturation": saturation(torch.cat([D(batch.x), D(G(batch.z, batch.z))]))}
+        real, fake = D(self.target(batch.x)), D(G(batch.z, batch.z))
+        return {"saturation": saturation(torch.cat([real, fake]))}

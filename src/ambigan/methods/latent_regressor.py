@@ -17,13 +17,16 @@ from ..core.errors import ConfigError
 from ..core.settings import NonNegative, Positive
 from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
-from ..networks.layers import squash
-from ..networks.permutation_invariant import (
-    MLPSettings,
+from ..networks.families import (
+    NetworkSettings,
+    drawn_spec,
+    last_hidden,
     make_discriminator,
     make_encoder,
     make_generator,
 )
+from ..networks.layers import squash
+from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import judged_fake, judged_real, saturation
 from ..objectives.reconstruction import latent_cross_entropy
 from ..priors import make_prior
@@ -53,7 +56,7 @@ class LatentRegressorSettings:
     term_weight: Positive = 1.0
     zero_init_encoder: bool = False
     feature_layer: str | None = None
-    network: MLPSettings = field(default_factory=MLPSettings)
+    network: NetworkSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
@@ -72,9 +75,10 @@ class LatentRegressor(Method):
                 "settings.regress 'after' G has finished when E begins; choose 'during' or 0."
             )
         self.prior = make_prior("uniform", settings.latent_dim)
-        self.discriminator = make_discriminator(spec, settings.network)
-        self.generator = make_generator(spec, settings.network, settings.latent_dim)
-        self.encoder = make_encoder(spec, settings.network, settings.latent_dim, output="linear")
+        self.drawn = drawn = drawn_spec(spec, settings.network)
+        self.discriminator = make_discriminator(drawn, settings.network)
+        self.generator = make_generator(drawn, settings.network, settings.latent_dim)
+        self.encoder = make_encoder(drawn, settings.network, settings.latent_dim, output="linear")
         if settings.zero_init_encoder:
             nn.init.zeros_(self.encoder.output.linear.weight)
         gan_is, encoder_is = ((0.0, 0.5), (0.5, 1.0)) if after else ((0.0, 1.0), (0.0, 1.0))
@@ -84,13 +88,14 @@ class LatentRegressor(Method):
             Player("encoder", ("encoder",), settings.optimizer, encoder_is),
         )
         self.turns = (tuple(player.name for player in self.players),)
-        self.default_layer = settings.feature_layer or f"encoder.{settings.network.last_hidden}"
+        self.seeing = ("discriminator", "encoder")
+        self.default_layer = settings.feature_layer or last_hidden("encoder", self.encoder)
         self.weight, self.joint_weight = settings.term_weight, settings.joint_weight
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """V of a plain GAN for D and G; L(z, E(G(z))) for E, and for G if it is joint."""
         D, G, E, w = self.discriminator, self.generator, self.encoder, self.weight
-        x, z = batch.x, batch.z
+        x, z = self.target(batch.x), batch.z
         generated = G(z, z)
         losses: dict[str, Terms] = {}
         if "discriminator" in players or "generator" in players:
@@ -114,9 +119,9 @@ class LatentRegressor(Method):
         """D(x); E(x) before its sigmoid; G(E(x))."""
         match network:
             case "discriminator":
-                return self.discriminator(x)
+                return self.discriminator(self.target(x))
             case "encoder":
-                return self.encoder(x)
+                return self.encoder(self.target(x))
             case "generator":
                 return self.reconstruct(x)
             case _:
@@ -128,9 +133,10 @@ class LatentRegressor(Method):
 
     def encode(self, x: Tensor) -> Tensor:
         """E(x), in (-1, 1)."""
-        return squash(self.encoder(x))
+        return squash(self.encoder(self.target(x)))
 
     def watch(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the discriminator is, on real and generated data."""
         D, G = self.discriminator, self.generator
-        return {"saturation": saturation(torch.cat([D(batch.x), D(G(batch.z, batch.z))]))}
+        real, fake = D(self.target(batch.x)), D(G(batch.z, batch.z))
+        return {"saturation": saturation(torch.cat([real, fake]))}

@@ -13,7 +13,7 @@ from ..core.precision import at_least_float32
 from ..core.random import Randomness
 
 Activation = Literal["leaky_relu", "relu"]
-Output = Literal["linear", "squash"]
+Output = Literal["linear", "squash", "tanh"]
 
 
 class BatchNorm(nn.Module):
@@ -115,6 +115,17 @@ def hide_values(x: Tensor, share: float, noise: Randomness, empty: float) -> Ten
     if not share:
         return x
     return torch.where(noise.uniform(*x.shape) < share, empty, x)
+
+
+def bound(h: Tensor, output: Output) -> Tensor:
+    """What a network ends in: nothing, `squash` or `tanh`, in fp32 (see `squash`)."""
+    match output:
+        case "linear":
+            return h
+        case "squash":
+            return squash(h)
+        case "tanh":
+            return torch.tanh(at_least_float32(h))
 
 
 def squash(h: Tensor) -> Tensor:

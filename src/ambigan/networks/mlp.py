@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.precision import at_least_float32
-from .layers import Activation, BatchNorm, Output, activate, squash
+from .layers import Activation, BatchNorm, Output, activate, bound
 
 
 class DenseLayer(nn.Module):
@@ -65,7 +65,7 @@ class MLP(nn.Module):
         norm_at: hidden layers (counted from 1) with batch norm.
         latent_dim: of latents that enter beside the input; 0 for none.
         latent_at: layers they enter, counted from 1; `len(hidden) + 1` is the output.
-        output: `linear`, or `squash` to (-1, 1).
+        output: `linear`, or `squash` or `tanh` to (-1, 1).
         unit_input: the first layer sees [0, 1] where the input is in [-1, 1].
         bias: learn biases.
         norm_epsilon: added to variances by batch norm.
@@ -87,10 +87,11 @@ class MLP(nn.Module):
         norm_epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.out_shape, self.squashed, self.unit_input = out_shape, output == "squash", unit_input
-        self.names = [f"hidden{i + 1}" for i in range(len(hidden))]
+        self.out_shape, self.unit_input = out_shape, unit_input
+        self.ending: Output = output
+        self.hidden_names = tuple(f"hidden{i + 1}" for i in range(len(hidden)))
         width = in_features
-        for i, (name, out_width) in enumerate(zip(self.names, hidden, strict=True), start=1):
+        for i, (name, out_width) in enumerate(zip(self.hidden_names, hidden, strict=True), start=1):
             layer = DenseLayer(
                 width,
                 out_width,
@@ -114,8 +115,8 @@ class MLP(nn.Module):
         h = x.flatten(1)
         if self.unit_input:
             h = (h + 1) / 2
-        for name in self.names:
+        for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
         with torch.autocast(h.device.type, enabled=False):  # see docs/mnist.md, "Precision"
             h = self.output(at_least_float32(h), z)
-        return (squash(h) if self.squashed else h).view(-1, *self.out_shape)
+        return bound(h, self.ending).view(-1, *self.out_shape)

@@ -24,6 +24,7 @@ class MLPSettings:
     """What the paper leaves open or its authors' code does otherwise.
 
     Attributes:
+        kind: of networks.
         hidden: widths of the hidden layers of every network.
         bias: biases in linear layers. Paper: not said, so yes; official code: none. Without them a
             batch that is scaled as a whole gives D the same features after batch norm, so G learns
@@ -48,6 +49,7 @@ class MLPSettings:
         init_std: deviation of the initial weights.
     """
 
+    kind: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1024, 1024)
     bias: bool = True
     unit_input: bool = False
@@ -60,11 +62,6 @@ class MLPSettings:
     latent_at_logit: bool = True
     zero_init_logit: bool = False
     init_std: Positive = 0.02
-
-    @property
-    def last_hidden(self) -> str:
-        """The name of the layer before an output."""
-        return f"hidden{len(self.hidden)}"
 
 
 def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
@@ -131,16 +128,3 @@ def make_encoder(
     )
     init_normal(network, settings.init_std)
     return network
-
-
-def check_prior_fits(settings: MLPSettings, prior: str) -> None:
-    """A squashed encoder reaches [-1, 1] only; a normal prior needs the whole line.
-
-    Raises:
-        ConfigError: the two do not go together.
-    """
-    if settings.encoder_output == "squash" and prior == "normal":
-        raise ConfigError(
-            "settings.prior 'normal' has no bounds but settings.network.encoder_output 'squash' "
-            "keeps E(x) in [-1, 1]; choose encoder_output 'linear' or prior 'uniform'."
-        )

@@ -45,16 +45,17 @@ def reconstructions(material: Material) -> Section | None:
         return None
     examples = held_out(material.dataset, MEASURED)
     again = material.run.reconstruct(examples.x)
+    drawn = scaled(material.dataset, material.run.originals(examples.x))
     if material.are_images:
         num = min(len(again), _num_images(material) // 2)
-        pairs = [np.stack([examples.scaled[i], again[i]]) for i in range(num)]
+        pairs = [np.stack([drawn[i], again[i]]) for i in range(num)]
         panels: tuple[Any, ...] = (gallery(pairs, "pairs", "Data above their reconstructions"),)
     else:
         panels = reconstruction_charts(material, examples, again)
     lead = "Held-out data, encoded and generated again"
     lead += ": each above its reconstruction. " if material.are_images else ". "
     errors = errors_in(material) or _errors_of(
-        examples.scaled, scaled(material.dataset, again), 0.5 if material.are_images else 1.0
+        drawn, scaled(material.dataset, again), 0.5 if material.are_images else 1.0
     )
     found = [result for result in material.results if is_reconstruction(result)]
     table = reconstruction_table(found[0]) if found else None
@@ -84,7 +85,8 @@ def interpolations(material: Material) -> Section | None:
         panels = (gallery(list(made), "paths", "Paths through the latent space"),)
     else:
         lead += " The data themselves stand outside."
-        panels = (gallery(_framed(examples, made), "walks", "Paths between two examples"),)
+        framed = _framed(material.run.originals(examples.x), made)
+        panels = (gallery(framed, "walks", "Paths between two examples"),)
     return Section("interpolations", "Interpolations", lead, panels)
 
 
@@ -160,9 +162,8 @@ def _ends(material: Material) -> tuple[Floats, Examples | None]:
     return material.run.encode(examples.x), examples
 
 
-def _framed(examples: Examples, made: Floats) -> list[Floats]:
+def _framed(x: Floats, made: Floats) -> list[Floats]:
     """Each path between the two examples whose codes it joins."""
-    x = examples.scaled
     return [
         np.concatenate([x[2 * i : 2 * i + 1], path, x[2 * i + 1 : 2 * i + 2]])
         for i, path in enumerate(made)
@@ -175,5 +176,5 @@ def _singles(images: Floats) -> list[Floats]:
 
 def _num_images(material: Material) -> int:
     """As many as fill a few rows of a page."""
-    side = max(material.dataset.spec.shape[1:])
+    side = max(material.run.method.drawn.shape[1:])
     return 96 if side < 64 else 84 if side == 64 else 28

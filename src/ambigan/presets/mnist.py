@@ -1,45 +1,19 @@
-"""Published settings, as functions that return a config; flags only override.
-
-`paper` is as printed, `official` as the authors' code does where it differs, `small` for a few
-thousand examples on two CPU cores. Each says what it reached, or that nothing was reproduced yet.
-"""
+"""Presets with multi-layer perceptrons: the columns of BiGAN's Table 1, on MNIST and on digits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from .core.errors import unknown
-from .data.settings import DataSettings
-from .engine.config import RunConfig, TrainSettings
-from .game import OptimizerSettings
-from .methods import find_method, is_external
-from .methods.autoencoder import AutoencoderSettings
-from .methods.bigan import BiGANSettings
-from .methods.gan import GANSettings
-from .methods.latent_regressor import LatentRegressorSettings
-from .networks.permutation_invariant import MLPSettings
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Settings by name, with what is known of them.
-
-    Attributes:
-        make: returns the config.
-        score: what it reached, on what; or `not reproduced`.
-        time: for how long.
-        hardware: on which.
-        source: paper or code.
-    """
-
-    make: Callable[[], RunConfig]
-    score: str
-    time: str
-    hardware: str
-    source: str
-
+from ..data.settings import DataSettings
+from ..engine.config import RunConfig, TrainSettings
+from ..game import OptimizerSettings
+from ..methods.autoencoder import AutoencoderSettings
+from ..methods.bigan import BiGANSettings
+from ..methods.gan import GANSettings
+from ..methods.latent_regressor import LatentRegressorSettings
+from ..networks.permutation_invariant import MLPSettings
+from .preset import Preset
 
 PAPER_NETWORK = MLPSettings()
 
@@ -232,26 +206,3 @@ PRESETS: dict[str, dict[str, Preset]] = {
         ),
     },
 }
-
-
-def find_preset(method: str, name: str | None, source: str | None = None) -> RunConfig:
-    """The config of a preset.
-
-    Args:
-        method: a name of the package, or `module:Class`, whose one preset is its defaults.
-        name: of the preset; if None, `small`, or `official` on the data it was published for.
-        source: of the data, if it is known.
-
-    Raises:
-        ConfigError: there is no such method or preset.
-    """
-    if is_external(method):
-        if name not in (None, "default"):
-            raise unknown(f"preset of {method}", name, ["default"])
-        return RunConfig(method, "default", find_method(method).Settings())
-    find_method(method)
-    presets = PRESETS[method]
-    name = name or ("official" if source in (None, "mnist") else "small")
-    if name not in presets:
-        raise unknown(f"preset of {method}", name, presets)
-    return presets[name].make()

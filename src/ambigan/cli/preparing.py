@@ -1,0 +1,71 @@
+"""The verb that decodes pictures once, so that training need not."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from ..core.errors import ConfigError, nearest
+from ..core.settings import override
+from ..data import DataSettings, Manifest, find_gallery, located, pack
+from .parser import Request
+from .progress import decoding_progress
+
+FLAGS = ("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root")
+"""Settings of data that decide what is packed; the others are given to `train`."""
+
+
+def prepare(request: Request) -> int:
+    """Packs the pictures of a source into a folder; repeated after a kill, it goes on."""
+    flags = request.flags
+    if flags.workers is not None and flags.workers < 1:
+        raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
+    settings = located(override(DataSettings(flags.source), _settings(request)))
+    out = Path(flags.out)
+    with decoding_progress() as progress:
+        gallery = find_gallery(settings)
+        manifest, was_finished = pack(
+            settings, gallery, out, workers=flags.workers, progress=progress
+        )
+    if was_finished:
+        print(f"{out} is finished already; nothing was done", file=sys.stderr)
+    _tell(manifest, out)
+    return 0
+
+
+def _settings(request: Request) -> dict[str, str]:
+    """Settings by name, whether typed as flags or, as for `train`, by dotted name."""
+    flags = request.flags
+    typed = {name: getattr(flags, name, None) for name in FLAGS}
+    settings = {name: str(value) for name, value in typed.items() if value not in (None, False)}
+    if "size" in settings:
+        settings["size"] = _size(settings["size"])
+    for dotted, value in request.settings.items():
+        name = dotted.removeprefix("data.")
+        if name not in FLAGS:
+            hint = nearest(dotted, [f"data.{flag}" for flag in FLAGS])
+            raise ConfigError(f"'{dotted}' has no part in preparing.{hint} Give it to `train`.")
+        if name in settings:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} and --data.{flag} are one; give one.")
+        settings[name] = value
+    return settings
+
+
+def _size(typed: str) -> str:
+    """`64x48`, `64,48` or `64` as a setting: height and width."""
+    match = re.fullmatch(r"(\d+)(?:[x,](\d+))?", typed)
+    if match is None:
+        raise ConfigError(f"--size '{typed}' is no height and width; write for instance 64x64.")
+    return f"{match[1]},{match[2] or match[1]}"
+
+
+def _tell(manifest: Manifest, out: Path) -> None:
+    num_train, num_test = (end - start for start, end in (manifest.train, manifest.test))
+    shape = "x".join(str(length) for length in manifest.shape)
+    print(f"prepared: {out}, {num_train:,} + {num_test:,} images of {shape}")
+    if manifest.skipped:
+        first = manifest.skipped[0]
+        print(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
+    print(f"next: ambigan train bigan --data packed:{out}")

@@ -1,0 +1,139 @@
+"""What the name of a layer asks for, and how its output is read while the networks run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .errors import ConfigError, unknown
+
+ALL = "convs"
+"""Stands for every convolutional layer of a network, as in `discriminator.convs@4`."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which outputs are read, and to what size each is pooled.
+
+    Attributes:
+        name: as it was asked for.
+        network: that data are run through.
+        modules: dotted names of what is read, in order.
+        side: height and width to which each output is max-pooled; None to take it whole.
+    """
+
+    name: str
+    network: str
+    modules: tuple[str, ...]
+    side: int | None
+
+
+def hidden_layers(network: nn.Module) -> tuple[str, ...]:
+    """The layers between input and output that a network of the library says it has, in order."""
+    return cast(tuple[str, ...], getattr(network, "hidden_names", ()))
+
+
+def is_convolutional(network: nn.Module) -> bool:
+    """Whether there are images inside, which can be pooled."""
+    return any(isinstance(module, nn.Conv2d) for module in network.modules())
+
+
+def find_reading(method: nn.Module, name: str, known: Sequence[str]) -> Reading:
+    """What a name asks for: `LAYER`, `LAYER@SIDE` or `NETWORK.convs@SIDE`.
+
+    Args:
+        method: holds the networks.
+        name: of the layer.
+        known: dotted names of the modules that may be read.
+
+    Raises:
+        ConfigError: there is no such layer, or it cannot be pooled so.
+    """
+    layer, has_side, typed = name.partition("@")
+    side = _side(name, typed) if has_side else None
+    network, _, rest = layer.partition(".")
+    if rest == ALL and network in known:
+        modules = tuple(f"{network}.{inner}" for inner in hidden_layers(_inner(method, network)))
+    else:
+        modules = (layer,)
+    if not modules or any(module not in known for module in modules):
+        networks = [name for name in known if "." not in name]
+        raise unknown("layer", layer, [*known, *(f"{network}.{ALL}" for network in networks)])
+    if side is not None and not is_convolutional(_inner(method, network)):
+        raise ConfigError(
+            f"layer '{name}': {network} holds no images to be pooled to {side}x{side}; "
+            f"leave out @{side}."
+        )
+    if rest == ALL and side is None:
+        raise ConfigError(
+            f"layer '{name}': layers of several sizes are put together pooled to one; say to "
+            f"which, as in {name}@4."
+        )
+    return Reading(name, network, modules, side)
+
+
+@torch.no_grad()
+def read(method: nn.Module, reading: Reading, run: Callable[[str, Tensor], object], x: Tensor):
+    """The outputs asked for, flattened to `(N, D)` float32 and put side by side.
+
+    Args:
+        method: holds the networks; set to eval mode meanwhile and left as it was.
+        reading: what to read.
+        run: sends data through a network.
+        x: data, `(N, ...)`.
+
+    Raises:
+        ConfigError: data never pass through one of the layers.
+    """
+    seen: dict[str, Tensor] = {}
+    handles = [
+        method.get_submodule(name).register_forward_hook(_keeper(seen, name))
+        for name in reading.modules
+    ]
+    modes = {module: module.training for module in method.modules()}
+    try:
+        method.eval()
+        run(reading.network, x)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes.items():
+            module.training = training
+    if missing := [name for name in reading.modules if name not in seen]:
+        raise ConfigError(
+            f"no data passes through layer '{missing[0]}' of {type(method).__name__}."
+        )
+    return torch.cat([_pooled(seen[name], reading) for name in reading.modules], 1)
+
+
+def _keeper(seen: dict[str, Tensor], name: str) -> Callable[..., None]:
+    def keep(_module: nn.Module, _inputs: object, output: object) -> None:
+        seen[name] = cast(Tensor, output)
+
+    return keep
+
+
+def _pooled(output: Tensor, reading: Reading) -> Tensor:
+    if reading.side is not None and output.ndim != 4:
+        raise ConfigError(
+            f"layer '{reading.name}' gives {output.ndim - 1} dimensions an example, no images that "
+            f"could be pooled; leave out @{reading.side}."
+        )
+    if reading.side is not None:
+        output = F.adaptive_max_pool2d(output, reading.side)
+    return output.flatten(1).float()
+
+
+def _side(name: str, typed: str) -> int:
+    if not typed.isdecimal() or int(typed) < 1:
+        raise ConfigError(f"layer '{name}': after @ stands the side to pool to, such as @4.")
+    return int(typed)
+
+
+def _inner(method: nn.Module, network: str) -> nn.Module:
+    return method.get_submodule(network)

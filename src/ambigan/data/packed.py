@@ -1,0 +1,66 @@
+"""A folder of packed images as a data set: its pixels stay on the disk until they are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.files import sha256_of
+from ..core.spec import DataSpec
+from .assembly import cut, hold_out, places
+from .dataset import Dataset, SourceSplit, Split
+from .index import read_index
+from .manifest import IMAGES, INDEX, Manifest, read_manifest
+from .opening import without_blanks
+from .pixel_file import mapped
+from .settings import DataSettings
+
+
+def open_packed(settings: DataSettings, typed: str) -> Dataset:
+    """Both splits of a packed folder, as they were when it was prepared.
+
+    Raises:
+        DataError: the folder is no packed one, is not finished, torn or altered.
+    """
+    manifest, whole = _read(Path(typed).expanduser())
+    head, tail = cut(whole, min(manifest.train[1], manifest.test[1]))
+    train, test = (head, tail) if manifest.train[0] == 0 else (tail, head)
+    splits = hold_out(without_blanks(train), without_blanks(test), settings)
+    sha256 = manifest.sha256
+    if settings.holdout:  # a hash of the splits themselves would have to read them all
+        sha256 = sha256_of(f"{sha256} holdout {settings.holdout}".encode())
+    return Dataset(
+        name=settings.source,
+        spec=DataSpec("images", manifest.shape, bounded=True),
+        train=splits[0],
+        test=splits[1],
+        label_names=manifest.label_names,
+        scaling=None,
+        sha256=sha256,
+        skipped=manifest.skipped,
+    )
+
+
+def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:
+    """All packed images, in the order of their rows.
+
+    Raises:
+        DataError: as `open_packed`.
+    """
+    manifest, whole = _read(Path(typed).expanduser())
+    has_labels = whole.labels is not None and bool((whole.labels >= 0).all())
+    return SourceSplit(
+        values=whole.values,
+        labels=whole.labels if has_labels else None,
+        rows=whole.rows,
+        files=whole.files,
+        label_names=manifest.label_names if has_labels else None,
+        skipped=manifest.skipped,
+    )
+
+
+def _read(path: Path) -> tuple[Manifest, Split]:
+    manifest = read_manifest(path)
+    length = manifest.num_images
+    index = read_index(path / INDEX, manifest.index_sha256, length)
+    values = mapped(path / IMAGES, (length, *manifest.shape))
+    return manifest, Split(values, index.labels, places(length), tuple(index.files))

@@ -1,0 +1,69 @@
+"""The kinds of networks a method may be played with, behind three functions."""
+
+from __future__ import annotations
+
+from ..core.errors import ConfigError
+from ..core.spec import DataSpec
+from . import convolutional, permutation_invariant
+from .convnet import ConvNet, DeconvNet
+from .convolutional import ConvSettings
+from .layers import Output
+from .mlp import MLP
+from .permutation_invariant import MLPSettings
+
+NetworkSettings = MLPSettings | ConvSettings
+"""Told apart by their `kind`."""
+
+Judge = MLP | ConvNet
+Painter = MLP | DeconvNet
+
+
+def drawn_spec(spec: DataSpec, settings: NetworkSettings) -> DataSpec:
+    """The form of what G draws and D sees: the data's, or smaller images of them.
+
+    Raises:
+        ConfigError: the networks are not made for such data.
+    """
+    return convolutional.drawn_spec(spec, settings) if isinstance(settings, ConvSettings) else spec
+
+
+def make_discriminator(spec: DataSpec, settings: NetworkSettings, latent_dim: int = 0) -> Judge:
+    """D(x) or, with latents, D(x, z); `(N, 1)`."""
+    if isinstance(settings, ConvSettings):
+        return convolutional.make_discriminator(spec, settings, latent_dim)
+    return permutation_invariant.make_discriminator(spec, settings, latent_dim)
+
+
+def make_generator(spec: DataSpec, settings: NetworkSettings, latent_dim: int) -> Painter:
+    """G(z, z), `(N, latent_dim)` to `(N, *spec.shape)`; the second z goes to hidden layers."""
+    if isinstance(settings, ConvSettings):
+        return convolutional.make_generator(spec, settings, latent_dim)
+    return permutation_invariant.make_generator(spec, settings, latent_dim)
+
+
+def make_encoder(
+    spec: DataSpec, settings: NetworkSettings, num_outputs: int, output: Output | None = None
+) -> Judge:
+    """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
+    if isinstance(settings, ConvSettings):
+        return convolutional.make_encoder(spec, settings, num_outputs, output)
+    return permutation_invariant.make_encoder(spec, settings, num_outputs, output)
+
+
+def last_hidden(name: str, network: Judge) -> str:
+    """The layer before the output of a network, by the network's name in the method."""
+    return f"{name}.{network.hidden_names[-1]}"
+
+
+def check_prior_fits(settings: NetworkSettings, prior: str) -> None:
+    """A squashed encoder reaches [-1, 1] only; a normal prior needs the whole line.
+
+    Raises:
+        ConfigError: the two do not go together.
+    """
+    if settings.encoder_output != "linear" and prior == "normal":
+        raise ConfigError(
+            "settings.prior 'normal' has no bounds but settings.network.encoder_output "
+            f"'{settings.encoder_output}' keeps E(x) in [-1, 1]; choose encoder_output 'linear' or "
+            "prior 'uniform'."
+        )

@@ -1,0 +1,76 @@
+"""Differentiable augmentation: what D sees of real and generated images alike.
+
+Source: Zhao et al. (2020), arXiv 2006.10738, its policy colour, translation, cutout.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..core.random import Randomness
+
+TRANSLATED = 1 / 8
+CUT = 1 / 2
+
+
+def augment(x: Tensor, noise: Randomness) -> Tensor:
+    """Images with other colours, moved, and with a hole; gradients flow to what is still seen.
+
+    Args:
+        x: images `(N, C, H, W)` in [-1, 1].
+        noise: of the turn; each image is changed in a way of its own.
+
+    Returns:
+        Of the same shape; brightness and contrast may leave [-1, 1], as in the authors' code.
+    """
+    return cutout(translate(recolour(x, noise), noise), noise)
+
+
+def recolour(x: Tensor, noise: Randomness) -> Tensor:
+    """Brightness moved by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5."""
+    shift, saturation, contrast = noise.uniform(len(x), 3).to(x.dtype).T[:, :, None, None, None]
+    x = x + (shift - 0.5)
+    grey = x.mean(1, keepdim=True)
+    x = (x - grey) * (2 * saturation) + grey
+    middle = x.mean((1, 2, 3), keepdim=True)
+    return (x - middle) * (contrast + 0.5) + middle
+
+
+def translate(x: Tensor, noise: Randomness) -> Tensor:
+    """Moved by up to an eighth of a side; what comes in from outside is grey (0)."""
+    rows, columns = (
+        torch.arange(side, device=x.device) + offset
+        for side, offset in zip(x.shape[2:], _offsets(x, noise), strict=True)
+    )
+    places = torch.arange(len(x), device=x.device)[:, None, None]
+    height, width = x.shape[2:]
+    inside = _within(rows, height)[:, :, None] & _within(columns, width)[:, None, :]
+    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    moved = x.permute(0, 2, 3, 1)[places, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2) * inside[:, None]
+
+
+def cutout(x: Tensor, noise: Randomness) -> Tensor:
+    """A rectangle of half the height and width, anywhere, becomes grey (0)."""
+    hidden: list[Tensor] = []
+    for side, chance in zip(x.shape[2:], noise.uniform(len(x), 2).T, strict=True):
+        length = int(side * CUT + 0.5)
+        centre = (chance * (side + 1 - length % 2)).floor()[:, None]
+        distance = torch.arange(side, device=x.device) - centre + length // 2
+        hidden.append((distance >= 0) & (distance < length))
+    return x * ~(hidden[0][:, None, :, None] & hidden[1][:, None, None, :])
+
+
+def _offsets(x: Tensor, noise: Randomness) -> list[Tensor]:
+    """How far each image moves down and to the right, whole pixels, `(N, 1)` each."""
+    chances = noise.uniform(len(x), 2)
+    offsets: list[Tensor] = []
+    for side, chance in zip(x.shape[2:], chances.T, strict=True):
+        reach = int(side * TRANSLATED + 0.5)
+        offsets.append((chance * (2 * reach + 1)).floor().long()[:, None] - reach)
+    return offsets
+
+
+def _within(places: Tensor, length: int) -> Tensor:
+    return (places >= 0) & (places < length)

@@ -1,0 +1,166 @@
+"""Presets with convolutional networks: DCGAN, BiGAN on ImageNet, and what two cores can train."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..data.settings import DataSettings
+from ..engine.config import RunConfig, TrainSettings
+from ..game import OptimizerSettings
+from ..methods.autoencoder import AutoencoderSettings
+from ..methods.bigan import BiGANSettings
+from ..methods.gan import GANSettings
+from ..methods.latent_regressor import LatentRegressorSettings
+from ..networks.convolutional import ConvSettings
+from .preset import Preset
+
+CONSTANT = OptimizerSettings(weight_decay=0, final_learning_rate=2e-4)
+CIFAR10 = DataSettings(source="cifar10")
+
+DCGAN_NETWORK = ConvSettings(width=128, norm_epsilon=1e-8)
+
+IMAGENET_NETWORK = ConvSettings(
+    width=64,
+    encoder="alexnet",
+    encoder_width=96,
+    generator_output="squash",
+    encoder_output="squash",
+    generator_skips_latent=True,
+    norm_epsilon=1e-8,
+    latent_at_logit=False,
+    zero_init_logit=True,
+)
+IMAGENET_OPTIMIZER = OptimizerSettings(decay_biases=True)
+IMAGENET_TRAIN = TrainSettings(epochs=100, statistics_batches=1000)
+
+
+def gan_dcgan() -> RunConfig:
+    """DCGAN at 64x64, as its authors' code has it (L2 of 1e-5, used there for faces)."""
+    settings = GANSettings(
+        latent_dim=100,
+        simultaneous=False,
+        network=DCGAN_NETWORK,
+        optimizer=replace(CONSTANT, weight_decay=1e-5),
+    )
+    data = DataSettings(source="imagenet", size=(64, 64))
+    return RunConfig("gan", "dcgan", settings, data, TrainSettings())
+
+
+def gan_dcgan_features() -> RunConfig:
+    """The net of DCGAN's features (section 5.1): 32x32, a D of six layers, z of 256 dimensions."""
+    settings = GANSettings(
+        latent_dim=256,
+        simultaneous=False,
+        network=replace(DCGAN_NETWORK, discriminator="six_layer"),
+        optimizer=CONSTANT,
+    )
+    data = DataSettings(source="imagenet", size=(32, 32))
+    return RunConfig("gan", "dcgan_features", settings, data, TrainSettings(epochs=30))
+
+
+def gan_dcgan_svhn() -> RunConfig:
+    """DCGAN on SVHN (section 5.2): D of 64, 128, 256 channels; its training was not published."""
+    settings = GANSettings(
+        latent_dim=100,
+        prior="normal",
+        simultaneous=False,
+        network=replace(DCGAN_NETWORK, width=64),
+        optimizer=replace(CONSTANT, learning_rate=5e-4, final_learning_rate=5e-4),
+    )
+    train = TrainSettings(epochs=200, batch_size=64, statistics_batches=100)
+    return RunConfig("gan", "dcgan_svhn", settings, DataSettings(source="svhn"), train)
+
+
+def gan_images() -> RunConfig:
+    """A narrow DCGAN, with the six-layer D of its features, for small pictures on two cores."""
+    settings = GANSettings(
+        latent_dim=100,
+        simultaneous=False,
+        network=ConvSettings(width=32, discriminator="six_layer"),
+        optimizer=CONSTANT,
+    )
+    return RunConfig("gan", "images", settings, CIFAR10, _TRAIN)
+
+
+def gan_images_modern() -> RunConfig:
+    """The same with spectral norm, hinge, R1 and differentiable augmentation."""
+    settings = GANSettings(
+        latent_dim=100,
+        prior="normal",
+        objective="hinge",
+        simultaneous=False,
+        gradient_penalty=0.1,
+        augment=True,
+        network=ConvSettings(width=32, discriminator="six_layer", discriminator_norm="spectral"),
+        optimizer=CONSTANT,
+    )
+    return RunConfig("gan", "images_modern", settings, CIFAR10, _TRAIN)
+
+
+def bigan_imagenet() -> RunConfig:
+    """BiGAN on ImageNet at 64x64, as its authors' code trains it."""
+    return RunConfig("bigan", "imagenet", _IMAGENET_BIGAN, IMAGENET_DATA, IMAGENET_TRAIN)
+
+
+def bigan_imagenet_112() -> RunConfig:
+    """The generalised BiGAN: E sees 112x112, G and D work at 64x64."""
+    network = replace(IMAGENET_NETWORK, image_size=(64, 64))
+    settings = replace(_IMAGENET_BIGAN, network=network)
+    return RunConfig("bigan", "imagenet_112", settings, IMAGENET_112_DATA, IMAGENET_TRAIN)
+
+
+def bigan_images() -> RunConfig:
+    """A narrow BiGAN for small pictures on two cores."""
+    return RunConfig("bigan", "images", BiGANSettings(**_SMALL), CIFAR10, _TRAIN)
+
+
+def latent_regressor_images() -> RunConfig:
+    """A narrow joint latent regressor for small pictures on two cores."""
+    settings = LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25)
+    return RunConfig("latent_regressor", "images", settings, CIFAR10, _TRAIN)
+
+
+def autoencoder_images() -> RunConfig:
+    """A narrow autoencoder for small pictures on two cores."""
+    settings = AutoencoderSettings(**_SMALL)
+    return RunConfig("autoencoder", "images", settings, CIFAR10, _TRAIN)
+
+
+_IMAGENET_BIGAN = BiGANSettings(
+    latent_dim=200, term_weight=0.5, network=IMAGENET_NETWORK, optimizer=IMAGENET_OPTIMIZER
+)
+IMAGENET_DATA = DataSettings(source="imagenet", size=(64, 64))
+IMAGENET_112_DATA = DataSettings(source="imagenet", size=(112, 112))
+
+_SMALL: dict[str, Any] = {
+    "latent_dim": 100,
+    "network": ConvSettings(width=32, encoder="six_layer"),
+    "optimizer": CONSTANT,
+}
+_TRAIN = TrainSettings(epochs=20, precision="bf16", statistics_batches=100)
+_DCGAN = "DCGAN, arXiv 1511.06434"
+_BIGAN = "BiGAN, arXiv 1605.09782"
+
+PRESETS: dict[str, dict[str, Preset]] = {
+    "gan": {
+        "dcgan": Preset(gan_dcgan, "not reproduced", "-", "-", f"{_DCGAN}, authors' code"),
+        "dcgan_features": Preset(
+            gan_dcgan_features, "not reproduced", "-", "-", f"{_DCGAN}, section 5.1"
+        ),
+        "dcgan_svhn": Preset(gan_dcgan_svhn, "not reproduced", "-", "-", f"{_DCGAN}, section 5.2"),
+        "images": Preset(gan_images, "not measured yet", "-", "-", "ours, after DCGAN"),
+        "images_modern": Preset(gan_images_modern, "not measured yet", "-", "-", "ours"),
+    },
+    "bigan": {
+        "imagenet": Preset(bigan_imagenet, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
+        "imagenet_112": Preset(
+            bigan_imagenet_112, "not reproduced", "-", "-", f"{_BIGAN}, section 3.5, authors' code"
+        ),
+        "images": Preset(bigan_images, "not measured yet", "-", "-", "ours, after BiGAN"),
+    },
+    "latent_regressor": {
+        "images": Preset(latent_regressor_images, "not measured yet", "-", "-", "ours"),
+    },
+    "autoencoder": {"images": Preset(autoencoder_images, "not measured yet", "-", "-", "ours")},
+}

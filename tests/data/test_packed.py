@@ -1,0 +1,129 @@
+"""A packed folder as a data set: mapped and not copied, and refused where it is not whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ambigan.core.errors import DataError
+from ambigan.core.spec import DataSpec
+from ambigan.data import DataSettings, find_gallery, open_dataset, open_examples, pack
+
+NUM = 30
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Thirty packed images; the gray of each is its number in the folder."""
+    for number in range(NUM):
+        path = tmp_path / "in" / ("a", "b")[number % 2] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), number).save(path)
+    settings = DataSettings(f"folder:{tmp_path / 'in'}")
+    pack(settings, find_gallery(settings), tmp_path / "out")
+    return tmp_path / "out"
+
+
+def settings_of(out: Path, holdout: int = 0) -> DataSettings:
+    return DataSettings(f"packed:{out}", holdout=holdout)
+
+
+def test_values_are_views_of_the_file(out: Path) -> None:
+    data = open_dataset(settings_of(out, holdout=5))
+    assert (len(data.train), len(data.test)) == (22, 5)
+    for split in (data.train, data.test):
+        assert split.rows is not None
+        assert split.values[:, 0, 0, 0].tolist() == [int(name[2:4]) for name in split.files]
+    images = np.load(out / "images.npy")
+    assert np.array_equal(images[data.train.rows], data.train.values)
+    assert np.array_equal(images[data.test.rows], data.test.values)
+    with (out / "images.npy").open("r+b") as file:
+        file.seek(-16, 2)
+        file.write(b"\xff" * 16)
+    assert data.test.values[-1].eq(255).all()
+
+
+def test_a_holdout_is_other_data(out: Path) -> None:
+    hashes = {open_dataset(settings_of(out, holdout=n)).sha256 for n in (0, 5, 6)}
+    assert len(hashes) == 3
+
+
+def test_whole_it_is_in_the_order_of_its_rows(out: Path) -> None:
+    whole = open_examples(settings_of(out), DataSpec("images", (1, 4, 4), True), None)
+    assert whole.rows is not None
+    assert whole.rows.tolist() == list(range(NUM))
+    assert whole.labels is not None
+    assert whole.label_names == ("a", "b")
+    assert np.array_equal(whole.values, np.load(out / "images.npy"))
+
+
+def test_another_form_is_refused(out: Path) -> None:
+    with pytest.raises(DataError, match="holds images of 1x4x4; the model takes images of 3x4x4"):
+        open_examples(settings_of(out), DataSpec("images", (3, 4, 4), True), None)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def altered(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_files_that_are_torn_altered_or_gone_are_named(out: Path) -> None:
+    for name, harm, said in (
+        ("images.npy", cut_off, r"images\.npy is missing or damaged"),
+        ("images.npy", Path.unlink, r"images\.npy is missing or damaged"),
+        ("index.parquet", cut_off, r"index\.parquet is torn or altered"),
+        ("index.parquet", altered, r"index\.parquet is torn or altered"),
+        ("index.parquet", Path.unlink, r"index\.parquet is missing"),
+        ("manifest.json", cut_off, r"manifest\.json is damaged"),
+        ("manifest.json", Path.unlink, r"holds no manifest\.json: `ambigan prepare` did not"),
+    ):
+        whole = (out / name).read_bytes()
+        harm(out / name)
+        with pytest.raises(DataError, match=said) as caught:
+            open_dataset(settings_of(out))
+        assert "\n" not in str(caught.value)
+        (out / name).write_bytes(whole)
+    open_dataset(settings_of(out))
+
+
+def test_another_array_in_its_place_is_found(out: Path) -> None:
+    np.save(out / "images.npy", np.zeros((NUM, 1, 4, 5), np.uint8))
+    with pytest.raises(DataError, match=r"of shape \(30, 1, 4, 5\), its manifest speaks of uint8"):
+        open_dataset(settings_of(out))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 2}, "is of format 2, and 1 is what this version reads"),
+        ({"shape": [1, 4]}, "manifest.json is damaged"),
+        ({"train": "all"}, "manifest.json is damaged"),
+        ({"sha256": None}, "manifest.json is damaged"),
+    ],
+)
+def test_a_manifest_that_says_something_else(
+    out: Path, change: dict[str, object], said: str
+) -> None:
+    path = out / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DataError, match=said):
+        open_dataset(settings_of(out))
+
+
+def test_what_is_no_packed_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere is no folder; one that `ambigan prepare` wrote"):
+        open_dataset(settings_of(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match=f"folder:{tmp_path} reads a folder of pictures"):
+        open_dataset(settings_of(tmp_path))
+    (tmp_path / "journal.jsonl").write_text("")
+    with pytest.raises(DataError, match="is not finished; repeat the `ambigan prepare`"):
+        open_dataset(settings_of(tmp_path))

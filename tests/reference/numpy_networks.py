@@ -1,0 +1,160 @@
+"""D, G and E in NumPy, float64, written from the papers' text; in training mode."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ambigan.game import Method
+from ambigan.networks.mlp import MLP
+
+
+def sigmoid(a: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-a))
+
+
+def weights_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    """By name; those under spectral norm divided by their largest singular value."""
+    found = {}
+    for name, parameter in network.named_parameters():
+        value = parameter.detach().double().numpy()
+        if ".parametrizations.weight.original" in name:
+            name = name.replace(".parametrizations.weight.original", ".weight")
+            value = value / np.linalg.svd(value.reshape(len(value), -1), compute_uv=False)[0]
+        found[name] = value
+    return found
+
+
+def normed(a: np.ndarray, norm: torch.nn.Module, gain, shift) -> np.ndarray:
+    axes = (0, *range(2, a.ndim))
+    shape = (1, -1, *[1] * (a.ndim - 2))
+    a = (a - a.mean(axes, keepdims=True)) / np.sqrt(a.var(axes, keepdims=True) + norm.epsilon)
+    return a if gain is None else a * gain.reshape(shape) + shift.reshape(shape)
+
+
+def bounded(h: np.ndarray, ending: str) -> np.ndarray:
+    if ending == "tanh":
+        return np.tanh(h)
+    return 2 * sigmoid(h) - 1 if ending == "squash" else h
+
+
+def mlp(network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None, slope: float):
+    """The MLP of BiGAN's appendix C.1."""
+    weights = weights_of(network)
+    h = x.reshape(len(x), -1)
+    h = (h + 1) / 2 if network.unit_input else h
+    for name in [*network.hidden_names, "output"]:
+        a = h @ weights[f"{name}.linear.weight"].T
+        a = a + weights.get(f"{name}.linear.bias", 0)
+        if f"{name}.latent.weight" in weights:
+            a = a + z @ weights[f"{name}.latent.weight"].T
+        if network.get_submodule(name).norm is not None:
+            a = normed(a, network.get_submodule(name).norm, None, None)
+        h = a if name == "output" else np.where(a > 0, a, slope * a)
+    return bounded(h, network.ending).reshape(len(x), *network.out_shape)
+
+
+def convolved(x: np.ndarray, w: np.ndarray, stride: int) -> np.ndarray:
+    """Kernel w at every `stride`-th place, over borders of zeros."""
+    side = w.shape[2]
+    x = np.pad(x, ((0, 0), (0, 0), (side // 2, side // 2), (side // 2, side // 2)))
+    rows = range(0, x.shape[2] - side + 1, stride)
+    columns = range(0, x.shape[3] - side + 1, stride)
+    out = np.empty((len(x), len(w), len(rows), len(columns)))
+    for i, top in enumerate(rows):
+        for j, left in enumerate(columns):
+            patch = x[:, :, top : top + side, left : left + side]
+            out[:, :, i, j] = np.einsum("nchw,ochw->no", patch, w)
+    return out
+
+
+def spread(x: np.ndarray, w: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Each place lays down its kernel around twice its position; what leaves `size` is cut."""
+    side = w.shape[2]
+    canvas = np.zeros((len(x), w.shape[1], size[0] + 2 * side, size[1] + 2 * side))
+    for i in range(x.shape[2]):
+        for j in range(x.shape[3]):
+            top, left = 2 * i + side - side // 2, 2 * j + side - side // 2
+            laid = np.einsum("nc,cohw->nohw", x[:, :, i, j], w)
+            canvas[:, :, top : top + side, left : left + side] += laid
+    return canvas[:, :, side : side + size[0], side : side + size[1]]
+
+
+def pooled(x: np.ndarray) -> np.ndarray:
+    """Largest of 3x3 around every second place."""
+    x = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    rows, columns = range(0, x.shape[2] - 2, 2), range(0, x.shape[3] - 2, 2)
+    parts = [[x[:, :, i : i + 3, j : j + 3].max((2, 3)) for j in columns] for i in rows]
+    return np.stack([np.stack(row, -1) for row in parts], -2)
+
+
+def layer(weights: dict, name: str, module: torch.nn.Module, a: np.ndarray, z, slope: float):
+    """What follows a convolution: bias, z at every place, batch norm, activation."""
+    a = a + weights.get(f"{name}.convolution.bias", np.zeros(a.shape[1]))[:, None, None]
+    if f"{name}.latent.weight" in weights:
+        a = a + (z @ weights[f"{name}.latent.weight"].T)[:, :, None, None]
+    if module.norm is not None:
+        gain, shift = weights.get(f"{name}.norm.weight"), weights.get(f"{name}.norm.bias")
+        a = normed(a, module.norm, gain, shift)
+    return np.where(a > 0, a, slope * a)
+
+
+def convnet(network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None) -> np.ndarray:
+    """A chain of convolutions with leaky ReLU, and a linear output to which z may come."""
+    weights, h = weights_of(network), x
+    for name in network.hidden_names:
+        module = network.get_submodule(name)
+        a = convolved(h, weights[f"{name}.convolution.weight"], module.convolution.stride[0])
+        h = layer(weights, name, module, a, z, 0.2)
+        h = pooled(h) if module.pool else h
+    a = h.reshape(len(h), -1) @ weights["output.linear.weight"].T
+    a = a + weights.get("output.linear.bias", 0)
+    if "output.latent.weight" in weights:
+        a = a + z @ weights["output.latent.weight"].T
+    return bounded(a, network.ending)
+
+
+def deconvnet(network: torch.nn.Module, z: np.ndarray) -> np.ndarray:
+    """DCGAN's generator: a projection, then kernels laid down at every second place."""
+    weights, start = weights_of(network), network.project
+    gain, shift = weights.get("project.norm.weight"), weights.get("project.norm.bias")
+    a = z @ weights["project.linear.weight"].T
+    a = a if start.over_units else a.reshape(-1, *start.shape)
+    h = np.maximum(normed(a, start.norm, gain, shift), 0).reshape(-1, *start.shape)
+    for name in network.hidden_names:
+        module = network.get_submodule(name)
+        size = sizes_of(module, h)
+        h = layer(weights, name, module, spread(h, kernel(weights, name), size), z, 0.0)
+    a = spread(h, kernel(weights, "output"), network.out_shape[1:])
+    a = a + weights.get("output.convolution.bias", np.zeros(a.shape[1]))[:, None, None]
+    return bounded(a, network.ending)
+
+
+def kernel(weights: dict, name: str) -> np.ndarray:
+    return weights[f"{name}.convolution.weight"]
+
+
+def sizes_of(module: torch.nn.Module, h: np.ndarray) -> tuple[int, ...]:
+    """Twice as many places, less one where the larger image has an odd side."""
+    extra = module.convolution.output_padding
+    return tuple(2 * side - 1 + more for side, more in zip(h.shape[2:], extra, strict=True))
+
+
+class Networks:
+    """D, G and E of a method in NumPy, with the papers' slopes."""
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+
+    def D(self, x: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+        return self._chain(self.method.discriminator, x, z)
+
+    def E(self, x: np.ndarray) -> np.ndarray:
+        return self._chain(self.method.encoder, x, None)
+
+    def G(self, z: np.ndarray) -> np.ndarray:
+        network = self.method.generator
+        return mlp(network, z, z, 0.0) if isinstance(network, MLP) else deconvnet(network, z)
+
+    def _chain(self, network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None) -> np.ndarray:
+        return mlp(network, x, z, 0.2) if isinstance(network, MLP) else convnet(network, x, z)
