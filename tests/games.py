@@ -72,6 +72,14 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
             "settings.discriminator_dropout": "0.2",
         },
     ),
+    # Under spectral norm each layer shrinks its input: six of them, at toy width, leave gradients
+    # so small that Adam shows their rounding.
+    "gan-spectral": ("gan", "images_modern", {"settings.network.discriminator": "dcgan"}),
+    "bigan-augmented": (
+        "bigan",
+        "images",
+        {"settings.augment": "true", "settings.objective": "hinge"},
+    ),
     "bigan-hinge": ("bigan", "official", {"settings.objective": "hinge"}),
     "autoencoder-l1": ("autoencoder", "official", {"settings.loss": "l1"}),
     "bigan-adamw": ("bigan", "paper", {"settings.optimizer.kind": "adamw"}),
@@ -84,8 +92,9 @@ def toy_config(name: str, **changes: str) -> RunConfig:
     method, preset, settings = VARIANTS[name]
     config = dataclasses.replace(find_preset(method, preset), data=DataSettings(source="digits"))
     network = dict(TOY_NETWORK[config.settings.network.kind])
-    if getattr(config.settings.network, "encoder_width", None):
-        network["settings.network.encoder_width"] = "4"
+    for width in ("encoder_width", "discriminator_width"):
+        if getattr(config.settings.network, width, None):
+            network[f"settings.network.{width}"] = "4"
     if getattr(config.settings.network, "image_size", None):
         network["settings.network.image_size"] = "6,5"
     changed = {key.replace("__", "."): value for key, value in changes.items()}

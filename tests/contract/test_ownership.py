@@ -23,6 +23,9 @@ def test_each_player_moves_its_own_networks_only(variant: str) -> None:
     config = toy_config(variant)
     for player in toy_method(config).players:
         method = toy_method(config).train()
+        for parameter in method.parameters():  # a D that starts at zero teaches G nothing yet
+            if parameter.ndim > 1 and not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.1)
         before = {name: value.clone() for name, value in method.named_parameters()}
         play_turn(TrainState(method, 0.0), a_batch(method), [player.name], "fp32")
         own = set(method.player_parameters(player))

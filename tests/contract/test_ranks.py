@@ -58,6 +58,12 @@ def run_on_two(name: str, out: Path) -> None:
         "latent_regressor-joint",
         "latent_regressor-after",
         "autoencoder-l1",
+        "bigan-regularised",
+        "gan-dcgan",
+        "gan-spectral",
+        "bigan-imagenet",
+        "bigan-imagenet_112",
+        "autoencoder-imagenet",
     ],
 )
 def test_two_ranks_equal_one(name: str, tmp_path: Path) -> None:

@@ -76,8 +76,10 @@ def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise
         mean, deviation = code[:, :4], np.exp(code[:, 4:])
         code = mean + deviation * noise.normal(*mean.shape).double().numpy()
     share, w = settings.discriminator_dropout, settings.term_weight
-    a = nets.D(hidden(x, share), code)
-    b = nets.D(hidden(nets.G(z), share), z)
+    seen = augmented(x, noise) if settings.augment else x
+    a = nets.D(hidden(seen, share), code)
+    drawn = augmented(nets.G(z), noise) if settings.augment else nets.G(z)
+    b = nets.D(hidden(drawn, share), z)
     if settings.objective == "hinge":
         margins = np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean()
         return {"discriminator": w * margins, "generator_encoder": w * (a.mean() - b.mean())}

@@ -110,7 +110,10 @@ def global_mean(tensor: Tensor) -> Tensor:
 
 
 class _GlobalMean(torch.autograd.Function):
-    """Forward: mean over ranks. Backward: the same, since each rank's loss reads the mean."""
+    """Forward: mean over ranks. Backward: the same, since each rank's loss reads the mean.
+
+    Backward is an application of its own, so that a penalty on gradients can go through it again.
+    """
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -118,7 +121,7 @@ class _GlobalMean(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
-        return _mean_over_ranks(grad_outputs[0])
+        return global_mean(grad_outputs[0])
 
 
 def _mean_over_ranks(tensor: Tensor) -> Tensor:

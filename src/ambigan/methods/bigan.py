@@ -31,6 +31,7 @@ from ..networks.families import (
 from ..networks.layers import hide_values
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
+from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import r1
 from ..objectives.reconstruction import absolute_error
 from ..priors import PriorName, make_prior
@@ -57,6 +58,8 @@ class BiGANSettings:
         gradient_penalty: of R1 on real pairs, in D's loss (Mescheder et al., 2018); 0 in the paper.
         encoder_dropout: share of x's values that E does not see in training (masking noise).
         discriminator_dropout: share of x's values that D does not see in training, as in ALI.
+        augment: D sees the images of both kinds of pairs in other colours, moved and with holes
+            (Zhao et al., 2020); E sees them as they are.
         feature_layer: what `features` returns; the last hidden layer of E if None.
         unit_features: scale them to length 1, so that they are compared by their angle.
         network: of D, G and E.
@@ -76,6 +79,7 @@ class BiGANSettings:
     gradient_penalty: NonNegative = 0.0
     encoder_dropout: Fraction = 0.0
     discriminator_dropout: Fraction = 0.0
+    augment: bool = False
     feature_layer: str | None = None
     unit_features: bool = False
     network: NetworkSettings = field(default_factory=MLPSettings)
@@ -91,6 +95,7 @@ class BiGAN(Method):
     def __init__(self, settings: BiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         check_prior_fits(settings.network, settings.prior)
+        check_augmentable(spec, settings.augment)
         self.gaussian = settings.encoder == "gaussian"
         if self.gaussian and settings.prior != "normal":
             raise ConfigError(
@@ -162,7 +167,9 @@ class BiGAN(Method):
         return mean + log_deviation.exp() * noise.normal(*mean.shape)
 
     def _judge(self, x: Tensor, z: Tensor, noise: Randomness) -> Tensor:
-        """D(x, z), in training with masking noise on x."""
+        """D(x, z), in training perhaps of augmented images, with masking noise on x."""
+        if self.training and self.settings.augment:
+            x = augment(x, noise)
         if self.training:
             x = hide_values(x, self.settings.discriminator_dropout, noise, self.empty)
         return self.discriminator(x, z)

@@ -29,7 +29,7 @@ from ..networks.families import (
 )
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
-from ..objectives.augmentation import augment
+from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import r1
 from ..priors import PriorName, make_prior
 
@@ -77,8 +77,7 @@ class GAN(Method):
 
     def __init__(self, settings: GANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
-        if settings.augment and spec.kind != "images":
-            raise ConfigError("settings.augment true is for images; these are vectors.")
+        check_augmentable(spec, settings.augment)
         self.prior = make_prior(settings.prior, settings.latent_dim)
         self.drawn = drawn_spec(spec, settings.network)
         self.discriminator = make_discriminator(self.drawn, settings.network)

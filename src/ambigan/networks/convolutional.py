@@ -28,14 +28,15 @@ class ConvSettings:
 
     Attributes:
         kind: of networks.
-        width: channels of D's first layer; others are multiples of it. 128 in DCGAN's, 64 in
-            BiGAN's code for ImageNet.
+        width: channels of the first layer of D and E, and of the last hidden one of G; others are
+            multiples of it. 128 in DCGAN's, 64 in BiGAN's code for ImageNet.
         discriminator: the chain of convolutions. `dcgan` halves images by strides of 2 and doubles
             channels until a side is 4 or less. `six_layer` is that of DCGAN's features: 3x3 kernels
             with 1, 1, 2, 2, 4, 4 times `width` channels and strides 1, 2, 1, 2, 1, 2. `alexnet` is
             AlexNet through conv5.
-        encoder: likewise.
-        encoder_width: of E's first layer, if not `width`; AlexNet's is 96.
+        discriminator_width: of D's first layer, if not `width`; AlexNet's is 96.
+        encoder: the chain of E, one of the same.
+        encoder_width: likewise.
         kernel: side of the kernels of `dcgan` chains and of G.
         image_size: height and width of the images that G draws and D sees, if they are to be
             smaller than the data, which E sees as they are (BiGAN's generalised game, 64 under an
@@ -62,6 +63,7 @@ class ConvSettings:
     kind: Literal["conv"] = "conv"
     width: PositiveInt = 64
     discriminator: Chain = "dcgan"
+    discriminator_width: PositiveInt | None = None
     encoder: Chain = "dcgan"
     encoder_width: PositiveInt | None = None
     kernel: PositiveInt = 5
@@ -120,7 +122,8 @@ def drawn_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
 
 def make_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: int = 0) -> ConvNet:
     """D(x) or, with latents, D(x, z): z enters at every layer after the first. `(N, 1)`."""
-    stages = _stages(settings.discriminator, settings.width, spec, settings.kernel)
+    width = settings.discriminator_width or settings.width
+    stages = _stages(settings.discriminator, width, spec, settings.kernel)
     network = ConvNet(
         spec.shape,
         stages,

@@ -8,10 +8,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..core.errors import ConfigError
 from ..core.random import Randomness
+from ..core.spec import DataSpec
 
 TRANSLATED = 1 / 8
 CUT = 1 / 2
+
+
+def check_augmentable(spec: DataSpec, asked: bool) -> None:
+    """Refuses to augment what are no images.
+
+    Raises:
+        ConfigError: it is asked for, and data are vectors.
+    """
+    if asked and spec.kind != "images":
+        raise ConfigError(
+            "settings.augment true is for images, and the data are vectors; leave it out."
+        )
 
 
 def augment(x: Tensor, noise: Randomness) -> Tensor:

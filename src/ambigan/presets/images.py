@@ -31,6 +31,8 @@ IMAGENET_NETWORK = ConvSettings(
     latent_at_logit=False,
     zero_init_logit=True,
 )
+IMAGENET_DATA = DataSettings(source="imagenet", size=(72, 72), crop=(64, 64), flip=True)
+IMAGENET_112_DATA = replace(IMAGENET_DATA, size=(128, 128), crop=(112, 112))
 IMAGENET_OPTIMIZER = OptimizerSettings(decay_biases=True)
 IMAGENET_TRAIN = TrainSettings(epochs=100, statistics_batches=1000)
 
@@ -98,13 +100,27 @@ def gan_images_modern() -> RunConfig:
     return RunConfig("gan", "images_modern", settings, CIFAR10, _TRAIN)
 
 
+def gan_imagenet() -> RunConfig:
+    """The `D` row of BiGAN's Table 3: the features of a D that is an AlexNet, as E is there."""
+    settings = GANSettings(
+        latent_dim=200,
+        term_weight=0.5,
+        network=replace(IMAGENET_NETWORK, discriminator="alexnet", discriminator_width=96),
+        optimizer=IMAGENET_OPTIMIZER,
+    )
+    return RunConfig("gan", "imagenet", settings, IMAGENET_DATA, IMAGENET_TRAIN)
+
+
 def bigan_imagenet() -> RunConfig:
-    """BiGAN on ImageNet at 64x64, as its authors' code trains it."""
+    """BiGAN on ImageNet, as its authors' code trains it: short side 72, crops of 64, flips.
+
+    The images are stored as squares of 72, the middle of the long side; there, crops reach further.
+    """
     return RunConfig("bigan", "imagenet", _IMAGENET_BIGAN, IMAGENET_DATA, IMAGENET_TRAIN)
 
 
 def bigan_imagenet_112() -> RunConfig:
-    """The generalised BiGAN: E sees 112x112, G and D work at 64x64."""
+    """The generalised BiGAN: E sees crops of 112 of a short side of 128, G and D work at 64."""
     network = replace(IMAGENET_NETWORK, image_size=(64, 64))
     settings = replace(_IMAGENET_BIGAN, network=network)
     return RunConfig("bigan", "imagenet_112", settings, IMAGENET_112_DATA, IMAGENET_TRAIN)
@@ -122,10 +138,31 @@ def bigan_images_modern() -> RunConfig:
     return RunConfig("bigan", "images_modern", settings, CIFAR10, _TRAIN)
 
 
+def latent_regressor_imagenet() -> RunConfig:
+    """The `LR` row of BiGAN's Table 3, E beside the GAN; with a joint weight of 0.25, `JLR`."""
+    settings = LatentRegressorSettings(
+        latent_dim=200,
+        regress="during",
+        term_weight=0.5,
+        zero_init_encoder=True,
+        network=IMAGENET_NETWORK,
+        optimizer=IMAGENET_OPTIMIZER,
+    )
+    return RunConfig("latent_regressor", "imagenet", settings, IMAGENET_DATA, IMAGENET_TRAIN)
+
+
 def latent_regressor_images() -> RunConfig:
     """A narrow joint latent regressor for small pictures on two cores."""
     settings = LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25)
     return RunConfig("latent_regressor", "images", settings, CIFAR10, _TRAIN)
+
+
+def autoencoder_imagenet() -> RunConfig:
+    """The `AE (l2)` row of BiGAN's Table 3."""
+    settings = AutoencoderSettings(
+        latent_dim=200, network=IMAGENET_NETWORK, optimizer=IMAGENET_OPTIMIZER
+    )
+    return RunConfig("autoencoder", "imagenet", settings, IMAGENET_DATA, IMAGENET_TRAIN)
 
 
 def autoencoder_images() -> RunConfig:
@@ -137,9 +174,6 @@ def autoencoder_images() -> RunConfig:
 _IMAGENET_BIGAN = BiGANSettings(
     latent_dim=200, term_weight=0.5, network=IMAGENET_NETWORK, optimizer=IMAGENET_OPTIMIZER
 )
-IMAGENET_DATA = DataSettings(source="imagenet", size=(64, 64))
-IMAGENET_112_DATA = DataSettings(source="imagenet", size=(112, 112))
-
 _SMALL: dict[str, Any] = {
     "latent_dim": 100,
     "network": replace(
@@ -162,6 +196,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
             gan_dcgan_features, "not reproduced", "-", "-", f"{_DCGAN}, section 5.1"
         ),
         "dcgan_svhn": Preset(gan_dcgan_svhn, "not reproduced", "-", "-", f"{_DCGAN}, section 5.2"),
+        "imagenet": Preset(gan_imagenet, "not reproduced", "-", "-", f"{_BIGAN}, Table 3, D"),
         "images": Preset(gan_images, "not measured yet", "-", "-", "ours, after DCGAN"),
         "images_modern": Preset(gan_images_modern, "not measured yet", "-", "-", "ours"),
     },
@@ -174,7 +209,15 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "images_modern": Preset(bigan_images_modern, "not measured yet", "-", "-", "ours"),
     },
     "latent_regressor": {
+        "imagenet": Preset(
+            latent_regressor_imagenet, "not reproduced", "-", "-", f"{_BIGAN}, Table 3, LR"
+        ),
         "images": Preset(latent_regressor_images, "not measured yet", "-", "-", "ours"),
     },
-    "autoencoder": {"images": Preset(autoencoder_images, "not measured yet", "-", "-", "ours")},
+    "autoencoder": {
+        "imagenet": Preset(
+            autoencoder_imagenet, "not reproduced", "-", "-", f"{_BIGAN}, Table 3, AE"
+        ),
+        "images": Preset(autoencoder_images, "not measured yet", "-", "-", "ours"),
+    },
 }

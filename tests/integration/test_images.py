@@ -1,0 +1,103 @@
+"""Convolutional runs as typed: rectangles, an encoder of higher resolution, a plan."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import ambigan
+from ambigan.cli import main
+
+TOY = [
+    *("--settings.latent-dim", "4", "--settings.network.width", "2", "--precision", "fp32"),
+    *("--device", "cpu", "--batch-size", "10", "--epochs", "1", "--train.statistics-batches", "2"),
+]
+
+
+@pytest.fixture
+def tall(tmp_path: Path) -> Path:
+    """Digits twice, one above the other, as gray pictures of 96 x 48."""
+    digits = load_digits()
+    for number in range(40):
+        path = tmp_path / "tall" / str(digits.target[number] % 2) / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray((digits.images[number] * 15).astype(np.uint8))
+        pair = np.asarray(image.resize((48, 48))), np.asarray(image.rotate(180).resize((48, 48)))
+        Image.fromarray(np.concatenate(pair)).save(path)
+    return tmp_path / "tall"
+
+
+@pytest.mark.parametrize("method", ["gan", "bigan", "latent_regressor", "autoencoder"])
+def test_rectangles_of_one_channel_need_no_code(method: str, tall: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert main(["train", method, "--data", f"folder:{tall}", "--out", str(out), *TOY]) == 0
+    about = json.loads((out / "config.json").read_text())
+    assert (about["preset"], about["settings"]["network"]["kind"]) == ("images", "conv")
+    run = ambigan.load(out)
+    assert run.spec.shape == (1, 96, 48)
+    assert main(["evaluate", str(out)]) == 0
+    assert main(["embed", str(out), "--out", str(tmp_path / "features.npy")]) == 0
+    assert np.load(tmp_path / "features.npy").shape[0] == 40
+    assert main(["report", str(out)]) == 0
+    if "sample" in run.abilities:
+        assert main(["sample", str(out), "--num", "4"]) == 0
+        assert np.load(out / "samples.npy").shape == (4, 1, 96, 48)
+
+
+def test_the_encoder_may_see_more_than_the_generator_draws(tall: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["--settings.network.image-size", "24,12", "--settings.network.encoder", "alexnet"]
+    assert (
+        main(["train", "bigan", "--data", f"folder:{tall}", "--out", str(out), *words, *TOY]) == 0
+    )
+    assert main(["evaluate", str(out)]) == 0
+    assert main(["reconstruct", str(out), "--num", "4"]) == 0
+    assert np.load(out / "reconstructions.npy").shape == (2, 4, 1, 24, 12)
+    assert main(["interpolate", str(out), "--pairs", "2", "--steps", "3"]) == 0
+    assert main(["report", str(out)]) == 0
+    record = json.loads((out / "results" / "reconstruction_l2.json").read_text())
+    assert 0 < record["rows"][0]["ratio_real"] < 3
+
+
+def test_layers_are_measured_pooled_and_together(tall: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert main(["train", "gan", "--data", f"folder:{tall}", "--out", str(out), *TOY]) == 0
+    layers = "discriminator.conv1@4,discriminator.convs@4"
+    words = ["evaluate", str(out), "--protocol", "knn1_cosine", "--layer", layers]
+    assert main(words) == 0
+    (path,) = (out / "results").glob("knn1_cosine*.json")
+    rows = json.loads(path.read_text())["rows"]
+    dims = {row["features"]: row["dim"] for row in rows if row["kind"] == "model"}
+    assert dims["discriminator.conv1@4"] == 2 * 16
+    assert dims["discriminator.convs@4"] == (2 + 2 + 4 + 4 + 8 + 8) * 16
+
+
+def test_a_plan_says_what_is_needed_and_writes_nothing(
+    tall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    words = ["--plan", "--train.ema-decay", "0.9", *TOY]
+    assert main(["train", "bigan", "--data", f"folder:{tall}", *words]) == 0
+    told = capsys.readouterr().out
+    assert sorted(tmp_path.iterdir()) == before
+    for word in ("discriminator", "generator", "encoder", "optimiser", "activations", "images/s"):
+        assert word in told
+    assert re.search(r"time +\d+ s for 40 images", told)
+    assert main(["train", "--resume", "run", "--plan"]) == 2
+
+
+def test_convolutions_of_vectors_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(40, 6)))
+    words = ["train", "bigan", "--preset", "images", "--data", f"npy:{tmp_path / 'x.npy'}"]
+    assert main([*words, *TOY, "--out", str(tmp_path / "run")]) == 2
+    assert "is for images; these are vectors of 6 values" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
