@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from .core.memory import physical_memory
 from .core.random import seed_from
 from .core.settings import differences
 from .core.spec import DataSpec
-from .data import Batches, Dataset, DataSettings, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
 from .engine.config import RunConfig, choose_device
 from .engine.loop import Loop, Progress, fit_together
 from .engine.run_folder import RunFolder, create
@@ -49,6 +49,7 @@ def train(
     *,
     progress: Progress = _silent,
     alarm: Callable[[str], None] = print,
+    decoding: Decoding | None = None,
 ) -> RunFolder:
     """Trains a new run and saves its model.
 
@@ -57,13 +58,15 @@ def train(
         out: a folder that does not exist or is empty.
         progress: told of every iteration.
         alarm: told of each sign of collapse.
+        decoding: told of pictures that are decoded first.
 
     Raises:
         ConfigError: a setting is not allowed, or `out` is taken.
         DataError: the data cannot be learned from.
         NonFiniteError: training broke down; the last good checkpoint stands.
     """
-    return _fit([_begin(config, out, _open_in_turn)], progress, alarm)[0]
+    open_data = partial(_open_in_turn, decoding=decoding)
+    return _fit([_begin(config, out, open_data)], progress, alarm)[0]
 
 
 def resume(
@@ -73,6 +76,7 @@ def resume(
     expected: Callable[[RunConfig], RunConfig] | None = None,
     progress: Progress = _silent,
     alarm: Callable[[str], None] = print,
+    decoding: Decoding | None = None,
 ) -> RunFolder:
     """Continues a run where it was, or saves its model again if it is complete.
 
@@ -83,12 +87,14 @@ def resume(
             but for the device, are an error.
         progress: told of every iteration.
         alarm: told of each sign of collapse.
+        decoding: told of pictures that are decoded first.
 
     Raises:
         CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
         ConfigError: settings were asked for that the run does not have.
     """
-    return _fit([_go_on(out, method_class, expected, _open_in_turn)], progress, alarm)[0]
+    open_data = partial(_open_in_turn, decoding=decoding)
+    return _fit([_go_on(out, method_class, expected, open_data)], progress, alarm)[0]
 
 
 def train_together(
@@ -230,12 +236,12 @@ def _take_place(config: RunConfig) -> tuple[World, torch.device]:
     return here, choose_device(config.train.device, here.local_rank)
 
 
-def _open_in_turn(settings: DataSettings) -> Dataset:
+def _open_in_turn(settings: DataSettings, decoding: Decoding | None = None) -> Dataset:
     """The data; on many processes the main one opens first, so that one alone downloads."""
     is_main = world().is_main
     if not is_main:
         wait()
-    dataset = open_dataset(settings)
+    dataset = open_dataset(settings, decoding if is_main else None)
     if is_main:
         wait()
     return dataset

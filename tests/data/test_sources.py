@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ambigan.core.errors import ConfigError
-from ambigan.data import DataSettings, list_sources, open_dataset
+from ambigan.data import DataSettings, list_sources, located, open_dataset
 
 
 def test_every_source_is_described_in_one_line() -> None:
@@ -22,12 +22,15 @@ def test_every_source_is_described_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("minst", "unknown data set 'minst'. Did you mean 'mnist'? Known: cifar10, cifar100"),
+        ("minst", "unknown data set 'minst'. Did you mean 'mnist'? Known: celeba, cifar10"),
         ("folders:x", "unknown data set 'folders'. Did you mean 'folder'?"),
         ("spectra.csv", "Did you mean 'csv:spectra.csv'?"),
         ("a/b.npz", "Did you mean 'npz:a/b.npz'?"),
         ("folder", "data set 'folder' needs a path: folder:PATH."),
         ("csv:", "data set 'csv' needs a path: csv:PATH."),
+        ("lsun", "data set 'lsun' needs a name: lsun:CATEGORY."),
+        ("hf:", "data set 'hf' needs a name: hf:NAME[:SPLIT]."),
+        ("imagenet:x", "data set 'imagenet' takes no path; write it as 'imagenet'."),
         ("digits:8", "data set 'digits' takes no path; write it as 'digits'."),
         ("", "unknown data set ''"),
     ],
@@ -53,7 +56,7 @@ def test_the_name_is_as_typed_and_home_is_found(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (DataSettings(size=(8, 8)), "data.size has no effect on 'digits'; it is for folder:PATH."),
+        (DataSettings(size=(8, 8)), "data.size has no effect on 'digits'; it is for folder:PATH, "),
         (DataSettings(scaling="minmax"), "data.scaling has no effect .* npy:PATH, npz:PATH, csv"),
         (DataSettings(drop=("a",)), "it is for csv:PATH, parquet:PATH"),
     ],
@@ -61,6 +64,22 @@ def test_the_name_is_as_typed_and_home_is_found(
 def test_a_setting_without_effect_warns(settings: DataSettings, said: str) -> None:
     with pytest.warns(UserWarning, match=said):
         open_dataset(settings)
+
+
+def test_paths_are_made_absolute_and_names_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    for typed, absolute in (
+        ("folder:a/b", f"folder:{tmp_path}/a/b"),
+        ("csv:~/x.csv", "csv:/home/me/x.csv"),
+        ("packed:/p", "packed:/p"),
+        ("lsun:bedroom", "lsun:bedroom"),
+        ("hf:some/name", "hf:some/name"),
+        ("mnist", "mnist"),
+    ):
+        assert located(DataSettings(typed)).source == absolute
 
 
 def test_settings_of_every_source_do_not_warn() -> None:

@@ -90,7 +90,8 @@ def write_image(path: Path, size: tuple[int, int] = (8, 8), value: int = 100) ->
 
 
 def train_folder(refused: Refused, folder: str, *more: object) -> str:
-    return refused("train", "bigan", "--data", f"folder:{folder}", *SMALL, *more)
+    words = ["train", "bigan", "--preset", "small", "--data", f"folder:{folder}"]
+    return refused(*words, *SMALL, *more)
 
 
 def test_folders_that_hold_no_data(refused: Refused) -> None:
@@ -116,7 +117,8 @@ def test_corrupt_images_stop_the_run_only_beyond_one_percent(
     for number in range(120):
         write_image(Path(f"some/{number:03}.png"), value=number)
     Path("some/torn.png").write_bytes(Path("some/000.png").read_bytes()[:40])
-    words = ["train", "bigan", "--data", "folder:some", *SMALL, "--batch-size", "16"]
+    words = ["train", "bigan", "--preset", "small", "--data", "folder:some", *SMALL]
+    words += ["--batch-size", "16"]
     assert main([*words, "--out", "run"]) == 0
     capsys.readouterr()
     (skipped,) = json.loads(Path("run/data.json").read_text())["skipped"]

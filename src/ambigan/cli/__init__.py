@@ -67,6 +67,10 @@ def _run(verb: str) -> Callable[[Request], int]:
         from . import studies as module
     elif verb == "prepare":
         from . import preparing as module
+    elif verb in ("filters", "arithmetic", "forget", "transfer"):
+        from . import looking as module
+    elif verb == "search":
+        from . import searching as module
     else:
         from . import verbs as module
     return getattr(module, verb)

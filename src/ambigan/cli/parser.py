@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from ..core.errors import ConfigError, nearest, unknown
 from ..core.version import __version__
+from .looking_flags import add_arithmetic, add_filters, add_forget, add_transfer
 
 SHORTCUTS = {
     "data": "data.source",
@@ -128,6 +129,8 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_reconstruct(verb("reconstruct", "Encode data and generate them again."))
     _add_interpolate(verb("interpolate", "Walk between examples through the latent space."))
     _add_embed(verb("embed", "Write the features of data to .npy or .parquet."))
+    _add_search(verb("search", "Find what is most like a picture or a vector."))
+    _add_looking(verb)
     _add_run(verb("report", "Write a run's page: curves, samples, tables. One HTML file."))
     _add_bench(verb("bench", "Time a training step beside the textbook loop and the machine."))
     verb("presets", "List published settings: score, time, hardware, source.")
@@ -165,6 +168,8 @@ def _add_prepare(parser: _Parser) -> None:
     parser.add_argument("--max-corrupt", help="the share that may be unreadable; 0.01")
     parser.add_argument("--split-seed", help="of the order, and of what is held out")
     parser.add_argument("--test-fraction", help="what is held out where no test split is published")
+    parser.add_argument("--attribute", help="of celeba: which of its forty is the label")
+    parser.add_argument("--label-column", help="of hf: what holds the labels; `label` by default")
     parser.add_argument("--root", help="where published sets lie; $AMBIGAN_DATA by default")
     parser.epilog = (
         "OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and\n"
@@ -222,11 +227,38 @@ def _add_run(parser: _Parser) -> None:
 
 def _add_evaluate(parser: _Parser) -> None:
     _add_run(parser)
-    parser.add_argument("--protocol", action="append", help="may be repeated; all that apply")
-    parser.add_argument("--layer", action="append", help="such as encoder.hidden2; may be repeated")
+    parser.add_argument(
+        "--protocol",
+        action="append",
+        help="may be repeated; the quick ones if left out, `all` for all that apply",
+    )
+    parser.add_argument(
+        "--layer",
+        action="append",
+        help="such as encoder.hidden2, or `each` for all worth measuring; may be repeated",
+    )
+    parser.add_argument(
+        "--space",
+        action="append",
+        help="where samples are compared with data: a LAYER, or RUN:LAYER of another run",
+    )
+    parser.add_argument("--inception", metavar="PATH", help="a file of Inception weights, for FID")
     parser.add_argument(
         "--curve", action="store_true", help="every kept checkpoint instead of the final model"
     )
+
+
+def _add_looking(verb: Callable[[str, str], _Parser]) -> None:
+    """The verbs that look into a run."""
+    for name, text, add in (
+        ("filters", "Show the first filters of a network, as learned and as drawn.", add_filters),
+        ("arithmetic", "Add up averaged latents, and look at the sum.", add_arithmetic),
+        ("forget", "Leave out the maps of a generator that paint a feature.", add_forget),
+        ("transfer", "Freeze first layers, train the rest with labels: accuracies.", add_transfer),
+    ):
+        parser = verb(name, text)
+        _add_run(parser)
+        add(parser)
 
 
 def _add_data(parser: _Parser) -> None:
@@ -264,3 +296,24 @@ def _add_embed(parser: _Parser) -> None:
     _add_data(parser)
     parser.add_argument("--layer", help="such as encoder.hidden2, or `latents` for E(x)")
     parser.add_argument("--out", help="features.npy or features.parquet")
+
+
+def _add_search(parser: _Parser) -> None:
+    _add_run(parser)
+    parser.add_argument(
+        "--query",
+        action="append",
+        required=True,
+        help="a picture file, a source such as folder:PATH, or rows of the test split: 3,7,10-19",
+    )
+    parser.add_argument("--data", help="a source to look in, instead of the run's own data")
+    parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
+    parser.add_argument("--layer", help="such as encoder.hidden2; the run's feature layer if not")
+    parser.add_argument("--num", type=int, default=10, help="how many for each query")
+    parser.add_argument(
+        "--index",
+        choices=["exact", "faiss"],
+        default="exact",
+        help="faiss keeps an index in the run's folder, for many searches of a large set",
+    )
+    parser.add_argument("--out", help="a .json, .parquet or .png file; all in the run's folder")

@@ -12,7 +12,10 @@ from ..data import DataSettings, Manifest, find_gallery, located, pack
 from .parser import Request
 from .progress import decoding_progress
 
-FLAGS = ("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root")
+FLAGS = (
+    *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
+    *("attribute", "label_column"),
+)
 """Settings of data that decide what is packed; the others are given to `train`."""
 
 
@@ -23,11 +26,15 @@ def prepare(request: Request) -> int:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
     settings = located(override(DataSettings(flags.source), _settings(request)))
     out = Path(flags.out)
-    with decoding_progress() as progress:
-        gallery = find_gallery(settings)
-        manifest, was_finished = pack(
-            settings, gallery, out, workers=flags.workers, progress=progress
-        )
+    try:
+        with decoding_progress() as progress:
+            gallery = find_gallery(settings)
+            manifest, was_finished = pack(
+                settings, gallery, out, workers=flags.workers, progress=progress
+            )
+    except KeyboardInterrupt:
+        print("stopped; repeat the command to go on", file=sys.stderr)
+        raise
     if was_finished:
         print(f"{out} is finished already; nothing was done", file=sys.stderr)
     _tell(manifest, out)

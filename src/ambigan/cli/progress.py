@@ -8,7 +8,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from ..data.decoding import Progress as Decoded
@@ -27,26 +35,51 @@ class _Rate(ProgressColumn):
 @contextmanager
 def training_progress(*, quiet: bool = False) -> Generator[Report]:
     """A bar on a terminal, a line every 20 seconds elsewhere; nothing if quiet."""
-    if quiet:
-        yield lambda _seen, _total, _losses: None
-    elif sys.stderr.isatty():
-        with _bar() as bar:
-            yield _on_bar(bar)
-    else:
-        yield _in_lines()
+    with run_progress(quiet=quiet) as (training, _):
+        yield training
 
 
 @contextmanager
 def decoding_progress(*, quiet: bool = False) -> Generator[Decoded]:
-    """The same for pictures; the bar is there from the first, and gone with the last."""
+    """The same for pictures that are decoded."""
+    with run_progress(quiet=quiet) as (_, decoding):
+        yield decoding
+
+
+@contextmanager
+def run_progress(*, quiet: bool = False) -> Generator[tuple[Report, Decoded]]:
+    """Both, for a run that decodes its pictures first; a bar appears when there is work."""
     if quiet:
-        yield lambda _done, _total: None
+        yield lambda _seen, _total, _losses: None, lambda _done, _total: None
     elif sys.stderr.isatty():
-        with _bar("decoding") as bar:
-            report = _on_bar(bar)
-            yield lambda done, total: report(done, total, {})
+        with _bars() as bars:
+            report = _on_bar(bars, "decoding")
+            yield _on_bar(bars, "training"), lambda done, total: report(done, total, {})
     else:
-        yield _pictures_in_lines()
+        yield _in_lines(), _pictures_in_lines()
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        _Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+        console=Console(stderr=True),
+    )
+
+
+def _on_bar(bars: Progress, title: str) -> Report:
+    tasks: list[TaskID] = []
+
+    def report(seen: int, total: int, losses: dict[str, float]) -> None:
+        if not tasks:  # what a resumed run or preparation has done is no part of the rate
+            tasks.append(bars.add_task(title, total=total, completed=seen, losses=""))
+        bars.update(tasks[0], completed=seen, losses=summary(losses))
+
+    return report
 
 
 def _pictures_in_lines() -> Decoded:
@@ -57,29 +90,6 @@ def _pictures_in_lines() -> Decoded:
             report(done, total, {})
 
     return tell
-
-
-def _bar(title: str = "training") -> Progress:
-    return Progress(
-        TextColumn(title),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        _Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[losses]}"),
-        console=Console(stderr=True),
-    )
-
-
-def _on_bar(bar: Progress) -> Report:
-    task = bar.add_task("training", total=None, losses="")
-
-    def report(seen: int, total: int, losses: dict[str, float]) -> None:
-        if bar.tasks[0].total is None:
-            bar.reset(task, total=total, completed=seen)
-        bar.update(task, completed=seen, losses=summary(losses))
-
-    return report
 
 
 def _in_lines() -> Report:

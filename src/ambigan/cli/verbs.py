@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.settings import override
-from ..data import Dataset, Split, open_dataset, open_examples
+from ..data import DataSettings, Split, for_other, located, open_examples
 from ..engine.config import RunConfig
 from ..engine.loop import Interrupted
 from ..engine.run_folder import RunFolder
@@ -27,30 +26,15 @@ from ..methods import find_method, is_external
 from ..planning import describe, plan
 from ..presets import PRESETS, find_preset
 from ..report import write_report
-from ..training import check_same_data
 from ..training import resume as resume_training
 from ..training import train as start_training
-from .output import alarm, cell
+from .output import alarm
 from .parser import Request
-from .progress import training_progress
+from .progress import decoding_progress, run_progress
+from .runs import dataset_of, load_run, method_of
+from .tables import print_records
 
 DEMO_OUT = "runs/demo"
-ACCURACY_COLUMNS = {
-    "features": "features",
-    "weights": "weights",
-    "dim": "dim",
-    "accuracy": "accuracy %",
-    "seconds": "s",
-}
-RECONSTRUCTION_COLUMNS = {
-    "features": "of test data",
-    "weights": "weights",
-    "error_real": "error",
-    "error_real_shuffled": "shuffled",
-    "ratio_real": "ratio",
-    "ratio_generated": "of samples",
-    "ratio_latent": "of latents",
-}
 
 
 def demo(request: Request) -> int:
@@ -63,7 +47,7 @@ def demo(request: Request) -> int:
     if status or not _is_main():
         return status
     records = measure(out, device=config.train.device)
-    _print_records(records)
+    print_records(records)
     page = _write_page(out, None, config.train.device)
     print(f"look at it: {page.resolve().as_uri()}")
     print(f"use it: ambigan sample {out}; ambigan embed {out}; ambigan.load({str(out)!r})")
@@ -119,12 +103,13 @@ def _resume(request: Request, name: str | None) -> int:
                 "resume it without them or train anew with another --out."
             )
     status = _guarded(
-        lambda progress: resume_training(
+        lambda progress, decoding: resume_training(
             run.path,
             method_class=method,
-            expected=lambda theirs: override(theirs, request.settings),
+            expected=lambda theirs: _asked(theirs, request.settings),
             progress=progress,
             alarm=alarm,
+            decoding=decoding,
         ),
         run.path,
     )
@@ -141,8 +126,10 @@ def evaluate(request: Request) -> int:
     common: dict[str, Any] = {
         "protocols": protocols,
         "layers": layers,
+        "spaces": list(dict.fromkeys(flags.space or ())),
+        "inception": flags.inception,
         "device": flags.device,
-        "method": _method(request),
+        "method": method_of(request),
         "tell": _tell,
     }
     if flags.curve:
@@ -151,14 +138,14 @@ def evaluate(request: Request) -> int:
         print(f"written: {flags.run}/results/{names}")
         return 0
     records = measure(flags.run, weights=flags.weights, **common)
-    _print_records(records)
+    print_records(records)
     print(f"written: {Path(flags.run) / 'results'}")
     return 0
 
 
 def sample(request: Request) -> int:
     """Generates examples."""
-    flags, run = request.flags, _load(request)
+    flags, run = request.flags, load_run(request)
     return _write_examples(run, flags.out, "samples", run.sample(flags.num, flags.seed))
 
 
@@ -166,7 +153,7 @@ def reconstruct(request: Request) -> int:
     """Encodes data and generates them again, in pairs of rows."""
     from ..report.figures import reconstruction_grid
 
-    flags, run = request.flags, _load(request)
+    flags, run = request.flags, load_run(request)
     run.need("reconstruct")
     split = _first(_split(request, run, "test"), flags.num)
     again = run.reconstruct(split)
@@ -179,12 +166,12 @@ def interpolate(request: Request) -> int:
     """Walks straight between latents: of test data if the run encodes, else of the prior."""
     from ..report.figures import interpolation_grid
 
-    flags, run = request.flags, _load(request)
+    flags, run = request.flags, load_run(request)
     run.need("decode")
     if flags.pairs < 1 or flags.steps < 2:
         raise ConfigError("interpolate needs --pairs of 1 or more and --steps of 2 or more.")
     if "encode" in run.abilities:
-        ends = run.encode(_first(_dataset(run).test, 2 * flags.pairs))
+        ends = run.encode(_first(dataset_of(run).test, 2 * flags.pairs))
     else:
         ends = run.latents(2 * flags.pairs, flags.seed)
     left, right = ends[0::2], ends[1::2]
@@ -199,7 +186,7 @@ def embed(request: Request) -> int:
     """Writes features of data to `.npy` or, with labels and rows, `.parquet`."""
     from .embedding import write_features
 
-    flags, run = request.flags, _load(request)
+    flags, run = request.flags, load_run(request)
     path = Path(flags.out or run.path / "features.npy")
     if path.suffix not in (".npy", ".parquet"):
         raise ConfigError(f"cannot write '{path.name}': --out must end in .npy or .parquet.")
@@ -213,22 +200,36 @@ def embed(request: Request) -> int:
 
 def report(request: Request) -> int:
     """Writes the run's page."""
-    page = _write_page(Path(request.flags.run), _method(request), request.flags.device)
+    page = _write_page(Path(request.flags.run), method_of(request), request.flags.device)
     print(f"written: {page}")
     return 0
 
 
 def _train(config: RunConfig, out: Path) -> int:
+    config = _located(config)
     return _guarded(
-        lambda progress: start_training(config, out, progress=progress, alarm=alarm), out
+        lambda progress, decoding: start_training(
+            config, out, progress=progress, alarm=alarm, decoding=decoding
+        ),
+        out,
     )
+
+
+def _asked(theirs: RunConfig, settings: dict[str, str]) -> RunConfig:
+    config = override(theirs, settings)
+    return _located(config) if "data.source" in settings else config
+
+
+def _located(config: RunConfig) -> RunConfig:
+    """The config with its data found from any folder."""
+    return replace(config, data=located(config.data))
 
 
 def _guarded(work: Any, out: Path) -> int:
     """Runs training under a progress bar; a signal becomes its exit status."""
     try:
-        with training_progress(quiet=not _is_main()) as progress:
-            work(progress)
+        with run_progress(quiet=not _is_main()) as (progress, decoding):
+            work(progress, decoding)
     except Interrupted as stop:
         if _is_main():
             print(f"stopped; continue with: ambigan train --resume {out}", file=sys.stderr)
@@ -254,38 +255,23 @@ def _free(path: str) -> Path:
     return free
 
 
-def _method(request: Request) -> type[Method] | None:
-    name = request.flags.method
-    return find_method(name) if name and is_external(name) else None
-
-
-def _load(request: Request) -> Run:
-    flags = request.flags
-    run = load(flags.run, weights=flags.weights, device=flags.device, method=_method(request))
-    if flags.method not in (None, run.config.method):
-        raise ConfigError(f"{run.path} was trained by {run.config.method}, not {flags.method}.")
-    return run
-
-
-def _dataset(run: Run) -> Dataset:
-    dataset = open_dataset(run.config.data)
-    check_same_data(RunFolder(run.path), dataset)
-    return dataset
-
-
 def _split(request: Request, run: Run, default: str) -> Split:
     """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
     flags = request.flags
     if flags.data:
         if flags.split not in (None, "all"):
             raise ConfigError("--split is of the run's own data; leave it out beside --data.")
-        settings = replace(run.config.data, source=flags.data)
-        return open_examples(settings, run.spec, run.scaling)
+        return _examples(for_other(run.config.data, flags.data), run)
     which = flags.split or default
-    dataset = _dataset(run)
+    dataset = dataset_of(run)
     if which == "all":
-        return open_examples(run.config.data, run.spec, run.scaling)
+        return _examples(run.config.data, run)
     return dataset.train if which == "train" else dataset.test
+
+
+def _examples(settings: DataSettings, run: Run) -> Split:
+    with decoding_progress() as progress:
+        return open_examples(settings, run.spec, run.scaling, progress)
 
 
 def _first(split: Split, num: int) -> Split:
@@ -298,7 +284,7 @@ def _first(split: Split, num: int) -> Split:
 def _write_page(path: Path, method: type[Method] | None, device: str) -> Path:
     run = load(path, device=device, method=method)
     folder = RunFolder(path)
-    return write_report(run, folder, _dataset(run), folder.read_results())
+    return write_report(run, folder, dataset_of(run), folder.read_results())
 
 
 def _write_examples(run: Run, out: str | None, name: str, values: np.ndarray[Any, Any]) -> int:
@@ -330,15 +316,3 @@ def _write_arrays(
             write_npy(path, values)
         print(f"written: {path}")
     return 0
-
-
-def _print_records(records: list[dict[str, Any]]) -> None:
-    for record in records:
-        table = Table(box=SIMPLE, title=record["protocol"], title_justify="left", pad_edge=False)
-        columns = ACCURACY_COLUMNS if "accuracy" in record else RECONSTRUCTION_COLUMNS
-        for name in columns:
-            words = name in ("features", "weights")
-            table.add_column(columns[name], justify="left" if words else "right")
-        for row in record["rows"]:
-            table.add_row(*[cell(row.get(name)) for name in columns])
-        Console().print(table)

@@ -1,18 +1,20 @@
 """Data: from a name or a path to two splits in memory, and batches drawn from them."""
 
 from .dataset import Dataset, Scaling, SourceSplit, Split, to_float
+from .decoding import Progress as Decoding
 from .inputs import as_array, as_examples
 from .manifest import Manifest
 from .packing import pack
 from .sampler import Batches, Sampler
 from .settings import DataSettings
-from .sources import find_gallery, list_sources, located, open_dataset, open_examples
+from .sources import find_gallery, for_other, list_sources, located, open_dataset, open_examples
 from .vision import import_torchvision
 
 __all__ = [
     "Batches",
     "DataSettings",
     "Dataset",
+    "Decoding",
     "Manifest",
     "Sampler",
     "Scaling",
@@ -21,6 +23,7 @@ __all__ = [
     "as_array",
     "as_examples",
     "find_gallery",
+    "for_other",
     "import_torchvision",
     "list_sources",
     "located",

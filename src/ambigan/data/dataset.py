@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..core.spec import DataSpec
+
+if TYPE_CHECKING:
+    from .augment import Augment
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,17 @@ class Split:
         rows: int64 `(N,)`, where each example stood in its source, counted from 0: the row of a
             table or array, the place in a published split or in the sorted files of a folder.
         files: of a folder, the path of each example below it; else empty.
+        stored: of images that training crops at random, uint8 `(N, C, H, W)`, of which `values` is
+            a view of the middle; else None.
+        augment: what training does to the stored images; else None.
     """
 
     values: Tensor
     labels: Tensor | None
     rows: Tensor | None = None
     files: tuple[str, ...] = ()
+    stored: Tensor | None = None
+    augment: Augment | None = None
 
     def __len__(self) -> int:
         return len(self.values)

@@ -46,17 +46,21 @@ def open_gallery(
 
 
 def read_gallery(
-    settings: DataSettings, gallery: Gallery, spec: DataSpec, progress: Progress | None = None
+    settings: DataSettings,
+    gallery: Gallery,
+    channels: int,
+    size: tuple[int, ...] | None,
+    progress: Progress | None = None,
 ) -> SourceSplit:
-    """All pictures in the order of their source, resized and cut to what a trained model takes.
+    """All pictures in the order of their source, brought to the channels and size of a model.
 
     Raises:
-        DataError: too many pictures cannot be read.
+        DataError: too many pictures cannot be read, or sizes differ and none is given.
     """
-    channels, height, width = spec.shape
     assert channels in (1, 3), "images of files are gray or have three colours"
+    height_width = None if size is None else (size[0], size[1])
     values, kept, skipped = decode_images(
-        gallery, range(gallery.length), (height, width), channels, settings.max_corrupt, progress
+        gallery, range(gallery.length), height_width, channels, settings.max_corrupt, progress
     )
     labels = gallery.labels_of(kept)
     has_labels = labels is not None and bool((labels >= 0).all())

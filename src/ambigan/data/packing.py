@@ -46,7 +46,7 @@ def pack(
     """Decodes a gallery into a folder; after a kill, the same call goes on to the same bytes.
 
     Args:
-        settings: `size`, `grayscale`, `split_seed`, `test_fraction` and `max_corrupt` are used.
+        settings: all but those of training and of vectors are used.
         gallery: the pictures that `settings.source` names.
         out: a new or empty folder, or one that the same call has begun.
         workers: threads that decode; None for one a core, eight at most.
@@ -83,10 +83,10 @@ def pack(
 def _asked(settings: DataSettings, gallery: Gallery) -> dict[str, Any]:
     """What decides the bytes that come of it; a list of names stands for the pictures."""
     values = asdict(settings)
-    kept = ("source", "size", "grayscale", "split_seed", "test_fraction")
+    kept = ("source", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
     listing = sha256_of("\n".join(gallery.names).encode())
     size = list(settings.size) if settings.size else None
-    known = {name: values[name] for name in kept} | {"size": size}
+    known = {"size": size} | {name: values[name] for name in kept}
     return known | {"num_pictures": gallery.length, "names_sha256": listing}
 
 

@@ -63,35 +63,13 @@ class Published:
 
     def _read(self, settings: DataSettings) -> tuple[tuple[Split, Split], tuple[str, ...]]:
         root = data_root(settings)
-        _, train, test = self.choice
-        try:
-            parts = [self._found_or_downloaded(root, value) for value in (*train, test)]
-            splits = self._split(parts[:-1], self.is_labelled), self._split(parts[-1:], True)
-        except DataError:
-            raise
-        except Exception as error:  # what a damaged file makes of its parser is not foreseeable
-            raise DataError(
-                f"the files of {self.title} in {root / self.folder} cannot be read"
-                f" ({_reason(error)}); delete them to have them downloaded again."
-            ) from error
+        choice, train, test = self.choice
+        parts = [
+            found_or_downloaded(self.title, root, {choice: value}, self.folder, self.holds)
+            for value in (*train, test)
+        ]
+        splits = self._split(parts[:-1], self.is_labelled), self._split(parts[-1:], True)
         return splits, self.label_names or tuple(parts[-1].classes)
-
-    def _found_or_downloaded(self, root: Path, value: Any) -> Any:
-        source = getattr(import_torchvision("datasets"), self.title)
-        chosen = {self.choice[0]: value}
-        try:
-            return source(root, **chosen, download=False)
-        except RuntimeError as error:
-            if "not found" not in str(error):
-                raise
-        try:
-            return source(root, **chosen, download=True)
-        except (RuntimeError, OSError) as error:
-            raise DataError(
-                f"{self.title} is not in {root / self.folder}, or not whole, and could not be"
-                f" downloaded ({_reason(error)}). Set AMBIGAN_DATA or --data.root to a folder"
-                f" with {self.holds}."
-            ) from error
 
     def _split(self, parts: list[Any], is_labelled: bool) -> Split:
         arrays = [self._pixels(part.data) for part in parts]
@@ -141,11 +119,44 @@ def data_root(settings: DataSettings) -> Path:
     return Path(root).expanduser()
 
 
+def found_or_downloaded(
+    title: str, root: Path, chosen: dict[str, Any], folder: str, holds: str
+) -> Any:
+    """A data set of torchvision: from its files, else downloaded.
+
+    Args:
+        title: the name of torchvision's class.
+        root: where its files lie or are to lie.
+        chosen: the arguments that choose a split.
+        folder: of its files, below the root, for messages.
+        holds: what must lie in the root, for messages.
+
+    Raises:
+        DataError: the files are not there and cannot be downloaded, or cannot be read.
+    """
+    source = getattr(import_torchvision("datasets"), title)
+    try:
+        return source(root, **chosen, download=False)
+    except Exception as error:  # what a damaged file makes of its parser is not foreseeable
+        if "not found" not in str(error) or not isinstance(error, RuntimeError):
+            raise DataError(
+                f"the files of {title} in {root / folder} cannot be read ({last_line(error)});"
+                " delete them to have them downloaded again."
+            ) from error
+    try:
+        return source(root, **chosen, download=True)
+    except Exception as error:  # of the network, of the disk, of what was downloaded
+        raise DataError(
+            f"{title} is not in {root / folder}, or not whole, and could not be downloaded"
+            f" ({last_line(error)}). Set AMBIGAN_DATA or --data.root to a folder with {holds}."
+        ) from error
+
+
 def _labels(part: Any) -> Any:
     return part.targets if hasattr(part, "targets") else part.labels
 
 
-def _reason(error: Exception) -> str:
+def last_line(error: Exception) -> str:
     """The last line of an error's text; torchvision lists a mirror per line."""
     lines = str(error).strip().splitlines()
     return lines[-1].strip(" .") if lines else type(error).__name__

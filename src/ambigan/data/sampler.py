@@ -8,7 +8,9 @@ from torch import Tensor
 from ..core.distributed import share_of
 from ..core.errors import ConfigError
 from ..core.random import Randomness
+from .augment import NUM_DRAWS
 from .dataset import Split, to_float
+from .streaming import Stream, fits
 
 
 class Sampler:
@@ -51,17 +53,28 @@ class Sampler:
 
 
 class Batches:
-    """A split that lies on a device as it is stored, and is drawn from by gathering rows.
+    """A split as it is stored, from which batches are drawn by gathering rows.
+
+    It lies on the device where it fits; else it stays on the host, and rows are copied.
 
     Args:
         split: what to draw from.
         seed: of the sampler.
-        device: where the values are kept and batches are made.
+        device: where batches are made.
+
+    Attributes:
+        values: of all examples, where they lie.
+        device: where batches are made.
+        is_resident: the examples lie there too.
     """
 
     def __init__(self, split: Split, seed: int, device: torch.device | str = "cpu") -> None:
-        self.values = split.values.to(device)
-        self.sampler = Sampler(len(split), seed, device)
+        stored = split.values if split.stored is None else split.stored
+        self.device, self.augment = torch.device(device), split.augment
+        self.is_resident = fits(stored, self.device)
+        self.values = stored.to(self.device) if self.is_resident else stored
+        self._stream = None if self.is_resident else Stream(stored, self.device)
+        self.sampler = Sampler(len(split), seed, self.values.device)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -88,10 +101,31 @@ class Batches:
         rows = share_of(batch_size, world_size)
         return self.sampler.indices(images_seen + rank * rows, rows)
 
-    def gather(self, indices: Tensor) -> Tensor:
-        """Examples by row, as networks take them."""
+    def gather(self, indices: Tensor, noise: Randomness | None = None) -> Tensor:
+        """Examples by row, as networks take them.
+
+        Args:
+            indices: of the rows.
+            noise: by which images are augmented, if the split is one to be; None for their middle.
+                Without augmentation no number is drawn.
+        """
+        stored = self._stored(indices)
+        if self.augment is None:
+            return to_float(stored)
+        if noise is None:
+            return to_float(self.augment.centre(stored))
+        return self.augment(stored, noise.uniform(len(indices), NUM_DRAWS))
+
+    def expect(self, images_seen: int, *shares: int) -> None:
+        """Begins to read what `indices` with these arguments says, where rows are copied."""
+        if self._stream is not None:
+            self._stream.expect(self.indices(images_seen, *shares))
+
+    def _stored(self, indices: Tensor) -> Tensor:
+        if self._stream is not None:
+            return self._stream.fetch(indices)
         # On a CPU, indexing with brackets copies rows of bytes ten times more slowly.
-        return to_float(self.values.index_select(0, indices))
+        return self.values.index_select(0, indices)
 
     def check(self, batch_size: int) -> None:
         """Refuses a batch that the split cannot give.

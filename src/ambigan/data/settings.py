@@ -17,6 +17,8 @@ class DataSettings:
     Attributes:
         source: `digits`, `mnist`, `cifar10`, `cifar100`, `svhn`, `stl10`, `stl10-unlabelled`, or a
             kind and a path: `folder:PATH`, `npy:PATH`, `npz:PATH`, `csv:PATH`, `parquet:PATH`.
+            Images that must be decoded: `imagenet`, `celeba`, `lsun:CATEGORY`, `hf:NAME[:SPLIT]`;
+            `packed:PATH` is what `ambigan prepare` made of any of them.
         root: where downloaded sets lie; by default $AMBIGAN_DATA, then `~/.cache/ambigan`.
         holdout: if positive, the last so many training examples become the test split, and the
             published test split is not touched (the validation split of the BiGAN authors' code is
@@ -28,14 +30,21 @@ class DataSettings:
         test_fraction: of sources without a published test split, what is held out; by default a
             tenth, and 297 of the 1,797 digits.
         split_seed: which examples are held out.
-        size: height and width that images of a folder are resized to: the short side, then a crop
-            of the centre.
-        grayscale: read images of a folder as one channel.
-        label_column: the column of a table that holds labels; by default `label` if there is one.
+        size: height and width that decoded images are resized to: the short side, then a crop of
+            the centre.
+        grayscale: decode images to one channel.
+        attribute: of `celeba`, which of its forty attributes is the label; none by default.
+        crop: height and width that training cuts out of each image, each time elsewhere; networks
+            are of this size, and whatever is measured is the middle of the image.
+        short_side: least and greatest length to which training scales the short side before it
+            crops, each time another.
+        flip: training mirrors every other image, left to right, at random.
+        label_column: the column of a table or of `hf:` that holds labels; by default `label` if
+            there is one.
         drop: columns of a table to leave out.
         drop_constant: leave out columns that never change instead of refusing them.
         scaling: `standard` (mean 0, deviation 1), `minmax` (to [-1, 1]) or `none`, fitted on train.
-        max_corrupt: the fraction of unreadable images above which a folder is refused.
+        max_corrupt: the fraction of unreadable images above which a source is refused.
 
     Raises:
         ConfigError: a value out of its range.
@@ -48,6 +57,10 @@ class DataSettings:
     split_seed: int = 0
     size: tuple[int, int] | None = None
     grayscale: bool = False
+    attribute: str | None = None
+    crop: tuple[int, int] | None = None
+    short_side: tuple[int, int] | None = None
+    flip: bool = False
     label_column: str | None = None
     drop: tuple[str, ...] = ()
     drop_constant: bool = False
@@ -68,6 +81,12 @@ class DataSettings:
                 f"data.size is {self.size[0]},{self.size[1]}; height and width must be 1 or more,"
                 " for instance --data.size 32,32."
             )
+        if self.crop is not None and min(self.crop) < 1:
+            raise ConfigError(
+                f"data.crop is {self.crop[0]},{self.crop[1]}; height and width must be 1 or more,"
+                " for instance --data.crop 64,64."
+            )
+        self._check_short_side()
         if not 0 <= self.max_corrupt <= 1:
             raise ConfigError(
                 f"data.max_corrupt is {self.max_corrupt}; it is a fraction, from 0 to 1."
@@ -78,4 +97,19 @@ class DataSettings:
             raise ConfigError(
                 f"column '{self.label_column}' is both data.label_column and in data.drop;"
                 " name it in one of them."
+            )
+
+    def _check_short_side(self) -> None:
+        if self.short_side is None:
+            return
+        low, high = self.short_side
+        if not 1 <= low <= high:
+            raise ConfigError(
+                f"data.short_side is {low},{high}; it is a least and a greatest length, for"
+                " instance --data.short-side 64,96."
+            )
+        if self.crop is None:
+            raise ConfigError(
+                "data.short_side scales images before they are cropped; give data.crop as well, for"
+                " instance --data.crop 64,64."
             )

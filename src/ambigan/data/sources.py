@@ -12,19 +12,24 @@ from typing import ClassVar
 from ..core.errors import ConfigError, DataError, unknown
 from ..core.spec import DataSpec
 from .arrays import read_npy, read_npz
+from .augment import augment_of, framed
 from .dataset import Dataset, Scaling, SourceSplit
-from .decoding import Progress, by
+from .decoding import Progress, by, find_form
 from .digits import open_digits, read_digits
 from .folder import find_folder
 from .gallery import Gallery, gallery_of
+from .hub import find_hub
+from .manifest import read_manifest
 from .opening import open_gallery, read_gallery
 from .packed import open_packed, read_packed
+from .photographs import find_celeba, find_imagenet, find_lsun
 from .published import CIFAR10, CIFAR100, MNIST, STL10, STL10_UNLABELLED, SVHN, Published
 from .settings import DataSettings
 from .tables import read_csv, read_parquet
 from .vectors import RawVectors, build_vectors, read_vectors
 
-_IMAGES = frozenset(("size", "grayscale", "max_corrupt"))
+_FRAMED = frozenset(("crop", "short_side", "flip"))
+_IMAGES = _FRAMED | {"size", "grayscale", "max_corrupt"}
 _ARRAYS = frozenset(("drop_constant", "scaling"))
 _TABLES = _ARRAYS | {"label_column", "drop"}
 
@@ -36,8 +41,8 @@ class Named:
     description: str
     open: Callable[[DataSettings], Dataset]
     read: Callable[[DataSettings], SourceSplit]
-    uses: frozenset[str] = frozenset()
-    is_path: ClassVar[bool] = False
+    uses: frozenset[str] = _FRAMED
+    argument: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ class Pictures:
 
     description: str
     find: Callable[[DataSettings, str], Gallery]
-    uses: frozenset[str]
-    is_path: bool = True
+    uses: frozenset[str] = _IMAGES
+    argument: str = "PATH"
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class Packed:
     description: str
     open: Callable[[DataSettings, str], Dataset]
     read: Callable[[DataSettings, str], SourceSplit]
-    uses: frozenset[str] = frozenset()
-    is_path: ClassVar[bool] = True
+    uses: frozenset[str] = _FRAMED
+    argument: ClassVar[str] = "PATH"
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,11 @@ class File:
     read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawVectors]
     uses: frozenset[str]
     suffixes: tuple[str, ...]
-    is_path: ClassVar[bool] = True
+    argument: ClassVar[str] = "PATH"
 
 
-Source = Named | Pictures | Packed | File
+Images = Named | Pictures | Packed
+Source = Images | File
 
 
 def _published(source: Published, description: str) -> Named:
@@ -94,7 +100,22 @@ SOURCES: dict[str, Source] = {
     "folder": Pictures(
         "images below a folder; classes and train/test by the names of folders",
         find_folder,
-        _IMAGES,
+    ),
+    "imagenet": Pictures("1.3 million photographs of 1,000 classes", find_imagenet, argument=""),
+    "celeba": Pictures(
+        "182,732 faces with forty attributes, downloaded once",
+        find_celeba,
+        _IMAGES | {"attribute"},
+        argument="",
+    ),
+    "lsun": Pictures(
+        "photographs of one category, such as lsun:bedroom", find_lsun, argument="CATEGORY"
+    ),
+    "hf": Pictures(
+        "images of the library datasets, by name or folder, and split",
+        find_hub,
+        _IMAGES | {"label_column"},
+        argument="NAME[:SPLIT]",
     ),
     "packed": Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed),
     "npy": File("a 2-D array of numbers, one example a row", read_npy, _ARRAYS, (".npy",)),
@@ -126,21 +147,51 @@ def open_dataset(settings: DataSettings, progress: Progress | None = None) -> Da
     """
     name, source, typed = _find(settings.source)
     _warn_of_idle_settings(settings, name, source)
-    if isinstance(source, Named):
-        return source.open(settings)
+    if isinstance(source, File):
+        return build_vectors(source.read(settings, _path(typed), None), settings)
+    return framed(_open_images(settings, source, typed, progress), settings)
+
+
+def _open_images(
+    settings: DataSettings, source: Images, typed: str, progress: Progress | None
+) -> Dataset:
     if isinstance(source, Packed):
         return source.open(settings, typed)
     if isinstance(source, Pictures):
         return open_gallery(settings, source.find(settings, typed), progress)
-    return build_vectors(source.read(settings, _path(typed), None), settings)
+    return source.open(settings)
 
 
 def located(settings: DataSettings) -> DataSettings:
     """The settings with the path in the source made absolute, to hold from any folder."""
     name, source, typed = _find(settings.source)
-    if not typed or not source.is_path:
+    if source.argument != "PATH":
         return settings
     return replace(settings, source=f"{name}:{_path(typed).absolute()}")
+
+
+def for_other(settings: DataSettings, source: str) -> DataSettings:
+    """The settings of a model's data, for other data: brought to the size its own are stored in.
+
+    Only a model whose images are cropped needs that size: others take whole images.
+
+    Raises:
+        DataError: the model's own data, which alone tell the size, cannot be read.
+    """
+    other = replace(settings, source=source)
+    if settings.crop is None or settings.size is not None:
+        return other
+    _, own, typed = _find(settings.source)
+    if isinstance(own, Packed):
+        _, *size = read_manifest(_path(typed)).shape
+    elif isinstance(own, Pictures):
+        gallery = own.find(settings, typed)
+        size = find_form(gallery, range(gallery.length), None, 1, settings.max_corrupt).size
+    elif isinstance(own, Named):
+        size = own.read(settings).values.shape[2:]
+    else:
+        return other
+    return replace(other, size=(size[0], size[1]))
 
 
 def find_gallery(settings: DataSettings) -> Gallery:
@@ -175,7 +226,8 @@ def open_examples(
 
     Args:
         settings: `source`, `root`, `max_corrupt` and, of tables, `label_column` and `drop` are
-            used; how to split, size and scale is settled by the model, and so no matter.
+            used, and of images `size` and `crop` where the model's were cropped; how to split and
+            scale is settled by the model, and so no matter.
         spec: the form of the model's data.
         scaling: of a model of vectors.
         progress: as for `open_dataset`.
@@ -194,12 +246,29 @@ def open_examples(
     if isinstance(source, File):
         needed = scaling.columns if scaling else ()
         return read_vectors(source.read(settings, _path(typed), needed), spec, scaling)
-    if isinstance(source, Pictures):
-        return read_gallery(settings, source.find(settings, typed), spec, progress)
-    split = source.read(settings, typed) if isinstance(source, Packed) else source.read(settings)
+    split = _read_images(settings, source, typed, spec, progress)
+    if augment := augment_of(settings, tuple(split.values.shape[1:])):
+        split = replace(split, values=augment.centre(split.values))
     if split.values.shape[1:] != spec.shape:
         raise _misfit(settings, f"images of {by(split.values.shape[1:])}", spec)
     return split
+
+
+def _read_images(
+    settings: DataSettings,
+    source: Images,
+    typed: str,
+    spec: DataSpec,
+    progress: Progress | None,
+) -> SourceSplit:
+    """All images; those that must be decoded, in the size from which the model's are cut."""
+    if isinstance(source, Packed):
+        return source.read(settings, typed)
+    if isinstance(source, Pictures):
+        size = settings.size if settings.crop else spec.shape[1:]
+        gallery = source.find(settings, typed)
+        return read_gallery(settings, gallery, spec.shape[0], size, progress)
+    return source.read(settings)
 
 
 def _find(typed: str) -> tuple[str, Source, str]:
@@ -208,10 +277,12 @@ def _find(typed: str) -> tuple[str, Source, str]:
     source = SOURCES.get(name)
     if source is None:
         raise _unknown_source(typed)
-    if isinstance(source, Named) and path:
+    argument = source.argument
+    if path and not argument:
         raise ConfigError(f"data set '{name}' takes no path; write it as '{name}'.")
-    if not isinstance(source, Named) and not path:
-        raise ConfigError(f"data set '{name}' needs a path: {name}:PATH.")
+    if argument and not path:
+        what = "path" if argument == "PATH" else "name"
+        raise ConfigError(f"data set '{name}' needs a {what}: {name}:{argument}.")
     return name, source, path
 
 
@@ -225,7 +296,7 @@ def _misfit(settings: DataSettings, held: str, spec: DataSpec) -> DataError:
 
 
 def _typed(name: str) -> str:
-    return f"{name}:PATH" if not isinstance(SOURCES[name], Named) else name
+    return f"{name}:{SOURCES[name].argument}".rstrip(":")
 
 
 def _unknown_source(typed: str) -> ConfigError:

@@ -68,13 +68,14 @@ class Loop:
         self.settings = settings = config.train
         self.identity = _identity(config)
         self.progress, self.alarm = progress, alarm
-        self.device = batches.values.device
+        self.device = batches.device
         self.state = TrainState(method, settings.ema_decay)
         num_examples = len(batches)
         per_iteration = settings.batch_size * len(method.turns)
         self.iterations = num_iterations(settings, num_examples, len(method.turns))
         self.total_images = self.iterations * per_iteration
-        graphs = settings.cuda_graphs and self.device.type == "cuda" and world().size == 1
+        on_device = batches.is_resident and self.device.type == "cuda"
+        graphs = settings.cuda_graphs and on_device and world().size == 1
         self.play = Play(self.state, batches, settings, TurnGraph if graphs else None)
         per_epoch = max(1, math.ceil(num_examples / per_iteration))
         self.checkpoint_every = settings.checkpoint_every or per_epoch

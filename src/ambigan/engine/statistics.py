@@ -39,7 +39,7 @@ def reestimate_statistics(method: Method, batches: Batches, num: int, size: int,
         norm.train()
     players = [player.name for player in method.players]
     for i in range(num):
-        noise = Randomness(seed, "statistics", i, device=batches.values.device)
+        noise = Randomness(seed, "statistics", i, device=batches.device)
         batch = Batch(batches.draw(i * size, size), method.prior.sample(size, noise), noise)
         method.losses(batch, players)
     for norm, momentum in zip(norms, momenta, strict=True):

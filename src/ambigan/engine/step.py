@@ -72,6 +72,7 @@ class Play:
     def _play(self, turn: int, moving: tuple[str, ...]) -> Batch:
         state, settings = self.state, self.settings
         rows = draw_rows(self.batches, settings, state.images_seen)
+        expect_rows(self.batches, settings, state.images_seen + settings.batch_size)
         key = (settings.seed, state.images_seen, turn)
         self._num_played[moving] = self._num_played.get(moving, 0) + 1
         if self.recorder is None or self._num_played[moving] <= TURNS_BEFORE_CAPTURE:
@@ -98,16 +99,22 @@ def draw_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> Te
     return batches.indices(images_seen, settings.batch_size, here.rank, here.size)
 
 
+def expect_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> None:
+    """Has the rows of a later turn read meanwhile, where they are not on the device."""
+    here = world()
+    batches.expect(images_seen, settings.batch_size, here.rank, here.size)
+
+
 def noise_of(batches: Batches, *key: int | str) -> Randomness:
     """The randomness of a turn, a function of its key, sliced by rank."""
     here = world()
-    device = batches.values.device
-    return Randomness(*key, device=device, rank=here.rank, world_size=here.size)
+    return Randomness(*key, device=batches.device, rank=here.rank, world_size=here.size)
 
 
 def make_batch(method: Method, batches: Batches, rows: Tensor, noise: Randomness) -> Batch:
-    """Examples by row, and latents beside them."""
-    return Batch(batches.gather(rows), method.prior.sample(len(rows), noise), noise)
+    """Examples by row, augmented if the data are, and latents beside them."""
+    z = method.prior.sample(len(rows), noise)  # first: so augmentation leaves latents as they were
+    return Batch(batches.gather(rows, noise), z, noise)
 
 
 def play_turn(

@@ -1,0 +1,44 @@
+"""The run a verb is asked to use, and its data."""
+
+from __future__ import annotations
+
+from ..artifacts import Run, load
+from ..core.errors import ConfigError
+from ..data import Dataset, open_dataset
+from ..engine.run_folder import RunFolder
+from ..game import Method
+from ..methods import find_method, is_external
+from ..training import check_same_data
+from .parser import Request
+from .progress import decoding_progress
+
+
+def load_run(request: Request) -> Run:
+    """The run that a request names, on the device and with the weights that it asks for.
+
+    Raises:
+        ConfigError: it was trained by another method.
+    """
+    flags = request.flags
+    run = load(flags.run, weights=flags.weights, device=flags.device, method=method_of(request))
+    if flags.method not in (None, run.config.method):
+        raise ConfigError(f"{run.path} was trained by {run.config.method}, not {flags.method}.")
+    return run
+
+
+def dataset_of(run: Run) -> Dataset:
+    """What a run was trained on.
+
+    Raises:
+        CheckpointError: it has changed since.
+    """
+    with decoding_progress() as progress:
+        dataset = open_dataset(run.config.data, progress)
+    check_same_data(RunFolder(run.path), dataset)
+    return dataset
+
+
+def method_of(request: Request) -> type[Method] | None:
+    """The class of a method outside the package, if one is named."""
+    name = request.flags.method
+    return find_method(name) if name and is_external(name) else None

@@ -1,0 +1,153 @@
+"""Random scale, crop and flip of training images, each sample its own, where the batch lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from .dataset import Dataset, to_float
+from .settings import DataSettings
+
+NUM_DRAWS = 4
+"""Random numbers for one sample: its scale, top, left and flip."""
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What is done to stored images before networks see them.
+
+    Without `short_side` the pixels are those stored: a crop copies them. With it each image is
+    resampled once, by weights that are linear in distance, as far as a pixel of the result reaches
+    (bilinear, antialiased); a crop of that is all that is ever computed.
+
+    Attributes:
+        crop: height and width of the result.
+        short_side: the least and the greatest length the short side is scaled to, in whole pixels;
+            None to leave the scale.
+        flip: half of the images are mirrored, left to right.
+    """
+
+    crop: tuple[int, int]
+    short_side: tuple[int, int] | None
+    flip: bool
+
+    def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Images as networks take them, float `(B, C, *crop)`; a pure function of tensors.
+
+        Args:
+            images: as they are stored, uint8 `(B, C, H, W)`.
+            draws: uniform on [0, 1), `(B, NUM_DRAWS)`.
+        """
+        scale, top, left, mirrored = draws.T
+        if self.short_side is None:
+            cropped = self._cut(images, top, left)
+        else:
+            cropped = self._scaled(images, scale, top, left)
+        if self.flip:
+            is_mirrored = (mirrored < 0.5)[:, None, None, None]
+            cropped = torch.where(is_mirrored, cropped.flip(-1), cropped)
+        return to_float(cropped) if self.short_side is None else cropped.div_(127.5).sub_(1)
+
+    def centre(self, images: Tensor) -> Tensor:
+        """The middle of stored images, `(N, C, *crop)`: a view, for whatever is measured."""
+        (height, width), (crop_height, crop_width) = images.shape[-2:], self.crop
+        top, left = (height - crop_height) // 2, (width - crop_width) // 2
+        return images[..., top : top + crop_height, left : left + crop_width]
+
+    def _cut(self, images: Tensor, top: Tensor, left: Tensor) -> Tensor:
+        """Crops of the pixels as they are."""
+        (height, width), (crop_height, crop_width) = images.shape[-2:], self.crop
+        windows = images.unfold(2, crop_height, 1).unfold(3, crop_width, 1)
+        each = torch.arange(len(images), device=images.device)
+        rows = _whole(top, height - crop_height + 1)
+        return windows[each, :, rows, _whole(left, width - crop_width + 1)]
+
+    def _scaled(self, images: Tensor, scale: Tensor, top: Tensor, left: Tensor) -> Tensor:
+        """Crops of rescaled images, of which no other pixels are computed; float, 0 to 255."""
+        assert self.short_side is not None, "asked for only if there is one"
+        low, high = self.short_side
+        (height, width), (crop_height, crop_width) = images.shape[-2:], self.crop
+        side = low + _whole(scale, high - low + 1)
+        heights, widths = (_scaled_length(n, side, min(height, width)) for n in (height, width))
+        rows = _weights(height, heights, _whole(top, heights - crop_height + 1), crop_height)
+        columns = _weights(width, widths, _whole(left, widths - crop_width + 1), crop_width)
+        return rows[:, None] @ images.to(torch.float32) @ columns.mT[:, None]
+
+
+def framed(dataset: Dataset, settings: DataSettings) -> Dataset:
+    """A data set of images, cropped as the settings say; its hash stays that of what is stored.
+
+    Raises:
+        ConfigError: the stored images are too small for the crop.
+    """
+    augment = augment_of(settings, dataset.spec.shape)
+    if augment is None:
+        return dataset
+    train, test = dataset.train, dataset.test
+    shape = (dataset.spec.shape[0], *augment.crop)
+    return replace(
+        dataset,
+        spec=replace(dataset.spec, shape=shape),
+        train=replace(
+            train, values=augment.centre(train.values), stored=train.values, augment=augment
+        ),
+        test=replace(test, values=augment.centre(test.values)),
+    )
+
+
+def augment_of(settings: DataSettings, shape: tuple[int, ...]) -> Augment | None:
+    """What the settings ask to be done to images stored in this shape; None for nothing.
+
+    Raises:
+        ConfigError: they are too small for the crop.
+    """
+    if settings.crop is None and not settings.flip:
+        return None
+    _, height, width = shape
+    crop = settings.crop or (height, width)
+    least = height, width
+    if settings.short_side is not None:
+        low = torch.tensor(settings.short_side[0])
+        least = tuple(int(_scaled_length(n, low, min(height, width))) for n in (height, width))
+    if crop[0] > least[0] or crop[1] > least[1]:
+        scaled = "" if settings.short_side is None else " scaled to data.short_side"
+        raise ConfigError(
+            f"data.crop of {crop[0]},{crop[1]} is larger than the images{scaled}, which are"
+            f" {least[0]}x{least[1]} (height x width); crop less, or store them larger with"
+            " --data.size."
+        )
+    return Augment(crop, settings.short_side, settings.flip)
+
+
+def _whole(draw: Tensor, count: int | Tensor) -> Tensor:
+    """Uniform numbers as whole ones from 0 to `count` - 1, int64 `(B,)`."""
+    return (draw * count).to(torch.int64)
+
+
+def _scaled_length(length: int, side: Tensor, short: int) -> Tensor:
+    """A length of an image whose short side is scaled to `side`, rounded, int64."""
+    return (length * side + short // 2) // short
+
+
+def _weights(length: int, scaled: Tensor, start: Tensor, count: int) -> Tensor:
+    """What each of `count` pixels from `start` on, of `scaled` in all, takes of `length` stored.
+
+    Args:
+        length: stored pixels along one side.
+        scaled: to how many they are scaled, `(B,)`.
+        start: the first that is computed, `(B,)`.
+        count: how many are.
+
+    Returns:
+        `(B, count, length)`, of which each row sums to one.
+    """
+    step = (length / scaled)[:, None, None]
+    at = torch.arange(count, device=start.device)[None, :, None] + start[:, None, None] + 0.5
+    stored = torch.arange(length, device=start.device) + 0.5
+    # A pixel of the result covers `step` stored ones; of an enlarged image, it lies between two.
+    reach = step.clamp_min(1)
+    weights = (1 - (stored - at * step).abs() / reach).clamp_min(0)
+    return weights / weights.sum(-1, keepdim=True)
