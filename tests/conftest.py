@@ -36,3 +36,13 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("finished") / "run"
     train(toy_config("bigan-small", train__epochs="30"), out)
     return out
+
+
+@pytest.fixture(scope="session")
+def conv_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small convolutional BiGAN trained on digits; tests that write results copy it first."""
+    from ambigan.training import train
+
+    out = tmp_path_factory.mktemp("conv") / "run"
+    train(toy_config("bigan-images", train__epochs="1"), out)
+    return out

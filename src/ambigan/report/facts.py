@@ -18,7 +18,8 @@ from ..evaluation.results import hardware
 from ..methods import is_external
 from ..presets import find_preset
 from .material import Lines, Material
-from .scores import scored
+from .scores import is_transfer, scored
+from .transfer import flags_of
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,11 @@ def commands(material: Material) -> list[str]:
         if setting.preset is not None and setting.name != "data.source":
             words += [f"--{setting.name.replace('_', '-')}", setting.value]
     again = [f"{shlex.join(words)} --out {out}"]
-    if material.results:
-        names = dict.fromkeys(shlex.quote(str(result["protocol"])) for result in material.results)
+    evaluated = [result for result in material.results if not is_transfer(result)]
+    if evaluated:
+        names = dict.fromkeys(shlex.quote(str(result["protocol"])) for result in evaluated)
         again.append(f"ambigan evaluate {out} " + " ".join(f"--protocol {n}" for n in names))
+    again += [f"ambigan transfer {out} {flags_of(r)}" for r in material.results if is_transfer(r)]
     return [*again, f"ambigan report {out}"]
 
 

@@ -11,7 +11,7 @@ from ..artifacts import Run
 from ..core.files import write_text
 from ..data import Dataset
 from ..engine.run_folder import RunFolder
-from . import facts, scores, sections, theme
+from . import facts, inside, scores, sections, theme
 from .curves import curves
 from .material import Material, gather
 from .templates import render_template
@@ -74,5 +74,7 @@ def _sections(material: Material) -> list[sections.Section | None]:
         sections.reconstructions(material),
         sections.interpolations(material),
         sections.feature_map(material),
+        inside.filters(material),
+        inside.transfer(material),
         curves(material),
     ]

@@ -10,9 +10,36 @@ from .material import Lines, Material
 from .theme import inline_svg
 
 RECONSTRUCTION = "reconstruction"
-_TEXTS = ("features", "weights")
+TRANSFER = "transfer"
+_TEXTS = ("features", "weights", "space", "metric")
 _HIDDEN = ("kind", "iterations")
-_TITLES = {"accuracy": "accuracy, %"}
+_TITLES = {
+    "accuracy": "accuracy, %",
+    "deviation": "±",
+    "nmi": "NMI, %",
+    "map": "mAP, %",
+    "recall_1": "recall@1, %",
+    "recall_5": "recall@5, %",
+    "recall_10": "recall@10, %",
+    "precision_10": "precision@10, %",
+    "precision": "precision, %",
+    "recall": "recall, %",
+    "c": "C",
+    "l2": "L2",
+    "num_labels": "labels",
+    "at_grid_end": "at the grid's end",
+    "space": "in",
+    "num": "number",
+    "fid": "FID",
+    "frechet": "Fréchet",
+    "kid": "KID",
+    "kid_deviation": "±",
+    "inception_score": "IS",
+    "inception_score_deviation": "±",
+}
+_PERCENT = frozenset(key for key, title in _TITLES.items() if title.endswith("%"))
+_CHOSEN = ("c", "l2")
+_FINE = ("kid", "kid_deviation")
 _RECONSTRUCTED = {"real": "data", "generated": "samples", "latent": "latents"}
 
 
@@ -64,17 +91,22 @@ class Headline:
 
 
 def measured(material: Material) -> list[Measured]:
-    """Every protocol but reconstruction, which has a section of its own."""
+    """Every protocol but those that have sections of their own."""
     return [
         _measured(result)
         for result in material.results
-        if result.get("rows") and not is_reconstruction(result) and _allowed(material, result)
+        if result.get("rows") and not _has_own_section(result) and _allowed(material, result)
     ]
 
 
 def is_reconstruction(result: dict[str, Any]) -> bool:
     """Whether a result belongs beside the reconstructions."""
     return str(result.get("protocol", "")).startswith(RECONSTRUCTION) and bool(result.get("rows"))
+
+
+def is_transfer(result: dict[str, Any]) -> bool:
+    """Whether a result is of frozen layers, which are drawn over their number."""
+    return result.get("protocol") == TRANSFER and bool(result.get("rows"))
 
 
 def headline(material: Material) -> Headline | None:
@@ -85,7 +117,7 @@ def headline(material: Material) -> Headline | None:
     """
     for result in material.results:
         ours = [row for row in scored(result) if not _is_baseline(row)]
-        if ours and _allowed(material, result):
+        if ours and not is_transfer(result) and _allowed(material, result):
             return _headline(result, ours[0])
     return None
 
@@ -96,14 +128,15 @@ def scored(result: dict[str, Any]) -> Lines:
 
 
 def table_of(result: dict[str, Any]) -> Table:
-    """The rows of a result: those of the model first, the best accuracy in bold."""
+    """The rows of a result: those of the model first, the best accuracy or mAP in bold."""
     rows = sorted(result["rows"], key=_is_baseline)
     keys = dict.fromkeys(key for row in rows for key in row if key not in _HIDDEN)
-    shown = [key for key in keys if _tells([row.get(key) for row in rows])]
+    shown = [key for key in keys if _tells(key, [row.get(key) for row in rows])]
     columns = [key for key in _TEXTS if key in shown]
     num_texts = len(columns)
     columns += [key for key in shown if key not in _TEXTS]
-    best = max((row["accuracy"] for row in scored(result)), default=None)
+    score = "map" if any("map" in row for row in rows) else "accuracy"
+    best = max((row[score] for row in rows if _is_number(row.get(score))), default=None)
     lines = [
         Row(tuple(_cell(key, row.get(key), best) for key in columns), _is_baseline(row))
         for row in rows
@@ -139,6 +172,10 @@ def name_of(row: dict[str, Any]) -> str:
 def _allowed(material: Material, result: dict[str, Any]) -> bool:
     """An accuracy needs labels to be read; on unlabelled data there is none to show."""
     return material.labelled or not scored(result)
+
+
+def _has_own_section(result: dict[str, Any]) -> bool:
+    return is_reconstruction(result) or is_transfer(result)
 
 
 def _measured(result: dict[str, Any]) -> Measured:
@@ -218,15 +255,25 @@ def _is_baseline(row: dict[str, Any]) -> bool:
     return row.get("kind") == "baseline"
 
 
-def _tells(values: list[Any]) -> bool:
-    """Whether a column is worth its place: no lists, and not `yes` all the way down."""
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _tells(key: str, values: list[Any]) -> bool:
+    """Whether a column is worth its place: no lists, and not what is as it should be throughout."""
+    if key == "at_grid_end":
+        return any(values)
     plain = all(isinstance(value, (str, int, float, type(None))) for value in values)
     return plain and any(value is not None and value is not True for value in values)
 
 
 def _cell(key: str, value: Any, best: float | None) -> Cell:
-    if key == "accuracy" and isinstance(value, (int, float)):
-        return Cell(f"{value:.2f}", best=value == best)
+    if key in _PERCENT and _is_number(value):
+        return Cell(f"{value:.2f}", best=key in ("accuracy", "map") and value == best)
+    if key in _CHOSEN and _is_number(value):
+        return Cell(f"{value:g}")
+    if key in _FINE and _is_number(value):
+        return Cell(f"{value:.4f}")
     if key == "weights":
         return Cell({"ema": "EMA", "raw": "raw"}.get(str(value), ""))
     if value is None:

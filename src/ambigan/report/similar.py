@@ -1,0 +1,125 @@
+"""Queries on the left, what is most like them on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+
+from .grids import Pixels, at_most, to_pixels
+from .theme import ACCENT, ALARM, INK, MUTED, RULE, clean, new_figure
+
+SIDE = 76  # CSS pixels of the longer side of an image
+GAP = 8
+CAPTION = 27  # two lines
+APART = 26  # between the queries and what was found
+HEADER = 34
+LETTERS = 14  # of a caption under one image
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What stands under an image, in two lines.
+
+    Attributes:
+        text: a name.
+        note: below it, such as the similarity.
+        right: whether it is of the query's class, if known; what is not stands out.
+    """
+
+    text: str
+    note: str = ""
+    right: bool | None = None
+
+
+def similar_figure(
+    queries: ArrayLike,
+    found: Sequence[ArrayLike],
+    query_captions: Sequence[str],
+    captions: Sequence[Sequence[Caption]],
+    title: str,
+) -> Figure:
+    """A row for each query.
+
+    Args:
+        queries: images `(N, C, H, W)`, as `image_grid` takes them.
+        found: for each query images `(k, C, H, W)`, the most similar first.
+        query_captions: what stands under the queries.
+        captions: what stands under what was found.
+        title: above what was found.
+    """
+    asked = at_most(to_pixels(queries), 4 * SIDE)
+    rows = [at_most(to_pixels(images), 4 * SIDE) for images in found]
+    height, width = _size(asked)
+    columns = max(len(row) for row in rows)
+    right = width + APART
+    size = right + columns * (width + GAP) - GAP, HEADER + len(rows) * (height + CAPTION + GAP)
+    figure, axes = new_figure(size[0] + 2 * GAP, size[1] + 2 * GAP)
+    axes.set(xlim=(-GAP, size[0] + GAP), ylim=(size[1] + GAP, -GAP), xticks=[], yticks=[])
+    _heads(axes, width, right, title, size[0])
+    for index, (query, row) in enumerate(zip(asked, rows, strict=True)):
+        top = HEADER + index * (height + CAPTION + GAP)
+        _image(axes, query, 0, top, (height, width), Caption(query_captions[index]), ACCENT)
+        for place, image in enumerate(row):
+            left = right + place * (width + GAP)
+            _image(axes, image, left, top, (height, width), captions[index][place], None)
+    return figure
+
+
+def _size(pixels: Pixels) -> tuple[int, int]:
+    """Height and width at which images are shown."""
+    height, width = pixels.shape[1:3]
+    share = SIDE / max(height, width)
+    return round(height * share), round(width * share)
+
+
+def _heads(axes: Axes, width: int, right: int, title: str, end: int) -> None:
+    base = HEADER - 14
+    axes.text(0, base, "query", color=ACCENT, fontsize=11, fontweight="bold", va="baseline")
+    room = max(20, (end - right) // 6)
+    axes.text(right, base, clean(title, room), color=MUTED, fontsize=11, va="baseline")
+    line = right - APART / 2
+    axes.plot([line, line], [base - 10, axes.get_ylim()[0] - GAP], color=RULE, linewidth=1)
+
+
+def _image(
+    axes: Axes,
+    pixels: Pixels,
+    left: float,
+    top: float,
+    size: tuple[int, int],
+    caption: Caption,
+    frame: str | None,
+) -> None:
+    height, width = size
+    small = max(pixels.shape[:2]) < 2 * SIDE
+    axes.imshow(
+        pixels,
+        extent=(left, left + width, top + height, top),
+        interpolation="nearest" if small else "antialiased",
+        aspect="auto",
+        zorder=2,
+    )
+    if frame:
+        axes.add_patch(
+            Rectangle(
+                (left, top), width, height, fill=False, edgecolor=frame, linewidth=2, zorder=3
+            )
+        )
+    colour = INK if caption.right is None or caption.right else ALARM
+    lines = [(caption.text, colour)] if caption.text else []
+    lines += [(caption.note, MUTED)] if caption.note else []
+    for number, (text, shade) in enumerate(lines, 1):
+        axes.text(
+            left + width / 2,
+            top + height + 12 * number,
+            clean(text, LETTERS),
+            color=shade,
+            fontsize=9,
+            ha="center",
+            va="baseline",
+        )
