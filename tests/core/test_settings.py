@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ambigan.core.errors import ConfigError
 from ambigan.core.settings import differences, dotted, override, parse
 from ambigan.engine.config import RunConfig, TrainSettings, choose_device
+from ambigan.presets import find_preset
 from games import toy_config
 
 
@@ -98,3 +99,16 @@ def test_no_cuda_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_defaults_are_allowed_values() -> None:
     assert override(TrainSettings(), {}) == TrainSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "words"),
+    [
+        ("crop", "16", "data.crop cannot be \\[16\\]: it takes 2 values with a comma between"),
+        ("size", "16,16,3", "data.size cannot be .*: it takes 2 values with a comma between"),
+        ("flip", "vertical", "data.flip cannot be 'vertical': it is true or false"),
+    ],
+)
+def test_what_a_setting_takes_is_said(name: str, typed: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        override(find_preset("bigan", "small"), {f"data.{name}": typed})

@@ -106,3 +106,15 @@ def test_an_empty_split_is_named(tmp_path: Path) -> None:
     (plant(tmp_path, "train/a.png") / "test").mkdir()
     with pytest.raises(DataError, match=f"{tmp_path}/test holds no images"):
         find_images(tmp_path)
+
+
+def test_a_name_in_another_encoding_is_escaped(tmp_path: Path) -> None:
+    raw = os.path.join(os.fsencode(tmp_path), b"caf\xe9.png")
+    try:
+        with open(raw, "wb") as file:
+            file.write(b"x")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    (found,), _ = find_images(tmp_path)
+    assert found.name.encode("utf-8") == b"caf\\udce9.png"
+    assert found.path.exists()

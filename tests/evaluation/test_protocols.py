@@ -30,14 +30,77 @@ def digits() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return values[:1500], labels[:1500], values[1500:], labels[1500:]
 
 
+CHOICE = {
+    "validation_fraction": 0.2,
+    "seed": 0,
+    "stop_errors": 2.0,
+    "selection_tolerance": 1e-3,
+    "tolerance": 2e-4,
+    "max_iterations": 300,
+}
+PROBE = {
+    "l2": [100, 30, 10, 3, 1, 0.3, 0.1, 0.03, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6],
+    **CHOICE,
+}
+C_GRID = [10.0**e * m for e in range(-6, 2) for m in (1, 3)] + [100]
+PINNED: dict[str, dict[str, Any]] = {
+    "knn1_euclidean": {"k": 1, "metric": "euclidean"},
+    "knn1_cosine": {"k": 1, "metric": "cosine"},
+    "logistic_lbfgs": {"l2": 1e-3, "tolerance": 1e-4, "max_iterations": 1000},
+    "reconstruction_l2": {"num_generated": 10_000, "seed": 0},
+    "knn_sweep": {
+        "k": [1, 5, 10, 20, 50, 100, 200],
+        "metrics": ["cosine", "euclidean"],
+        "num_validation": 2000,
+        "validation_fraction": 0.2,
+        "seed": 0,
+    },
+    "linear_lbfgs": {"fraction": 1.0, **PROBE},
+    "linear_lbfgs_10": {"fraction": 0.1, **PROBE},
+    "linear_lbfgs_1": {"fraction": 0.01, **PROBE},
+    "svm_l2": CHOICE,
+    "svm_l2_1000": {
+        "c": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2],
+        "num_labels": 1000,
+        "num_validation": 10_000,
+        "num_choosing": 10,
+        "num_draws": 100,
+        "seed": 0,
+        "tolerance": 2e-4,
+        "max_iterations": 300,
+    },
+    "kmeans": {"restarts": 5, "seed": 0, "tolerance": 1e-4, "max_iterations": 300},
+    "retrieval_cosine": {"recall_at": [1, 5, 10], "precision_at": 10},
+    "generation_features": {
+        "num_generated": 10_000,
+        "seed": 0,
+        "subsets": 50,
+        "subset_size": 1000,
+        "neighbours": 3,
+    },
+    "generation_inception": {
+        "num_generated": 10_000,
+        "seed": 0,
+        "subsets": 100,
+        "subset_size": 1000,
+        "neighbours": 3,
+        "splits": 10,
+        "score_seed": 2020,
+    },
+}
+
+
 def test_a_changed_constant_needs_a_new_name() -> None:
     """If this fails, results under the old name can no longer be compared: add a protocol."""
-    assert {name: dict(protocol.constants) for name, protocol in PROTOCOLS.items()} == {
-        "knn1_euclidean": {"k": 1, "metric": "euclidean"},
-        "knn1_cosine": {"k": 1, "metric": "cosine"},
-        "logistic_lbfgs": {"l2": 1e-3, "tolerance": 1e-4, "max_iterations": 1000},
-        "reconstruction_l2": {"num_generated": 10_000, "seed": 0},
-    }
+    found = {name: dict(protocol.constants) for name, protocol in PROTOCOLS.items()}
+    assert found["svm_l2"].pop("c") == pytest.approx(C_GRID)
+    assert found == PINNED
+
+
+def test_quick_protocols_are_those_of_the_first_release() -> None:
+    assert [protocol.name for protocol in PROTOCOLS.values() if protocol.quick] == [
+        "knn1_euclidean", "knn1_cosine", "logistic_lbfgs", "reconstruction_l2"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -56,13 +119,32 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("knn1_euclidean", 98), ("knn1_cosine", 98), ("logistic_lbfgs", 95)]
+    ("name", "least", "notes"),
+    [
+        ("knn1_euclidean", 98, ()),
+        ("knn1_cosine", 98, ()),
+        ("logistic_lbfgs", 95, ("converged", "iterations")),
+        ("knn_sweep", 98, ("k", "metric", "accuracy_by_k")),
+        ("linear_lbfgs", 95, ("l2", "at_grid_end", "converged", "num_labels")),
+        ("linear_lbfgs_10", 80, ("l2", "at_grid_end", "converged", "num_labels")),
+        ("svm_l2", 95, ("c", "at_grid_end", "converged")),
+        ("kmeans", 70, ("nmi", "converged")),
+    ],
 )
-def test_raw_digits(name: str, least: float) -> None:
+def test_raw_digits(name: str, least: float, notes: tuple[str, ...]) -> None:
     scores = run_classification(find_protocol(name), *digits())
     assert least < scores["accuracy"] <= 100
     assert len(scores["accuracy_per_class"]) == 10
-    assert ("converged" in scores) == (name == "logistic_lbfgs")
+    assert set(notes) <= set(scores)
+
+
+def test_too_few_labels_are_refused_before_anything_is_done() -> None:
+    _, labels, _, _ = digits()
+    with pytest.raises(ConfigError, match=r"svm_l2_1000: 1,000 labels .* 11,000 .* are 1,500"):
+        find_protocol("svm_l2_1000").check({"labels"}, "digits", labels)
+    with pytest.raises(ConfigError, match="linear_lbfgs_1: none of 10 labelled examples"):
+        find_protocol("linear_lbfgs_1").check({"labels"}, "digits", labels[:200])
+    find_protocol("linear_lbfgs_10").check({"labels"}, "digits", labels)
 
 
 def test_accuracy_is_in_percent_and_by_class() -> None:

@@ -181,3 +181,26 @@ def test_a_single_example_cannot_be_shuffled() -> None:
 def test_what_is_no_number_is_an_error() -> None:
     with pytest.raises(NonFiniteError, match="reconstruction error"):
         real_errors(lambda x: x * float("nan"), IMAGES, "images")
+
+
+def halved(x: Tensor) -> Tensor:
+    return torch.nn.functional.avg_pool2d(x, 2)
+
+
+def test_what_is_drawn_smaller_is_compared_with_smaller_data() -> None:
+    found = real_errors(halved, IMAGES, "images", target=halved)
+    assert found["ratio_real"] == 0
+    small = (halved(IMAGES.double() / 127.5 - 1).numpy() + 1) / 2
+    error, shuffled = transcription(small, small * 0 + 0.5)
+    found = real_errors(lambda x: 0 * halved(x), IMAGES, "images", target=halved)
+    assert found["error_real"] == pytest.approx(error, rel=1e-5)
+    assert found["error_real_shuffled"] == pytest.approx(shuffled, rel=1e-5)
+
+
+def test_baselines_of_what_is_drawn_smaller() -> None:
+    data = dataset(IMAGES, SPEC)
+    small = halved(IMAGES[:30].float() / 127.5 - 1)
+    test = halved(IMAGES[30:].float() / 127.5 - 1)
+    expected = (test - small.mean(0)).flatten(1).norm(dim=1).mean() / 2
+    assert mean_baseline(data, halved)["error_real"] == pytest.approx(float(expected), rel=1e-5)
+    assert pca_baseline(data, 4, halved)["error_real"] == pytest.approx(0, abs=1e-5)

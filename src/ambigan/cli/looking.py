@@ -155,8 +155,9 @@ def _label(text: str, dataset: Dataset) -> int:
     names = dataset.label_names or ()
     if text in names:
         return names.index(text)
-    labels = dataset.train.labels
-    codes = [] if labels is None else [str(code) for code in labels.unique().tolist()]
+    if dataset.train.labels is None:
+        raise ConfigError(f"{dataset.name} has no labels; say by --box what is to be forgotten.")
+    codes = [str(code) for code in dataset.train.labels.unique().tolist()]
     if text not in codes:
         raise unknown("label", text, [*names, *codes])
     return int(text)

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ..artifacts import Run
 from ..core.errors import ConfigError
-from ..data import open_examples
+from ..data import for_other, open_examples
 from ..data.assembly import take
 from ..data.augment import augment_of
 from ..data.gallery import Gallery
@@ -31,6 +31,9 @@ LISTED = 5
 
 DRAWN = 12
 """Queries in the picture."""
+
+DRAWN_OF_EACH = 16
+"""Neighbours of each query in the picture, at most; the files hold all."""
 
 SUFFIXES = (".json", ".parquet", ".png")
 
@@ -80,7 +83,7 @@ def _among(flags: argparse.Namespace, run: Run) -> Examples:
 
 
 def _source(source: str, run: Run) -> Examples:
-    split = open_examples(replace(run.config.data, source=source), run.spec, run.scaling)
+    split = open_examples(for_other(run.config.data, source), run.spec, run.scaling)
     return Examples(split, f"examples of {source}", split.label_names)
 
 
@@ -166,7 +169,8 @@ def _draw(found: Found, path: Path) -> None:
     from ..report.similar import Caption, similar_figure
 
     values, asked = found.among.split.values, found.queries.split.values[:DRAWN]
-    places = [[p for p in row.tolist() if p >= 0] for row in found.neighbours.places[:DRAWN]]
+    nearest = found.neighbours.places[:DRAWN, :DRAWN_OF_EACH]
+    places = [[p for p in row.tolist() if p >= 0] for row in nearest]
     captions: list[list[Caption]] = []
     for query, row in enumerate(places):
         label = found.queries.label(query)

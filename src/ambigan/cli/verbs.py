@@ -271,7 +271,10 @@ def _split(request: Request, run: Run, default: str) -> Split:
 
 def _examples(settings: DataSettings, run: Run) -> Split:
     with decoding_progress() as progress:
-        return open_examples(settings, run.spec, run.scaling, progress)
+        found = open_examples(settings, run.spec, run.scaling, progress)
+    if found.skipped:
+        alarm(f"{len(found.skipped)} files could not be used, the first: {found.skipped[0]}")
+    return found
 
 
 def _first(split: Split, num: int) -> Split:

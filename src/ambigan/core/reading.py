@@ -24,7 +24,8 @@ class Reading:
         name: as it was asked for.
         network: that data are run through.
         modules: dotted names of what is read, in order.
-        side: height and width to which each output is max-pooled; None to take it whole.
+        side: height and width to which each output is max-pooled, where it has more; None to
+            take it whole.
     """
 
     name: str
@@ -125,7 +126,9 @@ def _pooled(output: Tensor, reading: Reading) -> Tensor:
             f"could be pooled; leave out @{reading.side}."
         )
     if reading.side is not None:
-        output = F.adaptive_max_pool2d(output, reading.side)
+        height, width = output.shape[2:]
+        size = (min(height, reading.side), min(width, reading.side))
+        output = F.adaptive_max_pool2d(output, size)
     return output.flatten(1).float()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, cast, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -156,9 +156,19 @@ def _check(hint: Any, value: Any, name: str) -> Any:
             value = [value]  # one width is a list of one
         return adapter.validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        reason = first["msg"][0].lower() + first["msg"][1:]
+        reason = _reason(hint, error)
         raise ConfigError(f"{name} cannot be {value!r}: {reason}.") from error
+
+
+def _reason(hint: Any, error: ValidationError) -> str:
+    """What is wrong with a value and what is allowed, in a few words."""
+    first = error.errors()[0]
+    pair = next((part for part in (hint, *get_args(hint)) if get_origin(part) is tuple), None)
+    if first["type"] in ("missing", "too_long", "too_short") and pair and ... not in get_args(pair):
+        return f"it takes {len(get_args(pair))} values with a comma between, such as 64,64"
+    if first["type"].startswith("bool"):
+        return "it is true or false"
+    return first["msg"][0].lower() + first["msg"][1:]
 
 
 def _takes(adapter: TypeAdapter[Any], value: Any) -> bool:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from ..core.errors import DataError
 
+ANEW = "delete the folder and prepare anew"
+"""What is to be done with a packed folder that is damaged."""
+
 
 def check_file(path: Path, kind: str) -> None:
     """Refuses a path that is not a file with something in it.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.files import sha256_of, write_bytes
+from .files import ANEW
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ def read_index(path: Path, sha256: str, length: int) -> Index:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} is missing ({error.strerror}); prepare it again.") from error
+        raise DataError(f"{path} is missing ({error.strerror}); {ANEW}.") from error
     if sha256_of(content) != sha256:
-        raise DataError(f"{path} is torn or altered: its hash does not match; prepare it again.")
+        raise DataError(f"{path} is torn or altered: its hash does not match; {ANEW}.")
     table: Any = import_module("pyarrow.parquet").read_table(BytesIO(content))
     if table.num_rows != length:
-        raise DataError(f"{path} has {table.num_rows} rows for {length} images; prepare it again.")
+        raise DataError(f"{path} has {table.num_rows} rows for {length} images; {ANEW}.")
     codes = table.column("code")
     is_labelled = codes.null_count < length
     labels = torch.tensor(codes.fill_null(-1).to_numpy()) if is_labelled else None

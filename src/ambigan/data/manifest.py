@@ -10,6 +10,7 @@ from typing import Any
 from ..core.errors import CheckpointError, ConfigError, DataError
 from ..core.files import read_json, write_json
 from ..core.settings import build
+from .files import ANEW
 
 FORMAT = 1
 IMAGES, INDEX, MANIFEST, JOURNAL = "images.npy", "index.parquet", "manifest.json", "journal.jsonl"
@@ -76,8 +77,8 @@ def read_manifest(folder: Path) -> Manifest:
         if content.get("format") not in (None, FORMAT):
             raise DataError(
                 f"{folder} is of format {content['format']}, and {FORMAT} is what this version"
-                " reads; prepare it again."
+                f" reads; {ANEW}."
             )
         return build(Manifest, content)
     except (CheckpointError, ConfigError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
+        raise DataError(f"{path} is damaged; {ANEW}.") from error

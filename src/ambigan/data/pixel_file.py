@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.files import storage_error
+from .files import ANEW
 from .pictures import Pixels
 
 HEADER_BYTES = 128
@@ -92,11 +93,11 @@ def mapped(path: Path, shape: Sequence[int]) -> Tensor:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is missing or damaged ({error}); prepare it again.") from error
+        raise DataError(f"{path} is missing or damaged; {ANEW}.") from error
     if array.dtype != np.uint8 or array.shape != tuple(shape):
         raise DataError(
             f"{path} holds {array.dtype} of shape {array.shape}, its manifest speaks of uint8"
-            f" {tuple(shape)}; prepare it again."
+            f" {tuple(shape)}; {ANEW}."
         )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

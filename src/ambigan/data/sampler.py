@@ -133,6 +133,10 @@ class Batches:
         Raises:
             ConfigError: it is empty or larger than the split.
         """
+        if len(self) < 2:
+            raise ConfigError(
+                "there is one training example, and a batch needs two or more; add examples."
+            )
         if batch_size > len(self):
             raise ConfigError(
                 f"a batch of {batch_size} is larger than the {len(self)} training examples;"

@@ -68,7 +68,12 @@ def _images(root: Path, top: Path) -> list[ImageFile]:
 def _image_file(root: Path, top: Path, path: Path) -> ImageFile:
     below = path.relative_to(top).parts
     label = below[0] if len(below) > 1 else None
-    return ImageFile(path, path.relative_to(root).as_posix(), label)
+    return ImageFile(path, _as_text(path.relative_to(root).as_posix()), label and _as_text(label))
+
+
+def _as_text(name: str) -> str:
+    """A name that tables can hold; bytes of another encoding than the system's are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:

@@ -147,7 +147,9 @@ def activations_at(
     chosen = inside[pictures].flatten()
     outside = (~chosen).nonzero().squeeze(1)
     if not len(outside):
-        raise ConfigError("the boxes cover their pictures; leave something outside to compare with")
+        raise ConfigError(
+            "the boxes cover their pictures; leave something outside to compare with."
+        )
     order = Randomness(seed, "outside").permutation(len(outside))[: int(chosen.sum())]
     return places[chosen], places[outside[order]]
 

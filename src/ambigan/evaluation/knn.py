@@ -9,8 +9,6 @@ on the size of blocks nor on the device, and ties go to the lowest index.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,13 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import ConfigError, NonFiniteError
+from .labelled import number_classes
+from .precision import full_precision
 
 Metric = Literal["euclidean", "cosine"]
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 BLOCKS = (2048, 4096)
-_EXACT_VALUES = 1 << 22  # numbers per operand measured at a time in float64
+_EXACT_VALUES = 1 << 17  # numbers per operand measured at a time in float64: they fit the cache
 
 
 def nearest_neighbours(
@@ -58,7 +58,7 @@ def nearest_neighbours(
         )
     groups = _group_equal_rows(references)
     search = _Search(references, groups, k, metric, torch.device(device), blocks[1])
-    with _full_precision():
+    with full_precision():
         answers = [search(part) for part in torch.split(queries, blocks[0])]
     return torch.as_tensor(np.concatenate(answers))
 
@@ -82,13 +82,20 @@ def knn_predict(
         metric: see `nearest_neighbours`.
         device: where the products are computed.
     """
-    names, inverse = np.unique(labels.numpy(), return_inverse=True)
-    classes, codes = torch.as_tensor(names), torch.as_tensor(inverse)
-    votes = codes[nearest_neighbours(queries, references, k, metric, device=device)]
-    counts = torch.zeros(len(votes), len(classes), dtype=torch.int64)
-    counts.scatter_add_(1, votes, torch.ones_like(votes))
-    winner = counts.gather(1, votes).argmax(1, keepdim=True)  # argmax takes the first of equals
-    return classes[votes.gather(1, winner).squeeze(1)]
+    return vote(labels[nearest_neighbours(queries, references, k, metric, device=device)])
+
+
+def vote(labels: Tensor) -> Tensor:
+    """The most frequent label of each row, int64 `(N,)`; among equals the one that comes first.
+
+    Args:
+        labels: of the neighbours, the nearest first, int64 `(N, k)`.
+    """
+    names, codes = number_classes(labels)
+    counts = torch.zeros(len(labels), len(names), dtype=torch.int64)
+    counts.scatter_add_(1, codes, torch.ones_like(codes))
+    winner = counts.gather(1, codes).argmax(1, keepdim=True)  # argmax takes the first of equals
+    return labels.gather(1, winner).squeeze(1)
 
 
 @dataclass(frozen=True)
@@ -228,14 +235,3 @@ def _squared_distance(a: Floats, b: Floats) -> Floats:
 def _negative_cosine(a: Floats, b: Floats) -> Floats:
     lengths = np.sqrt(np.square(a).sum(1) * np.square(b).sum(1))
     return -np.divide((a * b).sum(1), lengths, out=np.zeros(len(a)), where=lengths > 0)
-
-
-@contextmanager
-def _full_precision() -> Generator[None, None, None]:
-    """No TF32 or bfloat16 inside products: the bound is that of float32."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

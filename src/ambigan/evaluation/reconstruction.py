@@ -30,6 +30,11 @@ UNITS = {"images": 0.5, "vectors": 1.0}
 CHUNK = 1024
 
 
+def as_they_are(x: Tensor) -> Tensor:
+    """What is reconstructed of data where it is all of them."""
+    return x
+
+
 @dataclass(frozen=True)
 class Maps:
     """Ways between data and latents; None where there is none.
@@ -39,16 +44,20 @@ class Maps:
         sample: latents to data.
         encode: data to latents.
         draw: so many latents from the prior, by a source of randomness.
+        target: what of data is reconstructed; smaller images where the generator makes those.
     """
 
     reconstruct: Map
     sample: Map | None = None
     encode: Map | None = None
     draw: Callable[[int, Randomness], Tensor] | None = None
+    target: Map = as_they_are
 
 
 def maps_of(method: Method) -> Maps:
     """What a method declares that it can do.
+
+    Samples that are smaller than data cannot be encoded, and so are not reconstructed.
 
     Raises:
         ConfigError: it cannot reconstruct.
@@ -56,11 +65,13 @@ def maps_of(method: Method) -> Maps:
     if "reconstruct" not in method.abilities:
         known = ", ".join(sorted(method.abilities)) or "nothing but features"
         raise ConfigError(f"{type(method).__name__} cannot reconstruct; it can do: {known}.")
+    is_whole = method.drawn == method.spec
     return Maps(
         reconstruct=method.reconstruct,
-        sample=method.decode if "sample" in method.abilities else None,
+        sample=method.decode if "sample" in method.abilities and is_whole else None,
         encode=method.encode if "encode" in method.abilities else None,
         draw=method.prior.sample,
+        target=method.target,
     )
 
 
@@ -90,7 +101,7 @@ def reconstruction_errors(
         NonFiniteError: a reconstruction is not a number.
     """
     kind = dataset.spec.kind
-    errors = real_errors(maps.reconstruct, dataset.test.values, kind, device)
+    errors = real_errors(maps.reconstruct, dataset.test.values, kind, device, maps.target)
     if maps.sample is None or maps.encode is None or maps.draw is None:
         return errors | dict.fromkeys(_keys("generated", "latent"))
     latents = maps.draw(num_generated, Randomness(seed, "reconstruction"))
@@ -99,20 +110,25 @@ def reconstruction_errors(
 
 @torch.no_grad()
 def real_errors(
-    reconstruct: Map, values: Tensor, kind: str, device: torch.device | str = "cpu"
+    reconstruct: Map,
+    values: Tensor,
+    kind: str,
+    device: torch.device | str = "cpu",
+    target: Map = as_they_are,
 ) -> Errors:
-    """Means of |x - G(E(x))| and, shuffled, of |x' - G(E(x))|, x' the one after x.
+    """Means of |t(x) - G(E(x))| and, shuffled, of |t(x') - G(E(x))|, x' the one after x.
 
     Args:
         reconstruct: data to latents and back.
         values: a split's values, uint8 images or float vectors.
         kind: `images` are measured in [0, 1], `vectors` in scaled units.
         device: where it is computed.
+        target: t, what of data is reconstructed.
     """
     total = _Pairs("real", len(values))
     for part in _overlapping(len(values)):
         x = to_float(values[part].to(device))
-        total.add(x, reconstruct(x[:-1]))
+        total.add(target(x), reconstruct(x[:-1]))
     return total.errors(UNITS[kind])
 
 
@@ -139,21 +155,43 @@ def generated_errors(
     return data.errors(UNITS[kind]) | codes.errors(1.0)
 
 
-def mean_baseline(dataset: Dataset) -> Errors:
+def mean_baseline(
+    dataset: Dataset, target: Map = as_they_are, device: torch.device | str = "cpu"
+) -> Errors:
     """Errors of predicting the training mean, whatever the input."""
     values = dataset.train.values
-    sums = [to_float(part).sum(0, dtype=torch.float64) for part in torch.split(values, CHUNK)]
+    sums = [
+        target(to_float(part.to(device))).sum(0, dtype=torch.float64)
+        for part in torch.split(values, CHUNK)
+    ]
     mean = (torch.stack(sums).sum(0) / len(values)).float()
-    return _of_baseline(lambda x: mean.expand_as(x), dataset)
+    return _of_baseline(lambda x: mean.expand(len(x), *mean.shape), dataset, target, device)
 
 
-def pca_baseline(dataset: Dataset, width: int) -> Errors:
+def pca_baseline(
+    dataset: Dataset,
+    width: int,
+    target: Map = as_they_are,
+    device: torch.device | str = "cpu",
+) -> Errors:
     """Errors of keeping `width` principal components of the training split."""
-    return _of_baseline(fit_pca(dataset.train.values, width).reconstruct, dataset)
+    pca = fit_pca(_targets(dataset.train.values, target, device), width)
+    return _of_baseline(lambda x: pca.reconstruct(target(x)), dataset, target, device)
 
 
-def _of_baseline(reconstruct: Map, dataset: Dataset) -> Errors:
-    errors = real_errors(reconstruct, dataset.test.values, dataset.spec.kind)
+def _targets(values: Tensor, target: Map, device: torch.device | str) -> Tensor:
+    """What is reconstructed of a split's values, images in the 256 levels of their file."""
+    first = target(to_float(values[:1].to(device)))
+    if first.shape[1:] == values.shape[1:]:
+        return values
+    parts = (target(to_float(part.to(device))) for part in torch.split(values, CHUNK))
+    return torch.cat([((x + 1) * 127.5).round_().clamp_(0, 255).byte().cpu() for x in parts])
+
+
+def _of_baseline(
+    reconstruct: Map, dataset: Dataset, target: Map, device: torch.device | str
+) -> Errors:
+    errors = real_errors(reconstruct, dataset.test.values, dataset.spec.kind, device, target)
     return errors | dict.fromkeys(_keys("generated", "latent"))
 
 

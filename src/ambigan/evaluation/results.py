@@ -19,7 +19,13 @@ from .protocols import Protocol
 Row = dict[str, Any]
 Record = dict[str, Any]
 
-HEADLINES = {"accuracy": "accuracy", "ratio_real": "ratio"}
+HEADLINES = {
+    "accuracy": "accuracy",
+    "ratio_real": "ratio",
+    "map": "map",
+    "frechet": "frechet",
+    "fid": "fid",
+}
 """Which column of the first model row stands for the whole record, and under which name."""
 
 
@@ -48,6 +54,33 @@ def classification_row(
         **scores,
         "seconds": round(seconds, 2),
     }
+
+
+def generation_row(
+    name: str,
+    kind: Kind,
+    scores: Mapping[str, Any],
+    *,
+    space: str,
+    dim: int,
+    num: int,
+    seconds: float,
+    weights: str | None = None,
+) -> Row:
+    """One line of a table of distances between samples and data.
+
+    Args:
+        name: `samples` of a method, or what stands in for them.
+        kind: of the line.
+        scores: as `run_generation` returns them.
+        space: the features in which they are compared.
+        dim: of these.
+        num: how many samples.
+        seconds: taken.
+        weights: `ema` or `raw`; None for a baseline.
+    """
+    head = {"features": name, "weights": weights, "kind": kind, "space": space, "dim": dim}
+    return {**head, "num": num, **scores, "seconds": round(seconds, 2)}
 
 
 def reconstruction_row(

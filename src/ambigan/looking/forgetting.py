@@ -135,11 +135,17 @@ def forget_label(
     """
     run.need("sample")
     layer = find_maps(run, settings.layer)
-    tell(f"a probe learns from {settings.num_labelled:,} labelled examples")
+    num_labelled = min(settings.num_labelled, len(dataset.train))
+    tell(f"a probe learns from {num_labelled:,} labelled examples")
     probe = train_probe(run, dataset, settings.num_labelled, settings.seed)
     tell(f"choosing maps by {settings.num_samples:,} samples")
     images, maps = draw_with_maps(run, _latents(run, settings, "choose"), layer)
     given, means = probe.sees(images, label), maps.mean((2, 3))
+    if not given.any() or given.all():
+        raise ConfigError(
+            f"{int(given.sum())} of {len(given)} samples were given the label; some must be and "
+            "some not. Draw more with --samples, or take another label."
+        )
     weights = map_weights(means[given], means[~given])
     surgery = _surgery(run, layer, weights, settings)
     latents = _latents(run, settings, "test")

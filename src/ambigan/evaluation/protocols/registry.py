@@ -1,0 +1,157 @@
+"""What a protocol is, and how one is made of a function. A name pins every constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ...core.errors import ConfigError, unknown
+from ..labelled import class_sizes
+
+Need = Literal["labels", "reconstruct", "sample", "encode"]
+Device = torch.device | str
+Scores = dict[str, Any]
+"""What was measured, by name, ready for JSON; `accuracy` and the like in percent."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Features of two labelled splits.
+
+    Attributes:
+        train: float32 `(M, D)`.
+        labels: of the training split, int64 `(M,)`.
+        test: float32 `(N, D)`.
+        test_labels: int64 `(N,)`.
+        device: where it is best computed.
+    """
+
+    train: Tensor
+    labels: Tensor
+    test: Tensor
+    test_labels: Tensor
+    device: Device = "cpu"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to measure, with every constant pinned.
+
+    Attributes:
+        name: by which it is asked for.
+        summary: one line.
+        needs: labels of the data, or abilities of the method.
+        constants: all of them, by name.
+        source: of the protocol.
+        measure: what is called, with the constants.
+        quick: whether it is measured where no protocol is named.
+        demands: refuses training labels `(M,)` that are too few.
+    """
+
+    name: str
+    summary: str
+    needs: frozenset[Need]
+    constants: Mapping[str, Any]
+    source: str
+    measure: Callable[..., Any]
+    quick: bool = False
+    demands: Callable[[Tensor], None] = field(default=lambda _labels: None)
+
+    def check(self, able: Collection[str], data: str, labels: Tensor | None = None) -> None:
+        """Refuses what the protocol cannot measure.
+
+        Args:
+            able: `labels` if the data have them, and the method's abilities.
+            data: the data's name, for the message.
+            labels: of the training split, if its size is to be checked as well.
+
+        Raises:
+            ConfigError: something that the protocol needs is missing.
+        """
+        if "labels" in self.needs and "labels" not in able:
+            quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs <= set(able)]
+            remedy = f"use {' or '.join(quick)}" if quick else "give them some"
+            raise ConfigError(f"{self.name} needs labels, and {data} has none; {remedy}.")
+        if missing := sorted(self.needs - set(able)):
+            known = ", ".join(sorted(set(able) - {"labels"})) or "nothing but features"
+            raise ConfigError(
+                f"{self.name} needs a method that can {' and '.join(missing)}; this one can do:"
+                f" {known}."
+            )
+        if labels is not None and "labels" in self.needs:
+            self.check_labels(labels)
+
+    def check_labels(self, labels: Tensor) -> None:
+        """Refuses training labels that are too few.
+
+        Raises:
+            ConfigError: there are fewer than two classes, or than the protocol demands.
+        """
+        if len(class_sizes(labels)) < 2:
+            raise ConfigError(
+                f"{self.name} needs two classes or more; all {len(labels)} training examples have"
+                f" label {int(labels[0])}."
+            )
+        try:
+            self.demands(labels)
+        except ConfigError as error:
+            raise ConfigError(f"{self.name}: {error}") from error
+
+
+PROTOCOLS: dict[str, Protocol] = {}
+"""All of them, in the order in which they are measured and shown."""
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        ConfigError: there is none; the nearest name is suggested.
+    """
+    if name not in PROTOCOLS:
+        raise unknown("protocol", name, PROTOCOLS)
+    return PROTOCOLS[name]
+
+
+def protocol(
+    needs: Need,
+    summary: str,
+    source: str,
+    *,
+    quick: bool = False,
+    demands: Callable[[Tensor], None] = lambda _labels: None,
+    name: str | None = None,
+    **constants: Any,
+) -> Callable[[Callable[..., Any]], Protocol]:
+    """Makes a protocol of a function, under its own name or another."""
+
+    def make(function: Callable[..., Any]) -> Protocol:
+        return Protocol(
+            name or function.__name__,
+            summary,
+            frozenset({needs}),
+            constants,
+            source,
+            function,
+            quick,
+            demands,
+        )
+
+    return make
+
+
+def scores_of(predictions: Tensor, task: Task, **notes: Any) -> Scores:
+    """The accuracy of labels given to the test split, whole and by class, and what is noted."""
+    correct = predictions == task.test_labels
+    num_classes = int(max(task.labels.max(), task.test_labels.max())) + 1
+    per_class = [percent(correct[task.test_labels == label]) for label in range(num_classes)]
+    return {"accuracy": percent(correct), "accuracy_per_class": per_class, **notes}
+
+
+def percent(correct: Tensor) -> float | None:
+    """How many of a bool tensor are true; None of an empty one."""
+    return 100 * int(correct.sum()) / len(correct) if len(correct) else None

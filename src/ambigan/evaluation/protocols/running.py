@@ -1,0 +1,85 @@
+"""Following a protocol."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...core.errors import ConfigError
+from ...data.dataset import Dataset
+from ..reconstruction import Errors, Maps
+from .registry import Device, Protocol, Scores, Task
+
+
+def run_classification(
+    protocol: Protocol,
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    test_labels: Tensor,
+    *,
+    device: Device = "cpu",
+) -> Scores:
+    """Fits on one split and scores on the other.
+
+    Args:
+        protocol: one that needs labels.
+        train_features: float32 `(M, D)`.
+        train_labels: int64 `(M,)`.
+        test_features: float32 `(N, D)`.
+        test_labels: int64 `(N,)`.
+        device: where products are computed; logistic regression and k-means are on the CPU.
+
+    Returns:
+        `accuracy` and `accuracy_per_class` in percent (None for a class without test examples),
+        or other scores of the protocol, and its notes.
+
+    Raises:
+        ConfigError: the protocol measures no features, or there are too few labels.
+    """
+    if "labels" not in protocol.needs:
+        raise ConfigError(f"{protocol.name} classifies nothing; it needs a method, not features.")
+    protocol.check_labels(train_labels)
+    task = Task(train_features, train_labels, test_features, test_labels, device)
+    scores: Scores = protocol.measure(task, **protocol.constants)
+    return scores
+
+
+def run_generation(
+    protocol: Protocol, generated: Tensor, real: Tensor, *, device: Device = "cpu"
+) -> Scores:
+    """Measures how far samples are from data.
+
+    Args:
+        protocol: one that needs a method that can sample.
+        generated: features of samples, float32 `(N, D)`.
+        real: features of data, `(M, D)`.
+        device: where products are computed.
+
+    Raises:
+        ConfigError: the protocol measures no samples, or there are too few examples.
+    """
+    if "sample" not in protocol.needs:
+        raise ConfigError(f"{protocol.name} measures no samples.")
+    scores: Scores = protocol.measure(generated, real, device, **protocol.constants)
+    return scores
+
+
+def run_reconstruction(
+    protocol: Protocol, maps: Maps, dataset: Dataset, *, device: Device = "cpu"
+) -> Errors:
+    """Measures a method's way through the latents and back.
+
+    Args:
+        protocol: one that needs no labels.
+        maps: of the method, in eval mode, on the device.
+        dataset: its test split is measured.
+        device: where the maps are computed.
+
+    Raises:
+        ConfigError: the protocol reconstructs nothing, or a reconstruction has another shape.
+        NonFiniteError: a reconstruction is not a number.
+    """
+    if "reconstruct" not in protocol.needs:
+        raise ConfigError(f"{protocol.name} reconstructs nothing; it measures features.")
+    errors: Errors = protocol.measure(maps, dataset, device, **protocol.constants)
+    return errors

@@ -1,0 +1,124 @@
+"""Features to be measured: layers of a run, raw values, PCA and layers of untrained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..artifacts import Run, Weights
+from ..core.errors import ConfigError
+from ..data import Batches, Dataset
+from ..evaluation.baselines import pca_features, pixel_features, random_encoder
+from ..evaluation.features import FeatureFunction, extract, layer_features
+from ..evaluation.protocols import Protocol, run_classification
+from ..evaluation.results import classification_row
+from .runs import random_method
+
+Baseline = Literal["raw", "pca", "random"]
+BASELINES: tuple[Baseline, ...] = ("raw", "pca", "random")
+Tell = Callable[[str], None]
+
+EACH = "each"
+"""Instead of a layer's name: all that the method says are worth measuring."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One column of a table before it is measured: features, and whose weights they use."""
+
+    function: FeatureFunction
+    weights: Weights | None = None
+
+
+def layer_names(layers: Sequence[str], run: Run) -> list[str]:
+    """The layers that are meant: the method's own if none is named, `each` spelt out.
+
+    Raises:
+        ConfigError: there is no such layer, or `each` of a method that names none.
+    """
+    if EACH in layers and not run.method.feature_layers:
+        raise ConfigError(
+            f"a {run.config.method} does not say which layers are worth measuring; name them"
+            f" instead of '{EACH}': {', '.join(run.layers)}."
+        )
+    named = [name for x in layers for name in (run.method.feature_layers if x == EACH else (x,))]
+    for name in named:
+        run.method.find_layer(name)
+    return list(dict.fromkeys(named)) or [run.method.default_layer]
+
+
+def make_candidates(
+    runs: Sequence[Run], dataset: Dataset, names: Sequence[str], baselines: Sequence[Baseline]
+) -> Iterable[Candidate]:
+    """The layers of each kind of weights; then pixels, PCA of equal width, random layers."""
+    for layer in names:
+        for run in runs:
+            yield Candidate(layer_features(run.method, layer), run.weights)
+    if "raw" in baselines:
+        yield Candidate(raw_features(dataset))
+    if "pca" in baselines:
+        width = runs[0].method.features(_few(dataset, runs[0].device), names[0]).shape[1]
+        yield Candidate(pca_features(dataset.train.values, width))
+    if "random" in baselines:
+        random = random_method(runs[0], dataset)
+        for layer in names:
+            yield Candidate(random_encoder(random, layer))
+
+
+def raw_features(dataset: Dataset) -> FeatureFunction:
+    """The values themselves, under the name that suits them."""
+    return pixel_features("pixels" if dataset.spec.kind == "images" else "raw values")
+
+
+def measure_candidates(
+    candidates: Iterable[Candidate],
+    protocols: Sequence[Protocol],
+    dataset: Dataset,
+    device: torch.device,
+    tell: Tell,
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each protocol, features of each candidate computed once."""
+    rows: dict[str, list[dict[str, Any]]] = {protocol.name: [] for protocol in protocols}
+    for candidate in candidates:
+        started = perf_counter()
+        train = extract(candidate.function, dataset.train.values, device)
+        test = extract(candidate.function, dataset.test.values, device)
+        seconds = perf_counter() - started
+        for protocol in protocols:
+            kind = f" ({candidate.weights})" if candidate.weights else ""
+            tell(f"{protocol.name} of {candidate.function.name}{kind}")
+            row = _row(candidate, protocol, train, test, dataset, device, seconds)
+            rows[protocol.name].append(row)
+    return rows
+
+
+def _few(dataset: Dataset, device: torch.device) -> Tensor:
+    return Batches(dataset.train, 0, device).draw(0, min(2, len(dataset.train)))
+
+
+def _row(
+    candidate: Candidate,
+    protocol: Protocol,
+    train: Tensor,
+    test: Tensor,
+    dataset: Dataset,
+    device: torch.device,
+    seconds: float,
+) -> dict[str, Any]:
+    started = perf_counter()
+    labels, test_labels = dataset.train.labels, dataset.test.labels
+    assert labels is not None
+    assert test_labels is not None
+    scores = run_classification(protocol, train, labels, test, test_labels, device=device)
+    return classification_row(
+        candidate.function,
+        scores,
+        dim=train.shape[1],
+        seconds=seconds + perf_counter() - started,
+        weights=candidate.weights,
+    )

@@ -1,0 +1,261 @@
+"""Measuring a run, its checkpoints, or data that need no run, and writing what was found."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..artifacts import Run, Weights, read_config
+from ..core.errors import CheckpointError, ConfigError
+from ..core.files import write_json
+from ..data import Dataset, DataSettings, open_dataset
+from ..engine.checkpoint import list_checkpoints
+from ..engine.config import choose_device
+from ..engine.run_folder import RunFolder
+from ..evaluation.baselines import pca_features
+from ..evaluation.protocols import PROTOCOLS, Protocol, find_protocol
+from ..evaluation.results import result_record
+from ..game import Method
+from ..training import check_same_data
+from .candidates import (
+    BASELINES,
+    Baseline,
+    Candidate,
+    Tell,
+    layer_names,
+    make_candidates,
+    measure_candidates,
+    raw_features,
+)
+from .generations import Spaces, measure_generation
+from .reconstructions import measure_reconstructions
+from .runs import load_kinds, runs_of_checkpoint
+
+ALL = "all"
+"""Instead of a protocol's name: all that the run and its data allow."""
+
+
+def evaluate(
+    path: str | Path,
+    *,
+    protocols: Sequence[str] = (),
+    layers: Sequence[str] = (),
+    weights: Weights | None = None,
+    baselines: Sequence[Baseline] = BASELINES,
+    spaces: Sequence[str] = (),
+    inception: str | Path | None = None,
+    device: str = "auto",
+    method: type[Method] | None = None,
+    tell: Tell = lambda _line: None,
+) -> list[dict[str, Any]]:
+    """Measures a run by each protocol and writes `results/PROTOCOL.json`.
+
+    Args:
+        path: the run's folder.
+        protocols: their names; the quick ones that apply if empty, all that apply for `all`.
+        layers: layers of the networks, or `each` for all that are worth measuring; the method's
+            feature layer if empty.
+        weights: of which networks; averaged and last ones both, if None.
+        baselines: what of raw values, PCA and the untrained network stands beside them; of
+            reconstructions, the training mean is the raw one, and there is no untrained one.
+        spaces: for samples, in which features they are compared with data: layers of this run, or
+            `RUN:LAYER` of another; the method's feature layer if empty.
+        inception: a file of the reference Inception weights; fetched if None.
+        device: where features are computed.
+        method: the class, if the run was trained by one outside the package.
+        tell: told what is being measured, one line each.
+
+    Returns:
+        The records that were written, one for each protocol.
+
+    Raises:
+        ConfigError: a protocol or layer does not exist, or the data lack what a protocol needs.
+        CheckpointError: the run cannot be loaded, or its data have changed.
+    """
+    named = [find_protocol(name) for name in protocols if name != ALL]
+    folder = RunFolder(path)
+    runs = load_kinds(path, weights, device, method)
+    dataset = open_dataset(runs[0].config.data)
+    check_same_data(folder, dataset)
+    able = _abilities(runs[0], dataset)
+    for protocol in named:
+        protocol.check(able, dataset.name, dataset.train.labels)
+    spots = Spaces(spaces, inception)
+    if ALL in protocols:
+        chosen = _applying(able, dataset, spots, tell)
+    else:
+        chosen = named or [p for p in _applying(able, dataset, spots) if p.quick]
+    if not chosen:
+        raise ConfigError(
+            f"no protocol applies: {dataset.name} has no two classes to tell apart and a "
+            f"{runs[0].config.method} cannot reconstruct."
+        )
+    found = _measure(runs, dataset, chosen, layers, baselines, spots, tell)
+    for record in found:
+        write_json(folder.results / f"{_file_name(record, layers, spaces, weights)}.json", record)
+    return found
+
+
+def evaluate_baselines(
+    settings: DataSettings,
+    protocol: str,
+    pca_widths: Sequence[int],
+    *,
+    device: str = "auto",
+    tell: Tell = lambda _line: None,
+) -> dict[str, Any]:
+    """Measures what needs no run: raw values, and PCA of each width. Returns the record.
+
+    Args:
+        settings: of the data.
+        protocol: one that needs labels.
+        pca_widths: how many components are kept.
+        device: where features are compared.
+        tell: told what is being measured, one line each.
+
+    Raises:
+        ConfigError: the protocol does not exist, or the data lack what it needs.
+    """
+    dataset, found = open_dataset(settings), find_protocol(protocol)
+    able = {"labels"} if _has_labels(dataset) else set[str]()
+    found.check(able, dataset.name, dataset.train.labels)
+    candidates = [Candidate(raw_features(dataset))]
+    candidates += [Candidate(pca_features(dataset.train.values, width)) for width in pca_widths]
+    target = choose_device(device)
+    rows = measure_candidates(candidates, [found], dataset, target, tell)[protocol]
+    return result_record(
+        found, rows, method="baselines", preset=None, images_seen=0, dataset=dataset, device=target
+    )
+
+
+def evaluate_curve(
+    path: str | Path,
+    *,
+    protocols: Sequence[str] = (),
+    layers: Sequence[str] = (),
+    weights: Weights | None = None,
+    spaces: Sequence[str] = (),
+    inception: str | Path | None = None,
+    device: str = "auto",
+    method: type[Method] | None = None,
+    tell: Tell = lambda _line: None,
+) -> list[dict[str, Any]]:
+    """Measures every kept checkpoint of a run and writes `results/curve-PROTOCOL.json`.
+
+    Keep them with `train.keep_checkpoints`. Each point has the averaged and the last networks,
+    their batch statistics taken anew as at the end of training. Samples are compared with data in
+    features of the finished run, which are the same for every point.
+    """
+    folder = RunFolder(path)
+    config, method_class = read_config(folder, method)
+    dataset = open_dataset(config.data)
+    check_same_data(folder, dataset)
+    target = choose_device(device)
+    paths = list_checkpoints(folder.checkpoints)
+    if not paths:
+        raise CheckpointError(f"{folder.path} has no checkpoints to measure.")
+    chosen = [find_protocol(name) for name in protocols or ("knn1_euclidean",)]
+    spots = Spaces(spaces, inception, own=lambda: load_kinds(path, None, device, method)[0])
+    curves: dict[str, dict[str, Any]] = {}
+    for checkpoint in paths:
+        try:
+            runs = runs_of_checkpoint(checkpoint, folder, config, method_class, dataset, target)
+        except CheckpointError as error:
+            warnings.warn(f"left out of the curve: {error}", stacklevel=2)
+            continue
+        runs = [run for run in runs if weights in (None, run.weights)] or runs
+        for protocol in chosen:
+            able = _abilities(runs[0], dataset)
+            protocol.check(able, dataset.name, dataset.train.labels)
+        beside = () if curves else BASELINES
+        for record in _measure(runs, dataset, chosen, layers, beside, spots, tell):
+            rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
+            curve = curves.setdefault(record["protocol"], record | {"points": []})
+            curve["points"] += rows
+    for name, curve in curves.items():
+        write_json(folder.results / f"curve-{name}.json", curve)
+    return list(curves.values())
+
+
+def _applying(
+    able: frozenset[str], dataset: Dataset, spaces: Spaces, tell: Tell = lambda _line: None
+) -> list[Protocol]:
+    """The protocols that the run and its data allow; it is told why others are left out."""
+    chosen: list[Protocol] = []
+    for protocol in PROTOCOLS.values():
+        try:
+            protocol.check(able, dataset.name, dataset.train.labels)
+            if not protocol.quick:
+                spaces.check(protocol, dataset)
+        except ConfigError as error:
+            tell(f"nothing: left out, {error}")
+        else:
+            chosen.append(protocol)
+    return chosen
+
+
+def _measure(
+    runs: Sequence[Run],
+    dataset: Dataset,
+    protocols: Sequence[Protocol],
+    layers: Sequence[str],
+    baselines: Sequence[Baseline],
+    spaces: Spaces,
+    tell: Tell,
+) -> list[dict[str, Any]]:
+    """The records: first of features, then of reconstructions, then of samples."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for protocol in protocols:
+        spaces.check(protocol, dataset)
+    of_features = [protocol for protocol in protocols if "labels" in protocol.needs]
+    if of_features:
+        names = layer_names(layers, runs[0])
+        candidates = make_candidates(runs, dataset, names, baselines)
+        rows |= measure_candidates(candidates, of_features, dataset, runs[0].device, tell)
+    for protocol in protocols:
+        if "reconstruct" in protocol.needs:
+            rows[protocol.name] = measure_reconstructions(runs, dataset, protocol, baselines)
+    for protocol in protocols:
+        if "sample" in protocol.needs:
+            rows[protocol.name] = measure_generation(
+                runs, dataset, protocol, spaces, baselines, tell
+            )
+    return [_record(PROTOCOLS[name], runs[0], dataset, found) for name, found in rows.items()]
+
+
+def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
+    """What protocols may ask for: of the method, and labels of the data."""
+    return frozenset(run.abilities | ({"labels"} if _has_labels(dataset) else set[str]()))
+
+
+def _has_labels(dataset: Dataset) -> bool:
+    return dataset.train.labels is not None and dataset.test.labels is not None
+
+
+def _record(
+    protocol: Protocol, run: Run, dataset: Dataset, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return result_record(
+        protocol,
+        rows,
+        method=run.config.method,
+        preset=run.config.preset,
+        images_seen=run.images_seen,
+        dataset=dataset,
+        device=run.device,
+    )
+
+
+def _file_name(
+    record: dict[str, Any],
+    layers: Sequence[str],
+    spaces: Sequence[str],
+    weights: Weights | None,
+) -> str:
+    """The protocol's name; with layers or spaces and weights that were asked for, these too."""
+    needs = PROTOCOLS[record["protocol"]].needs
+    asked = layers if "labels" in needs else spaces if "sample" in needs else ()
+    words = [word.replace("/", "_").replace(":", "_") for word in (*asked, weights or "") if word]
+    return "--".join([record["protocol"], *words])

@@ -1,0 +1,206 @@
+"""Samples of a run against its test split, beside what gives such distances a meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..artifacts import Run, Weights, load
+from ..core.errors import ConfigError
+from ..core.random import Randomness
+from ..core.spec import DataSpec
+from ..data import Dataset, to_float
+from ..evaluation.features import FeatureFunction, extract
+from ..evaluation.inception import POOLED, find_weights, load_inception
+from ..evaluation.protocols import Protocol, run_generation
+from ..evaluation.results import generation_row
+from ..evaluation.stand_ins import gaussian_stand_in, shuffled_values
+from ..game import Method
+from .candidates import Baseline, Tell
+from .runs import random_method
+
+CHUNK = 1024
+
+
+@dataclass
+class Spaces:
+    """In which features samples and data are compared.
+
+    Attributes:
+        names: layers of the run, or `RUN:LAYER` of another; its own feature layer if empty.
+        inception: a file of Inception weights, or None to fetch it.
+        own: the run whose layers are meant; the one measured if None.
+    """
+
+    names: Sequence[str] = ()
+    inception: str | Path | None = None
+    own: Callable[[], Run] | None = None
+    _loaded: dict[torch.device, FeatureFunction] = field(
+        default_factory=dict[torch.device, FeatureFunction]
+    )
+
+    def check(self, protocol: Protocol, dataset: Dataset) -> None:
+        """Refuses what cannot be measured, before anything is done.
+
+        Raises:
+            ConfigError: no weights, or data that are no images of one or three channels.
+        """
+        if not protocol.name.endswith("_inception"):
+            return
+        spec = dataset.spec
+        if spec.kind != "images" or spec.shape[0] not in (1, 3):
+            raise ConfigError(
+                f"{protocol.name} needs images of 1 or 3 channels; {dataset.name} holds"
+                f" {spec.kind} of shape {'x'.join(map(str, spec.shape))}."
+            )
+        assert self.weights
+
+    @cached_property
+    def weights(self) -> Path:
+        """The file of Inception weights."""
+        return find_weights(self.inception)
+
+    @cached_property
+    def _owner(self) -> Run | None:
+        return self.own() if self.own else None
+
+    def functions(self, protocol: Protocol, run: Run) -> list[FeatureFunction]:
+        """What turns examples as the generator draws them into features.
+
+        Raises:
+            ConfigError: a layer or a run does not exist, or the run is of other data.
+        """
+        if protocol.name.endswith("_inception"):
+            return [self._inception_on(run.device)]
+        run = self._owner or run
+        return [_layer_of(name, run) for name in self.names or [run.method.default_layer]]
+
+    def _inception_on(self, device: torch.device) -> FeatureFunction:
+        """The reference network under the first digits of its weights' hash; loaded once."""
+        if device not in self._loaded:
+            describe, sha256 = load_inception(self.weights, device)
+            self._loaded[device] = FeatureFunction(f"inception {sha256[:8]}", "baseline", describe)
+        return self._loaded[device]
+
+
+def measure_generation(
+    runs: Sequence[Run],
+    dataset: Dataset,
+    protocol: Protocol,
+    spaces: Spaces,
+    baselines: Sequence[Baseline],
+    tell: Tell,
+) -> list[dict[str, Any]]:
+    """The rows of one protocol, for each space: samples of each kind of weights, then stand-ins."""
+    rows: list[dict[str, Any]] = []
+    for function in spaces.functions(protocol, runs[0]):
+        device = runs[0].device
+        real = extract(_of_data(function, runs[0].method), dataset.test.values, device, chunk=CHUNK)
+        for name, weights, draw in _drawn(runs, dataset, protocol, baselines):
+            started = perf_counter()
+            kind = f" ({weights})" if weights else ""
+            tell(f"{protocol.name} of {name}{kind} in {function.name}")
+            generated = extract(function, draw(), device, chunk=CHUNK)
+            scores = run_generation(protocol, generated, real, device=device)
+            rows.append(
+                generation_row(
+                    name,
+                    "model" if weights else "baseline",
+                    scores,
+                    space=function.name,
+                    dim=POOLED if protocol.name.endswith("_inception") else real.shape[1],
+                    num=len(generated),
+                    seconds=perf_counter() - started,
+                    weights=weights,
+                )
+            )
+    return rows
+
+
+def _drawn(
+    runs: Sequence[Run], dataset: Dataset, protocol: Protocol, baselines: Sequence[Baseline]
+) -> Iterator[tuple[str, Weights | None, Callable[[], Tensor]]]:
+    """Names, weights and makers of the sets that stand against the test split."""
+    num, seed = protocol.constants["num_generated"], protocol.constants["seed"]
+    first = runs[0].method
+    for run in runs:
+        yield "samples", run.weights, lambda method=run.method: _samples(method, num, seed)
+    if "raw" in baselines:
+        some = Randomness(seed, "floor").permutation(len(dataset.train))[:num].sort().values
+        yield "training examples", None, lambda: _targets(first, dataset.train.values[some])
+    if "pca" in baselines:
+        width = min(first.prior.dim, first.drawn.num_values, len(dataset.train))
+        train = lambda: _targets(first, dataset.train.values)  # noqa: E731
+        bounded = first.drawn.bounded
+        name = f"gaussian of pca{width}"
+        yield name, None, lambda: gaussian_stand_in(train(), width, num, seed, bounded)
+        yield "shuffled values", None, lambda: shuffled_values(train(), num, seed)
+    if "random" in baselines:
+        yield (
+            "random generator",
+            None,
+            lambda: _samples(random_method(runs[0], dataset), num, seed),
+        )
+
+
+@torch.no_grad()
+def _samples(method: Method, num: int, seed: int) -> Tensor:
+    """What a method draws of so many latents, on the CPU."""
+    device = next(method.parameters()).device
+    latents = method.prior.sample(num, Randomness(seed, "generation"))
+    parts = [method.decode(z.to(device)).float().cpu() for z in torch.split(latents, CHUNK)]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def _targets(method: Method, values: Tensor) -> Tensor:
+    """Data in the form that the generator draws, on the CPU; as stored if that is it."""
+    if method.drawn == method.spec:
+        return values
+    device = next(method.parameters()).device
+    parts = [method.target(to_float(x.to(device))).cpu() for x in torch.split(values, CHUNK)]
+    return torch.cat(parts)
+
+
+def _of_data(function: FeatureFunction, method: Method) -> FeatureFunction:
+    """The same features of data, brought to the form that the generator draws first."""
+    return FeatureFunction(
+        function.name, function.kind, lambda x: function.function(method.target(x))
+    )
+
+
+def _layer_of(name: str, run: Run) -> FeatureFunction:
+    """A layer of this run, or with `RUN:LAYER` of another; images are resized to what it sees."""
+    folder, _, layer = name.rpartition(":")
+    other = load(folder, device=str(run.device)) if folder else run
+    _check_alike(name, other.spec, run.method.drawn)
+    other.method.find_layer(layer)
+    size = other.spec.shape
+    return FeatureFunction(
+        name, "baseline", lambda x: other.method.features(_resized(x, size), layer)
+    )
+
+
+def _check_alike(name: str, theirs: DataSpec, ours: DataSpec) -> None:
+    same = theirs == ours
+    if theirs.kind == ours.kind == "images":
+        same = theirs.shape[0] == ours.shape[0]
+    if not same:
+        raise ConfigError(
+            f"'{name}' describes {theirs.kind} of shape {'x'.join(map(str, theirs.shape))}; the"
+            f" samples are {ours.kind} of shape {'x'.join(map(str, ours.shape))}."
+        )
+
+
+def _resized(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if x.shape[1:] == shape:
+        return x
+    return F.interpolate(x, shape[1:], mode="bilinear", antialias=True)

@@ -1,0 +1,80 @@
+"""Which networks of a run are measured: each kind of weights, checkpoints, untrained ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..artifacts import Run, Weights, load
+from ..core.errors import CheckpointError
+from ..data import Batches, Dataset
+from ..engine.checkpoint import read_checkpoint
+from ..engine.config import RunConfig
+from ..engine.run_folder import RunFolder
+from ..engine.statistics import settle
+from ..game import Method
+from ..training import make_method
+
+RANDOM_STATISTICS_BATCHES = 50
+
+
+def load_kinds(
+    path: str | Path, weights: Weights | None, device: str, method: type[Method] | None
+) -> list[Run]:
+    """The run with the weights asked for; if None, averaged and last ones, where there are both."""
+    first = load(path, weights=weights, device=device, method=method)
+    if weights is not None or first.weights == "raw":
+        return [first]
+    return [first, load(path, weights="raw", device=device, method=method)]
+
+
+def runs_of_checkpoint(
+    checkpoint: Path,
+    folder: RunFolder,
+    config: RunConfig,
+    method_class: type[Method],
+    dataset: Dataset,
+    device: torch.device,
+) -> list[Run]:
+    """The averaged and the last networks of a checkpoint, their batch statistics taken anew.
+
+    Raises:
+        CheckpointError: it cannot be read, or is of other networks.
+    """
+    state = read_checkpoint(checkpoint)
+    batches = Batches(dataset.train, config.train.seed, device)
+    runs: list[Run] = []
+    kinds: tuple[tuple[Weights, str], ...] = (("ema", "ema"), ("raw", "method"))
+    for kind, key in kinds:
+        if state[key] is None:
+            continue
+        method = make_method(config, dataset.spec, method_class)
+        try:
+            method.load_state_dict(state[key])
+        except RuntimeError as error:
+            raise CheckpointError(f"{checkpoint} is of other networks.") from error
+        settle(method.to(device), batches, config.train)
+        runs.append(
+            Run(
+                folder.path,
+                config,
+                method.eval(),
+                dataset.spec,
+                dataset.scaling,
+                dataset.label_names,
+                state["images_seen"],
+                kind,
+            )
+        )
+    return runs
+
+
+def random_method(run: Run, dataset: Dataset) -> Method:
+    """The run's networks before any training, from another seed, with settled statistics."""
+    config = replace(run.config, train=replace(run.config.train, seed=run.config.train.seed + 1))
+    method = make_method(config, dataset.spec, type(run.method)).to(run.device)
+    batches = Batches(dataset.train, config.train.seed, run.device)
+    settle(method, batches, config.train, at_least=RANDOM_STATISTICS_BATCHES)
+    return method.eval()
