@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ from .data import Dataset, Scaling, Split, as_array, as_examples, to_float
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
+from .evaluation.protocols import Protocol
+from .evaluation.results import Row, result_record
 from .game import Ability, Method
 from .methods import find_method, is_external
 
@@ -263,6 +266,21 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "sha256": dataset.sha256,
         "skipped": list(dataset.skipped),
     }
+
+
+def record_of(
+    protocol: Protocol, run: Run, dataset: Dataset, rows: Sequence[Row]
+) -> dict[str, Any]:
+    """The record of one protocol on a run, ready for `results/`."""
+    return result_record(
+        protocol,
+        rows,
+        method=run.config.method,
+        preset=run.config.preset,
+        images_seen=run.images_seen,
+        dataset=dataset,
+        device=run.device,
+    )
 
 
 def _from_checkpoint(

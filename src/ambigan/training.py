@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from .artifacts import describe_data, read_config, save_model
+from .artifacts import Run, describe_data, read_config, save_model
 from .core.distributed import World, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json, write_json
@@ -25,6 +25,8 @@ from .engine.state import TrainState
 from .engine.statistics import settle
 from .game import Method
 from .methods import find_method
+
+UNTRAINED_BATCHES = 50
 
 Open = Callable[[DataSettings], Dataset]
 
@@ -172,6 +174,15 @@ def make_method(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_from(config.train.seed, "weights"))
         return method_class(config.settings, spec)
+
+
+def untrained(run: Run, dataset: Dataset) -> Method:
+    """A run's networks before any training, from another seed, with settled statistics."""
+    config = replace(run.config, train=replace(run.config.train, seed=run.config.train.seed + 1))
+    method = make_method(config, dataset.spec, type(run.method)).to(run.device)
+    batches = Batches(dataset.train, config.train.seed, run.device)
+    settle(method, batches, config.train, at_least=UNTRAINED_BATCHES)
+    return method.eval()
 
 
 def check_trainable(config: RunConfig, dataset: Dataset) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,26 +12,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..artifacts import Run
+from ..artifacts import Run, record_of
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import read_json, write_json
 from ..core.reading import hidden_layers
 from ..core.settings import build, plain
-from ..data import Batches, Dataset, to_float
-from ..engine.statistics import settle
+from ..data import Dataset, to_float
 from ..evaluation.labelled import balanced_draw
 from ..evaluation.protocols import Protocol
-from ..evaluation.results import result_record
 from ..evaluation.transfer import TransferSettings, split_chain, train_rest
 from ..evaluation.transfer.training import DRAWN_ON, Labelled, Prepare
 from ..game import Method
-from ..training import make_method
+from ..training import untrained
 from .filters import default_network, find_network
 
 NAME = "transfer"
 SUMMARY = "accuracy with the first layers frozen, all above them drawn anew and trained with labels"
 SOURCE = "BiGAN, Table 2, after Noroozi and Favaro (2016); batch norm folded, appendix C.2"
-STATISTICS_BATCHES = 50
 Tell = Callable[[str], None]
 
 
@@ -87,7 +84,7 @@ def transfer(
     train, test = _labelled(dataset, labels, settings.seed)
     protocol = _protocol(name, run, len(train), settings)
     path = run.path / "results" / f"{NAME}{suffix}.json"
-    rows = _rows_in(path, _record(protocol, run, dataset, []))
+    rows = _rows_in(path, record_of(protocol, run, dataset, []))
     prepare = _entrance(run.method, name, dataset)
     fresh: list[Method] = []
     for cut in cuts:
@@ -95,11 +92,11 @@ def transfer(
             continue
         tell(f"{NAME} of {_named(cut)}")
         if cut.start == "random" and not fresh:
-            fresh.append(_untrained(run, dataset))
+            fresh.append(untrained(run, dataset))
         source = fresh[0].get_submodule(name) if cut.start == "random" else trained
         rows.append(_measure(cut, source, train, test, settings, prepare, run))
-        write_json(path, _record(protocol, run, dataset, rows))
-    return _record(protocol, run, dataset, rows)
+        write_json(path, record_of(protocol, run, dataset, rows))
+    return record_of(protocol, run, dataset, rows)
 
 
 def _cuts(name: str, network: nn.Module) -> Iterator[Cut]:
@@ -172,15 +169,6 @@ def _entrance(method: Method, name: str, dataset: Dataset) -> Prepare:
     raise ConfigError(f"the {name} does not see the data themselves, so it cannot be transferred.")
 
 
-def _untrained(run: Run, dataset: Dataset) -> Method:
-    """The run's networks from another seed, untrained, their statistics taken on the data."""
-    config = replace(run.config, train=replace(run.config.train, seed=run.config.train.seed + 1))
-    method = make_method(config, dataset.spec, type(run.method)).to(run.device)
-    batches = Batches(dataset.train, config.train.seed, run.device)
-    settle(method, batches, config.train, at_least=STATISTICS_BATCHES)
-    return method.eval()
-
-
 def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) -> Protocol:
     constants = {"network": name, "weights": run.weights, "labels": num_labels}
     constants |= plain(settings) | {
@@ -189,20 +177,6 @@ def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) 
         "scaled_on": DRAWN_ON,
     }
     return Protocol(NAME, SUMMARY, frozenset({"labels"}), constants, SOURCE, train_rest)
-
-
-def _record(
-    protocol: Protocol, run: Run, dataset: Dataset, rows: list[dict[str, Any]]
-) -> dict[str, Any]:
-    return result_record(
-        protocol,
-        rows,
-        method=run.config.method,
-        preset=run.config.preset,
-        images_seen=run.images_seen,
-        dataset=dataset,
-        device=run.device,
-    )
 
 
 def _rows_in(path: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:

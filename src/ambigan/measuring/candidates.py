@@ -17,7 +17,7 @@ from ..evaluation.baselines import pca_features, pixel_features, random_encoder
 from ..evaluation.features import FeatureFunction, extract, layer_features
 from ..evaluation.protocols import Protocol, run_classification
 from ..evaluation.results import classification_row
-from .runs import random_method
+from ..training import untrained
 
 Baseline = Literal["raw", "pca", "random"]
 BASELINES: tuple[Baseline, ...] = ("raw", "pca", "random")
@@ -65,7 +65,7 @@ def make_candidates(
         width = runs[0].method.features(_few(dataset, runs[0].device), names[0]).shape[1]
         yield Candidate(pca_features(dataset.train.values, width))
     if "random" in baselines:
-        random = random_method(runs[0], dataset)
+        random = untrained(runs[0], dataset)
         for layer in names:
             yield Candidate(random_encoder(random, layer))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..artifacts import Run, Weights, read_config
+from ..artifacts import Run, Weights, read_config, record_of
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import write_json
 from ..data import Dataset, DataSettings, open_dataset
@@ -222,7 +222,7 @@ def _measure(
             rows[protocol.name] = measure_generation(
                 runs, dataset, protocol, spaces, baselines, tell
             )
-    return [_record(PROTOCOLS[name], runs[0], dataset, found) for name, found in rows.items()]
+    return [record_of(PROTOCOLS[name], runs[0], dataset, found) for name, found in rows.items()]
 
 
 def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
@@ -232,20 +232,6 @@ def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
 
 def _has_labels(dataset: Dataset) -> bool:
     return dataset.train.labels is not None and dataset.test.labels is not None
-
-
-def _record(
-    protocol: Protocol, run: Run, dataset: Dataset, rows: list[dict[str, Any]]
-) -> dict[str, Any]:
-    return result_record(
-        protocol,
-        rows,
-        method=run.config.method,
-        preset=run.config.preset,
-        images_seen=run.images_seen,
-        dataset=dataset,
-        device=run.device,
-    )
 
 
 def _file_name(

@@ -24,8 +24,8 @@ from ..evaluation.protocols import Protocol, run_generation
 from ..evaluation.results import generation_row
 from ..evaluation.stand_ins import gaussian_stand_in, shuffled_values
 from ..game import Method
+from ..training import untrained
 from .candidates import Baseline, Tell
-from .runs import random_method
 
 CHUNK = 1024
 
@@ -147,7 +147,7 @@ def _drawn(
         yield (
             "random generator",
             None,
-            lambda: _samples(random_method(runs[0], dataset), num, seed),
+            lambda: _samples(untrained(runs[0], dataset), num, seed),
         )
 
 

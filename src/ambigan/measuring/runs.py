@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,8 +15,6 @@ from ..engine.run_folder import RunFolder
 from ..engine.statistics import settle
 from ..game import Method
 from ..training import make_method
-
-RANDOM_STATISTICS_BATCHES = 50
 
 
 def load_kinds(
@@ -69,12 +66,3 @@ def runs_of_checkpoint(
             )
         )
     return runs
-
-
-def random_method(run: Run, dataset: Dataset) -> Method:
-    """The run's networks before any training, from another seed, with settled statistics."""
-    config = replace(run.config, train=replace(run.config.train, seed=run.config.train.seed + 1))
-    method = make_method(config, dataset.spec, type(run.method)).to(run.device)
-    batches = Batches(dataset.train, config.train.seed, run.device)
-    settle(method, batches, config.train, at_least=RANDOM_STATISTICS_BATCHES)
-    return method.eval()

@@ -197,7 +197,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
         ),
         "dcgan_svhn": Preset(gan_dcgan_svhn, "not reproduced", "-", "-", f"{_DCGAN}, section 5.2"),
         "imagenet": Preset(gan_imagenet, "not reproduced", "-", "-", f"{_BIGAN}, Table 3, D"),
-        "images": Preset(gan_images, "not measured yet", "-", "-", "ours, after DCGAN"),
+        "images": Preset(
+            gan_images,
+            "CIFAR-10: L2-SVM on convs@4 of D 72.6 (untrained 61.5, pixels 40.9)",
+            "17 min of one core",
+            "1 thread of 2 shared CPU cores, bf16",
+            "ours, after DCGAN",
+        ),
         "images_modern": Preset(gan_images_modern, "not measured yet", "-", "-", "ours"),
     },
     "bigan": {
@@ -205,7 +211,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "imagenet_112": Preset(
             bigan_imagenet_112, "not reproduced", "-", "-", f"{_BIGAN}, section 3.5, authors' code"
         ),
-        "images": Preset(bigan_images, "not measured yet", "-", "-", "ours, after BiGAN"),
+        "images": Preset(
+            bigan_images,
+            "CIFAR-10: trained; its table is not finished",
+            "28 min of one core",
+            "1 thread of 2 shared CPU cores, bf16",
+            "ours, after BiGAN",
+        ),
         "images_modern": Preset(bigan_images_modern, "not measured yet", "-", "-", "ours"),
     },
     "latent_regressor": {
