@@ -6,6 +6,7 @@ Gradients are averaged here and not by DistributedDataParallel: with gradients f
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,9 +55,13 @@ def join_from_environment(device_type: str) -> World:
 
 
 def leave() -> None:
-    """Leaves the process group, if one was joined."""
+    """Leaves the process group, if one was joined.
+
+    What is left of it is freed at once: its threads must end while the interpreter still runs.
+    """
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
+        gc.collect()
 
 
 def share_of(batch_size: int, size: int) -> int:
