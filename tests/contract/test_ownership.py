@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -63,3 +65,43 @@ def test_a_parameter_no_loss_depends_on_is_named() -> None:
     method.encoder.spare = torch.nn.Linear(2, 2)
     with pytest.raises(ConfigError, match=r"generator_encoder.*encoder\.spare\.weight"):
         play_turn(TrainState(method, 0.0), a_batch(method), ["generator_encoder"], "fp32")
+
+
+def test_a_turn_is_what_plain_gradients_and_plain_adam_make(variant: str) -> None:
+    """Fused optimisers walk gradients in the order of memory, which need not be the weights' own.
+
+    R1's gradients of channels-last kernels come out in another one; weights then took the steps of
+    others, and D stood still.
+    """
+    method = toy_method(toy_config(variant)).double().train()
+    plain, batch = copy.deepcopy(method), a_batch(method)
+    batch = Batch(batch.x.double(), batch.z.double(), batch.noise)
+    names = list(method.turns[0])
+    players = [player for player in plain.players if player.name in names]
+    losses = plain.losses(batch, names)
+    gradients: list[list[torch.Tensor]] = []
+    for player in players:
+        parameters = list(plain.player_parameters(player).values())
+        total = sum(losses[player.name].values())
+        gradients.append(list(torch.autograd.grad(total, parameters, retain_graph=True)))
+    for player, part in zip(players, gradients, strict=True):
+        settings = player.optimizer
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.kind]
+        for parameter, gradient in zip(plain.player_parameters(player).values(), part, strict=True):
+            is_decayed = parameter.ndim > 1 or settings.decay_biases
+            parameter.grad = gradient
+            kind(
+                [parameter],
+                lr=settings.learning_rate,
+                betas=settings.betas,
+                eps=settings.epsilon,
+                weight_decay=settings.weight_decay if is_decayed else 0.0,
+                foreach=False,
+            ).step()
+    fresh = Batch(batch.x, batch.z, a_batch(method).noise)
+    play_turn(TrainState(method, 0.0), fresh, names, "fp32")
+    expected = dict(plain.named_parameters())
+    for name, parameter in method.named_parameters():
+        torch.testing.assert_close(
+            parameter, expected[name], rtol=1e-6, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}"
+        )

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..core.version import __version__
@@ -25,7 +26,9 @@ from .subjects import Subject, Work, find_subject
 
 PROFILED = "ours with average"
 SIZE = 2048  # of the square product that stands for the machine's rate
+IMAGE = (1, SIZE, 32, SIZE // 32)  # whose convolution by 1x1 kernels is that product too
 LAYER = (128, 1024)  # rows and width of the products of one layer
+SQUARES = ("product", "convolution")
 NUM_TOGETHER = 3
 COPIED = 1 << 28  # bytes
 
@@ -174,14 +177,21 @@ def _together(game: Subject, images: torch.Tensor, precision: str) -> Work:
 
 
 def _rates(device: torch.device) -> list[Contestant]:
-    """The machine's own: square products, the step's products alone and stacked, and copies."""
+    """The machine's own: square products, a layer's products alone and stacked, and copies.
+
+    The square product is also asked for as a convolution: on a CPU torch has the two done by two
+    libraries, either of which may be the faster one on a given processor.
+    """
     found: list[Contestant] = []
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         a, b = (torch.randn(SIZE, SIZE, device=device).to(dtype) for _ in range(2))
+        image = a.t().reshape(IMAGE).to(memory_format=torch.channels_last)
+        kernels = b.t().reshape(SIZE, SIZE, 1, 1)
         x = torch.randn(NUM_TOGETHER, *LAYER, device=device).to(dtype)
         w = torch.randn(NUM_TOGETHER, LAYER[1], LAYER[1], device=device).to(dtype)
         found += [
             Contestant(f"product, {name}", lambda a=a, b=b: a @ b),
+            Contestant(f"convolution, {name}", lambda i=image, k=kernels: F.conv2d(i, k)),
             Contestant(f"layer, {name}", lambda x=x, w=w: _one_by_one(x, w), NUM_TOGETHER),
             Contestant(f"layer, stacked, {name}", lambda x=x, w=w: x @ w, NUM_TOGETHER),
         ]
@@ -227,7 +237,7 @@ def _record(
     steps: int,
 ) -> dict[str, Any]:
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    rate = {kind: 2 * SIZE**3 / medians[f"product, {kind}"] for kind in ("fp32", "bf16")}
+    rate = {kind: max(_rate(medians, work, kind) for work in SQUARES) for kind in ("fp32", "bf16")}
     copied = 2 * COPIED / medians["copy"]
     flops = _flops(contestants)
     steps_only = [c for c in contestants if c.is_step]
@@ -243,6 +253,10 @@ def _record(
         "steps": steps,
         "step_gflop": round(flops / 1e9, 2),
         "product_gflops": {kind: round(value / 1e9) for kind, value in rate.items()},
+        "squares_gflops": {
+            work: {kind: round(_rate(medians, work, kind) / 1e9) for kind in rate}
+            for work in SQUARES
+        },
         "layer_gflops": {
             kind: round(2 * LAYER[0] * LAYER[1] ** 2 / medians[f"layer, {kind}"] / 1e9)
             for kind in ("fp32", "bf16")
@@ -259,6 +273,11 @@ def _record(
             for c in steps_only
         ],
     }
+
+
+def _rate(medians: dict[str, float], work: str, kind: str) -> float:
+    """Operations per second of the square product."""
+    return 2 * SIZE**3 / medians[f"{work}, {kind}"]
 
 
 def _row(contestant: Contestant, ours: list[float], textbook: list[float]) -> dict[str, Any]:

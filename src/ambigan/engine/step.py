@@ -159,4 +159,15 @@ def _gradients(
                 f"the loss of player '{player}' does not depend on its parameter '{name}'; "
                 "take it out of the network or the network out of the player."
             )
-    return list(gradients)
+    return [_laid_out_as(p, g) for p, g in zip(parameters.values(), gradients, strict=True)]
+
+
+def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """A gradient in the memory layout of its parameter.
+
+    Fused optimisers walk both in the order of memory. `backward()` sees to that; `grad` does not,
+    and a second derivative of a channels-last convolution, such as R1's, comes out contiguous.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
