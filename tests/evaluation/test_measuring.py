@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from ambigan import load
+from ambigan import Run, load
 from ambigan.cli import main
 from ambigan.core.errors import ConfigError
+from ambigan.data import Dataset, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS
-from ambigan.measuring import evaluate
+from ambigan.measuring import Tell, evaluate
+from ambigan.measuring.kept import KeptRows
 
 
 @pytest.fixture
@@ -95,3 +99,61 @@ def test_the_verb_prints_what_was_chosen(mlp: Path, capsys: pytest.CaptureFixtur
     assert all(len(line) < 200 for line in told.splitlines())
     record = json.loads((mlp / "results" / "retrieval_cosine--raw.json").read_text())
     assert record["map"] == record["rows"][0]["map"]
+
+
+class Stop(Exception):
+    """A kill, as far as a file can tell."""
+
+
+def stop_after(count: int, told: list[str]) -> Tell:
+    def tell(line: str) -> None:
+        if len(told) == count:
+            raise Stop
+        told.append(line)
+
+    return tell
+
+
+@pytest.mark.parametrize("protocol", ["knn1_cosine", "generation_features"])
+def test_a_stopped_evaluation_measures_the_rest(protocol: str, mlp: Path) -> None:
+    whole: list[str] = []
+    ask = partial(evaluate, mlp, protocols=[protocol], weights="raw")
+    (expected,) = ask(tell=whole.append)
+    assert len(whole) >= 4
+    unfinished = mlp / "results" / "unfinished.jsonl"
+    assert not unfinished.exists()
+    first: list[str] = []
+    with pytest.raises(Stop):
+        ask(tell=stop_after(2, first))
+    with unfinished.open("ab") as file:
+        file.write(b'{"key": "torn')
+    rest: list[str] = []
+    with pytest.raises(Stop):
+        ask(tell=stop_after(1, rest))
+    (found,) = ask(tell=rest.append)
+    assert not unfinished.exists()
+    assert [*first, *rest] == whole
+    without_time = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in record["rows"]]
+        for record in (expected, found)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_rows_of_other_networks_or_data_are_not_taken(mlp: Path, tmp_path: Path) -> None:
+    run, protocol, path = load(mlp, weights="raw"), PROTOCOLS["knn1_cosine"], tmp_path / "rows"
+    dataset = open_dataset(run.config.data)
+
+    def measured(run: Run, dataset: Dataset, name: str = "encoder") -> bool:
+        asked: list[str] = []
+        kept = KeptRows(path, [run], dataset)
+        kept.row(protocol, name, "raw", lambda: asked.append(name) or {"accuracy": 1.0})
+        return bool(asked)
+
+    assert measured(run, dataset)
+    assert not measured(run, dataset)
+    assert measured(run, dataset, "discriminator")
+    assert measured(run, dataclasses.replace(dataset, sha256="other"))
+    with torch.no_grad():
+        next(run.method.parameters()).view(-1)[0].add_(1e-6)
+    assert measured(run, dataset)

@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "aten::leaky_relu",
         "aten::leaky_relu_backward",
         "aten::relu",
+        "aten::clamp_min",
         "aten::threshold_backward",
         "aten::tanh",
         "aten::tanh_backward",

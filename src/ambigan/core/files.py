@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from .errors import AmbiganError, CheckpointError
 
@@ -51,6 +51,32 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Writes indented JSON atomically; keys keep their order."""
     write_text(path, json.dumps(content, indent=2, allow_nan=True) + "\n")
+
+
+def append_json(path: Path, content: Any) -> bytes:
+    """Adds a line to a file of JSON lines and returns it; it is on the disk by then.
+
+    A line that a kill has torn is ended first, so that it spoils no other.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written to; the lines before stand.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(content, allow_nan=True).encode()
+        with path.open("ab+") as file:
+            torn = file.tell() > 0 and _last_byte(file) != b"\n"
+            file.write(b"\n" * torn + line + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise storage_error(path, error) from error
+    return line
+
+
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
 
 
 def read_json(path: Path) -> dict[str, Any]:

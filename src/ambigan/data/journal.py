@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.files import storage_error
+from ..core.files import append_json
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Journal:
     def begin(self, asked: dict[str, Any]) -> None:
         """Starts anew, with what was asked for."""
         self.asked, self.lines = None, []
+        self.path.unlink(missing_ok=True)
         self._append(asked)
 
     def go_on(self, num_there: int) -> None:
@@ -84,15 +85,7 @@ class Journal:
         return self.lines[-1].end if self.lines else self._begun
 
     def _append(self, content: dict[str, Any]) -> None:
-        text = json.dumps(content).encode()
-        try:
-            with self.path.open("ab" if self.asked else "wb") as file:
-                file.write(text + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise storage_error(self.path, error) from error
-        self._take(text)
+        self._take(append_json(self.path, content))
 
     def _take(self, text: bytes) -> None:
         """Reads a line; raises whatever a torn one makes of its parser."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,8 +17,9 @@ from ..data import Batches, Dataset
 from ..evaluation.baselines import pca_features, pixel_features, random_encoder
 from ..evaluation.features import FeatureFunction, extract, layer_features
 from ..evaluation.protocols import Protocol, run_classification
-from ..evaluation.results import classification_row
+from ..evaluation.results import Row, classification_row
 from ..training import untrained
+from .kept import KeptRows
 
 Baseline = Literal["raw", "pca", "random"]
 BASELINES: tuple[Baseline, ...] = ("raw", "pca", "random")
@@ -81,40 +83,50 @@ def measure_candidates(
     dataset: Dataset,
     device: torch.device,
     tell: Tell,
-) -> dict[str, list[dict[str, Any]]]:
-    """The rows of each protocol, features of each candidate computed once."""
-    rows: dict[str, list[dict[str, Any]]] = {protocol.name: [] for protocol in protocols}
+    kept: KeptRows,
+) -> dict[str, list[Row]]:
+    """The rows of each protocol; features of each candidate are computed once, if at all."""
+    rows: dict[str, list[Row]] = {protocol.name: [] for protocol in protocols}
     for candidate in candidates:
-        started = perf_counter()
-        train = extract(candidate.function, dataset.train.values, device)
-        test = extract(candidate.function, dataset.test.values, device)
-        seconds = perf_counter() - started
+        features = _Features(candidate, dataset, device)
         for protocol in protocols:
-            kind = f" ({candidate.weights})" if candidate.weights else ""
-            tell(f"{protocol.name} of {candidate.function.name}{kind}")
-            row = _row(candidate, protocol, train, test, dataset, device, seconds)
+            measure = partial(_row, features, protocol, tell)
+            row = kept.row(protocol, candidate.function.name, candidate.weights, measure)
             rows[protocol.name].append(row)
     return rows
+
+
+@dataclass
+class _Features:
+    """Those of one candidate, of both splits, computed when they are first asked for."""
+
+    candidate: Candidate
+    dataset: Dataset
+    device: torch.device
+
+    @cached_property
+    def splits(self) -> tuple[Tensor, Tensor, float]:
+        """Of the training split and of the test split, and the seconds taken."""
+        started, function = perf_counter(), self.candidate.function
+        train = extract(function, self.dataset.train.values, self.device)
+        test = extract(function, self.dataset.test.values, self.device)
+        return train, test, perf_counter() - started
 
 
 def _few(dataset: Dataset, device: torch.device) -> Tensor:
     return Batches(dataset.train, 0, device).draw(0, min(2, len(dataset.train)))
 
 
-def _row(
-    candidate: Candidate,
-    protocol: Protocol,
-    train: Tensor,
-    test: Tensor,
-    dataset: Dataset,
-    device: torch.device,
-    seconds: float,
-) -> dict[str, Any]:
+def _row(features: _Features, protocol: Protocol, tell: Tell) -> Row:
+    candidate, dataset = features.candidate, features.dataset
+    kind = f" ({candidate.weights})" if candidate.weights else ""
+    tell(f"{protocol.name} of {candidate.function.name}{kind}")
+    train, test, seconds = features.splits
     started = perf_counter()
     labels, test_labels = dataset.train.labels, dataset.test.labels
     assert labels is not None
     assert test_labels is not None
-    scores = run_classification(protocol, train, labels, test, test_labels, device=device)
+    scores = run_classification(protocol, train, labels, test, test_labels, device=features.device)
     return classification_row(
         candidate.function,
         scores,

@@ -30,6 +30,7 @@ from .candidates import (
     raw_features,
 )
 from .generations import Spaces, measure_generation
+from .kept import FILE_NAME, KeptRows
 from .reconstructions import measure_reconstructions
 from .runs import load_kinds, runs_of_checkpoint
 
@@ -51,6 +52,9 @@ def evaluate(
     tell: Tell = lambda _line: None,
 ) -> list[dict[str, Any]]:
     """Measures a run by each protocol and writes `results/PROTOCOL.json`.
+
+    Each row of features and of samples is kept in `results/unfinished.jsonl` as it is measured: an
+    evaluation that was stopped, by a kill too, measures only the rest when it is asked for again.
 
     Args:
         path: the run's folder.
@@ -92,9 +96,11 @@ def evaluate(
             f"no protocol applies: {dataset.name} has no two classes to tell apart and a "
             f"{runs[0].config.method} cannot reconstruct."
         )
-    found = _measure(runs, dataset, chosen, layers, baselines, spots, tell)
+    kept = KeptRows(folder.results / FILE_NAME, runs, dataset)
+    found = _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept)
     for record in found:
         write_json(folder.results / f"{_file_name(record, layers, spaces, weights)}.json", record)
+    kept.forget()
     return found
 
 
@@ -124,7 +130,7 @@ def evaluate_baselines(
     candidates = [Candidate(raw_features(dataset))]
     candidates += [Candidate(pca_features(dataset.train.values, width)) for width in pca_widths]
     target = choose_device(device)
-    rows = measure_candidates(candidates, [found], dataset, target, tell)[protocol]
+    rows = measure_candidates(candidates, [found], dataset, target, tell, KeptRows())[protocol]
     return result_record(
         found, rows, method="baselines", preset=None, images_seen=0, dataset=dataset, device=target
     )
@@ -170,12 +176,14 @@ def evaluate_curve(
             able = _abilities(runs[0], dataset)
             protocol.check(able, dataset.name, dataset.train.labels)
         beside = () if curves else BASELINES
-        for record in _measure(runs, dataset, chosen, layers, beside, spots, tell):
+        kept = KeptRows(folder.results / FILE_NAME, runs, dataset)
+        for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
             curve = curves.setdefault(record["protocol"], record | {"points": []})
             curve["points"] += rows
     for name, curve in curves.items():
         write_json(folder.results / f"curve-{name}.json", curve)
+    KeptRows(folder.results / FILE_NAME).forget()
     return list(curves.values())
 
 
@@ -204,6 +212,7 @@ def _measure(
     baselines: Sequence[Baseline],
     spaces: Spaces,
     tell: Tell,
+    kept: KeptRows,
 ) -> list[dict[str, Any]]:
     """The records: first of features, then of reconstructions, then of samples."""
     rows: dict[str, list[dict[str, Any]]] = {}
@@ -213,14 +222,14 @@ def _measure(
     if of_features:
         names = layer_names(layers, runs[0])
         candidates = make_candidates(runs, dataset, names, baselines)
-        rows |= measure_candidates(candidates, of_features, dataset, runs[0].device, tell)
+        rows |= measure_candidates(candidates, of_features, dataset, runs[0].device, tell, kept)
     for protocol in protocols:
         if "reconstruct" in protocol.needs:
             rows[protocol.name] = measure_reconstructions(runs, dataset, protocol, baselines)
     for protocol in protocols:
         if "sample" in protocol.needs:
             rows[protocol.name] = measure_generation(
-                runs, dataset, protocol, spaces, baselines, tell
+                runs, dataset, protocol, spaces, baselines, tell, kept
             )
     return [record_of(PROTOCOLS[name], runs[0], dataset, found) for name, found in rows.items()]
 

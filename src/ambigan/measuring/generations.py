@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,17 +14,19 @@ from torch import Tensor
 
 from ..artifacts import Run, Weights, load
 from ..core.errors import ConfigError
+from ..core.files import sha256_of
 from ..core.random import Randomness
 from ..core.spec import DataSpec
 from ..data import Dataset, to_float
 from ..evaluation.features import FeatureFunction, extract
 from ..evaluation.inception import POOLED, find_weights, load_inception
 from ..evaluation.protocols import Protocol, run_generation
-from ..evaluation.results import generation_row
+from ..evaluation.results import Row, generation_row
 from ..evaluation.stand_ins import gaussian_stand_in, shuffled_values
 from ..game import Method
 from ..training import untrained
 from .candidates import Baseline, Tell
+from .kept import KeptRows
 
 CHUNK = 1024
 
@@ -98,31 +99,45 @@ def measure_generation(
     spaces: Spaces,
     baselines: Sequence[Baseline],
     tell: Tell,
-) -> list[dict[str, Any]]:
+    kept: KeptRows,
+) -> list[Row]:
     """The rows of one protocol, for each space: samples of each kind of weights, then stand-ins."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for function in spaces.functions(protocol, runs[0]):
         device = runs[0].device
         real = extract(_of_data(function, runs[0].method), dataset.test.values, device, chunk=CHUNK)
+        space = {"space": function.name, "real": sha256_of(real.numpy().tobytes())}
         for name, weights, draw in _drawn(runs, dataset, protocol, baselines):
-            started = perf_counter()
-            kind = f" ({weights})" if weights else ""
-            tell(f"{protocol.name} of {name}{kind} in {function.name}")
-            generated = extract(function, draw(), device, chunk=CHUNK)
-            scores = run_generation(protocol, generated, real, device=device)
-            rows.append(
-                generation_row(
-                    name,
-                    "model" if weights else "baseline",
-                    scores,
-                    space=function.name,
-                    dim=POOLED if protocol.name.endswith("_inception") else real.shape[1],
-                    num=len(generated),
-                    seconds=perf_counter() - started,
-                    weights=weights,
-                )
-            )
+            measure = partial(_row, name, weights, draw, function, protocol, real, device, tell)
+            rows.append(kept.row(protocol, name, weights, measure, **space))
     return rows
+
+
+def _row(
+    name: str,
+    weights: Weights | None,
+    draw: Callable[[], Tensor],
+    function: FeatureFunction,
+    protocol: Protocol,
+    real: Tensor,
+    device: torch.device,
+    tell: Tell,
+) -> Row:
+    started = perf_counter()
+    kind = f" ({weights})" if weights else ""
+    tell(f"{protocol.name} of {name}{kind} in {function.name}")
+    generated = extract(function, draw(), device, chunk=CHUNK)
+    scores = run_generation(protocol, generated, real, device=device)
+    return generation_row(
+        name,
+        "model" if weights else "baseline",
+        scores,
+        space=function.name,
+        dim=POOLED if protocol.name.endswith("_inception") else real.shape[1],
+        num=len(generated),
+        seconds=perf_counter() - started,
+        weights=weights,
+    )
 
 
 def _drawn(

@@ -1,0 +1,116 @@
+"""Rows as they are measured, kept until their records are written: a kill costs one row at most."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..artifacts import Run, Weights
+from ..core.files import append_json
+from ..core.version import __version__
+from ..data import Dataset
+from ..evaluation.protocols import Protocol
+from ..evaluation.results import Row
+
+FILE_NAME = "unfinished.jsonl"
+
+
+class KeptRows:
+    """The rows that an evaluation has come to, by all that they depend on.
+
+    A row is taken from the file only if it was made by this version, by the same protocol with the
+    same constants, of the same data, settings and weights; else it is measured.
+
+    Args:
+        path: of the file; it need not be there. None keeps nothing.
+        runs: whose networks are measured.
+        dataset: that they are measured on.
+    """
+
+    def __init__(
+        self, path: Path | None = None, runs: Sequence[Run] = (), dataset: Dataset | None = None
+    ) -> None:
+        self.path = path
+        self._known = dict(_read(path)) if path is not None else {}
+        self._about: dict[str, Any] = {}
+        self._networks: dict[Weights, str] = {}
+        if path is not None and dataset is not None:
+            self._about = _about(runs[0], dataset)
+            self._networks = {run.weights: fingerprint(run.method) for run in runs}
+
+    def row(
+        self,
+        protocol: Protocol,
+        name: str,
+        weights: Weights | None,
+        measure: Callable[[], Row],
+        **also: str,
+    ) -> Row:
+        """A row that is known, or is measured now and kept.
+
+        Args:
+            protocol: that is followed.
+            name: of the row in its table.
+            weights: of which networks; None for a baseline, which the settings determine.
+            measure: makes the row.
+            also: whatever else it depends on.
+        """
+        if self.path is None:
+            return measure()
+        about = {
+            **self._about,
+            "protocol": protocol.name,
+            "constants": dict(protocol.constants),
+            "row": name,
+            "networks": weights and [weights, self._networks[weights]],
+            **also,
+        }
+        key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        if key not in self._known:
+            self._known[key] = measure()
+            append_json(self.path, {"key": key, "row": self._known[key]})
+        return self._known[key]
+
+    def forget(self) -> None:
+        """Removes the file: its rows stand in their records."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def fingerprint(module: nn.Module) -> str:
+    """The SHA-256 of all that a module would save."""
+    total = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        total.update(name.encode())
+        total.update(value.detach().cpu().numpy().tobytes())
+    return total.hexdigest()
+
+
+def _about(run: Run, dataset: Dataset) -> dict[str, Any]:
+    """What all rows depend on."""
+    return {
+        "version": __version__,
+        "torch": str(torch.__version__),
+        "device": run.device.type,
+        "config": run.config.to_json(),
+        "data": dataset.sha256,
+        "train": len(dataset.train),
+    }
+
+
+def _read(path: Path) -> list[tuple[str, Row]]:
+    """The keys and rows of a file; what a kill has torn is left out."""
+    found: list[tuple[str, Row]] = []
+    for text in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            line = json.loads(text)
+            found.append((line["key"], dict(line["row"])))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
