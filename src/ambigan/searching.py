@@ -115,11 +115,11 @@ def search(
     layer = layer or run.method.default_layer
     function = layer_features(run.method, layer)
     if index == "faiss":
-        import_faiss()
-        asked = extract(function, queries.split.values, run.device)
+        import_faiss()  # or it is refused, before anything is computed
+    asked = extract(function, queries.split.values, run.device)
+    if index == "faiss":
         neighbours = _index(run, among, layer).search(asked, num)
     else:
-        asked = extract(function, queries.split.values, run.device)
         whole = extract(function, among.split.values, run.device)
         neighbours = search_exactly(asked, whole, num, run.device)
     return Found(queries, among, neighbours, layer, index)

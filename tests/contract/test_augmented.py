@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_ranks
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from test_resume import Killed, contents, kill_at
+from two_ranks import Pair
 
 from ambigan.core.settings import override
 from ambigan.data import DataSettings, find_gallery, pack
@@ -70,15 +70,11 @@ def test_augmentation_changes_what_is_learned(packed: Path, tmp_path: Path) -> N
     assert len(weights) == 3
 
 
-def test_two_processes_equal_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_equal_one(pair: Pair, tmp_path: Path) -> None:
     """As in `test_ranks`; that crops and flips are equal bit for bit is tested beside `augment`."""
     changes = {"data__crop": "7,7", "data__flip": "true", "train__epochs": "1"}
-    asked = ", ".join(f"{name}={value!r}" for name, value in changes.items())
-    worker = test_ranks.WORKER.replace('train__epochs="1"', asked)
-    assert worker != test_ranks.WORKER
-    monkeypatch.setattr(test_ranks, "WORKER", worker)
     train(toy_config("bigan-official", **changes), tmp_path / "one")
-    test_ranks.run_on_two("bigan-official", tmp_path / "two")
+    pair.train("bigan-official", tmp_path / "two", **changes)
     one, two = (load_file(tmp_path / n / "model" / "raw.safetensors") for n in ("one", "two"))
     for tensor in one:
         torch.testing.assert_close(one[tensor], two[tensor], atol=1e-5, rtol=1e-5, msg=tensor)

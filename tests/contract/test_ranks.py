@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from two_ranks import Pair
 
 from ambigan.engine.sinks import read_lines
 from ambigan.training import train
 from games import VARIANTS, toy_config
-
-WORKER = """
-import sys
-sys.path.insert(0, {tests!r})
-from games import toy_config
-from ambigan.training import train
-train(toy_config(sys.argv[1], train__epochs="1"), sys.argv[2])
-"""
-
-
-def run_on_two(name: str, out: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    tests = str(Path(__file__).parents[1])
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER.format(tests=tests), name, str(out)],
-            env=os.environ
-            | {
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(port),
-                "OMP_NUM_THREADS": "1",
-            },
-        )
-        for rank in range(2)
-    ]
-    assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -66,10 +32,10 @@ def run_on_two(name: str, out: Path) -> None:
         "autoencoder-imagenet",
     ],
 )
-def test_two_ranks_equal_one(name: str, tmp_path: Path) -> None:
+def test_two_ranks_equal_one(name: str, pair: Pair, tmp_path: Path) -> None:
     assert name in VARIANTS
     train(toy_config(name, train__epochs="1"), tmp_path / "one")
-    run_on_two(name, tmp_path / "two")
+    pair.train(name, tmp_path / "two", train__epochs="1")
     logs = [read_lines(tmp_path / name / "stats.jsonl") for name in ("one", "two")]
     for one, two in zip(*logs, strict=True):
         assert one["losses"] == pytest.approx(two["losses"], abs=1e-5)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..artifacts import Run
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, DataError
 from ..data import for_other, open_examples
 from ..data.assembly import take
 from ..data.augment import augment_of
@@ -99,9 +99,10 @@ def _queries(words: list[str], run: Run) -> Examples:
     files = [Path(word).expanduser() for word in words]
     if run.spec.kind == "images" and all(path.suffix.lower() in image_suffixes() for path in files):
         return _pictures(files, run)
-    if len(words) > 1:
+    if len(words) > 1 or Path(words[0]).expanduser().exists():
         raise ConfigError(
-            "--query takes rows, or picture files, or one source such as folder:PATH."
+            f"--query '{' '.join(words)}': give rows of the test split such as 3,7,10-19, picture"
+            " files, or one source such as folder:PATH or npy:PATH."
         )
     return _source(words[0], run)
 
@@ -130,6 +131,8 @@ def _rows(words: list[str], run: Run) -> Examples:
 
 def _pictures(files: list[Path], run: Run) -> Examples:
     """Pictures, cut and scaled as those of the run."""
+    if missing := [str(path) for path in files if not path.is_file()]:
+        raise DataError(f"there is no file {missing[0]} to search for.")
     settings = replace(run.config.data, max_corrupt=0)
     size = settings.size if settings.crop else run.spec.shape[1:]
     names = [str(path) for path in files]

@@ -64,7 +64,8 @@ def find_reading(method: nn.Module, name: str, known: Sequence[str]) -> Reading:
         modules = (layer,)
     if not modules or any(module not in known for module in modules):
         networks = [name for name in known if "." not in name]
-        raise unknown("layer", layer, [*known, *(f"{network}.{ALL}" for network in networks)])
+        outer = [name for name in known if name.count(".") < 2]  # not all that they are made of
+        raise unknown("layer", layer, [*outer, *(f"{network}.{ALL}" for network in networks)])
     if side is not None and not is_convolutional(_inner(method, network)):
         raise ConfigError(
             f"layer '{name}': {network} holds no images to be pooled to {side}x{side}; "
