@@ -17,7 +17,7 @@ from ..artifacts import Run
 from ..core.errors import ConfigError, DataError
 from ..data import for_other, open_examples
 from ..data.assembly import take
-from ..data.augment import augment_of
+from ..data.framing import augment_of
 from ..data.gallery import Gallery
 from ..data.opening import read_gallery
 from ..data.pictures import image_suffixes

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..core.errors import ConfigError
-from .dataset import Dataset, to_float
-from .settings import DataSettings
+from .values import to_float
 
 NUM_DRAWS = 4
 """Random numbers for one sample: its scale, top, left and flip."""
@@ -71,55 +69,10 @@ class Augment:
         low, high = self.short_side
         (height, width), (crop_height, crop_width) = images.shape[-2:], self.crop
         side = low + _whole(scale, high - low + 1)
-        heights, widths = (_scaled_length(n, side, min(height, width)) for n in (height, width))
+        heights, widths = (scaled_length(n, side, min(height, width)) for n in (height, width))
         rows = _weights(height, heights, _whole(top, heights - crop_height + 1), crop_height)
         columns = _weights(width, widths, _whole(left, widths - crop_width + 1), crop_width)
         return rows[:, None] @ images.to(torch.float32) @ columns.mT[:, None]
-
-
-def framed(dataset: Dataset, settings: DataSettings) -> Dataset:
-    """A data set of images, cropped as the settings say; its hash stays that of what is stored.
-
-    Raises:
-        ConfigError: the stored images are too small for the crop.
-    """
-    augment = augment_of(settings, dataset.spec.shape)
-    if augment is None:
-        return dataset
-    train, test = dataset.train, dataset.test
-    shape = (dataset.spec.shape[0], *augment.crop)
-    return replace(
-        dataset,
-        spec=replace(dataset.spec, shape=shape),
-        train=replace(
-            train, values=augment.centre(train.values), stored=train.values, augment=augment
-        ),
-        test=replace(test, values=augment.centre(test.values)),
-    )
-
-
-def augment_of(settings: DataSettings, shape: tuple[int, ...]) -> Augment | None:
-    """What the settings ask to be done to images stored in this shape; None for nothing.
-
-    Raises:
-        ConfigError: they are too small for the crop.
-    """
-    if settings.crop is None and not settings.flip:
-        return None
-    _, height, width = shape
-    crop = settings.crop or (height, width)
-    least = height, width
-    if settings.short_side is not None:
-        low = torch.tensor(settings.short_side[0])
-        least = tuple(int(_scaled_length(n, low, min(height, width))) for n in (height, width))
-    if crop[0] > least[0] or crop[1] > least[1]:
-        scaled = "" if settings.short_side is None else " scaled to data.short_side"
-        raise ConfigError(
-            f"data.crop of {crop[0]},{crop[1]} is larger than the images{scaled}, which are"
-            f" {least[0]}x{least[1]} (height x width); crop less, or store them larger with"
-            " --data.size."
-        )
-    return Augment(crop, settings.short_side, settings.flip)
 
 
 def _whole(draw: Tensor, count: int | Tensor) -> Tensor:
@@ -127,7 +80,7 @@ def _whole(draw: Tensor, count: int | Tensor) -> Tensor:
     return (draw * count).to(torch.int64)
 
 
-def _scaled_length(length: int, side: Tensor, short: int) -> Tensor:
+def scaled_length(length: int, side: Tensor, short: int) -> Tensor:
     """A length of an image whose short side is scaled to `side`, rounded, int64."""
     return (length * side + short // 2) // short
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..core.spec import DataSpec
-
-if TYPE_CHECKING:
-    from .augment import Augment
+from .augment import Augment
 
 
 @dataclass(frozen=True)
@@ -108,8 +105,3 @@ class Dataset:
     scaling: Scaling | None
     sha256: str
     skipped: tuple[str, ...] = ()
-
-
-def to_float(values: Tensor) -> Tensor:
-    """Examples as networks take them: uint8 images to float32 in [-1, 1]; vectors unchanged."""
-    return values.to(torch.float32).div_(127.5).sub_(1) if values.dtype == torch.uint8 else values

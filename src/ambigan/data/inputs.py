@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.spec import DataSpec
-from .dataset import to_float
+from .values import to_float
 
 SLACK = 1e-3
 """How far beyond [-1, 1] a float image may go by rounding."""

@@ -9,8 +9,9 @@ from ..core.distributed import share_of
 from ..core.errors import ConfigError
 from ..core.random import Randomness
 from .augment import NUM_DRAWS
-from .dataset import Split, to_float
+from .dataset import Split
 from .streaming import Stream, fits
+from .values import to_float
 
 
 class Sampler:

@@ -12,11 +12,11 @@ from typing import ClassVar
 from ..core.errors import ConfigError, DataError, unknown
 from ..core.spec import DataSpec
 from .arrays import read_npy, read_npz
-from .augment import augment_of, framed
 from .dataset import Dataset, Scaling, SourceSplit
 from .decoding import Progress, by, find_form
 from .digits import open_digits, read_digits
 from .folder import find_folder
+from .framing import augment_of, framed
 from .gallery import Gallery, gallery_of
 from .hub import find_hub
 from .manifest import read_manifest

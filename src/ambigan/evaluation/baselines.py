@@ -9,7 +9,7 @@ import torch
 from sklearn.decomposition import PCA as SklearnPCA  # pyright: ignore[reportMissingTypeStubs]
 from torch import Tensor
 
-from ..data.dataset import to_float
+from ..data.values import to_float
 from ..game import Method
 from .features import CHUNK, FeatureFunction, layer_features
 

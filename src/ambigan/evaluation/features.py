@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError, NonFiniteError
-from ..data.dataset import to_float
+from ..data.values import to_float
 from ..game import Method
 
 Kind = Literal["model", "baseline"]

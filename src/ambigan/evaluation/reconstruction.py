@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ..core.errors import ConfigError, NonFiniteError
 from ..core.random import Randomness
-from ..data.dataset import Dataset, to_float
+from ..data.dataset import Dataset
+from ..data.values import to_float
 from ..game import Method
 from .baselines import fit_pca
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..core.random import Randomness
-from ..data.dataset import to_float
+from ..data.values import to_float
 from .baselines import fit_pca
 
 CHUNK = 1024
