@@ -1,0 +1,139 @@
+"""Structural adversarial objectives: how embeddings of real and generated data lie to each other.
+
+Source: *Structural Adversarial Objectives for Self-Supervised Representation Learning*, arXiv
+2310.00357, and its authors' code. Everything here is on embeddings of length 1, over the batch of
+all processes together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..core.distributed import global_mean
+from ..core.precision import at_least_float32
+
+linalg: Any = torch.linalg  # its functions carry no types
+
+Divergence = Literal["jsd", "bhattacharyya"]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of a set of embeddings.
+
+    Attributes:
+        mean: `(D,)`.
+        covariance: about the mean, `(D, D)`, divided by the number of embeddings.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+
+    @property
+    def scatter(self) -> Tensor:
+        """The covariance about the mean's direction, a point of the sphere, `(D, D)`."""
+        offset = self.mean - F.normalize(self.mean, dim=0)
+        return self.covariance + torch.outer(offset, offset)
+
+
+def moments_of(embeddings: Tensor) -> Moments:
+    """The moments of `(N, D)` embeddings, over all processes, with their gradients."""
+    with torch.autocast(embeddings.device.type, enabled=False):
+        wide = at_least_float32(embeddings)
+        mean = global_mean(wide.mean(0))
+        centred = wide - mean
+        return Moments(mean, global_mean(centred.T @ centred / len(wide)))
+
+
+def united(a: Moments, b: Moments) -> Moments:
+    """The moments of two sets of equal size together."""
+    apart = (a.mean - b.mean) / 2
+    together = (a.covariance + b.covariance) / 2 + torch.outer(apart, apart)
+    return Moments((a.mean + b.mean) / 2, together)
+
+
+def gaussian_divergence(
+    real: Moments, fake: Moments, scale: float, form: Divergence = "jsd"
+) -> Tensor:
+    """How far two sets of embeddings lie apart, as Gaussians; not negative for `jsd`.
+
+    With R(C) = log det(I + scale C), the volume that a set fills:
+
+    - `jsd`: (R(real and fake together) - (R(real) + R(fake)) / 2) / 2, each covariance about the
+      direction of its set's mean, as the authors' code has it.
+    - `bhattacharyya`: (R of the mean covariance - (R(real) + R(fake)) / 2) / 2 + d' (I / scale +
+      mean covariance)^-1 d / 8, with d between the means: the distance of that name between
+      Gaussians to whose covariances I / scale is added. The authors' code has the first part,
+      commented out; without the second, sets that differ in their means alone are at no distance.
+
+    Source: the coarse-scale objective of the paper.
+
+    Args:
+        real: of real embeddings of length 1.
+        fake: of generated ones, as many.
+        scale: of covariances; D / 0.5 in the authors' code, 256 for 128 dimensions.
+        form: which of the two.
+
+    Returns:
+        A scalar.
+    """
+    if form == "jsd":
+        whole = log_volume(united(real, fake).scatter, scale)
+        return (whole - (log_volume(real.scatter, scale) + log_volume(fake.scatter, scale)) / 2) / 2
+    middle = (real.covariance + fake.covariance) / 2
+    volumes = log_volume(real.covariance, scale) + log_volume(fake.covariance, scale)
+    apart = (real.mean - fake.mean)[:, None]
+    solved = torch.cholesky_solve(scale * apart, _factor(middle, scale))
+    return (log_volume(middle, scale) - volumes / 2) / 2 + (apart * solved).sum() / 8
+
+
+def log_volume(covariance: Tensor, scale: float) -> Tensor:
+    """R(C) = log det(I + scale C) of a symmetric, positive `(D, D)`."""
+    return 2 * _factor(covariance, scale).diagonal().log().sum()
+
+
+def _factor(covariance: Tensor, scale: float) -> Tensor:
+    """The lower triangular L with L L' = I + scale C."""
+    unit = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    return linalg.cholesky(unit + scale * covariance)
+
+
+@torch.no_grad()
+def nearest(queries: Tensor, keys: Tensor, num: int, skip: int = 0) -> Tensor:
+    """Which keys lie at the smallest angles to each query, int64 `(N, num)`.
+
+    Args:
+        queries: `(N, D)`, of any length.
+        keys: `(M, D)`.
+        num: how many for each query.
+        skip: how many of the nearest are left out first: 1 where a query is among the keys.
+    """
+    directions = F.normalize(at_least_float32(keys), dim=1)
+    cosines = at_least_float32(queries) @ directions.T
+    return cosines.topk(num + skip, dim=1).indices[:, skip:]
+
+
+def mean_similarity(queries: Tensor, keys: Tensor, chosen: Tensor) -> Tensor:
+    """The mean cosine between embeddings and those chosen for each, on this process.
+
+    Source: the fine-scale objective of the paper.
+
+    Args:
+        queries: of length 1, `(N, D)`.
+        keys: of length 1, `(M, D)`.
+        chosen: rows of `keys` for each query, `(N, K)`.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        found = at_least_float32(keys)[chosen]
+        return torch.einsum("nd,nkd->nk", at_least_float32(queries), found).mean()
+
+
+def norm_hinge(embeddings: Tensor) -> Tensor:
+    """E[max(0, 1 - |e|)^2]: embeddings that are not to shrink below length 1, `(N, D)`."""
+    lengths: Tensor = linalg.vector_norm(at_least_float32(embeddings), dim=1)
+    return F.relu(1 - lengths).square().mean()
