@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, cast
 
 import torch.nn.functional as F
@@ -93,11 +93,13 @@ class Batch:
         x: data, `(N, C, H, W)` in [-1, 1] or `(N, D)`.
         z: latents, `(N, latent_dim)`.
         noise: randomness for noise inside networks, keyed by seed, images seen and turn.
+        kept: what `losses` computed of this batch and `after_iteration` needs again.
     """
 
     x: Tensor
     z: Tensor
     noise: Randomness
+    kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 class Method(nn.Module, ABC):
@@ -240,5 +242,7 @@ def _measured(name: str, network: nn.Module) -> list[str]:
     hidden = [f"{name}.{layer}" for layer in hidden_layers(network)]
     if is_convolutional(network):
         hidden = [f"{layer}@{POOLED}" for layer in (*hidden, f"{name}.{ALL}")]
+        vectors = cast(tuple[str, ...], getattr(network, "vector_names", ()))
+        hidden += [f"{name}.{layer}" for layer in vectors]
     output_shape = cast(tuple[int, ...], getattr(network, "out_shape", ()))
     return [*hidden, f"{name}.output"] if math.prod(output_shape) > 1 else hidden

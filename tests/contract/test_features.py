@@ -44,7 +44,9 @@ def test_every_layer_is_read_or_says_why_not(variant: str) -> None:
 
 def test_an_unknown_layer_suggests_the_nearest(variant: str) -> None:
     method = toy_method(toy_config(variant))
-    wrong = method.default_layer.replace("hidden", "hiden").replace("conv", "cnv")
+    wrong = method.default_layer
+    for word, typed in (("hidden", "hiden"), ("conv", "cnv"), ("pool", "pol")):
+        wrong = wrong.replace(word, typed)
     meant = method.default_layer.partition("@")[0]
     with pytest.raises(ConfigError, match=f"Did you mean '{meant}'"):
         method.features(torch.rand(3, *SPEC.shape), wrong)

@@ -21,6 +21,11 @@ def a_batch(method: Method, seed: int = 1) -> Batch:
     return Batch(x, method.prior.sample(10, noise), noise)
 
 
+def exact(batch: Batch) -> Batch:
+    """The same, in float64."""
+    return Batch(batch.x.double(), batch.z.double(), batch.noise)
+
+
 def test_each_player_moves_its_own_networks_only(variant: str) -> None:
     config = toy_config(variant)
     for player in toy_method(config).players:
@@ -44,16 +49,15 @@ def test_every_parameter_has_one_owner(variant: str) -> None:
 
 def test_simultaneous_gradients_equal_those_taken_apart(variant: str) -> None:
     """One shared forward gives each player what a backward of its own loss would."""
-    config = toy_config(variant)
-    method = toy_method(config).train()
+    method = toy_method(toy_config(variant)).double().train()
     names = [player.name for player in method.players]
-    losses = method.losses(a_batch(method), names)
+    losses = method.losses(exact(a_batch(method)), names)
     for player in method.players:
         parameters = method.player_parameters(player)
         together = torch.autograd.grad(
             sum(losses[player.name].values()), list(parameters.values()), retain_graph=True
         )
-        alone = method.losses(a_batch(method), [player.name])[player.name]
+        alone = method.losses(exact(a_batch(method)), [player.name])[player.name]
         method.zero_grad()
         sum(alone.values()).backward()
         for gradient, (name, parameter) in zip(together, parameters.items(), strict=True):
@@ -74,8 +78,7 @@ def test_a_turn_is_what_plain_gradients_and_plain_adam_make(variant: str) -> Non
     others, and D stood still.
     """
     method = toy_method(toy_config(variant)).double().train()
-    plain, batch = copy.deepcopy(method), a_batch(method)
-    batch = Batch(batch.x.double(), batch.z.double(), batch.noise)
+    plain, batch = copy.deepcopy(method), exact(a_batch(method))
     names = list(method.turns[0])
     players = [player for player in plain.players if player.name in names]
     losses = plain.losses(batch, names)
@@ -98,8 +101,7 @@ def test_a_turn_is_what_plain_gradients_and_plain_adam_make(variant: str) -> Non
                 weight_decay=settings.weight_decay if is_decayed else 0.0,
                 foreach=False,
             ).step()
-    fresh = Batch(batch.x, batch.z, a_batch(method).noise)
-    play_turn(TrainState(method, 0.0), fresh, names, "fp32")
+    play_turn(TrainState(method, 0.0), exact(a_batch(method)), names, "fp32")
     expected = dict(plain.named_parameters())
     for name, parameter in method.named_parameters():
         torch.testing.assert_close(

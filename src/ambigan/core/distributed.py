@@ -129,6 +129,29 @@ class _GlobalMean(torch.autograd.Function):
         return global_mean(grad_outputs[0])
 
 
+def all_rows(tensor: Tensor) -> Tensor:
+    """The rows of every process, in the order of ranks, with their gradients: the global batch."""
+    if world().size == 1:
+        return tensor
+    return _AllRows.apply(tensor)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportReturnType]
+
+
+class _AllRows(torch.autograd.Function):
+    """Forward: rows of all ranks. Backward: the sum of what all ranks' losses say of ours."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        parts = [torch.empty_like(tensor) for _ in range(world().size)]
+        dist.all_gather(parts, tensor.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        total = grad_outputs[0].contiguous().clone()
+        dist.all_reduce(total)
+        return total.chunk(world().size)[world().rank]
+
+
 def _mean_over_ranks(tensor: Tensor) -> Tensor:
     total = tensor.clone()
     dist.all_reduce(total)

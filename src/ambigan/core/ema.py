@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-
-DIRECTIONS = frozenset(("left", "right"))
-"""Names of the buffers in which spectral norm keeps its singular vectors."""
 
 _foreach: Any = torch  # the fused list functions are public in all but their underscore
 
@@ -19,7 +17,8 @@ class ExponentialMovingAverage:
 
     d grows from 0.1 to `decay` as (1 + updates) / (10 + updates), so that a short run's average is
     of what was learned and not of the initial weights. Integer buffers are copied as they are, and
-    so are the vectors of spectral norm: an average of directions would have another length.
+    so are those that a module names in `not_averaged`, such as the vectors of spectral norm: an
+    average of directions would have another length.
 
     Args:
         module: what to follow; the average starts as its copy.
@@ -29,11 +28,11 @@ class ExponentialMovingAverage:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
         self.module = copy.deepcopy(module).requires_grad_(False)
-        ours, theirs = _state(self.module), _state(module)
+        ours, theirs, copied = _state(self.module), _state(module), _copied(module)
         floating = [
             name
             for name, value in theirs.items()
-            if value.is_floating_point() and name.rpartition(".")[2] not in DIRECTIONS
+            if value.is_floating_point() and name not in copied
         ]
         self._averages = [ours[name] for name in floating]
         self._values = [theirs[name] for name in floating]
@@ -55,3 +54,13 @@ class ExponentialMovingAverage:
 def _state(module: nn.Module) -> dict[str, Tensor]:
     """The module's own tensors by name, not copies of them."""
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _copied(module: nn.Module) -> set[str]:
+    """The buffers, by dotted name, that modules want copied."""
+    parts = cast(Iterable[tuple[str, nn.Module]], module.named_modules())
+    return {
+        f"{prefix}.{name}" if prefix else name
+        for prefix, part in parts
+        for name in getattr(part, "not_averaged", ())
+    }

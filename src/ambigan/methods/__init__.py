@@ -11,12 +11,14 @@ from .autoencoder import Autoencoder
 from .bigan import BiGAN
 from .gan import GAN
 from .latent_regressor import LatentRegressor
+from .structural import Structural
 
 METHODS: dict[str, type[Method]] = {
     "gan": GAN,
     "bigan": BiGAN,
     "latent_regressor": LatentRegressor,
     "autoencoder": Autoencoder,
+    "structural": Structural,
 }
 
 

@@ -20,6 +20,8 @@ class SpectralNorm(nn.Module):
         epsilon: below which a vector's length is not divided by.
     """
 
+    not_averaged = ("left", "right")
+
     left: Tensor
     right: Tensor
 

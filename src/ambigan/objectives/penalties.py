@@ -7,12 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..core.precision import at_least_float32
 
-linalg: Any = torch.linalg  # its functions, and those of dual numbers, carry no types
-dual_numbers: Any = forward_ad
+linalg: Any = torch.linalg  # its functions carry no types
 
 
 def r1(discriminator: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -42,12 +40,13 @@ def with_jacobian_norm(
     """Outputs, and how much each can change with its input: |J v|, J = d output / d x, per sample.
 
     v approaches the direction in which the output changes most, by power iteration from `start`:
-    v = J' u / |J' u|, then u = J v / |J v|. Nothing but products with J is formed: those with J'
-    by a backward pass to the inputs, those with J by a forward pass of dual numbers. The last of
-    these yields the outputs, too, both with their graphs, so that other terms need no forward pass
-    of their own. v is taken as given: with it, the gradient of |J v| is that of u' J v.
+    v = J' u / |J' u|, then u = J v / |J v|. Nothing but products with J is formed. J' u is a
+    backward pass to the inputs; it is linear in u, and its derivative by u, along v, is J v. So
+    one forward pass serves the products and, with its graph, whatever else the outputs are for.
+    v is taken as given: with it, the gradient of |J v| is that of u' J v.
 
-    Source: arXiv 2310.00357 (its regulariser), authors' code.
+    Source: arXiv 2310.00357 (its regulariser). The authors' code has J v by dual numbers, in a
+    forward pass of its own; the values are the same.
 
     Args:
         network: maps `(N, ...)` to `(N, D)`, sample by sample: no batch norm.
@@ -59,29 +58,22 @@ def with_jacobian_norm(
         Outputs `(N, D)` and norms `(N,)`, in float32 at least; never above the largest singular
         value of J, which they approach.
     """
-    v = _pulled(network, x, start)
-    for _ in range(iterations - 1):
-        with torch.no_grad():
-            u = _pushed(network, x, v)[1]
-        v = _pulled(network, x, u)
-    outputs, change = _pushed(network, x, v)
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        outputs = network(leaf)
+        change = start
+        for number in range(iterations):
+            u = change.detach().to(outputs.dtype).requires_grad_()
+            (pulled,) = torch.autograd.grad(outputs, leaf, u, create_graph=True)
+            v = _to_length_one(pulled.detach()).to(pulled.dtype)
+            is_last = number == iterations - 1
+            (change,) = torch.autograd.grad(pulled, u, v, create_graph=is_last)
     return outputs, linalg.vector_norm(at_least_float32(change), dim=1)
 
 
-def _pulled(network: Callable[[Tensor], Tensor], x: Tensor, u: Tensor) -> Tensor:
-    """J' u, each sample's divided by its length; zeros stay."""
-    leaf = x.detach().requires_grad_()
-    with torch.enable_grad():
-        outputs = network(leaf)
-        (v,) = torch.autograd.grad(outputs, leaf, u.to(outputs.dtype))
+def _to_length_one(v: Tensor) -> Tensor:
+    """Each sample's tensor, divided by its length; zeros stay."""
     wide = at_least_float32(v)
     length: Tensor = linalg.vector_norm(wide.flatten(1), dim=1)
     length = length.clamp_min(torch.finfo(wide.dtype).tiny)
     return wide / length.view(-1, *[1] * (v.ndim - 1))
-
-
-def _pushed(network: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """network(x) and J v, in one pass."""
-    with dual_numbers.dual_level():
-        dual = dual_numbers.unpack_dual(network(dual_numbers.make_dual(x, v)))
-        return dual.primal, dual.tangent

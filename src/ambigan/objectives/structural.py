@@ -98,9 +98,9 @@ def log_volume(covariance: Tensor, scale: float) -> Tensor:
 
 
 def _factor(covariance: Tensor, scale: float) -> Tensor:
-    """The lower triangular L with L L' = I + scale C."""
+    """The lower triangular L with L L' = I + scale C; not a number where C is none."""
     unit = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
-    return linalg.cholesky(unit + scale * covariance)
+    return linalg.cholesky_ex(unit + scale * covariance).L
 
 
 @torch.no_grad()

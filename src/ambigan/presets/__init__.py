@@ -10,11 +10,16 @@ from __future__ import annotations
 from ..core.errors import unknown
 from ..engine.config import RunConfig
 from ..methods import METHODS, find_method, is_external
-from . import images, mnist
+from . import images, mnist, structural
 from .preset import Preset
 
 PRESETS: dict[str, dict[str, Preset]] = {
-    method: mnist.PRESETS.get(method, {}) | images.PRESETS.get(method, {}) for method in METHODS
+    method: {
+        name: preset
+        for module in (mnist, images, structural)
+        for name, preset in module.PRESETS.get(method, {}).items()
+    }
+    for method in METHODS
 }
 
 SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet")

@@ -1,0 +1,191 @@
+"""Structural Adversarial Objectives for Self-Supervised Representation Learning. arXiv 2310.00357.
+
+D embeds images; it has no logit. It tears the embeddings of real and generated images apart as
+Gaussians, draws each real one to its nearest real neighbour and each generated one away from its,
+and is kept smooth; G does the opposite of the first and follows its neighbours. No labels, and no
+augmentation unless the data settings ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from pydantic import PositiveInt
+from torch import Tensor
+
+from ..core.distributed import all_rows
+from ..core.errors import ConfigError
+from ..core.settings import Fraction, NonNegative, Positive
+from ..core.spec import DataSpec
+from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.memory import Bank, Teacher
+from ..networks.residual import ResidualSettings, make_discriminator, make_generator
+from ..objectives.penalties import with_jacobian_norm
+from ..objectives.structural import (
+    Divergence,
+    gaussian_divergence,
+    mean_similarity,
+    moments_of,
+    nearest,
+    norm_hinge,
+)
+from ..priors import PriorName, make_prior
+
+ADAM = OptimizerSettings(weight_decay=0, final_learning_rate=2e-4)
+ADAMW = replace(ADAM, kind="adamw", weight_decay=0.1)
+
+
+@dataclass(frozen=True)
+class StructuralSettings:
+    """Weights and constants; the defaults are the authors' code's. A weight of 0 drops its term.
+
+    Attributes:
+        latent_dim: of z.
+        prior: of z.
+        embedding_dim: of what D gives.
+        divergence: of the coarse scale; see `gaussian_divergence`.
+        gaussian_weight: of the coarse scale, for both players.
+        gaussian_scale: of covariances in it; None for twice `embedding_dim`.
+        cluster_weight: of the fine scale, for both players.
+        neighbors: how many each embedding is drawn to.
+        skip_for_fake: how many of a generated image's nearest neighbours are left out; a real
+            image leaves out itself. The authors' code leaves out one of both, by its dropping the
+            first of every list; as printed, 0.
+        bank_size: how many earlier real images are neighbours beside the batch.
+        teacher_decay: of the averaged D, in whose features neighbours are looked for.
+        smoothness_weight: of (|J v| - target)^2, D's alone.
+        smoothness_target: how much an embedding may change with its image.
+        power_iterations: by which the direction v of largest change is found.
+        norm_weight: of max(0, 1 - |e|)^2 on real embeddings, D's alone.
+        network: of D and G.
+        discriminator_optimizer: AdamW.
+        generator_optimizer: Adam.
+    """
+
+    latent_dim: PositiveInt = 128
+    prior: PriorName = "normal"
+    embedding_dim: PositiveInt = 128
+    divergence: Divergence = "jsd"
+    gaussian_weight: NonNegative = 1.0
+    gaussian_scale: Positive | None = None
+    cluster_weight: NonNegative = 3.0
+    neighbors: PositiveInt = 1
+    skip_for_fake: bool = False
+    bank_size: PositiveInt = 10_240
+    teacher_decay: Fraction = 0.99
+    smoothness_weight: NonNegative = 5.0
+    smoothness_target: NonNegative = 1.0
+    power_iterations: PositiveInt = 1
+    norm_weight: NonNegative = 20.0
+    network: ResidualSettings = field(default_factory=ResidualSettings)
+    discriminator_optimizer: OptimizerSettings = ADAMW
+    generator_optimizer: OptimizerSettings = ADAM
+
+
+class Structural(Method):
+    """D, a map of images to embeddings, against G."""
+
+    Settings = StructuralSettings
+    abilities = frozenset({"sample", "decode"})
+
+    def __init__(self, settings: StructuralSettings, spec: DataSpec) -> None:
+        super().__init__(settings, spec)
+        s = settings
+        self.prior = make_prior(s.prior, s.latent_dim)
+        self.discriminator = make_discriminator(spec, s.network, s.embedding_dim)
+        self.generator = make_generator(spec, s.network, s.latent_dim)
+        self.players = (
+            Player("discriminator", ("discriminator",), s.discriminator_optimizer),
+            Player("generator", ("generator",), s.generator_optimizer),
+        )
+        self.turns = (("discriminator",), ("generator",))
+        self.seeing = ("discriminator",)
+        self.default_layer = "discriminator.pool"
+        self.scale = s.gaussian_scale or 2.0 * s.embedding_dim
+        if s.cluster_weight:
+            self.teacher = Teacher(self.discriminator, s.teacher_decay)
+            self.bank = Bank(s.bank_size, s.embedding_dim, self.discriminator.num_features)
+
+    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+        """D descends -M + 3 (s_f - s_r) + 5 (|J v| - 1)^2 + 20 hinge; G descends M - 3 s_f."""
+        D, G, s = self.discriminator, self.generator, self.settings
+        x, z = batch.x, batch.z
+        fake = G(z)
+        losses: dict[str, Terms] = {}
+        if "discriminator" in players:
+            e_real, e_fake, smoothness = self._smoothly(batch, fake)
+            r, f = F.normalize(e_real, dim=1), F.normalize(e_fake, dim=1)
+            terms = {}
+            if s.gaussian_weight:
+                terms["gaussian"] = -s.gaussian_weight * self._apart(r, f)
+            if s.cluster_weight:
+                s_r, s_f = self._similarities(batch, r, f, fake)
+                terms["cluster_real"] = -s.cluster_weight * s_r
+                terms["cluster_fake"] = s.cluster_weight * s_f
+            if s.smoothness_weight:
+                terms["smoothness"] = s.smoothness_weight * smoothness
+            if s.norm_weight:
+                terms["norm"] = s.norm_weight * norm_hinge(e_real)
+            losses["discriminator"] = terms
+        if "generator" in players:
+            r, f = F.normalize(D(x), dim=1), F.normalize(D(fake), dim=1)
+            terms = {}
+            if s.gaussian_weight:
+                terms["gaussian"] = s.gaussian_weight * self._apart(r, f)
+            if s.cluster_weight:
+                terms["cluster_fake"] = -s.cluster_weight * self._similarities(batch, r, f, fake)[1]
+            losses["generator"] = terms
+        return losses
+
+    def _apart(self, r: Tensor, f: Tensor) -> Tensor:
+        """M."""
+        return gaussian_divergence(
+            moments_of(r), moments_of(f), self.scale, self.settings.divergence
+        )
+
+    def _smoothly(self, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """D of real and of generated images, and how far |J v| is from its target on both."""
+        s, images = self.settings, torch.cat([batch.x, fake])
+        if not s.smoothness_weight:
+            e_real, e_fake = self.discriminator(images).chunk(2)
+            return e_real, e_fake, images.new_zeros(())
+        shape = (len(batch.x), s.embedding_dim)
+        start = torch.cat([batch.noise.normal(*shape), batch.noise.normal(*shape)])
+        embeddings, norms = with_jacobian_norm(
+            self.discriminator, images, start, s.power_iterations
+        )
+        e_real, e_fake = embeddings.chunk(2)
+        return e_real, e_fake, (norms - s.smoothness_target).square().mean()
+
+    def _similarities(
+        self, batch: Batch, r: Tensor, f: Tensor, fake: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """s_r and s_f: to neighbours among the real images of the batch and of the bank."""
+        s, bank = self.settings, self.bank
+        images = torch.cat([batch.x, fake])
+        h_real, h_fake = self.teacher.run(self.discriminator, images, pooled=True).chunk(2)
+        batch.kept.update(embeddings=r.detach(), keys=h_real)
+        keys = torch.cat([all_rows(h_real), bank.keys])
+        embeddings = torch.cat([all_rows(r), bank.embeddings])
+        own = nearest(h_real, keys, s.neighbors, skip=1)
+        others = nearest(h_fake, keys, s.neighbors, skip=int(s.skip_for_fake))
+        return mean_similarity(r, embeddings, own), mean_similarity(f, embeddings, others)
+
+    def after_iteration(self, batch: Batch) -> None:
+        """The teacher follows D; the bank takes in the real images of the last turn."""
+        if self.settings.cluster_weight:
+            self.teacher.update(self.discriminator)
+            self.bank.put(all_rows(batch.kept["embeddings"]), all_rows(batch.kept["keys"]))
+
+    def run(self, network: str, x: Tensor) -> Tensor:
+        """D(x). The generator never sees data."""
+        if network != "discriminator":
+            raise ConfigError(f"the {network} never sees data; take a discriminator layer.")
+        return self.discriminator(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z)."""
+        return self.generator(z)

@@ -1,0 +1,86 @@
+"""What a method remembers beside its players' weights: a slow copy of a network, past examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..core.errors import ConfigError
+
+_foreach: Any = torch  # the fused list functions are public in all but their underscore
+
+
+class Teacher(nn.Module):
+    """The average of a network's parameters over its training, as buffers: no player moves it.
+
+    Args:
+        network: that it follows; it starts as a copy.
+        decay: average = decay * average + (1 - decay) * parameter, at each update.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.names = {name.replace(".", "/"): name for name, _ in network.named_parameters()}
+        self.not_averaged = tuple(self.names)
+        for ours, name in self.names.items():
+            self.register_buffer(ours, network.get_parameter(name).detach().clone())
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """One step towards the network's present parameters."""
+        averages = [self.get_buffer(ours) for ours in self.names]
+        values = [network.get_parameter(name) for name in self.names.values()]
+        _foreach._foreach_lerp_(averages, values, 1 - self.decay)
+
+    @torch.no_grad()
+    def run(self, network: nn.Module, x: Tensor, **options: Any) -> Tensor:
+        """What the network would say with the averaged parameters."""
+        averages = {name: self.get_buffer(ours) for ours, name in self.names.items()}
+        return functional_call(network, averages, (x,), options)
+
+
+class Bank(nn.Module):
+    """The newest embeddings with the keys by which they are found, the oldest replaced first.
+
+    It begins with random directions, which hardly anything lies near.
+
+    Args:
+        size: how many are held.
+        embedding_dim: of each embedding.
+        key_dim: of each key.
+    """
+
+    not_averaged = ("embeddings", "keys", "place")
+
+    embeddings: Tensor
+    keys: Tensor
+    place: Tensor
+
+    def __init__(self, size: int, embedding_dim: int, key_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("embeddings", F.normalize(torch.randn(size, embedding_dim), dim=1))
+        self.register_buffer("keys", F.normalize(torch.randn(size, key_dim), dim=1))
+        self.register_buffer("place", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def put(self, embeddings: Tensor, keys: Tensor) -> None:
+        """Takes in a batch: `(N, embedding_dim)` and `(N, key_dim)`.
+
+        Raises:
+            ConfigError: it is larger than the bank.
+        """
+        num, size = len(embeddings), len(self.embeddings)
+        if num > size:
+            raise ConfigError(
+                f"a batch of {num} does not fit into a bank of {size}; settings.bank_size must be"
+                " train.batch_size or more."
+            )
+        rows = (self.place + torch.arange(num, device=self.place.device)) % size
+        self.embeddings.index_copy_(0, rows, embeddings.to(self.embeddings.dtype))
+        self.keys.index_copy_(0, rows, keys.to(self.keys.dtype))
+        self.place.add_(num).remainder_(size)
