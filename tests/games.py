@@ -31,18 +31,6 @@ TOY = {
 # At toy width, weights of 0.02 make samples so alike that batch norm divides by rounding errors.
 WIDE = {"settings.network.init_std": "0.2"}
 
-# At first embeddings hardly differ, and the gradients that pull on them nearly cancel: with the usual
-# settings Adam makes whole steps of their rounding.
-STEADY = {
-    f"settings.{player}_optimizer.{name}": value
-    for player in ("discriminator", "generator")
-    for name, value in (
-        ("epsilon", "0.001"),
-        ("learning_rate", "0.00002"),
-        ("final_learning_rate", "0.00002"),
-    )
-}
-
 TOY_NETWORK = {
     "mlp": {"settings.network.hidden": "16,16"},
     "conv": {"settings.network.width": "4", "train.precision": "fp32", **WIDE},
@@ -95,13 +83,12 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     # Under spectral norm each layer shrinks its input: six of them, at toy width, leave gradients
     # so small that Adam shows their rounding.
     "gan-spectral": ("gan", "images_modern", {"settings.network.discriminator": "dcgan"}),
-    "structural-steady": (
+    "structural-neighbors": (
         "structural",
         "images",
         {
             "settings.neighbors": "2",
             "settings.power_iterations": "2",
-            **STEADY,
         },
     ),
     "structural-bhattacharyya": (
@@ -111,7 +98,6 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
             "settings.divergence": "bhattacharyya",
             "settings.network.discriminator_norm": "spectral",
             "settings.smoothness_weight": "0",
-            **STEADY,
         },
     ),
     "bigan-augmented": (

@@ -9,18 +9,32 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
+from ambigan.core.distributed import join_from_environment, leave
+from ambigan.core.random import Randomness
+from ambigan.engine.config import RunConfig
+from ambigan.engine.state import TrainState
+from ambigan.engine.step import play_turn
+from ambigan.game import Batch
+from games import SPEC, toy_method
+
+ITERATIONS = 3
+
 SERVER = """
 import json, os, sys
 import torch._dynamo  # which the first step of an optimiser imports, seconds of it
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 from games import toy_config
+from two_ranks import play_exactly
 from ambigan.training import train
 for line in sys.stdin:
     asked = json.loads(line)
     os.environ["MASTER_PORT"] = asked["port"]
     child = os.fork()
     if child == 0:
-        train(toy_config(asked["name"], **asked["changes"]), asked["out"])
+        work = train if asked["whole"] else play_exactly
+        work(toy_config(asked["name"], **asked["changes"]), asked["out"])
         sys.exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -30,7 +44,8 @@ class Pair:
     """Two processes that have imported all, and fork a rank each for every training."""
 
     def __init__(self) -> None:
-        code = SERVER.format(tests=str(Path(__file__).parents[1]))
+        here = Path(__file__).parent
+        code = SERVER.format(paths=[str(here), str(here.parent)])
         shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
         self.ranks = [
             subprocess.Popen(
@@ -45,10 +60,17 @@ class Pair:
 
     def train(self, name: str, out: Path, **changes: str) -> None:
         """A variant, on both."""
+        self._run(name, out, changes, whole=True)
+
+    def play_exactly(self, name: str, out: Path) -> None:
+        """A few turns of a variant, on both, in float64."""
+        self._run(name, out, {}, whole=False)
+
+    def _run(self, name: str, out: Path, changes: dict[str, str], *, whole: bool) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
-        asked = {"name": name, "out": str(out), "port": port, "changes": changes}
+        asked = {"name": name, "out": str(out), "port": port, "changes": changes, "whole": whole}
         for rank in self.ranks:
             assert rank.stdin is not None
             rank.stdin.write(json.dumps(asked) + "\n")
@@ -65,3 +87,22 @@ class Pair:
         assert rank.stdout is not None
         lines = (line.strip() for line in rank.stdout)
         return next((line for line in lines if line.lstrip("-").isdigit()), "ended")
+
+
+def play_exactly(config: RunConfig, out: str | Path) -> None:
+    """A few iterations in float64, in which rounding cannot grow; the state they end in."""
+    here = join_from_environment("cpu")
+    method = toy_method(config).double().train()
+    state, rows = TrainState(method, 0.0), 100 // here.size
+    for number in range(ITERATIONS):
+        batch = None
+        for turn in method.turns:
+            noise = Randomness(number, *turn, rank=here.rank, world_size=here.size)
+            x = noise.uniform(rows, *SPEC.shape).double() * 2 - 1
+            batch = Batch(x, method.prior.sample(rows, noise).double(), noise)
+            play_turn(state, batch, turn, "fp32")
+        assert batch is not None
+        method.after_iteration(batch)
+    if here.is_main:
+        torch.save(method.state_dict(), out)
+    leave()
