@@ -50,10 +50,11 @@ class OptimizerSettings:
         learning_rate: at the start.
         betas: decay of the running mean and of the running square of gradients.
         epsilon: added to the root of the running square.
-        weight_decay: on matrices and kernels only, unless `decay_biases`.
-        decay_biases: apply weight decay to biases and gains as well.
+        weight_decay: on matrices and kernels only, unless one of the next two is set.
+        decay_biases: apply weight decay to biases as well.
+        decay_gains: apply weight decay to the gains of norms as well.
         decay_from: the fraction of training after which the rate falls.
-        final_learning_rate: reached exponentially at the end; equal to the rate for no decay.
+        final_learning_rate: reached exponentially at the end; None for a constant rate.
     """
 
     kind: Literal["adam", "adamw"] = "adam"
@@ -62,8 +63,9 @@ class OptimizerSettings:
     epsilon: Positive = 1e-8
     weight_decay: NonNegative = 2.5e-5
     decay_biases: bool = False
+    decay_gains: bool = False
     decay_from: Fraction = 0.5
-    final_learning_rate: Positive = 2e-6
+    final_learning_rate: Positive | None = 2e-6
 
 
 @dataclass(frozen=True)

@@ -90,15 +90,17 @@ def test_a_turn_is_what_plain_gradients_and_plain_adam_make(variant: str) -> Non
     for player, part in zip(players, gradients, strict=True):
         settings = player.optimizer
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.kind]
-        for parameter, gradient in zip(plain.player_parameters(player).values(), part, strict=True):
-            is_decayed = parameter.ndim > 1 or settings.decay_biases
+        owned = plain.player_parameters(player)
+        for (name, parameter), gradient in zip(owned.items(), part, strict=True):
+            is_bias = name.endswith("bias")
+            decayed = settings.decay_biases if is_bias else settings.decay_gains
             parameter.grad = gradient
             kind(
                 [parameter],
                 lr=settings.learning_rate,
                 betas=settings.betas,
                 eps=settings.epsilon,
-                weight_decay=settings.weight_decay if is_decayed else 0.0,
+                weight_decay=settings.weight_decay if parameter.ndim > 1 or decayed else 0.0,
                 foreach=False,
             ).step()
     play_turn(TrainState(method, 0.0), exact(a_batch(method)), names, "fp32")

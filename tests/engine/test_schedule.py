@@ -14,5 +14,5 @@ def test_constant_then_exponential_over_the_second_half() -> None:
 
 
 def test_equal_rates_mean_no_decay() -> None:
-    settings = OptimizerSettings(final_learning_rate=2e-4)
+    settings = OptimizerSettings(final_learning_rate=None)
     assert learning_rate(settings, 1000, 1000) == 2e-4

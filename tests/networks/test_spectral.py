@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
 from ambigan.core.ema import ExponentialMovingAverage
-from ambigan.networks.spectral import SpectralNorm, normalise_spectrum
+from ambigan.networks.spectral import SpectralNorm, normalise_spectrum, settle_spectrum
 
 
 def a_network() -> nn.Sequential:
@@ -80,3 +81,29 @@ def test_the_average_keeps_directions_of_length_one() -> None:
         average.update(step)
     for name, value in average.module.named_buffers():
         assert torch.equal(value, dict(network.named_buffers())[name])
+
+
+def true_norms(network: nn.Module) -> list[float]:
+    return [
+        float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2))
+        for layer in network.modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d)
+    ]
+
+
+def test_untrained_networks_are_normalised_too() -> None:
+    """As baselines they are used as they are made, without a step of training."""
+    network = nn.Sequential(nn.Conv2d(3, 32, 3), nn.Conv2d(32, 64, 3), nn.Linear(500, 1))
+    normalise_spectrum(network)
+    assert true_norms(network.eval()) == pytest.approx([1, 1, 1], abs=0.05)
+
+
+def test_vectors_are_brought_to_weights_that_changed() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Linear(40, 20))
+    normalise_spectrum(network)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            nn.init.normal_(parameter)
+    assert max(abs(norm - 1) for norm in true_norms(network.eval())) > 0.5
+    settle_spectrum(network)
+    assert true_norms(network) == pytest.approx([1, 1], abs=0.05)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy_networks import Networks, sigmoid
+from test_structural import bhattacharyya, jsd
 
 from ambigan.core.random import Randomness
 from ambigan.engine.config import RunConfig
@@ -141,11 +143,60 @@ def autoencoder(nets: Networks, config: RunConfig, x: np.ndarray, _z: object, _:
     return {"autoencoder": distance.sum(1).mean()}
 
 
+def structural(
+    nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness
+) -> Totals:
+    """From embeddings on in NumPy; explicit Jacobians; the teacher's state in a copy of D."""
+    s, method = config.settings, nets.method
+    D, fake = method.discriminator, method.generator(torch.from_numpy(z)).detach()
+    real = torch.from_numpy(x)
+    e_real, e_fake = (D(images).detach().numpy() for images in (real, fake))
+    r, f = (e / np.linalg.norm(e, axis=1, keepdims=True) for e in (e_real, e_fake))
+    apart = {"jsd": jsd, "bhattacharyya": bhattacharyya}[s.divergence](r, f, 2 * s.embedding_dim)
+    teacher = copy.deepcopy(D)
+    names = method.teacher.names
+    teacher.load_state_dict({name: method.teacher.get_buffer(ours) for ours, name in names.items()})
+    both = teacher(torch.cat([real, fake]), pooled=True).detach().numpy()
+    h_real, h_fake = both[: len(x)], both[len(x) :]
+    keys = np.concatenate([h_real, method.bank.keys.numpy()])
+    known = np.concatenate([r, method.bank.embeddings.numpy()])
+    keys = keys / np.linalg.norm(keys, axis=1, keepdims=True)
+
+    def similarity(e: np.ndarray, h: np.ndarray, skip: int) -> float:
+        chosen = np.argsort(-h @ keys.T, axis=1)[:, skip : skip + s.neighbors]
+        return float(np.mean([known[row] @ one for row, one in zip(chosen, e, strict=True)]))
+
+    s_r, s_f = similarity(r, h_real, 1), similarity(f, h_fake, int(s.skip_for_fake))
+    hinge = (np.maximum(0, 1 - np.linalg.norm(e_real, axis=1)) ** 2).mean()
+    total = -s.gaussian_weight * apart + s.cluster_weight * (s_f - s_r) + s.norm_weight * hinge
+    if s.smoothness_weight:
+        shape, images = (len(x), s.embedding_dim), torch.cat([real, fake])
+        start = torch.cat([noise.normal(*shape), noise.normal(*shape)]).double().numpy()
+        each = zip(images, start, strict=True)
+        norms = np.array([pushed(D, image, u, s.power_iterations) for image, u in each])
+        total += s.smoothness_weight * ((norms - s.smoothness_target) ** 2).mean()
+    return {
+        "discriminator": total,
+        "generator": s.gaussian_weight * apart - s.cluster_weight * s_f,
+    }
+
+
+def pushed(D: torch.nn.Module, image: torch.Tensor, u: np.ndarray, iterations: int) -> float:
+    """|J v| after so many power iterations, from the explicit Jacobian of one image."""
+    jacobian = torch.autograd.functional.jacobian(lambda i: D(i[None])[0], image)
+    matrix = jacobian.flatten(1).numpy()
+    for _ in range(iterations):
+        v = matrix.T @ u / np.linalg.norm(matrix.T @ u)
+        u = matrix @ v
+    return float(np.linalg.norm(u))
+
+
 TRANSCRIPTIONS: dict[str, Callable[..., Totals]] = {
     "gan": gan,
     "bigan": bigan,
     "latent_regressor": latent_regressor,
     "autoencoder": autoencoder,
+    "structural": structural,
 }
 
 
@@ -160,10 +211,11 @@ def test_losses_equal_the_equations(variant: str) -> None:
     x = (noise.uniform(12, 1, 8, 8) * 2 - 1).double()
     z = method.prior.sample(12, noise).double()
     batch = Batch(x, z, Randomness(4))
+    networks = Networks(copy.deepcopy(method))
     losses = method.losses(batch, [player.name for player in method.players])
     found = {player: sum(terms.values()).item() for player, terms in losses.items()}
     expected = TRANSCRIPTIONS[config.method](
-        Networks(method), config, x.numpy().copy(), z.numpy().copy(), Randomness(4)
+        networks, config, x.numpy().copy(), z.numpy().copy(), Randomness(4)
     )
     assert found.keys() == expected.keys()
     for player, total in expected.items():

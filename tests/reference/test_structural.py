@@ -31,8 +31,8 @@ def embeddings(num: int, dims: int, seed: int, shift: float = 0.0) -> Tensor:
     return nn.functional.normalize(drawn, dim=1)
 
 
-def volume(covariance: Array) -> float:
-    sign, log = np.linalg.slogdet(np.eye(len(covariance)) + SCALE * covariance)
+def volume(covariance: Array, scale: float) -> float:
+    sign, log = np.linalg.slogdet(np.eye(len(covariance)) + scale * covariance)
     assert sign == 1
     return float(log)
 
@@ -43,14 +43,14 @@ def about_direction(rows: Array) -> Array:
     return centred.T @ centred / len(rows)
 
 
-def jsd(real: Array, fake: Array) -> float:
-    apart = volume(about_direction(real)) + volume(about_direction(fake))
-    return (volume(about_direction(np.concatenate([real, fake]))) - apart / 2) / 2
+def jsd(real: Array, fake: Array, scale: float) -> float:
+    apart = volume(about_direction(real), scale) + volume(about_direction(fake), scale)
+    return (volume(about_direction(np.concatenate([real, fake])), scale) - apart / 2) / 2
 
 
-def bhattacharyya(real: Array, fake: Array) -> float:
+def bhattacharyya(real: Array, fake: Array, scale: float) -> float:
     """The textbook's, between Gaussians to whose covariances I / scale is added."""
-    unit = np.eye(real.shape[1]) / SCALE
+    unit = np.eye(real.shape[1]) / scale
     a, b = (np.cov(x.T, bias=True) + unit for x in (real, fake))
     middle = (a + b) / 2
     d = real.mean(0) - fake.mean(0)
@@ -61,11 +61,11 @@ def bhattacharyya(real: Array, fake: Array) -> float:
 @pytest.mark.parametrize(("form", "reference"), [("jsd", jsd), ("bhattacharyya", bhattacharyya)])
 @pytest.mark.parametrize("shift", [0.0, 1.5])
 def test_gaussian_terms_equal_their_definitions(
-    form: Divergence, reference: Callable[[Array, Array], float], shift: float
+    form: Divergence, reference: Callable[[Array, Array, float], float], shift: float
 ) -> None:
     real, fake = embeddings(40, 6, 0), embeddings(40, 6, 1, shift)
     found = gaussian_divergence(moments_of(real), moments_of(fake), SCALE, form)
-    assert found.item() == pytest.approx(reference(real.numpy(), fake.numpy()), abs=1e-12)
+    assert found.item() == pytest.approx(reference(real.numpy(), fake.numpy(), SCALE), abs=1e-12)
     assert found > 0
     same = gaussian_divergence(moments_of(real), moments_of(real.clone()), SCALE, form)
     assert same.item() == pytest.approx(0, abs=1e-12)

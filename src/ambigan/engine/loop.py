@@ -175,9 +175,11 @@ class Loop:
 
     def _save(self) -> None:
         state = self.state
-        if broken := state.first_non_finite():
+        broken = state.first_non_finite()
+        if any_rank(bool(broken), self.device):  # else the others would wait for this one
+            what = broken or "something on another process"
             raise NonFiniteError(
-                f"{broken} stopped being a number before {state.images_seen} images. "
+                f"{what} stopped being a number before {state.images_seen} images. "
                 f"{self._last_good()} Lower the learning rate or use train.precision fp32."
             )
         if world().is_main:

@@ -41,7 +41,7 @@ def learning_rate(settings: OptimizerSettings, images_seen: float, total_images:
         total_images: of the whole schedule.
     """
     start = settings.decay_from * total_images
-    if images_seen <= start or settings.final_learning_rate == settings.learning_rate:
+    if images_seen <= start or settings.final_learning_rate is None:
         return settings.learning_rate
     done = min((images_seen - start) / (total_images - start), 1.0)
     span = math.log(settings.final_learning_rate) - math.log(settings.learning_rate)

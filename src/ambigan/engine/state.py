@@ -111,14 +111,21 @@ class TrainState:
 def make_optimizer(method: Method, player: Player) -> torch.optim.Optimizer:
     """A fused optimiser over a player's parameters, weight decay on matrices and kernels alone."""
     settings = player.optimizer
-    parameters = list(method.player_parameters(player).values())
-    decayed = [p for p in parameters if p.ndim > 1 or settings.decay_biases]
-    plain = [p for p in parameters if not (p.ndim > 1 or settings.decay_biases)]
+    named = method.player_parameters(player)
+    decayed = [p for name, p in named.items() if is_decayed(name, p, settings)]
+    plain = [p for name, p in named.items() if not is_decayed(name, p, settings)]
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
     return _optimizer([group for group in groups if group["params"]], settings)
+
+
+def is_decayed(name: str, parameter: Tensor, settings: OptimizerSettings) -> bool:
+    """Whether weight decay pulls on a parameter: a matrix or kernel, or a bias or gain if set."""
+    if parameter.ndim > 1:
+        return True
+    return settings.decay_biases if name.endswith("bias") else settings.decay_gains
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:

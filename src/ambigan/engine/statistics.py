@@ -8,6 +8,7 @@ from ..core.random import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
 from ..networks.layers import BatchNorm
+from ..networks.spectral import settle_spectrum
 from .config import TrainSettings
 
 
@@ -15,8 +16,9 @@ from .config import TrainSettings
 def reestimate_statistics(method: Method, batches: Batches, num: int, size: int, seed: int) -> None:
     """Averages batch-norm statistics over `num` batches, with equal weight, in place.
 
-    Plays the method's losses forward without gradients, so every network sees what it sees in
-    training: E data, G latents, D both. Always in fp32 and on one process.
+    Plays the method's losses forward without gradients, so that every network sees what it is
+    trained on: E data, G latents, D both. Noise that training adds, such as masks and random
+    colours, is left out, as it is where the networks are used. Always in fp32 and on one process.
 
     Source: the BiGAN authors' code, which does this over 1,000 batches before it evaluates.
 
@@ -49,7 +51,17 @@ def reestimate_statistics(method: Method, batches: Batches, num: int, size: int,
 
 
 def settle(method: Method, batches: Batches, settings: TrainSettings, *, at_least: int = 0) -> None:
-    """Takes batch statistics anew over as many batches as the run is told to, or `at_least`."""
+    """Readies networks for use: batch statistics over as many batches as the run is told to.
+
+    The vectors of spectral norm are brought close to the weights first, which may be averaged ones.
+
+    Args:
+        method: changed in its buffers alone.
+        batches: of the training split.
+        settings: of the run.
+        at_least: so many batches, whatever the run was told.
+    """
+    settle_spectrum(method)
     num = max(settings.statistics_batches, at_least)
     size = min(settings.batch_size, len(batches))
     reestimate_statistics(method, batches, num, size, settings.seed)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..core.errors import ConfigError, NonFiniteError
 from ..data.values import to_float
 from ..game import Method
+from .precision import full_precision
 
 Kind = Literal["model", "baseline"]
 Progress = Callable[[int, int], None]
@@ -51,6 +52,7 @@ def layer_features(
 
 
 @torch.no_grad()
+@full_precision()
 def extract(
     function: FeatureFunction,
     values: Tensor,

@@ -98,9 +98,11 @@ def precision_and_recall(generated: Tensor, real: Tensor, neighbours: int) -> tu
     least = min(len(generated), len(real))
     if least <= neighbours:
         raise ConfigError(f"{neighbours} neighbours need more than {least} examples.")
+    # Distances are made of products: far from the origin, they would lose their digits.
+    middle = real.double().mean(0)
     found = _fidelity("metric_prc").prc_features_to_metric(
-        generated,
-        real,
+        (generated - middle).float(),
+        (real - middle).float(),
         prc_neighborhood=neighbours,
         prc_batch_size=CHUNK,
         save_cpu_ram=True,

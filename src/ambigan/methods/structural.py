@@ -34,7 +34,7 @@ from ..objectives.structural import (
 )
 from ..priors import PriorName, make_prior
 
-ADAM = OptimizerSettings(weight_decay=0, final_learning_rate=2e-4)
+ADAM = OptimizerSettings(weight_decay=0, final_learning_rate=None)
 ADAMW = replace(ADAM, kind="adamw", weight_decay=0.1)
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from ..core.errors import ConfigError
 from ..core.settings import NonNegative, Positive
 from ..core.spec import DataSpec
-from .convnet import ConvLayer, ConvNet, DeconvNet, NormSettings, Size, Stage
+from .convnet import ConvLayer, ConvNet, DeconvLayer, DeconvNet, NormSettings, Size, Stage
 from .init import init_normal
 from .layers import BatchNorm, Output
 from .spectral import normalise_spectrum
@@ -56,8 +56,8 @@ class ConvSettings:
         latent_at_logit: z enters D's output layer too, and not the layers after the first alone.
         zero_init_logit: D's output weights start at zero (BiGAN's code).
         init_std: deviation of the initial weights.
-        latent_init: maps of z into D start at `init_std` times the `area` of the layer's kernel
-            (BiGAN's code, 0.5 for 5x5), or at `init_std` itself (`same`).
+        latent_init: maps of z into hidden layers start at `init_std` times the `area` of the
+            layer's kernel (BiGAN's code, 0.5 for 5x5), or at `init_std` itself (`same`).
     """
 
     kind: Literal["conv"] = "conv"
@@ -219,12 +219,12 @@ def _initialise(network: nn.Module, settings: ConvSettings) -> None:
     for module in network.modules():
         if isinstance(module, BatchNorm) and module.weight is not None:
             nn.init.normal_(module.weight, 1.0, settings.norm_gain_std)
-        if isinstance(module, ConvLayer) and settings.latent_init == "area":
+        if isinstance(module, ConvLayer | DeconvLayer) and settings.latent_init == "area":
             _widen(module, settings.init_std)
     cast(Any, network).to(memory_format=torch.channels_last)
 
 
-def _widen(layer: ConvLayer, std: float) -> None:
+def _widen(layer: ConvLayer | DeconvLayer, std: float) -> None:
     if layer.latent is not None:
         height, width = layer.convolution.kernel_size
         nn.init.normal_(layer.latent.weight, std=std * height * width)

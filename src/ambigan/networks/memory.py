@@ -17,6 +17,8 @@ _foreach: Any = torch  # the fused list functions are public in all but their un
 class Teacher(nn.Module):
     """The average of a network's parameters over its training, as buffers: no player moves it.
 
+    Of the network's buffers it has its own, such as the vectors of spectral norm.
+
     Args:
         network: that it follows; it starts as a copy.
         decay: average = decay * average + (1 - decay) * parameter, at each update.
@@ -25,23 +27,25 @@ class Teacher(nn.Module):
     def __init__(self, network: nn.Module, decay: float) -> None:
         super().__init__()
         self.decay = decay
-        self.names = {name.replace(".", "/"): name for name, _ in network.named_parameters()}
+        own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+        self.names = {name.replace(".", "/"): name for name in own}
+        self.followed = [name for name, _ in network.named_parameters()]
         self.not_averaged = tuple(self.names)
         for ours, name in self.names.items():
-            self.register_buffer(ours, network.get_parameter(name).detach().clone())
+            self.register_buffer(ours, own[name].detach().clone())
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """One step towards the network's present parameters."""
-        averages = [self.get_buffer(ours) for ours in self.names]
-        values = [network.get_parameter(name) for name in self.names.values()]
+        averages = [self.get_buffer(name.replace(".", "/")) for name in self.followed]
+        values = [network.get_parameter(name) for name in self.followed]
         _foreach._foreach_lerp_(averages, values, 1 - self.decay)
 
     @torch.no_grad()
     def run(self, network: nn.Module, x: Tensor, **options: Any) -> Tensor:
         """What the network would say with the averaged parameters."""
-        averages = {name: self.get_buffer(ours) for ours, name in self.names.items()}
-        return functional_call(network, averages, (x,), options)
+        state = {name: self.get_buffer(ours) for ours, name in self.names.items()}
+        return functional_call(network, state, (x,), options)
 
 
 class Bank(nn.Module):

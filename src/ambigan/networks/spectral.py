@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+SETTLING = 20
+"""Power iterations after which sigma of a random weight is right to a few percent."""
 
 
 class SpectralNorm(nn.Module):
@@ -16,7 +21,7 @@ class SpectralNorm(nn.Module):
     Source: Miyato et al. (2018), Algorithm 1; a kernel is taken as a matrix of out_channels rows.
 
     Args:
-        weight: of a linear or convolutional layer, at the start.
+        weight: of a linear or convolutional layer, at the start; the vectors begin near its own.
         epsilon: below which a vector's length is not divided by.
     """
 
@@ -28,10 +33,10 @@ class SpectralNorm(nn.Module):
     def __init__(self, weight: Tensor, epsilon: float = 1e-12) -> None:
         super().__init__()
         self.epsilon = epsilon
-        rows, columns = weight.flatten(1).shape
-        device = weight.device
-        self.register_buffer("left", F.normalize(torch.randn(rows, device=device), dim=0))
-        self.register_buffer("right", F.normalize(torch.randn(columns, device=device), dim=0))
+        for name, length in zip(self.not_averaged, weight.flatten(1).shape, strict=True):
+            drawn = torch.randn(length, device=weight.device, dtype=weight.dtype)
+            self.register_buffer(name, F.normalize(drawn, dim=0))
+        self.settle(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight, scaled; in training the vectors take one step first."""
@@ -42,6 +47,13 @@ class SpectralNorm(nn.Module):
             # Copies, since a second forward pass moves the buffers before the first one's backward.
             sigma = self.left.clone() @ (matrix @ self.right.clone())
             return weight / sigma
+
+    @torch.no_grad()
+    def settle(self, weight: Tensor) -> None:
+        """Brings the vectors close to the weight's own, where no training did."""
+        if weight.device.type != "meta":
+            for _ in range(SETTLING):
+                self.iterate(weight.flatten(1))
 
     @torch.no_grad()
     def iterate(self, matrix: Tensor) -> None:
@@ -59,3 +71,13 @@ def normalise_spectrum(network: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Conv2d):
             norm = SpectralNorm(module.weight)  # "unsafe" leaves out a trial run on the weight
             parametrize.register_parametrization(module, "weight", norm, unsafe=True)
+
+
+def settle_spectrum(network: nn.Module) -> None:
+    """Brings the vectors close to the weights that are there now, such as averaged ones."""
+    for module in network.modules():
+        if parametrize.is_parametrized(module, "weight"):
+            chain = cast(Any, module).parametrizations.weight
+            for part in chain:
+                if isinstance(part, SpectralNorm):
+                    part.settle(chain.original)

@@ -17,7 +17,8 @@ def r1(discriminator: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """E[|gradient of D at real inputs|^2] / 2, over all inputs of a pair together.
 
     Source: Mescheder, Geiger, Nowozin (2018), Eq. 9, without its weight. The penalty has a forward
-    pass of its own, on inputs cut from whatever made them, since it is D's alone.
+    pass of its own, on inputs cut from whatever made them, since it is D's alone; batch norm's
+    statistics count it, so that real data weigh twice in them.
 
     Args:
         discriminator: takes the inputs and returns logits `(N, 1)`.

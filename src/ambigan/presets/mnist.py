@@ -124,7 +124,7 @@ def autoencoder_small() -> RunConfig:
 _SMALL: dict[str, Any] = {
     "latent_dim": 20,
     "network": SMALL_NETWORK,
-    "optimizer": OptimizerSettings(learning_rate=5e-4, final_learning_rate=5e-4),
+    "optimizer": OptimizerSettings(learning_rate=5e-4, final_learning_rate=None),
 }
 _SMALL_TRAIN = TrainSettings(
     epochs=150, batch_size=64, statistics_batches=100, ema_decay=0.998, checkpoint_every=500
