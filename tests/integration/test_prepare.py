@@ -22,6 +22,11 @@ TOY = [
     *("--device", "cpu", "--batch-size", "10", "--epochs", "1"),
 ]
 
+CONV = [
+    *("--preset", "images", "--settings.network.width", "4", "--epochs", "1"),
+    *("--device", "cpu", "--precision", "fp32"),
+]
+
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
@@ -109,6 +114,9 @@ def test_a_thousand_mixed_photographs_damaged_ones_and_a_bomb(
         ["train", "bigan", "--preset", "small", "--data", "packed:out", "--out", "run", *TOY],
         ["embed", "run", "--out", "own.parquet"],
         ["embed", "run", "--data", f"folder:{tmp_path / 'mixed'}", "--out", "folder.parquet"],
+        ["train", "gan", "--data", "packed:out", "--out", "conv", *CONV],
+        ["search", "conv", "--query", "mixed/0002.jpg", "--split", "all", "--out", "found.json"],
+        ["search", "conv", "--query", "mixed/0003.png", "--out", "found.png"],
     ):
         command = [sys.executable, "-m", "ambigan", *words]
         subprocess.run(command, cwd=tmp_path, check=True, env=os.environ)
@@ -116,5 +124,8 @@ def test_a_thousand_mixed_photographs_damaged_ones_and_a_bomb(
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert [line.split(": ")[0] for line in manifest["skipped"]] == sorted((*DAMAGED, BOMB))
     assert any("400,000,000 pixels" in line for line in manifest["skipped"])
+    found = json.loads((tmp_path / "found.json").read_text())["found"]
+    assert found[0]["file"] == "0002.jpg", "a picture is most like itself, of CMYK too"
+    assert found[0]["similarity"] > 0.999 > found[1]["similarity"]
     for name in ("own", "folder"):
         assert pq.read_table(tmp_path / f"{name}.parquet").num_rows == 1000

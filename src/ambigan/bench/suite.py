@@ -26,7 +26,6 @@ from .subjects import Subject, Work, find_subject
 
 PROFILED = "ours with average"
 SIZE = 2048  # of the square product that stands for the machine's rate
-IMAGE = (1, SIZE, 32, SIZE // 32)  # whose convolution by 1x1 kernels is that product too
 LAYER = (128, 1024)  # rows and width of the products of one layer
 SQUARES = ("product", "convolution")
 NUM_TOGETHER = 3
@@ -179,13 +178,13 @@ def _together(game: Subject, images: torch.Tensor, precision: str) -> Work:
 def _rates(device: torch.device) -> list[Contestant]:
     """The machine's own: square products, a layer's products alone and stacked, and copies.
 
-    The square product is also asked for as a convolution: on a CPU torch has the two done by two
-    libraries, either of which may be the faster one on a given processor.
+    The square product is also asked for as a convolution by 1x1 kernels: on a CPU torch has the
+    two done by two libraries, either of which may be the faster one on a given processor.
     """
     found: list[Contestant] = []
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         a, b = (torch.randn(SIZE, SIZE, device=device).to(dtype) for _ in range(2))
-        image = a.t().reshape(IMAGE).to(memory_format=torch.channels_last)
+        image = a.t().reshape(1, SIZE, SIZE, 1).to(memory_format=torch.channels_last)
         kernels = b.t().reshape(SIZE, SIZE, 1, 1)
         x = torch.randn(NUM_TOGETHER, *LAYER, device=device).to(dtype)
         w = torch.randn(NUM_TOGETHER, LAYER[1], LAYER[1], device=device).to(dtype)

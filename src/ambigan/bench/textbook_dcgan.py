@@ -32,7 +32,7 @@ class Generator(nn.Module):
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]
-        last = nn.ConvTranspose2d(channels[-1], 3, 5, 2, 2, output_padding=1)
+        last = nn.ConvTranspose2d(channels[-1], 3, 5, 2, 2, output_padding=1, bias=False)
         self.layers = nn.Sequential(*layers, last, nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
@@ -46,14 +46,17 @@ class Discriminator(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, width, 5, 2, 2), nn.LeakyReLU(0.2, inplace=True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, width, 5, 2, 2, bias=False),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
         for i in range(HALVINGS - 1):
             layers += [
                 nn.Conv2d(width * 2**i, width * 2 ** (i + 1), 5, 2, 2, bias=False),
                 nn.BatchNorm2d(width * 2 ** (i + 1)),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-        last = nn.Linear(width * 2 ** (HALVINGS - 1) * 16, 1)
+        last = nn.Linear(width * 2 ** (HALVINGS - 1) * 16, 1, bias=False)
         self.layers = nn.Sequential(*layers, nn.Flatten(), last)
 
     def forward(self, x: Tensor) -> Tensor:
