@@ -139,5 +139,8 @@ def converge(method: Method) -> None:
         for found in getattr(module, "parametrizations", {}).values():
             for part in found:
                 if isinstance(part, SpectralNorm):
-                    for _ in range(2000):
-                        part.iterate(found.original.flatten(1))
+                    left, _, right = torch.linalg.svd(
+                        found.original.detach().flatten(1), full_matrices=False
+                    )
+                    part.left.copy_(left[:, 0])
+                    part.right.copy_(right[0])

@@ -12,7 +12,7 @@ from ambigan.core.random import Randomness
 from ambigan.engine.state import TrainState
 from ambigan.engine.step import play_turn
 from ambigan.game import Batch, Method
-from games import toy_config, toy_method
+from games import converge, toy_config, toy_method
 
 
 def a_batch(method: Method, seed: int = 1) -> Batch:
@@ -50,6 +50,7 @@ def test_every_parameter_has_one_owner(variant: str) -> None:
 def test_simultaneous_gradients_equal_those_taken_apart(variant: str) -> None:
     """One shared forward gives each player what a backward of its own loss would."""
     method = toy_method(toy_config(variant)).double().train()
+    converge(method)
     names = [player.name for player in method.players]
     losses = method.losses(exact(a_batch(method)), names)
     for player in method.players:
