@@ -140,6 +140,16 @@ def test_a_stopped_evaluation_measures_the_rest(protocol: str, mlp: Path) -> Non
     assert without_time[0] == without_time[1]
 
 
+def test_rows_of_another_evaluation_are_left_alone(mlp: Path) -> None:
+    with pytest.raises(Stop):
+        evaluate(mlp, protocols=["knn1_cosine"], weights="raw", tell=stop_after(2, []))
+    evaluate(mlp, protocols=["knn1_euclidean"], weights="raw")
+    rest: list[str] = []
+    evaluate(mlp, protocols=["knn1_cosine"], weights="raw", tell=rest.append)
+    assert len(rest) == 2
+    assert not (mlp / "results" / "unfinished.jsonl").exists()
+
+
 def test_rows_of_other_networks_or_data_are_not_taken(mlp: Path, tmp_path: Path) -> None:
     run, protocol, path = load(mlp, weights="raw"), PROTOCOLS["knn1_cosine"], tmp_path / "rows"
     dataset = open_dataset(run.config.data)
@@ -147,7 +157,7 @@ def test_rows_of_other_networks_or_data_are_not_taken(mlp: Path, tmp_path: Path)
     def measured(run: Run, dataset: Dataset, name: str = "encoder") -> bool:
         asked: list[str] = []
         kept = KeptRows(path, [run], dataset)
-        kept.row(protocol, name, "raw", lambda: asked.append(name) or {"accuracy": 1.0})
+        kept.row(protocol, name, "raw", lambda: asked.append(name) or {"kind": "model"})
         return bool(asked)
 
     assert measured(run, dataset)

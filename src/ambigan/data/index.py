@@ -72,7 +72,10 @@ def read_index(path: Path, sha256: str, length: int) -> Index:
         raise DataError(f"{path} is missing ({error.strerror}); {ANEW}.") from error
     if sha256_of(content) != sha256:
         raise DataError(f"{path} is torn or altered: its hash does not match; {ANEW}.")
-    table: Any = import_module("pyarrow.parquet").read_table(BytesIO(content))
+    # Without threads of Arrow's own: with torch imported, a process that ends soon after they ran
+    # may abort at its exit.
+    file: Any = import_module("pyarrow.parquet").ParquetFile(BytesIO(content), pre_buffer=False)
+    table = file.read(use_threads=False)
     if table.num_rows != length:
         raise DataError(f"{path} has {table.num_rows} rows for {length} images; {ANEW}.")
     codes = table.column("code")

@@ -165,6 +165,7 @@ def evaluate_curve(
     chosen = [find_protocol(name) for name in protocols or ("knn1_euclidean",)]
     spots = Spaces(spaces, inception, own=lambda: load_kinds(path, None, device, method)[0])
     curves: dict[str, dict[str, Any]] = {}
+    all_kept: list[KeptRows] = []
     for checkpoint in paths:
         try:
             runs = runs_of_checkpoint(checkpoint, folder, config, method_class, dataset, target)
@@ -177,13 +178,15 @@ def evaluate_curve(
             protocol.check(able, dataset.name, dataset.train.labels)
         beside = () if curves else BASELINES
         kept = KeptRows(folder.results / FILE_NAME, runs, dataset)
+        all_kept.append(kept)
         for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
             curve = curves.setdefault(record["protocol"], record | {"points": []})
             curve["points"] += rows
     for name, curve in curves.items():
         write_json(folder.results / f"curve-{name}.json", curve)
-    KeptRows(folder.results / FILE_NAME).forget()
+    for kept in all_kept:
+        kept.forget()
     return list(curves.values())
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..artifacts import Run, Weights
-from ..core.files import append_json
+from ..core.files import append_json, write_text
 from ..core.version import __version__
 from ..data import Dataset
 from ..evaluation.protocols import Protocol
@@ -37,6 +37,7 @@ class KeptRows:
         self, path: Path | None = None, runs: Sequence[Run] = (), dataset: Dataset | None = None
     ) -> None:
         self.path = path
+        self._used: set[str] = set()
         self._known = dict(_read(path)) if path is not None else {}
         self._about: dict[str, Any] = {}
         self._networks: dict[Weights, str] = {}
@@ -72,14 +73,21 @@ class KeptRows:
             **also,
         }
         key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        self._used.add(key)
         if key not in self._known:
             self._known[key] = measure()
             append_json(self.path, {"key": key, "row": self._known[key]})
         return self._known[key]
 
     def forget(self) -> None:
-        """Removes the file: its rows stand in their records."""
-        if self.path is not None:
+        """Drops the rows that were asked for, since they stand in their records; others stay."""
+        if self.path is None:
+            return
+        left = [line for line in _read(self.path) if line[0] not in self._used]
+        if left:
+            lines = [json.dumps({"key": key, "row": row}) + "\n" for key, row in left]
+            write_text(self.path, "".join(lines))
+        else:
             self.path.unlink(missing_ok=True)
 
 
@@ -110,7 +118,8 @@ def _read(path: Path) -> list[tuple[str, Row]]:
     for text in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             line = json.loads(text)
-            found.append((line["key"], dict(line["row"])))
+            if "kind" in line["row"]:
+                found.append((line["key"], dict(line["row"])))
         except (ValueError, KeyError, TypeError):
             continue
     return found

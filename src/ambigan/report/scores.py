@@ -112,13 +112,14 @@ def is_transfer(result: dict[str, Any]) -> bool:
 def headline(material: Material) -> Headline | None:
     """The first protocol's accuracy in one large number; None where nothing was measured.
 
-    It is that of the method's own feature layer, which stands first, and not of the best layer:
-    that would be chosen on the test split.
+    It is that of the method's own feature layer, or of the first one where that was not measured,
+    and not of the best layer: that would be chosen on the test split.
     """
+    own = material.run.method.default_layer
     for result in material.results:
         ours = [row for row in scored(result) if not _is_baseline(row)]
         if ours and not is_transfer(result) and _allowed(material, result):
-            return _headline(result, ours[0])
+            return _headline(result, next((r for r in ours if r["features"] == own), ours[0]))
     return None
 
 
