@@ -17,7 +17,7 @@ from ambigan.engine.config import RunConfig
 from ambigan.engine.state import TrainState
 from ambigan.engine.step import play_turn
 from ambigan.game import Batch
-from games import SPEC, toy_method
+from games import SPEC, converge, toy_method
 
 ITERATIONS = 3
 
@@ -93,6 +93,7 @@ def play_exactly(config: RunConfig, out: str | Path) -> None:
     """A few iterations in float64, in which rounding cannot grow; the state they end in."""
     here = join_from_environment("cpu")
     method = toy_method(config).double().train()
+    converge(method)
     state, rows = TrainState(method, 0.0), 100 // here.size
     for number in range(ITERATIONS):
         batch = None

@@ -296,6 +296,6 @@ def _fractions(
     if not contestant.is_ours:
         return {"product_fraction": None, "copy_fraction": None}
     return {
-        "product_fraction": round(flops / median / rate, 2),
+        "product_fraction": float(f"{flops / median / rate:.2g}"),
         "copy_fraction": round(contestant.bytes / copied / median, 2),
     }
