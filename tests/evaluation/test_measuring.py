@@ -156,7 +156,8 @@ def test_rows_of_other_networks_or_data_are_not_taken(mlp: Path, tmp_path: Path)
 
     def measured(run: Run, dataset: Dataset, name: str = "encoder") -> bool:
         asked: list[str] = []
-        kept = KeptRows(path, [run], dataset)
+        kept = KeptRows(path)
+        kept.turn_to([run], dataset)
         kept.row(protocol, name, "raw", lambda: asked.append(name) or {"kind": "model"})
         return bool(asked)
 

@@ -13,6 +13,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "aten::_slow_conv2d_forward",
         "aten::_slow_conv2d_backward",
         "aten::slow_conv_transpose2d",
+        "aten::_convolution",
         "aten::convolution_backward",
     ),
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::matmul"),

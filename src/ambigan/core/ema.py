@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import torch
@@ -46,9 +46,14 @@ class ExponentialMovingAverage:
             num_updates: how many there were before this one.
         """
         decay = min(self.decay, (1 + num_updates) / (10 + num_updates))
-        _foreach._foreach_lerp_(self._averages, self._values, 1 - decay)
+        move(self._averages, self._values, 1 - decay)
         for average, value in self._copies:
             average.copy_(value)
+
+
+def move(averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
+    """Moves each average by a share of what it lacks to its value, in one call, in place."""
+    _foreach._foreach_lerp_(list(averages), list(values), share)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

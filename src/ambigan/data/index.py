@@ -15,6 +15,7 @@ from torch import Tensor
 from ..core.errors import DataError
 from ..core.files import sha256_of, write_bytes
 from .files import ANEW
+from .parquet import read_columns
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,7 @@ def read_index(path: Path, sha256: str, length: int) -> Index:
         raise DataError(f"{path} is missing ({error.strerror}); {ANEW}.") from error
     if sha256_of(content) != sha256:
         raise DataError(f"{path} is torn or altered: its hash does not match; {ANEW}.")
-    # Without threads of Arrow's own: with torch imported, a process that ends soon after they ran
-    # may abort at its exit.
-    file: Any = import_module("pyarrow.parquet").ParquetFile(BytesIO(content), pre_buffer=False)
-    table = file.read(use_threads=False)
+    table = read_columns(BytesIO(content))
     if table.num_rows != length:
         raise DataError(f"{path} has {table.num_rows} rows for {length} images; {ANEW}.")
     codes = table.column("code")

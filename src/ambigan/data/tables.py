@@ -17,6 +17,7 @@ from ..core.errors import DataError, nearest
 from .columns import contents, is_numeric, labels_of, numbers
 from .files import check_file, first_line
 from .lists import expand_lists
+from .parquet import read_columns
 from .settings import DataSettings
 from .vectors import RawVectors, drop_flag, some
 
@@ -67,9 +68,7 @@ def read_parquet(
         DataError: as for `read_csv`; or lists of different lengths.
     """
     check_file(path, "a .parquet file")
-    parquet = import_module("pyarrow.parquet")
-    # Without partitioning, or a folder named `year=2020` on the way would become a column.
-    table = _read(path, "Parquet", lambda: parquet.read_table(path, partitioning=None))
+    table = _read(path, "Parquet", lambda: read_columns(path))
     return _raw_vectors(path, table, settings, needed)
 
 

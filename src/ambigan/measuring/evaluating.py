@@ -96,7 +96,8 @@ def evaluate(
             f"no protocol applies: {dataset.name} has no two classes to tell apart and a "
             f"{runs[0].config.method} cannot reconstruct."
         )
-    kept = KeptRows(folder.results / FILE_NAME, runs, dataset)
+    kept = KeptRows(folder.results / FILE_NAME)
+    kept.turn_to(runs, dataset)
     found = _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept)
     for record in found:
         write_json(folder.results / f"{_file_name(record, layers, spaces, weights)}.json", record)
@@ -165,7 +166,7 @@ def evaluate_curve(
     chosen = [find_protocol(name) for name in protocols or ("knn1_euclidean",)]
     spots = Spaces(spaces, inception, own=lambda: load_kinds(path, None, device, method)[0])
     curves: dict[str, dict[str, Any]] = {}
-    all_kept: list[KeptRows] = []
+    kept = KeptRows(folder.results / FILE_NAME)
     for checkpoint in paths:
         try:
             runs = runs_of_checkpoint(checkpoint, folder, config, method_class, dataset, target)
@@ -177,16 +178,14 @@ def evaluate_curve(
             able = _abilities(runs[0], dataset)
             protocol.check(able, dataset.name, dataset.train.labels)
         beside = () if curves else BASELINES
-        kept = KeptRows(folder.results / FILE_NAME, runs, dataset)
-        all_kept.append(kept)
+        kept.turn_to(runs, dataset)
         for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
             curve = curves.setdefault(record["protocol"], record | {"points": []})
             curve["points"] += rows
     for name, curve in curves.items():
         write_json(folder.results / f"curve-{name}.json", curve)
-    for kept in all_kept:
-        kept.forget()
+    kept.forget()
     return list(curves.values())
 
 

@@ -29,21 +29,19 @@ class KeptRows:
 
     Args:
         path: of the file; it need not be there. None keeps nothing.
-        runs: whose networks are measured.
-        dataset: that they are measured on.
     """
 
-    def __init__(
-        self, path: Path | None = None, runs: Sequence[Run] = (), dataset: Dataset | None = None
-    ) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self._used: set[str] = set()
         self._known = dict(_read(path)) if path is not None else {}
         self._about: dict[str, Any] = {}
         self._networks: dict[Weights, str] = {}
-        if path is not None and dataset is not None:
-            self._about = _about(runs[0], dataset)
-            self._networks = {run.weights: fingerprint(run.method) for run in runs}
+
+    def turn_to(self, runs: Sequence[Run], dataset: Dataset) -> None:
+        """Says whose networks are measured next, and on what."""
+        self._about = _about(runs[0], dataset)
+        self._networks = {run.weights: fingerprint(run.method) for run in runs}
 
     def row(
         self,
@@ -108,7 +106,6 @@ def _about(run: Run, dataset: Dataset) -> dict[str, Any]:
         "device": run.device.type,
         "config": run.config.to_json(),
         "data": dataset.sha256,
-        "train": len(dataset.train),
     }
 
 

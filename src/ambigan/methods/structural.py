@@ -85,6 +85,27 @@ class StructuralSettings:
     generator_optimizer: OptimizerSettings = ADAM
 
 
+@dataclass(frozen=True)
+class Neighborhood:
+    """Real images of all processes and of the bank, among which neighbours are looked for.
+
+    Attributes:
+        h_real: the teacher's features of this process's real images.
+        h_fake: of its generated ones.
+        keys: of all that may be neighbours, those of the batch first.
+        embeddings: of the same; those of the batch have their graph.
+    """
+
+    h_real: Tensor
+    h_fake: Tensor
+    keys: Tensor
+    embeddings: Tensor
+
+    def similarity(self, e: Tensor, h: Tensor, num: int, skip: int) -> Tensor:
+        """The mean cosine of embeddings with those of their neighbours, found by features."""
+        return mean_similarity(e, self.embeddings, nearest(h, self.keys, num, skip))
+
+
 class Structural(Method):
     """D, a map of images to embeddings, against G."""
 
@@ -122,7 +143,9 @@ class Structural(Method):
             if s.gaussian_weight:
                 terms["gaussian"] = -s.gaussian_weight * self._apart(r, f)
             if s.cluster_weight:
-                s_r, s_f = self._similarities(batch, r, f, fake)
+                near = self._neighborhood(batch, r, fake)
+                s_r = near.similarity(r, near.h_real, s.neighbors, skip=1)
+                s_f = near.similarity(f, near.h_fake, s.neighbors, skip=int(s.skip_for_fake))
                 terms["cluster_real"] = -s.cluster_weight * s_r
                 terms["cluster_fake"] = s.cluster_weight * s_f
             if s.smoothness_weight:
@@ -136,7 +159,9 @@ class Structural(Method):
             if s.gaussian_weight:
                 terms["gaussian"] = s.gaussian_weight * self._apart(r, f)
             if s.cluster_weight:
-                terms["cluster_fake"] = -s.cluster_weight * self._similarities(batch, r, f, fake)[1]
+                near = self._neighborhood(batch, r, fake)
+                s_f = near.similarity(f, near.h_fake, s.neighbors, skip=int(s.skip_for_fake))
+                terms["cluster_fake"] = -s.cluster_weight * s_f
             losses["generator"] = terms
         return losses
 
@@ -160,25 +185,20 @@ class Structural(Method):
         e_real, e_fake = embeddings.chunk(2)
         return e_real, e_fake, (norms - s.smoothness_target).square().mean()
 
-    def _similarities(
-        self, batch: Batch, r: Tensor, f: Tensor, fake: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """s_r and s_f: to neighbours among the real images of the batch and of the bank."""
-        s, bank = self.settings, self.bank
+    def _neighborhood(self, batch: Batch, r: Tensor, fake: Tensor) -> Neighborhood:
+        """The real images of the batch and of the bank, by the teacher's features."""
         images = torch.cat([batch.x, fake])
         h_real, h_fake = self.teacher.run(self.discriminator, images, pooled=True).chunk(2)
-        batch.kept.update(embeddings=r.detach(), keys=h_real)
-        keys = torch.cat([all_rows(h_real), bank.keys])
-        embeddings = torch.cat([all_rows(r), bank.embeddings])
-        own = nearest(h_real, keys, s.neighbors, skip=1)
-        others = nearest(h_fake, keys, s.neighbors, skip=int(s.skip_for_fake))
-        return mean_similarity(r, embeddings, own), mean_similarity(f, embeddings, others)
+        own, own_keys = all_rows(r), all_rows(h_real)
+        batch.kept.update(embeddings=own.detach(), keys=own_keys)
+        embeddings = torch.cat([own, self.bank.embeddings])
+        return Neighborhood(h_real, h_fake, torch.cat([own_keys, self.bank.keys]), embeddings)
 
     def after_iteration(self, batch: Batch) -> None:
         """The teacher follows D; the bank takes in the real images of the last turn."""
         if self.settings.cluster_weight:
             self.teacher.update(self.discriminator)
-            self.bank.put(all_rows(batch.kept["embeddings"]), all_rows(batch.kept["keys"]))
+            self.bank.put(batch.kept["embeddings"], batch.kept["keys"])
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """D(x). The generator never sees data."""

@@ -22,6 +22,11 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def shrunk(size: Size, step: int = 2) -> Size:
+    """What a stride leaves of height and width, rounded up."""
+    return -(-size[0] // step), -(-size[1] // step)
+
+
 @dataclass(frozen=True)
 class Stage:
     """One convolution of a chain.
@@ -42,7 +47,7 @@ class Stage:
         """Height and width that it leaves."""
         steps = (self.stride, 2) if self.pool else (self.stride,)
         for step in steps:
-            size = (-(-size[0] // step), -(-size[1] // step))
+            size = shrunk(size, step)
         return size
 
 

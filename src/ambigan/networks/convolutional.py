@@ -12,7 +12,7 @@ from torch import nn
 from ..core.errors import ConfigError
 from ..core.settings import NonNegative, Positive
 from ..core.spec import DataSpec
-from .convnet import ConvLayer, ConvNet, DeconvLayer, DeconvNet, NormSettings, Size, Stage
+from .convnet import ConvLayer, ConvNet, DeconvLayer, DeconvNet, NormSettings, Size, Stage, shrunk
 from .init import init_normal
 from .layers import BatchNorm, Output
 from .spectral import normalise_spectrum
@@ -208,8 +208,7 @@ def _halvings(spec: DataSpec) -> list[Size]:
     """Height and width of the images and of their halves, rounded up, until one side is small."""
     sizes: list[Size] = [(spec.shape[1], spec.shape[2])]
     while min(sizes[-1]) > SMALLEST or len(sizes) <= FEWEST_HALVINGS:
-        height, width = sizes[-1]
-        sizes.append((-(-height // 2), -(-width // 2)))
+        sizes.append(shrunk(sizes[-1]))
     return sizes
 
 

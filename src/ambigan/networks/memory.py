@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..core.ema import move
 from ..core.errors import ConfigError
-
-_foreach: Any = torch  # the fused list functions are public in all but their underscore
 
 
 class Teacher(nn.Module):
@@ -29,7 +28,6 @@ class Teacher(nn.Module):
         self.decay = decay
         own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         self.names = {name.replace(".", "/"): name for name in own}
-        self.followed = [name for name, _ in network.named_parameters()]
         self.not_averaged = tuple(self.names)
         for ours, name in self.names.items():
             self.register_buffer(ours, own[name].detach().clone())
@@ -37,9 +35,9 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """One step towards the network's present parameters."""
-        averages = [self.get_buffer(name.replace(".", "/")) for name in self.followed]
-        values = [network.get_parameter(name) for name in self.followed]
-        _foreach._foreach_lerp_(averages, values, 1 - self.decay)
+        values = dict(network.named_parameters())
+        averages = [self.get_buffer(ours) for ours, name in self.names.items() if name in values]
+        move(averages, list(values.values()), 1 - self.decay)
 
     @torch.no_grad()
     def run(self, network: nn.Module, x: Tensor, **options: Any) -> Tensor:

@@ -13,7 +13,7 @@ from torch import nn
 from ..core.errors import ConfigError
 from ..core.spec import DataSpec
 from .biggan_deep import BigGANDeepGenerator
-from .convnet import Size
+from .convnet import Size, shrunk
 from .resnet import ResNet
 from .spectral import normalise_spectrum
 
@@ -84,8 +84,7 @@ def make_generator(
     check_images(spec)
     sizes: list[Size] = [(spec.shape[1], spec.shape[2])]
     for _ in range(_num_halvings(spec)):
-        height, width = sizes[-1]
-        sizes.append((-(-height // 2), -(-width // 2)))
+        sizes.append(shrunk(sizes[-1]))
     network = BigGANDeepGenerator(
         latent_dim,
         settings.generator_width,

@@ -36,25 +36,7 @@ C_GRID = [
     30.0,
     100.0,
 ]
-L2_GRID = [
-    100.0,
-    30.0,
-    10.0,
-    3.0,
-    1.0,
-    0.3,
-    0.1,
-    0.03,
-    1e-2,
-    3e-3,
-    1e-3,
-    3e-4,
-    1e-4,
-    3e-5,
-    1e-5,
-    3e-6,
-    1e-6,
-]
+L2_GRID = C_GRID[::-1]
 ROWS_AT_ONCE = 8192
 CHOICE: dict[str, Any] = {
     "validation_fraction": 0.2,
