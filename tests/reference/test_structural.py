@@ -97,6 +97,13 @@ def test_neighbours_and_their_similarity(num: int) -> None:
     assert mean_similarity(queries, both, chosen).item() == pytest.approx(similar, abs=1e-12)
 
 
+def test_neighbours_are_the_same_under_autocast() -> None:
+    queries, keys = embeddings(64, 16, 0).float(), embeddings(512, 16, 1).float()
+    expected = nearest(queries, keys, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(nearest(queries, keys, 8), expected)
+
+
 def test_gradients_of_similarity_reach_queries_and_keys() -> None:
     queries, keys = embeddings(6, 3, 0).requires_grad_(), embeddings(9, 3, 1).requires_grad_()
     chosen = nearest(queries, keys, 2)

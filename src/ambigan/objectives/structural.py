@@ -107,14 +107,18 @@ def _factor(covariance: Tensor, scale: float) -> Tensor:
 def nearest(queries: Tensor, keys: Tensor, num: int, skip: int = 0) -> Tensor:
     """Which keys lie at the smallest angles to each query, int64 `(N, num)`.
 
+    In float32 at least, under autocast too: bfloat16 keeps two digits of a cosine, and among
+    thousands of keys a third of the neighbours would be others.
+
     Args:
         queries: `(N, D)`, of any length.
         keys: `(M, D)`.
         num: how many for each query.
         skip: how many of the nearest are left out first: 1 where a query is among the keys.
     """
-    directions = F.normalize(at_least_float32(keys), dim=1)
-    cosines = at_least_float32(queries) @ directions.T
+    with torch.autocast(queries.device.type, enabled=False):
+        directions = F.normalize(at_least_float32(keys), dim=1)
+        cosines = at_least_float32(queries) @ directions.T
     return cosines.topk(num + skip, dim=1).indices[:, skip:]
 
 
