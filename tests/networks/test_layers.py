@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from ambigan.core.errors import ConfigError
+from ambigan.core.random import Randomness
+from ambigan.networks.elu import elu
 from ambigan.networks.families import check_prior_fits
 from ambigan.networks.init import init_normal
 from ambigan.networks.layers import BatchNorm, squash
@@ -79,3 +85,14 @@ def test_init_draws_weights_of_the_asked_deviation() -> None:
 def test_a_squashed_encoder_and_a_normal_prior_do_not_go_together() -> None:
     with pytest.raises(ConfigError, match="encoder_output 'linear' or prior 'uniform'"):
         check_prior_fits(MLPSettings(encoder_output="squash"), "normal")
+
+
+def test_elu_and_three_derivatives_equal_torch() -> None:
+    def derivatives(function: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        x = Randomness(0).normal(9, 4).double().requires_grad_()
+        found = [function(x)]
+        for number in range(3):
+            found += torch.autograd.grad((found[-1] + number).square().sum(), x, create_graph=True)
+        return found
+
+    torch.testing.assert_close(derivatives(elu), derivatives(F.elu), rtol=1e-12, atol=1e-12)

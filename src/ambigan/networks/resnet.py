@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..core.precision import at_least_float32
 from .convnet import channels_last
+from .elu import elu
 
 
 def halved(h: Tensor) -> Tensor:
@@ -46,10 +47,10 @@ class ResBlock(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, out_channels, ...)`."""
-        inner = F.elu(self.first(h))
+        inner = elu(self.first(h))
         if self.halve:
             inner, h = halved(inner), halved(h)
-        return F.elu(self.norm(self.second(inner)) + self.shortcut(h))
+        return elu(self.norm(self.second(inner)) + self.shortcut(h))
 
 
 class Stem(nn.Module):
@@ -61,7 +62,7 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, out_channels, H, W)`."""
-        return F.elu(self.convolution(x))
+        return elu(self.convolution(x))
 
 
 class Pool(nn.Module):
@@ -83,7 +84,7 @@ class Head(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """`(N, in_features)` to `(N, num_outputs)`."""
         with torch.autocast(h.device.type, enabled=False):
-            return self.linear(F.elu(self.hidden(h)))
+            return self.linear(elu(self.hidden(h)))
 
 
 class ResNet(nn.Module):
