@@ -18,7 +18,6 @@ from ambigan.presets import PRESETS, find_preset
 SPEC = DataSpec("images", (1, 8, 8), bounded=True)
 
 TOY = {
-    "settings.latent_dim": "4",
     "train.epochs": "2",
     "train.batch_size": "100",
     "train.statistics_batches": "3",
@@ -38,10 +37,13 @@ TOY_NETWORK = {
         "settings.network.width": "8",
         "settings.network.group_size": "2",
         "settings.network.generator_width": "8",
-        "settings.embedding_dim": "6",
-        "settings.bank_size": "250",
         "train.precision": "fp32",
     },
+}
+
+TOY_METHOD = {
+    "simclr": {"settings.embedding_dim": "6"},
+    "structural": {"settings.embedding_dim": "6", "settings.bank_size": "250"},
 }
 
 VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -83,6 +85,11 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     # Under spectral norm each layer shrinks its input: six of them, at toy width, leave gradients
     # so small that Adam shows their rounding.
     "gan-spectral": ("gan", "images_modern", {"settings.network.discriminator": "dcgan"}),
+    "gan-residual": (
+        "gan",
+        "residual",
+        {"settings.network.discriminator_norm": "group", "settings.smoothness_weight": "5"},
+    ),
     "structural-neighbors": (
         "structural",
         "images",
@@ -122,6 +129,9 @@ def toy_config(name: str, **changes: str) -> RunConfig:
             network[f"settings.network.{width}"] = "4"
     if getattr(config.settings.network, "image_size", None):
         network["settings.network.image_size"] = "6,5"
+    if hasattr(config.settings, "latent_dim"):
+        network["settings.latent_dim"] = "4"
+    network |= TOY_METHOD.get(method, {})
     changed = {key.replace("__", "."): value for key, value in changes.items()}
     return override(config, TOY | network | settings | changed).check()
 

@@ -7,7 +7,7 @@ import torch
 
 from ambigan.core.errors import ConfigError
 from ambigan.data import DataSettings, Split
-from ambigan.data.assembly import cut, fingerprint, hold_out, num_held_out, shuffled, take
+from ambigan.data.assembly import allot, cut, fingerprint, num_held_out, shuffled, take
 
 
 def split_of(length: int) -> Split:
@@ -52,13 +52,21 @@ def test_take_and_cut_keep_values_labels_rows_and_files_together() -> None:
 
 
 def test_a_holdout_is_the_end_of_train_and_replaces_test() -> None:
-    train, test = hold_out(split_of(10), split_of(2), DataSettings(holdout=3))
+    train, test = allot(split_of(10), split_of(2), DataSettings(holdout=3))
     assert (len(train), test.files) == (7, ("7.png", "8.png", "9.png"))
+
+
+def test_no_more_than_asked_for_are_trained_on() -> None:
+    train, test = allot(split_of(10), split_of(2), DataSettings(holdout=3, max_train=4))
+    assert train.files == ("0.png", "1.png", "2.png", "3.png")
+    assert test.files == ("7.png", "8.png", "9.png")
+    whole, _ = allot(split_of(10), split_of(2), DataSettings(max_train=40))
+    assert len(whole) == 10
 
 
 def test_a_holdout_must_leave_something() -> None:
     with pytest.raises(ConfigError, match=r"holdout of 10 leaves none of the 10.*0 to 9"):
-        hold_out(split_of(10), split_of(2), DataSettings(holdout=10))
+        allot(split_of(10), split_of(2), DataSettings(holdout=10))
 
 
 def test_the_hash_sees_values_labels_shapes_and_types() -> None:

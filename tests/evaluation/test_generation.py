@@ -13,7 +13,7 @@ from scipy.linalg import sqrtm
 from sklearn.datasets import load_digits
 
 from ambigan.core.errors import ConfigError
-from ambigan.data.vision import import_torchvision
+from ambigan.core.vision import import_torchvision
 from ambigan.evaluation.generation import (
     frechet_distance,
     inception_score,

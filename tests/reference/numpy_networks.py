@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 from ambigan.game import Method
+from ambigan.networks.biggan_deep import BigGANDeepGenerator
 from ambigan.networks.mlp import MLP
+from ambigan.networks.resnet import ResNet
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
@@ -140,6 +142,85 @@ def sizes_of(module: torch.nn.Module, h: np.ndarray) -> tuple[int, ...]:
     return tuple(2 * side - 1 + more for side, more in zip(h.shape[2:], extra, strict=True))
 
 
+def elu(a: np.ndarray) -> np.ndarray:
+    return np.where(a > 0, a, np.expm1(np.minimum(a, 0)))
+
+
+def halves(h: np.ndarray) -> np.ndarray:
+    """Means of 2x2 places, of those there are at an odd border."""
+    rows, columns = (range(0, side, 2) for side in h.shape[2:])
+    parts = [[h[:, :, i : i + 2, j : j + 2].mean((2, 3)) for j in columns] for i in rows]
+    return np.stack([np.stack(row, -1) for row in parts], -2)
+
+
+def with_bias(weights: dict, name: str, a: np.ndarray) -> np.ndarray:
+    return a + weights.get(f"{name}.bias", np.zeros(a.shape[1]))[:, None, None]
+
+
+def convolution(weights: dict, name: str, h: np.ndarray) -> np.ndarray:
+    return with_bias(weights, name, convolved(h, weights[f"{name}.weight"], 1))
+
+
+def group_normed(weights: dict, name: str, norm: torch.nn.Module, a: np.ndarray) -> np.ndarray:
+    if not isinstance(norm, torch.nn.GroupNorm):
+        return a
+    groups = a.reshape(len(a), norm.num_groups, -1)
+    groups = groups - groups.mean(2, keepdims=True)
+    groups = groups / np.sqrt((groups**2).mean(2, keepdims=True) + norm.eps)
+    return with_bias(
+        weights, name, groups.reshape(a.shape) * weights[f"{name}.weight"][:, None, None]
+    )
+
+
+def resnet(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
+    """ResNet-18 of SAO: averages between a block's convolutions, and before its shortcut's."""
+    weights = weights_of(network)
+    h = elu(convolution(weights, "stem.convolution", x))
+    for stage in network.hidden_names[1:]:
+        for number, block in enumerate(network.get_submodule(stage)):
+            name = f"{stage}.{number}"
+            inner = elu(convolution(weights, f"{name}.first", h))
+            if block.halve:
+                inner, h = halves(inner), halves(h)
+            if f"{name}.shortcut.0.weight" in weights:
+                h = convolution(weights, f"{name}.shortcut.0", h)
+                h = group_normed(weights, f"{name}.shortcut.1", block.shortcut[1], h)
+            inner = convolution(weights, f"{name}.second", inner)
+            h = elu(group_normed(weights, f"{name}.norm", block.norm, inner) + h)
+    h = elu(dense(weights, "output.hidden", h.mean((2, 3))))
+    return dense(weights, "output.linear", h)
+
+
+def dense(weights: dict, name: str, h: np.ndarray) -> np.ndarray:
+    return h @ weights[f"{name}.weight"].T + weights.get(f"{name}.bias", 0)
+
+
+def biggan_deep(network: torch.nn.Module, z: np.ndarray) -> np.ndarray:
+    """Blocks of four convolutions, each after a norm whose gain and bias are linear in a code."""
+    weights = weights_of(network)
+    code = dense(weights, "code", z)
+    h = dense(weights, "project", z).reshape(len(z), *network.start)
+    for name, size in zip(network.hidden_names, network.sizes, strict=True):
+        block, inner = network.get_submodule(name), h
+        for i in range(4):
+            gain, shift = (
+                (code @ weights[f"{name}.norms.{i}.{part}.weight"].T)[:, :, None, None]
+                for part in ("gain", "bias")
+            )
+            inner = normed(inner, block.norms[i].norm, None, None) * (1 + gain) + shift
+            inner = np.maximum(inner, 0)
+            inner = repeated(inner, size) if i == 1 else inner
+            inner = convolution(weights, f"{name}.convolutions.{i}", inner)
+        h = inner + repeated(h, size)
+    h = normed(h, network.norm, weights["norm.weight"], weights["norm.bias"])
+    return np.tanh(convolution(weights, "output", np.maximum(h, 0)))
+
+
+def repeated(h: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Each place twice in both directions; where the size is odd, the last place once."""
+    return h if h.shape[2:] == size else h.repeat(2, 2).repeat(2, 3)[:, :, : size[0], : size[1]]
+
+
 class Networks:
     """D, G and E of a method in NumPy, with the papers' slopes."""
 
@@ -154,7 +235,19 @@ class Networks:
 
     def G(self, z: np.ndarray) -> np.ndarray:
         network = self.method.generator
-        return mlp(network, z, z, 0.0) if isinstance(network, MLP) else deconvnet(network, z)
+        match network:
+            case MLP():
+                return mlp(network, z, z, 0.0)
+            case BigGANDeepGenerator():
+                return biggan_deep(network, z)
+            case _:
+                return deconvnet(network, z)
 
     def _chain(self, network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None) -> np.ndarray:
-        return mlp(network, x, z, 0.2) if isinstance(network, MLP) else convnet(network, x, z)
+        match network:
+            case MLP():
+                return mlp(network, x, z, 0.2)
+            case ResNet():
+                return resnet(network, x)
+            case _:
+                return convnet(network, x, z)

@@ -13,6 +13,7 @@ from test_structural import bhattacharyya, jsd
 from ambigan.core.random import Randomness
 from ambigan.engine.config import RunConfig
 from ambigan.game import Batch
+from ambigan.objectives.contrastive import view
 from games import converge, toy_config, toy_method
 
 Totals = dict[str, float]
@@ -26,8 +27,13 @@ def gan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: 
     a, b = nets.D(seen), nets.D(drawn)
     if getattr(settings, "objective", None) == "hinge":
         margins = np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean()
-        slope = settings.gradient_penalty and half_squared_slope(nets, x)
-        total = settings.term_weight * margins + settings.gradient_penalty * slope
+        total = settings.term_weight * margins
+        if settings.gradient_penalty:
+            total += settings.gradient_penalty * half_squared_slope(nets, x)
+        if weight := getattr(settings, "smoothness_weight", 0):
+            images = torch.from_numpy(np.concatenate([x, drawn]))
+            steep = [np.linalg.norm(jacobian(nets.method.discriminator, i)) for i in images]
+            total += weight * ((np.array(steep) - settings.smoothness_target) ** 2).mean()
         return {"discriminator": total, "generator": -b.mean()}
     real, fake = sigmoid(a), sigmoid(b)
     v = np.log(real).mean() + np.log(1 - fake).mean()
@@ -181,14 +187,34 @@ def structural(
     }
 
 
+def simclr(
+    nets: Networks, config: RunConfig, x: np.ndarray, _z: object, noise: Randomness
+) -> Totals:
+    """Eq. 1 of SimCLR over the 2N views; how they are made is not transcribed."""
+    method, images = nets.method, torch.from_numpy(x)
+    views = [view(images, method.transform, noise).numpy() for _ in range(2)]
+    e = nets.E(np.concatenate(views))
+    e = e / np.linalg.norm(e, axis=1, keepdims=True)
+    likeness = np.exp(e @ e.T / config.settings.temperature)
+    np.fill_diagonal(likeness, 0)
+    rows = np.arange(2 * len(x))
+    pairs = likeness[rows, (rows + len(x)) % len(rows)]
+    return {"encoder": -np.log(pairs / likeness.sum(1)).mean()}
+
+
 def pushed(D: torch.nn.Module, image: torch.Tensor, u: np.ndarray, iterations: int) -> float:
     """|J v| after so many power iterations, from the explicit Jacobian of one image."""
-    jacobian = torch.autograd.functional.jacobian(lambda i: D(i[None])[0], image)
-    matrix = jacobian.flatten(1).numpy()
+    matrix = jacobian(D, image)
     for _ in range(iterations):
         v = matrix.T @ u / np.linalg.norm(matrix.T @ u)
         u = matrix @ v
     return float(np.linalg.norm(u))
+
+
+def jacobian(D: torch.nn.Module, image: torch.Tensor) -> np.ndarray:
+    """The explicit one, a row an output."""
+    found = torch.autograd.functional.jacobian(lambda i: D(i[None])[0], image)
+    return found.flatten(1).numpy()
 
 
 TRANSCRIPTIONS: dict[str, Callable[..., Totals]] = {
@@ -197,6 +223,7 @@ TRANSCRIPTIONS: dict[str, Callable[..., Totals]] = {
     "latent_regressor": latent_regressor,
     "autoencoder": autoencoder,
     "structural": structural,
+    "simclr": simclr,
 }
 
 

@@ -1,5 +1,6 @@
 """Data: from a name or a path to two splits in memory, and batches drawn from them."""
 
+from ..core.vision import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .decoding import Progress as Decoding
 from .inputs import as_array, as_examples
@@ -9,7 +10,6 @@ from .sampler import Batches, Sampler
 from .settings import DataSettings
 from .sources import find_gallery, for_other, list_sources, located, open_dataset, open_examples
 from .values import to_float
-from .vision import import_torchvision
 
 __all__ = [
     "Batches",

@@ -75,20 +75,22 @@ def joined(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> Sour
     )
 
 
-def hold_out(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:
-    """Replaces the test split by the last training examples where the settings ask for it.
+def allot(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:
+    """Training and test split as the settings ask: `holdout`, then `max_train`.
 
     Raises:
         ConfigError: the holdout leaves nothing to train on.
     """
-    if settings.holdout == 0:
-        return train, test
-    if settings.holdout >= len(train):
+    if 0 < settings.holdout >= len(train):
         raise ConfigError(
             f"data.holdout of {settings.holdout} leaves none of the {len(train)} training"
             f" examples of {settings.source}; allowed are 0 to {len(train) - 1}."
         )
-    return cut(train, len(train) - settings.holdout)
+    if settings.holdout:
+        train, test = cut(train, len(train) - settings.holdout)
+    if settings.max_train is not None:
+        train, _ = cut(train, settings.max_train)
+    return train, test
 
 
 def assemble(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ..core.spec import DataSpec
-from .assembly import assemble, cut, hold_out, joined, num_held_out, places, shuffled, take
+from .assembly import allot, assemble, cut, joined, num_held_out, places, shuffled, take
 from .dataset import Dataset, SourceSplit, Split
 from .settings import DataSettings
 
@@ -26,7 +26,7 @@ def open_digits(settings: DataSettings) -> Dataset:
     order = stratified_order(examples.labels, shuffled(len(examples), settings))
     test, train = cut(take(examples, order), num_held_out(len(examples), settings, NUM_TEST))
     spec = DataSpec("images", (1, 8, 8), bounded=True)
-    return assemble(settings, spec, hold_out(train, test, settings), NAMES)
+    return assemble(settings, spec, allot(train, test, settings), NAMES)
 
 
 def read_digits(_settings: DataSettings) -> SourceSplit:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
-from .assembly import assemble, cut, hold_out, num_held_out
+from .assembly import allot, assemble, cut, num_held_out
 from .dataset import Dataset, SourceSplit, Split
 from .decoding import Progress, decode_images
 from .gallery import Gallery
@@ -39,7 +39,7 @@ def open_gallery(
     start, end = train_range(gallery, kept, settings)
     head, rest = cut(everything, start)
     train, tail = cut(rest, end - start)
-    splits = hold_out(train, tail if start == 0 else head, settings)
+    splits = allot(train, tail if start == 0 else head, settings)
     spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
     named = without_blanks(splits[0]), without_blanks(splits[1])
     return assemble(settings, spec, named, gallery.label_names, skipped=skipped)

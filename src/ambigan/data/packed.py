@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..core.files import sha256_of
 from ..core.spec import DataSpec
-from .assembly import cut, hold_out, places
+from .assembly import allot, cut, places
 from .dataset import Dataset, SourceSplit, Split
 from .index import read_index
 from .manifest import IMAGES, INDEX, Manifest, read_manifest
@@ -24,10 +24,12 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
     manifest, whole = _read(Path(typed).expanduser())
     head, tail = cut(whole, min(manifest.train[1], manifest.test[1]))
     train, test = (head, tail) if manifest.train[0] == 0 else (tail, head)
-    splits = hold_out(without_blanks(train), without_blanks(test), settings)
+    splits = allot(without_blanks(train), without_blanks(test), settings)
     sha256 = manifest.sha256
     if settings.holdout:  # a hash of the splits themselves would have to read them all
         sha256 = sha256_of(f"{sha256} holdout {settings.holdout}".encode())
+    if len(splits[0]) == settings.max_train:
+        sha256 = sha256_of(f"{sha256} train {settings.max_train}".encode())
     return Dataset(
         name=settings.source,
         spec=DataSpec("images", manifest.shape, bounded=True),

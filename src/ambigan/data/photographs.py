@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError, DataError, unknown
+from ..core.vision import import_torchvision
 from .gallery import Gallery
 from .published import data_root, found_or_downloaded, last_line
 from .settings import DataSettings
-from .vision import import_torchvision
 
 
 def find_imagenet(settings: DataSettings, _typed: str) -> Gallery:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
-from .assembly import assemble, hold_out, joined, places
+from ..core.vision import import_torchvision
+from .assembly import allot, assemble, joined, places
 from .dataset import Dataset, SourceSplit, Split
 from .settings import DataSettings
-from .vision import import_torchvision
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Published:
         """
         (train, test), names = self._read(settings)
         spec = DataSpec("images", self.shape, bounded=True)
-        return assemble(settings, spec, hold_out(train, test, settings), names)
+        return assemble(settings, spec, allot(train, test, settings), names)
 
     def read(self, settings: DataSettings) -> SourceSplit:
         """All images, train and then test.

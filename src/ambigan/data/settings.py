@@ -27,6 +27,8 @@ class DataSettings:
             each other; of `stl10-unlabelled`, the last are unlabelled). All other training
             examples are shuffled by `split_seed` first, so their last are a fair sample even of
             files sorted by class.
+        max_train: train on no more than so many examples, the first of what `holdout` leaves, and a
+            fair sample for the reasons told there; all by default.
         test_fraction: of sources without a published test split, what is held out; by default a
             tenth, and 297 of the 1,797 digits.
         split_seed: which examples are held out.
@@ -53,6 +55,7 @@ class DataSettings:
     source: str = "digits"
     root: str | None = None
     holdout: int = 0
+    max_train: int | None = None
     test_fraction: float | None = None
     split_seed: int = 0
     size: tuple[int, int] | None = None
@@ -71,6 +74,8 @@ class DataSettings:
         """Refuses what no source could use, before any file is opened."""
         if self.holdout < 0:
             raise ConfigError(f"data.holdout is {self.holdout}; it counts examples: 0 or more.")
+        if self.max_train is not None and self.max_train < 1:
+            raise ConfigError(f"data.max_train is {self.max_train}; train on 1 example or more.")
         if self.test_fraction is not None and not 0 < self.test_fraction < 1:
             raise ConfigError(
                 f"data.test_fraction is {self.test_fraction}; it must lie between 0 and 1,"

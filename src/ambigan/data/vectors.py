@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
-from .assembly import assemble, cut, hold_out, joined, num_held_out, places, shuffled, take
+from .assembly import allot, assemble, cut, joined, num_held_out, places, shuffled, take
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .labels import encode_labels
 from .scaling import Floats, constant_columns, fit_scaling
@@ -55,7 +55,7 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
         DataError: see the checks below; each names the file and the column.
     """
     splits, label_names = _raw_splits(raw)
-    train, test = hold_out(*_divided(splits, settings), settings)
+    train, test = allot(*_divided(splits, settings), settings)
     if len(train) < 2:
         raise DataError(
             f"{raw.file}: only {len(train)} of {len(train) + len(test)} rows is left to train on;"

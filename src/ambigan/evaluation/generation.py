@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError
-from ..data.vision import import_torchvision
+from ..core.vision import import_torchvision
 
 WIDEST = 4096
 CHUNK = 4096

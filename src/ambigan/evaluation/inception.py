@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.files import sha256_of
-from ..data.vision import import_torchvision
+from ..core.vision import import_torchvision
 
 POOLED = 2048
 """Features; the logits without their bias follow them."""

@@ -11,6 +11,7 @@ from .autoencoder import Autoencoder
 from .bigan import BiGAN
 from .gan import GAN
 from .latent_regressor import LatentRegressor
+from .simclr import SimCLR
 from .structural import Structural
 
 METHODS: dict[str, type[Method]] = {
@@ -19,6 +20,7 @@ METHODS: dict[str, type[Method]] = {
     "latent_regressor": LatentRegressor,
     "autoencoder": Autoencoder,
     "structural": Structural,
+    "simclr": SimCLR,
 }
 
 

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.random import Randomness
-from ..core.reading import ALL, is_convolutional
+from ..core.reading import ALL
 from ..core.settings import NonNegative, Positive
 from ..core.spec import DataSpec
 from ..game import POOLED, Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.convnet import ConvNet
 from ..networks.families import (
-    NetworkSettings,
+    GameSettings,
     drawn_spec,
     last_hidden,
     make_discriminator,
@@ -30,7 +31,7 @@ from ..networks.families import (
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
 from ..objectives.augmentation import augment, check_augmentable
-from ..objectives.penalties import r1
+from ..objectives.penalties import gradient_norm, r1
 from ..priors import PriorName, make_prior
 
 Objective = Literal["non_saturating", "minimax", "hinge"]
@@ -49,10 +50,13 @@ class GANSettings:
             G on fresh data and latents (Goodfellow et al., Algorithm 1; DCGAN's code).
         term_weight: of each of D's expectations; 0.5 in the BiGAN authors' code.
         gradient_penalty: of R1 on real data, in D's loss (Mescheder et al., 2018).
+        smoothness_weight: of (|gradient of D| - target)^2 on real and generated data, in D's loss:
+            the regulariser of SAO (arXiv 2310.00357), for a D that takes each sample by itself.
+        smoothness_target: how much a logit is to change with its image.
         augment: D sees real and generated images in other colours, moved and with holes (Zhao et
             al., 2020).
-        feature_layer: what `features` returns. If None, of convolutions all of D, pooled to 4x4
-            (DCGAN, section 5.1), else the last hidden layer of D.
+        feature_layer: what `features` returns. If None, of `conv` networks all of D, pooled to 4x4
+            (DCGAN, section 5.1), else the last layer of D before its logit.
         network: of D and G.
         optimizer: of both players.
     """
@@ -63,9 +67,11 @@ class GANSettings:
     simultaneous: bool = True
     term_weight: Positive = 1.0
     gradient_penalty: NonNegative = 0.0
+    smoothness_weight: NonNegative = 0.0
+    smoothness_target: NonNegative = 1.0
     augment: bool = False
     feature_layer: str | None = None
-    network: NetworkSettings = field(default_factory=MLPSettings)
+    network: GameSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
@@ -91,7 +97,7 @@ class GAN(Method):
         self.seeing = ("discriminator",)
         self.default_layer = settings.feature_layer or (
             f"discriminator.{ALL}@{POOLED}"
-            if is_convolutional(self.discriminator)
+            if isinstance(self.discriminator, ConvNet)
             else last_hidden("discriminator", self.discriminator)
         )
         self.objective: Objective = settings.objective
@@ -101,7 +107,8 @@ class GAN(Method):
         """V for the discriminator (Eq. 1), -log D(G(z)) or V for the generator (section 3)."""
         D, G, w = self._judge, self.generator, self.weight
         x, z, noise = self.target(batch.x), batch.z, batch.noise
-        fake = D(G(z, z), noise)
+        made = G(z, z)
+        fake = D(made, noise)
         losses: dict[str, Terms] = {}
         if "discriminator" in players:
             real = D(x, noise)
@@ -111,6 +118,11 @@ class GAN(Method):
                 terms = {"real": w * judged_real(real), "fake": w * judged_fake(fake)}
             if weight := self.settings.gradient_penalty:
                 terms["r1"] = weight * r1(self.discriminator, x)
+            if weight := self.settings.smoothness_weight:
+                images, target = torch.cat([x, made]), self.settings.smoothness_target
+                terms["smoothness"] = weight * gradient_norm(
+                    self.discriminator, images, target=target
+                )
             losses["discriminator"] = terms
         if "generator" in players:
             losses["generator"] = {"fake": self._fooling(fake)}

@@ -4,38 +4,55 @@ from __future__ import annotations
 
 from ..core.errors import ConfigError
 from ..core.spec import DataSpec
-from . import convolutional, permutation_invariant
+from . import convolutional, permutation_invariant, residual
+from .biggan_deep import BigGANDeepGenerator
 from .convnet import ConvNet, DeconvNet
 from .convolutional import ConvSettings
 from .layers import Output
 from .mlp import MLP
 from .permutation_invariant import MLPSettings
+from .residual import ResidualSettings
+from .resnet import ResNet
 
 NetworkSettings = MLPSettings | ConvSettings
 """Told apart by their `kind`."""
 
-Judge = MLP | ConvNet
-Painter = MLP | DeconvNet
+GameSettings = NetworkSettings | ResidualSettings
+"""Of games without an encoder: residual networks have no place for latents inside D."""
+
+Judge = MLP | ConvNet | ResNet
+Painter = MLP | DeconvNet | BigGANDeepGenerator
 
 
-def drawn_spec(spec: DataSpec, settings: NetworkSettings) -> DataSpec:
+def drawn_spec(spec: DataSpec, settings: GameSettings) -> DataSpec:
     """The form of what G draws and D sees: the data's, or smaller images of them.
 
     Raises:
         ConfigError: the networks are not made for such data.
     """
-    return convolutional.drawn_spec(spec, settings) if isinstance(settings, ConvSettings) else spec
+    match settings:
+        case ConvSettings():
+            return convolutional.drawn_spec(spec, settings)
+        case ResidualSettings():
+            residual.check_images(spec)
+            return spec
+        case MLPSettings():
+            return spec
 
 
-def make_discriminator(spec: DataSpec, settings: NetworkSettings, latent_dim: int = 0) -> Judge:
-    """D(x) or, with latents, D(x, z); `(N, 1)`."""
+def make_discriminator(spec: DataSpec, settings: GameSettings, latent_dim: int = 0) -> Judge:
+    """D(x) or, with latents, D(x, z); `(N, 1)`. Residual networks take no latents."""
+    if isinstance(settings, ResidualSettings):
+        return residual.make_discriminator(spec, settings)
     if isinstance(settings, ConvSettings):
         return convolutional.make_discriminator(spec, settings, latent_dim)
     return permutation_invariant.make_discriminator(spec, settings, latent_dim)
 
 
-def make_generator(spec: DataSpec, settings: NetworkSettings, latent_dim: int) -> Painter:
+def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> Painter:
     """G(z, z), `(N, latent_dim)` to `(N, *spec.shape)`; the second z goes to hidden layers."""
+    if isinstance(settings, ResidualSettings):
+        return residual.make_generator(spec, settings, latent_dim)
     if isinstance(settings, ConvSettings):
         return convolutional.make_generator(spec, settings, latent_dim)
     return permutation_invariant.make_generator(spec, settings, latent_dim)
@@ -52,7 +69,8 @@ def make_encoder(
 
 def last_hidden(name: str, network: Judge) -> str:
     """The layer before the output of a network, by the network's name in the method."""
-    return f"{name}.{network.hidden_names[-1]}"
+    vectors = network.vector_names if isinstance(network, ResNet) else ()
+    return f"{name}.{(*network.hidden_names, *vectors)[-1]}"
 
 
 def check_prior_fits(settings: NetworkSettings, prior: str) -> None:

@@ -1,4 +1,7 @@
-"""Presets of SAO: as printed, as its authors' code runs it, and what two cores can train."""
+"""Presets of SAO: as printed, as its authors' code runs it, and what two cores can train.
+
+Beside them stand its peers with the same networks: a plain game and SimCLR.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,17 @@ from dataclasses import replace
 
 from ..data.settings import DataSettings
 from ..engine.config import RunConfig, TrainSettings
-from ..methods.structural import StructuralSettings
+from ..methods.gan import GANSettings
+from ..methods.simclr import SimCLRSettings
+from ..methods.structural import ADAM, StructuralSettings
 from ..networks.residual import ResidualSettings
 from .preset import Preset
 
 CIFAR10 = DataSettings(source="cifar10")
 AUGMENTED = replace(CIFAR10, crop=(32, 32), short_side=(32, 45), flip=True)
 LONG = TrainSettings(epochs=2000, batch_size=512, ema_decay=0.99, statistics_batches=100)
+NARROW = ResidualSettings(width=16, generator_width=64)
+SHORT = TrainSettings(epochs=25, batch_size=128, precision="bf16", statistics_batches=100)
 
 
 def structural_paper() -> RunConfig:
@@ -33,10 +40,8 @@ def structural_official() -> RunConfig:
 
 def structural_images() -> RunConfig:
     """A quarter of the width, for small pictures on two cores."""
-    network = ResidualSettings(width=16, generator_width=64)
-    settings = StructuralSettings(network=network, bank_size=2048)
-    train = TrainSettings(epochs=25, batch_size=128, precision="bf16", statistics_batches=100)
-    return RunConfig("structural", "images", settings, CIFAR10, train)
+    settings = StructuralSettings(network=NARROW, embedding_dim=64, bank_size=2048)
+    return RunConfig("structural", "images", settings, CIFAR10, SHORT)
 
 
 def structural_small() -> RunConfig:
@@ -47,7 +52,36 @@ def structural_small() -> RunConfig:
     return RunConfig("structural", "small", settings, DataSettings(source="digits"), train)
 
 
+def gan_residual() -> RunConfig:
+    """SAO's networks, narrow, in a plain game: hinge, and spectral norm on all weights of D."""
+    settings = GANSettings(
+        latent_dim=128,
+        prior="normal",
+        objective="hinge",
+        simultaneous=False,
+        network=replace(NARROW, discriminator_norm="spectral"),
+        optimizer=replace(ADAM, weight_decay=0),
+    )
+    return RunConfig("gan", "residual", settings, CIFAR10, SHORT)
+
+
+def simclr_paper() -> RunConfig:
+    """SimCLR's views for CIFAR-10, with SAO's discriminator as encoder.
+
+    The paper has ResNet-50 with batch norm, LARS and batches of up to 4096.
+    """
+    train = TrainSettings(epochs=1000, batch_size=512, cuda_graphs=False)
+    return RunConfig("simclr", "paper", SimCLRSettings(), CIFAR10, train)
+
+
+def simclr_images() -> RunConfig:
+    """The same at a quarter of the width, for small pictures on two cores."""
+    train = replace(SHORT, cuda_graphs=False)
+    return RunConfig("simclr", "images", SimCLRSettings(network=NARROW), CIFAR10, train)
+
+
 _SAO = "SAO, arXiv 2310.00357"
+_SIMCLR = "SimCLR, arXiv 2002.05709"
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "structural": {
@@ -55,5 +89,10 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "official": Preset(structural_official, "not reproduced", "-", "-", f"{_SAO}, code"),
         "images": Preset(structural_images, "not measured", "-", "-", "ours"),
         "small": Preset(structural_small, "not measured", "-", "-", "ours"),
-    }
+    },
+    "simclr": {
+        "paper": Preset(simclr_paper, "not reproduced", "-", "-", _SIMCLR),
+        "images": Preset(simclr_images, "not measured", "-", "-", "ours"),
+    },
+    "gan": {"residual": Preset(gan_residual, "not measured", "-", "-", "ours")},
 }

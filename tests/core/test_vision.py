@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from ambigan.data import vision
+from ambigan.core import vision
 
 MISSING = RuntimeError("operator torchvision::nms does not exist")
 

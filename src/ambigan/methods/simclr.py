@@ -1,0 +1,76 @@
+"""SimCLR, the contrastive peer. Chen, Kornblith, Norouzi, Hinton; arXiv 2002.05709.
+
+No game: two views of an image are to be known as such among the views of all others. It stands
+here so that adversarial features can be held beside contrastive ones with the same network, data
+and budget, and with the same views or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..core.settings import Positive
+from ..core.spec import DataSpec
+from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.residual import ResidualSettings, make_discriminator
+from ..objectives.contrastive import ViewSettings, make_contrast, make_views, view
+from ..priors import make_prior
+
+ADAM = OptimizerSettings(
+    learning_rate=1e-3, betas=(0.9, 0.999), weight_decay=1e-6, final_learning_rate=None
+)
+
+
+@dataclass(frozen=True)
+class SimCLRSettings:
+    """What can be changed.
+
+    Attributes:
+        embedding_dim: of what is contrasted; features are taken before the head that makes it.
+        temperature: of the contrast.
+        views: how one image becomes two.
+        network: of the encoder, the same as SAO's discriminator. What is said of G has no effect.
+        optimizer: of the encoder.
+    """
+
+    embedding_dim: PositiveInt = 128
+    temperature: Positive = 0.5
+    views: ViewSettings = field(default_factory=ViewSettings)
+    network: ResidualSettings = field(default_factory=ResidualSettings)
+    optimizer: OptimizerSettings = ADAM
+
+
+class SimCLR(Method):
+    """E over views of data."""
+
+    Settings = SimCLRSettings
+
+    def __init__(self, settings: SimCLRSettings, spec: DataSpec) -> None:
+        super().__init__(settings, spec)
+        self.prior = make_prior("normal", 1)  # drawn, never looked at
+        self.encoder = make_discriminator(spec, settings.network, settings.embedding_dim)
+        self.players = (Player("encoder", ("encoder",), settings.optimizer),)
+        self.turns = (("encoder",),)
+        self.seeing = ("encoder",)
+        self.default_layer = "encoder.pool"
+        self.transform = make_views(settings.views, spec)
+        self.contrast = make_contrast(settings.temperature)
+
+    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+        """NT-Xent of two views of each image (Eq. 1)."""
+        x, noise = batch.x, batch.noise
+        views = torch.cat([view(x, self.transform, noise), view(x, self.transform, noise)])
+        first, second = self.encoder(views).chunk(2)
+        return {"encoder": {"contrast": self.contrast(first, second)}}
+
+    def run(self, network: str, x: Tensor) -> Tensor:
+        """E(x)."""
+        if network != "encoder":
+            raise ConfigError(f"SimCLR has no network '{network}'; take an encoder layer.")
+        return self.encoder(x)

@@ -1,0 +1,145 @@
+"""The contrastive objective and its views, by `lightly`: the peer of games that need no views.
+
+Source: Chen, Kornblith, Norouzi, Hinton (2020), SimCLR, arXiv 2002.05709.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import NonNegativeFloat
+from torch import Tensor
+
+from ..core.distributed import world
+from ..core.errors import ConfigError
+from ..core.precision import at_least_float32
+from ..core.random import Randomness
+from ..core.settings import Fraction, Positive
+from ..core.spec import DataSpec
+from ..core.vision import import_torchvision
+
+BITS = 24
+"""Of a seed, from one draw in float32."""
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """How one image becomes two; the defaults are SimCLR's for CIFAR-10 (appendix B.9).
+
+    Attributes:
+        min_scale: the least part of an image's area that is cut out and scaled to its size, of
+            proportions 3:4 to 4:3; 1 for the whole image.
+        flip: half of the views are mirrored.
+        jitter: strength of other brightness, contrast, saturation and hue, on four views of five;
+            0 for none.
+        grayscale: the fraction of views without colour.
+    """
+
+    min_scale: Positive = 0.08
+    flip: bool = True
+    jitter: NonNegativeFloat = 0.5
+    grayscale: Fraction = 0.2
+
+
+Transform = Callable[[Image.Image], Tensor]
+"""One image to a float tensor `(C, H, W)` in [0, 1]."""
+
+
+def make_views(settings: ViewSettings, spec: DataSpec) -> Transform:
+    """The transform of `lightly`, for images of that form.
+
+    Raises:
+        ConfigError: the extra is not installed, a setting is out of range, or data are no images.
+    """
+    if spec.kind != "images" or spec.shape[0] not in (1, 3):
+        raise ConfigError(
+            "views are made of grey images and of those in three colours; these are"
+            f" {spec.kind} of {'x'.join(map(str, spec.shape))}."
+        )
+    if settings.min_scale > 1:
+        raise ConfigError(
+            f"settings.views.min_scale is {settings.min_scale}; it is a part of the image's area,"
+            " above 0 and up to 1."
+        )
+    module: Any = _lightly("transforms.simclr_transform")
+    transform = module.SimCLRViewTransform(
+        input_size=spec.shape[1:],
+        min_scale=settings.min_scale,
+        hf_prob=0.5 if settings.flip else 0.0,
+        cj_prob=0.8 if settings.jitter else 0.0,
+        cj_strength=settings.jitter,
+        random_gray_scale=settings.grayscale,
+        gaussian_blur=0.0,
+        normalize=None,
+    )
+    if settings.min_scale == 1:  # the crop that comes first would still lose a row now and then
+        del transform.transform.transforms[0]
+    return transform
+
+
+def view(x: Tensor, transform: Transform, noise: Randomness) -> Tensor:
+    """One view of each image, on the CPU, one after the other.
+
+    Args:
+        x: images `(N, C, H, W)` in [-1, 1].
+        transform: as `make_views` gives it; it draws from torch's own randomness, which is seeded
+            anew for each image, so that ranks together see what one would, and put back.
+        noise: of the turn.
+
+    Returns:
+        In the form of x, on its device.
+    """
+    stored = x.float().add(1).mul(127.5).round().clamp(0, 255).to("cpu", torch.uint8)
+    pixels = stored.permute(0, 2, 3, 1).numpy()
+    draws = (noise.uniform(len(x), 2).cpu().double().numpy() * 2**BITS).astype(np.int64)
+    made: list[Tensor] = []
+    before = torch.get_rng_state()
+    try:
+        with torch.autocast("cpu", enabled=False):
+            for image, (high, low) in zip(pixels, draws, strict=True):
+                torch.default_generator.manual_seed((int(high) << BITS) + int(low))
+                made.append(transform(_picture(image)))
+    finally:
+        torch.set_rng_state(before)
+    return torch.stack(made).mul_(2).sub_(1).to(x.device, x.dtype)
+
+
+def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Of `(H, W, C)`, with one channel or three."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def make_contrast(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """NT-Xent of `lightly`, over the batch of all processes together.
+
+    Raises:
+        ConfigError: the extra is not installed.
+    """
+    loss: Any = _lightly("loss.ntx_ent_loss").NTXentLoss
+    alone = loss(temperature=temperature)
+    together = loss(temperature=temperature, gather_distributed=True)
+
+    def contrast(first: Tensor, second: Tensor) -> Tensor:
+        with torch.autocast(first.device.type, enabled=False):
+            chosen = together if world().size > 1 else alone
+            return chosen(at_least_float32(first), at_least_float32(second))
+
+    return contrast
+
+
+def _lightly(name: str) -> Any:
+    import_torchvision()  # which lightly imports, and which may need help with that
+    try:
+        return import_module(f"lightly.{name}")
+    except ImportError as error:
+        raise ConfigError(
+            "simclr takes its loss and views from lightly, which is not installed; install"
+            " ambigan with the extra 'contrastive'."
+        ) from error
