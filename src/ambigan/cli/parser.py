@@ -123,7 +123,7 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_training(verb("train", "Train a method, or continue a run, and save its model."))
     _add_train_only(verbs["train"])
     _add_prepare(verb("prepare", "Decode pictures once, into a folder that `packed:` reads."))
-    _add_reproduce(verb("reproduce", "Make a paper's table again, its numbers beside ours."))
+    _add_reproduce(verb("reproduce", "Make a paper's table again, or a study."))
     _add_evaluate(verb("evaluate", "Measure a run's features beside their baselines."))
     _add_sample(verb("sample", "Generate examples."))
     _add_reconstruct(verb("reconstruct", "Encode data and generate them again."))
@@ -179,12 +179,12 @@ def _add_prepare(parser: _Parser) -> None:
 
 
 def _add_reproduce(parser: _Parser) -> None:
-    parser.add_argument("table", nargs="?", metavar="TABLE", help="such as bigan-table1")
+    parser.add_argument("table", nargs="?", metavar="TABLE", help="such as bigan-table1, sao-main")
     parser.add_argument(
         "--list", action="store_true", help="what can be made, and how long it takes"
     )
     parser.add_argument(
-        "--presets", help="rows, such as paper,official; the table's own if left out"
+        "--presets", help="rows of a table, such as paper,official; its own if left out"
     )
     parser.add_argument(
         "--seeds", default="1", help="how many, counted from 0; or which, with a comma: 0,3 or 4,"

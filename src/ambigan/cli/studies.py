@@ -18,6 +18,7 @@ from .output import alarm, cell, note
 from .parser import Request
 
 MOST_SEEDS = 1000
+STUDIES_FOLDER = "runs/studies"  # one for all: an arm that several share is trained once
 BENCH_COLUMNS = {
     "name": "a step",
     "milliseconds": "ms",
@@ -29,40 +30,47 @@ BENCH_COLUMNS = {
 
 
 def reproduce(request: Request) -> int:
-    """Makes a paper's table again, or lists those that can be made."""
+    """Makes a paper's table again or a study, or lists those that can be made."""
     from ..engine.loop import Interrupted
-    from ..reproduce import TABLES, find_table
+    from ..reproduce import STUDIES, TABLES, compare, find_study, find_table
     from ..reproduce import reproduce as make_table
+    from ..reproduce.comparison import as_markdown as study_text
     from ..reproduce.writing import as_markdown
     from .progress import training_progress
 
     flags = request.flags
     if flags.list or flags.table is None:
         if flags.table is None and not flags.list:
-            raise ConfigError(f"name a table: {', '.join(TABLES)}.")
-        _print_tables(TABLES.values())
+            raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
+        _print_tables([*TABLES.values(), *STUDIES.values()])
         return 0
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
-    table = find_table(flags.table)
-    out = Path(flags.out or f"runs/{table.name}")
-    presets = [name for name in (flags.presets or "").split(",") if name]
+    common: dict[str, Any] = {
+        "seeds": _seeds(flags.seeds),
+        "changes": request.settings,
+        "bar": training_progress,
+        "tell": note,
+        "alarm": alarm,
+    }
     try:
-        summary = make_table(
-            table,
-            out,
-            presets=presets,
-            seeds=_seeds(flags.seeds),
-            changes=request.settings,
-            bar=training_progress,
-            tell=note,
-            alarm=alarm,
-        )
+        if flags.table in STUDIES:
+            if flags.presets:
+                raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
+            out = Path(flags.out or STUDIES_FOLDER)
+            text = study_text(compare(find_study(flags.table), out, **common))
+            written = out / flags.table
+        else:
+            table = find_table(flags.table)
+            out = Path(flags.out or f"runs/{table.name}")
+            presets = [name for name in (flags.presets or "").split(",") if name]
+            text = as_markdown(make_table(table, out, presets=presets, **common))
+            written = out / "table"
     except Interrupted as stop:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + stop.signal_number
-    print(as_markdown(summary))
-    print(f"written: {out}/table.json, .csv, .md, .html")
+    print(text)
+    print(f"written: {written}.json, .csv, .md, .html")
     return 0
 
 
@@ -129,9 +137,14 @@ def _print_tables(tables: Iterable[Any]) -> None:
     for column in ("table", "what", "columns", "time", "source"):
         shown.add_column(column, overflow="fold")
     for table in tables:
-        columns = ", ".join(column.name for column in table.columns)
+        columns = ", ".join(column.name for column in _columns(table))
         shown.add_row(table.name, table.title, columns, table.time, table.source)
     Console().print(shown)
+
+
+def _columns(table: Any) -> Iterable[Any]:
+    """What a table trains, or a study."""
+    return table.arms if hasattr(table, "arms") else table.columns
 
 
 def _machine_of(found: dict[str, Any]) -> str:

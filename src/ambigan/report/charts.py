@@ -68,8 +68,9 @@ def line_chart(
         height: in CSS pixels.
     """
     figure, axes = theme.new_figure(width, height)
+    colours = theme.LINES if len(curves) <= len(theme.LINES) else theme.CLASSES
     for index, (name, curve) in enumerate(curves.items()):
-        _draw_curve(axes, name, curve, theme.LINES[index % len(theme.LINES)])
+        _draw_curve(axes, name, curve, colours[index % len(colours)])
     _style_across(axes, across)
     _style_up(axes, log, [*include, *([] if reference is None else [reference])])
     _shade(axes, alarm_below, alarm_above)

@@ -1,6 +1,21 @@
-"""Papers' tables, made again: what they are (tables), their cells (cells), and what is written."""
+"""Papers' tables, made again (tables, run), and studies of methods (studies, comparing).
 
+Both are made of cells: runs that are trained and measured once, each in a folder of its own.
+"""
+
+from .comparing import compare
 from .run import reproduce
+from .studies import STUDIES, Study, find_study
 from .tables import TABLES, Column, PaperTable, find_table
 
-__all__ = ["TABLES", "Column", "PaperTable", "find_table", "reproduce"]
+__all__ = [
+    "STUDIES",
+    "TABLES",
+    "Column",
+    "PaperTable",
+    "Study",
+    "compare",
+    "find_study",
+    "find_table",
+    "reproduce",
+]

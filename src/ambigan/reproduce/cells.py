@@ -105,7 +105,7 @@ def plan_cells(
         for seed in seeds:
             cells += [_plan(table, column, preset, seed, changes, out) for column in columns]
     for cell in cells:
-        _check_unchanged(cell)
+        check_unchanged(cell)
     return cells
 
 
@@ -115,7 +115,7 @@ def finished_cells(
     """The cells that are done: those planned, and those that were made before beside them."""
     there = {cell.run.path for cell in planned}
     cells = list(planned)
-    columns = {_folder(column): column for column in table.columns}
+    columns = {folder_name(column): column for column in table.columns}
     for path in sorted((out / "cells").glob("*/*/seed-*")):
         preset, column, seed = path.parts[-3], columns.get(path.parts[-2]), path.name[5:]
         if path not in there and column and seed.isdigit() and preset in PRESETS[column.method]:
@@ -123,7 +123,8 @@ def finished_cells(
     return [cell for cell in cells if cell.is_measured(table.protocol)]
 
 
-def _folder(column: Column) -> str:
+def folder_name(column: Column) -> str:
+    """Of a column's cells."""
     return re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")
 
 
@@ -140,11 +141,11 @@ def _plan(
         config = override(find_preset(column.method, preset), values).check()
     except ConfigError as error:
         raise ConfigError(f"column '{column.name}': {error}") from error
-    run = RunFolder(out / "cells" / preset / _folder(column) / f"seed-{seed}")
+    run = RunFolder(out / "cells" / preset / folder_name(column) / f"seed-{seed}")
     return Cell(column, preset, seed, config, run)
 
 
-def _check_unchanged(cell: Cell) -> None:
+def check_unchanged(cell: Cell) -> None:
     """Refuses a cell that was made with other settings; the device may change."""
     if not cell.run.config_file.is_file():
         return

@@ -67,10 +67,7 @@ def reproduce(
         As `train` and `evaluate`.
     """
     out, changes = Path(out), dict(changes or {})
-    if len(set(seeds)) < len(seeds) or not seeds:
-        raise ConfigError(f"seeds {list(seeds)}: give one or more, each once.")
-    if "train.seed" in changes:
-        raise ConfigError("train.seed is of one run; a table takes its seeds by --seeds.")
+    check_seeds(seeds, changes)
     cells = plan_cells(table, list(dict.fromkeys(presets or table.presets)), seeds, changes, out)
     dataset = open_dataset(cells[0].config.data)
     _check(table, cells, dataset)
@@ -80,6 +77,18 @@ def reproduce(
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
         maker = Maker(table, cells, changes, out, dataset, tell)
         return maker.make(bar, alarm)
+
+
+def check_seeds(seeds: Sequence[int], changes: Mapping[str, str]) -> None:
+    """Refuses seeds given twice, not at all, or as a setting.
+
+    Raises:
+        ConfigError: they are.
+    """
+    if len(set(seeds)) < len(seeds) or not seeds:
+        raise ConfigError(f"seeds {list(seeds)}: give one or more, each once.")
+    if "train.seed" in changes:
+        raise ConfigError("train.seed is of one run; a table takes its seeds by --seeds.")
 
 
 def _check(table: PaperTable, cells: Sequence[Cell], dataset: Dataset) -> None:

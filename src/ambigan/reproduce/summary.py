@@ -197,13 +197,13 @@ def _by_column(
     values: dict[str, Value | None] = {}
     for column in table.columns:
         found = [of(result) for result in results if result["column"] == column.name]
-        values[column.name] = _value([value for value in found if value is not None])
+        there = [value for value in found if value is not None]
+        values[column.name] = value_of(there) if there else None
     return values
 
 
-def _value(values: Sequence[float]) -> Value | None:
-    if not values:
-        return None
+def value_of(values: Sequence[float]) -> Value:
+    """Mean and deviation of one value or more."""
     return Value(mean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 

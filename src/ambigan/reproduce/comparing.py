@@ -1,0 +1,279 @@
+"""Makes a study: every run that is not there yet, and after each the comparison anew."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import CheckpointError, ConfigError
+from ..core.files import held, read_json, write_json, write_text
+from ..core.settings import override
+from ..data import Dataset, open_dataset
+from ..engine.run_folder import RunFolder
+from ..evaluation.protocols import find_protocol
+from ..measuring import Tell, evaluate, evaluate_baselines, evaluate_curve
+from ..presets import find_preset
+from ..report.panels import Section
+from ..training import check_trainable
+from .cells import Alarm, Cell, check_unchanged, folder_name, make_cells, read_cost
+from .comparison import Comparison, Finding, as_csv, as_json, as_markdown
+from .comparison_page import render
+from .page import pictures_of
+from .run import Bar, check_seeds
+from .studies import Arm, Study
+
+EPOCHS = "train.epochs"
+WEIGHTS = "ema"
+
+
+@dataclass(frozen=True)
+class StudyRun(Cell):
+    """One arm and seed.
+
+    Attributes:
+        arm: of the study.
+        measured: the study's protocols.
+        curve: the protocol of the curve.
+    """
+
+    arm: Arm
+    measured: tuple[str, ...]
+    curve: str
+
+    def record_of(self, protocol: str) -> dict[str, Any] | None:
+        """What was measured of the layers of the saved model; None if nothing was."""
+        name = "--".join((protocol, *self.arm.layers, WEIGHTS))
+        return self._read(f"{name}.json", "rows")
+
+    @property
+    def points(self) -> list[tuple[int, float]] | None:
+        """Images shown and accuracy, of the first layer by checkpoint; None if not measured."""
+        record = self._read(f"curve-{self.curve}.json", "points")
+        if record is None:
+            return None
+        ours = [
+            (point["images_seen"] // self.arm.turns, point["accuracy"])
+            for point in record["points"]
+            if point["features"] == self.arm.layers[0] and point["weights"] == WEIGHTS
+        ]
+        is_whole = ours and ours[-1][0] == (self.images_trained or 0) // self.arm.turns
+        return ours if is_whole else None
+
+    @property
+    def finding(self) -> Finding | None:
+        """All of it; None while something is left to do."""
+        records = {name: self.record_of(name) for name in self.measured}
+        whole = {name: record for name, record in records.items() if record is not None}
+        points, images = self.points, self.images_trained
+        if len(whole) < len(records) or points is None or images is None:
+            return None
+        shown = images // self.arm.turns
+        return Finding(self.arm.name, self.seed, whole, shown, read_cost(self), points)
+
+    def _read(self, name: str, key: str) -> dict[str, Any] | None:
+        try:
+            record = read_json(self.run.results / name)
+        except CheckpointError:
+            return None
+        if not all(record.get(part) for part in (key, "data", "torch", "hardware")):
+            return None
+        is_ours = key == "points" or record.get("images_seen") == self.images_trained
+        return record if is_ours else None
+
+
+def compare(
+    study: Study,
+    out: str | Path,
+    *,
+    seeds: Sequence[int] = (0,),
+    changes: Mapping[str, str] | None = None,
+    bar: Bar,
+    tell: Tell = lambda _line: None,
+    alarm: Alarm = print,
+) -> Comparison:
+    """Makes a study and writes `NAME.json`, `.csv`, `.md` and `.html`.
+
+    What is finished is never done again, and what was interrupted goes on where it was. Studies
+    that share arms may share a folder: an arm is trained once.
+
+    Args:
+        study: one of `STUDIES`.
+        out: the folder, new or of a study.
+        seeds: of every arm.
+        changes: settings by dotted name, for every arm; `train.epochs` counts how often the network
+            that is measured sees the data, whatever the number of turns.
+        bar: opens a progress bar for one training.
+        tell: told what is done, one line each.
+        alarm: told of each sign of collapse.
+
+    Raises:
+        ConfigError: a setting is not allowed, or `out` holds arms made otherwise.
+        As `train` and `evaluate`.
+    """
+    out, changes = Path(out), dict(changes or {})
+    check_seeds(seeds, changes)
+    runs = plan_runs(study, seeds, changes, out)
+    dataset = open_dataset(runs[0].config.data)
+    for run in runs:
+        _check(run, dataset)
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out / ".lock") as is_ours:
+        if not is_ours:
+            raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
+        command = _command(study, seeds, changes, out)
+        return Maker(study, runs, out, dataset, command, tell).make(bar, alarm)
+
+
+def plan_runs(
+    study: Study, seeds: Sequence[int], changes: Mapping[str, str], out: Path
+) -> list[StudyRun]:
+    """All runs, every arm with the first seed, then with the next.
+
+    Raises:
+        ConfigError: a setting is not one of an arm's, or a run was made with others before.
+    """
+    runs = [_plan(study, arm, seed, changes, out) for seed in seeds for arm in study.arms]
+    for run in runs:
+        check_unchanged(run)
+    return runs
+
+
+def _plan(study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Path) -> StudyRun:
+    passes = changes.get(EPOCHS, str(study.passes))
+    try:
+        if not passes.isdecimal():
+            raise ConfigError(f"{EPOCHS} '{passes}' is no whole number.")
+        own = {EPOCHS: str(int(passes) * arm.turns), "train.seed": str(seed)}
+        values = {**study.settings, **arm.changes, **changes, **own}
+        config = override(find_preset(arm.method, arm.preset), values).check()
+    except ConfigError as error:
+        raise ConfigError(f"arm '{arm.name}': {error}") from error
+    folder = RunFolder(out / "arms" / folder_name(arm) / f"seed-{seed}")
+    return StudyRun(arm, arm.preset, seed, config, folder, arm, study.protocols, study.curve)
+
+
+def _check(run: StudyRun, dataset: Dataset) -> None:
+    """Lets what can fail fail before the first hour is spent."""
+    try:
+        check_trainable(run.config, dataset)
+        for name in (*run.measured, run.curve):
+            able = {"labels"} if dataset.train.labels is not None else set[str]()
+            find_protocol(name).check(able, dataset.name, dataset.train.labels)
+    except ConfigError as error:
+        raise ConfigError(f"arm '{run.arm.name}': {error}") from error
+
+
+class Maker:
+    """A study on its way.
+
+    Args:
+        study: which.
+        runs: planned.
+        out: the folder.
+        dataset: that all runs learn.
+        command: that makes it.
+        tell: told what is done.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        runs: Sequence[StudyRun],
+        out: Path,
+        dataset: Dataset,
+        command: str,
+        tell: Tell,
+    ) -> None:
+        self.study, self.runs, self.out = study, runs, out
+        self.dataset, self.command, self.tell = dataset, command, tell
+        self.pictures: dict[Path, Section | None] = {}
+
+    def make(self, bar: Bar, alarm: Alarm) -> Comparison:
+        """Trains and measures what is left, and writes the study after each run."""
+        baselines = self._baselines()
+        comparison = self._write(baselines)
+        for number, run in enumerate(self.runs):
+            if run.finding is not None:
+                continue
+            self.tell(f"run {number + 1} of {len(self.runs)}: {run.arm.name}, seed {run.seed}")
+            with bar() as progress:
+                make_cells([run], progress, alarm)
+            _measure(run, self.tell)
+            comparison = self._write(baselines)
+        return comparison
+
+    def _baselines(self) -> dict[str, dict[str, Any]]:
+        """What needs no training, by protocol, measured once for the folder."""
+        path, config = self.out / "baselines.json", self.runs[0].config
+        found: dict[str, Any] = read_json(path) if path.is_file() else {}
+        for protocol in self.study.protocols:
+            if protocol not in found:
+                found[protocol] = evaluate_baselines(
+                    config.data,
+                    protocol,
+                    self.study.pca_widths,
+                    device=config.train.device,
+                    tell=self.tell,
+                )
+                write_json(path, found)
+            elif found[protocol]["data"]["sha256"] != self.dataset.sha256:
+                raise CheckpointError(
+                    f"{path} was measured on other data than {self.dataset.name} holds now; put the"
+                    " old data back or choose another --out."
+                )
+        return {protocol: found[protocol] for protocol in self.study.protocols}
+
+    def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
+        done = [(run, run.finding) for run in self.runs]
+        findings = tuple(finding for _, finding in done if finding is not None)
+        found = Comparison(self.study, findings, baselines, len(self.runs), self.command)
+        pictures = self._pictures([run for run, finding in done if finding is not None])
+        name = self.study.name
+        write_json(self.out / f"{name}.json", as_json(found))
+        write_text(self.out / f"{name}.csv", as_csv(found))
+        write_text(self.out / f"{name}.md", as_markdown(found))
+        write_text(self.out / f"{name}.html", render(found, pictures))
+        return found
+
+    def _pictures(self, done: Sequence[StudyRun]) -> list[Section]:
+        """What each arm draws, of its first seed; drawn once."""
+        for run in done:
+            if run.seed == self.runs[0].seed and run.run.path not in self.pictures:
+                self.pictures[run.run.path] = pictures_of(run, self.dataset)
+        return [section for section in self.pictures.values() if section and section.panels]
+
+
+def _measure(run: StudyRun, tell: Tell) -> None:
+    """Measures a run by what it is not measured by yet."""
+    device, path = run.config.train.device, run.run.path
+    missing = [name for name in run.measured if run.record_of(name) is None]
+    if missing:
+        evaluate(
+            path,
+            protocols=missing,
+            layers=run.arm.layers,
+            weights=WEIGHTS,
+            baselines=("random",) if run.arm.untrained else (),
+            device=device,
+            tell=tell,
+        )
+    if run.points is None:
+        evaluate_curve(
+            path,
+            protocols=(run.curve,),
+            layers=run.arm.layers[:1],
+            weights=WEIGHTS,
+            device=device,
+            tell=tell,
+        )
+
+
+def _command(study: Study, seeds: Sequence[int], changes: Mapping[str, str], out: Path) -> str:
+    words = ["ambigan", "reproduce", study.name, "--seeds"]
+    words += [",".join(map(str, seeds)) + ("," if len(seeds) == 1 else ""), "--out", str(out)]
+    for name, value in changes.items():
+        words += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(words)

@@ -1,0 +1,235 @@
+"""What a study found: a row for each layer of each arm, beside what needs no training."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.version import __version__
+from .studies import Study
+from .summary import Value, value_of
+
+TITLES = {
+    "linear_lbfgs": "linear probe",
+    "knn_sweep": "k-NN",
+    "svm_l2": "L2-SVM",
+    "kmeans": "k-means",
+}
+NMI = "nmi"
+"""Mutual information, which k-means gives beside its accuracy."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One run, measured.
+
+    Attributes:
+        arm: by name.
+        seed: of the run.
+        records: of the study's protocols, by name, without times.
+        images: real images that the measured network was shown.
+        cost: seconds, and images a second.
+        points: accuracy of the first layer, by images shown.
+    """
+
+    arm: str
+    seed: int
+    records: Mapping[str, Mapping[str, Any]]
+    images: int
+    cost: Mapping[str, Any]
+    points: Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table.
+
+    Attributes:
+        name: what was measured.
+        dim: its dimensions.
+        values: by protocol, and `kmeans/nmi`.
+        is_baseline: and not something trained.
+    """
+
+    name: str
+    dim: int
+    values: Mapping[str, Value]
+    is_baseline: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A study, as far as it is made.
+
+    Attributes:
+        study: which.
+        findings: of the runs that are done.
+        baselines: records of raw values and PCA, by protocol.
+        num_runs: planned.
+        command: that makes it again, or goes on with it.
+    """
+
+    study: Study
+    findings: tuple[Finding, ...]
+    baselines: Mapping[str, Mapping[str, Any]]
+    num_runs: int
+    command: str
+
+    @property
+    def title(self) -> str:
+        """Of the study, with its data."""
+        return f"{self.study.title}, on {self.data['name']}"
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Name, size and hash."""
+        return next(iter(self.baselines.values()))["data"]
+
+    @property
+    def lines(self) -> list[Line]:
+        """Arms from top to bottom, layer by layer; then what needs no training."""
+        found: list[Line] = []
+        for arm in self.study.arms:
+            ours = [finding for finding in self.findings if finding.arm == arm.name]
+            if ours:
+                found += [_line(arm.name, layer, [f.records for f in ours]) for layer in arm.layers]
+        for arm in self.study.arms:
+            ours = [finding for finding in self.findings if finding.arm == arm.name]
+            if ours and arm.untrained:
+                records = [finding.records for finding in ours]
+                found += [_line("untrained", f"random {layer}", records) for layer in arm.layers]
+        names = [row["features"] for row in next(iter(self.baselines.values()))["rows"]]
+        return found + [_line("", name, [self.baselines]) for name in names]
+
+    def texts(self, line: Line) -> list[str]:
+        """A row as texts, a dash where nothing was measured."""
+        shown = [line.name, f"{line.dim:,}"]
+        for protocol in self.study.protocols:
+            value = line.values.get(protocol)
+            text = "–" if value is None else value.text(1)
+            nmi = line.values.get(f"{protocol}/{NMI}")
+            shown.append(text if nmi is None else f"{text} ({nmi.text(1)})")
+        return shown
+
+    @property
+    def columns(self) -> list[str]:
+        """Above the texts."""
+        names = [TITLES.get(protocol, protocol) for protocol in self.study.protocols]
+        return ["features", "dimensions", *names]
+
+    def best(self, protocol: str) -> float:
+        """The highest mean, rounded as it is shown."""
+        means = [line.values[protocol].mean for line in self.lines if protocol in line.values]
+        return max(means)
+
+    def cost_rows(self) -> list[list[str]]:
+        """Arm, images shown, seconds of training, images a second of it; a run a row."""
+        return [
+            [
+                finding.arm if finding.seed == 0 else f"{finding.arm}, seed {finding.seed}",
+                f"{finding.images:,}",
+                f"{finding.cost['training_seconds']:,.0f}",
+                f"{finding.images / max(finding.cost['training_seconds'], 1e-9):,.0f}",
+            ]
+            for finding in self.findings
+        ]
+
+
+COST_COLUMNS = ["run", "images shown", "training, s", "images/s"]
+
+
+def _line(arm: str, features: str, records: Sequence[Mapping[str, Mapping[str, Any]]]) -> Line:
+    """One layer of an arm over its seeds."""
+    scores: dict[str, list[float]] = {}
+    dim, is_baseline = 0, True
+    for record in records:
+        for protocol, measured in record.items():
+            for row in measured["rows"]:
+                if row["features"] == features:
+                    dim, is_baseline = row["dim"], row["kind"] == "baseline"
+                    scores.setdefault(protocol, []).append(row["accuracy"])
+                    if NMI in row:
+                        scores.setdefault(f"{protocol}/{NMI}", []).append(row[NMI])
+    layer = features.removeprefix("random ")
+    name = f"{arm}: {layer}" if arm else layer
+    values = {key: value_of(found) for key, found in scores.items()}
+    return Line(name, dim, values, is_baseline)
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything but times."""
+    study = comparison.study
+    return {
+        "study": study.name,
+        "title": comparison.title,
+        "question": study.question,
+        "source": study.source,
+        "ambigan": __version__,
+        "data": dict(comparison.data),
+        "lines": [
+            {
+                "features": line.name,
+                "dim": line.dim,
+                "is_baseline": line.is_baseline,
+                **{
+                    key: {"mean": v.mean, "deviation": v.deviation, "num_seeds": v.num}
+                    for key, v in line.values.items()
+                },
+            }
+            for line in comparison.lines
+        ],
+        "runs": [
+            {
+                "arm": finding.arm,
+                "seed": finding.seed,
+                "images": finding.images,
+                "curve": [list(point) for point in finding.points],
+                "records": dict(finding.records),
+            }
+            for finding in comparison.findings
+        ],
+    }
+
+
+def as_csv(comparison: Comparison) -> str:
+    """One line for each features and protocol."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("features", "dim", "protocol", "mean", "deviation", "num_seeds"))
+    for line in comparison.lines:
+        for key, value in line.values.items():
+            spread = "" if value.deviation is None else value.deviation
+            writer.writerow((line.name, line.dim, key, value.mean, spread, value.num))
+    return text.getvalue()
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The table as it would stand in a README."""
+    study = comparison.study
+    parts = [f"# {comparison.title}", "", f"{study.question} {study.source}. Accuracy in %.", ""]
+    if len(comparison.findings) < comparison.num_runs:
+        done = f"{len(comparison.findings)} of {comparison.num_runs} runs"
+        parts += [f"**Not finished: {done}.**", ""]
+    parts += _grid(comparison.columns, [comparison.texts(line) for line in comparison.lines])
+    parts += ["", *_grid(COST_COLUMNS, comparison.cost_rows()), ""]
+    parts += [f"On {machine}." for machine in machines(comparison)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def machines(comparison: Comparison) -> list[str]:
+    """What the runs were measured on, each once."""
+    records = [record for f in comparison.findings for record in f.records.values()]
+    found: list[str] = []
+    for record in records:
+        hardware = record["hardware"]
+        where = hardware["gpu"] or f"{hardware['cores']} cores of {hardware['processor']}"
+        found.append(f"{where}, torch {record['torch']}")
+    return list(dict.fromkeys(found))
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]

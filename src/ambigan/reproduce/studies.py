@@ -1,0 +1,148 @@
+"""The studies that can be made, as data: what is trained side by side, and how it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..core.errors import unknown
+from .tables import Column
+
+
+@dataclass(frozen=True)
+class Arm(Column):
+    """What is trained for one row of a study, or for several: one for each layer.
+
+    Attributes:
+        preset: that it starts from.
+        layers: that are measured, the first in the curves.
+        turns: of one iteration, each on images of its own. What is measured moves in one of them.
+        untrained: whether the same network before training is measured as well.
+    """
+
+    preset: str = "images"
+    layers: tuple[str, ...] = ()
+    turns: int = 1
+    untrained: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """Methods beside each other on one set of data, each shown as many images.
+
+    Attributes:
+        name: by which it is asked for.
+        title: one line.
+        question: what it is to tell.
+        source: of what is studied.
+        settings: of every arm, by dotted name.
+        passes: how often the network that is measured sees the data.
+        arms: from top to bottom.
+        protocols: by which features are measured, from left to right.
+        curve: the protocol measured at every kept checkpoint.
+        pca_widths: of the PCA baselines.
+        time: what it takes, on what; measured, or said not to be.
+    """
+
+    name: str
+    title: str
+    question: str
+    source: str
+    settings: Mapping[str, str]
+    passes: int
+    arms: tuple[Arm, ...]
+    protocols: tuple[str, ...] = ("linear_lbfgs", "knn_sweep", "svm_l2", "kmeans")
+    curve: str = "knn_sweep"
+    pca_widths: tuple[int, ...] = (128,)
+    time: str = "not measured"
+
+
+def _sao(name: str, changes: Mapping[str, str], *, untrained: bool = False) -> Arm:
+    layers = ("discriminator.pool", "discriminator.output")
+    return Arm(name, "structural", None, changes, "images", layers, 2, untrained)
+
+
+def _simclr(name: str, changes: Mapping[str, str]) -> Arm:
+    return Arm(name, "simclr", None, changes, "images", ("encoder.pool", "encoder.output"))
+
+
+def _gan(name: str, changes: Mapping[str, str]) -> Arm:
+    return Arm(name, "gan", None, changes, "residual", ("discriminator.pool",), 2)
+
+
+_CIFAR = {
+    "data.source": "cifar10",
+    "data.max_train": "20000",
+    "train.log_every": "20",
+    "train.keep_checkpoints": "40",
+}
+_COLOURS_KEPT = {"settings.views.jitter": "0", "settings.views.grayscale": "0"}
+_WHOLE = {**_COLOURS_KEPT, "settings.views.min_scale": "1"}
+_HALF = {**_COLOURS_KEPT, "settings.views.min_scale": "0.5"}
+_FLIP = {"data.flip": "true"}
+_CROP = {**_FLIP, "data.crop": "32,32", "data.short_side": "32,45"}
+_GAUSSIAN_ALONE = {"settings.cluster_weight": "0"}
+_BHATTACHARYYA = {"settings.divergence": "bhattacharyya"}
+_SPECTRAL = {"settings.network.discriminator_norm": "spectral", "settings.smoothness_weight": "0"}
+_PENALTY = {"settings.network.discriminator_norm": "group", "settings.smoothness_weight": "5"}
+_SOURCE = "Structural Adversarial Objectives, arXiv 2310.00357"
+
+SAO = _sao("SAO", {}, untrained=True)
+SAO_FLIPS = _sao("SAO, flips", _FLIP)
+SAO_CROPS = _sao("SAO, flips and crops", _CROP)
+NO_VIEWS = _simclr("SimCLR, no views", {**_WHOLE, "settings.views.flip": "false"})
+FLIPS = _simclr("SimCLR, flips", _WHOLE)
+CROPS = _simclr("SimCLR, flips and crops", _HALF)
+OWN_VIEWS = _simclr("SimCLR, its own views", {})
+SPECTRAL = _gan("GAN, spectral norm", {})
+PENALTY = _gan("GAN, gradient penalty", _PENALTY)
+
+MAIN = Study(
+    name="sao-main",
+    title="SAO beside SimCLR and a plain game, with the same networks",
+    question="What does a discriminator that embeds learn, beside what its peers learn?",
+    source=_SOURCE,
+    settings=_CIFAR,
+    passes=10,
+    arms=(SAO, SPECTRAL, PENALTY, NO_VIEWS, OWN_VIEWS),
+)
+AUGMENTATION = Study(
+    name="sao-augmentation",
+    title="SAO and SimCLR with less and less augmentation",
+    question="Which of the two needs augmentation made by hand?",
+    source=_SOURCE,
+    settings=_CIFAR,
+    passes=10,
+    arms=(SAO_CROPS, CROPS, SAO_FLIPS, FLIPS, SAO, NO_VIEWS, OWN_VIEWS),
+)
+ABLATION = Study(
+    name="sao-ablation",
+    title="SAO, one part changed at a time",
+    question="What does each part of the objective bring?",
+    source=_SOURCE,
+    settings=_CIFAR,
+    passes=10,
+    arms=(
+        SAO,
+        _sao("Gaussian term alone", _GAUSSIAN_ALONE),
+        _sao("Gaussian alone, Bhattacharyya", {**_GAUSSIAN_ALONE, **_BHATTACHARYYA}),
+        _sao("Bhattacharyya", _BHATTACHARYYA),
+        _sao("spectral norm for the Jacobian", _SPECTRAL),
+        _sao("4 neighbours", {"settings.neighbors": "4"}),
+        _sao("bank of 512", {"settings.bank_size": "512"}),
+        _sao("bank of 8,192", {"settings.bank_size": "8192"}),
+    ),
+)
+
+STUDIES = {study.name: study for study in (MAIN, AUGMENTATION, ABLATION)}
+
+
+def find_study(name: str) -> Study:
+    """The study of that name.
+
+    Raises:
+        ConfigError: there is none; the nearest name is suggested.
+    """
+    if name not in STUDIES:
+        raise unknown("study", name, STUDIES)
+    return STUDIES[name]
