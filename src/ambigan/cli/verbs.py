@@ -28,7 +28,7 @@ from ..presets import PRESETS, find_preset
 from ..report import write_report
 from ..training import resume as resume_training
 from ..training import train as start_training
-from .output import alarm
+from .output import alarm, note
 from .parser import Request
 from .progress import decoding_progress, run_progress
 from .runs import dataset_of, load_run, method_of
@@ -130,7 +130,7 @@ def evaluate(request: Request) -> int:
         "inception": flags.inception,
         "device": flags.device,
         "method": method_of(request),
-        "tell": _tell,
+        "tell": note,
     }
     if flags.curve:
         curves = evaluate_curve(flags.run, weights=flags.weights, **common)
@@ -240,10 +240,6 @@ def _guarded(work: Any, out: Path) -> int:
 def _is_main() -> bool:
     """Whether this process speaks for all that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def _tell(line: str) -> None:
-    print(f"measuring {line}", file=sys.stderr)
 
 
 def _free(path: str) -> Path:

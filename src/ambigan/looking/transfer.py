@@ -90,7 +90,7 @@ def transfer(
     for cut in cuts:
         if any(row["layers"] == cut.layers and row["start"] == cut.start for row in rows):
             continue
-        tell(f"{NAME} of {_named(cut)}")
+        tell(f"measuring {NAME} of {_named(cut)}")
         if cut.start == "random" and not fresh:
             fresh.append(untrained(run, dataset))
         source = fresh[0].get_submodule(name) if cut.start == "random" else trained
