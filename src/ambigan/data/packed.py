@@ -49,7 +49,9 @@ def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
 
 def _typed(value: Any) -> str:
     """A setting as it would be typed."""
-    return ",".join(str(part) for part in cast(tuple[Any, ...], value)) if isinstance(value, tuple) else str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(str(part) for part in cast(tuple[Any, ...], value))
+    return str(value).lower()
 
 
 def open_packed(settings: DataSettings, typed: str) -> Dataset:
