@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from ambigan.cli import main
+from ambigan.core.files import held
 
 SMALL = ["--settings.network.hidden", "8,8", "--epochs", "1", "--device", "cpu"]
 
@@ -181,6 +182,20 @@ def test_a_run_is_never_overwritten(refused: Refused, finished_run: Path) -> Non
     Path("taken/file").write_text("mine")
     assert "not an empty folder" in refused("train", "gan", "--data", "digits", "--out", "taken")
     assert {p: p.read_bytes() for p in finished_run.rglob("*") if p.is_file()} == before
+
+
+def test_one_process_trains_in_a_folder(refused: Refused, finished_run: Path) -> None:
+    shutil.copytree(finished_run, "run")
+    with held(Path("run/.lock")):
+        told = refused("train", "--resume", "run")
+        assert "another process is training in run; wait for it, or stop it" in told
+        refused("train", "bigan", "--preset", "small", "--data", "digits", "--out", "run")
+    Path("new").mkdir()
+    with held(Path("new/.lock")):
+        told = refused("train", "bigan", "--data", "digits", *SMALL, "--out", "new")
+        assert "another process" in told
+    assert [path.name for path in Path("new").iterdir()] == [".lock"]
+    assert main(["train", "bigan", "--data", "digits", *SMALL, "--out", "new"]) == 0
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "sample", "reconstruct", "embed", "report"])

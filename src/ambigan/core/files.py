@@ -125,8 +125,8 @@ def held(path: Path) -> Generator[bool]:
     """Holds a lock file while the block runs; the system frees it even if this process is killed.
 
     Yields:
-        Whether it could be had: False if another process holds it. Where the system knows no such
-        locks, always True.
+        Whether it could be had: False if another process holds it. Where the system or the disk
+        knows no such locks, always True.
     """
     try:
         import fcntl
@@ -144,4 +144,6 @@ def held(path: Path) -> Generator[bool]:
         except BlockingIOError:
             yield False
             return
+        except OSError:  # some network disks have no locks
+            pass
         yield True
