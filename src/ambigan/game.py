@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .core.errors import ConfigError
 from .core.random import Randomness
-from .core.reading import ALL, Reading, find_reading, hidden_layers, is_convolutional, read
+from .core.reading import ALL, POOLED, Reading, find_reading, hidden_layers, is_convolutional, read
 from .core.settings import Fraction, NonNegative, Positive
 from .core.spec import DataSpec
 
@@ -26,9 +26,6 @@ Terms = dict[str, Tensor]
 
 Ability = Literal["decode", "sample", "encode", "reconstruct"]
 """What a model can do; `sample` says that decoded draws of the prior are like data."""
-
-POOLED = 4
-"""Side to which the layers of a convolutional network are pooled to be measured, as in DCGAN."""
 
 
 class Prior(Protocol):

@@ -220,8 +220,15 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
             networks need more memory than there is.
     """
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
-    with torch.device("meta"):
-        method = find_method(config.method)(config.settings, dataset.spec)
+    try:
+        with torch.device("meta"):
+            method = find_method(config.method)(config.settings, dataset.spec)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise ConfigError(
+            "the networks have more weights than can be counted; make settings.network smaller."
+        ) from error
     method.find_layer()
     copies = 4 + (config.train.ema_decay > 0)
     needed = copies * sum(p.numel() * p.element_size() for p in method.parameters())

@@ -262,6 +262,11 @@ def test_an_absurd_size_is_one_line(refused: Refused) -> None:
         "train", "bigan", "--data", "digits", "--settings.network.hidden", "1000000000,1000000000"
     )
     assert "memory" in told
+    for width in ("1000000000", "100000000000000000000"):
+        words = ["train", "gan", "--preset", "images", "--data", "digits"]
+        told = refused(*words, "--settings.network.width", width)
+        assert "more weights than can be counted" in told
+    assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.random import Randomness
-from ..core.reading import ALL, is_convolutional
+from ..core.reading import ALL, POOLED, is_convolutional
 from ..core.settings import NonNegative, Positive
 from ..core.spec import DataSpec
-from ..game import POOLED, Batch, Method, OptimizerSettings, Player, Terms
+from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.families import (
     NetworkSettings,
     drawn_spec,
