@@ -16,7 +16,7 @@ from ambigan.cli import main
 from ambigan.core.errors import ConfigError
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS, Protocol
-from ambigan.measuring import Tell, evaluate, evaluate_curve
+from ambigan.measuring import Tell, candidates, evaluate, evaluate_curve
 from ambigan.measuring.kept import KeptRows
 
 
@@ -202,6 +202,22 @@ def test_a_stopped_evaluation_measures_the_rest(protocol: str, mlp: Path) -> Non
         for record in (expected, found)
     ]
     assert without_time[0] == without_time[1]
+
+
+def test_an_interruption_says_what_is_kept(
+    mlp: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        if (mlp / "results" / "unfinished.jsonl").exists():
+            raise KeyboardInterrupt
+        return measure(*_, **__)
+
+    measure = candidates.run_classification
+    monkeypatch.setattr(candidates, "run_classification", interrupt)
+    assert main(["evaluate", str(mlp), "--protocol", "knn1_cosine"]) == 130
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1] == "stopped; what was measured is kept; repeat the command to go on"
+    assert len((mlp / "results" / "unfinished.jsonl").read_text().splitlines()) == 1
 
 
 def test_rows_of_another_evaluation_are_left_alone(mlp: Path) -> None:

@@ -26,15 +26,11 @@ def prepare(request: Request) -> int:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
     settings = located(override(DataSettings(flags.source), _settings(request)))
     out = Path(flags.out)
-    try:
-        with decoding_progress() as progress:
-            gallery = find_gallery(settings)
-            manifest, was_finished = pack(
-                settings, gallery, out, workers=flags.workers, progress=progress
-            )
-    except KeyboardInterrupt:
-        print("stopped; repeat the command to go on", file=sys.stderr)
-        raise
+    with decoding_progress() as progress:
+        gallery = find_gallery(settings)
+        manifest, was_finished = pack(
+            settings, gallery, out, workers=flags.workers, progress=progress
+        )
     if was_finished:
         print(f"{out} is finished already; nothing was done", file=sys.stderr)
     _tell(manifest, out)
