@@ -88,7 +88,7 @@ class GAN(Method):
         )
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
-        self.seeing = ("discriminator",)
+        self.seeing, self.blind = ("discriminator",), ("generator",)
         self.default_layer = settings.feature_layer or (
             f"discriminator.{ALL}@{POOLED}"
             if is_convolutional(self.discriminator)
