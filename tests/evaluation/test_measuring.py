@@ -17,7 +17,13 @@ from ambigan.core.errors import ConfigError
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS, Protocol
 from ambigan.measuring import Tell, candidates, evaluate, evaluate_curve
+from ambigan.measuring.evaluating import _warn_of_unseen_classes
 from ambigan.measuring.kept import KeptRows
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return open_dataset(DataSettings())
 
 
 @pytest.fixture
@@ -64,9 +70,11 @@ def test_all_that_applies_and_why_the_rest_does_not(
     assert "--inception PATH" in left_out[1]
 
 
-def test_features_too_wide_for_their_covariance(mlp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_too_wide_for_their_covariance(
+    mlp: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     widths = {
-        layer: load(mlp).features(open_dataset(DataSettings()).test, layer).shape[1]
+        layer: load(mlp).features(digits.test, layer).shape[1]
         for layer in load(mlp).method.feature_layers
     }
     widest = max(widths, key=widths.__getitem__)
@@ -126,6 +134,14 @@ def test_a_curve_of_all_that_applies(mlp: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("ambigan.measuring.evaluating._applying", lambda *_: chosen)
     curves = evaluate_curve(mlp, protocols=["all"], weights="raw")
     assert [curve["protocol"] for curve in curves] == ["knn1_cosine", "knn1_euclidean"]
+
+
+def test_a_class_that_nobody_could_learn_is_told(digits: Dataset) -> None:
+    assert digits.train.labels is not None
+    others = digits.train.labels.clamp(max=8)
+    one_less = dataclasses.replace(digits, train=dataclasses.replace(digits.train, labels=others))
+    with pytest.warns(UserWarning, match="class '9' is in the test split alone, with 30 of 297"):
+        _warn_of_unseen_classes(one_less)
 
 
 def test_samples_beside_what_gives_distances_a_meaning(mlp: Path) -> None:

@@ -15,6 +15,7 @@ from ..engine.checkpoint import list_checkpoints
 from ..engine.config import choose_device
 from ..engine.run_folder import RunFolder
 from ..evaluation.baselines import pca_features
+from ..evaluation.labelled import class_sizes
 from ..evaluation.protocols import PROTOCOLS, Protocol, find_protocol
 from ..evaluation.results import result_record
 from ..game import Method
@@ -206,9 +207,26 @@ def _chosen(
     if not protocols:
         quick = [p for p in _applying(able, run, dataset, spaces) if p.quick]
         named = quick or [find_protocol(WITHOUT_LABELS)]
+    _warn_of_unseen_classes(dataset)
     for protocol in named:
         protocol.check(able, dataset.name, dataset.train.labels)
     return _applying(able, run, dataset, spaces, tell) if ALL in protocols else named
+
+
+def _warn_of_unseen_classes(dataset: Dataset) -> None:
+    """Says which classes no classifier can have learned, and that they count as mistakes."""
+    train, test = dataset.train.labels, dataset.test.labels
+    if train is None or test is None:
+        return
+    learned = class_sizes(train)
+    for label, num in class_sizes(test).items():
+        if label not in learned:
+            name = dataset.label_names[label] if dataset.label_names else label
+            warnings.warn(
+                f"class '{name}' is in the test split alone, with {num} of {len(test)} examples:"
+                " they count as mistakes in accuracies, and have no part in retrieval.",
+                stacklevel=2,
+            )
 
 
 def _applying(
