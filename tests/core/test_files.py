@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from ambigan.core.errors import nearest, unknown
-from ambigan.core.files import StorageError, held, read_json, sha256_of, write_json, write_text
+from ambigan.core.files import (
+    StorageError,
+    check_writable,
+    held,
+    read_json,
+    sha256_of,
+    write_json,
+    write_text,
+)
 
 
 def test_json_comes_back(tmp_path: Path) -> None:
@@ -44,6 +52,14 @@ def test_a_disk_without_locks_is_no_hindrance(
     monkeypatch.setattr("fcntl.flock", refuse)
     with held(tmp_path / "lock") as is_ours:
         assert is_ours
+
+
+def test_a_folder_is_tried_before_it_is_needed(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot write"):
+        check_writable(tmp_path / "file" / "below")
 
 
 def test_known_hash() -> None:

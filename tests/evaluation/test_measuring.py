@@ -14,6 +14,7 @@ import torch
 from ambigan import Run, load
 from ambigan.cli import main
 from ambigan.core.errors import ConfigError
+from ambigan.core.files import StorageError
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS, Protocol
 from ambigan.measuring import Tell, candidates, evaluate, evaluate_curve
@@ -142,6 +143,16 @@ def test_a_class_that_nobody_could_learn_is_told(digits: Dataset) -> None:
     one_less = dataclasses.replace(digits, train=dataclasses.replace(digits.train, labels=others))
     with pytest.warns(UserWarning, match="class '9' is in the test split alone, with 30 of 297"):
         _warn_of_unseen_classes(one_less)
+
+
+def test_a_folder_that_cannot_be_written_is_told_first(mlp: Path) -> None:
+    told: list[str] = []
+    shutil.rmtree(mlp / "results", ignore_errors=True)
+    (mlp / "results").write_text("in the way")
+    for measure in (evaluate, evaluate_curve):
+        with pytest.raises(StorageError, match="cannot write"):
+            measure(mlp, protocols=["knn1_cosine"], tell=told.append)
+    assert not told
 
 
 def test_samples_beside_what_gives_distances_a_meaning(mlp: Path) -> None:

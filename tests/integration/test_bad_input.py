@@ -180,6 +180,9 @@ def test_a_run_is_never_overwritten(refused: Refused, finished_run: Path) -> Non
     assert "method: 'gan' against 'bigan'" in told
     Path("taken").mkdir()
     Path("taken/file").write_text("mine")
+    shutil.copytree(finished_run, "my run")
+    told = refused("train", "bigan", "--preset", "small", "--data", "digits", "--out", "my run")
+    assert "continue it with --resume 'my run'" in told
     assert "not an empty folder" in refused("train", "gan", "--data", "digits", "--out", "taken")
     assert {p: p.read_bytes() for p in finished_run.rglob("*") if p.is_file()} == before
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..core.errors import ConfigError, nearest
+from ..core.files import as_typed
 from ..core.settings import override
 from ..data import DataSettings, Manifest, find_gallery, located, pack
 from .parser import Request
@@ -71,4 +72,4 @@ def _tell(manifest: Manifest, out: Path) -> None:
     if manifest.skipped:
         first = manifest.skipped[0]
         print(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
-    print(f"next: ambigan train bigan --data packed:{out}")
+    print(f"next: ambigan train bigan --data {as_typed(f'packed:{out}')}")

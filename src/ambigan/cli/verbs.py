@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
+from ..core.files import as_typed
 from ..core.settings import override
 from ..data import DataSettings, Split, for_other, located, open_examples
 from ..engine.config import RunConfig
@@ -50,7 +50,8 @@ def demo(request: Request) -> int:
     print_records(records)
     page = _write_page(out, None, config.train.device)
     print(f"look at it: {page.resolve().as_uri()}")
-    print(f"use it: ambigan sample {out}; ambigan embed {out}; ambigan.load({str(out)!r})")
+    typed = as_typed(out)
+    print(f"use it: ambigan sample {typed}; ambigan embed {typed}; ambigan.load({str(out)!r})")
     return 0
 
 
@@ -72,8 +73,13 @@ def train(request: Request) -> int:
     out = Path(flags.out or f"runs/{name.replace(':', '.')}-{kind}")
     status = _train(config, out)
     if status == 0 and _is_main():
-        print(f"trained: {out}. Next: ambigan evaluate {out}; ambigan report {out}")
+        _tell_trained(out)
     return status
+
+
+def _tell_trained(out: Path) -> None:
+    typed = as_typed(out)
+    print(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
 
 
 def _plan(config: RunConfig) -> int:
@@ -114,7 +120,7 @@ def _resume(request: Request, name: str | None) -> int:
         run.path,
     )
     if status == 0 and _is_main():
-        print(f"trained: {run.path}. Next: ambigan evaluate {run.path}")
+        _tell_trained(run.path)
     return status
 
 
@@ -232,7 +238,7 @@ def _guarded(work: Any, out: Path) -> int:
             work(progress, decoding)
     except Interrupted as stop:
         if _is_main():
-            print(f"stopped; continue with: ambigan train --resume {out}", file=sys.stderr)
+            note(f"stopped; continue with: ambigan train --resume {as_typed(out)}")
         return 128 + stop.signal_number
     return 0
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -94,6 +95,24 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is damaged: it holds no JSON object.")
     return cast(dict[str, Any], content)
+
+
+def as_typed(path: Path | str) -> str:
+    """A path as it is typed in a command: in quotes where a shell would split it."""
+    return shlex.quote(str(path))
+
+
+def check_writable(folder: Path) -> None:
+    """Refuses a folder that could not be written to, before hours are spent on what goes there.
+
+    Raises:
+        StorageError: no file can be made in it or, if it is not there yet, above it.
+    """
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise storage_error(folder, error) from error
 
 
 def sha256_of(content: bytes | memoryview) -> str:

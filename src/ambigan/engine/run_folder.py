@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import read_json, write_json
+from ..core.files import as_typed, read_json, write_json
 from ..core.settings import differences
 from .config import RunConfig
 
@@ -84,7 +84,8 @@ def check_free(run: RunFolder, config: RunConfig) -> None:
             changed = differences(config, RunConfig.from_json(there, type_of(config)))
         what = f"with other settings ({'; '.join(changed)})" if changed else "with these settings"
         raise ConfigError(
-            f"{run.path} already holds a run {what}; continue it with --resume {run.path} "
+            f"{run.path} already holds a run {what}; continue it with --resume "
+            f"{as_typed(run.path)} "
             "or choose another --out."
         )
     if run.path.exists() and not _is_free(run.path):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..artifacts import Run, record_of
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import read_json, write_json
+from ..core.files import check_writable, read_json, write_json
 from ..core.reading import hidden_layers
 from ..core.settings import build, plain
 from ..data import Dataset, to_float
@@ -82,6 +82,7 @@ def transfer(
     cuts = list(_cuts(name, trained))
     _check_chain(run.method, name)
     train, test = _labelled(dataset, labels, settings.seed)
+    check_writable(run.path / "results")
     protocol = _protocol(name, run, len(train), settings)
     path = run.path / "results" / f"{NAME}{suffix}.json"
     rows = _rows_in(path, record_of(protocol, run, dataset, []))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..artifacts import Run, Weights, read_config, record_of
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import write_json
+from ..core.files import check_writable, write_json
 from ..data import Dataset, DataSettings, open_dataset
 from ..engine.checkpoint import list_checkpoints
 from ..engine.config import choose_device
@@ -88,6 +88,8 @@ def evaluate(
     """
     folder = RunFolder(path)
     _check_names(protocols)
+    folder.read_config()
+    check_writable(folder.results)
     runs = load_kinds(path, weights, device, method)
     dataset = open_dataset(runs[0].config.data)
     check_same_data(folder, dataset)
@@ -156,6 +158,7 @@ def evaluate_curve(
     folder = RunFolder(path)
     _check_names(protocols)
     config, method_class = read_config(folder, method)
+    check_writable(folder.results)
     dataset = open_dataset(config.data)
     check_same_data(folder, dataset)
     target = choose_device(device)
