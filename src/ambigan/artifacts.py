@@ -16,7 +16,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from .core.errors import CheckpointError, ConfigError
-from .core.files import read_json, sha256_of, write_bytes, write_json, write_text
+from .core.files import as_typed, read_json, sha256_of, write_bytes, write_json, write_text
 from .core.random import Randomness
 from .core.spec import DataSpec
 from .core.version import __version__
@@ -294,7 +294,8 @@ def _from_checkpoint(
     state = load_newest(run.checkpoints)
     if state is None or not run.data_file.is_file():
         raise CheckpointError(
-            f"{run.path} has no model and no checkpoint yet; train on with --resume {run.path}."
+            f"{run.path} has no model and no checkpoint yet; train on with --resume"
+            f" {as_typed(run.path)}."
         )
     warnings.warn(
         f"{run.path} is not finished: its newest checkpoint ({state['images_seen']} images) is "

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .core.errors import ConfigError
 from .core.random import Randomness
-from .core.reading import ALL, Reading, find_reading, hidden_layers, is_convolutional, read
+from .core.reading import ALL, POOLED, Reading, find_reading, hidden_layers, is_convolutional, read
 from .core.settings import Fraction, NonNegative, Positive
 from .core.spec import DataSpec
 
@@ -26,9 +26,6 @@ Terms = dict[str, Tensor]
 
 Ability = Literal["decode", "sample", "encode", "reconstruct"]
 """What a model can do; `sample` says that decoded draws of the prior are like data."""
-
-POOLED = 4
-"""Side to which the layers of a convolutional network are pooled to be measured, as in DCGAN."""
 
 
 class Prior(Protocol):
@@ -121,6 +118,7 @@ class Method(nn.Module, ABC):
         drawn: the form of what `decode` draws; the data's, or smaller images of them.
         default_layer: the layer whose output `features` returns, such as `encoder.hidden2`.
         seeing: the networks that see data, whose layers are worth measuring.
+        blind: the networks that data never pass through, so that no layer of them can be read.
         unit_features: features are scaled to length 1, so that Euclidean distances between them
             order as angles do.
     """
@@ -133,6 +131,7 @@ class Method(nn.Module, ABC):
     drawn: DataSpec
     default_layer: str
     seeing: tuple[str, ...] = ()
+    blind: tuple[str, ...] = ()
     unit_features: bool = False
 
     def __init__(self, settings: Any, spec: DataSpec) -> None:
@@ -185,6 +184,7 @@ class Method(nn.Module, ABC):
         """Every layer that can be read: dotted names of modules inside the networks."""
         named = cast(Iterable[tuple[str, nn.Module]], self.named_modules())
         owned = {network for player in self.players for network in player.networks}
+        owned -= set(self.blind)
         return tuple(
             name
             for name, _ in named
@@ -207,9 +207,17 @@ class Method(nn.Module, ABC):
         """What a layer's name asks for; `default_layer` if None.
 
         Raises:
-            ConfigError: there is no such layer, or it cannot be pooled as asked.
+            ConfigError: there is no such layer, it cannot be pooled as asked, or data never pass
+                through it.
         """
-        return find_reading(self, name or self.default_layer, self.layers)
+        name = name or self.default_layer
+        network = name.partition("@")[0].partition(".")[0]
+        if network in self.blind:
+            raise ConfigError(
+                f"the {network} of {type(self).__name__} never sees data; take a layer of another"
+                f" network, such as {self.feature_layers[0]}."
+            )
+        return find_reading(self, name, self.layers)
 
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
         """What a layer says of data, flattened to `(N, D)` float32; the method is left unchanged.

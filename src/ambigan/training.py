@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from .artifacts import Run, describe_data, read_config, save_model
 from .core.distributed import World, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
-from .core.files import read_json, write_json
+from .core.files import held, read_json, write_json
 from .core.memory import physical_memory
 from .core.random import seed_from
 from .core.settings import differences
@@ -20,7 +21,7 @@ from .core.spec import DataSpec
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
 from .engine.config import RunConfig, choose_device
 from .engine.loop import Loop, Progress, fit_together
-from .engine.run_folder import RunFolder, create
+from .engine.run_folder import RunFolder, check_free, create
 from .engine.state import TrainState
 from .engine.statistics import settle
 from .game import Method
@@ -63,12 +64,13 @@ def train(
         decoding: told of pictures that are decoded first.
 
     Raises:
-        ConfigError: a setting is not allowed, or `out` is taken.
+        ConfigError: a setting is not allowed, or `out` is taken, by another process too.
         DataError: the data cannot be learned from.
         NonFiniteError: training broke down; the last good checkpoint stands.
     """
     open_data = partial(_open_in_turn, decoding=decoding)
-    return _fit([_begin(config, out, open_data)], progress, alarm)[0]
+    with ExitStack() as locks:
+        return _fit([_begin(config, out, open_data, locks)], progress, alarm)[0]
 
 
 def resume(
@@ -93,10 +95,12 @@ def resume(
 
     Raises:
         CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
-        ConfigError: settings were asked for that the run does not have.
+        ConfigError: settings were asked for that the run does not have, or another process is
+            training it.
     """
     open_data = partial(_open_in_turn, decoding=decoding)
-    return _fit([_go_on(out, method_class, expected, open_data)], progress, alarm)[0]
+    with ExitStack() as locks:
+        return _fit([_go_on(out, method_class, expected, open_data, locks)], progress, alarm)[0]
 
 
 def train_together(
@@ -120,21 +124,25 @@ def train_together(
     """
     entries: list[Entry] = []
     open_once = cache(_open_in_turn)
-    for config, out in runs:
-        if RunFolder(out).config_file.is_file():
-            entries.append(_go_on(out, None, lambda _theirs, config=config: config, open_once))
-        else:
-            entries.append(_begin(config, out, open_once))
-    return _fit(entries, progress, alarm)
+    with ExitStack() as locks:
+        for config, out in runs:
+            if RunFolder(out).config_file.is_file():
+                ours = lambda _theirs, config=config: config  # noqa: E731
+                entries.append(_go_on(out, None, ours, open_once, locks))
+            else:
+                entries.append(_begin(config, out, open_once, locks))
+        return _fit(entries, progress, alarm)
 
 
-def _begin(config: RunConfig, out: str | Path, open_data: Open) -> Entry:
+def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack) -> Entry:
     config = config.check()
     here, device = _take_place(config)
     dataset = open_data(config.data)
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec)
     if here.is_main:
+        check_free(RunFolder(out), config)
+        _claim(RunFolder(out), locks)
         run = create(out, config)
         write_json(run.data_file, describe_data(dataset))
     wait()
@@ -146,6 +154,7 @@ def _go_on(
     method_class: type[Method] | None,
     expected: Callable[[RunConfig], RunConfig] | None,
     open_data: Open,
+    locks: ExitStack,
 ) -> Entry:
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
@@ -158,12 +167,27 @@ def _go_on(
         )
     config = moved
     here, device = _take_place(config)
+    if here.is_main:
+        _claim(run, locks)
     dataset = open_data(config.data)
     check_same_data(run, dataset)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.is_file():
         write_json(run.data_file, describe_data(dataset))
     return Entry(run, config, dataset, method.to(device))
+
+
+def _claim(run: RunFolder, locks: ExitStack) -> None:
+    """Keeps other processes out of a run's folder until the stack is left, or this one is killed.
+
+    Raises:
+        ConfigError: another process is in it.
+    """
+    if not locks.enter_context(held(run.lock_file)):
+        raise ConfigError(
+            f"another process is training in {run.path}; wait for it, or stop it to go on with"
+            " --resume."
+        )
 
 
 def make_method(
@@ -196,8 +220,15 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
             networks need more memory than there is.
     """
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
-    with torch.device("meta"):
-        method = find_method(config.method)(config.settings, dataset.spec)
+    try:
+        with torch.device("meta"):
+            method = find_method(config.method)(config.settings, dataset.spec)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise ConfigError(
+            "the networks have more weights than can be counted; make settings.network smaller."
+        ) from error
     method.find_layer()
     copies = 4 + (config.train.ema_decay > 0)
     needed = copies * sum(p.numel() * p.element_size() for p in method.parameters())

@@ -42,6 +42,15 @@ def test_every_layer_is_read_or_says_why_not(variant: str) -> None:
     assert read >= 4
 
 
+def test_what_is_suggested_can_be_read(variant: str) -> None:
+    method = toy_method(toy_config(variant))
+    for network in method.blind:
+        with pytest.raises(ConfigError, match="such as ") as told:
+            method.find_layer(f"{network}.hidden1")
+        suggested = str(told.value).rpartition(" ")[2].rstrip(".")
+        assert method.features(torch.rand(3, *SPEC.shape), suggested).shape[0] == 3
+
+
 def test_an_unknown_layer_suggests_the_nearest(variant: str) -> None:
     method = toy_method(toy_config(variant))
     wrong = method.default_layer

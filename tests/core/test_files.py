@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from ambigan.core.errors import nearest, unknown
-from ambigan.core.files import StorageError, read_json, sha256_of, write_json, write_text
+from ambigan.core.files import (
+    StorageError,
+    check_writable,
+    held,
+    read_json,
+    sha256_of,
+    write_json,
+    write_text,
+)
 
 
 def test_json_comes_back(tmp_path: Path) -> None:
@@ -25,6 +34,32 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot write"):
         write_text(tmp_path / "file" / "below", "text")
+
+
+def test_a_lock_has_one_holder(tmp_path: Path) -> None:
+    with held(tmp_path / "lock") as first, held(tmp_path / "lock") as second:
+        assert (first, second) == (True, False)
+    with held(tmp_path / "lock") as later:
+        assert later
+
+
+def test_a_disk_without_locks_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with held(tmp_path / "lock") as is_ours:
+        assert is_ours
+
+
+def test_a_folder_is_tried_before_it_is_needed(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot write"):
+        check_writable(tmp_path / "file" / "below")
 
 
 def test_known_hash() -> None:

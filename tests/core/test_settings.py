@@ -112,3 +112,7 @@ def test_defaults_are_allowed_values() -> None:
 def test_what_a_setting_takes_is_said(name: str, typed: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         override(find_preset("bigan", "small"), {f"data.{name}": typed})
+
+
+def test_height_and_width_as_they_are_written() -> None:
+    assert override(find_preset("bigan", "small"), {"data.size": "16x12"}).data.size == (16, 12)

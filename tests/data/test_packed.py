@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ambigan.core.errors import DataError
+from ambigan.core.errors import ConfigError, DataError
 from ambigan.core.spec import DataSpec
 from ambigan.data import DataSettings, find_gallery, open_dataset, open_examples, pack
 
@@ -45,6 +46,26 @@ def test_values_are_views_of_the_file(out: Path) -> None:
         file.seek(-16, 2)
         file.write(b"\xff" * 16)
     assert data.test.values[-1].eq(255).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"size": (8, 8)}, r"data\.size is 8,8 and packed:.* was packed with 4,4; leave it out"),
+        ({"test_fraction": 0.5}, r"data\.test_fraction is 0\.5 and .* was packed with none"),
+        ({"split_seed": 3}, r"data\.split_seed is 3 and .* was packed with 0"),
+    ],
+)
+def test_what_was_settled_otherwise_is_refused(
+    values: dict[str, Any], said: str, out: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        open_dataset(DataSettings(f"packed:{out}", **values))
+
+
+def test_what_was_settled_so_may_be_said_again(out: Path) -> None:
+    settings = DataSettings(f"packed:{out}", size=(4, 4), grayscale=True)
+    assert open_dataset(settings).sha256 == open_dataset(settings_of(out)).sha256
 
 
 def test_a_holdout_is_other_data(out: Path) -> None:

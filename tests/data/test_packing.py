@@ -116,6 +116,14 @@ def test_arrays_keep_their_order_and_can_be_resized(tmp_path: Path) -> None:
     assert open_dataset(DataSettings(f"packed:{tmp_path / 'again'}")).spec.shape == (1, 8, 8)
 
 
+def test_a_finished_folder_whose_index_is_damaged_is_not_finished(tmp_path: Path) -> None:
+    settings = DataSettings("digits")
+    packed(settings, tmp_path / "out")
+    (tmp_path / "out" / "index.parquet").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"index\.parquet is torn or altered"):
+        packed(settings, tmp_path / "out")
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

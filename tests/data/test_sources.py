@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ambigan.core.errors import ConfigError
 from ambigan.data import DataSettings, list_sources, located, open_dataset
@@ -64,6 +65,25 @@ def test_the_name_is_as_typed_and_home_is_found(
 def test_a_setting_without_effect_warns(settings: DataSettings, said: str) -> None:
     with pytest.warns(UserWarning, match=said):
         open_dataset(settings)
+
+
+def test_a_test_fraction_beside_a_published_split_warns(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).normal(size=(9, 2))
+    np.savez(tmp_path / "x.npz", x_train=numbers, x_test=numbers)
+    for part in ("train", "test"):
+        for number in range(2):
+            path = tmp_path / "in" / part / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (4, 4), number).save(path)
+    for source in (f"npz:{tmp_path / 'x.npz'}", f"folder:{tmp_path / 'in'}"):
+        with pytest.warns(UserWarning, match=r"test_fraction has no effect .* is published"):
+            open_dataset(DataSettings(source, test_fraction=0.5))
+
+
+@pytest.mark.data
+def test_the_split_of_a_published_set_is_its_own(data_root: Path) -> None:
+    with pytest.warns(UserWarning, match=r"data\.split_seed has no effect on 'mnist'"):
+        open_dataset(DataSettings("mnist", root=str(data_root), split_seed=3))
 
 
 def test_paths_are_made_absolute_and_names_are_left(

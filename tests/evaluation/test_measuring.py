@@ -14,10 +14,17 @@ import torch
 from ambigan import Run, load
 from ambigan.cli import main
 from ambigan.core.errors import ConfigError
-from ambigan.data import Dataset, open_dataset
-from ambigan.evaluation.protocols import PROTOCOLS
-from ambigan.measuring import Tell, evaluate
+from ambigan.core.files import StorageError
+from ambigan.data import Dataset, DataSettings, open_dataset
+from ambigan.evaluation.protocols import PROTOCOLS, Protocol
+from ambigan.measuring import Tell, candidates, evaluate, evaluate_curve
+from ambigan.measuring.evaluating import _warn_of_unseen_classes
 from ambigan.measuring.kept import KeptRows
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return open_dataset(DataSettings())
 
 
 @pytest.fixture
@@ -62,6 +69,90 @@ def test_all_that_applies_and_why_the_rest_does_not(
     assert len(left_out) == 2
     assert "11,000 training examples" in left_out[0]
     assert "--inception PATH" in left_out[1]
+
+
+def test_features_too_wide_for_their_covariance(
+    mlp: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths = {
+        layer: load(mlp).features(digits.test, layer).shape[1]
+        for layer in load(mlp).method.feature_layers
+    }
+    widest = max(widths, key=widths.__getitem__)
+    least = min(widths.values())
+    narrow = next(layer for layer, width in widths.items() if width == least)
+    monkeypatch.setattr("ambigan.measuring.generations.WIDEST", least)
+    with pytest.raises(ConfigError, match=f"{widest} has .*; .* such as --space {narrow}"):
+        evaluate(mlp, protocols=["generation_features"], spaces=[widest])
+    told: list[str] = []
+    monkeypatch.setattr("ambigan.measuring.evaluating._measure", lambda *_: iter(()))
+    evaluate(mlp, protocols=["all"], spaces=[widest], inception=mlp, tell=told.append)
+    assert any(line.startswith("left out: generation_features: takes the cov") for line in told)
+
+
+def test_what_is_left_out_for_one_reason_is_one_line(
+    mlp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[str] = []
+
+    def note(_runs: object, _dataset: object, protocols: list[Protocol], *_: object):
+        chosen.extend(protocol.name for protocol in protocols)
+        return iter(())
+
+    monkeypatch.setattr("ambigan.measuring.evaluating._measure", note)
+    monkeypatch.setattr("ambigan.measuring.evaluating._has_labels", lambda _dataset: False)
+    told: list[str] = []
+    evaluate(mlp, protocols=["all"], inception=mlp, tell=told.append)
+    (without_labels,) = [line for line in told if "needs labels" in line]
+    assert without_labels.startswith("left out: knn1_euclidean, knn1_cosine, ")
+    assert chosen[:2] == ["reconstruction_l2", "generation_features"]
+
+
+def test_a_gan_of_data_without_labels_is_measured_by_its_samples(
+    mlp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"kind": "model", "frechet": 1.0}]
+    monkeypatch.setattr("ambigan.measuring.evaluating.measure_generation", lambda *_: rows)
+    able = frozenset(("decode", "sample"))
+    monkeypatch.setattr("ambigan.measuring.evaluating._abilities", lambda *_: able)
+    (record,) = evaluate(mlp)
+    assert record["protocol"] == "generation_features"
+
+
+def test_a_failure_leaves_the_records_before_it(mlp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ConfigError("no samples today")
+
+    monkeypatch.setattr("ambigan.measuring.evaluating.measure_generation", fail)
+    asked = ["generation_features", "knn1_cosine"]
+    with pytest.raises(ConfigError, match="no samples today"):
+        evaluate(mlp, protocols=asked, weights="raw", baselines=[])
+    assert (mlp / "results" / "knn1_cosine--raw.json").is_file()
+
+
+def test_a_curve_of_all_that_applies(mlp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = [PROTOCOLS["knn1_cosine"], PROTOCOLS["knn1_euclidean"]]
+    monkeypatch.setattr("ambigan.measuring.evaluating._applying", lambda *_: chosen)
+    curves = evaluate_curve(mlp, protocols=["all"], weights="raw")
+    assert [curve["protocol"] for curve in curves] == ["knn1_cosine", "knn1_euclidean"]
+
+
+def test_a_class_that_nobody_could_learn_is_told(digits: Dataset) -> None:
+    assert digits.train.labels is not None
+    others = digits.train.labels.clamp(max=8)
+    one_less = dataclasses.replace(digits, train=dataclasses.replace(digits.train, labels=others))
+    with pytest.warns(UserWarning, match="class '9' is in the test split alone, with 30 of 297"):
+        _warn_of_unseen_classes(one_less)
+
+
+def test_a_folder_that_cannot_be_written_is_told_first(mlp: Path) -> None:
+    told: list[str] = []
+    shutil.rmtree(mlp / "results", ignore_errors=True)
+    (mlp / "results").write_text("in the way")
+    for measure in (evaluate, evaluate_curve):
+        with pytest.raises(StorageError, match="cannot write"):
+            measure(mlp, protocols=["knn1_cosine"], tell=told.append)
+    assert not told
 
 
 def test_samples_beside_what_gives_distances_a_meaning(mlp: Path) -> None:
@@ -138,6 +229,22 @@ def test_a_stopped_evaluation_measures_the_rest(protocol: str, mlp: Path) -> Non
         for record in (expected, found)
     ]
     assert without_time[0] == without_time[1]
+
+
+def test_an_interruption_says_what_is_kept(
+    mlp: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        if (mlp / "results" / "unfinished.jsonl").exists():
+            raise KeyboardInterrupt
+        return measure(*_, **__)
+
+    measure = candidates.run_classification
+    monkeypatch.setattr(candidates, "run_classification", interrupt)
+    assert main(["evaluate", str(mlp), "--protocol", "knn1_cosine"]) == 130
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1] == "stopped; what was measured is kept; repeat the command to go on"
+    assert len((mlp / "results" / "unfinished.jsonl").read_text().splitlines()) == 1
 
 
 def test_rows_of_another_evaluation_are_left_alone(mlp: Path) -> None:

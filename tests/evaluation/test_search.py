@@ -89,13 +89,16 @@ def test_rows_of_the_test_split(run: Path, capsys: pytest.CaptureFixture[str]) -
         assert min(picture.size) > 300
 
 
-def test_an_example_finds_itself(run: Path) -> None:
+def test_an_example_finds_itself(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = run / "found.json"
     words = ["--query", "0-9", "--split", "test", "--num", "1", "--out", str(out)]
     assert main(["search", str(run), *words]) == 0
     found = json.loads(out.read_text())["found"]
     assert all(line["similarity"] == pytest.approx(1, abs=1e-6) for line in found)
     assert not (run / "search.png").exists()
+    assert "each finds itself first" in capsys.readouterr().err
+    assert main(["search", str(run), "--query", "0-9", "--out", str(out)]) == 0
+    assert "itself" not in capsys.readouterr().err
 
 
 def test_pictures_from_files_and_folders(run: Path, tmp_path: Path) -> None:
@@ -136,6 +139,7 @@ def test_an_index_is_kept_and_used_again(run: Path, monkeypatch: pytest.MonkeyPa
     [
         (["--query", "0-9999"], "in the test split; it holds 0 to"),
         (["--query", "9-3"], "names no example; a range rises"),
+        (["--query", "-1"], "--query '-1': rows of the test split are counted from 0"),
         (["--query", "3", "--num", "0"], "cannot find 0 neighbours"),
         (["--query", "nowhere.png"], "nowhere.png"),
         (["--query", "3", "--out", "a.csv"], "must end in .json or .parquet or .png"),

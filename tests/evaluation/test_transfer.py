@@ -135,3 +135,5 @@ def test_settings_are_checked() -> None:
     assert changed_settings(epochs=2, flip=None) == TransferSettings(epochs=2)
     with pytest.raises(ConfigError, match="--epochs cannot be 0"):
         changed_settings(epochs=0)
+    with pytest.raises(ConfigError, match="--batch-size cannot be 0"):
+        changed_settings(batch_size=0)

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from ambigan.cli import main
+from ambigan.core.files import held
 
 SMALL = ["--settings.network.hidden", "8,8", "--epochs", "1", "--device", "cpu"]
 
@@ -179,8 +180,25 @@ def test_a_run_is_never_overwritten(refused: Refused, finished_run: Path) -> Non
     assert "method: 'gan' against 'bigan'" in told
     Path("taken").mkdir()
     Path("taken/file").write_text("mine")
+    shutil.copytree(finished_run, "my run")
+    told = refused("train", "bigan", "--preset", "small", "--data", "digits", "--out", "my run")
+    assert "continue it with --resume 'my run'" in told
     assert "not an empty folder" in refused("train", "gan", "--data", "digits", "--out", "taken")
     assert {p: p.read_bytes() for p in finished_run.rglob("*") if p.is_file()} == before
+
+
+def test_one_process_trains_in_a_folder(refused: Refused, finished_run: Path) -> None:
+    shutil.copytree(finished_run, "run")
+    with held(Path("run/.lock")):
+        told = refused("train", "--resume", "run")
+        assert "another process is training in run; wait for it, or stop it" in told
+        refused("train", "bigan", "--preset", "small", "--data", "digits", "--out", "run")
+    Path("new").mkdir()
+    with held(Path("new/.lock")):
+        told = refused("train", "bigan", "--data", "digits", *SMALL, "--out", "new")
+        assert "another process" in told
+    assert [path.name for path in Path("new").iterdir()] == [".lock"]
+    assert main(["train", "bigan", "--data", "digits", *SMALL, "--out", "new"]) == 0
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "sample", "reconstruct", "embed", "report"])
@@ -247,6 +265,11 @@ def test_an_absurd_size_is_one_line(refused: Refused) -> None:
         "train", "bigan", "--data", "digits", "--settings.network.hidden", "1000000000,1000000000"
     )
     assert "memory" in told
+    for width in ("1000000000", "100000000000000000000"):
+        words = ["train", "gan", "--preset", "images", "--data", "digits"]
+        told = refused(*words, "--settings.network.width", width)
+        assert "more weights than can be counted" in told
+    assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize(

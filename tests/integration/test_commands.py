@@ -44,6 +44,27 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         assert re.search(rf"^ +{verb}\b", told, re.MULTILINE), verb
 
 
+@pytest.mark.parametrize(
+    ("verb", "kept"),
+    [
+        ("sample", "no file is left half written"),
+        ("train", "a run that was begun goes on with: ambigan train --resume RUN"),
+        ("prepare", "what was decoded is kept"),
+    ],
+)
+def test_an_interruption_is_one_line(
+    verb: str, kept: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_request: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ambigan.cli._run", lambda _verb: interrupt)
+    assert main([verb, *("a", "b")[: {"train": 0, "sample": 1, "prepare": 2}[verb]]]) == 130
+    told = capsys.readouterr().err
+    assert told.startswith(f"stopped; {kept}")
+    assert told.count("\n") == 1
+
+
 def test_demo_ends_with_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), *SMALL]) == 0

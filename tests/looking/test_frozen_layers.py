@@ -80,12 +80,14 @@ def test_other_constants_begin_anew(run: ambigan.Run, digits: Dataset) -> None:
 
 
 def test_what_cannot_be_transferred_is_refused(run: ambigan.Run, digits: Dataset) -> None:
-    with pytest.raises(ConfigError, match="sees latents beside the data"):
+    with pytest.raises(ConfigError, match=r"latents beside the data.*; take --network encoder"):
         transfer(run, digits, network="discriminator", settings=QUICK)
     with pytest.raises(ConfigError, match="no chain of layers"):
         transfer(run, digits, network="generator", settings=QUICK)
     with pytest.raises(ConfigError, match="--labels 9999: there are 1 to 1,500"):
         transfer(run, digits, labels=9999, settings=QUICK)
+    with pytest.raises(ConfigError, match="3 labels are fewer than the 10 classes"):
+        transfer(run, digits, labels=3, settings=QUICK)
     blind = dataclasses.replace(digits, train=dataclasses.replace(digits.train, labels=None))
     with pytest.raises(ConfigError, match="needs labels of two classes"):
         transfer(run, blind, settings=QUICK)

@@ -13,7 +13,7 @@ from spot_game import SPOT, spot_data, spot_run
 from ambigan.core.errors import ConfigError
 from ambigan.evaluation.forgetting import Box
 from ambigan.looking import forget_boxes, forget_label
-from ambigan.looking.forgetting import ForgetSettings
+from ambigan.looking.forgetting import ForgetSettings, _surgery
 
 FEW = ForgetSettings(num_samples=300, num_labelled=100, num_random=4)
 SHEET = 20
@@ -39,6 +39,14 @@ def test_a_box_finds_exactly_the_map_that_paints_there(tmp_path: Path) -> None:
     rest = np.ones((8, 8), bool)
     rest[2:4, 4:6] = False
     assert np.array_equal(whole[..., rest], without[..., rest])
+
+
+def test_something_must_be_left_to_draw_with(tmp_path: Path) -> None:
+    run = spot_run(tmp_path)
+    with pytest.raises(ConfigError, match=r"all 3 maps .* speak for this feature, .* --most 1"):
+        _surgery(run, "generator.maps", torch.ones(3), FEW)
+    some = dataclasses.replace(FEW, most=2)
+    assert len(_surgery(run, "generator.maps", torch.ones(3), some).dropped) == 2
 
 
 def test_boxed_samples_come_first_then_others(tmp_path: Path) -> None:

@@ -158,6 +158,11 @@ def test_an_even_kernel_is_refused() -> None:
         ConvSettings(kernel=4)
 
 
+def test_spectral_norm_has_no_zero_to_start_at() -> None:
+    with pytest.raises(ConfigError, match="no norm to be divided by"):
+        ConvSettings(zero_init_logit=True, discriminator_norm="spectral")
+
+
 def test_layers_are_asked_for_by_name_and_side() -> None:
     method = BiGAN(find_preset("bigan", "images").settings, images(3, 32, 32))
     x = torch.rand(2, 3, 32, 32)
@@ -171,6 +176,8 @@ def test_layers_are_asked_for_by_name_and_side() -> None:
         "encoder.conv1@": "after @ stands the side",
         "encoder.conv1@x": "after @ stands the side",
         "encoder.output@4": "no images that could be pooled",
+        "encoder.conv2@99": r"conv2@99': its map is 16x16, .* at most @16",
+        "encoder.convs@33": "the largest map is 32x32",
         "encoder.conv9@4": "Did you mean 'encoder.conv",
         "encodr.convs@4": "Did you mean 'encoder.convs'",
     }.items():

@@ -71,6 +71,13 @@ def test_labels_colour_and_name_the_classes() -> None:
     assert "var(--c4" not in drawn
 
 
+def test_names_do_not_stand_on_each_other() -> None:
+    points = np.concatenate([RNG.normal(size=(60, 2)), RNG.normal(size=(60, 2)) * 1.5])
+    figure = draw_map(points, np.repeat([0, 1], 60), ["one", "other"])
+    first, second = (text.get_window_extent() for text in figure.axes[0].texts)
+    assert not first.overlaps(second)
+
+
 def test_without_labels_there_is_one_colour_and_no_name() -> None:
     features, _ = clusters(40)
     drawn = inline_svg(latent_map(features), "")

@@ -106,3 +106,14 @@ def test_reconstructions_have_a_table_of_their_own(tmp_path: Path, digits: Datas
         ["this model · EMA", "data", "2.500", "5.000", "0.500"],
         ["training mean", "data", "2.500", "5.000", "0.500"],
     ]
+
+
+def test_tables_of_one_protocol_are_told_apart(tmp_path: Path, digits: Dataset) -> None:
+    other = make_result(digits)
+    other["rows"] = [{"features": "encoder.hidden1", "kind": "model", "accuracy": 99.0}]
+    found = scores.measured(material_of(tmp_path, digits, make_result(digits), other))
+    titles = [result.title for result in found]
+    assert titles[1] == "knn1_euclidean, encoder.hidden1"
+    assert len(set(titles)) == 2
+    (alone,) = scores.measured(material_of(tmp_path / "alone", digits, make_result(digits)))
+    assert alone.title == "knn1_euclidean"

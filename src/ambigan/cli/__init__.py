@@ -11,6 +11,20 @@ from collections.abc import Callable, Sequence
 from ..core.errors import AmbiganError
 from .parser import Request, parse
 
+_RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
+_MEASURED = "what was measured is kept; repeat the command to go on"
+KEPT = {
+    "train": _RESUME,
+    "demo": _RESUME,
+    "prepare": "what was decoded is kept; repeat the command to go on",
+    "reproduce": "what was trained and measured is kept; repeat the command to go on",
+    "evaluate": _MEASURED,
+    "transfer": _MEASURED,
+}
+"""What is told of a verb that is stopped by SIGINT, where it does not tell more itself."""
+
+NOTHING_TORN = "no file is left half written; repeat the command to begin again"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb.
@@ -45,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ambigan: {told}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print(f"stopped; {KEPT.get(''.join(typed[:1]), NOTHING_TORN)}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever read our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -114,7 +114,7 @@ def transfer(request: Request) -> int:
         labels=flags.labels,
         settings=changed_settings(**asked),
         suffix=_suffix(flags, asked),
-        tell=lambda line: note(f"measuring {line}"),
+        tell=note,
     )
     _print_transfer(record)
     stem = f"transfer{_suffix(flags, asked)}"

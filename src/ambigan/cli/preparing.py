@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..core.errors import ConfigError, nearest
+from ..core.files import as_typed
 from ..core.settings import override
 from ..data import DataSettings, Manifest, find_gallery, located, pack
 from .parser import Request
@@ -26,15 +27,11 @@ def prepare(request: Request) -> int:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
     settings = located(override(DataSettings(flags.source), _settings(request)))
     out = Path(flags.out)
-    try:
-        with decoding_progress() as progress:
-            gallery = find_gallery(settings)
-            manifest, was_finished = pack(
-                settings, gallery, out, workers=flags.workers, progress=progress
-            )
-    except KeyboardInterrupt:
-        print("stopped; repeat the command to go on", file=sys.stderr)
-        raise
+    with decoding_progress() as progress:
+        gallery = find_gallery(settings)
+        manifest, was_finished = pack(
+            settings, gallery, out, workers=flags.workers, progress=progress
+        )
     if was_finished:
         print(f"{out} is finished already; nothing was done", file=sys.stderr)
     _tell(manifest, out)
@@ -75,4 +72,4 @@ def _tell(manifest: Manifest, out: Path) -> None:
     if manifest.skipped:
         first = manifest.skipped[0]
         print(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
-    print(f"next: ambigan train bigan --data packed:{out}")
+    print(f"next: ambigan train bigan --data {as_typed(f'packed:{out}')}")

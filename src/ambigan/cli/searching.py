@@ -23,6 +23,7 @@ from ..data.opening import read_gallery
 from ..data.pictures import image_suffixes
 from ..searching import Examples, Found, write_found
 from ..searching import search as find
+from .output import note
 from .parser import Request
 from .runs import dataset_of, load_run
 
@@ -45,6 +46,8 @@ def search(request: Request) -> int:
         raise ConfigError(f"cannot find {flags.num} neighbours; ask for 1 or more.")
     paths = _paths(flags, run)
     queries, among = _queries(flags.query, run), _among(flags, run)
+    if _are_rows(flags.query) and not flags.data and flags.split in ("test", "all"):
+        note("the queries are among the examples searched: each finds itself first")
     found = find(run, queries, among, layer=flags.layer, num=flags.num, index=flags.index)
     _print(found)
     for path in paths:
@@ -94,8 +97,13 @@ def _queries(words: list[str], run: Run) -> Examples:
         ConfigError: of several words, some are of another kind, or there is no such row.
         DataError: a file or source cannot be read.
     """
-    if all(re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", word) for word in words):
+    if _are_rows(words):
         return _rows(words, run)
+    if all(re.fullmatch(r"[\d,\s-]+", word) for word in words):
+        raise ConfigError(
+            f"--query '{' '.join(words)}': rows of the test split are counted from 0, such as"
+            " 3,7,10-19."
+        )
     files = [Path(word).expanduser() for word in words]
     if run.spec.kind == "images" and all(path.suffix.lower() in image_suffixes() for path in files):
         return _pictures(files, run)
@@ -105,6 +113,10 @@ def _queries(words: list[str], run: Run) -> Examples:
             " files, or one source such as folder:PATH or npy:PATH."
         )
     return _source(words[0], run)
+
+
+def _are_rows(words: list[str]) -> bool:
+    return all(re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", word) for word in words)
 
 
 def _rows(words: list[str], run: Run) -> Examples:

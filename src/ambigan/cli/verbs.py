@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
+from ..core.files import as_typed
 from ..core.settings import override
 from ..data import DataSettings, Split, for_other, located, open_examples
 from ..engine.config import RunConfig
@@ -28,7 +28,7 @@ from ..presets import PRESETS, find_preset
 from ..report import write_report
 from ..training import resume as resume_training
 from ..training import train as start_training
-from .output import alarm
+from .output import alarm, note
 from .parser import Request
 from .progress import decoding_progress, run_progress
 from .runs import dataset_of, load_run, method_of
@@ -50,7 +50,8 @@ def demo(request: Request) -> int:
     print_records(records)
     page = _write_page(out, None, config.train.device)
     print(f"look at it: {page.resolve().as_uri()}")
-    print(f"use it: ambigan sample {out}; ambigan embed {out}; ambigan.load({str(out)!r})")
+    typed = as_typed(out)
+    print(f"use it: ambigan sample {typed}; ambigan embed {typed}; ambigan.load({str(out)!r})")
     return 0
 
 
@@ -72,8 +73,13 @@ def train(request: Request) -> int:
     out = Path(flags.out or f"runs/{name.replace(':', '.')}-{kind}")
     status = _train(config, out)
     if status == 0 and _is_main():
-        print(f"trained: {out}. Next: ambigan evaluate {out}; ambigan report {out}")
+        _tell_trained(out)
     return status
+
+
+def _tell_trained(out: Path) -> None:
+    typed = as_typed(out)
+    print(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
 
 
 def _plan(config: RunConfig) -> int:
@@ -114,7 +120,7 @@ def _resume(request: Request, name: str | None) -> int:
         run.path,
     )
     if status == 0 and _is_main():
-        print(f"trained: {run.path}. Next: ambigan evaluate {run.path}")
+        _tell_trained(run.path)
     return status
 
 
@@ -130,7 +136,7 @@ def evaluate(request: Request) -> int:
         "inception": flags.inception,
         "device": flags.device,
         "method": method_of(request),
-        "tell": _tell,
+        "tell": note,
     }
     if flags.curve:
         curves = evaluate_curve(flags.run, weights=flags.weights, **common)
@@ -232,7 +238,7 @@ def _guarded(work: Any, out: Path) -> int:
             work(progress, decoding)
     except Interrupted as stop:
         if _is_main():
-            print(f"stopped; continue with: ambigan train --resume {out}", file=sys.stderr)
+            note(f"stopped; continue with: ambigan train --resume {as_typed(out)}")
         return 128 + stop.signal_number
     return 0
 
@@ -240,10 +246,6 @@ def _guarded(work: Any, out: Path) -> int:
 def _is_main() -> bool:
     """Whether this process speaks for all that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def _tell(line: str) -> None:
-    print(f"measuring {line}", file=sys.stderr)
 
 
 def _free(path: str) -> Path:

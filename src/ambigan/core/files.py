@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -96,6 +97,24 @@ def read_json(path: Path) -> dict[str, Any]:
     return cast(dict[str, Any], content)
 
 
+def as_typed(path: Path | str) -> str:
+    """A path as it is typed in a command: in quotes where a shell would split it."""
+    return shlex.quote(str(path))
+
+
+def check_writable(folder: Path) -> None:
+    """Refuses a folder that could not be written to, before hours are spent on what goes there.
+
+    Raises:
+        StorageError: no file can be made in it or, if it is not there yet, above it.
+    """
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise storage_error(folder, error) from error
+
+
 def sha256_of(content: bytes | memoryview) -> str:
     """Hex SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()
@@ -125,8 +144,8 @@ def held(path: Path) -> Generator[bool]:
     """Holds a lock file while the block runs; the system frees it even if this process is killed.
 
     Yields:
-        Whether it could be had: False if another process holds it. Where the system knows no such
-        locks, always True.
+        Whether it could be had: False if another process holds it. Where the system or the disk
+        knows no such locks, always True.
     """
     try:
         import fcntl
@@ -144,4 +163,6 @@ def held(path: Path) -> Generator[bool]:
         except BlockingIOError:
             yield False
             return
+        except OSError:  # some network disks have no locks
+            pass
         yield True

@@ -15,6 +15,10 @@ from .errors import ConfigError, unknown
 ALL = "convs"
 """Stands for every convolutional layer of a network, as in `discriminator.convs@4`."""
 
+POOLED = 4
+"""Side to which the layers of a convolutional network are pooled to be measured, as in DCGAN;
+smaller maps are then taken whole."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -110,6 +114,7 @@ def read(method: nn.Module, reading: Reading, run: Callable[[str, Tensor], objec
         raise ConfigError(
             f"no data passes through layer '{missing[0]}' of {type(method).__name__}."
         )
+    _check_side(reading, seen)
     return torch.cat([_pooled(seen[name], reading) for name in reading.modules], 1)
 
 
@@ -120,12 +125,25 @@ def _keeper(seen: dict[str, Tensor], name: str) -> Callable[..., None]:
     return keep
 
 
-def _pooled(output: Tensor, reading: Reading) -> Tensor:
-    if reading.side is not None and output.ndim != 4:
+def _check_side(reading: Reading, seen: dict[str, Tensor]) -> None:
+    if reading.side is None:
+        return
+    for output in seen.values():
+        if output.ndim != 4:
+            raise ConfigError(
+                f"layer '{reading.name}' gives {output.ndim - 1} dimensions an example, no images "
+                f"that could be pooled; leave out @{reading.side}."
+            )
+    largest = max((output.shape[2:] for output in seen.values()), key=max)
+    if reading.side > max(*largest, POOLED):
+        what = "its map" if len(seen) == 1 else "the largest map"
         raise ConfigError(
-            f"layer '{reading.name}' gives {output.ndim - 1} dimensions an example, no images that "
-            f"could be pooled; leave out @{reading.side}."
+            f"layer '{reading.name}': {what} is {largest[0]}x{largest[1]}, which cannot be pooled "
+            f"to {reading.side}x{reading.side}; write at most @{max(largest)}."
         )
+
+
+def _pooled(output: Tensor, reading: Reading) -> Tensor:
     if reading.side is not None:
         height, width = output.shape[2:]
         size = (min(height, reading.side), min(width, reading.side))

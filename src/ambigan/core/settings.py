@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -152,6 +153,8 @@ def _check(hint: Any, value: Any, name: str) -> Any:
         adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
         if isinstance(value, str) and value.lower() == "none" and _takes(adapter, None):
             return None
+        if isinstance(value, str) and re.fullmatch(r"\d+x\d+", value) and "tuple[" in str(hint):
+            value = value.split("x")  # 64x48 is 64,48
         if isinstance(value, (str, int, float)) and "tuple[" in str(hint):
             value = [value]  # one width is a list of one
         return adapter.validate_python(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -38,6 +39,15 @@ def num_held_out(length: int, settings: DataSettings, default: int | None = None
         return default
     fraction = settings.test_fraction or DEFAULT_TEST_FRACTION
     return min(max(1, round(length * fraction)), length - 1)
+
+
+def warn_of_published(where: str) -> None:
+    """Says that a test fraction is idle where a test split is published."""
+    warnings.warn(
+        f"data.test_fraction has no effect on {where}: its test split is published; data.holdout"
+        " takes another out of the training split.",
+        stacklevel=4,
+    )
 
 
 def pick(items: Sequence[Item], chosen: Tensor) -> list[Item]:

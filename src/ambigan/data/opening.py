@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
-from .assembly import allot, assemble, cut, num_held_out
+from .assembly import allot, assemble, cut, num_held_out, warn_of_published
 from .dataset import Dataset, SourceSplit, Split
 from .decoding import Progress, decode_images
 from .gallery import Gallery
@@ -88,6 +88,8 @@ def train_range(gallery: Gallery, kept: Sequence[int], settings: DataSettings) -
         DataError: one of the splits would be empty.
     """
     if gallery.num_train is not None:
+        if settings.test_fraction is not None and not gallery.keeps_order:
+            warn_of_published(gallery.where)
         start, end = 0, sum(place < gallery.num_train for place in kept)
         num_test = len(kept) - end
     else:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, cast
 
+from ..core.errors import ConfigError
 from ..core.files import sha256_of
 from ..core.spec import DataSpec
 from .assembly import allot, cut, places
@@ -13,6 +16,42 @@ from .manifest import IMAGES, INDEX, Manifest, read_manifest
 from .opening import without_blanks
 from .pixel_file import mapped
 from .settings import DataSettings
+
+SETTLED = frozenset(
+    ("size", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
+)
+"""Settings that decide what is packed."""
+
+
+def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
+    """Refuses settings that were settled otherwise when a folder was packed.
+
+    Returns:
+        The settings that were settled then.
+
+    Raises:
+        ConfigError: one of them is another now; those that were not given are no matter.
+        DataError: as `open_packed`.
+    """
+    manifest = read_manifest(Path(typed).expanduser())
+    channels, *size = manifest.shape
+    held = manifest.asked | {"size": tuple(size), "grayscale": channels == 1}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name in SETTLED and value not in (field.default, held.get(field.name)):
+            raise ConfigError(
+                f"data.{field.name} is {_typed(value)} and {settings.source} was packed with"
+                f" {_typed(held.get(field.name))}; leave it out (type none to undo a preset), or"
+                " prepare the pictures anew in another folder."
+            )
+    return SETTLED
+
+
+def _typed(value: Any) -> str:
+    """A setting as it would be typed."""
+    if isinstance(value, tuple):
+        return ",".join(str(part) for part in cast(tuple[Any, ...], value))
+    return str(value).lower()
 
 
 def open_packed(settings: DataSettings, typed: str) -> Dataset:

@@ -23,7 +23,7 @@ from .decoding import (
     skipped_lines,
 )
 from .gallery import Gallery
-from .index import Index, write_index
+from .index import Index, read_index, write_index
 from .journal import Journal
 from .manifest import FORMAT, IMAGES, INDEX, JOURNAL, MANIFEST, Manifest, read_manifest
 from .opening import train_range, without_blanks
@@ -96,6 +96,7 @@ def _finished(out: Path, asked: dict[str, Any]) -> Manifest | None:
     manifest = read_manifest(out)
     _check_asked(f"{out} already holds what another command packed", manifest.asked, asked)
     mapped(out / IMAGES, (manifest.num_images, *manifest.shape))
+    read_index(out / INDEX, manifest.index_sha256, manifest.num_images)
     return manifest
 
 

@@ -21,7 +21,7 @@ from .gallery import Gallery, gallery_of
 from .hub import find_hub
 from .manifest import read_manifest
 from .opening import open_gallery, read_gallery
-from .packed import open_packed, read_packed
+from .packed import check_as_packed, open_packed, read_packed
 from .photographs import find_celeba, find_imagenet, find_lsun
 from .published import CIFAR10, CIFAR100, MNIST, STL10, STL10_UNLABELLED, SVHN, Published
 from .settings import DataSettings
@@ -29,8 +29,9 @@ from .tables import read_csv, read_parquet
 from .vectors import RawVectors, build_vectors, read_vectors
 
 _FRAMED = frozenset(("crop", "short_side", "flip"))
-_IMAGES = _FRAMED | {"size", "grayscale", "max_corrupt"}
-_ARRAYS = frozenset(("drop_constant", "scaling"))
+_SPLIT = frozenset(("split_seed", "test_fraction"))
+_IMAGES = _FRAMED | _SPLIT | {"size", "grayscale", "max_corrupt"}
+_ARRAYS = _SPLIT | {"drop_constant", "scaling"}
 _TABLES = _ARRAYS | {"label_column", "drop"}
 
 
@@ -87,7 +88,10 @@ def _published(source: Published, description: str) -> Named:
 
 SOURCES: dict[str, Source] = {
     "digits": Named(
-        "1,797 handwritten digits, 8x8, always there (scikit-learn)", open_digits, read_digits
+        "1,797 handwritten digits, 8x8, always there (scikit-learn)",
+        open_digits,
+        read_digits,
+        _FRAMED | _SPLIT,
     ),
     "mnist": _published(MNIST, "70,000 handwritten digits, 28x28"),
     "cifar10": _published(CIFAR10, "60,000 small photographs of 10 classes, 32x32"),
@@ -146,7 +150,10 @@ def open_dataset(settings: DataSettings, progress: Progress | None = None) -> Da
         DataError: files that are missing, cannot be read or cannot be learned from.
     """
     name, source, typed = _find(settings.source)
-    _warn_of_idle_settings(settings, name, source)
+    packed = frozenset[str]()
+    if isinstance(source, Packed):
+        packed = check_as_packed(settings, typed)
+    _warn_of_idle_settings(settings, name, source.uses | packed)
     if isinstance(source, File):
         return build_vectors(source.read(settings, _path(typed), None), settings)
     return framed(_open_images(settings, source, typed, progress), settings)
@@ -206,6 +213,7 @@ def find_gallery(settings: DataSettings) -> Gallery:
         raise ConfigError(f"'{name}' holds vectors; images alone are prepared.")
     if isinstance(source, Pictures):
         return source.find(settings, typed)
+    _warn_of_idle_settings(settings, name, source.uses, _SPLIT)
     whole = replace(settings, holdout=0)
     opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
     return gallery_of(opened)
@@ -310,11 +318,14 @@ def _unknown_source(typed: str) -> ConfigError:
     return unknown("data set", typed.partition(":")[0], [*SOURCES])
 
 
-def _warn_of_idle_settings(settings: DataSettings, name: str, source: Source) -> None:
-    """A setting that does nothing is a mistake more often than not."""
+def _warn_of_idle_settings(
+    settings: DataSettings, name: str, uses: frozenset[str], among: frozenset[str] | None = None
+) -> None:
+    """A setting that does nothing is a mistake more often than not, or stood in a preset."""
     for field in dataclasses.fields(settings):
         users = [_typed(other) for other, kind in SOURCES.items() if field.name in kind.uses]
         is_set = getattr(settings, field.name) != field.default
-        if is_set and users and field.name not in source.uses:
+        is_meant = among is None or field.name in among
+        if is_set and is_meant and users and field.name not in uses:
             message = f"data.{field.name} has no effect on '{name}'; it is for {', '.join(users)}."
             warnings.warn(message, stacklevel=3)

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from ..core.errors import DataError
 from ..core.spec import DataSpec
-from .assembly import allot, assemble, cut, joined, num_held_out, places, shuffled, take
+from .assembly import (
+    allot,
+    assemble,
+    cut,
+    joined,
+    num_held_out,
+    places,
+    shuffled,
+    take,
+    warn_of_published,
+)
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .labels import encode_labels
 from .scaling import Floats, constant_columns, fit_scaling
@@ -142,6 +152,8 @@ def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]
         for split, name in zip(splits, ("split", "test"), strict=False)
     ]
     if len(parts) == 2:
+        if settings.test_fraction is not None:
+            warn_of_published(settings.source)
         return parts[0], parts[1]
     test, train = cut(parts[0], num_held_out(len(parts[0]), settings))
     return train, test

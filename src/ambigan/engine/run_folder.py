@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import read_json, write_json
+from ..core.files import as_typed, read_json, write_json
 from ..core.settings import differences
 from .config import RunConfig
 
@@ -26,6 +26,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.model = self.path / "model"
         self.results = self.path / "results"
+        self.lock_file = self.path / ".lock"
         self.report_file = self.path / "report.html"
 
     def read_config(self) -> dict[str, Any]:
@@ -64,6 +65,17 @@ def create(path: str | Path, config: RunConfig) -> RunFolder:
         ConfigError: something is there already; nothing is overwritten.
     """
     run = RunFolder(path)
+    check_free(run, config)
+    write_json(run.config_file, config.to_json())
+    return run
+
+
+def check_free(run: RunFolder, config: RunConfig) -> None:
+    """Refuses a folder that holds something; a run there is told from the one that is wanted.
+
+    Raises:
+        ConfigError: something is there already.
+    """
     if run.config_file.is_file():
         there = run.read_config()
         name = there.get("method")
@@ -72,18 +84,18 @@ def create(path: str | Path, config: RunConfig) -> RunFolder:
             changed = differences(config, RunConfig.from_json(there, type_of(config)))
         what = f"with other settings ({'; '.join(changed)})" if changed else "with these settings"
         raise ConfigError(
-            f"{run.path} already holds a run {what}; continue it with --resume {run.path} "
+            f"{run.path} already holds a run {what}; continue it with --resume "
+            f"{as_typed(run.path)} "
             "or choose another --out."
         )
     if run.path.exists() and not _is_free(run.path):
         raise ConfigError(f"{run.path} exists and is not an empty folder; choose another --out.")
-    write_json(run.config_file, config.to_json())
-    return run
 
 
 def _is_free(path: Path) -> bool:
-    """Whether a folder holds nothing, or only what a kill left of a first write."""
-    return path.is_dir() and all(p.name.startswith(".config.json.") for p in path.iterdir())
+    """Whether a folder holds nothing, or only a lock and what a kill left of a first write."""
+    left = (".lock", ".config.json.")
+    return path.is_dir() and all(p.name.startswith(left) for p in path.iterdir())
 
 
 def type_of(config: RunConfig) -> type[Any]:

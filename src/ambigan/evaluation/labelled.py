@@ -72,7 +72,12 @@ def balanced_draw(labels: Tensor, num: int, seed: int, draw: int) -> Tensor:
     sizes = class_sizes(labels)
     share, rest = divmod(num, len(sizes))
     most, scarce = share + (rest > 0), min(sizes, key=lambda label: sizes[label])
-    if share == 0 or sizes[scarce] < most:
+    if share == 0:
+        raise ConfigError(
+            f"{num:,} labels are fewer than the {len(sizes)} classes, which get as many each; give"
+            f" {len(sizes)} or more."
+        )
+    if sizes[scarce] < most:
         raise ConfigError(
             f"{num:,} labels, balanced over {len(sizes)} classes, need {most} training examples of"
             f" each; label {scarce} has {sizes[scarce]} to draw from."

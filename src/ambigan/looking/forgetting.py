@@ -172,6 +172,11 @@ def _surgery(run: Run, layer: str, weights: Tensor, settings: ForgetSettings) ->
     dropped = positive_maps(weights, settings.most)
     if not len(dropped):
         raise ConfigError("no map speaks for this feature: all weights are negative or zero.")
+    if len(dropped) == len(weights):
+        raise ConfigError(
+            f"all {len(weights)} maps of {layer} speak for this feature, and nothing would be left"
+            f" to draw with; drop fewer, such as --most {max(1, len(weights) // 2)}."
+        )
     return Surgery(run, layer, dropped, len(weights), settings.seed)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..artifacts import Run, record_of
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import read_json, write_json
+from ..core.files import check_writable, read_json, write_json
 from ..core.reading import hidden_layers
 from ..core.settings import build, plain
 from ..data import Dataset, to_float
@@ -80,8 +80,9 @@ def transfer(
     settings = settings or TransferSettings()
     trained = find_network(run.method, name)
     cuts = list(_cuts(name, trained))
-    split_chain(trained, 0, 2)  # refuses before anything is computed
+    _check_chain(run.method, name)
     train, test = _labelled(dataset, labels, settings.seed)
+    check_writable(run.path / "results")
     protocol = _protocol(name, run, len(train), settings)
     path = run.path / "results" / f"{NAME}{suffix}.json"
     rows = _rows_in(path, record_of(protocol, run, dataset, []))
@@ -90,13 +91,33 @@ def transfer(
     for cut in cuts:
         if any(row["layers"] == cut.layers and row["start"] == cut.start for row in rows):
             continue
-        tell(f"{NAME} of {_named(cut)}")
+        tell(f"measuring {NAME} of {_named(cut)}")
         if cut.start == "random" and not fresh:
             fresh.append(untrained(run, dataset))
         source = fresh[0].get_submodule(name) if cut.start == "random" else trained
         rows.append(_measure(cut, source, train, test, settings, prepare, run))
         write_json(path, record_of(protocol, run, dataset, rows))
     return record_of(protocol, run, dataset, rows)
+
+
+def _check_chain(method: Method, name: str) -> None:
+    """Refuses a network that cannot be cut, before anything is computed.
+
+    Raises:
+        ConfigError: naming those that can be.
+    """
+
+    def trouble(network: str) -> str:
+        try:
+            split_chain(find_network(method, network), 0, 2)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    if reason := trouble(name):
+        able = [f"--network {other}" for other in method.seeing if not trouble(other)]
+        remedy = f"take {' or '.join(able)}" if able else "no other network of this run can be cut"
+        raise ConfigError(f"{name}: {reason.rstrip('.')}; {remedy}.")
 
 
 def _cuts(name: str, network: nn.Module) -> Iterator[Cut]:
@@ -200,4 +221,8 @@ def changed_settings(**asked: Any) -> TransferSettings:
     values = plain(TransferSettings()) | {k: v for k, v in asked.items() if v is not None}
     known = {field.name for field in dataclasses.fields(TransferSettings)}
     assert set(values) <= known, "flags are named as the settings"
-    return build(TransferSettings, values, "--")
+    try:
+        return build(TransferSettings, values)
+    except ConfigError as error:
+        name, _, rest = str(error).partition(" ")
+        raise ConfigError(f"--{name.replace('_', '-')} {rest}") from error

@@ -120,7 +120,7 @@ def _few(dataset: Dataset, device: torch.device) -> Tensor:
 def _row(features: _Features, protocol: Protocol, tell: Tell) -> Row:
     candidate, dataset = features.candidate, features.dataset
     kind = f" ({candidate.weights})" if candidate.weights else ""
-    tell(f"{protocol.name} of {candidate.function.name}{kind}")
+    tell(f"measuring {protocol.name} of {candidate.function.name}{kind}")
     train, test, seconds = features.splits
     started = perf_counter()
     labels, test_labels = dataset.train.labels, dataset.test.labels

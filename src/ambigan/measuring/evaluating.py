@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..artifacts import Run, Weights, read_config, record_of
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import write_json
+from ..core.files import check_writable, write_json
 from ..data import Dataset, DataSettings, open_dataset
 from ..engine.checkpoint import list_checkpoints
 from ..engine.config import choose_device
 from ..engine.run_folder import RunFolder
 from ..evaluation.baselines import pca_features
+from ..evaluation.labelled import class_sizes
 from ..evaluation.protocols import PROTOCOLS, Protocol, find_protocol
 from ..evaluation.results import result_record
 from ..game import Method
@@ -37,6 +38,12 @@ from .runs import load_kinds, runs_of_checkpoint
 ALL = "all"
 """Instead of a protocol's name: all that the run and its data allow."""
 
+OF_CURVE = "knn1_euclidean"
+"""What a curve is of, where no protocol is named."""
+
+WITHOUT_LABELS = "generation_features"
+"""What is measured where none of the quick protocols applies: a GAN of data without labels."""
+
 
 def evaluate(
     path: str | Path,
@@ -51,14 +58,15 @@ def evaluate(
     method: type[Method] | None = None,
     tell: Tell = lambda _line: None,
 ) -> list[dict[str, Any]]:
-    """Measures a run by each protocol and writes `results/PROTOCOL.json`.
+    """Measures a run by each protocol and writes `results/PROTOCOL.json` as it is finished.
 
     Each row of features and of samples is kept in `results/unfinished.jsonl` as it is measured: an
     evaluation that was stopped, by a kill too, measures only the rest when it is asked for again.
 
     Args:
         path: the run's folder.
-        protocols: their names; the quick ones that apply if empty, all that apply for `all`.
+        protocols: their names; if empty the quick ones that apply, or if none does
+            `generation_features`; all that apply for `all`.
         layers: layers of the networks, or `each` for all that are worth measuring; the method's
             feature layer if empty.
         weights: of which networks; averaged and last ones both, if None.
@@ -78,29 +86,21 @@ def evaluate(
         ConfigError: a protocol or layer does not exist, or the data lack what a protocol needs.
         CheckpointError: the run cannot be loaded, or its data have changed.
     """
-    named = [find_protocol(name) for name in protocols if name != ALL]
     folder = RunFolder(path)
+    _check_names(protocols)
+    folder.read_config()
+    check_writable(folder.results)
     runs = load_kinds(path, weights, device, method)
     dataset = open_dataset(runs[0].config.data)
     check_same_data(folder, dataset)
-    able = _abilities(runs[0], dataset)
-    for protocol in named:
-        protocol.check(able, dataset.name, dataset.train.labels)
     spots = Spaces(spaces, inception)
-    if ALL in protocols:
-        chosen = _applying(able, dataset, spots, tell)
-    else:
-        chosen = named or [p for p in _applying(able, dataset, spots) if p.quick]
-    if not chosen:
-        raise ConfigError(
-            f"no protocol applies: {dataset.name} has no two classes to tell apart and a "
-            f"{runs[0].config.method} cannot reconstruct."
-        )
+    chosen = _chosen(protocols, runs[0], dataset, spots, tell)
     kept = KeptRows(folder.results / FILE_NAME)
     kept.turn_to(runs, dataset)
-    found = _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept)
-    for record in found:
+    found: list[dict[str, Any]] = []
+    for record in _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept):
         write_json(folder.results / f"{_file_name(record, layers, spaces, weights)}.json", record)
+        found.append(record)
     kept.forget()
     return found
 
@@ -156,15 +156,17 @@ def evaluate_curve(
     features of the finished run, which are the same for every point.
     """
     folder = RunFolder(path)
+    _check_names(protocols)
     config, method_class = read_config(folder, method)
+    check_writable(folder.results)
     dataset = open_dataset(config.data)
     check_same_data(folder, dataset)
     target = choose_device(device)
     paths = list_checkpoints(folder.checkpoints)
     if not paths:
         raise CheckpointError(f"{folder.path} has no checkpoints to measure.")
-    chosen = [find_protocol(name) for name in protocols or ("knn1_euclidean",)]
     spots = Spaces(spaces, inception, own=lambda: load_kinds(path, None, device, method)[0])
+    chosen: list[Protocol] = []
     curves: dict[str, dict[str, Any]] = {}
     kept = KeptRows(folder.results / FILE_NAME)
     for checkpoint in paths:
@@ -174,35 +176,84 @@ def evaluate_curve(
             warnings.warn(f"left out of the curve: {error}", stacklevel=2)
             continue
         runs = [run for run in runs if weights in (None, run.weights)] or runs
-        for protocol in chosen:
-            able = _abilities(runs[0], dataset)
-            protocol.check(able, dataset.name, dataset.train.labels)
+        chosen = chosen or _chosen(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
         beside = () if curves else BASELINES
         kept.turn_to(runs, dataset)
         for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
             curve = curves.setdefault(record["protocol"], record | {"points": []})
             curve["points"] += rows
+    if not curves:
+        raise CheckpointError(f"{folder.path} has no checkpoint that can be used.")
     for name, curve in curves.items():
         write_json(folder.results / f"curve-{name}.json", curve)
     kept.forget()
     return list(curves.values())
 
 
+def _check_names(protocols: Sequence[str]) -> None:
+    for name in protocols:
+        if name != ALL:
+            find_protocol(name)
+
+
+def _chosen(
+    protocols: Sequence[str], run: Run, dataset: Dataset, spaces: Spaces, tell: Tell
+) -> list[Protocol]:
+    """The protocols named; all that apply for `all`; the quick ones that apply if none is named.
+
+    Raises:
+        ConfigError: one that is named does not apply, or none does.
+    """
+    able = _abilities(run, dataset)
+    named = [find_protocol(name) for name in protocols if name != ALL]
+    if not protocols:
+        quick = [p for p in _applying(able, run, dataset, spaces) if p.quick]
+        named = quick or [find_protocol(WITHOUT_LABELS)]
+    _warn_of_unseen_classes(dataset)
+    for protocol in named:
+        protocol.check(able, dataset.name, dataset.train.labels)
+    return _applying(able, run, dataset, spaces, tell) if ALL in protocols else named
+
+
+def _warn_of_unseen_classes(dataset: Dataset) -> None:
+    """Says which classes no classifier can have learned, and that they count as mistakes."""
+    train, test = dataset.train.labels, dataset.test.labels
+    if train is None or test is None:
+        return
+    learned = class_sizes(train)
+    for label, num in class_sizes(test).items():
+        if label not in learned:
+            name = dataset.label_names[label] if dataset.label_names else label
+            warnings.warn(
+                f"class '{name}' is in the test split alone, with {num} of {len(test)} examples:"
+                " they count as mistakes in accuracies, and have no part in retrieval.",
+                stacklevel=2,
+            )
+
+
 def _applying(
-    able: frozenset[str], dataset: Dataset, spaces: Spaces, tell: Tell = lambda _line: None
+    able: frozenset[str],
+    run: Run,
+    dataset: Dataset,
+    spaces: Spaces,
+    tell: Tell = lambda _line: None,
 ) -> list[Protocol]:
     """The protocols that the run and its data allow; it is told why others are left out."""
     chosen: list[Protocol] = []
+    left_out: dict[str, list[str]] = {}
     for protocol in PROTOCOLS.values():
         try:
             protocol.check(able, dataset.name, dataset.train.labels)
             if not protocol.quick:
-                spaces.check(protocol, dataset)
+                spaces.check(protocol, run, dataset)
         except ConfigError as error:
-            tell(f"nothing: left out, {error}")
+            reason = str(error).removeprefix(protocol.name).lstrip(": ")
+            left_out.setdefault(reason, []).append(protocol.name)
         else:
             chosen.append(protocol)
+    for reason, names in left_out.items():
+        tell(f"left out: {', '.join(names)}: {reason}")
     return chosen
 
 
@@ -215,25 +266,25 @@ def _measure(
     spaces: Spaces,
     tell: Tell,
     kept: KeptRows,
-) -> list[dict[str, Any]]:
-    """The records: first of features, then of reconstructions, then of samples."""
-    rows: dict[str, list[dict[str, Any]]] = {}
+) -> Iterator[dict[str, Any]]:
+    """The records as they are finished: of features, then of reconstructions, then of samples."""
     for protocol in protocols:
-        spaces.check(protocol, dataset)
+        spaces.check(protocol, runs[0], dataset)
     of_features = [protocol for protocol in protocols if "labels" in protocol.needs]
     if of_features:
         names = layer_names(layers, runs[0])
         candidates = make_candidates(runs, dataset, names, baselines)
-        rows |= measure_candidates(candidates, of_features, dataset, runs[0].device, tell, kept)
+        table = measure_candidates(candidates, of_features, dataset, runs[0].device, tell, kept)
+        for protocol in of_features:
+            yield record_of(protocol, runs[0], dataset, table[protocol.name])
     for protocol in protocols:
         if "reconstruct" in protocol.needs:
-            rows[protocol.name] = measure_reconstructions(runs, dataset, protocol, baselines)
+            rows = measure_reconstructions(runs, dataset, protocol, baselines)
+            yield record_of(protocol, runs[0], dataset, rows)
     for protocol in protocols:
         if "sample" in protocol.needs:
-            rows[protocol.name] = measure_generation(
-                runs, dataset, protocol, spaces, baselines, tell, kept
-            )
-    return [record_of(PROTOCOLS[name], runs[0], dataset, found) for name, found in rows.items()]
+            rows = measure_generation(runs, dataset, protocol, spaces, baselines, tell, kept)
+            yield record_of(protocol, runs[0], dataset, rows)
 
 
 def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:

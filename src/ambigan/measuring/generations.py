@@ -19,6 +19,7 @@ from ..core.random import Randomness
 from ..core.spec import DataSpec
 from ..data import Dataset, to_float
 from ..evaluation.features import FeatureFunction, extract
+from ..evaluation.generation import WIDEST
 from ..evaluation.inception import POOLED, find_weights, load_inception
 from ..evaluation.protocols import Protocol, run_generation
 from ..evaluation.results import Row, generation_row
@@ -48,13 +49,17 @@ class Spaces:
         default_factory=dict[torch.device, FeatureFunction]
     )
 
-    def check(self, protocol: Protocol, dataset: Dataset) -> None:
+    def check(self, protocol: Protocol, run: Run, dataset: Dataset) -> None:
         """Refuses what cannot be measured, before anything is done.
 
         Raises:
-            ConfigError: no weights, or data that are no images of one or three channels.
+            ConfigError: features too wide for their covariance; or for Inception no weights, or
+                data that are no images of one or three channels.
         """
+        if "sample" not in protocol.needs:
+            return
         if not protocol.name.endswith("_inception"):
+            self._check_widths(protocol, run, dataset)
             return
         spec = dataset.spec
         if spec.kind != "images" or spec.shape[0] not in (1, 3):
@@ -63,6 +68,29 @@ class Spaces:
                 f" {spec.kind} of shape {'x'.join(map(str, spec.shape))}."
             )
         assert self.weights
+
+    def _check_widths(self, protocol: Protocol, run: Run, dataset: Dataset) -> None:
+        few = dataset.test.values[:2]
+
+        def width(name: str) -> int:
+            function = _of_data(_layer_of(name, self._owner or run), run.method)
+            return extract(function, few, run.device).shape[1]
+
+        for name in self._names(run):
+            if (wide := width(name)) <= WIDEST:
+                continue
+            folder = name.rpartition(":")[0]
+            others = (load(folder) if folder else run).method.feature_layers
+            names = [f"{folder}:{layer}" if folder else layer for layer in others]
+            narrow = [other for other in names if width(other) <= WIDEST]
+            raise ConfigError(
+                f"{protocol.name} takes the covariance of features, of {WIDEST:,} at most, and"
+                f" {name} has {wide:,}; compare in a narrower layer, such as --space"
+                f" {max(narrow, key=width, default='RUN:LAYER of another run')}."
+            )
+
+    def _names(self, run: Run) -> Sequence[str]:
+        return self.names or [(self._owner or run).method.default_layer]
 
     @cached_property
     def weights(self) -> Path:
@@ -81,8 +109,7 @@ class Spaces:
         """
         if protocol.name.endswith("_inception"):
             return [self._inception_on(run.device)]
-        run = self._owner or run
-        return [_layer_of(name, run) for name in self.names or [run.method.default_layer]]
+        return [_layer_of(name, self._owner or run) for name in self._names(run)]
 
     def _inception_on(self, device: torch.device) -> FeatureFunction:
         """The reference network under the first digits of its weights' hash; loaded once."""
@@ -125,7 +152,7 @@ def _row(
 ) -> Row:
     started = perf_counter()
     kind = f" ({weights})" if weights else ""
-    tell(f"{protocol.name} of {name}{kind} in {function.name}")
+    tell(f"measuring {protocol.name} of {name}{kind} in {function.name}")
     generated = extract(function, draw(), device, chunk=CHUNK)
     scores = run_generation(protocol, generated, real, device=device)
     return generation_row(

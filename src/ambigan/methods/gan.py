@@ -16,10 +16,10 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.random import Randomness
-from ..core.reading import ALL
+from ..core.reading import ALL, POOLED
 from ..core.settings import NonNegative, Positive
 from ..core.spec import DataSpec
-from ..game import POOLED, Batch, Method, OptimizerSettings, Player, Terms
+from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.convnet import ConvNet
 from ..networks.families import (
     GameSettings,
@@ -94,7 +94,7 @@ class GAN(Method):
         )
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
-        self.seeing = ("discriminator",)
+        self.seeing, self.blind = ("discriminator",), ("generator",)
         self.default_layer = settings.feature_layer or (
             f"discriminator.{ALL}@{POOLED}"
             if isinstance(self.discriminator, ConvNet)

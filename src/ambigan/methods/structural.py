@@ -123,7 +123,7 @@ class Structural(Method):
             Player("generator", ("generator",), s.generator_optimizer),
         )
         self.turns = (("discriminator",), ("generator",))
-        self.seeing = ("discriminator",)
+        self.seeing, self.blind = ("discriminator",), ("generator",)
         self.default_layer = "discriminator.pool"
         self.scale = s.gaussian_scale or 2.0 * s.embedding_dim
         if s.cluster_weight:

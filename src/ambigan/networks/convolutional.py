@@ -54,7 +54,8 @@ class ConvSettings:
         norm_epsilon: added to variances; 1e-8 in the codes of DCGAN and BiGAN.
         bias: biases where no batch norm follows.
         latent_at_logit: z enters D's output layer too, and not the layers after the first alone.
-        zero_init_logit: D's output weights start at zero (BiGAN's code).
+        zero_init_logit: D's output weights start at zero (BiGAN's code); not under spectral norm,
+            which has no zero: W / sigma(W) is of length 1 however short W is.
         init_std: deviation of the initial weights.
         latent_init: maps of z into hidden layers start at `init_std` times the `area` of the
             layer's kernel (BiGAN's code, 0.5 for 5x5), or at `init_std` itself (`same`).
@@ -86,6 +87,12 @@ class ConvSettings:
         if self.kernel % 2 == 0:
             raise ConfigError(
                 f"settings.network.kernel {self.kernel} is even; take an odd one, such as 5."
+            )
+        if self.zero_init_logit and self.discriminator_norm == "spectral":
+            raise ConfigError(
+                "settings.network.zero_init_logit true and discriminator_norm 'spectral' do not go"
+                " together: a weight of zero has no norm to be divided by. Set zero_init_logit"
+                " false or discriminator_norm batch."
             )
 
     @property

@@ -107,7 +107,8 @@ def draw_map(
     if labels is None:
         dots(axes, points, theme.ACCENT, diameter, alpha=0.6)
     else:
-        _draw_classes(axes, points, np.asarray(labels), label_names, diameter)
+        unit = _unit(points, (size, height))
+        _draw_classes(axes, points, np.asarray(labels), label_names, diameter, unit)
     _frame(axes, points, (size, height))
     return figure
 
@@ -126,19 +127,33 @@ def _draw_classes(
     labels: NDArray[Any],
     names: Sequence[str] | None,
     diameter: float,
+    unit: float,
 ) -> None:
+    """The dots and, where there are not too many classes, their names.
+
+    Args:
+        axes: drawn on.
+        points: `(N, 2)`.
+        labels: `(N,)`.
+        names: of the classes; their numbers if None.
+        diameter: of a dot.
+        unit: of the points' scale, that a pixel is long.
+    """
     present = [int(label) for label in np.unique(labels)]
     for label in present:
         dots(axes, points[labels == label], theme.colour_of(label), diameter, alpha=0.85)
     if len(present) > MAX_NAMED:
         return
+    taken: list[Floats] = []
     for label in present:
-        x, y = _densest(points[labels == label])
-        name = names[label] if names and 0 <= label < len(names) else label
+        name = theme.clean(names[label] if names and 0 <= label < len(names) else label, 14)
+        half = np.array([5 * len(name) + 6, 12]) * unit
+        x, y = _free_place(points[labels == label], half, taken)
+        taken.append(np.array([[x, y], half]))
         axes.text(
             x,
             y,
-            theme.clean(name, 14),
+            name,
             parse_math=False,
             ha="center",
             va="center",
@@ -154,12 +169,25 @@ def _draw_classes(
         )
 
 
-def _densest(points: Floats) -> Floats:
-    """The middle of the closest third of the points: a class in two islands is named on one."""
+def _free_place(points: Floats, half: Floats, taken: Sequence[Floats]) -> Floats:
+    """Where a name stands: where its class is densest and no other name does, if there is a place.
+
+    The middle of the closest third of the points is tried first, since a class in two islands is
+    named on one; then points, from where they are dense to where they are not.
+
+    Args:
+        points: of the class, `(N, 2)`.
+        half: half the width and height of the name.
+        taken: middle and half of each name that stands already.
+    """
     distances = ((points[:, None] - points[None]) ** 2).sum(-1)
     num = -(-len(points) // 3)
-    centre = np.sort(distances, axis=1)[:, num - 1].argmin()
-    return points[distances[centre].argsort()[:num]].mean(0)
+    order = np.sort(distances, axis=1)[:, num - 1].argsort(kind="stable")
+    densest = points[distances[order[0]].argsort()[:num]].mean(0)
+    for place in (densest, *points[order]):
+        if all((np.abs(place - middle) >= half + other).any() for middle, other in taken):
+            return place
+    return densest
 
 
 def _framed_height(points: Floats, size: int) -> int:
@@ -170,11 +198,16 @@ def _framed_height(points: Floats, size: int) -> int:
 
 def _frame(axes: Axes, points: Floats, shape: tuple[int, int]) -> None:
     """Limits around all points, at one scale for both directions."""
-    centre, extent = (points.min(0) + points.max(0)) / 2, points.max(0) - points.min(0)
+    centre, unit = (points.min(0) + points.max(0)) / 2, _unit(points, shape)
     width, height = shape
-    unit = max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
     axes.set_xlim(centre[0] - unit * width / 2, centre[0] + unit * width / 2)
     axes.set_ylim(centre[1] - unit * height / 2, centre[1] + unit * height / 2)
+
+
+def _unit(points: Floats, shape: tuple[int, int]) -> float:
+    """How long a pixel is, with a margin around all points."""
+    extent, (width, height) = points.max(0) - points.min(0), shape
+    return max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
 
 
 def _axes(centred: Floats, num: int) -> Floats:

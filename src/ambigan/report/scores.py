@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +71,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Measured:
-    """One protocol: what it is, its table, and a chart where it gives accuracies."""
+    """One protocol: what it is, its table, and a chart where it gives accuracies.
+
+    Its title also says what was measured where the page has several tables of the protocol.
+    """
 
     protocol: str
+    title: str
     summary: str
     source: str
     constants: str
@@ -92,11 +97,13 @@ class Headline:
 
 def measured(material: Material) -> list[Measured]:
     """Every protocol but those that have sections of their own."""
-    return [
-        _measured(result)
+    shown = [
+        result
         for result in material.results
         if result.get("rows") and not _has_own_section(result) and _allowed(material, result)
     ]
+    count = Counter(result["protocol"] for result in shown)
+    return [_measured(result, count[result["protocol"]] > 1) for result in shown]
 
 
 def is_reconstruction(result: dict[str, Any]) -> bool:
@@ -179,16 +186,28 @@ def _has_own_section(result: dict[str, Any]) -> bool:
     return is_reconstruction(result) or is_transfer(result)
 
 
-def _measured(result: dict[str, Any]) -> Measured:
+def _measured(result: dict[str, Any], is_one_of_many: bool) -> Measured:
     settings = result.get("settings") or {}
+    protocol = str(result["protocol"])
     return Measured(
-        protocol=str(result["protocol"]),
+        protocol=protocol,
+        title=f"{protocol}, {_what_of(result)}" if is_one_of_many else protocol,
         summary=str(result.get("summary", "")),
         source=str(result.get("source") or ""),
         constants=", ".join(f"{name} {value}" for name, value in settings.items()),
         table=table_of(result),
         chart=_chart(result),
     )
+
+
+def _what_of(result: dict[str, Any]) -> str:
+    """The layers that a result is of, and whose weights; of samples, where they are compared."""
+    ours = [row for row in result["rows"] if not _is_baseline(row)] or result["rows"]
+    layers = dict.fromkeys(str(row.get("space") or row.get("features", "")) for row in ours)
+    first, *others = layers
+    kinds = {_suffix(row) for row in ours}
+    more = f" and {len(others)} more" if others else ""
+    return first + more + (kinds.pop() if len(kinds) == 1 else "")
 
 
 def _chart(result: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,9 @@ SIDE = 76  # CSS pixels of the longer side of an image
 GAP = 8
 CAPTION = 27  # two lines
 APART = 26  # between the queries and what was found
-HEADER = 34
+HEADER = 34  # with one line of the title
+LINE = 17  # for each other
+TITLE = 230  # least width of what was found, for the title
 LETTERS = 14  # of a caption under one image
 
 
@@ -57,12 +60,15 @@ def similar_figure(
     height, width = _size(asked)
     columns = max(len(row) for row in rows)
     right = width + APART
-    size = right + columns * (width + GAP) - GAP, HEADER + len(rows) * (height + CAPTION + GAP)
+    room = max(columns * (width + GAP) - GAP, TITLE)
+    lines = textwrap.wrap(clean(title, 200), room // 6)
+    header = HEADER + LINE * (len(lines) - 1)
+    size = right + room, header + len(rows) * (height + CAPTION + GAP)
     figure, axes = new_figure(size[0] + 2 * GAP, size[1] + 2 * GAP)
     axes.set(xlim=(-GAP, size[0] + GAP), ylim=(size[1] + GAP, -GAP), xticks=[], yticks=[])
-    _heads(axes, width, right, title, size[0])
+    _heads(axes, right, lines, header)
     for index, (query, row) in enumerate(zip(asked, rows, strict=True)):
-        top = HEADER + index * (height + CAPTION + GAP)
+        top = header + index * (height + CAPTION + GAP)
         _image(axes, query, 0, top, (height, width), Caption(query_captions[index]), ACCENT)
         for place, image in enumerate(row):
             left = right + place * (width + GAP)
@@ -77,11 +83,11 @@ def _size(pixels: Pixels) -> tuple[int, int]:
     return round(height * share), round(width * share)
 
 
-def _heads(axes: Axes, width: int, right: int, title: str, end: int) -> None:
-    base = HEADER - 14
+def _heads(axes: Axes, right: int, lines: Sequence[str], header: int) -> None:
+    base = header - 14
     axes.text(0, base, "query", color=ACCENT, fontsize=11, fontweight="bold", va="baseline")
-    room = max(20, (end - right) // 6)
-    axes.text(right, base, clean(title, room), color=MUTED, fontsize=11, va="baseline")
+    for above, text in enumerate(reversed(lines)):
+        axes.text(right, base - LINE * above, text, color=MUTED, fontsize=11, va="baseline")
     line = right - APART / 2
     axes.plot([line, line], [base - 10, axes.get_ylim()[0] - GAP], color=RULE, linewidth=1)
 

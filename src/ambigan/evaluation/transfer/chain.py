@@ -110,14 +110,12 @@ def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> Chain:
     """
     if not isinstance(network, ConvNet | MLP):
         raise ConfigError(
-            f"a {type(network).__name__} is no chain of layers that could be kept one by one;"
-            " transfer takes networks that see data, such as an encoder."
+            f"a {type(network).__name__} is no chain of layers that could be kept one by one."
         )
     layers = [cast(Layer, network.get_submodule(name)) for name in network.hidden_names]
     if any(layer.latent is not None for layer in layers) or network.output.latent is not None:
         raise ConfigError(
-            "this network sees latents beside the data, so its layers cannot stand alone; take one"
-            " that sees data only, such as --network encoder."
+            "this network sees latents beside the data, so its layers cannot stand alone."
         )
     folded = [fold(layer) for layer in layers]
     chain = Chain(
