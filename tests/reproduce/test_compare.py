@@ -1,0 +1,150 @@
+"""A study made: whole, in pieces, and beside another that shares its arms."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_resume import Killed, kill_at
+
+from ambigan.core.errors import ConfigError
+from ambigan.core.files import read_json
+from ambigan.reproduce import STUDIES, Study, compare
+from ambigan.reproduce.comparing import plan_runs
+from ambigan.reproduce.studies import Arm
+
+NETWORK = {
+    "settings.network.width": "4",
+    "settings.network.depth": "1",
+    "settings.network.group_size": "2",
+}
+GENERATOR = {"settings.network.generator_width": "8", "settings.network.generator_depth": "1"}
+SMALL = {
+    "data.source": "digits",
+    "data.max_train": "300",
+    "settings.embedding_dim": "6",
+    "train.batch_size": "50",
+    "train.statistics_batches": "2",
+    "train.log_every": "2",
+    "train.checkpoint_every": "4",
+    "train.keep_checkpoints": "10",
+    "train.precision": "fp32",
+    "train.device": "cpu",
+}
+SAO = Arm(
+    "SAO",
+    "structural",
+    None,
+    NETWORK | GENERATOR | {"settings.bank_size": "100"},
+    "images",
+    ("discriminator.pool", "discriminator.output"),
+    turns=2,
+    untrained=True,
+)
+SIMCLR = Arm("SimCLR, flips", "simclr", None, NETWORK, "images", ("encoder.pool",))
+STUDY = Study(
+    name="toy",
+    title="Two methods",
+    question="Which?",
+    source="Nobody",
+    settings=SMALL,
+    passes=1,
+    arms=(SAO, SIMCLR),
+    protocols=("knn1_euclidean", "kmeans"),
+    curve="knn1_euclidean",
+    pca_widths=(5,),
+)
+WRITTEN = ("toy.json", "toy.csv")
+
+
+def make(out: Path, study: Study = STUDY, *, progress: Any = None, **more: Any) -> list[str]:
+    told: list[str] = []
+    bar = progress or (lambda *_: None)
+    compare(
+        study, out, bar=lambda: nullcontext(bar), alarm=lambda _: None, tell=told.append, **more
+    )
+    return told
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("study")
+    make(out)
+    return out
+
+
+def test_every_arm_stands_beside_its_baselines(whole: Path) -> None:
+    found = read_json(whole / "toy.json")
+    assert [line["features"] for line in found["lines"]] == [
+        "SAO: discriminator.pool",
+        "SAO: discriminator.output",
+        "SimCLR, flips: encoder.pool",
+        "untrained: discriminator.pool",
+        "untrained: discriminator.output",
+        "pixels",
+        "pca5",
+    ]
+    assert [line["is_baseline"] for line in found["lines"]] == [False] * 3 + [True] * 4
+    for line in found["lines"]:
+        assert 0 < line["knn1_euclidean"]["mean"] <= 100
+        assert "kmeans/nmi" in line
+    text = (whole / "toy.md").read_text()
+    page = (whole / "toy.html").read_text()
+    for word in ("SAO: discriminator.pool", "k-means", "Which?"):
+        assert word in text
+        assert word in page
+    assert "Not finished" not in text
+
+
+def test_each_arm_is_shown_as_many_images(whole: Path) -> None:
+    runs = read_json(whole / "toy.json")["runs"]
+    assert [run["images"] for run in runs] == [300, 300]
+    assert [run["curve"][-1][0] for run in runs] == [300, 300]
+    assert len(runs[0]["curve"]) > 1
+
+
+def test_what_is_done_is_not_done_again(whole: Path) -> None:
+    assert make(whole) == []
+
+
+def test_killed_and_repeated_equals_undisturbed(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        make(tmp_path, progress=kill_at(8))
+    assert "Not finished: 1 of 2" in (tmp_path / "toy.md").read_text()
+    make(tmp_path)
+    for name in WRITTEN:
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_an_arm_of_two_studies_is_trained_once(whole: Path) -> None:
+    other = replace(STUDY, name="other", arms=(SIMCLR,))
+    assert make(whole, other) == []
+    assert read_json(whole / "other.json")["lines"][0]["features"] == "SimCLR, flips: encoder.pool"
+
+
+def test_an_arm_made_otherwise_is_refused(whole: Path) -> None:
+    with pytest.raises(ConfigError, match=r"arms/sao/seed-0 was made with other settings"):
+        make(whole, changes={"train.epochs": "2"})
+
+
+def test_a_setting_that_an_arm_has_not_names_the_arm(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"arm 'SimCLR, flips': .*bank_size"):
+        make(tmp_path, changes={"settings.bank_size": "50"})
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_studies_can_be_planned(name: str, tmp_path: Path) -> None:
+    runs = plan_runs(STUDIES[name], (0, 1), {"train.epochs": "3"}, tmp_path)
+    assert len({run.run.path for run in runs}) == 2 * len(STUDIES[name].arms)
+    shown = {run.config.train.epochs // run.arm.turns for run in runs}
+    assert shown == {3}
+
+
+def test_a_folder_shared_by_all_studies_holds_one_config_for_each_arm(tmp_path: Path) -> None:
+    configs: dict[Path, Any] = {}
+    for study in STUDIES.values():
+        for run in plan_runs(study, (0,), {}, tmp_path):
+            assert configs.setdefault(run.run.path, run.config) == run.config
