@@ -87,7 +87,7 @@ def plan(config: RunConfig) -> Plan:
     state = TrainState(method, config.train.ema_decay)
     batches = Batches(dataset.train, config.train.seed, device)
     play = Play(state, batches, config.train)
-    with _saved_bytes() as saved:
+    with saved_bytes() as saved:
         play.iterate()
     seconds = _timed(play, device)
     per_iteration = config.train.batch_size * len(method.turns)
@@ -133,7 +133,7 @@ def describe(found: Plan) -> list[tuple[str, str]]:
     ]
 
 
-class _Saved:
+class Saved:
     """Bytes kept for backward passes, each storage counted once, at their most."""
 
     def __init__(self) -> None:
@@ -141,13 +141,14 @@ class _Saved:
         self.now = self.most = 0
 
     def keep(self, tensor: Tensor) -> _Kept:
+        """Counts a tensor until what is returned is let go."""
         return _Kept(self, tensor)
 
 
 class _Kept:
     """A tensor that autograd keeps; counted as long as it does."""
 
-    def __init__(self, saved: _Saved, tensor: Tensor) -> None:
+    def __init__(self, saved: Saved, tensor: Tensor) -> None:
         self.saved, self.tensor = saved, tensor
         self.key = tensor.untyped_storage().data_ptr()
         self.is_weight = tensor.is_leaf and tensor.requires_grad
@@ -166,8 +167,9 @@ class _Kept:
 
 
 @contextmanager
-def _saved_bytes() -> Generator[_Saved]:
-    saved = _Saved()
+def saved_bytes() -> Generator[Saved]:
+    """Counts what autograd keeps while the block runs."""
+    saved = Saved()
 
     def unpack(kept: Any) -> Tensor:
         return kept.tensor
