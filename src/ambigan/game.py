@@ -166,6 +166,14 @@ class Method(nn.Module, ABC):
         """Data to latents and back."""
         return self.decode(self.encode(x))
 
+    def pass_through(self, batch: Batch) -> None:
+        """Sends a batch through all networks with batch norm as training does, for its statistics.
+
+        By default through the losses of all players; a method whose losses cost more than that
+        does only what is needed.
+        """
+        self.losses(batch, [player.name for player in self.players])
+
     def after_iteration(self, batch: Batch) -> None:
         """Updates teachers and memory banks (registered buffers) after the players have moved."""
 

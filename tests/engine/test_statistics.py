@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
 from ambigan.data import Batches, open_dataset, to_float
 from ambigan.engine.statistics import reestimate_statistics
+from ambigan.game import Method
 from ambigan.networks.layers import BatchNorm
 from games import toy_config, toy_method
 
@@ -34,3 +37,16 @@ def test_no_batches_change_nothing() -> None:
     batches = Batches(open_dataset(config.data).train, 0)
     reestimate_statistics(method, batches, num=0, size=10, seed=0)
     assert all(torch.equal(v, before[n]) for n, v in method.state_dict().items())
+
+
+def test_a_method_that_passes_less_through_has_the_same_statistics(variant: str) -> None:
+    config = toy_config(variant)
+    batches = Batches(open_dataset(config.data).train, 0)
+    method, by_losses = toy_method(config), toy_method(config)
+    by_losses.pass_through = partial(Method.pass_through, by_losses)
+    for each in (method, by_losses):
+        reestimate_statistics(each, batches, num=2, size=20, seed=0)
+    norms = [module for module in method.modules() if isinstance(module, BatchNorm)]
+    assert all(norm.running_mean.abs().sum() > 0 for norm in norms)
+    theirs = by_losses.state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in method.state_dict().items())

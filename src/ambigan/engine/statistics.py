@@ -16,9 +16,9 @@ from .config import TrainSettings
 def reestimate_statistics(method: Method, batches: Batches, num: int, size: int, seed: int) -> None:
     """Averages batch-norm statistics over `num` batches, with equal weight, in place.
 
-    Plays the method's losses forward without gradients, so that every network sees what it is
-    trained on: E data, G latents, D both. Noise that training adds, such as masks and random
-    colours, is left out, as it is where the networks are used. Always in fp32 and on one process.
+    Plays the method forward without gradients, so that every network sees what it is trained on: E
+    data, G latents, D both. Noise that training adds, such as masks and random colours, is left
+    out, as it is where the networks are used. Always in fp32 and on one process.
 
     Source: the BiGAN authors' code, which does this over 1,000 batches before it evaluates.
 
@@ -39,11 +39,10 @@ def reestimate_statistics(method: Method, batches: Batches, num: int, size: int,
         norm.reset_statistics()
         norm.momentum = None
         norm.train()
-    players = [player.name for player in method.players]
     for i in range(num):
         noise = Randomness(seed, "statistics", i, device=batches.device)
         batch = Batch(batches.draw(i * size, size), method.prior.sample(size, noise), noise)
-        method.losses(batch, players)
+        method.pass_through(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     for module, training in modes.items():

@@ -194,6 +194,10 @@ class Structural(Method):
         embeddings = torch.cat([own, self.bank.embeddings])
         return Neighborhood(h_real, h_fake, torch.cat([own_keys, self.bank.keys]), embeddings)
 
+    def pass_through(self, batch: Batch) -> None:
+        """G(z): D, the only other network, has no batch norm."""
+        self.generator(batch.z)
+
     def after_iteration(self, batch: Batch) -> None:
         """The teacher follows D; the bank takes in the real images of the last turn."""
         if self.settings.cluster_weight:
