@@ -8,8 +8,11 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ambigan.core.errors import ConfigError
+from ambigan.core.reading import find_reading, read
+from ambigan.game import _measured
 from ambigan.networks.biggan import BigGANBody
 from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP
+from ambigan.networks.resnet50 import resnet50
 from reference import numpy_bigbigan as reference
 
 
@@ -56,6 +59,30 @@ def test_unary_scores_see_one_side_only(judge: JointDiscriminator) -> None:
     of_x, of_z = network(x + 1, z) == same, network(x, z + 1) == same
     assert of_x.tolist() == [[False, True, False]] * 2
     assert of_z.tolist() == [[True, False, False]] * 2
+
+
+def test_layers_are_read_by_name(judge: JointDiscriminator) -> None:
+    game = nn.Module()
+    game.discriminator = judge
+    game.encoder = resnet50((2, 8, 8), 6, width=1 / 32, depths=(1, 1), head_width=8, head_depth=2)
+    known = [name for name, _ in game.named_modules() if name]
+    x, z = torch.randn(3, 2, 8, 8), torch.randn(3, 3)
+    runs = {"discriminator": lambda x: judge(x, z), "encoder": game.encoder}
+    widths = {}
+    for network in runs:
+        for name in _measured(network, game.get_submodule(network)):
+            found = read(game, find_reading(game, name, known), lambda n, x: runs[n](x), x)
+            widths[name] = found.shape[1]
+    maps = sum(width for name, width in widths.items() if name.startswith("encoder.st"))
+    assert widths["encoder.convs@4"] == maps
+    assert (widths["encoder.pool"], widths["encoder.crelu"], widths["encoder.output"]) == (
+        16,
+        32,
+        6,
+    )
+    assert widths["discriminator.image.block1@4"] == 4 * 16
+    assert widths["discriminator.image.output"] == 4
+    assert widths["discriminator.joint.output"] == 6
 
 
 def test_every_weight_of_the_discriminator_is_under_one_spectral_norm(

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .numpy_networks import convolution, convolved, dense, halves, normed, repeated, weights_of
+from .numpy_networks import (
+    convolution,
+    convolved,
+    dense,
+    halves,
+    normed,
+    pooled,
+    repeated,
+    weights_of,
+)
 
 
 def relu(a: np.ndarray) -> np.ndarray:
@@ -130,8 +139,7 @@ def reversible_stage(stage: torch.nn.Module, h: np.ndarray) -> np.ndarray:
     blocks = stage
     if isinstance(stage, torch.nn.Sequential):
         blocks, h = stage[1], halves(h)
-        none = np.zeros_like(h[:, ::2])
-        h = np.concatenate([none, h, none], 1)
+        h = np.concatenate([np.zeros_like(h), h], 1)
     parts = list(np.split(h, 2, 1))
     for i, f in enumerate(blocks.branches):
         parts[i % 2] = parts[i % 2] + branch(f, parts[1 - i % 2])
@@ -140,9 +148,10 @@ def reversible_stage(stage: torch.nn.Module, h: np.ndarray) -> np.ndarray:
 
 
 def encoder(network: torch.nn.Module, x: np.ndarray, *, reversible: bool) -> dict[str, np.ndarray]:
-    """E with the small stem: its features and its outputs."""
+    """E's features and outputs."""
     weights = weights_of(network)
-    h = convolved(x, weights["stem.weight"], 1)
+    (stem,) = (value for name, value in weights.items() if name.startswith("stem."))
+    h = convolved(x, stem, 1) if stem.shape[2] == 3 else pooled(convolved(x, stem, 2))
     for name in network.hidden_names[1:]:
         stage = network.get_submodule(name)
         h = reversible_stage(stage, h) if reversible else residual_stage(stage, h)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
+import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.autograd import Function
 
@@ -16,6 +17,8 @@ from .heads import LatentHead
 from .layers import BatchNorm, statistics_kept
 from .resnet import halved
 from .resnet50 import Branch, Encoder, Stem, make_stem, stage_channels
+
+again: Any = torch.utils.checkpoint  # typed in part only
 
 
 class Reversible(nn.Module):
@@ -88,29 +91,43 @@ class _Reversed(Function):
 
 
 def _autocast_of(x: Tensor) -> dict[str, Any]:
-    """The state of autocast, to be entered again by a backward pass that runs outside of it.
-
-    Without the cache, in which weights that were cast by a forward pass have no gradient.
-    """
+    """The state of autocast, to be entered again by a backward pass that runs outside of it."""
     device = x.device.type
     return {
         "device_type": device,
         "dtype": torch.get_autocast_dtype(device),
         "enabled": torch.is_autocast_enabled(device),
-        "cache_enabled": False,
     }
 
 
-class Widen(nn.Module):
-    """Means of 2x2 places, and twice as many channels: zeros before the first and after the last.
+class Recomputed(nn.Module):
+    """A layer whose inside is computed again for gradients; only its input is kept.
 
-    Source: Kolesnikov et al. (2019), authors' code.
+    Max-pooling keeps all of its own, which of a stem is more than the blocks after it keep.
+
+    Args:
+        layer: without batch norm, which would count a batch twice.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the layer says."""
+        return again.checkpoint(self.layer, x, use_reentrant=False, preserve_rng_state=False)
+
+
+class Widen(nn.Module):
+    """Means of 2x2 places, and zeros as x1 beside all channels as x2.
+
+    Source: Kolesnikov et al. (2019), authors' code, where half of the zeros are in x2. There norm
+    and ReLU leave them at 0, and computed again, rounding errors would say which have a gradient.
     """
 
     def forward(self, h: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, 2 C, ...)`."""
-        more = h.shape[1] // 2
-        return F.pad(halved(h), (0, 0, 0, 0, more, more))
+        return F.pad(halved(h), (0, 0, 0, 0, h.shape[1], 0))
 
 
 def revnet50(
@@ -140,8 +157,10 @@ def revnet50(
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
     """
-    first, stages = make_stem(in_shape, stage_channels(width, 0), stem), list[nn.Module]()
-    channels = stage_channels(width, 0)
+    channels, stages = stage_channels(width, 0), list[nn.Module]()
+    first = make_stem(in_shape, channels, stem)
+    if isinstance(first, nn.Sequential):
+        first = Recomputed(first)
     for number, depth in enumerate(depths):
         channels = stage_channels(width, number)
         blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])
