@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convnet import Size, channels_last
-from .layers import BatchNorm, bound
-
-
-class LatentNorm(nn.Module):
-    """Batch norm whose gain and bias are linear in a code: (1 + W c) norm(h) + V c.
-
-    Args:
-        num_features: channels.
-        code_dim: of the code.
-        epsilon: added to variances.
-    """
-
-    def __init__(self, num_features: int, code_dim: int, epsilon: float = 1e-5) -> None:
-        super().__init__()
-        self.norm = BatchNorm(num_features, affine=False, epsilon=epsilon)
-        self.gain = nn.Linear(code_dim, num_features, bias=False)
-        self.bias = nn.Linear(code_dim, num_features, bias=False)
-
-    def forward(self, h: Tensor, code: Tensor) -> Tensor:
-        """`(N, C, H, W)` and `(N, code_dim)` to `(N, C, H, W)`."""
-        gain, bias = 1 + self.gain(code), self.bias(code)
-        return torch.addcmul(bias[:, :, None, None], gain[:, :, None, None], self.norm(h))
+from .convnet import Size, channels_last, enlarged
+from .layers import BatchNorm, LatentNorm, bound
 
 
 class BottleneckBlock(nn.Module):
@@ -67,9 +45,9 @@ class BottleneckBlock(nn.Module):
         ):
             inner = F.relu(norm(inner, code))
             if number == 1:
-                inner = _enlarged(inner, size)
+                inner = enlarged(inner, size)
             inner = convolution(inner)
-        return inner + _enlarged(h[:, : self.out_channels], size)
+        return inner + enlarged(h[:, : self.out_channels], size)
 
 
 class BigGANDeepGenerator(nn.Module):
@@ -119,8 +97,3 @@ class BigGANDeepGenerator(nn.Module):
         for name, size in zip(self.hidden_names, self.sizes, strict=True):
             h = self.get_submodule(name)(h, code, size)
         return bound(self.output(F.relu(self.norm(h))), "tanh")
-
-
-def _enlarged(h: Tensor, size: Size) -> Tensor:
-    """Each place repeated, up to that size."""
-    return h if h.shape[2:] == size else F.interpolate(h, size, mode="nearest")

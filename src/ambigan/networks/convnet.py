@@ -27,6 +27,11 @@ def shrunk(size: Size, step: int = 2) -> Size:
     return -(-size[0] // step), -(-size[1] // step)
 
 
+def enlarged(h: Tensor, size: Size) -> Tensor:
+    """Each place repeated, up to that size."""
+    return h if h.shape[2:] == size else F.interpolate(h, size, mode="nearest")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One convolution of a chain.

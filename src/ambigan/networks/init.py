@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor, nn
 
 
 def init_normal(module: nn.Module, std: float = 0.02) -> None:
@@ -10,8 +13,25 @@ def init_normal(module: nn.Module, std: float = 0.02) -> None:
 
     Source: DCGAN, section 4; BiGAN, appendix C.
     """
+    _init(module, partial(nn.init.normal_, std=std))
+
+
+def init_kaiming(module: nn.Module) -> None:
+    """Kaiming's normal weights for rectifiers, zero biases."""
+    _init(module, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
+
+
+def init_orthogonal(module: nn.Module) -> None:
+    """Orthogonal weights, a kernel taken as a matrix of out_channels rows, and zero biases.
+
+    Source: Brock et al. (2019), BigGAN, section 3.
+    """
+    _init(module, nn.init.orthogonal_)
+
+
+def _init(module: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(part.weight, std=std)
+            draw(part.weight)
             if part.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
                 nn.init.zeros_(part.bias)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -34,6 +36,7 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
     num_batches: Tensor
+    tracking = True
 
     def __init__(
         self,
@@ -61,11 +64,15 @@ class BatchNorm(nn.Module):
         """Normalises each channel; in training by the batch, else by the running statistics."""
         if not self.training:
             return self._torch(x, training=False, momentum=0.0)
-        self.num_batches.add_(1)
-        momentum = 1 / int(self.num_batches) if self.momentum is None else self.momentum
+        momentum = self._count() if self.tracking else 0.0
         if world().size == 1:
             return self._torch(x, training=True, momentum=momentum)
         return self._global(x, momentum)
+
+    def _count(self) -> float:
+        """One batch more; the share that its statistics have in the running ones."""
+        self.num_batches.add_(1)
+        return 1 / int(self.num_batches) if self.momentum is None else self.momentum
 
     def _torch(self, x: Tensor, *, training: bool, momentum: float) -> Tensor:
         return F.batch_norm(
@@ -94,6 +101,43 @@ class BatchNorm(nn.Module):
         gain = gain if self.weight is None else gain * self.weight
         normed = centred * gain.view(shape)
         return (normed if self.bias is None else normed + self.bias.view(shape)).to(x.dtype)
+
+
+@contextmanager
+def statistics_kept(module: nn.Module) -> Generator[None]:
+    """Batch norms inside leave their running statistics alone while the block runs.
+
+    For a forward pass that is run again on the same batch, which has been counted.
+    """
+    norms = [part for part in module.modules() if isinstance(part, BatchNorm)]
+    for norm in norms:
+        norm.tracking = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.tracking = True
+
+
+class LatentNorm(nn.Module):
+    """Batch norm whose gain and bias are linear in a code: (1 + W c) norm(h) + V c.
+
+    Args:
+        num_features: channels.
+        code_dim: of the code.
+        epsilon: added to variances.
+    """
+
+    def __init__(self, num_features: int, code_dim: int, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.norm = BatchNorm(num_features, affine=False, epsilon=epsilon)
+        self.gain = nn.Linear(code_dim, num_features, bias=False)
+        self.bias = nn.Linear(code_dim, num_features, bias=False)
+
+    def forward(self, h: Tensor, code: Tensor) -> Tensor:
+        """`(N, C, H, W)` and `(N, code_dim)` to `(N, C, H, W)`."""
+        gain, bias = 1 + self.gain(code), self.bias(code)
+        return torch.addcmul(bias[:, :, None, None], gain[:, :, None, None], self.norm(h))
 
 
 def activate(h: Tensor, activation: Activation) -> Tensor:

@@ -14,6 +14,7 @@ from ..core.errors import ConfigError
 from ..core.spec import DataSpec
 from .biggan_deep import BigGANDeepGenerator
 from .convnet import Size, shrunk
+from .init import init_kaiming
 from .resnet import ResNet
 from .spectral import normalise_spectrum
 
@@ -104,10 +105,6 @@ def _num_halvings(spec: DataSpec) -> int:
 
 
 def _initialise(network: nn.Module) -> None:
-    """Kaiming's normal weights for rectifiers, zero biases; images channels last."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
-                nn.init.zeros_(module.bias)
+    """Kaiming's normal weights, zero biases; images channels last."""
+    init_kaiming(network)
     cast(Any, network).to(memory_format=torch.channels_last)

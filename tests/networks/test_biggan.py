@@ -1,0 +1,131 @@
+"""BigGAN's G and F against NumPy, and what its structure promises."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from ambigan.core.errors import ConfigError
+from ambigan.networks.biggan import Attention, BigGANBody, BigGANGenerator
+from ambigan.networks.spectral import SpectralNorm
+from reference import numpy_bigbigan as reference
+
+
+def random(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("attention", [None, 12])
+def test_generator_equals_numpy(attention: int | None) -> None:
+    torch.manual_seed(0)
+    network = reference.scramble(BigGANGenerator(8, (2, 9, 12), 2, attention))
+    assert any(isinstance(part, Attention) for part in network.modules()) == bool(attention)
+    z = random(3, 8)
+    torch.testing.assert_close(
+        network(z).detach(), torch.tensor(reference.generator(network, z.numpy()))
+    )
+
+
+@pytest.mark.parametrize("attention", [None, 6])
+def test_body_equals_numpy(attention: int | None) -> None:
+    torch.manual_seed(0)
+    network = reference.scramble(BigGANBody((2, 9, 12), 2, attention))
+    assert any(isinstance(part, Attention) for part in network.modules()) == bool(attention)
+    x = random(3, 2, 9, 12)
+    torch.testing.assert_close(
+        network(x).detach(), torch.tensor(reference.body(network, x.numpy()))
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "generator", "body", "maps"),
+    [
+        ((1, 32, 32), [4, 4, 4], [4, 4, 4, 4], 8),
+        ((1, 64, 64), [16, 8, 4, 2], [1, 2, 4, 8, 16], 4),
+        ((1, 128, 128), [16, 8, 4, 2, 1], [1, 2, 4, 8, 16, 16], 4),
+        ((1, 256, 256), [16, 8, 8, 4, 2, 1], [1, 2, 4, 8, 8, 16, 16], 4),
+        ((1, 48, 40), [4, 4, 4], [4, 4, 4, 4], 10),
+    ],
+)
+def test_channels_are_biggan_s(
+    shape: tuple[int, ...], generator: list[int], body: list[int], maps: int
+) -> None:
+    G, F = BigGANGenerator(14, shape, 1, 64).eval(), BigGANBody(shape, 1, 64).eval()
+    seen: list[torch.Tensor] = []
+    last = F.get_submodule(F.hidden_names[-1])
+    last.register_forward_hook(lambda _m, _i, h: seen.append(h))
+    x = G(torch.randn(1, 14))
+    assert x.shape == (1, *shape)
+    assert x.abs().max() <= 1
+    assert F(x).shape == (1, *F.out_shape) == (1, body[-1])
+    assert seen[0].shape[3] == maps
+    blocks = ([n.get_submodule(name) for name in n.hidden_names] for n in (G, F))
+    assert [[b.conv2.out_channels for b in each] for each in blocks] == [generator, body]
+    attended = [b for n in (G, F) for b in n.modules() if isinstance(b, Attention)]
+    assert len(attended) == {32: 0, 48: 0, 64: 1}.get(shape[1], 2)
+
+
+def test_every_part_of_z_reaches_its_own_block() -> None:
+    """A part changes its block's output; all before it stay as they were."""
+    num_latents = 7
+    torch.manual_seed(0)
+    network = reference.scramble(BigGANGenerator(num_latents, (1, 64, 64), 1, 64)).eval()
+    names = ["project", *network.hidden_names]
+    seen: dict[str, torch.Tensor] = {}
+    for name in names:
+        network.get_submodule(name).register_forward_hook(
+            lambda _m, _i, h, name=name: seen.update({name: h})
+        )
+    z = random(1, num_latents)
+    network(z)
+    before = dict(seen)
+    assert network.parts == [2, 2, 1, 1, 1]
+    start = 0
+    for number, length in enumerate(network.parts):
+        for place in range(start, start + length):
+            other = z.clone()
+            other[:, place] += 1
+            network(other)
+            changed = [not torch.equal(seen[name], before[name]) for name in names]
+            assert changed == [i >= number for i in range(len(names))]
+        start += length
+
+
+def test_every_weight_is_under_spectral_norm_and_orthogonal_at_the_start() -> None:
+    for network in (BigGANGenerator(15, (3, 64, 64), 2, 64), BigGANBody((3, 64, 64), 2, 32)):
+        layers = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+        assert len(layers) > 10
+        for layer in layers:
+            assert parametrize.is_parametrized(layer, "weight")
+            assert isinstance(layer.parametrizations.weight[0], SpectralNorm)
+            matrix = layer.parametrizations.weight.original.flatten(1)
+            small = matrix @ matrix.T if len(matrix) < matrix.shape[1] else matrix.T @ matrix
+            torch.testing.assert_close(small, torch.eye(len(small)), atol=1e-5, rtol=0)
+        bare = [n for n, p in network.named_parameters() if p.ndim > 1 and "original" not in n]
+        assert not bare
+
+
+def test_attention_starts_as_nothing() -> None:
+    h = torch.randn(2, 16, 6, 5)
+    layer = Attention(16)
+    assert torch.equal(layer(h), h)
+    nn.init.ones_(layer.gamma)
+    assert not torch.allclose(layer(h), h)
+
+
+def test_bfloat16_leaves_features_and_images_in_float32() -> None:
+    G, F = BigGANGenerator(5, (3, 32, 32), 1, 32), BigGANBody((3, 32, 32), 1, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        x = G(torch.randn(2, 5))
+        features = F(x)
+    assert x.dtype == features.dtype == torch.float32
+    assert all(g is not None for g in torch.autograd.grad(features.sum(), list(G.parameters())))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"cut into 4 parts, .* choose 4 or more"):
+        BigGANGenerator(3, (3, 32, 32), 1, None)
+    with pytest.raises(ConfigError, match="of 8x8 and more; these are 7x9"):
+        BigGANBody((3, 7, 9), 1, None)

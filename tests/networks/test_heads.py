@@ -1,0 +1,106 @@
+"""E's head, H, J and the scores against NumPy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from ambigan.core.errors import ConfigError
+from ambigan.core.reading import find_reading, read
+from ambigan.game import _measured
+from ambigan.networks.biggan import BigGANBody
+from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP
+from ambigan.networks.resnet50 import resnet50
+from reference import numpy_bigbigan as reference
+
+
+def random(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+@pytest.fixture
+def judge() -> JointDiscriminator:
+    torch.manual_seed(0)
+    return JointDiscriminator(BigGANBody((2, 8, 8), 1, None), 3, 6, 8)
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_residual_mlp_equals_numpy(batch_norm: bool) -> None:
+    network = reference.scramble(ResidualMLP(5, 7, 4, batch_norm=batch_norm))
+    h = random(6, 5)
+    expected = torch.tensor(reference.residual_mlp(network, h.numpy()))
+    torch.testing.assert_close(network(h).detach(), expected)
+    assert expected.shape == (6, *network.out_shape)
+    assert (expected > 0).any()
+
+
+def test_depth_counts_the_layers_of_the_blocks() -> None:
+    network = ResidualMLP(5, 7, 8, batch_norm=False)
+    assert network.hidden_names == ("block1", "block2", "block3", "block4")
+    assert sum(isinstance(part, nn.Linear) for part in network.modules()) == 1 + 8
+    with pytest.raises(ConfigError, match="depth 3 is odd, choose 4"):
+        ResidualMLP(5, 7, 3, batch_norm=False)
+
+
+def test_scores_equal_numpy(judge: JointDiscriminator) -> None:
+    network = reference.scramble(judge)
+    x, z = random(4, 2, 8, 8), random(4, 3)
+    expected = torch.tensor(reference.scores(network, x.numpy(), z.numpy()))
+    torch.testing.assert_close(network(x, z).detach(), expected)
+    assert expected.shape == (4, 3)
+
+
+def test_unary_scores_see_one_side_only(judge: JointDiscriminator) -> None:
+    network = reference.scramble(judge).eval()
+    x, z = random(2, 2, 8, 8), random(2, 3)
+    same = network(x, z)
+    of_x, of_z = network(x + 1, z) == same, network(x, z + 1) == same
+    assert of_x.tolist() == [[False, True, False]] * 2
+    assert of_z.tolist() == [[True, False, False]] * 2
+
+
+def test_layers_are_read_by_name(judge: JointDiscriminator) -> None:
+    game = nn.Module()
+    game.discriminator = judge
+    game.encoder = resnet50((2, 8, 8), 6, width=1 / 32, depths=(1, 1), head_width=8, head_depth=2)
+    known = [name for name, _ in game.named_modules() if name]
+    x, z = torch.randn(3, 2, 8, 8), torch.randn(3, 3)
+    runs = {"discriminator": lambda x: judge(x, z), "encoder": game.encoder}
+    widths = {}
+    for network in runs:
+        for name in _measured(network, game.get_submodule(network)):
+            found = read(game, find_reading(game, name, known), lambda n, x: runs[n](x), x)
+            widths[name] = found.shape[1]
+    maps = sum(width for name, width in widths.items() if name.startswith("encoder.st"))
+    assert widths["encoder.convs@4"] == maps
+    assert (widths["encoder.pool"], widths["encoder.crelu"], widths["encoder.output"]) == (
+        16,
+        32,
+        6,
+    )
+    assert widths["discriminator.image.block1@4"] == 4 * 16
+    assert widths["discriminator.image.output"] == 4
+    assert widths["discriminator.joint.output"] == 6
+
+
+def test_every_weight_of_the_discriminator_is_under_one_spectral_norm(
+    judge: JointDiscriminator,
+) -> None:
+    layers = [part for part in judge.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+    assert len(layers) > 20
+    for layer in layers:
+        assert parametrize.is_parametrized(layer, "weight")
+        assert len(layer.parametrizations.weight) == 1
+        top = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
+        assert float(top) == pytest.approx(1, abs=1e-4)
+
+
+def test_bfloat16_leaves_scores_and_latents_in_float32(judge: JointDiscriminator) -> None:
+    head = LatentHead(9, 8, 4, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = judge(torch.randn(3, 2, 8, 8), torch.randn(3, 3))
+        latents = head(torch.randn(3, 9))
+    assert scores.dtype == latents.dtype == torch.float32
+    assert latents.shape == (3, 6)
