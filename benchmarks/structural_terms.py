@@ -170,13 +170,13 @@ def ours(config: RunConfig, batch: Batch, precision: str) -> Callable[[], Any]:
 
 
 class Plain(nn.Module):
-    """The same ResNet with torch's own activation, which forward mode knows."""
+    """The same ResNet in parts that forward mode knows, under `vmap` too."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor, pooled: bool = False) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """As the network's."""
         network = self.network
         h = F.elu(network.stem.convolution(x))
@@ -184,8 +184,6 @@ class Plain(nn.Module):
             for block in network.get_submodule(name):
                 h = self.block(block, h)
         h = h.float().mean((2, 3))
-        if pooled:
-            return h
         with torch.autocast(h.device.type, enabled=False):
             return network.output.linear(F.elu(network.output.hidden(h)))
 
@@ -235,8 +233,9 @@ def transcribed(config: RunConfig, batch: Batch, precision: str) -> Callable[[],
 
 def transcribed_losses(method: Structural, batch: Batch) -> dict[str, Tensor]:
     """D's terms, each from a forward pass of its own."""
-    s, D = method.settings, Plain(method.discriminator)
-    x, fake = batch.x, method.generator(batch.z).detach()
+    s, D = method.settings, method.discriminator
+    with torch.no_grad():
+        x, fake = batch.x, method.generator(batch.z)
     real_first, fake_first = F.normalize(D(x), dim=1), F.normalize(D(fake), dim=1)
     scale = 2.0 * s.embedding_dim
 
@@ -249,13 +248,9 @@ def transcribed_losses(method: Structural, batch: Batch) -> dict[str, Tensor]:
     with torch.autocast(x.device.type, enabled=False):
         apart = volume(torch.cat([real_first, fake_first]))
         apart = (apart - (volume(real_first) + volume(fake_first)) / 2) / 2
-    teacher = Plain(copy.deepcopy(method.discriminator))
     weights = {n: method.teacher.get_buffer(ours) for ours, n in method.teacher.names.items()}
     with torch.no_grad():
-        h_real, h_fake = (
-            functional_call(teacher, {f"network.{n}": w for n, w in weights.items()}, (i, True))
-            for i in (x, fake)
-        )
+        h_real, h_fake = (functional_call(D, weights, (i,), {"pooled": True}) for i in (x, fake))
     real_second, fake_second = F.normalize(D(x), dim=1), F.normalize(D(fake), dim=1)
     keys = F.normalize(torch.cat([h_real, method.bank.keys]), dim=1)
     known = torch.cat([real_second, method.bank.embeddings])
@@ -267,7 +262,7 @@ def transcribed_losses(method: Structural, batch: Batch) -> dict[str, Tensor]:
 
     s_r = similarity(real_second, h_real, 1)
     s_f = similarity(fake_second, h_fake, int(s.skip_for_fake))
-    rough = []
+    alone, rough = Plain(D), list[Tensor]()
     for images in (x, fake):
         u = F.normalize(batch.noise.normal(len(images), s.embedding_dim), dim=1)
         leaf = images.detach().requires_grad_()
@@ -275,7 +270,7 @@ def transcribed_losses(method: Structural, batch: Batch) -> dict[str, Tensor]:
         v = F.normalize(pulled.flatten(1), dim=1).view_as(pulled)
 
         def pushed(image: Tensor, direction: Tensor) -> Tensor:
-            return jvp(lambda one: D(one[None])[0], (image,), (direction,))[1]
+            return jvp(lambda one: alone(one[None])[0], (image,), (direction,))[1]
 
         rough.append(vmap(pushed)(images, v).norm(dim=1))
     smoothness = (torch.cat(rough) - s.smoothness_target).square().mean()

@@ -174,8 +174,12 @@ class Method(nn.Module, ABC):
         """
         self.losses(batch, [player.name for player in self.players])
 
-    def after_iteration(self, batch: Batch) -> None:
-        """Updates teachers and memory banks (registered buffers) after the players have moved."""
+    def after_iteration(self, batches: Sequence[Batch]) -> None:
+        """Updates teachers and memory banks (registered buffers) after the players have moved.
+
+        Args:
+            batches: of the turns in which someone moved, in order.
+        """
 
     def watch(self, batch: Batch) -> dict[str, Tensor]:
         """Scalars to watch beside the losses, such as a discriminator's saturation."""

@@ -96,14 +96,14 @@ def play_exactly(config: RunConfig, out: str | Path) -> None:
     converge(method)
     state, rows = TrainState(method, 0.0), 100 // here.size
     for number in range(ITERATIONS):
-        batch = None
+        batches: list[Batch] = []
         for turn in method.turns:
             noise = Randomness(number, *turn, rank=here.rank, world_size=here.size)
             x = noise.uniform(rows, *SPEC.shape).double() * 2 - 1
             batch = Batch(x, method.prior.sample(rows, noise).double(), noise)
             play_turn(state, batch, turn, "fp32")
-        assert batch is not None
-        method.after_iteration(batch)
+            batches.append(batch)
+        method.after_iteration(batches)
     if here.is_main:
         torch.save(method.state_dict(), out)
     leave()

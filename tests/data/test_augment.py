@@ -26,6 +26,7 @@ from ambigan.data import (
     to_float,
 )
 from ambigan.data.augment import NUM_DRAWS, Augment
+from ambigan.data.framing import augment_of
 from ambigan.engine.step import make_batch
 from games import toy_config, toy_method
 
@@ -214,3 +215,10 @@ def test_vectors_are_not_cropped(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(9, 2)))
     with pytest.warns(UserWarning, match=r"data\.flip has no effect on 'npy'"):
         open_dataset(DataSettings(f"npy:{tmp_path / 'x.npy'}", flip=True))
+
+
+def test_a_crop_larger_than_what_is_stored_is_refused() -> None:
+    settings = DataSettings(crop=(32, 32), short_side=(32, 45))
+    with pytest.raises(ConfigError, match=r"crop of 32,32 is larger than the stored images, 28x28"):
+        augment_of(settings, (1, 28, 28))
+    assert augment_of(settings, (1, 32, 40)) is not None

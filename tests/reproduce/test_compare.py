@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.files import read_json
+from ambigan.core.files import read_json, write_json
 from ambigan.reproduce import STUDIES, Study, compare
 from ambigan.reproduce.comparing import plan_runs
 from ambigan.reproduce.studies import Arm
@@ -41,7 +42,6 @@ SAO = Arm(
     NETWORK | GENERATOR | {"settings.bank_size": "100"},
     "images",
     ("discriminator.pool", "discriminator.output"),
-    turns=2,
     untrained=True,
 )
 SIMCLR = Arm("SimCLR, flips", "simclr", None, NETWORK, "images", ("encoder.pool",))
@@ -130,17 +130,38 @@ def test_an_arm_made_otherwise_is_refused(whole: Path) -> None:
         make(whole, changes={"train.epochs": "2"})
 
 
-def test_a_setting_that_an_arm_has_not_names_the_arm(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"arm 'SimCLR, flips': .*bank_size"):
+def test_what_makes_an_arm_cannot_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"arm 'SAO': settings.bank_size is what makes this arm"):
         make(tmp_path, changes={"settings.bank_size": "50"})
+
+
+def test_averages_must_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"arm 'SAO': averaged weights are what is measured"):
+        make(tmp_path, changes={"train.ema_decay": "0"})
+
+
+def test_a_record_without_its_baseline_is_measured_again(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "copy")
+    path = next((tmp_path / "copy/arms/sao").rglob("kmeans--*.json"))
+    record = read_json(path)
+    kept = [row for row in record["rows"] if not row["features"].startswith("random")]
+    write_json(path, record | {"rows": kept})
+    assert any("kmeans" in line for line in make(tmp_path / "copy"))
+    assert (tmp_path / "copy/toy.json").read_bytes() == (whole / "toy.json").read_bytes()
+
+
+def test_a_setting_that_an_arm_has_not_names_the_arm(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"arm 'SimCLR, flips': .*neighbors"):
+        make(tmp_path, changes={"settings.neighbors": "2"})
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_studies_can_be_planned(name: str, tmp_path: Path) -> None:
     runs = plan_runs(STUDIES[name], (0, 1), {"train.epochs": "3"}, tmp_path)
     assert len({run.run.path for run in runs}) == 2 * len(STUDIES[name].arms)
-    shown = {run.config.train.epochs // run.arm.turns for run in runs}
-    assert shown == {3}
+    alternating = {"structural": 2, "gan": 2, "simclr": 1}
+    for run in runs:
+        assert run.config.train.epochs == 3 * alternating[run.config.method]
 
 
 def test_a_folder_shared_by_all_studies_holds_one_config_for_each_arm(tmp_path: Path) -> None:

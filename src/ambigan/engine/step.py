@@ -52,16 +52,16 @@ class Play:
 
     def iterate(self) -> None:
         """All turns, each on a fresh batch; then teachers, banks and the average."""
-        state, batch = self.state, None
+        state, played = self.state, list[Batch]()
         for name, player in self.players.items():
             self.rates[name] = player_rate(player, state.images_seen, self.total_images)
             set_rate(state.optimizers[name], self.rates[name])
         for turn, names in enumerate(state.method.turns):
             if moving := tuple(name for name in names if self._is_active(name)):
-                batch = self._play(turn, moving)
+                played.append(self._play(turn, moving))
             state.images_seen += self.settings.batch_size
-        if batch is not None:
-            state.method.after_iteration(batch)
+        if played:
+            state.method.after_iteration(played)
         if state.ema is not None:
             state.ema.update(state.iterations)
         state.iterations += 1

@@ -53,7 +53,7 @@ class StructuralSettings:
         neighbors: how many each embedding is drawn to.
         skip_for_fake: how many of a generated image's nearest neighbours are left out; a real
             image leaves out itself. The authors' code leaves out one of both, by its dropping the
-            first of every list; as printed, 0.
+            first of every list.
         bank_size: how many earlier real images are neighbours beside the batch.
         teacher_decay: of the averaged D, in whose features neighbours are looked for.
         smoothness_weight: of (|J v| - target)^2, D's alone.
@@ -198,11 +198,12 @@ class Structural(Method):
         """G(z): D, the only other network, has no batch norm."""
         self.generator(batch.z)
 
-    def after_iteration(self, batch: Batch) -> None:
-        """The teacher follows D; the bank takes in the real images of the last turn."""
+    def after_iteration(self, batches: Sequence[Batch]) -> None:
+        """The teacher follows D; the bank takes in the real images of D's turn."""
         if self.settings.cluster_weight:
             self.teacher.update(self.discriminator)
-            self.bank.put(batch.kept["embeddings"], batch.kept["keys"])
+            kept = batches[0].kept
+            self.bank.put(kept["embeddings"], kept["keys"])
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """D(x). The generator never sees data."""

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..core.ema import move
-from ..core.errors import ConfigError
 
 
 class Teacher(nn.Module):
@@ -71,17 +70,15 @@ class Bank(nn.Module):
 
     @torch.no_grad()
     def put(self, embeddings: Tensor, keys: Tensor) -> None:
-        """Takes in a batch: `(N, embedding_dim)` and `(N, key_dim)`.
+        """Takes in a batch in place of the oldest, or its last ones if it is larger than the bank.
 
-        Raises:
-            ConfigError: it is larger than the bank.
+        Args:
+            embeddings: `(N, embedding_dim)`.
+            keys: of the same images, `(N, key_dim)`.
         """
-        num, size = len(embeddings), len(self.embeddings)
-        if num > size:
-            raise ConfigError(
-                f"a batch of {num} does not fit into a bank of {size}; settings.bank_size must be"
-                " train.batch_size or more."
-            )
+        size = len(self.embeddings)
+        embeddings, keys = embeddings[-size:], keys[-size:]
+        num = len(embeddings)
         rows = (self.place + torch.arange(num, device=self.place.device)) % size
         self.embeddings.index_copy_(0, rows, embeddings.to(self.embeddings.dtype))
         self.keys.index_copy_(0, rows, keys.to(self.keys.dtype))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .convnet import channels_last
 from .elu import elu
@@ -74,7 +75,7 @@ class Pool(nn.Module):
 
 
 class Head(nn.Module):
-    """W2 elu(W1 h), in fp32 even under autocast: its outputs are compared with each other."""
+    """W2 elu(W1 h), forward in fp32 even under autocast: its outputs are compared."""
 
     def __init__(self, in_features: int, num_outputs: int) -> None:
         super().__init__()
@@ -145,4 +146,10 @@ def _group_norm(channels: int, group_size: int) -> nn.Module:
     """Groups of so many channels, one group if there are fewer; nothing if 0."""
     if not group_size:
         return nn.Identity()
-    return nn.GroupNorm(max(1, channels // group_size), channels)
+    num_groups = max(1, channels // group_size)
+    if channels % num_groups:
+        raise ConfigError(
+            f"{channels} channels cannot be divided into groups of {group_size}; choose"
+            " settings.network.width as a multiple of settings.network.group_size."
+        )
+    return nn.GroupNorm(num_groups, channels)

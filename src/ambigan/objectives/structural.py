@@ -60,7 +60,10 @@ def united(a: Moments, b: Moments) -> Moments:
 def gaussian_divergence(
     real: Moments, fake: Moments, scale: float, form: Divergence = "jsd"
 ) -> Tensor:
-    """How far two sets of embeddings lie apart, as Gaussians; not negative for `jsd`.
+    """How far two sets of embeddings lie apart, as Gaussians; 0 for equal ones.
+
+    Never negative as `bhattacharyya`. As `jsd` it may be, since each set is taken about a direction
+    of its own: for sets at opposite poles, that of both together is another.
 
     With R(C) = log det(I + scale C), the volume that a set fills:
 

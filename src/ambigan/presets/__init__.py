@@ -7,6 +7,8 @@ what it reached, or that nothing was reproduced yet.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..core.errors import unknown
 from ..engine.config import RunConfig
 from ..methods import METHODS, find_method, is_external
@@ -30,8 +32,8 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
 
     Args:
         method: a name of the package, or `module:Class`, whose one preset is its defaults.
-        name: of the preset; if None, `official` on the data it was published for, `images` on
-            pictures, and `small` on all else.
+        name: of the preset; if None, `official` on the data it was published for, `small` on small
+            data if there is one, and `images` on all else.
         source: of the data, if it is known.
 
     Raises:
@@ -43,14 +45,15 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
         return RunConfig(method, "default", find_method(method).Settings())
     find_method(method)
     presets = PRESETS[method]
-    name = name or _usual(source)
+    name = name or _usual(presets, source)
     if name not in presets:
         raise unknown(f"preset of {method}", name, presets)
     return presets[name].make()
 
 
-def _usual(source: str | None) -> str:
+def _usual(presets: Mapping[str, Preset], source: str | None) -> str:
     """The preset for data of which the name is known."""
-    if source in (None, "mnist"):
+    if "official" in presets and source in (None, presets["official"].make().data.source):
         return "official"
-    return "small" if source.partition(":")[0] in SMALL_SOURCES else "images"
+    is_small = source is not None and source.partition(":")[0] in SMALL_SOURCES
+    return "small" if is_small and "small" in presets else "images"

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import held, read_json, write_json, write_text
 from ..core.settings import override
+from ..core.spec import DataSpec
 from ..data import Dataset, open_dataset
+from ..engine.config import RunConfig
 from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import find_protocol
 from ..measuring import Tell, evaluate, evaluate_baselines, evaluate_curve
+from ..methods import find_method
 from ..presets import find_preset
 from ..report.panels import Section
 from ..training import check_trainable
@@ -25,6 +30,7 @@ from .page import pictures_of
 from .run import Bar, check_seeds
 from .studies import Arm, Study
 
+SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
 EPOCHS = "train.epochs"
 WEIGHTS = "ema"
 
@@ -35,18 +41,25 @@ class StudyRun(Cell):
 
     Attributes:
         arm: of the study.
+        turns: of one iteration, each on images of its own. What is measured moves in one of them.
         measured: the study's protocols.
         curve: the protocol of the curve.
     """
 
     arm: Arm
+    turns: int
     measured: tuple[str, ...]
     curve: str
 
     def record_of(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of the layers of the saved model; None if nothing was."""
         name = "--".join((protocol, *self.arm.layers, WEIGHTS))
-        return self._read(f"{name}.json", "rows")
+        record = self._read(f"{name}.json", "rows")
+        needed = set(self.arm.layers)
+        if self.arm.untrained:
+            needed |= {f"random {layer}" for layer in self.arm.layers}
+        is_whole = record is not None and needed <= {row["features"] for row in record["rows"]}
+        return record if is_whole else None
 
     @property
     def points(self) -> list[tuple[int, float]] | None:
@@ -55,11 +68,11 @@ class StudyRun(Cell):
         if record is None:
             return None
         ours = [
-            (point["images_seen"] // self.arm.turns, point["accuracy"])
+            (point["images_seen"] // self.turns, point["accuracy"])
             for point in record["points"]
             if point["features"] == self.arm.layers[0] and point["weights"] == WEIGHTS
         ]
-        is_whole = ours and ours[-1][0] == (self.images_trained or 0) // self.arm.turns
+        is_whole = ours and ours[-1][0] == (self.images_trained or 0) // self.turns
         return ours if is_whole else None
 
     @property
@@ -70,7 +83,7 @@ class StudyRun(Cell):
         points, images = self.points, self.images_trained
         if len(whole) < len(records) or points is None or images is None:
             return None
-        shown = images // self.arm.turns
+        shown = images // self.turns
         return Finding(self.arm.name, self.seed, whole, shown, read_cost(self), points)
 
     def _read(self, name: str, key: str) -> dict[str, Any] | None:
@@ -152,13 +165,25 @@ def _plan(study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Pa
     try:
         if not passes.isdecimal():
             raise ConfigError(f"{EPOCHS} '{passes}' is no whole number.")
-        own = {EPOCHS: str(int(passes) * arm.turns), "train.seed": str(seed)}
-        values = {**study.settings, **arm.changes, **changes, **own}
+        if fixed := sorted(set(arm.changes) & set(changes)):
+            raise ConfigError(f"{fixed[0]} is what makes this arm; leave it as it is.")
+        values = {**study.settings, **arm.changes, **changes, "train.seed": str(seed)}
+        values.pop(EPOCHS, None)
         config = override(find_preset(arm.method, arm.preset), values).check()
+        turns = _num_turns(config)
+        config = override(config, {EPOCHS: str(int(passes) * turns)}).check()
+        if not config.train.ema_decay:
+            raise ConfigError("averaged weights are what is measured; train.ema_decay is above 0.")
     except ConfigError as error:
         raise ConfigError(f"arm '{arm.name}': {error}") from error
     folder = RunFolder(out / "arms" / folder_name(arm) / f"seed-{seed}")
-    return StudyRun(arm, arm.preset, seed, config, folder, arm, study.protocols, study.curve)
+    return StudyRun(arm, arm.preset, seed, config, folder, arm, turns, study.protocols, study.curve)
+
+
+def _num_turns(config: RunConfig) -> int:
+    """How many turns an iteration of the method has, whatever the images."""
+    with torch.device("meta"):
+        return len(find_method(config.method)(config.settings, SOME_IMAGES).turns)
 
 
 def _check(run: StudyRun, dataset: Dataset) -> None:
