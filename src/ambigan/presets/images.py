@@ -215,7 +215,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
             "1 thread of 2 shared CPU cores, bf16",
             "ours, after DCGAN",
         ),
-        "images_modern": Preset(gan_images_modern, "not measured yet", "-", "-", "ours"),
+        "images_modern": Preset(
+            gan_images_modern,
+            "CIFAR-10: L2-SVM on convs@4 of D 70.9 (untrained 64.3, pixels 40.9)",
+            "27 min of one core",
+            "1 thread of 2 shared CPU cores, bf16",
+            "ours",
+        ),
     },
     "bigan": {
         "imagenet": Preset(bigan_imagenet, "not reproduced", "-", "-", f"{_BIGAN}, authors' code"),
