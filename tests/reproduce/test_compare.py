@@ -31,7 +31,6 @@ SMALL = {
     "train.statistics_batches": "2",
     "train.log_every": "2",
     "train.checkpoint_every": "4",
-    "train.keep_checkpoints": "10",
     "train.precision": "fp32",
     "train.device": "cpu",
 }
@@ -60,12 +59,19 @@ STUDY = Study(
 WRITTEN = ("toy.json", "toy.csv")
 
 
-def make(out: Path, study: Study = STUDY, *, progress: Any = None, **more: Any) -> list[str]:
+def make(
+    out: Path, study: Study = STUDY, *, progress: Any = None, until: str = "", **more: Any
+) -> list[str]:
+    """Makes it and returns what was told; is killed when `until` is told."""
     told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if until and until in line:
+            raise Killed
+
     bar = progress or (lambda *_: None)
-    compare(
-        study, out, bar=lambda: nullcontext(bar), alarm=lambda _: None, tell=told.append, **more
-    )
+    compare(study, out, bar=lambda: nullcontext(bar), alarm=lambda _: None, tell=tell, **more)
     return told
 
 
@@ -82,8 +88,8 @@ def test_every_arm_stands_beside_its_baselines(whole: Path) -> None:
         "SAO: discriminator.pool",
         "SAO: discriminator.output",
         "SimCLR, flips: encoder.pool",
-        "untrained: discriminator.pool",
-        "untrained: discriminator.output",
+        "SAO untrained: discriminator.pool",
+        "SAO untrained: discriminator.output",
         "pixels",
         "pca5",
     ]
@@ -115,6 +121,19 @@ def test_killed_and_repeated_equals_undisturbed(whole: Path, tmp_path: Path) -> 
         make(tmp_path, progress=kill_at(8))
     assert "Not finished: 1 of 2" in (tmp_path / "toy.md").read_text()
     make(tmp_path)
+    for name in WRITTEN:
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "until",
+    ["knn1_euclidean of discriminator.pool (ema)", "kmeans of random discriminator.output"],
+)
+def test_killed_while_measuring_equals_undisturbed(whole: Path, tmp_path: Path, until: str) -> None:
+    with pytest.raises(Killed):
+        make(tmp_path, until=until)
+    told = make(tmp_path)
+    assert not any("pixels" in line for line in told), "baselines are measured once"
     for name in WRITTEN:
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
 

@@ -143,6 +143,7 @@ def evaluate_curve(
     protocols: Sequence[str] = (),
     layers: Sequence[str] = (),
     weights: Weights | None = None,
+    baselines: Sequence[Baseline] = BASELINES,
     spaces: Sequence[str] = (),
     inception: str | Path | None = None,
     device: str = "auto",
@@ -153,7 +154,8 @@ def evaluate_curve(
 
     Keep them with `train.keep_checkpoints`. Each point has the averaged and the last networks,
     their batch statistics taken anew as at the end of training. Samples are compared with data in
-    features of the finished run, which are the same for every point.
+    features of the finished run, which are the same for every point. Baselines stand beside the
+    first.
     """
     folder = RunFolder(path)
     _check_names(protocols)
@@ -171,13 +173,14 @@ def evaluate_curve(
     kept = KeptRows(folder.results / FILE_NAME)
     for checkpoint in paths:
         try:
-            runs = runs_of_checkpoint(checkpoint, folder, config, method_class, dataset, target)
+            runs = runs_of_checkpoint(
+                checkpoint, folder, config, method_class, dataset, target, weights
+            )
         except CheckpointError as error:
             warnings.warn(f"left out of the curve: {error}", stacklevel=2)
             continue
-        runs = [run for run in runs if weights in (None, run.weights)] or runs
         chosen = chosen or _chosen(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
-        beside = () if curves else BASELINES
+        beside = () if curves else baselines
         kept.turn_to(runs, dataset)
         for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
             rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]

@@ -34,8 +34,11 @@ def runs_of_checkpoint(
     method_class: type[Method],
     dataset: Dataset,
     device: torch.device,
+    weights: Weights | None = None,
 ) -> list[Run]:
     """The averaged and the last networks of a checkpoint, their batch statistics taken anew.
+
+    Only those asked for, where there are such.
 
     Raises:
         CheckpointError: it cannot be read, or is of other networks.
@@ -44,9 +47,8 @@ def runs_of_checkpoint(
     batches = Batches(dataset.train, config.train.seed, device)
     runs: list[Run] = []
     kinds: tuple[tuple[Weights, str], ...] = (("ema", "ema"), ("raw", "method"))
-    for kind, key in kinds:
-        if state[key] is None:
-            continue
+    there = [pair for pair in kinds if state[pair[1]] is not None]
+    for kind, key in [pair for pair in there if weights in (None, pair[0])] or there:
         method = make_method(config, dataset.spec, method_class)
         try:
             method.load_state_dict(state[key])

@@ -171,7 +171,9 @@ def _plan(study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Pa
         values.pop(EPOCHS, None)
         config = override(find_preset(arm.method, arm.preset), values).check()
         turns = _num_turns(config)
-        config = override(config, {EPOCHS: str(int(passes) * turns)}).check()
+        epochs = str(int(passes) * turns)
+        kept = {"train.keep_checkpoints": epochs, **changes, EPOCHS: epochs}  # one an epoch
+        config = override(config, kept).check()
         if not config.train.ema_decay:
             raise ConfigError("averaged weights are what is measured; train.ema_decay is above 0.")
     except ConfigError as error:
@@ -297,6 +299,7 @@ def _measure(run: StudyRun, tell: Tell) -> None:
             protocols=(run.curve,),
             layers=run.arm.layers[:1],
             weights=WEIGHTS,
+            baselines=(),
             device=device,
             tell=tell,
         )

@@ -18,6 +18,9 @@ TITLES = {
     "svm_l2": "L2-SVM",
     "kmeans": "k-means",
 }
+DIGITS = 1
+"""After the point, in the table."""
+
 NMI = "nmi"
 """Mutual information, which k-means gives beside its accuracy."""
 
@@ -100,7 +103,8 @@ class Comparison:
             ours = [finding for finding in self.findings if finding.arm == arm.name]
             if ours and arm.untrained:
                 records = [finding.records for finding in ours]
-                found += [_line("untrained", f"random {layer}", records) for layer in arm.layers]
+                name = f"{arm.name} untrained"
+                found += [_line(name, f"random {layer}", records) for layer in arm.layers]
         names = [row["features"] for row in next(iter(self.baselines.values()))["rows"]]
         return found + [_line("", name, [self.baselines]) for name in names]
 
@@ -109,9 +113,9 @@ class Comparison:
         shown = [line.name, f"{line.dim:,}"]
         for protocol in self.study.protocols:
             value = line.values.get(protocol)
-            text = "–" if value is None else value.text(1)
+            text = "–" if value is None else value.text(DIGITS)
             nmi = line.values.get(f"{protocol}/{NMI}")
-            shown.append(text if nmi is None else f"{text} ({nmi.text(1)})")
+            shown.append(text if nmi is None else f"{text} ({nmi.text(DIGITS)})")
         return shown
 
     @property
@@ -122,8 +126,11 @@ class Comparison:
 
     def best(self, protocol: str) -> float:
         """The highest mean, rounded as it is shown."""
-        means = [line.values[protocol].mean for line in self.lines if protocol in line.values]
-        return max(means)
+        return max(
+            round(line.values[protocol].mean, DIGITS)
+            for line in self.lines
+            if protocol in line.values
+        )
 
     def cost_rows(self) -> list[list[str]]:
         """Arm, images shown, seconds of training, images a second of it; a run a row."""

@@ -10,7 +10,7 @@ from ..report.facts import Fact, duration
 from ..report.panels import Chart, Section, chart
 from ..report.scores import Cell, Row, Table
 from ..report.templates import render_template
-from .comparison import COST_COLUMNS, TITLES, Comparison, machines
+from .comparison import COST_COLUMNS, DIGITS, TITLES, Comparison, machines
 
 TEMPLATE = "study.html.jinja"
 WIDE, HIGH = 1016, 420  # CSS pixels of the chart
@@ -66,7 +66,7 @@ def _table(comparison: Comparison) -> Table:
     for line in comparison.lines:
         texts = comparison.texts(line)
         bold = [
-            protocol in line.values and line.values[protocol].mean == best[protocol]
+            protocol in line.values and round(line.values[protocol].mean, DIGITS) == best[protocol]
             for protocol in protocols
         ]
         cells = [Cell(text) for text in texts[:2]]

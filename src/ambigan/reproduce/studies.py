@@ -72,7 +72,6 @@ _CIFAR = {
     "data.source": "cifar10",
     "data.max_train": "20000",
     "train.log_every": "20",
-    "train.keep_checkpoints": "40",
 }
 _COLOURS_KEPT = {"settings.views.jitter": "0", "settings.views.grayscale": "0"}
 _WHOLE = {**_COLOURS_KEPT, "settings.views.min_scale": "1"}
