@@ -33,7 +33,7 @@ def test_alternating_players_need_the_gradients_of_one() -> None:
 def test_activations_are_what_autograd_keeps() -> None:
     """A chain of sines keeps each input, and two layers that keep one tensor count it once."""
     x = torch.rand(1000, requires_grad=True)
-    with planning._saved_bytes() as saved:
+    with planning.saved_bytes() as saved:
         h = x * 1
         once = saved.most
         for _ in range(3):
