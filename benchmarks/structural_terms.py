@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -31,6 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
+from ambigan.bench.suite import timed
 from ambigan.core.files import write_json
 from ambigan.core.random import Randomness
 from ambigan.core.spec import DataSpec
@@ -122,22 +122,6 @@ def measure(
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """The median over rounds."""
     return round(median(a / b for a, b in zip(ours, theirs, strict=True)), 2)
-
-
-def timed(step: Callable[[], Any], count: int, device: torch.device) -> float:
-    """Seconds for one step, over a block of them."""
-    wait(device)
-    started = perf_counter()
-    for _ in range(count):
-        step()
-    wait(device)
-    return (perf_counter() - started) / count
-
-
-def wait(device: torch.device) -> None:
-    """Until the device has done what was asked of it."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def held(step: Callable[[], Any]) -> float:

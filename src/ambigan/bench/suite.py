@@ -80,11 +80,11 @@ def run_suite(
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     for contestant in contestants:
         tell(f"warming up: {contestant.name}")
-        _timed(contestant.work, TURNS_BEFORE_CAPTURE + 2, where)
+        timed(contestant.work, TURNS_BEFORE_CAPTURE + 2, where)
     for number in range(repeats):
         tell(f"round {number + 1} of {repeats}")
         for contestant in contestants:
-            taken = _timed(contestant.work, steps, where) / contestant.steps
+            taken = timed(contestant.work, steps, where) / contestant.steps
             seconds[contestant.name].append(taken)
     found = _record(game, contestants, seconds, where, repeats, steps)
     if where.type == "cpu":
@@ -204,7 +204,7 @@ def _one_by_one(x: torch.Tensor, w: torch.Tensor) -> None:
         _ = x[index] @ w[index]
 
 
-def _timed(work: Work, count: int, device: torch.device) -> float:
+def timed(work: Work, count: int, device: torch.device) -> float:
     """Seconds for one unit, over a block of them."""
     _wait_for(device)
     started = perf_counter()

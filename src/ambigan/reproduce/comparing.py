@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from .cells import Alarm, Cell, check_unchanged, folder_name, make_cells, read_c
 from .comparison import Comparison, Finding, as_csv, as_json, as_markdown
 from .comparison_page import render
 from .page import pictures_of
-from .run import Bar, check_seeds
+from .run import Bar, check_same_data, check_seeds, typed
 from .studies import Arm, Study
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
@@ -142,7 +141,7 @@ def compare(
     with held(out / ".lock") as is_ours:
         if not is_ours:
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
-        command = _command(study, seeds, changes, out)
+        command = typed(["ambigan", "reproduce", study.name], seeds, changes, out)
         return Maker(study, runs, out, dataset, command, tell).make(bar, alarm)
 
 
@@ -252,11 +251,8 @@ class Maker:
                     tell=self.tell,
                 )
                 write_json(path, found)
-            elif found[protocol]["data"]["sha256"] != self.dataset.sha256:
-                raise CheckpointError(
-                    f"{path} was measured on other data than {self.dataset.name} holds now; put the"
-                    " old data back or choose another --out."
-                )
+            else:
+                check_same_data(path, found[protocol], self.dataset)
         return {protocol: found[protocol] for protocol in self.study.protocols}
 
     def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
@@ -303,11 +299,3 @@ def _measure(run: StudyRun, tell: Tell) -> None:
             device=device,
             tell=tell,
         )
-
-
-def _command(study: Study, seeds: Sequence[int], changes: Mapping[str, str], out: Path) -> str:
-    words = ["ambigan", "reproduce", study.name, "--seeds"]
-    words += [",".join(map(str, seeds)) + ("," if len(seeds) == 1 else ""), "--out", str(out)]
-    for name, value in changes.items():
-        words += [f"--{name.replace('_', '-')}", value]
-    return shlex.join(words)

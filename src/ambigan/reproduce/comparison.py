@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.version import __version__
 from .studies import Study
-from .summary import Value, value_of
+from .summary import Value, machines, value_of
 
 TITLES = {
     "linear_lbfgs": "linear probe",
@@ -92,21 +92,25 @@ class Comparison:
         return next(iter(self.baselines.values()))["data"]
 
     @property
+    def records(self) -> list[Mapping[str, Any]]:
+        """Of all runs and protocols."""
+        return [record for finding in self.findings for record in finding.records.values()]
+
+    @property
     def lines(self) -> list[Line]:
         """Arms from top to bottom, layer by layer; then what needs no training."""
-        found: list[Line] = []
+        trained: list[Line] = []
+        untrained: list[Line] = []
         for arm in self.study.arms:
-            ours = [finding for finding in self.findings if finding.arm == arm.name]
-            if ours:
-                found += [_line(arm.name, layer, [f.records for f in ours]) for layer in arm.layers]
-        for arm in self.study.arms:
-            ours = [finding for finding in self.findings if finding.arm == arm.name]
-            if ours and arm.untrained:
-                records = [finding.records for finding in ours]
+            seeds = [finding.records for finding in self.findings if finding.arm == arm.name]
+            if not seeds:
+                continue
+            trained += [_line(arm.name, layer, seeds) for layer in arm.layers]
+            if arm.untrained:
                 name = f"{arm.name} untrained"
-                found += [_line(name, f"random {layer}", records) for layer in arm.layers]
+                untrained += [_line(name, f"random {layer}", seeds) for layer in arm.layers]
         names = [row["features"] for row in next(iter(self.baselines.values()))["rows"]]
-        return found + [_line("", name, [self.baselines]) for name in names]
+        return [*trained, *untrained, *(_line("", name, [self.baselines]) for name in names)]
 
     def texts(self, line: Line) -> list[str]:
         """A row as texts, a dash where nothing was measured."""
@@ -222,19 +226,8 @@ def as_markdown(comparison: Comparison) -> str:
         parts += [f"**Not finished: {done}.**", ""]
     parts += _grid(comparison.columns, [comparison.texts(line) for line in comparison.lines])
     parts += ["", *_grid(COST_COLUMNS, comparison.cost_rows()), ""]
-    parts += [f"On {machine}." for machine in machines(comparison)]
+    parts += [f"On {machine}." for machine in machines(comparison.records)]
     return "\n".join(parts).rstrip() + "\n"
-
-
-def machines(comparison: Comparison) -> list[str]:
-    """What the runs were measured on, each once."""
-    records = [record for f in comparison.findings for record in f.records.values()]
-    found: list[str] = []
-    for record in records:
-        hardware = record["hardware"]
-        where = hardware["gpu"] or f"{hardware['cores']} cores of {hardware['processor']}"
-        found.append(f"{where}, torch {record['torch']}")
-    return list(dict.fromkeys(found))
 
 
 def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -10,7 +10,8 @@ from ..report.facts import Fact, duration
 from ..report.panels import Chart, Section, chart
 from ..report.scores import Cell, Row, Table
 from ..report.templates import render_template
-from .comparison import COST_COLUMNS, DIGITS, TITLES, Comparison, machines
+from .comparison import COST_COLUMNS, DIGITS, TITLES, Comparison
+from .summary import machines
 
 TEMPLATE = "study.html.jinja"
 WIDE, HIGH = 1016, 420  # CSS pixels of the chart
@@ -54,7 +55,7 @@ def _facts(comparison: Comparison) -> list[Fact]:
         Fact("runs", f"{len(comparison.findings)}", f"of {comparison.num_runs}"),
         Fact("images shown to each", images, ""),
         Fact("training", duration(spent) if spent else "–", "of all runs"),
-        *[Fact("hardware", machine.partition(", ")[0], "") for machine in machines(comparison)],
+        *[Fact("hardware", name.partition(", ")[0], "") for name in machines(comparison.records)],
         Fact("ambigan", __version__, ""),
     ]
 

@@ -54,7 +54,7 @@ def _facts(summary: Summary) -> list[Fact]:
         Fact("cells", f"{len(summary.results)}", f"of {summary.num_cells}"),
         Fact("protocol", summary.table.protocol, "accuracy in %"),
         Fact("time", duration(spent) if spent else "–", f"{images:,} images seen"),
-        *[Fact("hardware", *_split_machine(machine)) for machine in machines(summary)],
+        *[Fact("hardware", *_split_machine(machine)) for machine in machines(summary.results)],
         Fact("ambigan", __version__, ""),
     ]
 

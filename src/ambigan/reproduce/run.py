@@ -91,6 +91,19 @@ def check_seeds(seeds: Sequence[int], changes: Mapping[str, str]) -> None:
         raise ConfigError("train.seed is of one run; a table takes its seeds by --seeds.")
 
 
+def check_same_data(path: Path, record: Mapping[str, Any], dataset: Dataset) -> None:
+    """Refuses a record of other data than there are now.
+
+    Raises:
+        CheckpointError: naming where it stands.
+    """
+    if record["data"]["sha256"] != dataset.sha256:
+        raise CheckpointError(
+            f"{path} was measured on other data than {record['data']['name']} holds now; put "
+            "the old data back or choose another --out."
+        )
+
+
 def _check(table: PaperTable, cells: Sequence[Cell], dataset: Dataset) -> None:
     """Lets what can fail fail before the first hour is spent."""
     for cell in {(cell.preset, cell.column.name): cell for cell in cells}.values():
@@ -165,22 +178,15 @@ class Maker:
                 tell=self.tell,
             )
             write_json(path, record)
-        self._check_same_data(path, record)
+        check_same_data(path, record, self.dataset)
         return record
-
-    def _check_same_data(self, path: Path, record: dict[str, Any]) -> None:
-        if record["data"]["sha256"] != self.dataset.sha256:
-            raise CheckpointError(
-                f"{path} was measured on other data than {record['data']['name']} holds now; put "
-                "the old data back or choose another --out."
-            )
 
     def _write(self, baselines: dict[str, Any]) -> Summary:
         done = finished_cells(self.table, self.changes, self.out, self.cells)
         for cell in done:
             record = cell.record(self.table.protocol)
             assert record is not None
-            self._check_same_data(cell.run.path, record)
+            check_same_data(cell.run.path, record, self.dataset)
         results = [read_cell(cell, self.table.protocol) for cell in done]
         costs = [read_cost(cell) for cell in done]
         num_cells = len({cell.run.path for cell in (*self.cells, *done)})
@@ -205,7 +211,13 @@ def command_for(
     """What makes these cells again, or goes on with them."""
     seeds = sorted({cell.seed for cell in cells})
     words = ["ambigan", "reproduce", table.name, "--presets"]
-    words += [",".join(dict.fromkeys(cell.preset for cell in cells)), "--seeds"]
+    words += [",".join(dict.fromkeys(cell.preset for cell in cells))]
+    return typed(words, seeds, changes, out)
+
+
+def typed(words: Sequence[str], seeds: Sequence[int], changes: Mapping[str, str], out: Path) -> str:
+    """A command with its seeds, folder and settings, as a shell takes it."""
+    words = [*words, "--seeds"]
     words += [",".join(map(str, seeds)) + ("," if len(seeds) == 1 else ""), "--out", str(out)]
     for name, value in changes.items():
         words += [f"--{name.replace('_', '-')}", value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from statistics import mean, stdev
@@ -152,15 +152,15 @@ def texts(line: Line, columns: Sequence[str]) -> list[str]:
     return ["–" if value is None else value.text(line.digits) for value in values]
 
 
-def machines(summary: Summary) -> list[str]:
-    """What the cells were made on, each once."""
-    return list(dict.fromkeys(_machine(result) for result in summary.results))
+def machines(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What was measured on, each once; of records, or of results that hold their `hardware`."""
+    return list(dict.fromkeys(_machine(record) for record in records))
 
 
-def _machine(result: dict[str, Any]) -> str:
-    hardware = result["hardware"]
+def _machine(record: Mapping[str, Any]) -> str:
+    hardware = record["hardware"]
     where = hardware["gpu"] or f"{hardware['cores']} cores of {hardware['processor']}"
-    return f"{where}, torch {result['torch']}"
+    return f"{where}, torch {record['torch']}"
 
 
 def _block(

@@ -93,7 +93,7 @@ def as_markdown(summary: Summary) -> str:
         parts += [f"## Preset `{block.preset}`: {block.trained}", ""]
         parts += _grid(columns, [summary.published, *block.lines, *summary.floor_lines])
         parts += ["", *_grid(columns, block.costs), ""]
-    parts += [f"On {machine}." for machine in machines(summary)]
+    parts += [f"On {machine}." for machine in machines(summary.results)]
     return "\n".join(parts).rstrip() + "\n"
 
 
