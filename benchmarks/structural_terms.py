@@ -32,6 +32,7 @@ from torch.func import functional_call, jvp, vmap
 
 from ambigan.bench.suite import timed
 from ambigan.core.files import write_json
+from ambigan.core.memory import saved_bytes
 from ambigan.core.random import Randomness
 from ambigan.core.spec import DataSpec
 from ambigan.engine.config import RunConfig, choose_device
@@ -41,7 +42,6 @@ from ambigan.evaluation.results import hardware
 from ambigan.game import Batch
 from ambigan.methods.structural import Structural
 from ambigan.networks.resnet import ResBlock
-from ambigan.planning import saved_bytes
 from ambigan.presets import find_preset
 from ambigan.training import make_method
 

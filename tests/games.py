@@ -39,6 +39,17 @@ TOY_NETWORK = {
         "settings.network.generator_width": "8",
         "train.precision": "fp32",
     },
+    "large": {
+        "settings.network.width": "1",
+        "settings.network.attention": "4",
+        "settings.network.encoder_width": "0.03125",
+        "settings.network.encoder_depths": "1,1",
+        "settings.network.head_width": "6",
+        "settings.network.head_depth": "2",
+        "settings.network.mlp_width": "6",
+        "settings.network.mlp_depth": "2",
+        "train.precision": "fp32",
+    },
 }
 
 TOY_METHOD = {
@@ -107,6 +118,18 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
             "settings.smoothness_weight": "0",
         },
     ),
+    "bigbigan-ablated": (
+        "bigbigan",
+        "images",
+        {
+            "settings.encoder": "deterministic",
+            "settings.prior": "uniform",
+            "settings.unary": "none",
+            "settings.discriminator_steps": "2",
+            "settings.network.encoder": "revnet50",
+        },
+    ),
+    "bigbigan-image": ("bigbigan", "small", {"settings.unary": "x"}),
     "bigan-augmented": (
         "bigan",
         "images",
@@ -124,11 +147,14 @@ def toy_config(name: str, **changes: str) -> RunConfig:
     method, preset, settings = VARIANTS[name]
     config = dataclasses.replace(find_preset(method, preset), data=DataSettings(source="digits"))
     network = dict(TOY_NETWORK[config.settings.network.kind])
+    is_large = config.settings.network.kind == "large"
     for width in ("encoder_width", "discriminator_width"):
-        if getattr(config.settings.network, width, None):
+        if getattr(config.settings.network, width, None) and not is_large:
             network[f"settings.network.{width}"] = "4"
     if getattr(config.settings.network, "image_size", None):
-        network["settings.network.image_size"] = "6,5"
+        network["settings.network.image_size"] = "8,8" if is_large else "6,5"
+    if "settings.discriminator_steps" in settings or (preset in ("paper", "revnet") and is_large):
+        network["train.epochs"] = "3"  # an iteration is three turns, and not two
     if hasattr(config.settings, "latent_dim"):
         network["settings.latent_dim"] = "4"
     network |= TOY_METHOD.get(method, {})

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from ambigan import planning
+from ambigan.core.errors import ConfigError
+from ambigan.core.rehearsal import rehearsed
+from ambigan.core.settings import override
+from ambigan.data import Batches, open_dataset
 from ambigan.engine.schedule import num_iterations
+from ambigan.engine.state import TrainState
+from ambigan.engine.step import Play
 from ambigan.planning import describe, plan
+from ambigan.training import make_method
 from games import toy_config
 
 
@@ -30,19 +40,57 @@ def test_alternating_players_need_the_gradients_of_one() -> None:
     assert apart.gradients == 4 * max(apart.parameters.values())
 
 
-def test_activations_are_what_autograd_keeps() -> None:
-    """A chain of sines keeps each input, and two layers that keep one tensor count it once."""
-    x = torch.rand(1000, requires_grad=True)
-    with planning.saved_bytes() as saved:
-        h = x * 1
-        once = saved.most
-        for _ in range(3):
-            h = h.sin()
-        both = h.sin() + h.cos()
-        both.sum().backward()
-    assert saved.most - once == 4 * 4000
-    del h, both
-    assert saved.now == 0
+@pytest.mark.parametrize(
+    ("variant", "num_processes", "network"),
+    [
+        ("bigbigan-small", 1, {"settings.network.encoder_width": "0.0625"}),
+        ("bigbigan-small", 2, {"settings.network.encoder_width": "0.0625"}),
+        ("structural-small", 1, {"settings.network.width": "16"}),
+        ("gan-images", 1, {"settings.network.width": "16"}),
+        ("bigan-official", 2, {"settings.network.hidden": "256,256"}),
+    ],
+)
+def test_peak_memory_is_what_the_allocator_says(
+    variant: str, num_processes: int, network: dict[str, str]
+) -> None:
+    """Ours is counted by hooks on tensors; the profiler hears of every allocation."""
+    config = override(toy_config(variant), network)
+    found, dataset = plan(config, num_processes), open_dataset(config.data)
+    with rehearsed(num_processes) if num_processes > 1 else nullcontext():
+        method = make_method(config, dataset.spec).train()
+        state = TrainState(method, config.train.ema_decay)
+        play = Play(state, Batches(dataset.train, 0, torch.device("cpu")), config.train)
+        play.iterate()
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as heard:
+            play.iterate()
+    now = most = 0
+    for event in heard.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            most = max(most, now)
+    standing = found.weights + found.optimizer + found.average
+    assert found.memory == pytest.approx(standing + most, rel=0.08)  # 0.046
+    assert found.working == pytest.approx(most, rel=0.1)  # 0.059, what operations need inside
+
+
+def test_several_processes_share_a_batch() -> None:
+    config = toy_config("bigbigan-ablated")
+    one, four = plan(config), plan(config, num_processes=4, link=1e9)
+    assert four.images == one.images
+    assert four.working < one.working
+    assert four.weights == one.weights
+    learned = {name: 4 * count for name, count in one.parameters.items()}
+    turns = 2 * learned["discriminator"] + learned["generator"] + learned["encoder"]
+    assert (one.sent, one.messages) == (0, 0)
+    assert four.sent == pytest.approx(2 * turns * 3 // 4, rel=0.2)
+    assert four.sent > 2 * turns * 3 // 4, "statistics of batches as well"
+    assert "from each of 4 processes" in dict(describe(four))["traffic"]
+    assert four.images_per_second > 0
+    assert plan(config, num_processes=100).working < four.working, "one image each"
+    with pytest.raises(ConfigError, match="does not divide over 3 processes"):
+        plan(config, num_processes=3)
+    with pytest.raises(ConfigError, match="a link of 0 GB/s carries nothing"):
+        plan(config, num_processes=2, link=0)
 
 
 def test_it_is_told_in_a_few_lines() -> None:

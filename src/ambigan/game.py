@@ -199,8 +199,10 @@ class Method(nn.Module, ABC):
         owned -= set(self.blind)
         return tuple(
             name
-            for name, _ in named
-            if name.partition(".")[0] in owned and "parametrizations" not in name.split(".")
+            for name, module in named
+            if name.partition(".")[0] in owned
+            and "parametrizations" not in name.split(".")
+            and not isinstance(module, nn.ModuleList)  # nothing passes through a list itself
         )
 
     @property

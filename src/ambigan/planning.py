@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -13,7 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .core.memory import physical_memory
+from .core.distributed import share_of
+from .core.errors import ConfigError
+from .core.machine import physical_memory
+from .core.memory import Live, saved_bytes
+from .core.rehearsal import Traffic, rehearsed
 from .data import Batches, open_dataset
 from .engine.config import RunConfig, choose_device
 from .engine.schedule import num_iterations
@@ -26,43 +28,56 @@ from .training import check_trainable, make_method
 WARM_UP = 2
 NUM_STEPS = 8
 MOST_SECONDS = 20.0
+LINK = 50e9
+"""Bytes a second between two processes, if nothing else is known: a link of 400 Gbit/s."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training takes; memory in bytes, of tensors alone, on this one process.
+    """What a training takes; memory in bytes, of tensors alone, on each process.
 
     Attributes:
+        num_processes: that share a batch.
         parameters: learned numbers by network.
         weights: memory of parameters and buffers.
         optimizer: of the optimisers' moments.
         average: of the averaged copy (EMA).
-        gradients: of all players that move together, at most.
-        activations: kept for the backward pass of a turn, at most; counted while one was played.
+        working: of all tensors that come and go while an iteration is played, at their most.
+        gradients: of all players that move together, at most; part of `working`.
+        activations: kept for the backward pass of a turn, at most; part of `working`, but not at
+            the same moment.
         data: of the examples, where they lie on the device.
         images: that training sees.
-        images_per_second: over the median of a few iterations, after some to warm up.
+        images_per_second: of all processes, over the median of a few iterations of this one, after
+            some to warm up, and what processes take to average gradients.
+        sent: bytes that each process sends, and as many that it receives, in an iteration.
+        messages: in which it does.
+        link: bytes a second at which it does, as assumed.
         device: where it was measured.
         num_steps: iterations that were timed.
     """
 
+    num_processes: int
     parameters: dict[str, int]
     weights: int
     optimizer: int
     average: int
+    working: int
     gradients: int
     activations: int
     data: int
     images: int
     images_per_second: float
+    sent: int
+    messages: int
+    link: float
     device: str
     num_steps: int
 
     @property
     def memory(self) -> int:
         """All of it but the data."""
-        parts = (self.weights, self.optimizer, self.average, self.gradients, self.activations)
-        return sum(parts)
+        return self.weights + self.optimizer + self.average + self.working
 
     @property
     def seconds(self) -> float:
@@ -70,16 +85,30 @@ class Plan:
         return self.images / self.images_per_second
 
 
-def plan(config: RunConfig) -> Plan:
+def plan(config: RunConfig, num_processes: int = 1, link: float = LINK) -> Plan:
     """Plays a few iterations of a training, writes nothing, and says what the whole will take.
+
+    Of several processes, what one of them does is played, on its part of a batch. What they send
+    each other is counted, and the time that it takes reckoned from bytes alone: how long each of
+    many small messages takes, such as those of batch norm, is not.
 
     Args:
         config: all settings.
+        num_processes: N, that share each batch.
+        link: bytes a second between two of them.
 
     Raises:
-        ConfigError, DataError: as `train`.
+        ConfigError, DataError: as `train`, or a batch cannot be shared equally.
     """
     config = config.check()
+    _check_shared(config, num_processes, link)
+    if num_processes == 1:
+        return _plan(config, Traffic(), 1, link)
+    with rehearsed(num_processes) as traffic:
+        return _plan(config, traffic, num_processes, link)
+
+
+def _plan(config: RunConfig, traffic: Traffic, num_processes: int, link: float) -> Plan:
     device = choose_device(config.train.device)
     dataset = open_dataset(config.data)
     check_trainable(config, dataset)
@@ -87,24 +116,41 @@ def plan(config: RunConfig) -> Plan:
     state = TrainState(method, config.train.ema_decay)
     batches = Batches(dataset.train, config.train.seed, device)
     play = Play(state, batches, config.train)
+    play.iterate()  # so that optimisers have their moments
     with saved_bytes() as saved:
         play.iterate()
+    working = _working(play, device)
     seconds = _timed(play, device)
     per_iteration = config.train.batch_size * len(method.turns)
-    images = num_iterations(config.train, len(batches), len(method.turns)) * per_iteration
+    traffic.messages = traffic.sent = 0
+    play.iterate()
+    sent, messages = traffic.sent, traffic.messages
     return Plan(
+        num_processes=num_processes,
         parameters=_by_network(method),
         weights=_bytes(method.state_dict().values()),
         optimizer=sum(_bytes(_moments(optimizer)) for optimizer in state.optimizers.values()),
         average=_bytes(state.ema.module.state_dict().values()) if state.ema else 0,
+        working=working,
         gradients=max(_gradient_bytes(method, names) for names in method.turns),
         activations=saved.most,
         data=batches.values.numel() * batches.values.element_size(),
-        images=images,
-        images_per_second=per_iteration / median(seconds),
+        images=num_iterations(config.train, len(batches), len(method.turns)) * per_iteration,
+        images_per_second=per_iteration / (median(seconds) + sent / link),
+        sent=sent,
+        messages=messages,
+        link=link,
         device=_device_name(device),
         num_steps=len(seconds),
     )
+
+
+def _check_shared(config: RunConfig, num_processes: int, link: float) -> None:
+    if num_processes < 1:
+        raise ConfigError(f"{num_processes} processes cannot train; choose 1 or more.")
+    if not link > 0:
+        raise ConfigError(f"a link of {link / 1e9:g} GB/s carries nothing; choose more than 0.")
+    share_of(config.train.batch_size, num_processes)
 
 
 def describe(found: Plan) -> list[tuple[str, str]]:
@@ -114,15 +160,16 @@ def describe(found: Plan) -> list[tuple[str, str]]:
         "weights": found.weights,
         "optimiser": found.optimizer,
         "average": found.average,
-        "gradients": found.gradients,
-        "activations": found.activations,
+        "while a turn is played": found.working,
     }
     parts = ", ".join(f"{name} {_size(value)}" for name, value in memory.items())
     there = physical_memory()
     room = f" of this machine's {_size(there)}" if math.isfinite(there) else ""
-    return [
+    inside = f"gradients {_size(found.gradients)}, for backward {_size(found.activations)}"
+    each = " on each process" if found.num_processes > 1 else ""
+    lines = [
         ("parameters", f"{sum(found.parameters.values()):,} ({networks})"),
-        ("memory", f"{_size(found.memory)}: {parts}"),
+        ("memory", f"{_size(found.memory)}{each}: {parts} ({inside})"),
         ("data", f"{_size(found.data)}{room}"),
         (
             "rate",
@@ -131,51 +178,28 @@ def describe(found: Plan) -> list[tuple[str, str]]:
         ),
         ("time", f"{_duration(found.seconds)} for {found.images:,} images"),
     ]
+    if found.num_processes > 1:
+        told = f"{_size(found.sent)} in {found.messages:,} messages from each of"
+        told += f" {found.num_processes} processes in an iteration, at {found.link / 1e9:g} GB/s as"
+        told += " assumed"
+        lines.insert(-1, ("traffic", told))
+    return lines
 
 
-class Saved:
-    """Bytes kept for backward passes, each storage counted once, at their most."""
-
-    def __init__(self) -> None:
-        self.alive: dict[int, int] = {}
-        self.now = self.most = 0
-
-    def keep(self, tensor: Tensor) -> _Kept:
-        """Counts a tensor until what is returned is let go."""
-        return _Kept(self, tensor)
-
-
-class _Kept:
-    """A tensor that autograd keeps; counted as long as it does."""
-
-    def __init__(self, saved: Saved, tensor: Tensor) -> None:
-        self.saved, self.tensor = saved, tensor
-        self.key = tensor.untyped_storage().data_ptr()
-        self.is_weight = tensor.is_leaf and tensor.requires_grad
-        if not self.is_weight:
-            saved.alive[self.key] = saved.alive.get(self.key, 0) + 1
-            if saved.alive[self.key] == 1:
-                saved.now += tensor.untyped_storage().nbytes()
-                saved.most = max(saved.most, saved.now)
-
-    def __del__(self) -> None:
-        if self.is_weight:
-            return
-        self.saved.alive[self.key] -= 1
-        if self.saved.alive[self.key] == 0:
-            self.saved.now -= self.tensor.untyped_storage().nbytes()
-
-
-@contextmanager
-def saved_bytes() -> Generator[Saved]:
-    """Counts what autograd keeps while the block runs."""
-    saved = Saved()
-
-    def unpack(kept: Any) -> Tensor:
-        return kept.tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(saved.keep, unpack):
-        yield saved
+def _working(play: Play, device: torch.device) -> int:
+    """Bytes of what comes and goes in an iteration, at their most."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        play.iterate()
+        return torch.cuda.max_memory_allocated(device) - before
+    state = play.state
+    there = [*state.method.state_dict().values(), play.batches.values]
+    there += state.ema.module.state_dict().values() if state.ema else []
+    there += [moment for each in state.optimizers.values() for moment in _moments(each)]
+    with Live(there) as live:
+        play.iterate()
+    return live.most
 
 
 def _timed(play: Play, device: torch.device) -> list[float]:

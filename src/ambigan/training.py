@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 
 from .artifacts import Run, describe_data, read_config, save_model
-from .core.distributed import World, join_from_environment, leave, share_of, wait, world
+from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
 from .core.files import held, read_json, write_json
-from .core.memory import physical_memory
+from .core.machine import physical_memory
 from .core.random import seed_from
 from .core.settings import differences
 from .core.spec import DataSpec
@@ -25,7 +25,7 @@ from .engine.run_folder import RunFolder, check_free, create
 from .engine.state import TrainState
 from .engine.statistics import settle
 from .game import Method
-from .methods import find_method
+from .methods import find_method, is_external
 
 UNTRAINED_BATCHES = 50
 
@@ -108,6 +108,7 @@ def train_together(
     *,
     progress: Progress = _silent,
     alarm: Callable[[str], None] = print,
+    decoding: Decoding | None = None,
 ) -> list[RunFolder]:
     """Trains several runs, an iteration of each in turn; those that were begun go on.
 
@@ -118,20 +119,39 @@ def train_together(
         runs: config and folder of each; a folder that holds a run must hold this one.
         progress: told of every iteration of the first.
         alarm: told of each sign of collapse.
+        decoding: told of pictures that are decoded first.
 
     Raises:
         As `train` and `resume`.
     """
     entries: list[Entry] = []
-    open_once = cache(_open_in_turn)
+    open_once = cache(partial(_open_in_turn, decoding=decoding))
     with ExitStack() as locks:
         for config, out in runs:
-            if RunFolder(out).config_file.is_file():
+            if _is_begun(RunFolder(out), config):
                 ours = lambda _theirs, config=config: config  # noqa: E731
-                entries.append(_go_on(out, None, ours, open_once, locks))
+                method = find_method(config.method) if is_external(config.method) else None
+                entries.append(_go_on(out, method, ours, open_once, locks))
             else:
                 entries.append(_begin(config, out, open_once, locks))
         return _fit(entries, progress, alarm)
+
+
+def _is_begun(run: RunFolder, config: RunConfig) -> bool:
+    """Whether the main process sees a run there; the others must see it too.
+
+    Raises:
+        CheckpointError: this process does not.
+    """
+    here, device = _take_place(config)
+    there = run.config_file.is_file()
+    is_begun = any_rank(there and here.is_main, device)
+    if is_begun and not there:
+        raise CheckpointError(
+            f"{run.path} holds a run where the first process is, and none here; --out must be a"
+            " folder that all machines share."
+        )
+    return is_begun
 
 
 def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack) -> Entry:

@@ -179,6 +179,19 @@ def test_samples_in_the_features_of_another_run(mlp: Path, conv: Path) -> None:
         spaces=[space, "discriminator.conv1@4"],
     )
     assert [row["space"] for row in record["rows"]] == [space] * 2 + ["discriminator.conv1@4"] * 2
+    (named,) = evaluate(
+        conv,
+        protocols=["generation_features"],
+        weights="raw",
+        baselines=["raw"],
+        spaces=[f"judge={space}"],
+    )
+    assert [row["space"] for row in named["rows"]] == ["judge"] * 2
+    assert named["rows"][0]["frechet"] == record["rows"][0]["frechet"]
+    assert (conv / "results" / "generation_features--judge--raw.json").is_file()
+    for wrong in (f"={space}", "judge=discriminator.conv1@4"):
+        with pytest.raises(ConfigError, match="NAME=RUN:LAYER"):
+            evaluate(conv, protocols=["generation_features"], spaces=[wrong])
 
 
 def test_the_verb_prints_what_was_chosen(mlp: Path, capsys: pytest.CaptureFixture[str]) -> None:

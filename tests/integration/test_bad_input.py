@@ -45,7 +45,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
     [
         (["trian", "bigan"], "unknown verb 'trian'. Did you mean 'train'?"),
         (["train", "bigam"], "unknown method 'bigam'. Did you mean 'bigan'?"),
-        (["train"], "name a method: autoencoder, bigan, gan"),
+        (["train"], "name a method: autoencoder, bigan, bigbigan, gan"),
         (["train", "bigan", "--method", "gan"], "two methods"),
         (["train", "bigan", "--preset", "offical"], "Did you mean 'official'?"),
         (["train", "bigan", "--epoch", "3"], "unknown flag '--epoch'. Did you mean '--epochs'?"),

@@ -204,6 +204,7 @@ def test_one_method_from_outside_the_package(tmp_path: Path, monkeypatch) -> Non
     words = ["--epochs", "20", "--batch-size", "50", "--settings.width", "64", "--device", "cpu"]
     assert main(["train", *method, "--data", "digits", *words, "--out", "run"]) == 0
     assert main(["train", "--resume", "run", *method]) == 0
+    assert main(["train", *method, "--data", "digits", *words, "--out", "run", "--continue"]) == 0
     for verb in ("evaluate", "sample", "reconstruct", "embed", "report"):
         assert main([verb, "run", *method]) == 0, verb
     record = json.loads(Path("run/results/reconstruction_l2.json").read_text())

@@ -17,6 +17,16 @@ def random(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
+def test_attention_goes_to_the_next_smaller_maps() -> None:
+    """Of 48, 24, 12 and 6 those of 12 are nearest below 16."""
+    generator, body = BigGANGenerator(8, (1, 48, 48), 1, 16), BigGANBody((1, 48, 48), 1, 16)
+    attended = [generator.get_submodule(name).attention for name in generator.hidden_names]
+    assert [bool(found) for found in attended] == [True, False, False]
+    assert generator.sizes[1] == (12, 12)
+    attended = [body.get_submodule(name).attention for name in body.hidden_names]
+    assert [bool(found) for found in attended] == [False, True, False, False]
+
+
 @pytest.mark.parametrize("attention", [None, 12])
 def test_generator_equals_numpy(attention: int | None) -> None:
     torch.manual_seed(0)
@@ -64,7 +74,7 @@ def test_channels_are_biggan_s(
     blocks = ([n.get_submodule(name) for name in n.hidden_names] for n in (G, F))
     assert [[b.conv2.out_channels for b in each] for each in blocks] == [generator, body]
     attended = [b for n in (G, F) for b in n.modules() if isinstance(b, Attention)]
-    assert len(attended) == {32: 0, 48: 0, 64: 1}.get(shape[1], 2)
+    assert len(attended) == {32: 0, 48: 1, 64: 1}.get(shape[1], 2)
 
 
 def test_every_part_of_z_reaches_its_own_block() -> None:

@@ -12,11 +12,11 @@ from torch import Tensor
 from ambigan.core import distributed
 from ambigan.core.ema import ExponentialMovingAverage
 from ambigan.core.errors import ConfigError
+from ambigan.core.memory import saved_bytes
 from ambigan.networks import layers
 from ambigan.networks.layers import BatchNorm
 from ambigan.networks.resnet50 import Branch, Encoder, Stem, resnet50
 from ambigan.networks.revnet import Recomputed, Reversible, revnet50
-from ambigan.planning import saved_bytes
 from reference import numpy_bigbigan as reference
 
 MAKERS = {"resnet50": resnet50, "revnet50": revnet50}

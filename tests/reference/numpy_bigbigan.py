@@ -103,12 +103,13 @@ def residual_mlp(network: torch.nn.Module, h: np.ndarray) -> np.ndarray:
 
 
 def scores(network: torch.nn.Module, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """s_x, s_z and s_xz."""
+    """s_x, s_z and s_xz, those that there are."""
     weights = weights_of(network)
     f, h = body(network.image, x), residual_mlp(network.latent, z)
     j = residual_mlp(network.joint, np.concatenate([f, h], 1))
     pairs = {"x": f, "z": h, "xz": j}
-    return np.concatenate([dense(weights, f"output.{name}", v) for name, v in pairs.items()], 1)
+    there = {name: v for name, v in pairs.items() if f"output.{name}.weight" in weights}
+    return np.concatenate([dense(weights, f"output.{name}", v) for name, v in there.items()], 1)
 
 
 def branch(network: torch.nn.Module, h: np.ndarray) -> np.ndarray:
@@ -125,10 +126,10 @@ def residual_stage(stage: torch.nn.Module, h: np.ndarray) -> np.ndarray:
     for block in stage:
         beside = h
         if block.shortcut is not None:
-            weights, norm = weights_of(block), block.branch.norm1
-            inner = relu(batch_normed(weights, "branch.norm1", norm, h))
+            weights = weights_of(block)
+            inner = relu(batch_normed(weights, "norm1", block.norm1, h))
             beside = convolved(inner, weights["shortcut.weight"], block.shortcut.stride[0])
-        h = beside + branch(block.branch, h)
+        h = beside + branch(block, h)
     return h
 
 

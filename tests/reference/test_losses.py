@@ -15,6 +15,7 @@ from ambigan.engine.config import RunConfig
 from ambigan.game import Batch
 from ambigan.objectives.contrastive import view
 from games import converge, toy_config, toy_method
+from reference import numpy_bigbigan
 
 Totals = dict[str, float]
 
@@ -202,6 +203,29 @@ def simclr(
     return {"encoder": -np.log(pairs / likeness.sum(1)).mean()}
 
 
+def bigbigan(
+    nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness
+) -> Totals:
+    """Means over the scores of each kind of pair; the latents drawn by mu + softplus(s) e."""
+    settings, method = config.settings, nets.method
+    reversible = settings.network.encoder == "revnet50"
+    code = numpy_bigbigan.encoder(method.encoder, x, reversible=reversible)["output"]
+    if settings.encoder == "stochastic":
+        mean, before = np.split(code, 2, 1)
+        code = mean + np.log1p(np.exp(before)) * noise.normal(*mean.shape).double().numpy()
+    elif settings.prior == "uniform":
+        code = np.tanh(code)
+    drawn = numpy_bigbigan.generator(method.generator, z)
+    real = numpy_bigbigan.scores(method.discriminator, x, code)
+    fake = numpy_bigbigan.scores(method.discriminator, drawn, z)
+    assert real.shape[1] == {"both": 3, "x": 2, "z": 2, "none": 1}[settings.unary]
+    return {
+        "discriminator": np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(),
+        "generator": -fake.mean(),
+        "encoder": real.mean(),
+    }
+
+
 def pushed(D: torch.nn.Module, image: torch.Tensor, u: np.ndarray, iterations: int) -> float:
     """|J v| after so many power iterations, from the explicit Jacobian of one image."""
     matrix = jacobian(D, image)
@@ -222,6 +246,7 @@ TRANSCRIPTIONS: dict[str, Callable[..., Totals]] = {
     "bigan": bigan,
     "latent_regressor": latent_regressor,
     "autoencoder": autoencoder,
+    "bigbigan": bigbigan,
     "structural": structural,
     "simclr": simclr,
 }

@@ -71,6 +71,17 @@ def test_gaussian_terms_equal_their_definitions(
     assert same.item() == pytest.approx(0, abs=1e-12)
 
 
+def test_only_the_first_form_may_be_negative() -> None:
+    """Two clouds at both ends of an axis, each mean beside it, that of both together along it."""
+    ends = torch.tensor([[1.0, 0.0]] * 20 + [[-1.0, 0.0]] * 20, dtype=torch.float64)
+    real = nn.functional.normalize(ends + torch.tensor([0.0, 0.1]), dim=1)
+    fake = nn.functional.normalize(ends[1:] - torch.tensor([0.0, 0.1]), dim=1)
+    found = gaussian_divergence(moments_of(real[1:]), moments_of(fake), SCALE)
+    assert found.item() == pytest.approx(jsd(real[1:].numpy(), fake.numpy(), SCALE), abs=1e-12)
+    assert found < -0.1
+    assert gaussian_divergence(moments_of(real[1:]), moments_of(fake), SCALE, "bhattacharyya") > 0
+
+
 @pytest.mark.parametrize("form", ["jsd", "bhattacharyya"])
 def test_gradients_of_the_gaussian_terms(form: Divergence) -> None:
     def divergence(real: Tensor, fake: Tensor) -> Tensor:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import ConfigError
 from ambigan.core.files import read_json, write_json
+from ambigan.methods import find_method
 from ambigan.reproduce import STUDIES, Study, compare
-from ambigan.reproduce.comparing import plan_runs
-from ambigan.reproduce.studies import Arm
+from ambigan.reproduce.comparing import SOME_IMAGES, plan_runs
+from ambigan.reproduce.study import Arm
 
 NETWORK = {
     "settings.network.width": "4",
@@ -55,6 +57,22 @@ STUDY = Study(
     protocols=("knn1_euclidean", "kmeans"),
     curve="knn1_euclidean",
     pca_widths=(5,),
+)
+BIGAN = Arm(
+    "BiGAN",
+    "bigan",
+    None,
+    {"settings.network.hidden": "16,16", "settings.latent_dim": "4"},
+    "small",
+    ("encoder.hidden2",),
+)
+JUDGED = replace(
+    STUDY,
+    name="judged",
+    settings={k: v for k, v in SMALL.items() if k != "settings.embedding_dim"},
+    arms=(BIGAN, replace(SIMCLR, changes=NETWORK | {"settings.embedding_dim": "6"})),
+    judge=replace(SIMCLR, changes=NETWORK | {"settings.embedding_dim": "6"}),
+    protocols=("knn1_euclidean",),
 )
 WRITTEN = ("toy.json", "toy.csv")
 
@@ -103,6 +121,30 @@ def test_every_arm_stands_beside_its_baselines(whole: Path) -> None:
         assert word in text
         assert word in page
     assert "Not finished" not in text
+
+
+def test_what_arms_draw_is_compared_in_the_judge_s_features(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        make(tmp_path, JUDGED, until="generation_features of shuffled values")
+    told = make(tmp_path, JUDGED)
+    assert not any("knn1" in line for line in told), "features are measured already"
+    bigan, simclr = read_json(tmp_path / "judged.json")["runs"]
+    assert simclr["drawn"] is None
+    rows = {row["features"]: row for row in bigan["drawn"]["rows"]}
+    assert {row["space"] for row in rows.values()} == {"simclr-flips 0"}
+    assert rows["training examples"]["frechet"] < rows["samples"]["frechet"]
+    assert bigan["reconstructed"]["rows"][0]["ratio_real"] > 0
+    text, page = ((tmp_path / f"judged.{kind}").read_text() for kind in ("md", "html"))
+    for words in ("in features of SimCLR, flips (encoder.pool)", "training examples"):
+        assert words in text
+        assert words in page
+    assert 'class="baseline"' in page.partition("What they draw")[2]
+    assert make(tmp_path, JUDGED) == []
+    told = make(tmp_path, JUDGED, seeds=(1, 0))
+    assert any("generation_features of samples" in line for line in told), "another judge"
+    runs = read_json(tmp_path / "judged.json")["runs"]
+    drawn = [run["drawn"]["rows"][1] for run in runs if run["drawn"]]
+    assert drawn[0] == drawn[1], "training examples in the features of one judge"
 
 
 def test_each_arm_is_shown_as_many_images(whole: Path) -> None:
@@ -178,9 +220,15 @@ def test_a_setting_that_an_arm_has_not_names_the_arm(tmp_path: Path) -> None:
 def test_studies_can_be_planned(name: str, tmp_path: Path) -> None:
     runs = plan_runs(STUDIES[name], (0, 1), {"train.epochs": "3"}, tmp_path)
     assert len({run.run.path for run in runs}) == 2 * len(STUDIES[name].arms)
-    alternating = {"structural": 2, "gan": 2, "simclr": 1}
+    turns = {"structural": 2, "gan": 2, "simclr": 1, "bigan": 1}
     for run in runs:
-        assert run.config.train.epochs == 3 * alternating[run.config.method]
+        steps = getattr(run.config.settings, "discriminator_steps", 0)
+        assert run.config.train.epochs == 3 * (turns.get(run.config.method) or 1 + steps)
+    with torch.device("meta"):
+        for run in runs:
+            method = find_method(run.config.method)(run.config.settings, SOME_IMAGES)
+            for layer in run.arm.layers:
+                assert method.find_layer(layer).name == layer
 
 
 def test_a_folder_shared_by_all_studies_holds_one_config_for_each_arm(tmp_path: Path) -> None:

@@ -214,7 +214,19 @@ def _add_train_only(parser: _Parser) -> None:
     parser.add_argument("--method", help="the same, as a flag")
     parser.add_argument("--resume", metavar="RUN", help="continue a run exactly where it was")
     parser.add_argument(
+        "--continue",
+        action="store_true",
+        dest="go_on",
+        help="start, or go on where this run was: for jobs that are started again",
+    )
+    parser.add_argument(
         "--plan", action="store_true", help="memory, rate and time by a few real steps; no training"
+    )
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="with --plan: how many share each batch"
+    )
+    parser.add_argument(
+        "--link", type=float, metavar="GB/S", help="with --plan: bytes between them, 50 if left out"
     )
 
 
@@ -240,7 +252,8 @@ def _add_evaluate(parser: _Parser) -> None:
     parser.add_argument(
         "--space",
         action="append",
-        help="where samples are compared with data: a LAYER, or RUN:LAYER of another run",
+        help="where samples are compared with data: a LAYER, RUN:LAYER of another run, or"
+        " NAME=RUN:LAYER to call it by a name",
     )
     parser.add_argument("--inception", metavar="PATH", help="a file of Inception weights, for FID")
     parser.add_argument(

@@ -135,7 +135,7 @@ def _seeds(text: str) -> list[int]:
 def _print_tables(tables: Iterable[Any]) -> None:
     shown = Table(box=None, pad_edge=False)
     for column in ("table", "what", "columns", "time", "source"):
-        shown.add_column(column, overflow="fold")
+        shown.add_column(column, overflow="fold", no_wrap=column == "table")
     for table in tables:
         columns = ", ".join(column.name for column in _columns(table))
         shown.add_row(table.name, table.title, columns, table.time, table.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,12 @@ from ..game import Method
 from ..measuring import evaluate as measure
 from ..measuring import evaluate_curve
 from ..methods import find_method, is_external
-from ..planning import describe, plan
+from ..planning import LINK, describe, plan
 from ..presets import PRESETS, find_preset
 from ..report import write_report
 from ..training import resume as resume_training
 from ..training import train as start_training
+from ..training import train_together
 from .output import alarm, note
 from .parser import Request
 from .progress import decoding_progress, run_progress
@@ -61,6 +63,13 @@ def train(request: Request) -> int:
     if flags.name and flags.method and flags.name != flags.method:
         raise ConfigError(f"two methods, '{flags.name}' and '{flags.method}'; name one.")
     name = flags.name or flags.method
+    if not flags.plan and (flags.processes, flags.link) != (None, None):
+        raise ConfigError(
+            "--processes and --link are of --plan; to train on several processes, start with"
+            " torchrun --nproc-per-node N -m ambigan train ..."
+        )
+    if flags.plan and flags.go_on:
+        raise ConfigError("--plan trains nothing; leave out --continue.")
     if flags.resume:
         return _resume(request, name)
     if name is None:
@@ -68,10 +77,10 @@ def train(request: Request) -> int:
     source = request.settings.get("data.source")
     config = override(find_preset(name, flags.preset, source), request.settings)
     if flags.plan:
-        return _plan(config)
+        return _plan(config, flags)
     kind = config.data.source.partition(":")[0]
     out = Path(flags.out or f"runs/{name.replace(':', '.')}-{kind}")
-    status = _train(config, out)
+    status = _train(config, out, go_on=flags.go_on)
     if status == 0 and _is_main():
         _tell_trained(out)
     return status
@@ -82,9 +91,11 @@ def _tell_trained(out: Path) -> None:
     print(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
 
 
-def _plan(config: RunConfig) -> int:
+def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in describe(plan(config)):
+    link = LINK if flags.link is None else flags.link * 1e9
+    num_processes = 1 if flags.processes is None else flags.processes
+    for name, value in describe(plan(config, num_processes, link)):
         table.add_row(name, value)
     Console().print(table)
     return 0
@@ -92,6 +103,8 @@ def _plan(config: RunConfig) -> int:
 
 def _resume(request: Request, name: str | None) -> int:
     flags = request.flags
+    if flags.go_on:
+        raise ConfigError("--resume goes on anyway; leave out --continue.")
     if flags.plan:
         raise ConfigError("--plan is of a new training; leave out --resume.")
     run = RunFolder(flags.resume)
@@ -211,8 +224,16 @@ def report(request: Request) -> int:
     return 0
 
 
-def _train(config: RunConfig, out: Path) -> int:
+def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
     config = _located(config)
+    if go_on:
+        return _guarded(
+            lambda progress, decoding: train_together(
+                [(config, out)], progress=progress, alarm=alarm, decoding=decoding
+            ),
+            out,
+            again="the same command",
+        )
     return _guarded(
         lambda progress, decoding: start_training(
             config, out, progress=progress, alarm=alarm, decoding=decoding
@@ -231,14 +252,15 @@ def _located(config: RunConfig) -> RunConfig:
     return replace(config, data=located(config.data))
 
 
-def _guarded(work: Any, out: Path) -> int:
+def _guarded(work: Any, out: Path, again: str = "") -> int:
     """Runs training under a progress bar; a signal becomes its exit status."""
     try:
         with run_progress(quiet=not _is_main()) as (progress, decoding):
             work(progress, decoding)
     except Interrupted as stop:
         if _is_main():
-            note(f"stopped; continue with: ambigan train --resume {as_typed(out)}")
+            again = again or f"ambigan train --resume {as_typed(out)}"
+            note(f"stopped; continue with: {again}")
         return 128 + stop.signal_number
     return 0
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from ..core.errors import DataError
-from ..core.memory import physical_memory
+from ..core.machine import physical_memory
 from .files import first_line
 from .gallery import Gallery
 from .pictures import Header, Pixels, bombs_refused, read_header, read_pixels

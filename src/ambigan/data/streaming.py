@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..core.memory import physical_memory
+from ..core.machine import physical_memory
 
 SHARE = 0.5
 """Of the memory of a device, what stored examples may fill; networks need the rest."""

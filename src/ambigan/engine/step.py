@@ -126,17 +126,10 @@ def play_turn(
     no weight gradient is computed and thrown away, and no player can move another's networks.
     """
     method = state.method
-    owned = {player.name: method.player_parameters(player) for player in method.players}
-    for name, parameters in owned.items():  # no graph for the weights of those who wait
-        for parameter in parameters.values():
-            parameter.requires_grad_(name in players)
+    owned = give_graphs(method, players)
     with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=precision == "bf16"):
         losses = method.losses(batch, players)
-    moving = [name for name in owned if name in players]
-    gradients = {
-        name: _gradients(name, owned[name], losses[name], retain=name != moving[-1])
-        for name in moving
-    }
+    gradients = take_gradients(owned, losses)
     average_([gradient for part in gradients.values() for gradient in part])
     for name, part in gradients.items():
         for parameter, gradient in zip(owned[name].values(), part, strict=True):
@@ -144,6 +137,26 @@ def play_turn(
         state.optimizers[name].step()
         state.optimizers[name].zero_grad(set_to_none=True)
     return losses
+
+
+def give_graphs(method: Method, players: Sequence[str]) -> dict[str, dict[str, torch.nn.Parameter]]:
+    """Parameters of each player; those of players who wait get no graph."""
+    owned = {player.name: method.player_parameters(player) for player in method.players}
+    for name, parameters in owned.items():
+        for parameter in parameters.values():
+            parameter.requires_grad_(name in players)
+    return owned
+
+
+def take_gradients(
+    owned: dict[str, dict[str, torch.nn.Parameter]], losses: dict[str, Terms]
+) -> dict[str, list[Tensor]]:
+    """Of each player that has a loss, by its own parameters, in their order and layout."""
+    moving = [name for name in owned if name in losses]
+    return {
+        name: _gradients(name, owned[name], losses[name], retain=name != moving[-1])
+        for name in moving
+    }
 
 
 def _gradients(

@@ -30,7 +30,7 @@ from .candidates import (
     measure_candidates,
     raw_features,
 )
-from .generations import Spaces, measure_generation
+from .generations import Spaces, measure_generation, space_parts
 from .kept import FILE_NAME, KeptRows
 from .reconstructions import measure_reconstructions
 from .runs import load_kinds, runs_of_checkpoint
@@ -73,7 +73,8 @@ def evaluate(
         baselines: what of raw values, PCA and the untrained network stands beside them; of
             reconstructions, the training mean is the raw one, and there is no untrained one.
         spaces: for samples, in which features they are compared with data: layers of this run, or
-            `RUN:LAYER` of another; the method's feature layer if empty.
+            `RUN:LAYER` of another, or `NAME=RUN:LAYER` to have it called so in what is written; the
+            method's feature layer if empty.
         inception: a file of the reference Inception weights; fetched if None.
         device: where features are computed.
         method: the class, if the run was trained by one outside the package.
@@ -307,6 +308,7 @@ def _file_name(
 ) -> str:
     """The protocol's name; with layers or spaces and weights that were asked for, these too."""
     needs = PROTOCOLS[record["protocol"]].needs
-    asked = layers if "labels" in needs else spaces if "sample" in needs else ()
+    named = [space_parts(space)[0] for space in spaces]
+    asked = layers if "labels" in needs else named if "sample" in needs else ()
     words = [word.replace("/", "_").replace(":", "_") for word in (*asked, weights or "") if word]
     return "--".join([record["protocol"], *words])

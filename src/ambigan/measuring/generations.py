@@ -37,7 +37,8 @@ class Spaces:
     """In which features samples and data are compared.
 
     Attributes:
-        names: layers of the run, or `RUN:LAYER` of another; its own feature layer if empty.
+        names: layers of the run, or `RUN:LAYER` of another, or `NAME=RUN:LAYER` to have it called
+            so in what is written; its own feature layer if empty.
         inception: a file of Inception weights, or None to fetch it.
         own: the run whose layers are meant; the one measured if None.
     """
@@ -79,7 +80,7 @@ class Spaces:
         for name in self._names(run):
             if (wide := width(name)) <= WIDEST:
                 continue
-            folder = name.rpartition(":")[0]
+            folder = space_parts(name)[1]
             others = (load(folder) if folder else run).method.feature_layers
             names = [f"{folder}:{layer}" if folder else layer for layer in others]
             narrow = [other for other in names if width(other) <= WIDEST]
@@ -221,14 +222,27 @@ def _of_data(function: FeatureFunction, method: Method) -> FeatureFunction:
 
 def _layer_of(name: str, run: Run) -> FeatureFunction:
     """A layer of this run, or with `RUN:LAYER` of another; images are resized to what it sees."""
-    folder, _, layer = name.rpartition(":")
+    called, folder, layer = space_parts(name)
     other = load(folder, device=str(run.device)) if folder else run
     _check_alike(name, other.spec, run.method.drawn)
     other.method.find_layer(layer)
     size = other.spec.shape
     return FeatureFunction(
-        name, "baseline", lambda x: other.method.features(_resized(x, size), layer)
+        called, "baseline", lambda x: other.method.features(_resized(x, size), layer)
     )
+
+
+def space_parts(name: str) -> tuple[str, str, str]:
+    """What a space is called, its run's folder if it is another's, and the layer."""
+    folder, _, layer = name.rpartition(":")
+    called, is_named, rest = folder.partition("=")
+    if not is_named and "=" in layer:
+        raise ConfigError(f"space '{name}': a name is for a layer of another run, NAME=RUN:LAYER.")
+    if not is_named or Path(folder).exists():  # a folder's name may have that sign in it
+        return name, folder, layer
+    if not called:
+        raise ConfigError(f"space '{name}': there is no name before =; write NAME=RUN:LAYER.")
+    return called, rest, layer
 
 
 def _check_alike(name: str, theirs: DataSpec, ours: DataSpec) -> None:

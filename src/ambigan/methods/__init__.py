@@ -9,6 +9,7 @@ from ..core.errors import ConfigError, unknown
 from ..game import Method
 from .autoencoder import Autoencoder
 from .bigan import BiGAN
+from .bigbigan import BigBiGAN
 from .gan import GAN
 from .latent_regressor import LatentRegressor
 from .simclr import SimCLR
@@ -19,6 +20,7 @@ METHODS: dict[str, type[Method]] = {
     "bigan": BiGAN,
     "latent_regressor": LatentRegressor,
     "autoencoder": Autoencoder,
+    "bigbigan": BigBiGAN,
     "structural": Structural,
     "simclr": SimCLR,
 }

@@ -94,16 +94,26 @@ class Neighborhood:
         h_fake: of its generated ones.
         keys: of all that may be neighbours, those of the batch first.
         embeddings: of the same; those of the batch have their graph.
+        num: how many neighbours each image has.
+        skip_for_fake: how many of a generated image's nearest are left out.
     """
 
     h_real: Tensor
     h_fake: Tensor
     keys: Tensor
     embeddings: Tensor
+    num: int
+    skip_for_fake: int
 
-    def similarity(self, e: Tensor, h: Tensor, num: int, skip: int) -> Tensor:
-        """The mean cosine of embeddings with those of their neighbours, found by features."""
-        return mean_similarity(e, self.embeddings, nearest(h, self.keys, num, skip))
+    def of_real(self, r: Tensor) -> Tensor:
+        """s_r, the mean cosine of real embeddings with their neighbours', themselves left out."""
+        chosen = nearest(self.h_real, self.keys, self.num, skip=1)
+        return mean_similarity(r, self.embeddings, chosen)
+
+    def of_fake(self, f: Tensor) -> Tensor:
+        """s_f, the same of generated ones."""
+        chosen = nearest(self.h_fake, self.keys, self.num, self.skip_for_fake)
+        return mean_similarity(f, self.embeddings, chosen)
 
 
 class Structural(Method):
@@ -144,10 +154,8 @@ class Structural(Method):
                 terms["gaussian"] = -s.gaussian_weight * self._apart(r, f)
             if s.cluster_weight:
                 near = self._neighborhood(batch, r, fake)
-                s_r = near.similarity(r, near.h_real, s.neighbors, skip=1)
-                s_f = near.similarity(f, near.h_fake, s.neighbors, skip=int(s.skip_for_fake))
-                terms["cluster_real"] = -s.cluster_weight * s_r
-                terms["cluster_fake"] = s.cluster_weight * s_f
+                terms["cluster_real"] = -s.cluster_weight * near.of_real(r)
+                terms["cluster_fake"] = s.cluster_weight * near.of_fake(f)
             if s.smoothness_weight:
                 terms["smoothness"] = s.smoothness_weight * smoothness
             if s.norm_weight:
@@ -160,8 +168,7 @@ class Structural(Method):
                 terms["gaussian"] = s.gaussian_weight * self._apart(r, f)
             if s.cluster_weight:
                 near = self._neighborhood(batch, r, fake)
-                s_f = near.similarity(f, near.h_fake, s.neighbors, skip=int(s.skip_for_fake))
-                terms["cluster_fake"] = -s.cluster_weight * s_f
+                terms["cluster_fake"] = -s.cluster_weight * near.of_fake(f)
             losses["generator"] = terms
         return losses
 
@@ -191,8 +198,9 @@ class Structural(Method):
         h_real, h_fake = self.teacher.run(self.discriminator, images, pooled=True).chunk(2)
         own, own_keys = all_rows(r), all_rows(h_real)
         batch.kept.update(embeddings=own.detach(), keys=own_keys)
-        embeddings = torch.cat([own, self.bank.embeddings])
-        return Neighborhood(h_real, h_fake, torch.cat([own_keys, self.bank.keys]), embeddings)
+        s, bank = self.settings, self.bank
+        keys, embeddings = torch.cat([own_keys, bank.keys]), torch.cat([own, bank.embeddings])
+        return Neighborhood(h_real, h_fake, keys, embeddings, s.neighbors, int(s.skip_for_fake))
 
     def pass_through(self, batch: Batch) -> None:
         """G(z): D, the only other network, has no batch norm."""

@@ -146,7 +146,9 @@ class BigGANGenerator(nn.Module):
         latent_dim: of z.
         out_shape: `(C, H, W)` of the images, their sides 8 or more.
         width: channels of the last block at 128x128; 96 in the paper.
-        attention: it follows the block whose maps have this as their larger side; None for none.
+        attention: it follows the block whose maps have this as their larger side or, of sizes that
+            do not halve to it, the next smaller; nothing where all are half of it or less. None for
+            none.
 
     Raises:
         ConfigError: images are too small, or z has fewer numbers than parts.
@@ -171,8 +173,9 @@ class BigGANGenerator(nn.Module):
         self.start = (channels[0], *self.sizes[0])
         self.project = nn.Linear(self.parts[0], self.start[0] * self.start[1] * self.start[2])
         self.hidden_names = tuple(f"block{i + 1}" for i in range(num))
+        attended = _attended(self.sizes[1:], attention)
         for i, name in enumerate(self.hidden_names):
-            attend = max(self.sizes[i + 1]) == attention
+            attend = self.sizes[i + 1] == attended
             block = UpBlock(channels[i], channels[i + 1], self.parts[i + 1], attend)
             self.add_module(name, block)
         self.norm = BatchNorm(channels[-1])
@@ -200,7 +203,9 @@ class BigGANBody(nn.Module):
     Args:
         in_shape: `(C, H, W)` of the images, their sides 8 or more.
         width: channels of the first block at 128x128; 96 in the paper.
-        attention: it follows the block whose maps have this as their larger side; None for none.
+        attention: it follows the block whose maps have this as their larger side or, of sizes that
+            do not halve to it, the next smaller; nothing where all are half of it or less. None for
+            none.
 
     Raises:
         ConfigError: images are too small.
@@ -215,9 +220,10 @@ class BigGANBody(nn.Module):
         num_halved = min(num, 2) if num < 4 else num
         before = in_shape[0]
         self.hidden_names = tuple(f"block{i + 1}" for i in range(len(growth)))
+        attended = _attended(sizes[1 : num_halved + 1], attention)
         for i, (name, times) in enumerate(zip(self.hidden_names, growth, strict=True)):
             halve, after = i < num_halved, width * times
-            attend = halve and max(sizes[i + 1]) == attention
+            attend = halve and sizes[i + 1] == attended
             block = DownBlock(before, after, first=i == 0, halve=halve, attend=attend)
             self.add_module(name, block)
             before = after
@@ -249,6 +255,12 @@ def halvings(shape: tuple[int, ...]) -> list[Size]:
             f" are {shape[1]}x{shape[2]}."
         )
     return sizes
+
+
+def _attended(sizes: list[Size], attention: int | None) -> Size | None:
+    """The maps that attention is meant for: not larger than that, but larger than half of it."""
+    limit = attention or 0
+    return next((size for size in sizes if limit / 2 < max(size) <= limit), None)
 
 
 def _prepare(network: nn.Module) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,9 @@ from .biggan import BigGANBody
 from .init import init_orthogonal
 from .layers import BatchNorm
 from .spectral import normalise_spectrum
+
+Unary = Literal["both", "x", "z", "none"]
+"""Scores beside the joint one: of the image, of the latents, of each alone."""
 
 
 class MLPBlock(nn.Module):
@@ -102,26 +107,27 @@ class Scores(nn.Module):
     """s_x = theta_x F, s_z = theta_z H and s_xz = theta_xz J, in fp32 even under autocast.
 
     Args:
-        num_x: of F.
-        num_z: of H.
+        num_x: of F; 0 for no s_x.
+        num_z: of H; 0 for no s_z.
         num_xz: of J.
     """
 
     def __init__(self, num_x: int, num_z: int, num_xz: int) -> None:
         super().__init__()
-        self.x = nn.Linear(num_x, 1)
-        self.z = nn.Linear(num_z, 1)
+        self.x = nn.Linear(num_x, 1) if num_x else None
+        self.z = nn.Linear(num_z, 1) if num_z else None
         self.xz = nn.Linear(num_xz, 1)
 
     def forward(self, f: Tensor, h: Tensor, j: Tensor) -> Tensor:
-        """`(N, num_x)`, `(N, num_z)` and `(N, num_xz)` to `(N, 3)`."""
+        """`(N, num_x)`, `(N, num_z)` and `(N, num_xz)` to `(N, 3)`, or to fewer."""
+        parts = ((self.x, f), (self.z, h), (self.xz, j))
         with torch.autocast(f.device.type, enabled=False):
-            f, h, j = at_least_float32(f), at_least_float32(h), at_least_float32(j)
-            return torch.cat([self.x(f), self.z(h), self.xz(j)], 1)
+            scores = [layer(at_least_float32(part)) for layer, part in parts if layer is not None]
+            return torch.cat(scores, 1)
 
 
 class JointDiscriminator(nn.Module):
-    """`image` F, `latent` H, `joint` J of both, and three scores at `output`.
+    """`image` F, `latent` H, `joint` J of both, and at `output` their scores.
 
     Orthogonal at the start; spectral norm on every weight.
 
@@ -133,21 +139,28 @@ class JointDiscriminator(nn.Module):
         latent_dim: of z.
         width: of H and J; 2048 in the paper (from memory).
         depth: of H and J; 8 in the paper (from memory).
+        unary: which of s_x and s_z there are beside s_xz.
     """
 
     vector_names = ("image.output", "latent.output", "joint.output")
 
-    def __init__(self, image: BigGANBody, latent_dim: int, width: int, depth: int) -> None:
+    def __init__(
+        self, image: BigGANBody, latent_dim: int, width: int, depth: int, unary: Unary = "both"
+    ) -> None:
         super().__init__()
         self.hidden_names = tuple(f"image.{name}" for name in image.hidden_names)
         self.latent = ResidualMLP(latent_dim, width, depth, batch_norm=False)
         self.joint = ResidualMLP(image.num_features + width, width, depth, batch_norm=False)
-        self.output = Scores(image.num_features, width, width)
+        num_x = image.num_features if unary in ("both", "x") else 0
+        self.output = Scores(num_x, width if unary in ("both", "z") else 0, width)
         init_orthogonal(self)
         normalise_spectrum(self)
         self.image = image  # comes with its own
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`."""
+        """Images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
+
+        Unary scores that are left out are missing.
+        """
         f, h = self.image(x), self.latent(z)
         return self.output(f, h, self.joint(torch.cat([f, h.to(f.dtype)], 1)))

@@ -55,7 +55,7 @@ class Branch(nn.Module):
         return self.conv3(F.relu(self.norm3(self.conv2(h))))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Branch):
     """h + branch(h); where channels or size change, a 1x1 convolution of relu(norm(h)) + branch(h).
 
     Source: He et al. (2016), identity mappings.
@@ -67,8 +67,7 @@ class Bottleneck(nn.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__()
-        self.branch = Branch(in_channels, out_channels, stride)
+        super().__init__(in_channels, out_channels, stride)
         same = in_channels == out_channels and stride == 1
         self.shortcut = (
             None if same else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
@@ -76,10 +75,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, out_channels, ...)`."""
-        if self.shortcut is None:
-            return h + self.branch(h)
-        inner = F.relu(self.branch.norm1(h))
-        return self.shortcut(inner) + self.branch.after(inner)
+        inner = F.relu(self.norm1(h))
+        return (h if self.shortcut is None else self.shortcut(inner)) + self.after(inner)
 
 
 class CReLU(nn.Module):

@@ -63,7 +63,7 @@ def gaussian_divergence(
     """How far two sets of embeddings lie apart, as Gaussians; 0 for equal ones.
 
     Never negative as `bhattacharyya`. As `jsd` it may be, since each set is taken about a direction
-    of its own: for sets at opposite poles, that of both together is another.
+    of its own, and the mean of both together may point along what is wide already.
 
     With R(C) = log det(I + scale C), the volume that a set fills:
 

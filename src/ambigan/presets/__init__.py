@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from ..core.errors import unknown
 from ..engine.config import RunConfig
 from ..methods import METHODS, find_method, is_external
-from . import images, mnist, structural
+from . import bigbigan, images, mnist, structural
 from .preset import Preset
 
 PRESETS: dict[str, dict[str, Preset]] = {
     method: {
         name: preset
-        for module in (mnist, images, structural)
+        for module in (mnist, images, structural, bigbigan)
         for name, preset in module.PRESETS.get(method, {}).items()
     }
     for method in METHODS

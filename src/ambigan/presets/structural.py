@@ -45,6 +45,18 @@ def structural_images() -> RunConfig:
     return RunConfig("structural", "images", settings, CIFAR10, SHORT)
 
 
+def structural_folder() -> RunConfig:
+    """A folder of some ten thousand photographs at 64x64 or, by `data.size`, 128x128; one GPU.
+
+    The bank is small against the folder, or an image would find its own copy there.
+    """
+    network = ResidualSettings(width=64, generator_width=256)
+    settings = StructuralSettings(network=network, bank_size=1024)
+    data = DataSettings(source="imagenet", size=(64, 64))
+    train = replace(LONG, epochs=800, batch_size=256, precision="bf16")
+    return RunConfig("structural", "folder", settings, data, train)
+
+
 def structural_small() -> RunConfig:
     """For a few thousand small images."""
     network = ResidualSettings(width=16, depth=1, generator_width=32, generator_depth=1)
@@ -75,6 +87,14 @@ def simclr_views() -> RunConfig:
     return RunConfig("simclr", "views", SimCLRSettings(), CIFAR10, train)
 
 
+def simclr_folder() -> RunConfig:
+    """The same on a folder of photographs at 64x64, on one GPU."""
+    config = simclr_views()
+    data = DataSettings(source="imagenet", size=(64, 64))
+    train = replace(config.train, epochs=400, batch_size=256, precision="bf16")
+    return replace(config, preset="folder", data=data, train=train)
+
+
 def simclr_images() -> RunConfig:
     """The same at a quarter of the width, for small pictures on two cores."""
     train = replace(SHORT, cuda_graphs=False)
@@ -90,12 +110,40 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "structural": {
         "paper": Preset(structural_paper, "not reproduced", "-", "-", _SAO),
         "official": Preset(structural_official, "not reproduced", "-", "-", f"{_SAO}, code"),
-        "images": Preset(structural_images, "not measured", "-", "-", "ours"),
-        "small": Preset(structural_small, "not measured", "-", "-", "ours"),
+        "images": Preset(
+            structural_images,
+            "CIFAR-10, 20,000 images, 8 passes: linear probe on pool of D 51.9 (untrained 44.1)",
+            "61 min of one core",
+            "1 thread of 2 shared CPU cores, bf16",
+            "ours",
+        ),
+        "folder": Preset(structural_folder, "not measured", "-", "-", "ours"),
+        "small": Preset(
+            structural_small,
+            "digits: 1-NN on pool of D 97.6 (untrained 92.9, pixels 99.3)",
+            "4 min of one core",
+            "1 thread of 2 shared CPU cores",
+            "ours",
+        ),
     },
     "simclr": {
+        "folder": Preset(simclr_folder, "not measured", "-", "-", "ours"),
         "views": Preset(simclr_views, "not reproduced", "-", "-", _SIMCLR),
-        "images": Preset(simclr_images, "not measured", "-", "-", "ours"),
+        "images": Preset(
+            simclr_images,
+            "CIFAR-10, 20,000 images, 8 passes: linear probe on pool of E 54.4 (untrained 44.1)",
+            "20 min of one core",
+            "1 thread of 2 shared CPU cores, bf16",
+            "ours",
+        ),
     },
-    "gan": {"residual": Preset(gan_residual, "not measured", "-", "-", "ours")},
+    "gan": {
+        "residual": Preset(
+            gan_residual,
+            "CIFAR-10, 20,000 images, 8 passes: linear probe on pool of D 47.5 (untrained 44.1)",
+            "29 min of one core",
+            "1 thread of 2 shared CPU cores, bf16",
+            "ours",
+        )
+    },
 }

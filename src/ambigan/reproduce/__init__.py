@@ -1,6 +1,6 @@
 """Papers' tables, made again (tables, run), and studies of methods (studies, comparing).
 
-Both are made of cells: runs that are trained and measured once, each in a folder of its own.
+Both are made of planned runs, each trained and measured once, in a folder of its own.
 """
 
 from .comparing import compare

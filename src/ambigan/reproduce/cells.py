@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError, unknown
 from ..core.files import read_json
-from ..core.settings import differences, override
-from ..engine.config import RunConfig, choose_device
-from ..engine.loop import Progress
+from ..core.settings import override
+from ..engine.config import choose_device
 from ..engine.run_folder import RunFolder
-from ..engine.sinks import read_lines
 from ..measuring import Tell, evaluate
 from ..methods import METHODS
 from ..presets import PRESETS, find_preset
-from ..training import train_together
+from .planned import PlannedRun, check_unchanged, folder_name
 from .tables import Column, PaperTable
 
 RECONSTRUCTION = "reconstruction_l2"
-Alarm = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One run of the table.
-
-    Attributes:
-        column: of the table.
-        preset: its row.
-        seed: one of several.
-        config: what is trained.
-        run: its folder.
-    """
-
-    column: Column
-    preset: str
-    seed: int
-    config: RunConfig
-    run: RunFolder
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.column.name}, {self.preset}, seed {self.seed}"
+class Cell(PlannedRun):
+    """One run of a table: its column, its row, which is a preset, and one of several seeds."""
 
     def protocols(self, protocol: str) -> tuple[str, ...]:
         """All it is measured by: the table's, and reconstruction where the method can."""
         able = "reconstruct" in METHODS[self.config.method].abilities
         return (RECONSTRUCTION, protocol) if able else (protocol,)
-
-    @property
-    def images_trained(self) -> int | None:
-        """Images seen by the saved model, which is written when training has ended; else None."""
-        try:
-            return int(read_json(self.run.model / "config.json")["images_seen"])
-        except (CheckpointError, KeyError, TypeError, ValueError):
-            return None
 
     def record(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of the saved model; None if nothing was, or of another state."""
@@ -123,11 +90,6 @@ def finished_cells(
     return [cell for cell in cells if cell.is_measured(table.protocol)]
 
 
-def folder_name(column: Column) -> str:
-    """Of a column's cells."""
-    return re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")
-
-
 def _plan(
     table: PaperTable,
     column: Column,
@@ -145,19 +107,6 @@ def _plan(
     return Cell(column, preset, seed, config, run)
 
 
-def check_unchanged(cell: Cell) -> None:
-    """Refuses a cell that was made with other settings; the device may change."""
-    if not cell.run.config_file.is_file():
-        return
-    there = RunConfig.from_json(cell.run.read_config())
-    there = replace(there, train=replace(there.train, device=cell.config.train.device))
-    if changed := differences(cell.config, there):
-        raise ConfigError(
-            f"{cell.run.path} was made with other settings ({'; '.join(changed)}); repeat them or "
-            "choose another --out."
-        )
-
-
 def groups_of(cells: Sequence[Cell], protocol: str) -> Iterable[list[Cell]]:
     """What is left to do, in order: one cell after another; on CUDA, a column's seeds at once."""
     left = [cell for cell in cells if not cell.is_measured(protocol)]
@@ -169,14 +118,6 @@ def groups_of(cells: Sequence[Cell], protocol: str) -> Iterable[list[Cell]]:
 
 def _place(cell: Cell) -> tuple[str, str]:
     return cell.preset, cell.column.name
-
-
-def make_cells(cells: Sequence[Cell], progress: Progress, alarm: Alarm) -> None:
-    """Trains cells side by side, from where each was; those that are trained stay as they are."""
-    untrained = [cell for cell in cells if cell.images_trained is None]
-    if untrained:
-        runs = [(cell.config, cell.run.path) for cell in untrained]
-        train_together(runs, progress=progress, alarm=alarm)
 
 
 def measure_cell(cell: Cell, protocol: str, tell: Tell) -> None:
@@ -212,21 +153,6 @@ def read_cell(cell: Cell, protocol: str) -> dict[str, Any]:
         "data": measured["data"],
         "torch": measured["torch"],
         "hardware": measured["hardware"],
-    }
-
-
-def read_cost(cell: Cell) -> dict[str, Any]:
-    """Seconds spent on a cell; what an interruption lost is not counted."""
-    timing = read_lines(cell.run.timing_file)
-    seconds = sum(float(line["seconds"]) for line in timing)
-    measuring = [row["seconds"] for record in cell.run.read_results() for row in record["rows"]]
-    return {
-        "preset": cell.preset,
-        "column": cell.column.name,
-        "seed": cell.seed,
-        "training_seconds": round(seconds, 1),
-        "measuring_seconds": round(sum(measuring), 1),
-        "images_per_second": round(timing[-1]["images_seen"] / seconds) if seconds else None,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,84 +21,16 @@ from ..methods import find_method
 from ..presets import find_preset
 from ..report.panels import Section
 from ..training import check_trainable
-from .cells import Alarm, Cell, check_unchanged, folder_name, make_cells, read_cost
-from .comparison import Comparison, Finding, as_csv, as_json, as_markdown
+from .comparison import Comparison, as_csv, as_json, as_markdown
 from .comparison_page import render
 from .page import pictures_of
+from .planned import Alarm, check_unchanged, folder_name, train_planned
 from .run import Bar, check_same_data, check_seeds, typed
-from .studies import Arm, Study
+from .study import Arm, Study
+from .study_run import WEIGHTS, StudyRun
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
 EPOCHS = "train.epochs"
-WEIGHTS = "ema"
-
-
-@dataclass(frozen=True)
-class StudyRun(Cell):
-    """One arm and seed.
-
-    Attributes:
-        arm: of the study.
-        turns: of one iteration, each on images of its own. What is measured moves in one of them.
-        measured: the study's protocols.
-        curve: the protocol of the curve.
-    """
-
-    arm: Arm
-    turns: int
-    measured: tuple[str, ...]
-    curve: str
-
-    def record_of(self, protocol: str) -> dict[str, Any] | None:
-        """What was measured of the layers of the saved model; None if nothing was."""
-        name = "--".join((protocol, *self.arm.layers, WEIGHTS))
-        record = self._read(f"{name}.json", "rows")
-        needed = set(self.arm.layers)
-        if self.arm.untrained:
-            needed |= {f"random {layer}" for layer in self.arm.layers}
-        is_whole = record is not None and needed <= {row["features"] for row in record["rows"]}
-        return record if is_whole else None
-
-    @property
-    def points(self) -> list[tuple[int, float]] | None:
-        """Images shown and accuracy, of the first layer by checkpoint; None if not measured."""
-        record = self._read(f"curve-{self.curve}.json", "points")
-        if record is None:
-            return None
-        ours = [
-            (point["images_seen"] // self.turns, point["accuracy"])
-            for point in record["points"]
-            if point["features"] == self.arm.layers[0] and point["weights"] == WEIGHTS
-        ]
-        is_whole = ours and ours[-1][0] == (self.images_trained or 0) // self.turns
-        return ours if is_whole else None
-
-    @property
-    def finding(self) -> Finding | None:
-        """All of it; None while something is left to do."""
-        records = {name: self.record_of(name) for name in self.measured}
-        whole = {name: _timeless(record) for name, record in records.items() if record is not None}
-        points, images = self.points, self.images_trained
-        if len(whole) < len(records) or points is None or images is None:
-            return None
-        shown = images // self.turns
-        return Finding(self.arm.name, self.seed, whole, shown, read_cost(self), points)
-
-    def _read(self, name: str, key: str) -> dict[str, Any] | None:
-        try:
-            record = read_json(self.run.results / name)
-        except CheckpointError:
-            return None
-        if not all(record.get(part) for part in (key, "data", "torch", "hardware")):
-            return None
-        is_ours = key == "points" or record.get("images_seen") == self.images_trained
-        return record if is_ours else None
-
-
-def _timeless(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without the seconds of its rows, which no repetition gives again."""
-    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in record["rows"]]
-    return record | {"rows": rows}
 
 
 def compare(
@@ -153,13 +84,16 @@ def plan_runs(
     Raises:
         ConfigError: a setting is not one of an arm's, or a run was made with others before.
     """
-    runs = [_plan(study, arm, seed, changes, out) for seed in seeds for arm in study.arms]
+    judge = f"{folder_name(study.judge)} {seeds[0]}" if study.judge else None
+    runs = [_plan(study, arm, seed, changes, out, judge) for seed in seeds for arm in study.arms]
     for run in runs:
         check_unchanged(run)
     return runs
 
 
-def _plan(study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Path) -> StudyRun:
+def _plan(
+    study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Path, judge: str | None
+) -> StudyRun:
     passes = changes.get(EPOCHS, str(study.passes))
     try:
         if not passes.isdecimal():
@@ -178,7 +112,8 @@ def _plan(study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Pa
     except ConfigError as error:
         raise ConfigError(f"arm '{arm.name}': {error}") from error
     folder = RunFolder(out / "arms" / folder_name(arm) / f"seed-{seed}")
-    return StudyRun(arm, arm.preset, seed, config, folder, arm, turns, study.protocols, study.curve)
+    measures = (study.protocols, study.curve, judge)
+    return StudyRun(arm, arm.preset, seed, config, folder, arm, turns, *measures)
 
 
 def _num_turns(config: RunConfig) -> int:
@@ -228,14 +163,36 @@ class Maker:
         baselines = self._baselines()
         comparison = self._write(baselines)
         for number, run in enumerate(self.runs):
-            if run.finding is not None:
-                continue
-            self.tell(f"run {number + 1} of {len(self.runs)}: {run.arm.name}, seed {run.seed}")
-            with bar() as progress:
-                make_cells([run], progress, alarm)
-            _measure(run, self.tell)
-            comparison = self._write(baselines)
+            if is_new := run.finding is None:
+                self.tell(f"run {number + 1} of {len(self.runs)}: {run.arm.name}, seed {run.seed}")
+                with bar() as progress:
+                    train_planned([run], progress, alarm)
+                _measure(run, self.tell)
+            if self._judge_all() or is_new:
+                comparison = self._write(baselines)
         return comparison
+
+    def _judge_all(self) -> bool:
+        """Measures what the finished runs draw, once the judge is one of them; whether any was."""
+        done = [run for run in self.runs if run.finding is not None]
+        judges = [run for run in done if run.arm == self.study.judge]
+        judged = [self._judge(run, judges[0]) for run in done] if judges else []
+        return any(judged)
+
+    def _judge(self, run: StudyRun, judge: StudyRun) -> bool:
+        """Measures what a run draws, if it is not measured yet; whether anything was."""
+        missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
+        if missing:
+            evaluate(
+                run.run.path,
+                protocols=missing,
+                weights=WEIGHTS,
+                baselines=("raw", "pca"),
+                spaces=(f"{run.judge}={judge.run.path}:{judge.arm.layers[0]}",),
+                device=run.config.train.device,
+                tell=self.tell,
+            )
+        return bool(missing)
 
     def _baselines(self) -> dict[str, dict[str, Any]]:
         """What needs no training, by protocol, measured once for the folder."""
@@ -271,8 +228,16 @@ class Maker:
         """What each arm draws, of its first seed; drawn once."""
         for run in done:
             if run.seed == self.runs[0].seed and run.run.path not in self.pictures:
-                self.pictures[run.run.path] = pictures_of(run, self.dataset)
+                self.pictures[run.run.path] = _pictures_of(run, self.dataset)
         return [section for section in self.pictures.values() if section and section.panels]
+
+
+def _pictures_of(run: StudyRun, dataset: Dataset) -> Section | None:
+    """What an arm draws; nothing if its model was deleted after it was measured."""
+    try:
+        return pictures_of(run, dataset)
+    except CheckpointError:
+        return None
 
 
 def _measure(run: StudyRun, tell: Tell) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.version import __version__
-from .studies import Study
+from .study import Study
 from .summary import Value, machines, value_of
 
 TITLES = {
@@ -36,6 +36,8 @@ class Finding:
         images: real images that the measured network was shown.
         cost: seconds, and images a second.
         points: accuracy of the first layer, by images shown.
+        drawn: the record of samples in the judge's features, where there is one.
+        reconstructed: the record of reconstructions.
     """
 
     arm: str
@@ -44,6 +46,8 @@ class Finding:
     images: int
     cost: Mapping[str, Any]
     points: Sequence[tuple[int, float]]
+    drawn: Mapping[str, Any] | None = None
+    reconstructed: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class Comparison:
         """Arm, images shown, seconds of training, images a second of it; a run a row."""
         return [
             [
-                finding.arm if finding.seed == 0 else f"{finding.arm}, seed {finding.seed}",
+                _of_seed(finding),
                 f"{finding.images:,}",
                 f"{finding.cost['training_seconds']:,.0f}",
                 f"{finding.images / max(finding.cost['training_seconds'], 1e-9):,.0f}",
@@ -148,8 +152,52 @@ class Comparison:
             for finding in self.findings
         ]
 
+    @property
+    def drawn_words(self) -> str:
+        """What the table of samples says, in which features."""
+        judge = self.study.judge
+        assert judge is not None, "samples are compared in a judge's features"
+        return (
+            f"10,000 samples against the held-out data in features of {judge.name}"
+            f" ({judge.layers[0]}): Fréchet and kernel distance (KID), where less is better,"
+            " precision and recall in %. Reconstruction: its error over that of shuffled pairs."
+        )
 
+    def drawn_rows(self) -> tuple[list[list[str]], list[list[str]]]:
+        """What is drawn, a run a row, and stand-ins; a dash where nothing was measured."""
+        rows = [
+            [_of_seed(finding), *_scores(finding.drawn, 0), _ratio(finding.reconstructed, 0)]
+            for finding in self.findings
+            if finding.drawn or finding.reconstructed
+        ]
+        first = next((finding for finding in self.findings if finding.drawn), None)
+        stand_ins = first.drawn["rows"][1:] if first is not None and first.drawn else []
+        names = [row["features"] for row in stand_ins]
+        return rows, [
+            [f"{name} (not drawn)", *_scores(first and first.drawn, number), "–"]
+            for number, name in enumerate(names, start=1)
+        ]
+
+
+DRAWN_COLUMNS = ["samples of", "Fréchet", "KID", "precision", "recall", "reconstruction"]
 COST_COLUMNS = ["run", "images shown", "training, s", "images/s"]
+
+
+def _of_seed(finding: Finding) -> str:
+    return finding.arm if finding.seed == 0 else f"{finding.arm}, seed {finding.seed}"
+
+
+def _scores(record: Mapping[str, Any] | None, number: int) -> list[str]:
+    """Distances, precision and recall of a row of a record."""
+    if record is None:
+        return ["–"] * 4
+    row = record["rows"][number]
+    far = [f"{row['frechet']:.3g}", f"{row['kid']:.3g}"]
+    return [*far, f"{row['precision']:.1f}", f"{row['recall']:.1f}"]
+
+
+def _ratio(record: Mapping[str, Any] | None, number: int) -> str:
+    return "–" if record is None else f"{record['rows'][number]['ratio_real']:.2f}"
 
 
 def _line(arm: str, features: str, records: Sequence[Mapping[str, Mapping[str, Any]]]) -> Line:
@@ -199,6 +247,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 "images": finding.images,
                 "curve": [list(point) for point in finding.points],
                 "records": dict(finding.records),
+                "drawn": finding.drawn,
+                "reconstructed": finding.reconstructed,
             }
             for finding in comparison.findings
         ],
@@ -225,6 +275,9 @@ def as_markdown(comparison: Comparison) -> str:
         done = f"{len(comparison.findings)} of {comparison.num_runs} runs"
         parts += [f"**Not finished: {done}.**", ""]
     parts += _grid(comparison.columns, [comparison.texts(line) for line in comparison.lines])
+    drawn, stand_ins = comparison.drawn_rows()
+    if drawn:
+        parts += ["", comparison.drawn_words, "", *_grid(DRAWN_COLUMNS, [*drawn, *stand_ins])]
     parts += ["", *_grid(COST_COLUMNS, comparison.cost_rows()), ""]
     parts += [f"On {machine}." for machine in machines(comparison.records)]
     return "\n".join(parts).rstrip() + "\n"

@@ -10,7 +10,7 @@ from ..report.facts import Fact, duration
 from ..report.panels import Chart, Section, chart
 from ..report.scores import Cell, Row, Table
 from ..report.templates import render_template
-from .comparison import COST_COLUMNS, DIGITS, TITLES, Comparison
+from .comparison import COST_COLUMNS, DIGITS, DRAWN_COLUMNS, TITLES, Comparison
 from .summary import machines
 
 TEMPLATE = "study.html.jinja"
@@ -34,7 +34,9 @@ def render(comparison: Comparison, pictures: Sequence[Section]) -> str:
         "num_runs": comparison.num_runs,
         "table": _table(comparison),
         "chart": _chart(comparison),
-        "costs": _costs(comparison),
+        "drawn": _plain(DRAWN_COLUMNS, *comparison.drawn_rows()),
+        "costs": _plain(COST_COLUMNS, comparison.cost_rows()),
+        "comparison": comparison,
         "pictures": pictures,
         "command": comparison.command,
         "data": [
@@ -76,9 +78,12 @@ def _table(comparison: Comparison) -> Table:
     return Table(tuple(comparison.columns), 1, tuple(rows))
 
 
-def _costs(comparison: Comparison) -> Table:
-    rows = [Row(tuple(Cell(text) for text in row), False) for row in comparison.cost_rows()]
-    return Table(tuple(COST_COLUMNS), 1, tuple(rows))
+def _plain(
+    columns: Sequence[str], texts: Sequence[Sequence[str]], muted: Sequence[Sequence[str]] = ()
+) -> Table:
+    rows = [Row(tuple(Cell(text) for text in row), False) for row in texts]
+    rows += [Row(tuple(Cell(text) for text in row), True) for row in muted]
+    return Table(tuple(columns), 1, tuple(rows))
 
 
 def _chart(comparison: Comparison) -> Chart | None:

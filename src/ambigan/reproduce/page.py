@@ -18,6 +18,7 @@ from ..report.scores import Cell as Text
 from ..report.scores import Row, Table
 from ..report.templates import render_template
 from .cells import Cell
+from .planned import PlannedRun
 from .summary import Block, Line, Summary, machines, texts
 
 TEMPLATE = "table.html.jinja"
@@ -143,7 +144,7 @@ def first_seeds(cells: Sequence[Cell]) -> list[Cell]:
     return list(first.values())
 
 
-def pictures_of(cell: Cell, dataset: Dataset) -> Section | None:
+def pictures_of(cell: PlannedRun, dataset: Dataset) -> Section | None:
     """Samples and reconstructions; None where data are no images."""
     run = load(cell.run.path, device="cpu")
     if run.spec.kind != "images":

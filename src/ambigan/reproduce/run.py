@@ -21,13 +21,12 @@ from .cells import (
     Cell,
     finished_cells,
     groups_of,
-    make_cells,
     measure_cell,
     plan_cells,
     read_cell,
-    read_cost,
 )
 from .page import first_seeds, pictures_of
+from .planned import read_cost, train_planned
 from .summary import Summary, summarise
 from .tables import PaperTable
 from .writing import write_table
@@ -158,7 +157,7 @@ class Maker:
             names = "; ".join(cell.name for cell in group)
             self.tell(f"cell {number + 1} of {len(self.cells)}: {names}")
             with bar() as progress:
-                make_cells(group, progress, alarm)
+                train_planned(group, progress, alarm)
             for cell in group:
                 measure_cell(cell, protocol, self.tell)
             number += len(group)

@@ -159,7 +159,8 @@ def machines(records: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _machine(record: Mapping[str, Any]) -> str:
     hardware = record["hardware"]
-    where = hardware["gpu"] or f"{hardware['cores']} cores of {hardware['processor']}"
+    cores = "1 core" if hardware["cores"] == 1 else f"{hardware['cores']} cores"
+    where = hardware["gpu"] or f"{cores} of {hardware['processor']}"
     return f"{where}, torch {record['torch']}"
 
 

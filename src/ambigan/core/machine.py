@@ -1,0 +1,14 @@
+"""What this machine can hold."""
+
+from __future__ import annotations
+
+import math
+import os
+
+
+def physical_memory() -> float:
+    """Bytes of main memory; infinite where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return math.inf

@@ -1,0 +1,162 @@
+"""Large Scale Adversarial Representation Learning (BigBiGAN). Donahue, Simonyan; NeurIPS 2019.
+
+BiGAN's game with BigGAN's networks, a stronger encoder that draws its latents, and a discriminator
+that judges the image and the latents each by itself beside the pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import PositiveInt
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..core.random import Randomness
+from ..core.settings import Positive
+from ..core.spec import DataSpec
+from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..networks.heads import Unary
+from ..networks.large import (
+    LargeSettings,
+    drawn_spec,
+    make_discriminator,
+    make_encoder,
+    make_generator,
+)
+from ..objectives.adversarial import hinge_fake, hinge_real, saturation
+from ..priors import PriorName, make_prior
+
+ADAM = OptimizerSettings(betas=(0.0, 0.999), epsilon=1e-6, weight_decay=0, final_learning_rate=None)
+SLOW_ADAM = replace(ADAM, learning_rate=5e-5)
+
+
+@dataclass(frozen=True)
+class BigBiGANSettings:
+    """What can be changed of the game, as the rows of the paper's ablation do.
+
+    Attributes:
+        latent_dim: of z.
+        prior: of z; `uniform` is U(-1, 1), and E then ends in a tanh.
+        encoder: `stochastic` draws z = mu + softplus(s) e with e ~ N(0, I), where E gives mu and s;
+            `deterministic` gives z itself.
+        unary: which scores D has beside s_xz: `both`, s_x alone, s_z alone, or `none`, as BiGAN.
+        discriminator_steps: turns of D for each of G and E, on fresh data; 2 from memory.
+        encoder_rate_multiplier: E's learning rate in units of G's; 1, and 10 in the paper's best
+            rows (from memory).
+        network: of D, G and E.
+        discriminator_optimizer: Adam, 2e-4; rates and constants from memory of BigGAN's.
+        generator_optimizer: Adam, 5e-5; of E as well, but for the rate.
+    """
+
+    latent_dim: PositiveInt = 120
+    prior: PriorName = "normal"
+    encoder: Literal["stochastic", "deterministic"] = "stochastic"
+    unary: Unary = "both"
+    discriminator_steps: PositiveInt = 2
+    encoder_rate_multiplier: Positive = 1.0
+    network: LargeSettings = field(default_factory=LargeSettings)
+    discriminator_optimizer: OptimizerSettings = ADAM
+    generator_optimizer: OptimizerSettings = SLOW_ADAM
+
+
+class BigBiGAN(Method):
+    """D against G and E, over images, latents and pairs."""
+
+    Settings = BigBiGANSettings
+    abilities = frozenset({"sample", "decode", "encode", "reconstruct"})
+
+    def __init__(self, settings: BigBiGANSettings, spec: DataSpec) -> None:
+        super().__init__(settings, spec)
+        s = settings
+        self.stochastic = s.encoder == "stochastic"
+        if self.stochastic and s.prior != "normal":
+            raise ConfigError(
+                f"settings.encoder 'stochastic' gives any z but settings.prior '{s.prior}' is"
+                " bounded, so D would tell them apart by that; choose encoder 'deterministic' or"
+                " prior 'normal'."
+            )
+        self.prior = make_prior(s.prior, s.latent_dim)
+        self.drawn = drawn_spec(spec, s.network)
+        self.discriminator = make_discriminator(self.drawn, s.network, s.latent_dim, s.unary)
+        self.generator = make_generator(self.drawn, s.network, s.latent_dim)
+        self.encoder = make_encoder(spec, s.network, s.latent_dim * (1 + self.stochastic))
+        rate = s.generator_optimizer.learning_rate * s.encoder_rate_multiplier
+        of_encoder = replace(s.generator_optimizer, learning_rate=rate)
+        self.players = (
+            Player("discriminator", ("discriminator",), s.discriminator_optimizer),
+            Player("generator", ("generator",), s.generator_optimizer),
+            Player("encoder", ("encoder",), of_encoder),
+        )
+        self.turns = (*[("discriminator",)] * s.discriminator_steps, ("generator", "encoder"))
+        self.seeing = ("discriminator", "encoder")
+        self.default_layer = "encoder.pool"
+
+    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+        """A hinge on every score for D; G descends minus its scores, E its own as they are.
+
+        Means run over the scores of a pair too, as in the authors' module: sums of the scores, as
+        printed, would be three times as large.
+        """
+        x, z = self.target(batch.x), batch.z
+        real = self.discriminator(x, self._draw_latents(batch.x, batch.noise))
+        fake = self.discriminator(self.generator(z), z)
+        losses: dict[str, Terms] = {}
+        if "discriminator" in players:
+            losses["discriminator"] = {"real": hinge_real(real), "fake": hinge_fake(fake)}
+        if "generator" in players:
+            losses["generator"] = {"fake": -fake.mean()}
+        if "encoder" in players:
+            losses["encoder"] = {"real": real.mean()}
+        return losses
+
+    def _draw_latents(self, x: Tensor, noise: Randomness) -> Tensor:
+        """Z of images: drawn, or what E says."""
+        if not self.stochastic:
+            return self.encode(x)
+        mean, before = self.encoder(x).chunk(2, dim=1)
+        return mean + F.softplus(before) * noise.normal(*mean.shape)
+
+    def pass_through(self, batch: Batch) -> None:
+        """G(z) and E(x): D has no batch norm."""
+        self.generator(batch.z)
+        self.encoder(batch.x)
+
+    def target(self, x: Tensor) -> Tensor:
+        """Data in the form `drawn`: each pixel the mean of those it stands for."""
+        height, width = self.drawn.shape[1:]
+        return x if self.drawn == self.spec else F.adaptive_avg_pool2d(x, (height, width))
+
+    def run(self, network: str, x: Tensor) -> Tensor:
+        """E(x); D(x, E(x)); G(E(x))."""
+        z = self.encode(x)
+        match network:
+            case "encoder":
+                return z
+            case "discriminator":
+                return self.discriminator(self.target(x), z)
+            case "generator":
+                return self.generator(z)
+            case _:
+                raise ConfigError(f"BigBiGAN has no network '{network}'.")
+
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z)."""
+        return self.generator(z)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """E(x); of a stochastic encoder the mean."""
+        z = self.encoder(x)
+        if self.stochastic:
+            return z.chunk(2, dim=1)[0]
+        return torch.tanh(z) if self.settings.prior == "uniform" else z
+
+    def watch(self, batch: Batch) -> dict[str, Tensor]:
+        """How saturated the discriminator is, on both kinds of pairs."""
+        D, found = self.discriminator, self._draw_latents(batch.x, batch.noise)
+        real, fake = D(self.target(batch.x), found), D(self.generator(batch.z), batch.z)
+        return {"saturation": saturation(torch.cat([real, fake]))}

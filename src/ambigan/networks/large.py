@@ -1,0 +1,116 @@
+"""BigBiGAN's networks by their settings: BigGAN's G and D, a ResNet-50 or RevNet-50 for E."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from ..core.errors import ConfigError
+from ..core.settings import Positive
+from ..core.spec import DataSpec
+from .biggan import SMALLEST, BigGANBody, BigGANGenerator
+from .heads import JointDiscriminator, Unary
+from .resnet50 import Encoder, Stem, resnet50
+from .revnet import revnet50
+
+
+@dataclass(frozen=True)
+class LargeSettings:
+    """Sizes of BigBiGAN's networks, by default those of ImageNet at 128x128.
+
+    Attributes:
+        kind: of networks.
+        width: channels that G ends in and D begins with at 128x128; 96 in BigGAN.
+        attention: side of the maps that attention follows, in G and D, or of the next smaller ones;
+            None for none.
+        image_size: height and width of the images that G draws and D sees, if they are to be
+            smaller than the data, which E sees as they are (128 under an E of 256 in the paper).
+        encoder: `resnet50`, or `revnet50`, which computes its activations again in the backward
+            pass.
+        encoder_width: multiplies all channels of E; 4 for the paper's best (from memory).
+        encoder_depths: blocks of each stage of E.
+        encoder_stem: E's first layer; by the size of images if None, see `make_stem`.
+        head_width: of the residual MLP on E; 4096 in the paper (from memory).
+        head_depth: of the same; 4 in the paper (from memory).
+        mlp_width: of H and J in D; 2048 in the paper (from memory).
+        mlp_depth: of the same; 8 in the paper (from memory).
+        crelu: E has BN+CReLU features as a layer to be read.
+    """
+
+    kind: Literal["large"] = "large"
+    width: PositiveInt = 96
+    attention: PositiveInt | None = 64
+    image_size: tuple[PositiveInt, PositiveInt] | None = None
+    encoder: Literal["resnet50", "revnet50"] = "resnet50"
+    encoder_width: Positive = 1.0
+    encoder_depths: tuple[PositiveInt, ...] = (3, 4, 6, 3)
+    encoder_stem: Stem | None = None
+    head_width: PositiveInt = 4096
+    head_depth: PositiveInt = 4
+    mlp_width: PositiveInt = 2048
+    mlp_depth: PositiveInt = 8
+    crelu: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("head_depth", "mlp_depth"):
+            if (depth := getattr(self, name)) % 2:
+                raise ConfigError(
+                    f"settings.network.{name} {depth} is odd and blocks have two layers; choose"
+                    f" {depth + 1}."
+                )
+
+
+def drawn_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
+    """The form of what G draws and D sees.
+
+    Raises:
+        ConfigError: the data are no images, too small, or smaller than what is to be drawn.
+    """
+    if spec.kind != "images":
+        raise ConfigError(
+            f"settings.network.kind 'large' is for images; these are vectors of {spec.num_values}"
+            " values. Take bigan with a preset of the kind 'mlp', such as small."
+        )
+    channels, height, width = spec.shape
+    size = settings.image_size or (height, width)
+    if size[0] > height or size[1] > width:
+        raise ConfigError(
+            f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
+            f"{height}x{width}; what G draws may be as large or smaller."
+        )
+    if min(size) < 2 * SMALLEST:
+        raise ConfigError(
+            f"settings.network.kind 'large' is for images of {2 * SMALLEST}x{2 * SMALLEST} and"
+            f" more; these are {size[0]}x{size[1]}. Take bigan with a preset of the kind 'mlp'."
+        )
+    return DataSpec("images", (channels, *size), spec.bounded)
+
+
+def make_discriminator(
+    spec: DataSpec, settings: LargeSettings, latent_dim: int, unary: Unary
+) -> JointDiscriminator:
+    """D(x, z), `(N, *spec.shape)` and `(N, latent_dim)` to its scores."""
+    body = BigGANBody(spec.shape, settings.width, settings.attention)
+    return JointDiscriminator(body, latent_dim, settings.mlp_width, settings.mlp_depth, unary)
+
+
+def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> BigGANGenerator:
+    """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
+    return BigGANGenerator(latent_dim, spec.shape, settings.width, settings.attention)
+
+
+def make_encoder(spec: DataSpec, settings: LargeSettings, num_outputs: int) -> Encoder:
+    """E(x), `(N, *spec.shape)` to `(N, num_outputs)`."""
+    make = {"resnet50": resnet50, "revnet50": revnet50}[settings.encoder]
+    return make(
+        spec.shape,
+        num_outputs,
+        width=settings.encoder_width,
+        depths=settings.encoder_depths,
+        stem=settings.encoder_stem,
+        head_width=settings.head_width,
+        head_depth=settings.head_depth,
+        crelu=settings.crelu,
+    )

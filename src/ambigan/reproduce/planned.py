@@ -1,0 +1,93 @@
+"""What tables and studies are made of: runs that are planned, trained, and resumed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..core.errors import CheckpointError, ConfigError
+from ..core.files import read_json
+from ..core.settings import differences
+from ..engine.config import RunConfig
+from ..engine.loop import Progress
+from ..engine.run_folder import RunFolder
+from ..engine.sinks import read_lines
+from ..training import train_together
+from .tables import Column
+
+Alarm = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training.
+
+    Attributes:
+        column: of the table, or arm of the study.
+        preset: that it starts from.
+        seed: one of several.
+        config: what is trained.
+        run: its folder.
+    """
+
+    column: Column
+    preset: str
+    seed: int
+    config: RunConfig
+    run: RunFolder
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.column.name}, {self.preset}, seed {self.seed}"
+
+    @property
+    def images_trained(self) -> int | None:
+        """Images seen by the saved model, which is written when training has ended; else None."""
+        try:
+            return int(read_json(self.run.model / "config.json")["images_seen"])
+        except (CheckpointError, KeyError, TypeError, ValueError):
+            return None
+
+
+def folder_name(column: Column) -> str:
+    """Where the runs of a column lie."""
+    return re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")
+
+
+def check_unchanged(planned: PlannedRun) -> None:
+    """Refuses a run that was made with other settings; the device may change."""
+    if not planned.run.config_file.is_file():
+        return
+    there = RunConfig.from_json(planned.run.read_config())
+    there = replace(there, train=replace(there.train, device=planned.config.train.device))
+    if changed := differences(planned.config, there):
+        raise ConfigError(
+            f"{planned.run.path} was made with other settings ({'; '.join(changed)}); repeat them"
+            " or choose another --out."
+        )
+
+
+def train_planned(runs: Sequence[PlannedRun], progress: Progress, alarm: Alarm) -> None:
+    """Trains runs side by side, from where each was; those that are trained stay as they are."""
+    untrained = [planned for planned in runs if planned.images_trained is None]
+    if untrained:
+        entries = [(planned.config, planned.run.path) for planned in untrained]
+        train_together(entries, progress=progress, alarm=alarm)
+
+
+def read_cost(planned: PlannedRun) -> dict[str, Any]:
+    """Seconds spent on a run; what an interruption lost is not counted."""
+    timing = read_lines(planned.run.timing_file)
+    seconds = sum(float(line["seconds"]) for line in timing)
+    measuring = [row["seconds"] for record in planned.run.read_results() for row in record["rows"]]
+    return {
+        "preset": planned.preset,
+        "column": planned.column.name,
+        "seed": planned.seed,
+        "training_seconds": round(seconds, 1),
+        "measuring_seconds": round(sum(measuring), 1),
+        "images_per_second": round(timing[-1]["images_seen"] / seconds) if seconds else None,
+    }

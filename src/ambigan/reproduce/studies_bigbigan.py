@@ -1,0 +1,64 @@
+"""BigBiGAN beside BiGAN, and in parts, as the rows of its paper's ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .studies_sao import OWN_VIEWS
+from .study import CIFAR10, Arm, Study
+
+_SOURCE = "BigBiGAN, arXiv 1907.02544"
+_LAYERS = ("encoder.pool", "encoder.convs@4")
+_AS_BIGAN = {"settings.unary": "none", "settings.encoder": "deterministic"}
+
+
+def _big(name: str, changes: Mapping[str, str], *, untrained: bool = False) -> Arm:
+    return Arm(name, "bigbigan", None, changes, "images", _LAYERS, untrained)
+
+
+BIGBIGAN = _big("BigBiGAN", {}, untrained=True)
+BIGAN = Arm(
+    "BiGAN",
+    "bigan",
+    None,
+    {},
+    "images",
+    ("encoder.conv6@4", "encoder.convs@4"),
+    untrained=True,
+)
+LARGE_BIGAN = _big("BiGAN, BigGAN's networks", _AS_BIGAN)
+
+AGAINST_BIGAN = Study(
+    name="bigbigan-vs-bigan",
+    title="BigBiGAN beside BiGAN",
+    question="What do its networks bring, and what its objective?",
+    source=_SOURCE,
+    settings=CIFAR10,
+    passes=10,
+    arms=(BIGAN, LARGE_BIGAN, BIGBIGAN, OWN_VIEWS),
+    judge=OWN_VIEWS,
+)
+ABLATION = Study(
+    name="bigbigan-ablation",
+    title="BigBiGAN, one part changed at a time",
+    question="What does each part bring?",
+    source=f"{_SOURCE}, its ablation, at a small scale",
+    settings=CIFAR10,
+    passes=10,
+    arms=(
+        BIGBIGAN,
+        _big("image score alone", {"settings.unary": "x"}),
+        _big("latent score alone", {"settings.unary": "z"}),
+        _big("no unary scores", {"settings.unary": "none"}),
+        _big("deterministic encoder", {"settings.encoder": "deterministic"}),
+        _big("uniform latents", {"settings.encoder": "deterministic", "settings.prior": "uniform"}),
+        _big("encoder ten times as fast", {"settings.encoder_rate_multiplier": "10"}),
+        _big("encoder twice as wide", {"settings.network.encoder_width": "0.25"}),
+        _big("RevNet", {"settings.network.encoder": "revnet50"}),
+        _big("two steps of D", {"settings.discriminator_steps": "2"}),
+        OWN_VIEWS,
+    ),
+    judge=OWN_VIEWS,
+)
+
+STUDIES = (AGAINST_BIGAN, ABLATION)

@@ -1,0 +1,106 @@
+"""One arm and seed of a study: what is left to do of it, and what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import CheckpointError
+from ..core.files import read_json
+from ..methods import find_method
+from .comparison import Finding
+from .planned import PlannedRun, read_cost
+from .study import Arm
+
+WEIGHTS = "ema"
+DRAWING = "generation_features"
+RECONSTRUCTING = "reconstruction_l2"
+"""Protocols of what is drawn."""
+
+
+@dataclass(frozen=True)
+class StudyRun(PlannedRun):
+    """One arm and seed.
+
+    Attributes:
+        arm: of the study.
+        turns: of one iteration, each on images of its own. What is measured moves in one of them.
+        measured: the study's protocols.
+        curve: the protocol of the curve.
+        judge: what the features of samples are called: the study's judge with the seed of its run.
+    """
+
+    arm: Arm
+    turns: int
+    measured: tuple[str, ...]
+    curve: str
+    judge: str | None
+
+    @property
+    def drawn_files(self) -> dict[str, str]:
+        """Where records of what this run can draw lie, by protocol; nothing without a judge."""
+        able = find_method(self.config.method).abilities if self.judge else frozenset[str]()
+        files: dict[str, str] = {}
+        if "sample" in able:
+            files[DRAWING] = f"{DRAWING}--{self.judge}--{WEIGHTS}.json"
+        if "reconstruct" in able:
+            files[RECONSTRUCTING] = f"{RECONSTRUCTING}--{WEIGHTS}.json"
+        return files
+
+    def record_of(self, protocol: str) -> dict[str, Any] | None:
+        """What was measured of the layers of the saved model; None if nothing was."""
+        name = "--".join((protocol, *self.arm.layers, WEIGHTS))
+        record = self._read(f"{name}.json", "rows")
+        needed = set(self.arm.layers)
+        if self.arm.untrained:
+            needed |= {f"random {layer}" for layer in self.arm.layers}
+        is_whole = record is not None and needed <= {row["features"] for row in record["rows"]}
+        return record if is_whole else None
+
+    @property
+    def points(self) -> list[tuple[int, float]] | None:
+        """Images shown and accuracy, of the first layer by checkpoint; None if not measured."""
+        record = self._read(f"curve-{self.curve}.json", "points")
+        if record is None:
+            return None
+        ours = [
+            (point["images_seen"] // self.turns, point["accuracy"])
+            for point in record["points"]
+            if point["features"] == self.arm.layers[0] and point["weights"] == WEIGHTS
+        ]
+        is_whole = ours and ours[-1][0] == (self.images_trained or 0) // self.turns
+        return ours if is_whole else None
+
+    @property
+    def finding(self) -> Finding | None:
+        """All of it; None while something is left to do."""
+        records = {name: self.record_of(name) for name in self.measured}
+        whole = {name: _timeless(record) for name, record in records.items() if record is not None}
+        points, images = self.points, self.images_trained
+        if len(whole) < len(records) or points is None or images is None:
+            return None
+        shown, cost = images // self.turns, read_cost(self)
+        drawn = (self.drawn(DRAWING), self.drawn(RECONSTRUCTING))
+        return Finding(self.arm.name, self.seed, whole, shown, cost, points, *drawn)
+
+    def drawn(self, protocol: str) -> dict[str, Any] | None:
+        """What was measured of samples or reconstructions; None if nothing was."""
+        file = self.drawn_files.get(protocol)
+        record = self._read(file, "rows") if file else None
+        return None if record is None else _timeless(record)
+
+    def _read(self, name: str, key: str) -> dict[str, Any] | None:
+        try:
+            record = read_json(self.run.results / name)
+        except CheckpointError:
+            return None
+        if not all(record.get(part) for part in (key, "data", "torch", "hardware")):
+            return None
+        is_ours = key == "points" or record.get("images_seen") == self.images_trained
+        return record if is_ours else None
+
+
+def _timeless(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without the seconds of its rows, which no repetition gives again."""
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in record["rows"]]
+    return record | {"rows": rows}

@@ -1,0 +1,75 @@
+"""What is counted on tensors without memory is what real ones need."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from ambigan.core.memory import Live
+from ambigan.core.random import Randomness
+from ambigan.core.rehearsal import rehearsed
+from ambigan.engine.step import give_graphs, take_gradients
+from ambigan.game import Batch
+from ambigan.networks.layers import BatchNorm
+from games import SPEC, toy_config, toy_method
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "imagenet_plan.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Iterator[Any]:
+    spec = importlib.util.spec_from_file_location("imagenet_plan", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.mark.parametrize("players", [("discriminator",), ("generator", "encoder")])
+def test_counts_are_those_of_real_tensors(benchmark: Any, players: tuple[str, ...]) -> None:
+    method = toy_method(toy_config("bigbigan-small")).train()
+    fake, mode = copy.deepcopy(method), FakeTensorMode()
+    benchmark.without_memory(fake, mode)
+    flops, most, messages = benchmark._play(fake, players, 6, mode)
+    owned = give_graphs(method, players)
+    x, z = torch.rand(6, *SPEC.shape), torch.randn(6, 4)
+    products = benchmark.Products()
+    here = [*method.parameters(), *method.buffers(), x, z]
+    with rehearsed(8) as traffic, products, Live(here) as live:
+        with torch.autocast("cpu", torch.bfloat16):
+            losses = method.losses(Batch(x, z, Randomness(0)), players)
+        kept = take_gradients(owned, losses)
+    assert len(kept) == len(players)
+    assert flops == products.total > 0
+    assert most == pytest.approx(live.most, rel=0.02)
+    assert messages == traffic.messages + 1, "and that of the gradients"
+    norms = [m for m in method.modules() if isinstance(m, BatchNorm)]
+    both_ways = 4 if "encoder" in players else 2
+    assert traffic.messages == both_ways * len(norms) - 2 * ("encoder" in players), "CReLU's, forth"
+
+
+def test_more_gpus_have_less_to_do_and_more_to_say(benchmark: Any) -> None:
+    working = {2048 // num: 2**30 + 2**28 * 2048 // num for num in benchmark.GPUS}
+    turn = benchmark.Turn(("discriminator",), 1e12, working, 10**9, 100)
+    rows = [
+        benchmark.plan(num, [turn], [2], 2**32, 2048, 1000, benchmark.Assumed())
+        for num in benchmark.GPUS
+    ]
+    assert [row["computing_s"] for row in rows] == sorted(
+        (row["computing_s"] for row in rows), reverse=True
+    )
+    assert [row["talking_s"] for row in rows] == sorted(row["talking_s"] for row in rows)
+    assert rows[0]["memory_gib"] == 4 + 1 + 256 / 4
+    assert rows[0]["computing_s"] == pytest.approx(2 * 256 * 1e12 / (989e12 * 0.3))
+    assert "| 8 | 256 | 69 |" in benchmark.table(rows)

@@ -1,0 +1,99 @@
+"""BigBiGAN's networks by their settings, and the game with an E that sees larger images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ambigan.core.errors import ConfigError
+from ambigan.core.random import Randomness
+from ambigan.core.settings import override
+from ambigan.core.spec import DataSpec
+from ambigan.game import Batch
+from ambigan.methods.bigbigan import BigBiGAN, BigBiGANSettings
+from ambigan.networks.large import LargeSettings, drawn_spec
+from ambigan.presets import find_preset
+from games import converge
+from reference import numpy_bigbigan
+
+SMALL = LargeSettings(
+    width=1,
+    attention=None,
+    image_size=(8, 8),
+    encoder_width=1 / 32,
+    encoder_depths=(1, 1),
+    head_width=6,
+    head_depth=2,
+    mlp_width=6,
+    mlp_depth=2,
+)
+LARGE_IMAGES = DataSpec("images", (2, 16, 24), bounded=True)
+
+
+def test_an_encoder_of_larger_images_plays_with_their_means() -> None:
+    """E sees them as they are; D the mean of each 2x3 pixels; G draws 8x8."""
+    torch.manual_seed(0)
+    settings = BigBiGANSettings(latent_dim=4, encoder="deterministic", network=SMALL)
+    method = BigBiGAN(settings, LARGE_IMAGES).double().train()
+    for parameter in method.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    converge(method)
+    noise = Randomness(0)
+    x, z = noise.uniform(6, 2, 16, 24).double(), method.prior.sample(6, noise).double()
+    assert method.decode(z).shape == (6, 2, 8, 8)
+    assert method.reconstruct(x).shape == (6, 2, 8, 8)
+    means = x.numpy().reshape(6, 2, 8, 2, 8, 3).mean((3, 5))
+    np.testing.assert_allclose(method.target(x).numpy(), means)
+    code = numpy_bigbigan.encoder(method.encoder, x.numpy(), reversible=False)["output"]
+    real = numpy_bigbigan.scores(method.discriminator, means, code)
+    losses = method.losses(Batch(x, z, noise), ["encoder"])
+    np.testing.assert_allclose(losses["encoder"]["real"].item(), real.mean(), rtol=1e-9)
+
+
+def test_the_paper_s_encoder_learns_ten_times_as_fast_as_its_generator() -> None:
+    config = find_preset("bigbigan", "paper")
+    changes = {"settings.network.width": "1", "settings.network.encoder_width": "0.03125"}
+    with torch.device("meta"):
+        method = BigBiGAN(
+            override(config, changes).settings, DataSpec("images", (3, 256, 256), True)
+        )
+    rates = {player.name: player.optimizer.learning_rate for player in method.players}
+    assert rates == {"discriminator": 2e-4, "generator": 5e-5, "encoder": pytest.approx(5e-4)}
+    assert method.drawn.shape == (3, 128, 128)
+    assert (config.train.ema_decay, config.train.batch_size) == (0.9999, 2048)
+    assert method.turns == (("discriminator",), ("discriminator",), ("generator", "encoder"))
+
+
+def test_noise_of_the_encoder_is_the_turn_s() -> None:
+    torch.manual_seed(0)
+    method = BigBiGAN(BigBiGANSettings(latent_dim=4, network=SMALL), LARGE_IMAGES).train()
+    x = torch.rand(6, 2, 16, 24)
+    first, again, other = (method._draw_latents(x, Randomness(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(method.eval().encode(x), method.encode(x))
+
+
+@pytest.mark.parametrize(
+    ("spec", "size", "said"),
+    [
+        (DataSpec("vectors", (12,), False), None, "vectors of 12 values. Take bigan"),
+        (DataSpec("images", (1, 7, 9), True), None, "8x8 and more; these are 7x9"),
+        (LARGE_IMAGES, (32, 8), "32,8 is larger than the data, 16x24"),
+        (LARGE_IMAGES, (4, 8), "8x8 and more; these are 4x8"),
+    ],
+)
+def test_data_they_are_not_made_for_are_refused(
+    spec: DataSpec, size: tuple[int, int] | None, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        drawn_spec(spec, replace(SMALL, image_size=size))
+
+
+def test_a_stochastic_encoder_needs_a_prior_without_bounds() -> None:
+    settings = BigBiGANSettings(prior="uniform", network=SMALL)
+    with pytest.raises(ConfigError, match="choose encoder 'deterministic' or prior 'normal'"):
+        BigBiGAN(settings, LARGE_IMAGES)
