@@ -17,7 +17,7 @@ from .core.machine import physical_memory
 from .core.memory import Live, saved_bytes
 from .core.rehearsal import Traffic, rehearsed
 from .data import Batches, open_dataset
-from .engine.config import RunConfig, choose_device
+from .engine.config import RunConfig, choose_device, settle_precision
 from .engine.schedule import num_iterations
 from .engine.state import TrainState
 from .engine.step import Play
@@ -54,6 +54,7 @@ class Plan:
         messages: in which it does.
         link: bytes a second at which it does, as assumed.
         device: where it was measured.
+        precision: of products, as it was there.
         num_steps: iterations that were timed.
     """
 
@@ -72,6 +73,7 @@ class Plan:
     messages: int
     link: float
     device: str
+    precision: str
     num_steps: int
 
     @property
@@ -110,6 +112,7 @@ def plan(config: RunConfig, num_processes: int = 1, link: float = LINK) -> Plan:
 
 def _plan(config: RunConfig, traffic: Traffic, num_processes: int, link: float) -> Plan:
     device = choose_device(config.train.device)
+    config = settle_precision(config, device)
     dataset = open_dataset(config.data)
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec).to(device).train()
@@ -141,6 +144,7 @@ def _plan(config: RunConfig, traffic: Traffic, num_processes: int, link: float) 
         messages=messages,
         link=link,
         device=_device_name(device),
+        precision=config.train.precision,
         num_steps=len(seconds),
     )
 
@@ -173,7 +177,7 @@ def describe(found: Plan) -> list[tuple[str, str]]:
         ("data", f"{_size(found.data)}{room}"),
         (
             "rate",
-            f"{found.images_per_second:,.0f} images/s on {found.device}, "
+            f"{found.images_per_second:,.0f} images/s on {found.device} in {found.precision}, "
             f"median of {found.num_steps} iterations",
         ),
         ("time", f"{_duration(found.seconds)} for {found.images:,} images"),

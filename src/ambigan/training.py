@@ -15,11 +15,16 @@ from .core.distributed import World, any_rank, join_from_environment, leave, sha
 from .core.errors import CheckpointError, ConfigError
 from .core.files import held, read_json, write_json
 from .core.machine import physical_memory
+from .core.precision import bf16_gain
 from .core.random import seed_from
-from .core.settings import differences
 from .core.spec import DataSpec
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
-from .engine.config import RunConfig, choose_device
+from .engine.config import (
+    RunConfig,
+    choose_device,
+    differences_of_runs,
+    settle_precision,
+)
 from .engine.loop import Loop, Progress, fit_together
 from .engine.run_folder import RunFolder, check_free, create
 from .engine.state import TrainState
@@ -157,6 +162,7 @@ def _is_begun(run: RunFolder, config: RunConfig) -> bool:
 def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack) -> Entry:
     config = config.check()
     here, device = _take_place(config)
+    config = settle_precision(config, device)
     dataset = open_data(config.data)
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec)
@@ -179,13 +185,12 @@ def _go_on(
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
     asked = config if expected is None else expected(config)
-    moved = replace(config, train=replace(config.train, device=asked.train.device))
-    if changed := differences(asked, moved):
+    if changed := differences_of_runs(asked, config):
         raise ConfigError(
             f"{run.path} was made with other settings ({'; '.join(changed)}); resume it without "
             "them or train anew with another --out."
         )
-    config = moved
+    config = replace(config, train=replace(config.train, device=asked.train.device))
     here, device = _take_place(config)
     if here.is_main:
         _claim(run, locks)
@@ -309,6 +314,17 @@ def _open_in_turn(settings: DataSettings, decoding: Decoding | None = None) -> D
     return dataset
 
 
+def _warn_of_slow_products(
+    config: RunConfig, device: torch.device, alarm: Callable[[str], None]
+) -> None:
+    if world().is_main and config.train.precision == "bf16" and (gain := bf16_gain(device)) < 1:
+        alarm(
+            f"train.precision bf16: this {'GPU' if device.type == 'cuda' else 'processor'} has no"
+            f" instructions for it and takes {1 / gain:.0f} times as long as in fp32; a new run"
+            " with --precision auto would take fp32."
+        )
+
+
 def _fit(
     entries: Sequence[Entry], progress: Progress, alarm: Callable[[str], None]
 ) -> list[RunFolder]:
@@ -318,6 +334,7 @@ def _fit(
         if skipped := entry.dataset.skipped:
             alarm(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
         device = next(entry.method.parameters()).device
+        _warn_of_slow_products(entry.config, device, alarm)
         batches = Batches(entry.dataset.train, entry.config.train.seed, device)
         told = progress if number == 0 else _silent
         loops.append(Loop(entry.run, entry.method, batches, entry.config, told, alarm))

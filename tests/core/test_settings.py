@@ -51,7 +51,7 @@ def test_override_by_dotted_name() -> None:
         ("train.epochs", "0", "train.epochs cannot be 0.*greater than 0"),
         ("train.batch_size", "-5", "train.batch_size cannot be -5"),
         ("train.batch_size", "many", "train.batch_size cannot be 'many'"),
-        ("train.precision", "fp8", "'fp32' or 'bf16'"),
+        ("train.precision", "fp8", "'auto', 'fp32' or 'bf16'"),
         ("settings.network.hidden", "16,0", "settings.network.hidden"),
         ("settings.prior", "cauchy", "'uniform' or 'normal'"),
         ("train.ema_decay", "1", "train.ema_decay cannot be 1"),

@@ -137,6 +137,17 @@ def test_a_curve_of_all_that_applies(mlp: Path, monkeypatch: pytest.MonkeyPatch)
     assert [curve["protocol"] for curve in curves] == ["knn1_cosine", "knn1_euclidean"]
 
 
+def test_a_curve_of_each_second_checkpoint_ends_with_the_last(mlp: Path) -> None:
+    def images(every: int) -> list[int]:
+        measured = evaluate_curve(mlp, protocols=["knn1_cosine"], weights="raw", every=every)
+        points = [point for point in measured[0]["points"] if point["kind"] == "model"]
+        return list(dict.fromkeys(point["images_seen"] for point in points))
+
+    all_of_them = images(1)
+    assert len(all_of_them) >= 2
+    assert images(2) == all_of_them[::-1][::2][::-1]
+
+
 def test_a_class_that_nobody_could_learn_is_told(digits: Dataset) -> None:
     assert digits.train.labels is not None
     others = digits.train.labels.clamp(max=8)

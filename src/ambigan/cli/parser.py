@@ -156,7 +156,7 @@ def _add_shortcuts(parser: _Parser) -> None:
     parser.add_argument("--epochs", help="passes over the training split")
     parser.add_argument("--batch-size", help="examples a step, over all processes together")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", help="fp32 or bf16")
+    parser.add_argument("--precision", help="fp32, bf16, or auto")
 
 
 def _add_prepare(parser: _Parser) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 
+from ..core.distributed import any_rank, world
 from ..core.errors import ConfigError
-from ..core.settings import Fraction, build, checked, plain
+from ..core.precision import bf16_gain
+from ..core.settings import Fraction, build, checked, differences, plain
 from ..data.settings import DataSettings
 from ..methods import find_method
+
+WORTHWHILE = 1.2
+"""Gain of bf16 over fp32 from which on `auto` takes it."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class TrainSettings:
         batch_size: examples in a turn, over all processes together.
         seed: of initial weights, order, latents and noise.
         device: `auto` takes CUDA where there is one; `cpu`, `cuda`, `cuda:1`.
-        precision: `fp32`, or `bf16` for matrix products under autocast; weights stay fp32.
+        precision: `fp32`, or `bf16` for matrix products under autocast, where weights stay fp32;
+            `auto` takes bf16 where the device is faster at it. A run records which it was.
         ema_decay: per iteration, of the averaged copy of the networks; 0 keeps none.
         statistics_batches: batches over which batch-norm statistics are taken anew before
             features are measured or the model is saved; 0 keeps the running averages.
@@ -43,7 +49,7 @@ class TrainSettings:
     batch_size: PositiveInt = 128
     seed: NonNegativeInt = 0
     device: str = "auto"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
     ema_decay: Fraction = 0.999
     statistics_batches: NonNegativeInt = 0
     log_every: PositiveInt = 100
@@ -121,6 +127,26 @@ class RunConfig:
             build(DataSettings, data, "data."),
             build(TrainSettings, train, "train."),
         )
+
+
+def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
+    """How a run differs from what is asked for, `setting: asked, not there`, one line each.
+
+    The device may differ, and the precision where it was left to the device.
+    """
+    train = replace(asked.train, device=there.train.device)
+    if train.precision == "auto":
+        train = replace(train, precision=there.train.precision)
+    return differences(replace(asked, train=train), there)
+
+
+def settle_precision(config: RunConfig, device: torch.device) -> RunConfig:
+    """The config with `auto` replaced by a precision, on all processes by the main one's choice."""
+    if config.train.precision != "auto":
+        return config
+    is_fast = world().is_main and bf16_gain(device) > WORTHWHILE
+    chosen = "bf16" if any_rank(is_fast, device) else "fp32"
+    return replace(config, train=replace(config.train, precision=chosen))
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

@@ -10,8 +10,7 @@ from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import as_typed, read_json, write_json
-from ..core.settings import differences
-from .config import RunConfig
+from .config import RunConfig, differences_of_runs
 
 
 class RunFolder:
@@ -81,7 +80,7 @@ def check_free(run: RunFolder, config: RunConfig) -> None:
         name = there.get("method")
         changed = [f"method: '{config.method}' against '{name}'"]
         if config.method == name:
-            changed = differences(config, RunConfig.from_json(there, type_of(config)))
+            changed = differences_of_runs(config, RunConfig.from_json(there, type_of(config)))
         what = f"with other settings ({'; '.join(changed)})" if changed else "with these settings"
         raise ConfigError(
             f"{run.path} already holds a run {what}; continue it with --resume "

@@ -147,13 +147,15 @@ def evaluate_curve(
     baselines: Sequence[Baseline] = BASELINES,
     spaces: Sequence[str] = (),
     inception: str | Path | None = None,
+    every: int = 1,
     device: str = "auto",
     method: type[Method] | None = None,
     tell: Tell = lambda _line: None,
 ) -> list[dict[str, Any]]:
-    """Measures every kept checkpoint of a run and writes `results/curve-PROTOCOL.json`.
+    """Measures the kept checkpoints of a run and writes `results/curve-PROTOCOL.json`.
 
-    Keep them with `train.keep_checkpoints`. Each point has the averaged and the last networks,
+    Keep them with `train.keep_checkpoints`; of more than are wanted, only each `every`-th is
+    measured, the last among them. Each point has the averaged and the last networks,
     their batch statistics taken anew as at the end of training. Samples are compared with data in
     features of the finished run, which are the same for every point. Baselines stand beside the
     first.
@@ -165,7 +167,7 @@ def evaluate_curve(
     dataset = open_dataset(config.data)
     check_same_data(folder, dataset)
     target = choose_device(device)
-    paths = list_checkpoints(folder.checkpoints)
+    paths = list_checkpoints(folder.checkpoints)[::-1][::every][::-1]
     if not paths:
         raise CheckpointError(f"{folder.path} has no checkpoints to measure.")
     spots = Spaces(spaces, inception, own=lambda: load_kinds(path, None, device, method)[0])

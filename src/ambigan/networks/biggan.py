@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
+from .checkpointing import checkpointed
 from .convnet import Size, channels_last, enlarged, shrunk
 from .init import init_orthogonal
 from .layers import BatchNorm, LatentNorm, bound
@@ -147,17 +148,25 @@ class BigGANGenerator(nn.Module):
         out_shape: `(C, H, W)` of the images, their sides 8 or more.
         width: channels of the last block at 128x128; 96 in the paper.
         attention: it follows the block whose maps have this as their larger side or, of sizes that
-            do not halve to it, the next smaller; nothing where all are half of it or less. None for
-            none.
+            do not halve to it, the next smaller; nothing where all are half of it or less. None
+            for none.
+        checkpoint_activations: blocks keep their inputs alone.
 
     Raises:
         ConfigError: images are too small, or z has fewer numbers than parts.
     """
 
     def __init__(
-        self, latent_dim: int, out_shape: tuple[int, ...], width: int, attention: int | None
+        self,
+        latent_dim: int,
+        out_shape: tuple[int, ...],
+        width: int,
+        attention: int | None,
+        *,
+        checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
+        self.run_block = checkpointed if checkpoint_activations else _plainly
         self.out_shape = out_shape
         self.sizes = halvings(out_shape)[::-1]
         num = len(self.sizes) - 1
@@ -187,7 +196,7 @@ class BigGANGenerator(nn.Module):
         first, *codes = torch.split_with_sizes(z, self.parts, 1)
         h = channels_last(self.project(first).view(-1, *self.start))
         for name, code, size in zip(self.hidden_names, codes, self.sizes[1:], strict=True):
-            h = self.get_submodule(name)(h, code, size)
+            h = self.run_block(self.get_submodule(name), h, code, size)
         return bound(self.output(F.relu(self.norm(h))), "tanh")
 
 
@@ -204,15 +213,24 @@ class BigGANBody(nn.Module):
         in_shape: `(C, H, W)` of the images, their sides 8 or more.
         width: channels of the first block at 128x128; 96 in the paper.
         attention: it follows the block whose maps have this as their larger side or, of sizes that
-            do not halve to it, the next smaller; nothing where all are half of it or less. None for
-            none.
+            do not halve to it, the next smaller; nothing where all are half of it or less. None
+            for none.
+        checkpoint_activations: blocks keep their inputs alone.
 
     Raises:
         ConfigError: images are too small.
     """
 
-    def __init__(self, in_shape: tuple[int, ...], width: int, attention: int | None) -> None:
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        width: int,
+        attention: int | None,
+        *,
+        checkpoint_activations: bool = False,
+    ) -> None:
         super().__init__()
+        self.run_block = checkpointed if checkpoint_activations else _plainly
         sizes = halvings(in_shape)
         num = len(sizes) - 1
         ones = (1,) * (num - max(BODY))
@@ -236,7 +254,7 @@ class BigGANBody(nn.Module):
         """Images `(N, C, H, W)` to features `(N, num_features)`."""
         h = channels_last(x)
         for name in self.hidden_names:
-            h = self.get_submodule(name)(h)
+            h = self.run_block(self.get_submodule(name), h)
         return self.output(h)
 
 
@@ -255,6 +273,10 @@ def halvings(shape: tuple[int, ...]) -> list[Size]:
             f" are {shape[1]}x{shape[2]}."
         )
     return sizes
+
+
+def _plainly(block: nn.Module, *inputs: Any) -> Tensor:
+    return block(*inputs)
 
 
 def _attended(sizes: list[Size], attention: int | None) -> Size | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import PositiveInt
 
@@ -37,6 +37,8 @@ class LargeSettings:
         mlp_width: of H and J in D; 2048 in the paper (from memory).
         mlp_depth: of the same; 8 in the paper (from memory).
         crelu: E has BN+CReLU features as a layer to be read.
+        checkpoint_activations: blocks of F, G and a ResNet keep their inputs alone and run again
+            for gradients, which takes less memory and more time. A RevNet needs not even these.
     """
 
     kind: Literal["large"] = "large"
@@ -52,6 +54,7 @@ class LargeSettings:
     mlp_width: PositiveInt = 2048
     mlp_depth: PositiveInt = 8
     crelu: bool = True
+    checkpoint_activations: bool = False
 
     def __post_init__(self) -> None:
         for name in ("head_depth", "mlp_depth"):
@@ -92,25 +95,30 @@ def make_discriminator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int, unary: Unary
 ) -> JointDiscriminator:
     """D(x, z), `(N, *spec.shape)` and `(N, latent_dim)` to its scores."""
-    body = BigGANBody(spec.shape, settings.width, settings.attention)
+    again = settings.checkpoint_activations
+    body = BigGANBody(spec.shape, settings.width, settings.attention, checkpoint_activations=again)
     return JointDiscriminator(body, latent_dim, settings.mlp_width, settings.mlp_depth, unary)
 
 
 def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> BigGANGenerator:
     """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
-    return BigGANGenerator(latent_dim, spec.shape, settings.width, settings.attention)
+    again = settings.checkpoint_activations
+    return BigGANGenerator(
+        latent_dim, spec.shape, settings.width, settings.attention, checkpoint_activations=again
+    )
 
 
 def make_encoder(spec: DataSpec, settings: LargeSettings, num_outputs: int) -> Encoder:
     """E(x), `(N, *spec.shape)` to `(N, num_outputs)`."""
-    make = {"resnet50": resnet50, "revnet50": revnet50}[settings.encoder]
-    return make(
-        spec.shape,
-        num_outputs,
-        width=settings.encoder_width,
-        depths=settings.encoder_depths,
-        stem=settings.encoder_stem,
-        head_width=settings.head_width,
-        head_depth=settings.head_depth,
-        crelu=settings.crelu,
-    )
+    sizes: dict[str, Any] = {
+        "width": settings.encoder_width,
+        "depths": settings.encoder_depths,
+        "stem": settings.encoder_stem,
+        "head_width": settings.head_width,
+        "head_depth": settings.head_depth,
+        "crelu": settings.crelu,
+    }
+    if settings.encoder == "revnet50":
+        return revnet50(spec.shape, num_outputs, **sizes)
+    again = settings.checkpoint_activations
+    return resnet50(spec.shape, num_outputs, **sizes, checkpoint_activations=again)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checkpointing import Checkpointed
 from .convnet import channels_last
 from .heads import LatentHead
 from .init import init_kaiming
@@ -158,6 +159,7 @@ def resnet50(
     head_width: int = 4096,
     head_depth: int = 4,
     crelu: bool = True,
+    checkpoint_activations: bool = False,
 ) -> Encoder:
     """E(x), `(N, *in_shape)` to `(N, num_outputs)`: ResNet-50 and a residual MLP.
 
@@ -175,14 +177,16 @@ def resnet50(
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
+        checkpoint_activations: blocks keep their inputs alone.
     """
+    stage = Checkpointed if checkpoint_activations else nn.Sequential
     before = stage_channels(width, 0) // 4
     first, stages = make_stem(in_shape, before, stem), list[nn.Module]()
     for number, depth in enumerate(depths):
         after = stage_channels(width, number)
         blocks = [Bottleneck(before, after, stride=2 if number else 1)]
         blocks += [Bottleneck(after, after, stride=1) for _ in range(depth - 1)]
-        stages.append(nn.Sequential(*blocks))
+        stages.append(stage(*blocks))
         before = after
     ending = nn.Sequential(BatchNorm(before), nn.ReLU())
     head = LatentHead(before, head_width, head_depth, num_outputs)

@@ -7,18 +7,16 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.autograd import Function
 
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
+from .checkpointing import Checkpointed
 from .heads import LatentHead
 from .layers import BatchNorm, statistics_kept
 from .resnet import halved
 from .resnet50 import Branch, Encoder, Stem, make_stem, stage_channels
-
-again: Any = torch.utils.checkpoint  # typed in part only
 
 
 class Reversible(nn.Module):
@@ -100,24 +98,6 @@ def _autocast_of(x: Tensor) -> dict[str, Any]:
     }
 
 
-class Recomputed(nn.Module):
-    """A layer whose inside is computed again for gradients; only its input is kept.
-
-    Max-pooling keeps all of its own, which of a stem is more than the blocks after it keep.
-
-    Args:
-        layer: without batch norm, which would count a batch twice.
-    """
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor) -> Tensor:
-        """What the layer says."""
-        return again.checkpoint(self.layer, x, use_reentrant=False, preserve_rng_state=False)
-
-
 class Widen(nn.Module):
     """Means of 2x2 places, and zeros as x1 beside all channels as x2.
 
@@ -160,7 +140,7 @@ def revnet50(
     channels, stages = stage_channels(width, 0), list[nn.Module]()
     first = make_stem(in_shape, channels, stem)
     if isinstance(first, nn.Sequential):
-        first = Recomputed(first)
+        first = Checkpointed(first)  # max-pooling keeps more than all blocks after it
     for number, depth in enumerate(depths):
         channels = stage_channels(width, number)
         blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])

@@ -29,6 +29,8 @@ class SpectralNorm(nn.Module):
 
     left: Tensor
     right: Tensor
+    held: tuple[Tensor, Tensor] | None = None
+    """Vectors to be taken as they are, while a forward pass is run again."""
 
     def __init__(self, weight: Tensor, epsilon: float = 1e-12) -> None:
         super().__init__()
@@ -42,11 +44,17 @@ class SpectralNorm(nn.Module):
         """The weight, scaled; in training the vectors take one step first."""
         with torch.autocast(weight.device.type, enabled=False):
             matrix = weight.flatten(1)
-            if self.training:
-                self.iterate(matrix)
-            # Copies, since a second forward pass moves the buffers before the first one's backward.
-            sigma = self.left.clone() @ (matrix @ self.right.clone())
-            return weight / sigma
+            left, right = self.held or self._moved(matrix)
+            return weight / (left @ (matrix @ right))
+
+    def _moved(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """The vectors, in training after a step more.
+
+        Copies, since a second forward pass moves the buffers before the first one's backward.
+        """
+        if self.training:
+            self.iterate(matrix)
+        return self.left.clone(), self.right.clone()
 
     @torch.no_grad()
     def settle(self, weight: Tensor) -> None:

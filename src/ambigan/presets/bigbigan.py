@@ -20,14 +20,14 @@ IMAGENET = DataSettings(source="imagenet", size=(288, 288), crop=(256, 256), fli
 LONG = TrainSettings(
     epochs=round(STEPS * TURNS * BATCH / IMAGENET_IMAGES),
     batch_size=BATCH,
-    precision="bf16",
+    precision="auto",
     ema_decay=0.9999,
     statistics_batches=100,
 )
 AT_128 = LargeSettings(image_size=(128, 128))
 
 QUICK = replace(ADAM, betas=(0.5, 0.999), learning_rate=2e-4)
-SHORT = TrainSettings(epochs=25, batch_size=64, precision="bf16", statistics_batches=100)
+SHORT = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
 
 
 def bigbigan_paper() -> RunConfig:
@@ -61,7 +61,7 @@ def bigbigan_folder() -> RunConfig:
         discriminator_steps=1,
     )
     data = DataSettings(source="imagenet", size=(72, 72), crop=(64, 64), flip=True)
-    train = TrainSettings(epochs=200, batch_size=256, precision="bf16", statistics_batches=100)
+    train = TrainSettings(epochs=200, batch_size=256, precision="auto", statistics_batches=100)
     return RunConfig("bigbigan", "folder", settings, data, train)
 
 

@@ -196,7 +196,7 @@ _SMALL: dict[str, Any] = {
     ),
     "optimizer": CONSTANT,
 }
-_TRAIN = TrainSettings(epochs=25, batch_size=64, precision="bf16", statistics_batches=100)
+_TRAIN = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
 _DCGAN = "DCGAN, arXiv 1511.06434"
 _BIGAN = "BiGAN, arXiv 1605.09782"
 

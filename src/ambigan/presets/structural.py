@@ -19,7 +19,7 @@ CIFAR10 = DataSettings(source="cifar10")
 AUGMENTED = replace(CIFAR10, crop=(32, 32), short_side=(32, 45), flip=True)
 LONG = TrainSettings(epochs=2000, batch_size=512, ema_decay=0.99, statistics_batches=100)
 NARROW = ResidualSettings(width=16, generator_width=64)
-SHORT = TrainSettings(epochs=25, batch_size=128, precision="bf16", statistics_batches=100)
+SHORT = TrainSettings(epochs=25, batch_size=128, precision="auto", statistics_batches=100)
 
 
 def structural_paper() -> RunConfig:
@@ -53,7 +53,7 @@ def structural_folder() -> RunConfig:
     network = ResidualSettings(width=64, generator_width=256)
     settings = StructuralSettings(network=network, bank_size=1024)
     data = DataSettings(source="imagenet", size=(64, 64))
-    train = replace(LONG, epochs=800, batch_size=256, precision="bf16")
+    train = replace(LONG, epochs=800, batch_size=256, precision="auto")
     return RunConfig("structural", "folder", settings, data, train)
 
 
@@ -91,7 +91,7 @@ def simclr_folder() -> RunConfig:
     """The same on a folder of photographs at 64x64, on one GPU."""
     config = simclr_views()
     data = DataSettings(source="imagenet", size=(64, 64))
-    train = replace(config.train, epochs=400, batch_size=256, precision="bf16")
+    train = replace(config.train, epochs=400, batch_size=256, precision="auto")
     return replace(config, preset="folder", data=data, train=train)
 
 

@@ -146,7 +146,7 @@ def read_cell(cell: Cell, protocol: str) -> dict[str, Any]:
         "seed": cell.seed,
         "epochs": cell.config.train.epochs,
         "images_seen": measured["images_seen"],
-        "precision": cell.config.train.precision,
+        "precision": cell.precision,
         "accuracy": accuracy,
         "reconstruction_ratio": ratio or None,
         "features": measured["rows"][0]["features"],

@@ -261,6 +261,7 @@ def _measure(run: StudyRun, tell: Tell) -> None:
             layers=run.arm.layers[:1],
             weights=WEIGHTS,
             baselines=(),
+            every=1 if run.config.train.checkpoint_every else run.turns,  # one a pass
             device=device,
             tell=tell,
         )

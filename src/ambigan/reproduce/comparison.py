@@ -141,11 +141,12 @@ class Comparison:
         )
 
     def cost_rows(self) -> list[list[str]]:
-        """Arm, images shown, seconds of training, images a second of it; a run a row."""
+        """Arm, images shown, precision, seconds of training, images a second; a run a row."""
         return [
             [
                 _of_seed(finding),
                 f"{finding.images:,}",
+                str(finding.cost["precision"]),
                 f"{finding.cost['training_seconds']:,.0f}",
                 f"{finding.images / max(finding.cost['training_seconds'], 1e-9):,.0f}",
             ]
@@ -160,27 +161,49 @@ class Comparison:
         return (
             f"10,000 samples against the held-out data in features of {judge.name}"
             f" ({judge.layers[0]}): Fréchet and kernel distance (KID), where less is better,"
-            " precision and recall in %. Reconstruction: its error over that of shuffled pairs."
+            " precision and recall in %."
+            + " Reconstruction: its error over that of shuffled pairs."
+            * self._reconstructs
         )
 
     def drawn_rows(self) -> tuple[list[list[str]], list[list[str]]]:
-        """What is drawn, a run a row, and stand-ins; a dash where nothing was measured."""
+        """What is drawn, a run a row, and stand-ins; a dash where nothing was measured.
+
+        Columns are `drawn_columns`.
+        """
+        drawn = [finding for finding in self.findings if finding.drawn or finding.reconstructed]
         rows = [
-            [_of_seed(finding), *_scores(finding.drawn, 0), _ratio(finding.reconstructed, 0)]
-            for finding in self.findings
-            if finding.drawn or finding.reconstructed
+            [_of_seed(finding), *_scores(finding.drawn, 0), *self._ratio(finding)]
+            for finding in drawn
         ]
         first = next((finding for finding in self.findings if finding.drawn), None)
         stand_ins = first.drawn["rows"][1:] if first is not None and first.drawn else []
         names = [row["features"] for row in stand_ins]
         return rows, [
-            [f"{name} (not drawn)", *_scores(first and first.drawn, number), "–"]
+            [f"{name} (not drawn)", *_scores(first and first.drawn, number), *self._ratio(None)]
             for number, name in enumerate(names, start=1)
         ]
 
+    @property
+    def drawn_columns(self) -> list[str]:
+        """Above them; without reconstruction where no arm reconstructs."""
+        return DRAWN_COLUMNS + ["reconstruction"] * self._reconstructs
 
-DRAWN_COLUMNS = ["samples of", "Fréchet", "KID", "precision", "recall", "reconstruction"]
-COST_COLUMNS = ["run", "images shown", "training, s", "images/s"]
+    @property
+    def _reconstructs(self) -> bool:
+        return any(finding.reconstructed for finding in self.findings)
+
+    def _ratio(self, finding: Finding | None) -> list[str]:
+        """The error of its reconstructions over that of shuffled pairs, if there is a column."""
+        if not self._reconstructs:
+            return []
+        record = finding and finding.reconstructed
+        return [f"{record['rows'][0]['ratio_real']:.2f}" if record else "–"]
+
+
+SAMPLE_SCORES = ("frechet", "kid", "precision", "recall")
+DRAWN_COLUMNS = ["samples of", "Fréchet", "KID", "precision", "recall"]
+COST_COLUMNS = ["run", "images shown", "precision", "training, s", "images/s"]
 
 
 def _of_seed(finding: Finding) -> str:
@@ -196,8 +219,15 @@ def _scores(record: Mapping[str, Any] | None, number: int) -> list[str]:
     return [*far, f"{row['precision']:.1f}", f"{row['recall']:.1f}"]
 
 
-def _ratio(record: Mapping[str, Any] | None, number: int) -> str:
-    return "–" if record is None else f"{record['rows'][number]['ratio_real']:.2f}"
+def _measures(finding: Finding) -> dict[str, float]:
+    """Of samples and reconstructions, by name."""
+    found: dict[str, float] = {}
+    if finding.drawn:
+        row = finding.drawn["rows"][0]
+        found |= {f"samples/{name}": row[name] for name in SAMPLE_SCORES}
+    if finding.reconstructed:
+        found["reconstruction/ratio"] = finding.reconstructed["rows"][0]["ratio_real"]
+    return found
 
 
 def _line(arm: str, features: str, records: Sequence[Mapping[str, Mapping[str, Any]]]) -> Line:
@@ -256,7 +286,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def as_csv(comparison: Comparison) -> str:
-    """One line for each features and protocol."""
+    """One line for each features and protocol, and for each measure of what a run draws."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("features", "dim", "protocol", "mean", "deviation", "num_seeds"))
@@ -264,6 +294,9 @@ def as_csv(comparison: Comparison) -> str:
         for key, value in line.values.items():
             spread = "" if value.deviation is None else value.deviation
             writer.writerow((line.name, line.dim, key, value.mean, spread, value.num))
+    for finding in comparison.findings:
+        for key, value in _measures(finding).items():
+            writer.writerow((_of_seed(finding), "", key, value, "", 1))
     return text.getvalue()
 
 
@@ -277,7 +310,8 @@ def as_markdown(comparison: Comparison) -> str:
     parts += _grid(comparison.columns, [comparison.texts(line) for line in comparison.lines])
     drawn, stand_ins = comparison.drawn_rows()
     if drawn:
-        parts += ["", comparison.drawn_words, "", *_grid(DRAWN_COLUMNS, [*drawn, *stand_ins])]
+        grid = _grid(comparison.drawn_columns, [*drawn, *stand_ins])
+        parts += ["", comparison.drawn_words, "", *grid]
     parts += ["", *_grid(COST_COLUMNS, comparison.cost_rows()), ""]
     parts += [f"On {machine}." for machine in machines(comparison.records)]
     return "\n".join(parts).rstrip() + "\n"

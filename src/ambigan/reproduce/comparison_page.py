@@ -10,7 +10,7 @@ from ..report.facts import Fact, duration
 from ..report.panels import Chart, Section, chart
 from ..report.scores import Cell, Row, Table
 from ..report.templates import render_template
-from .comparison import COST_COLUMNS, DIGITS, DRAWN_COLUMNS, TITLES, Comparison
+from .comparison import COST_COLUMNS, DIGITS, TITLES, Comparison
 from .summary import machines
 
 TEMPLATE = "study.html.jinja"
@@ -34,7 +34,7 @@ def render(comparison: Comparison, pictures: Sequence[Section]) -> str:
         "num_runs": comparison.num_runs,
         "table": _table(comparison),
         "chart": _chart(comparison),
-        "drawn": _plain(DRAWN_COLUMNS, *comparison.drawn_rows()),
+        "drawn": _plain(comparison.drawn_columns, *comparison.drawn_rows()),
         "costs": _plain(COST_COLUMNS, comparison.cost_rows()),
         "comparison": comparison,
         "pictures": pictures,

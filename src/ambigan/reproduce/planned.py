@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import read_json
-from ..core.settings import differences
-from ..engine.config import RunConfig
+from ..engine.config import RunConfig, differences_of_runs
 from ..engine.loop import Progress
 from ..engine.run_folder import RunFolder
 from ..engine.sinks import read_lines
@@ -44,6 +43,13 @@ class PlannedRun:
         return f"{self.column.name}, {self.preset}, seed {self.seed}"
 
     @property
+    def precision(self) -> str:
+        """In which it was trained; what is planned if it was not yet."""
+        if not self.run.config_file.is_file():
+            return self.config.train.precision
+        return str(self.run.read_config()["train"]["precision"])
+
+    @property
     def images_trained(self) -> int | None:
         """Images seen by the saved model, which is written when training has ended; else None."""
         try:
@@ -58,12 +64,11 @@ def folder_name(column: Column) -> str:
 
 
 def check_unchanged(planned: PlannedRun) -> None:
-    """Refuses a run that was made with other settings; the device may change."""
+    """Refuses a run that was made with other settings; see `differences_of_runs`."""
     if not planned.run.config_file.is_file():
         return
     there = RunConfig.from_json(planned.run.read_config())
-    there = replace(there, train=replace(there.train, device=planned.config.train.device))
-    if changed := differences(planned.config, there):
+    if changed := differences_of_runs(planned.config, there):
         raise ConfigError(
             f"{planned.run.path} was made with other settings ({'; '.join(changed)}); repeat them"
             " or choose another --out."
@@ -89,5 +94,6 @@ def read_cost(planned: PlannedRun) -> dict[str, Any]:
         "seed": planned.seed,
         "training_seconds": round(seconds, 1),
         "measuring_seconds": round(sum(measuring), 1),
+        "precision": planned.precision,
         "images_per_second": round(timing[-1]["images_seen"] / seconds) if seconds else None,
     }
