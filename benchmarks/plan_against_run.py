@@ -44,9 +44,7 @@ CONFIGURATIONS: dict[str, tuple[str, str, dict[str, str]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--images", type=int, default=2000, help="in a training, of all turns"
-    )
+    parser.add_argument("--images", type=int, default=2000, help="in a training, of all turns")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--only", default="", help="configurations whose name holds this")

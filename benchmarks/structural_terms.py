@@ -33,6 +33,7 @@ from torch.func import functional_call, jvp, vmap
 from ambigan.bench.suite import timed
 from ambigan.core.files import write_json
 from ambigan.core.memory import saved_bytes
+from ambigan.core.precision import usable_precisions
 from ambigan.core.random import Randomness
 from ambigan.core.spec import DataSpec
 from ambigan.engine.config import RunConfig, choose_device
@@ -57,15 +58,16 @@ WITHOUT = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="bf16", choices=("bf16", "fp32"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "bf16", "fp32"))
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--out", type=Path)
     flags = parser.parse_args()
-    record = measure(
-        choose_device(flags.device), flags.precision, flags.batch_size, flags.repeats, flags.steps
-    )
+    device, precision = choose_device(flags.device), flags.precision
+    if precision == "auto":
+        precision = usable_precisions(device)[-1]
+    record = measure(device, precision, flags.batch_size, flags.repeats, flags.steps)
     for row in record["rows"]:
         print(
             f"{row['name']:24} {row['milliseconds']:9.1f} ms  {row['times_hinge']:5.2f} x hinge"

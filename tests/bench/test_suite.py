@@ -13,10 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from ambigan.bench import suite, textbook_bigan, textbook_dcgan
 from ambigan.bench.subjects import SUBJECTS, find_subject
 from ambigan.cli import main
+from ambigan.core.precision import usable_precisions
 from ambigan.training import make_method
 
 CPU = torch.device("cpu")
 BIGAN, DCGAN = find_subject("bigan", CPU), find_subject("dcgan", CPU)
+AVERAGED = " with average (EMA)"
 WIDTH = int(DCGAN.changes["settings.network.width"])
 
 
@@ -121,7 +123,10 @@ def test_the_record_sets_all_beside_the_textbook(game: str, quick: None, tmp_pat
     found = json.loads(out.read_text())
     rows = {row["name"]: row for row in found["rows"]}
     assert rows["textbook loop, fp32"]["speedup"] == 1
-    for name in ("ours, fp32", "ours, bf16", "ours with average (EMA), bf16"):
+    precisions = usable_precisions(CPU)
+    assert list(found["product_gflops"]) == list(precisions)
+    ours = [f"ours{kind}, {precision}" for precision in precisions for kind in ("", AVERAGED)]
+    for name in ours:
         assert rows[name]["milliseconds"] > 0
         assert rows[name]["product_fraction"] > 0
     assert found["hardware"]["cores"] >= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..core.precision import usable_precisions
 from ..core.version import __version__
 from ..data import Batches, Split
 from ..engine.capture import TurnGraph
@@ -76,7 +77,10 @@ def run_suite(
     """
     where = choose_device(device)
     game = find_subject(subject, where)
-    contestants = _contestants(game, where)
+    precisions = usable_precisions(where)
+    if "bf16" not in precisions:
+        tell("bf16 is left out: it is slower than fp32 on this device")
+    contestants = _contestants(game, where, precisions)
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     for contestant in contestants:
         tell(f"warming up: {contestant.name}")
@@ -97,17 +101,20 @@ def run_suite(
     return found
 
 
-def _contestants(game: Subject, device: torch.device) -> list[Contestant]:
+def _contestants(
+    game: Subject, device: torch.device, precisions: Sequence[str]
+) -> list[Contestant]:
     torch.manual_seed(0)
     shape = (game.num_examples, *game.shape)
     images = torch.randint(256, shape, dtype=torch.uint8, device=device)
     found = [
         Contestant(f"{name}, {precision}", make(images), precision=precision, is_step=True)
         for (name, precision), make in game.textbooks.items()
+        if precision in precisions
     ]
-    for precision in ("fp32", "bf16"):
+    for precision in precisions:
         found += _ours(game, images, precision)
-    return found + _rates(device)
+    return found + _rates(device, precisions)
 
 
 def _ours(game: Subject, images: torch.Tensor, precision: str) -> list[Contestant]:
@@ -175,14 +182,15 @@ def _together(game: Subject, images: torch.Tensor, precision: str) -> Work:
     return work
 
 
-def _rates(device: torch.device) -> list[Contestant]:
+def _rates(device: torch.device, precisions: Sequence[str]) -> list[Contestant]:
     """The machine's own: square products, a layer's products alone and stacked, and copies.
 
     The square product is also asked for as a convolution by 1x1 kernels: on a CPU torch has the
     two done by two libraries, either of which may be the faster one on a given processor.
     """
     found: list[Contestant] = []
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+    for name in precisions:
+        dtype = torch.bfloat16 if name == "bf16" else torch.float32
         a, b = (torch.randn(SIZE, SIZE, device=device).to(dtype) for _ in range(2))
         image = a.t().reshape(1, SIZE, SIZE, 1).to(memory_format=torch.channels_last)
         kernels = b.t().reshape(SIZE, SIZE, 1, 1)
@@ -236,7 +244,8 @@ def _record(
     steps: int,
 ) -> dict[str, Any]:
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    rate = {kind: max(_rate(medians, work, kind) for work in SQUARES) for kind in ("fp32", "bf16")}
+    kinds = tuple(dict.fromkeys(c.precision for c in contestants if c.is_step))
+    rate = {kind: max(_rate(medians, work, kind) for work in SQUARES) for kind in kinds}
     copied = 2 * COPIED / medians["copy"]
     flops = _flops(contestants)
     steps_only = [c for c in contestants if c.is_step]
@@ -258,12 +267,12 @@ def _record(
         },
         "layer_gflops": {
             kind: round(2 * LAYER[0] * LAYER[1] ** 2 / medians[f"layer, {kind}"] / 1e9)
-            for kind in ("fp32", "bf16")
+            for kind in kinds
         },
         "copy_gbytes_per_second": round(copied / 1e9, 1),
         "stacking_speedup": {
             kind: round(medians[f"layer, {kind}"] / medians[f"layer, stacked, {kind}"], 2)
-            for kind in ("fp32", "bf16")
+            for kind in kinds
         },
         "rows": [
             _row(c, seconds[c.name], seconds[steps_only[0].name])

@@ -257,6 +257,16 @@ def _add_evaluate(parser: _Parser) -> None:
     )
     parser.add_argument("--inception", metavar="PATH", help="a file of Inception weights, for FID")
     parser.add_argument(
+        "--views", metavar="N", help="random crops of each training picture for a linear probe"
+    )
+    parser.add_argument("--views-flip", action="store_true", help="half of them are mirrored")
+    parser.add_argument(
+        "--views-short-side", metavar="A,B", help="pixels they are scaled to before they are cut"
+    )
+    parser.add_argument(
+        "--test-crops", metavar="1|5|10", help="of a test picture; features are their mean"
+    )
+    parser.add_argument(
         "--curve", action="store_true", help="every kept checkpoint instead of the final model"
     )
 

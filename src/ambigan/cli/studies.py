@@ -148,12 +148,18 @@ def _columns(table: Any) -> Iterable[Any]:
 
 
 def _machine_of(found: dict[str, Any]) -> str:
-    hardware, rates = found["hardware"], found["product_gflops"]
-    stacking = found["stacking_speedup"]
+    hardware = found["hardware"]
+    rates, layers, stacking = (
+        " and ".join(f"{value:,}{unit} in {kind}" for kind, value in found[name].items())
+        for name, unit in (
+            ("product_gflops", " GFLOP/s"),
+            ("layer_gflops", ""),
+            ("stacking_speedup", " times as fast"),
+        )
+    )
     where = hardware["gpu"] or f"{hardware['processor']}, threads: {found['threads']}"
     return (
-        f"{where}: products at {rates['fp32']:,} GFLOP/s in fp32 and {rates['bf16']:,} in bf16, "
-        f"a layer of {found['layer_gflops']['fp32']:,} and {found['layer_gflops']['bf16']:,}, "
+        f"{where}: products at {rates}, a layer of {layers}, "
         f"copies at {found['copy_gbytes_per_second']:,} GB/s. Three layers stacked into one "
-        f"product: {stacking['fp32']} times as fast in fp32, {stacking['bf16']} in bf16."
+        f"product: {stacking}."
     )

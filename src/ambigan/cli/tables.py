@@ -51,7 +51,9 @@ _WIDEST = 1000
 def print_records(records: list[dict[str, Any]]) -> None:
     """A table for each record: the columns that say something, rows as they were measured."""
     for record in records:
-        table = Table(box=SIMPLE, title=record["protocol"], title_justify="left", pad_edge=False)
+        views = record["settings"].get("views", {}).get("name", "")
+        title = f"{record['protocol']}, {views}" if views else record["protocol"]
+        table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
         columns = columns_of(record["rows"])
         for name, title in columns.items():
             words = name in WORDS

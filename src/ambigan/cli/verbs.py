@@ -15,11 +15,12 @@ from rich.table import Table
 from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.files import as_typed
-from ..core.settings import override
+from ..core.settings import build, override, parse, plain
 from ..data import DataSettings, Split, for_other, located, open_examples
 from ..engine.config import RunConfig
 from ..engine.loop import Interrupted
 from ..engine.run_folder import RunFolder
+from ..evaluation.views import ViewSettings
 from ..game import Method
 from ..measuring import evaluate as measure
 from ..measuring import evaluate_curve
@@ -151,15 +152,30 @@ def evaluate(request: Request) -> int:
         "method": method_of(request),
         "tell": note,
     }
+    views = _views_of(flags)
     if flags.curve:
+        if views is not None:
+            raise ConfigError("--curve measures the middle of each picture; leave out --views.")
         curves = evaluate_curve(flags.run, weights=flags.weights, **common)
         names = ", ".join(f"curve-{curve['protocol']}.json" for curve in curves)
         print(f"written: {flags.run}/results/{names}")
         return 0
-    records = measure(flags.run, weights=flags.weights, **common)
+    records = measure(flags.run, weights=flags.weights, views=views, **common)
     print_records(records)
     print(f"written: {Path(flags.run) / 'results'}")
     return 0
+
+
+def _views_of(flags: Any) -> ViewSettings | None:
+    """Views that are asked for, if any are."""
+    asked = {
+        "num": flags.views,
+        "short_side": flags.views_short_side,
+        "flip": "true" if flags.views_flip else None,
+        "test_crops": flags.test_crops,
+    }
+    values = {name: parse(value) for name, value in asked.items() if value is not None}
+    return build(ViewSettings, plain(ViewSettings()) | values, "views.") if values else None
 
 
 def sample(request: Request) -> int:

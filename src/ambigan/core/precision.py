@@ -31,6 +31,11 @@ def bf16_gain(device: torch.device) -> float:
     return seconds[torch.float32] / seconds[torch.bfloat16]
 
 
+def usable_precisions(device: torch.device) -> tuple[str, ...]:
+    """`fp32`, and `bf16` unless it is slower on the device."""
+    return ("fp32", "bf16") if bf16_gain(device) >= 1 else ("fp32",)
+
+
 def _product_seconds(dtype: torch.dtype) -> float:
     matrix = torch.zeros(SIDE, SIDE, dtype=dtype)
     found: list[float] = []

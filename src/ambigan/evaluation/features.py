@@ -17,6 +17,7 @@ from .precision import full_precision
 Kind = Literal["model", "baseline"]
 Progress = Callable[[int, int], None]
 """Told how many of how many examples are done."""
+Prepare = Callable[[Tensor, int], Tensor]
 
 CHUNK = 2048
 
@@ -60,6 +61,7 @@ def extract(
     *,
     chunk: int = CHUNK,
     progress: Progress | None = None,
+    prepare: Prepare = lambda part, _start: to_float(part),
 ) -> Tensor:
     """Features of a whole split, `(N, D)` float32 on the CPU.
 
@@ -69,6 +71,7 @@ def extract(
         device: where it is computed.
         chunk: how many examples at a time.
         progress: told after every chunk.
+        prepare: stored examples and the place of the first, to a batch as networks take it.
 
     Raises:
         NonFiniteError: a feature is not a number, or infinite.
@@ -78,7 +81,7 @@ def extract(
         raise ConfigError(f"there are no examples to compute the features '{function.name}' of.")
     whole: Tensor | None = None
     for start in range(0, len(values), chunk):
-        part = _checked(function, to_float(values[start : start + chunk].to(device)))
+        part = _checked(function, prepare(values[start : start + chunk].to(device), start))
         if whole is None:
             whole = part.new_empty(len(values), part.shape[1])
         whole[start : start + len(part)] = part

@@ -18,6 +18,7 @@ from ..evaluation.baselines import pca_features, pixel_features, random_encoder
 from ..evaluation.features import FeatureFunction, extract, layer_features
 from ..evaluation.protocols import Protocol, run_classification
 from ..evaluation.results import Row, classification_row
+from ..evaluation.views import Views
 from ..training import untrained
 from .kept import KeptRows
 
@@ -84,14 +85,20 @@ def measure_candidates(
     device: torch.device,
     tell: Tell,
     kept: KeptRows,
+    views: Views | None = None,
 ) -> dict[str, list[Row]]:
-    """The rows of each protocol; features of each candidate are computed once, if at all."""
+    """The rows of each protocol; features of each candidate are computed once, if at all.
+
+    With views, features are of these.
+    """
+    also = {} if views is None else {"views": views.settings.name}
     rows: dict[str, list[Row]] = {protocol.name: [] for protocol in protocols}
     for candidate in candidates:
-        features = _Features(candidate, dataset, device)
+        features = _Features(candidate, dataset, device, views)
         for protocol in protocols:
             measure = partial(_row, features, protocol, tell)
-            row = kept.row(protocol, candidate.function.name, candidate.weights, measure)
+            name = candidate.function.name
+            row = kept.row(protocol, name, candidate.weights, measure, **also)
             rows[protocol.name].append(row)
     return rows
 
@@ -103,11 +110,16 @@ class _Features:
     candidate: Candidate
     dataset: Dataset
     device: torch.device
+    views: Views | None
 
     @cached_property
     def splits(self) -> tuple[Tensor, Tensor, float]:
         """Of the training split and of the test split, and the seconds taken."""
         started, function = perf_counter(), self.candidate.function
+        if self.views is not None:
+            train = self.views.train_features(function, self.device)
+            test = self.views.test_features(function, self.device)
+            return train, test, perf_counter() - started
         train = extract(function, self.dataset.train.values, self.device)
         test = extract(function, self.dataset.test.values, self.device)
         return train, test, perf_counter() - started
@@ -126,7 +138,10 @@ def _row(features: _Features, protocol: Protocol, tell: Tell) -> Row:
     labels, test_labels = dataset.train.labels, dataset.test.labels
     assert labels is not None
     assert test_labels is not None
-    scores = run_classification(protocol, train, labels, test, test_labels, device=features.device)
+    num_views = len(train) // len(labels)
+    scores = run_classification(
+        protocol, train, labels, test, test_labels, device=features.device, views=num_views
+    )
     return classification_row(
         candidate.function,
         scores,

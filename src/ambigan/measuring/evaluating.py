@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from ..core.errors import CheckpointError, ConfigError
 from ..core.files import check_writable, write_json
 from ..data import Dataset, DataSettings, open_dataset
 from ..engine.checkpoint import list_checkpoints
-from ..engine.config import choose_device
+from ..engine.config import RunConfig, choose_device
 from ..engine.run_folder import RunFolder
 from ..evaluation.baselines import pca_features
 from ..evaluation.labelled import class_sizes
-from ..evaluation.protocols import PROTOCOLS, Protocol, find_protocol
+from ..evaluation.protocols import PROTOCOLS, Protocol, check_views, find_protocol
 from ..evaluation.results import result_record
+from ..evaluation.views import Views, ViewSettings
 from ..game import Method
 from ..training import check_same_data
 from .candidates import (
@@ -41,6 +43,9 @@ ALL = "all"
 OF_CURVE = "knn1_euclidean"
 """What a curve is of, where no protocol is named."""
 
+WITH_VIEWS = "linear_lbfgs"
+"""What is measured of views, where no protocol is named."""
+
 WITHOUT_LABELS = "generation_features"
 """What is measured where none of the quick protocols applies: a GAN of data without labels."""
 
@@ -54,6 +59,7 @@ def evaluate(
     baselines: Sequence[Baseline] = BASELINES,
     spaces: Sequence[str] = (),
     inception: str | Path | None = None,
+    views: ViewSettings | None = None,
     device: str = "auto",
     method: type[Method] | None = None,
     tell: Tell = lambda _line: None,
@@ -76,6 +82,8 @@ def evaluate(
             `RUN:LAYER` of another, or `NAME=RUN:LAYER` to have it called so in what is written; the
             method's feature layer if empty.
         inception: a file of the reference Inception weights; fetched if None.
+        views: of each labelled picture, several for a classifier to learn from, or ten crops to
+            judge by; the linear probe is then what is measured if no protocol is named.
         device: where features are computed.
         method: the class, if the run was trained by one outside the package.
         tell: told what is being measured, one line each.
@@ -95,12 +103,16 @@ def evaluate(
     dataset = open_dataset(runs[0].config.data)
     check_same_data(folder, dataset)
     spots = Spaces(spaces, inception)
+    if views is not None and not protocols:
+        protocols = (WITH_VIEWS,)
     chosen = _chosen(protocols, runs[0], dataset, spots, tell)
+    seen = None if views is None else _open_views(views, runs[0].config, dataset, chosen)
     kept = KeptRows(folder.results / FILE_NAME)
     kept.turn_to(runs, dataset)
     found: list[dict[str, Any]] = []
-    for record in _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept):
-        write_json(folder.results / f"{_file_name(record, layers, spaces, weights)}.json", record)
+    for record in _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept, seen):
+        name = _file_name(record, layers, spaces, weights, views)
+        write_json(folder.results / f"{name}.json", record)
         found.append(record)
     kept.forget()
     return found
@@ -197,6 +209,20 @@ def evaluate_curve(
     return list(curves.values())
 
 
+def _open_views(
+    settings: ViewSettings, config: RunConfig, dataset: Dataset, protocols: Sequence[Protocol]
+) -> Views:
+    """Views of the run's pictures, whole as they are stored.
+
+    Raises:
+        ConfigError: there are none of these data, or a protocol cannot take them.
+    """
+    for protocol in protocols:
+        check_views(protocol, max(2, settings.num))
+    whole = replace(config.data, crop=None, short_side=None, flip=False)
+    return Views(open_dataset(whole), dataset.spec, settings)
+
+
 def _check_names(protocols: Sequence[str]) -> None:
     for name in protocols:
         if name != ALL:
@@ -272,6 +298,7 @@ def _measure(
     spaces: Spaces,
     tell: Tell,
     kept: KeptRows,
+    views: Views | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The records as they are finished: of features, then of reconstructions, then of samples."""
     for protocol in protocols:
@@ -280,9 +307,12 @@ def _measure(
     if of_features:
         names = layer_names(layers, runs[0])
         candidates = make_candidates(runs, dataset, names, baselines)
-        table = measure_candidates(candidates, of_features, dataset, runs[0].device, tell, kept)
+        device = runs[0].device
+        table = measure_candidates(candidates, of_features, dataset, device, tell, kept, views)
         for protocol in of_features:
-            yield record_of(protocol, runs[0], dataset, table[protocol.name])
+            record = record_of(protocol, runs[0], dataset, table[protocol.name])
+            record["settings"] |= {} if views is None else views.describe()
+            yield record
     for protocol in protocols:
         if "reconstruct" in protocol.needs:
             rows = measure_reconstructions(runs, dataset, protocol, baselines)
@@ -307,10 +337,12 @@ def _file_name(
     layers: Sequence[str],
     spaces: Sequence[str],
     weights: Weights | None,
+    views: ViewSettings | None,
 ) -> str:
-    """The protocol's name; with layers or spaces and weights that were asked for, these too."""
+    """The protocol's name; with layers or spaces, weights and views asked for, these too."""
     needs = PROTOCOLS[record["protocol"]].needs
     named = [space_parts(space)[0] for space in spaces]
     asked = layers if "labels" in needs else named if "sample" in needs else ()
     words = [word.replace("/", "_").replace(":", "_") for word in (*asked, weights or "") if word]
+    words += [views.name] if views is not None else []
     return "--".join([record["protocol"], *words])

@@ -189,15 +189,23 @@ def _has_own_section(result: dict[str, Any]) -> bool:
 def _measured(result: dict[str, Any], is_one_of_many: bool) -> Measured:
     settings = result.get("settings") or {}
     protocol = str(result["protocol"])
+    views = settings.get("views", {}).get("name", "")
+    title = f"{protocol}, {views}" if views else protocol
     return Measured(
         protocol=protocol,
-        title=f"{protocol}, {_what_of(result)}" if is_one_of_many else protocol,
+        title=f"{title}, {_what_of(result)}" if is_one_of_many else title,
         summary=str(result.get("summary", "")),
         source=str(result.get("source") or ""),
-        constants=", ".join(f"{name} {value}" for name, value in settings.items()),
+        constants=", ".join(f"{name} {value}" for name, value in _flat(settings).items()),
         table=table_of(result),
         chart=_chart(result),
     )
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Constants, and those of views among them."""
+    views = {f"views.{name}": value for name, value in settings.get("views", {}).items()}
+    return {name: value for name, value in settings.items() if name != "views"} | views
 
 
 def _what_of(result: dict[str, Any]) -> str:

@@ -13,13 +13,14 @@ from .generations import generation_features, generation_inception
 from .nearest import knn1_cosine, knn1_euclidean, knn_sweep, retrieval_cosine
 from .reconstructions import reconstruction_l2
 from .registry import PROTOCOLS, Protocol, Scores, Task, find_protocol
-from .running import run_classification, run_generation, run_reconstruction
+from .running import check_views, run_classification, run_generation, run_reconstruction
 
 __all__ = [
     "PROTOCOLS",
     "Protocol",
     "Scores",
     "Task",
+    "check_views",
     "find_protocol",
     "run_classification",
     "run_generation",

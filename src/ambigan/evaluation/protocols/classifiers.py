@@ -73,6 +73,7 @@ def _demand_two_of_a_class(labels: Tensor) -> None:
     "accuracy of a linear L2-SVM, its C chosen on training examples held out",
     "DCGAN, arXiv 1511.06434, section 5.1; the grid, the part held out and the solver are ours",
     demands=_demand_two_of_a_class,
+    takes_views=True,
     c=C_GRID,
     **CHOICE,
 )
@@ -86,7 +87,7 @@ def svm_l2(task: Task, *, c: Sequence[float], **constants: Any) -> Scores:
     `at_grid_end` says that the best C may lie beyond the grid.
     """
     chosen, predictions = _chosen(
-        task, torch.arange(len(task.train)), Choice(c, **constants), standardise=False
+        task, torch.arange(len(task.labels)), Choice(c, **constants), standardise=False
     )
     return scores_of(predictions, task, **_notes("c", chosen))
 
@@ -147,7 +148,7 @@ def _probe(task: Task, *, fraction: float, l2: Sequence[float], **constants: Any
     Mean and deviation are theirs too. With fewer labels than all, they are a fraction of each
     class, one example at least.
     """
-    places = torch.arange(len(task.train))
+    places = torch.arange(len(task.labels))
     if fraction < 1:
         places = fraction_of_each(task.labels, fraction, constants["seed"])
     chosen, predictions = _chosen(task, places, Choice(l2, **constants), standardise=True)
@@ -165,6 +166,7 @@ def _make_probe(name: str, share: str, fraction: float) -> Protocol:
         "ours",
         demands=demand,
         name=name,
+        takes_views=True,
         fraction=fraction,
         l2=L2_GRID,
         **CHOICE,
@@ -180,11 +182,19 @@ linear_lbfgs_1 = _make_probe("linear_lbfgs_1", " on 1 % of the labels", 0.01)
 def _chosen(
     task: Task, places: Tensor, choice: Choice, *, standardise: bool
 ) -> tuple[Chosen, Tensor]:
-    """A classifier on some training examples, and the labels that it gives the test split."""
+    """A classifier on some training examples, and the labels that it gives the test split.
+
+    It learns from all views of an example, or is judged by all of them: none is held out alone.
+    """
     order, num_kept = hold_out_last(task.labels[places], choice)
     places = places[order]
-    features = task.train[places].to(task.device)  # the one copy that is made
-    names, classes = number_classes(task.labels[places])
+    parts = places[:num_kept], places[num_kept:]
+    rows = torch.cat(
+        [part + view * len(task.labels) for part in parts for view in range(task.views)]
+    )
+    num_kept *= task.views
+    features = task.train[rows].to(task.device)  # the one copy that is made
+    names, classes = number_classes(task.labels[rows % len(task.labels)])
     shift, scale = _standardise(features) if standardise else (0.0, 1.0)
     chosen = choose_and_fit(
         features,

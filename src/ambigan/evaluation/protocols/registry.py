@@ -23,11 +23,13 @@ class Task:
     """Features of two labelled splits.
 
     Attributes:
-        train: float32 `(M, D)`.
+        train: float32 `(V M, D)`.
         labels: of the training split, int64 `(M,)`.
         test: float32 `(N, D)`.
         test_labels: int64 `(N,)`.
         device: where it is best computed.
+        views: V, of each training example: row v M + i of `train` is the v-th view of example i,
+            of M that are labelled.
     """
 
     train: Tensor
@@ -35,6 +37,7 @@ class Task:
     test: Tensor
     test_labels: Tensor
     device: Device = "cpu"
+    views: int = 1
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Protocol:
         measure: what is called, with the constants.
         quick: whether it is measured where no protocol is named.
         demands: refuses training labels `(M,)` that are too few.
+        takes_views: it can learn from several views of an example.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Protocol:
     measure: Callable[..., Any]
     quick: bool = False
     demands: Callable[[Tensor], None] = field(default=lambda _labels: None)
+    takes_views: bool = False
 
     def check(self, able: Collection[str], data: str, labels: Tensor | None = None) -> None:
         """Refuses what the protocol cannot measure.
@@ -125,6 +130,7 @@ def protocol(
     quick: bool = False,
     demands: Callable[[Tensor], None] = lambda _labels: None,
     name: str | None = None,
+    takes_views: bool = False,
     **constants: Any,
 ) -> Callable[[Callable[..., Any]], Protocol]:
     """Makes a protocol of a function, under its own name or another."""
@@ -139,6 +145,7 @@ def protocol(
             function,
             quick,
             demands,
+            takes_views,
         )
 
     return make

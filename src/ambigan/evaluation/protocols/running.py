@@ -7,7 +7,7 @@ from torch import Tensor
 from ...core.errors import ConfigError
 from ...data.dataset import Dataset
 from ..reconstruction import Errors, Maps
-from .registry import Device, Protocol, Scores, Task
+from .registry import PROTOCOLS, Device, Protocol, Scores, Task
 
 
 def run_classification(
@@ -18,16 +18,18 @@ def run_classification(
     test_labels: Tensor,
     *,
     device: Device = "cpu",
+    views: int = 1,
 ) -> Scores:
     """Fits on one split and scores on the other.
 
     Args:
         protocol: one that needs labels.
-        train_features: float32 `(M, D)`.
+        train_features: float32 `(V M, D)`.
         train_labels: int64 `(M,)`.
         test_features: float32 `(N, D)`.
         test_labels: int64 `(N,)`.
         device: where products are computed; logistic regression and k-means are on the CPU.
+        views: V, of each training example; see `Task`.
 
     Returns:
         `accuracy` and `accuracy_per_class` in percent (None for a class without test examples),
@@ -39,9 +41,24 @@ def run_classification(
     if "labels" not in protocol.needs:
         raise ConfigError(f"{protocol.name} classifies nothing; it needs a method, not features.")
     protocol.check_labels(train_labels)
-    task = Task(train_features, train_labels, test_features, test_labels, device)
+    check_views(protocol, views)
+    task = Task(train_features, train_labels, test_features, test_labels, device, views)
     scores: Scores = protocol.measure(task, **protocol.constants)
     return scores
+
+
+def check_views(protocol: Protocol, views: int) -> None:
+    """Refuses several views of an example for a protocol that takes one.
+
+    Raises:
+        ConfigError: naming those that take more.
+    """
+    if views > 1 and not protocol.takes_views:
+        able = ", ".join(other.name for other in PROTOCOLS.values() if other.takes_views)
+        raise ConfigError(
+            f"{protocol.name} takes one view of each training example; leave out --views, or"
+            f" measure by one of: {able}."
+        )
 
 
 def run_generation(

@@ -1,0 +1,158 @@
+"""Views of labelled pictures: which they are, and what a classifier makes of them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ambigan.cli import main
+from ambigan.core.errors import ConfigError
+from ambigan.core.files import read_json
+from ambigan.core.spec import DataSpec
+from ambigan.data import Dataset, DataSettings, open_dataset
+from ambigan.data.values import to_float
+from ambigan.evaluation.features import FeatureFunction
+from ambigan.evaluation.protocols import PROTOCOLS, run_classification
+from ambigan.evaluation.views import Views, ViewSettings
+
+CPU = torch.device("cpu")
+FLAT = FeatureFunction("pixels", "baseline", lambda x: x.flatten(1))
+CROPPED = DataSpec("images", (1, 6, 6), bounded=True)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return open_dataset(DataSettings(source="digits", max_train=120))
+
+
+def windows(picture: Tensor) -> list[Tensor]:
+    """All crops of 6x6 of a digit, as they are and mirrored."""
+    places = [(top, left) for top in range(3) for left in range(3)]
+    crops = [to_float(picture[:, t : t + 6, w : w + 6]) for t, w in places]
+    return [c for crop in crops for c in (crop.flatten(), crop.flip(-1).flatten())]
+
+
+def test_each_view_is_a_crop_of_its_picture_and_they_differ(digits: Dataset) -> None:
+    settings = ViewSettings(num=4, flip=True)
+    views = Views(digits, CROPPED, settings)
+    found = views.train_features(FLAT, CPU).view(4, 120, 36)
+    for i in range(0, 120, 17):
+        known = torch.stack(windows(digits.train.values[i]))
+        for view in found[:, i]:
+            assert (known == view).all(1).any()
+    assert not torch.equal(found[0], found[1])
+    assert torch.equal(found, views.train_features(FLAT, CPU).view(4, 120, 36)), "drawn by a seed"
+    other = Views(digits, CROPPED, replace(settings, seed=1)).train_features(FLAT, CPU)
+    assert not torch.equal(found.flatten(), other.flatten())
+
+
+def test_ten_crops_are_the_corners_and_the_middle_and_their_mirror_images(digits: Dataset) -> None:
+    views = Views(digits, CROPPED, ViewSettings(test_crops=10))
+    x = to_float(digits.test.values)
+    corners = [x[..., t : t + 6, w : w + 6] for t, w in ((1, 1), (0, 0), (0, 2), (2, 0), (2, 2))]
+    mean = torch.stack([c for crop in corners for c in (crop, crop.flip(-1))]).mean(0)
+    torch.testing.assert_close(views.test_features(FLAT, CPU), mean.flatten(1))
+    five = Views(digits, CROPPED, ViewSettings(test_crops=5)).test_features(FLAT, CPU)
+    torch.testing.assert_close(five, torch.stack(corners).mean(0).flatten(1))
+    middle = to_float(digits.train.values[..., 1:7, 1:7]).flatten(1)
+    torch.testing.assert_close(views.train_features(FLAT, CPU), middle)
+
+
+def test_scaled_views_are_as_large_as_networks_take_them(digits: Dataset) -> None:
+    views = Views(digits, digits.spec, ViewSettings(num=2, short_side=(8, 12)))
+    found = views.train_features(FLAT, CPU)
+    assert found.shape == (240, 64)
+    whole = to_float(digits.train.values).flatten(1)
+    assert not torch.allclose(found[:120], whole)
+    assert torch.corrcoef(torch.stack([found[:120].flatten(), whole.flatten()]))[0, 1] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (ViewSettings(num=3), "all 3 views of a picture would be equal"),
+        (ViewSettings(num=3, short_side=(4, 9)), "cannot be cut from pictures scaled to a short"),
+        (ViewSettings(num=3, short_side=(12, 9)), "two rising lengths of 8 or more"),
+    ],
+)
+def test_views_that_cannot_be(digits: Dataset, settings: ViewSettings, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Views(digits, digits.spec, settings)
+
+
+def test_no_view_of_an_example_is_held_out_while_another_is_learned_from() -> None:
+    """Labels drawn at random: only who has seen a view of an example knows the label of another."""
+    torch.manual_seed(0)
+    labels, test_labels = torch.randint(2, (60,)), torch.randint(2, (40,))
+    once = torch.randn(60, 200)
+    for name in ("linear_lbfgs", "svm_l2"):
+        scores = run_classification(
+            PROTOCOLS[name],
+            torch.cat([once] * 5),
+            labels,
+            torch.randn(40, 200),
+            test_labels,
+            views=5,
+        )
+        (held,) = [v for k, v in scores.items() if k.startswith("validation_accuracy")]
+        assert max(held.values()) < 90
+
+
+def test_equal_views_are_as_one() -> None:
+    """The probe's loss is a mean, so an example that is there three times counts as once."""
+    torch.manual_seed(0)
+    labels, train, test = torch.randint(3, (90,)), torch.randn(90, 5), torch.randn(50, 5)
+    train += 2 * torch.nn.functional.one_hot(labels, 5)
+    probe = PROTOCOLS["linear_lbfgs"]
+    test_labels = torch.randint(3, (50,))
+    once = run_classification(probe, train, labels, test, test_labels)
+    thrice = run_classification(probe, torch.cat([train] * 3), labels, test, test_labels, views=3)
+    assert thrice["l2"] == once["l2"]
+    assert thrice["accuracy"] == pytest.approx(once["accuracy"], abs=2.1)
+
+
+def test_a_protocol_that_takes_one_view_says_which_take_more() -> None:
+    data = torch.randn(40, 3), torch.arange(20) % 2, torch.randn(20, 3), torch.arange(20) % 2
+    with pytest.raises(ConfigError, match=r"knn1_cosine takes one view.*linear_lbfgs_10"):
+        run_classification(PROTOCOLS["knn1_cosine"], *data, views=2)
+
+
+def test_by_the_command_beside_the_probe_of_the_middle(conv_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(conv_run, tmp_path / "run")
+    plain = ["evaluate", str(run), "--protocol", "linear_lbfgs"]
+    flags = ["--views", "3", "--views-short-side", "8,10", "--test-crops", "5"]
+    assert main(plain) == 0
+    before = (run / "results" / "linear_lbfgs.json").read_bytes()
+    assert main(["evaluate", str(run), *flags]) == 0
+    assert (run / "results" / "linear_lbfgs.json").read_bytes() == before
+    found = read_json(run / "results" / "linear_lbfgs--3-views-scaled-8-10-5-crops.json")
+    assert found["settings"]["views"]["num"] == 3
+    names = {row["features"] for row in found["rows"]}
+    assert {"pixels", "random " + found["rows"][0]["features"]} <= names
+    middle = read_json(run / "results" / "linear_lbfgs.json")
+    assert found["rows"][0]["accuracy"] != middle["rows"][0]["accuracy"]
+    assert main(["report", str(run)]) == 0
+    page = (run / "report.html").read_text()
+    assert "3-views-scaled-8-10-5-crops" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--views", "many"], "views.num cannot be 'many'"),
+        (["--views", "2", "--views-flip", "--protocol", "kmeans"], "takes one view"),
+        (["--views", "2", "--curve"], "leave out --views"),
+        (["--test-crops", "7"], "views.test_crops cannot be 7"),
+        (["--views", "2"], "add --views-flip or --views-short-side"),
+    ],
+)
+def test_what_the_command_refuses(
+    conv_run: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(conv_run), *words]) == 2
+    assert told in capsys.readouterr().err
