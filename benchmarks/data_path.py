@@ -32,7 +32,7 @@ from ambigan.core.files import write_json
 from ambigan.core.random import Randomness
 from ambigan.core.settings import override
 from ambigan.data import Batches, Dataset, DataSettings, find_gallery, open_dataset, pack
-from ambigan.engine.config import RunConfig, choose_device
+from ambigan.engine.config import RunConfig, choose_device, settle_precision
 from ambigan.engine.state import TrainState
 from ambigan.engine.step import Play
 from ambigan.presets import find_preset
@@ -214,6 +214,7 @@ def main() -> None:
         config = find_preset(typed.method, typed.preset, typed.data)
         config = replace(config, data=replace(config.data, source=typed.data))
         config = override(config, dict(item.split("=", 1) for item in typed.set))
+        config = settle_precision(config, choose_device(config.train.device))
         found = measure_steps(config, typed.steps, typed.repeats)
     add(typed.out, typed.name or typed.verb, found)
 

@@ -317,12 +317,13 @@ def _open_in_turn(settings: DataSettings, decoding: Decoding | None = None) -> D
 def _warn_of_slow_products(
     config: RunConfig, device: torch.device, alarm: Callable[[str], None]
 ) -> None:
-    if world().is_main and config.train.precision == "bf16" and (gain := bf16_gain(device)) < 1:
-        alarm(
-            f"train.precision bf16: this {'GPU' if device.type == 'cuda' else 'processor'} has no"
-            f" instructions for it and takes {1 / gain:.0f} times as long as in fp32; a new run"
-            " with --precision auto would take fp32."
-        )
+    if not world().is_main or config.train.precision != "bf16" or (gain := bf16_gain(device)) >= 1:
+        return
+    measured = f": a product takes {1 / gain:.2g} times as long as in fp32" if gain else ""
+    alarm(
+        f"train.precision bf16 is slow on this device{measured}; a new run with --precision auto"
+        " would take fp32."
+    )
 
 
 def _fit(

@@ -10,16 +10,19 @@ import torch
 
 from ambigan.core import precision
 from ambigan.core.errors import ConfigError
+from ambigan.data import Batches, open_dataset
 from ambigan.engine.config import RunConfig, differences_of_runs, settle_precision
 from ambigan.engine.run_folder import RunFolder
-from ambigan.training import resume, train
+from ambigan.engine.state import TrainState
+from ambigan.engine.step import Play
+from ambigan.training import make_method, resume, train
 from games import toy_config
 
 CPU = torch.device("cpu")
 
 
 def as_fast(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
-    for module in ("ambigan.engine.config", "ambigan.training"):
+    for module in ("ambigan.core.precision", "ambigan.training"):
         monkeypatch.setattr(f"{module}.bf16_gain", lambda _device: times)
 
 
@@ -61,6 +64,14 @@ def test_bf16_without_instructions_for_it_is_told(
     (told,) = [line for line in alarms if "bf16" in line]
     assert "takes 57 times as long" in told
     assert "--precision auto" in told
+
+
+def test_a_step_does_not_guess() -> None:
+    config = auto()
+    digits = open_dataset(config.data)
+    state = TrainState(make_method(config, digits.spec), 0)
+    with pytest.raises(ConfigError, match="was not settled"):
+        Play(state, Batches(digits.train, 0, CPU), config.train)
 
 
 def test_nothing_else_may_differ() -> None:

@@ -18,7 +18,7 @@ from ambigan.core.files import StorageError
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS, Protocol
 from ambigan.measuring import Tell, candidates, evaluate, evaluate_curve
-from ambigan.measuring.evaluating import _warn_of_unseen_classes
+from ambigan.measuring.evaluating import _spaced, _warn_of_unseen_classes
 from ambigan.measuring.kept import KeptRows
 
 
@@ -137,15 +137,23 @@ def test_a_curve_of_all_that_applies(mlp: Path, monkeypatch: pytest.MonkeyPatch)
     assert [curve["protocol"] for curve in curves] == ["knn1_cosine", "knn1_euclidean"]
 
 
-def test_a_curve_of_each_second_checkpoint_ends_with_the_last(mlp: Path) -> None:
-    def images(every: int) -> list[int]:
-        measured = evaluate_curve(mlp, protocols=["knn1_cosine"], weights="raw", every=every)
+def test_points_of_a_curve_are_spaced_and_end_with_the_last(mlp: Path) -> None:
+    def images(spacing: int) -> list[int]:
+        measured = evaluate_curve(mlp, protocols=["knn1_cosine"], weights="raw", spacing=spacing)
         points = [point for point in measured[0]["points"] if point["kind"] == "model"]
         return list(dict.fromkeys(point["images_seen"] for point in points))
 
     all_of_them = images(1)
     assert len(all_of_them) >= 2
-    assert images(2) == all_of_them[::-1][::2][::-1]
+    assert images(all_of_them[-1] + 1) == all_of_them[-1:]
+
+
+def test_spaced_checkpoints_do_not_move_where_training_was_stopped() -> None:
+    paths = [Path(f"{n:012}.pt") for n in (1280, 2560, 3840, 4864, 5120, 6400, 7680)]
+    assert [int(path.stem) for path in _spaced(paths, 2560)] == [2560, 5120, 7680]
+    late = [Path(f"{n:012}.pt") for n in (1300, 2600, 3900, 5200, 6000)]
+    assert [int(path.stem) for path in _spaced(late, 2560)] == [2600, 5200, 6000]
+    assert _spaced([], 5) == []
 
 
 def test_a_class_that_nobody_could_learn_is_told(digits: Dataset) -> None:

@@ -13,21 +13,25 @@ from torch import Tensor
 from ambigan.cli import main
 from ambigan.core.errors import ConfigError
 from ambigan.core.files import read_json
-from ambigan.core.spec import DataSpec
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.data.values import to_float
 from ambigan.evaluation.features import FeatureFunction
 from ambigan.evaluation.protocols import PROTOCOLS, run_classification
 from ambigan.evaluation.views import Views, ViewSettings
+from ambigan.measuring import evaluate
 
 CPU = torch.device("cpu")
 FLAT = FeatureFunction("pixels", "baseline", lambda x: x.flatten(1))
-CROPPED = DataSpec("images", (1, 6, 6), bounded=True)
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
     return open_dataset(DataSettings(source="digits", max_train=120))
+
+
+@pytest.fixture(scope="module")
+def cropped() -> Dataset:
+    return open_dataset(DataSettings(source="digits", max_train=120, crop=(6, 6)))
 
 
 def windows(picture: Tensor) -> list[Tensor]:
@@ -37,9 +41,11 @@ def windows(picture: Tensor) -> list[Tensor]:
     return [c for crop in crops for c in (crop.flatten(), crop.flip(-1).flatten())]
 
 
-def test_each_view_is_a_crop_of_its_picture_and_they_differ(digits: Dataset) -> None:
+def test_each_view_is_a_crop_of_its_picture_and_they_differ(
+    digits: Dataset, cropped: Dataset
+) -> None:
     settings = ViewSettings(num=4, flip=True)
-    views = Views(digits, CROPPED, settings)
+    views = Views(cropped, settings)
     found = views.train_features(FLAT, CPU).view(4, 120, 36)
     for i in range(0, 120, 17):
         known = torch.stack(windows(digits.train.values[i]))
@@ -47,24 +53,26 @@ def test_each_view_is_a_crop_of_its_picture_and_they_differ(digits: Dataset) -> 
             assert (known == view).all(1).any()
     assert not torch.equal(found[0], found[1])
     assert torch.equal(found, views.train_features(FLAT, CPU).view(4, 120, 36)), "drawn by a seed"
-    other = Views(digits, CROPPED, replace(settings, seed=1)).train_features(FLAT, CPU)
+    other = Views(cropped, replace(settings, seed=1)).train_features(FLAT, CPU)
     assert not torch.equal(found.flatten(), other.flatten())
 
 
-def test_ten_crops_are_the_corners_and_the_middle_and_their_mirror_images(digits: Dataset) -> None:
-    views = Views(digits, CROPPED, ViewSettings(test_crops=10))
+def test_ten_crops_are_the_corners_and_the_middle_and_their_mirror_images(
+    digits: Dataset, cropped: Dataset
+) -> None:
+    views = Views(cropped, ViewSettings(test_crops=10))
     x = to_float(digits.test.values)
     corners = [x[..., t : t + 6, w : w + 6] for t, w in ((1, 1), (0, 0), (0, 2), (2, 0), (2, 2))]
     mean = torch.stack([c for crop in corners for c in (crop, crop.flip(-1))]).mean(0)
     torch.testing.assert_close(views.test_features(FLAT, CPU), mean.flatten(1))
-    five = Views(digits, CROPPED, ViewSettings(test_crops=5)).test_features(FLAT, CPU)
+    five = Views(cropped, ViewSettings(test_crops=5)).test_features(FLAT, CPU)
     torch.testing.assert_close(five, torch.stack(corners).mean(0).flatten(1))
     middle = to_float(digits.train.values[..., 1:7, 1:7]).flatten(1)
     torch.testing.assert_close(views.train_features(FLAT, CPU), middle)
 
 
 def test_scaled_views_are_as_large_as_networks_take_them(digits: Dataset) -> None:
-    views = Views(digits, digits.spec, ViewSettings(num=2, short_side=(8, 12)))
+    views = Views(digits, ViewSettings(num=2, short_side=(8, 12)))
     found = views.train_features(FLAT, CPU)
     assert found.shape == (240, 64)
     whole = to_float(digits.train.values).flatten(1)
@@ -75,14 +83,16 @@ def test_scaled_views_are_as_large_as_networks_take_them(digits: Dataset) -> Non
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (ViewSettings(num=3), "all 3 views of a picture would be equal"),
+        (ViewSettings(num=3), "of 3 views of a picture there would be one"),
+        (ViewSettings(num=3, flip=True), "there would be two"),
+        (ViewSettings(test_crops=5), "five crops of 8x8 of pictures of that size would be equal"),
         (ViewSettings(num=3, short_side=(4, 9)), "cannot be cut from pictures scaled to a short"),
         (ViewSettings(num=3, short_side=(12, 9)), "two rising lengths of 8 or more"),
     ],
 )
 def test_views_that_cannot_be(digits: Dataset, settings: ViewSettings, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Views(digits, digits.spec, settings)
+        Views(digits, settings)
 
 
 def test_no_view_of_an_example_is_held_out_while_another_is_learned_from() -> None:
@@ -103,17 +113,54 @@ def test_no_view_of_an_example_is_held_out_while_another_is_learned_from() -> No
         assert max(held.values()) < 90
 
 
-def test_equal_views_are_as_one() -> None:
-    """The probe's loss is a mean, so an example that is there three times counts as once."""
+@pytest.mark.parametrize(("name", "constant"), [("linear_lbfgs", "l2"), ("svm_l2", "c")])
+def test_equal_views_are_as_one(name: str, constant: str) -> None:
+    """In loss, in choice, and in how sure the choice is."""
     torch.manual_seed(0)
     labels, train, test = torch.randint(3, (90,)), torch.randn(90, 5), torch.randn(50, 5)
     train += 2 * torch.nn.functional.one_hot(labels, 5)
-    probe = PROTOCOLS["linear_lbfgs"]
-    test_labels = torch.randint(3, (50,))
+    probe, test_labels = PROTOCOLS[name], torch.randint(3, (50,))
     once = run_classification(probe, train, labels, test, test_labels)
-    thrice = run_classification(probe, torch.cat([train] * 3), labels, test, test_labels, views=3)
-    assert thrice["l2"] == once["l2"]
-    assert thrice["accuracy"] == pytest.approx(once["accuracy"], abs=2.1)
+    often = run_classification(probe, torch.cat([train] * 20), labels, test, test_labels, views=20)
+    assert often[constant] == once[constant]
+    tried = f"validation_accuracy_by_{constant}"
+    assert often[tried] == pytest.approx(once[tried])
+    assert often["accuracy"] == pytest.approx(once["accuracy"], abs=2.1)
+
+
+@pytest.mark.parametrize("views", [0, 1, 3])
+def test_rows_that_are_not_views_of_each_label(views: int) -> None:
+    data = torch.randn(40, 3), torch.arange(20) % 2, torch.randn(20, 3), torch.arange(20) % 2
+    with pytest.raises(ConfigError, match="40 rows of features are not"):
+        run_classification(PROTOCOLS["linear_lbfgs"], *data, views=views)
+
+
+def test_too_many_views_are_refused_before_they_are_made(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ambigan.evaluation.views.physical_memory", lambda: 120 * 64 * 4 * 10.0)
+    Views(digits, ViewSettings(num=5, short_side=(8, 9))).train_features(FLAT, CPU)
+    with pytest.raises(ConfigError, match="720 views of 64 features need"):
+        Views(digits, ViewSettings(num=6, short_side=(8, 9))).train_features(FLAT, CPU)
+
+
+def test_rows_kept_of_other_views_are_not_taken(conv_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(conv_run, tmp_path / "run"))
+    told: list[str] = []
+
+    def stop_at_pixels(line: str) -> None:
+        told.append(line)
+        if "pixels" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(run, views=ViewSettings(num=2, flip=True), weights="raw", tell=stop_at_pixels)
+    first = told[0]
+    for seed, again in ((0, False), (7, True)):
+        told.clear()
+        settings = ViewSettings(num=2, flip=True, seed=seed)
+        evaluate(run, views=settings, weights="raw", baselines=["raw"], tell=told.append)
+        assert (first in told) == again
 
 
 def test_a_protocol_that_takes_one_view_says_which_take_more() -> None:
@@ -125,12 +172,12 @@ def test_a_protocol_that_takes_one_view_says_which_take_more() -> None:
 def test_by_the_command_beside_the_probe_of_the_middle(conv_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(conv_run, tmp_path / "run")
     plain = ["evaluate", str(run), "--protocol", "linear_lbfgs"]
-    flags = ["--views", "3", "--views-short-side", "8,10", "--test-crops", "5"]
+    flags = ["--views", "3", "--views-short-side", "8,10", "--test-crops", "10"]
     assert main(plain) == 0
     before = (run / "results" / "linear_lbfgs.json").read_bytes()
     assert main(["evaluate", str(run), *flags]) == 0
     assert (run / "results" / "linear_lbfgs.json").read_bytes() == before
-    found = read_json(run / "results" / "linear_lbfgs--3-views-scaled-8-10-5-crops.json")
+    found = read_json(run / "results" / "linear_lbfgs--3-views-scaled-8-10-10-crops.json")
     assert found["settings"]["views"]["num"] == 3
     names = {row["features"] for row in found["rows"]}
     assert {"pixels", "random " + found["rows"][0]["features"]} <= names
@@ -138,7 +185,9 @@ def test_by_the_command_beside_the_probe_of_the_middle(conv_run: Path, tmp_path:
     assert found["rows"][0]["accuracy"] != middle["rows"][0]["accuracy"]
     assert main(["report", str(run)]) == 0
     page = (run / "report.html").read_text()
-    assert "3-views-scaled-8-10-5-crops" in page
+    assert "3-views-scaled-8-10-10-crops" in page
+    assert "linear_lbfgs on encoder.conv6" in page, "the headline is of whole pictures"
+    assert "--views 3 --views-short-side 8,10 --test-crops 10" in page
 
 
 @pytest.mark.parametrize(
@@ -148,7 +197,10 @@ def test_by_the_command_beside_the_probe_of_the_middle(conv_run: Path, tmp_path:
         (["--views", "2", "--views-flip", "--protocol", "kmeans"], "takes one view"),
         (["--views", "2", "--curve"], "leave out --views"),
         (["--test-crops", "7"], "views.test_crops cannot be 7"),
-        (["--views", "2"], "add --views-flip or --views-short-side"),
+        (["--views", "2"], "add --views-short-side A,B or --views-flip"),
+        (["--views-flip"], "say how many there are"),
+        (["--views", "0"], "what is measured anyway"),
+        (["--test-crops", "10", "--protocol", "reconstruction_l2"], "leave out views and crops"),
     ],
 )
 def test_what_the_command_refuses(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ambigan.core import distributed
+from ambigan.core.errors import ConfigError
 from ambigan.core.memory import saved_bytes
 from ambigan.core.random import Randomness
 from ambigan.core.spec import DataSpec
@@ -74,9 +75,38 @@ def test_a_block_that_ran_in_between_moves_no_gradient() -> None:
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
 
 
+def test_a_graph_may_be_gone_through_twice_and_has_gradients_of_gradients() -> None:
+    torch.manual_seed(0)
+    found: list[list[Tensor]] = []
+    for again in (True, False):
+        torch.manual_seed(1)
+        body = BigGANBody((3, 16, 16), 2, None, checkpoint_activations=again).double()
+        x = torch.randn(3, 3, 16, 16, dtype=torch.float64, requires_grad=True)
+        weights = list(body.parameters())
+        y = body(x).square().sum()
+        once = torch.autograd.grad(y, weights, retain_graph=True)
+        (slope,) = torch.autograd.grad(y, x, create_graph=True)
+        penalised = torch.autograd.grad(slope.square().sum(), weights, allow_unused=True)
+        zeros = [
+            torch.zeros_like(w) if g is None else g for g, w in zip(penalised, weights, strict=True)
+        ]
+        found.append([*once, slope.detach(), *zeros])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_a_mode_that_changed_before_the_backward_pass_is_refused() -> None:
+    body = BigGANBody((3, 16, 16), 1, None, checkpoint_activations=True)
+    y = body(torch.randn(2, 3, 16, 16)).sum()
+    body.eval()
+    with pytest.raises(ConfigError, match="between train and eval"):
+        torch.autograd.grad(y, list(body.parameters()))
+
+
 @pytest.mark.parametrize("name", ["generator", "body", "resnet50"])
 def test_less_is_kept(name: str) -> None:
     """Of sixteen bottlenecks the inputs; of a BigGAN the maps between its blocks."""
+    most = {"generator": 0.27, "body": 0.12, "resnet50": 0.35}
     kept: list[int] = []
     for again in (False, True):
         flag = {"checkpoint_activations": again}
@@ -93,7 +123,7 @@ def test_less_is_kept(name: str) -> None:
             y = network(x)
             kept.append(saved.now)
             torch.autograd.grad(y.square().sum(), list(network.parameters()))
-    assert kept[1] <= 0.5 * kept[0]
+    assert kept[1] <= most[name] * kept[0]
 
 
 def test_nothing_is_remembered_where_there_are_no_gradients() -> None:

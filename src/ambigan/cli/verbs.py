@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.files import as_typed
-from ..core.settings import build, override, parse, plain
+from ..core.settings import build, override, parse
 from ..data import DataSettings, Split, for_other, located, open_examples
 from ..engine.config import RunConfig
 from ..engine.loop import Interrupted
@@ -175,7 +175,8 @@ def _views_of(flags: Any) -> ViewSettings | None:
         "test_crops": flags.test_crops,
     }
     values = {name: parse(value) for name, value in asked.items() if value is not None}
-    return build(ViewSettings, plain(ViewSettings()) | values, "views.") if values else None
+    defaults = {field.name: field.default for field in fields(ViewSettings)}
+    return build(ViewSettings, defaults | values, "views.") if values else None
 
 
 def sample(request: Request) -> int:

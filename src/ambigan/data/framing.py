@@ -29,7 +29,7 @@ def framed(dataset: Dataset, settings: DataSettings) -> Dataset:
         train=replace(
             train, values=augment.centre(train.values), stored=train.values, augment=augment
         ),
-        test=replace(test, values=augment.centre(test.values)),
+        test=replace(test, values=augment.centre(test.values), stored=test.values),
     )
 
 

@@ -42,6 +42,11 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.pt") if path.stem.isdigit() and path.is_file())
 
 
+def images_seen_at(path: Path) -> int:
+    """By a checkpoint's name, how many images had been seen."""
+    return int(path.stem)
+
+
 def sweep(folder: Path) -> None:
     """Removes temporary files that a killed process left half written."""
     for path in folder.glob(".*.pt*"):

@@ -10,13 +10,10 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from ..core.distributed import any_rank, world
 from ..core.errors import ConfigError
-from ..core.precision import bf16_gain
+from ..core.precision import usable_precisions
 from ..core.settings import Fraction, build, checked, differences, plain
 from ..data.settings import DataSettings
 from ..methods import find_method
-
-WORTHWHILE = 1.2
-"""Gain of bf16 over fp32 from which on `auto` takes it."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def settle_precision(config: RunConfig, device: torch.device) -> RunConfig:
     """The config with `auto` replaced by a precision, on all processes by the main one's choice."""
     if config.train.precision != "auto":
         return config
-    is_fast = world().is_main and bf16_gain(device) > WORTHWHILE
+    is_fast = world().is_main and "bf16" in usable_precisions(device)
     chosen = "bf16" if any_rank(is_fast, device) else "fp32"
     return replace(config, train=replace(config.train, precision=chosen))
 

@@ -47,6 +47,10 @@ class Play:
         self.players = {player.name: player for player in state.method.players}
         self.total_images = schedule_images(settings, len(batches))
         self.rates: dict[str, float] = {}
+        if settings.precision == "auto":
+            raise ConfigError(
+                "train.precision 'auto' was not settled; pass the config through settle_precision."
+            )
         self._num_played: dict[tuple[str, ...], int] = {}
         self._graphs: dict[tuple[str, ...], TurnGraph] = {}
 

@@ -18,6 +18,7 @@ Kind = Literal["model", "baseline"]
 Progress = Callable[[int, int], None]
 """Told how many of how many examples are done."""
 Prepare = Callable[[Tensor, int], Tensor]
+"""Makes a batch as networks take it of stored examples and the place of the first."""
 
 CHUNK = 2048
 

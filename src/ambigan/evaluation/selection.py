@@ -77,6 +77,7 @@ def choose_and_fit(
     objective: Objective,
     weigh: Weigh,
     choice: Choice,
+    views: int = 1,
 ) -> Chosen:
     """Tries the grid in order, each fit from the one before, and fits the best to all examples.
 
@@ -90,6 +91,7 @@ def choose_and_fit(
         objective: what is minimised.
         weigh: what a strength means.
         choice: the grid and its constants.
+        views: rows that each example has; they tell no more than one of how sure an accuracy is.
     """
     problem = Problem(features, classes, int(classes.max()) + 1, objective)
     held, truth = features[num_kept:], classes[num_kept:]
@@ -111,7 +113,7 @@ def choose_and_fit(
         best = {s: kept for s, kept in best.items() if validation[s] == highest}
         if accuracy == highest:
             best[strength] = found.parameters
-        if accuracy < highest - choice.stop_errors * _error(highest, len(held)):
+        if accuracy < highest - choice.stop_errors * _error(highest, len(held) // views):
             break
     strength, start = list(best.items())[(len(best) - 1) // 2]
     l2, scale = weigh(strength, len(features))

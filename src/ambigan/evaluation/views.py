@@ -11,10 +11,10 @@ from pydantic import NonNegativeInt
 from torch import Tensor
 
 from ..core.errors import ConfigError
+from ..core.machine import physical_memory
 from ..core.random import Randomness
 from ..core.settings import checked, plain
-from ..core.spec import DataSpec
-from ..data import Dataset
+from ..data import Dataset, Split
 from ..data.augment import NUM_DRAWS, Augment, scaled_length
 from ..data.values import to_float
 from .features import FeatureFunction, extract
@@ -25,7 +25,8 @@ class ViewSettings:
     """How many views there are of a picture, and how they differ.
 
     Attributes:
-        num: of each training picture; a classifier learns from all of them. 0 for its middle alone.
+        num: of each training picture; a classifier learns from all of them. 0 for its middle
+            alone, where nothing is scaled or mirrored.
         short_side: least and greatest length its short side is scaled to before it is cropped to
             what the networks take, each view another; None leaves the scale.
         flip: half of the views are mirrored, left to right.
@@ -33,6 +34,9 @@ class ViewSettings:
             middle and the four corners, which gives the mean of a linear classifier's scores; 10
             for that of these and all of them mirrored.
         seed: of what is drawn.
+
+    Raises:
+        ConfigError: no view is asked for, or something of views that there are none of.
     """
 
     num: NonNegativeInt = 0
@@ -41,35 +45,53 @@ class ViewSettings:
     test_crops: Literal[1, 5, 10] = 1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not self.num and (self.flip or self.short_side is not None):
+            raise ConfigError(
+                "--views-flip and --views-short-side say how views differ; say how many there are"
+                " of each training picture, --views 8."
+            )
+        if not self.num and self.test_crops == 1:
+            raise ConfigError(
+                "no views and one crop are what is measured anyway; leave out --views and"
+                " --test-crops, or choose more."
+            )
+
     @property
     def name(self) -> str:
         """For files and titles, such as `8-views-flip-10-crops`."""
         side = self.short_side and "scaled-{}-{}".format(*self.short_side)
         words = (f"{self.num}-views" if self.num else "", side, "flip" if self.flip else "")
         ending = f"{self.test_crops}-crops" if self.test_crops > 1 else ""
-        return "-".join(word for word in (*words, ending) if word)
+        seed = f"seed-{self.seed}" if self.seed else ""
+        return "-".join(word for word in (*words, ending, seed) if word)
 
 
 class Views:
-    """The pictures of a data set as they are stored, and views of them.
+    """The pictures of a data set as they are stored, and views of them as networks take them.
 
     Args:
-        stored: with pictures whole, not cropped.
-        spec: of what networks take.
+        dataset: of pictures.
         settings: of the views.
 
     Raises:
-        ConfigError: these are no pictures, they are too small, or all views would be equal.
+        ConfigError: these are no pictures, they are too small, or views would be equal.
     """
 
-    def __init__(self, stored: Dataset, spec: DataSpec, settings: ViewSettings) -> None:
-        self.settings = checked(settings, "views.")
+    def __init__(self, dataset: Dataset, settings: ViewSettings) -> None:
+        self.settings = settings = checked(settings, "views.")
+        spec = dataset.spec
         if spec.kind != "images":
             raise ConfigError("views are of pictures; these are vectors, so leave out --views.")
-        self.train, self.test = stored.train.values, stored.test.values
+        self.train, self.test = whole(dataset.train), whole(dataset.test)
         self.crop = crop = spec.shape[1], spec.shape[2]
         self.augment = Augment(crop, settings.short_side, settings.flip)
-        size = stored.spec.shape[1], stored.spec.shape[2]
+        size = self.train.shape[2], self.train.shape[3]
+        if settings.test_crops == 5 and size == crop:
+            raise ConfigError(
+                f"five crops of {crop[0]}x{crop[1]} of pictures of that size would be equal; take"
+                " --test-crops 1, or 10 for the picture and its mirror image."
+            )
         if settings.short_side is not None:
             low, high = settings.short_side
             least = [int(scaled_length(n, torch.tensor(low), min(size))) for n in size]
@@ -78,10 +100,12 @@ class Views:
                     f"views of {crop[0]}x{crop[1]} cannot be cut from pictures scaled to a short"
                     f" side of {low} to {high}; choose two rising lengths of {max(crop)} or more."
                 )
-        elif settings.num and size == crop and not settings.flip:
+        elif size == crop and settings.num > 1 + settings.flip:
+            which = "two" if settings.flip else "one"
             raise ConfigError(
-                f"all {settings.num} views of a picture would be equal: they are neither mirrored,"
-                " nor scaled, nor smaller than it; add --views-flip or --views-short-side A,B."
+                f"of {settings.num} views of a picture there would be {which}: views are not scaled"
+                f"{'' if settings.flip else ', not mirrored'} and as large as it; add"
+                f" --views-short-side A,B{'' if settings.flip else ' or --views-flip'}."
             )
 
     def describe(self) -> dict[str, Any]:
@@ -92,7 +116,14 @@ class Views:
         """`(V N, D)`: of the first view of each of N training pictures, then of the second, ..."""
         if not self.settings.num:
             return extract(function, self.train, device, prepare=self._centre)
-        return torch.cat([self._view(function, i, device) for i in range(self.settings.num)])
+        first = self._view(function, 0, device)
+        num, (rows, dim) = self.settings.num, first.shape
+        _check_room(num * rows, dim)
+        found = first.new_empty(num * rows, dim)
+        found[:rows] = first
+        for number in range(1, num):
+            found[number * rows : (number + 1) * rows] = self._view(function, number, device)
+        return found
 
     def test_features(self, function: FeatureFunction, device: torch.device) -> Tensor:
         """`(N, D)`."""
@@ -133,3 +164,22 @@ class Views:
             yield top, left, False
             if self.settings.test_crops == 10:
                 yield top, left, True
+
+
+def whole(split: Split) -> Tensor:
+    """Pictures as they are stored, not cropped."""
+    return split.values if split.stored is None else split.stored
+
+
+def _check_room(rows: int, dim: int) -> None:
+    """Refuses features that would not fit twice, as a classifier needs them, before hours of work.
+
+    Raises:
+        ConfigError: saying how large they would be.
+    """
+    needed, there = 2 * 4 * rows * dim, physical_memory()
+    if needed > there:
+        raise ConfigError(
+            f"{rows:,} views of {dim:,} features need {needed / 2**30:,.0f} GiB, and this machine"
+            f" has {there / 2**30:,.0f}; take fewer --views, or a narrower layer."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -91,7 +92,7 @@ def measure_candidates(
 
     With views, features are of these.
     """
-    also = {} if views is None else {"views": views.settings.name}
+    also = {} if views is None else {"views": json.dumps(views.describe())}
     rows: dict[str, list[Row]] = {protocol.name: [] for protocol in protocols}
     for candidate in candidates:
         features = _Features(candidate, dataset, device, views)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from ..artifacts import Run, Weights, read_config, record_of
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import check_writable, write_json
 from ..data import Dataset, DataSettings, open_dataset
-from ..engine.checkpoint import list_checkpoints
-from ..engine.config import RunConfig, choose_device
+from ..engine.checkpoint import images_seen_at, list_checkpoints
+from ..engine.config import choose_device
 from ..engine.run_folder import RunFolder
 from ..evaluation.baselines import pca_features
 from ..evaluation.labelled import class_sizes
@@ -105,8 +104,8 @@ def evaluate(
     spots = Spaces(spaces, inception)
     if views is not None and not protocols:
         protocols = (WITH_VIEWS,)
-    chosen = _chosen(protocols, runs[0], dataset, spots, tell)
-    seen = None if views is None else _open_views(views, runs[0].config, dataset, chosen)
+    chosen = _chosen(protocols, runs[0], dataset, spots, tell, views)
+    seen = None if views is None else Views(dataset, views)
     kept = KeptRows(folder.results / FILE_NAME)
     kept.turn_to(runs, dataset)
     found: list[dict[str, Any]] = []
@@ -159,15 +158,15 @@ def evaluate_curve(
     baselines: Sequence[Baseline] = BASELINES,
     spaces: Sequence[str] = (),
     inception: str | Path | None = None,
-    every: int = 1,
+    spacing: int = 1,
     device: str = "auto",
     method: type[Method] | None = None,
     tell: Tell = lambda _line: None,
 ) -> list[dict[str, Any]]:
     """Measures the kept checkpoints of a run and writes `results/curve-PROTOCOL.json`.
 
-    Keep them with `train.keep_checkpoints`; of more than are wanted, only each `every`-th is
-    measured, the last among them. Each point has the averaged and the last networks,
+    Keep them with `train.keep_checkpoints`; of more than are wanted, the first is measured after
+    each `spacing` images seen, and the last. Each point has the averaged and the last networks,
     their batch statistics taken anew as at the end of training. Samples are compared with data in
     features of the finished run, which are the same for every point. Baselines stand beside the
     first.
@@ -179,7 +178,7 @@ def evaluate_curve(
     dataset = open_dataset(config.data)
     check_same_data(folder, dataset)
     target = choose_device(device)
-    paths = list_checkpoints(folder.checkpoints)[::-1][::every][::-1]
+    paths = _spaced(list_checkpoints(folder.checkpoints), spacing)
     if not paths:
         raise CheckpointError(f"{folder.path} has no checkpoints to measure.")
     spots = Spaces(spaces, inception, own=lambda: load_kinds(path, None, device, method)[0])
@@ -209,18 +208,14 @@ def evaluate_curve(
     return list(curves.values())
 
 
-def _open_views(
-    settings: ViewSettings, config: RunConfig, dataset: Dataset, protocols: Sequence[Protocol]
-) -> Views:
-    """Views of the run's pictures, whole as they are stored.
-
-    Raises:
-        ConfigError: there are none of these data, or a protocol cannot take them.
-    """
-    for protocol in protocols:
-        check_views(protocol, max(2, settings.num))
-    whole = replace(config.data, crop=None, short_side=None, flip=False)
-    return Views(open_dataset(whole), dataset.spec, settings)
+def _spaced(paths: Sequence[Path], spacing: int) -> list[Path]:
+    """The first checkpoint at or after each multiple of so many images seen, and the last."""
+    assert spacing > 0, "points lie apart"
+    chosen: dict[int, Path] = {}
+    for path in paths[:-1]:
+        if due := images_seen_at(path) // spacing:
+            chosen.setdefault(due, path)
+    return [*chosen.values(), *paths[-1:]]
 
 
 def _check_names(protocols: Sequence[str]) -> None:
@@ -230,7 +225,12 @@ def _check_names(protocols: Sequence[str]) -> None:
 
 
 def _chosen(
-    protocols: Sequence[str], run: Run, dataset: Dataset, spaces: Spaces, tell: Tell
+    protocols: Sequence[str],
+    run: Run,
+    dataset: Dataset,
+    spaces: Spaces,
+    tell: Tell,
+    views: ViewSettings | None = None,
 ) -> list[Protocol]:
     """The protocols named; all that apply for `all`; the quick ones that apply if none is named.
 
@@ -245,7 +245,21 @@ def _chosen(
     _warn_of_unseen_classes(dataset)
     for protocol in named:
         protocol.check(able, dataset.name, dataset.train.labels)
-    return _applying(able, run, dataset, spaces, tell) if ALL in protocols else named
+        _check_views(protocol, views)
+    return _applying(able, run, dataset, spaces, tell, views) if ALL in protocols else named
+
+
+def _check_views(protocol: Protocol, views: ViewSettings | None) -> None:
+    """Refuses a protocol that cannot use what is asked for of views.
+
+    Raises:
+        ConfigError: it is of no features, or takes one view of each.
+    """
+    if views is None:
+        return
+    if "labels" not in protocol.needs:
+        raise ConfigError(f"{protocol.name} takes pictures as they are; leave out views and crops.")
+    check_views(protocol, views.num)
 
 
 def _warn_of_unseen_classes(dataset: Dataset) -> None:
@@ -270,6 +284,7 @@ def _applying(
     dataset: Dataset,
     spaces: Spaces,
     tell: Tell = lambda _line: None,
+    views: ViewSettings | None = None,
 ) -> list[Protocol]:
     """The protocols that the run and its data allow; it is told why others are left out."""
     chosen: list[Protocol] = []
@@ -277,6 +292,7 @@ def _applying(
     for protocol in PROTOCOLS.values():
         try:
             protocol.check(able, dataset.name, dataset.train.labels)
+            _check_views(protocol, views)
             if not protocol.quick:
                 spaces.check(protocol, run, dataset)
         except ConfigError as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import torch
 import torch.utils.checkpoint
 from torch import Tensor, nn
 
+from ..core.errors import ConfigError
 from .layers import statistics_kept
 from .spectral import SpectralNorm
 
@@ -54,24 +54,41 @@ class Checkpointed(nn.Sequential):
 def _first_and_second(
     block: nn.Module,
 ) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """What surrounds the first run, which notes the vectors of spectral norm, and the second."""
-    norms = [part for part in block.modules() if isinstance(part, SpectralNorm)]
-    taken: list[tuple[Tensor, Tensor]] = []
+    noted = _First(block)
+    return noted, _Again(noted)
 
-    @contextmanager
-    def first() -> Generator[None]:
-        yield
-        taken.extend((norm.left.clone(), norm.right.clone()) for norm in norms)
 
-    @contextmanager
-    def second() -> Generator[None]:
-        for norm, vectors in zip(norms, taken, strict=True):
+class _First(AbstractContextManager[None]):
+    """Surrounds the first run, and notes what it took."""
+
+    def __init__(self, block: nn.Module) -> None:
+        self.block, self.training = block, block.training
+        self.norms = [part for part in block.modules() if isinstance(part, SpectralNorm)]
+        self.vectors: list[tuple[Tensor, Tensor]] = []
+
+    def __exit__(self, *_exception: object) -> None:
+        self.vectors = [(norm.left.clone(), norm.right.clone()) for norm in self.norms]
+
+
+class _Again(AbstractContextManager[None]):
+    """Surrounds every later run, of which there is one for each backward pass of a graph."""
+
+    def __init__(self, first: _First) -> None:
+        self.first, self.stack = first, ExitStack()
+
+    def __enter__(self) -> None:
+        first = self.first
+        if first.block.training != first.training:
+            raise ConfigError(
+                "a network with checkpointed activations changed between train and eval before its"
+                " backward pass; leave its mode as it is until then."
+            )
+        self.stack = ExitStack()
+        self.stack.enter_context(statistics_kept(first.block))
+        for norm, vectors in zip(first.norms, first.vectors, strict=True):
             norm.held = vectors
-        try:
-            with statistics_kept(block):
-                yield
-        finally:
-            for norm in norms:
-                norm.held = None
 
-    return first(), second()
+    def __exit__(self, *_exception: object) -> None:
+        for norm in self.first.norms:
+            norm.held = None
+        self.stack.close()

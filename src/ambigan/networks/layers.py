@@ -110,13 +110,14 @@ def statistics_kept(module: nn.Module) -> Generator[None]:
     For a forward pass that is run again on the same batch, which has been counted.
     """
     norms = [part for part in module.modules() if isinstance(part, BatchNorm)]
+    before = [norm.tracking for norm in norms]
     for norm in norms:
         norm.tracking = False
     try:
         yield
     finally:
-        for norm in norms:
-            norm.tracking = True
+        for norm, tracking in zip(norms, before, strict=True):
+            norm.tracking = tracking
 
 
 class LatentNorm(nn.Module):

@@ -18,7 +18,7 @@ from ..evaluation.results import hardware
 from ..methods import is_external
 from ..presets import find_preset
 from .material import Lines, Material
-from .scores import is_transfer, scored
+from .scores import is_transfer, scored, views_of
 from .transfer import flags_of
 
 
@@ -148,10 +148,21 @@ def commands(material: Material) -> list[str]:
     again = [f"{shlex.join(words)} --out {out}"]
     evaluated = [result for result in material.results if not is_transfer(result)]
     if evaluated:
-        names = dict.fromkeys(shlex.quote(str(result["protocol"])) for result in evaluated)
-        again.append(f"ambigan evaluate {out} " + " ".join(f"--protocol {n}" for n in names))
+        names: dict[str, dict[str, None]] = {}
+        for result in evaluated:
+            protocol = f"--protocol {shlex.quote(str(result['protocol']))}"
+            names.setdefault(_flags_of_views(views_of(result)), {})[protocol] = None
+        again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
     again += [f"ambigan transfer {out} {flags_of(r)}" for r in material.results if is_transfer(r)]
     return [*again, f"ambigan report {out}"]
+
+
+def _flags_of_views(views: dict[str, Any]) -> str:
+    """By which `evaluate` is asked for the same; begins with a space."""
+    flags = {"--views": views.get("num"), "--views-short-side": views.get("short_side")}
+    flags["--test-crops"] = views.get("test_crops") if views.get("test_crops", 1) > 1 else None
+    words = [f" {flag} {typed(value)}" for flag, value in flags.items() if value]
+    return "".join(words) + (" --views-flip" if views.get("flip") else "")
 
 
 def typed(value: Any) -> str:

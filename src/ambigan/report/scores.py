@@ -120,10 +120,11 @@ def headline(material: Material) -> Headline | None:
     """The first protocol's accuracy in one large number; None where nothing was measured.
 
     It is that of the method's own feature layer, or of the first one where that was not measured,
-    and not of the best layer: that would be chosen on the test split.
+    and not of the best layer: that would be chosen on the test split. Where there are records of
+    views too, it is of one without.
     """
     own = material.run.method.default_layer
-    for result in material.results:
+    for result in sorted(material.results, key=lambda result: bool(views_of(result))):
         ours = [row for row in scored(result) if not _is_baseline(row)]
         if ours and not is_transfer(result) and _allowed(material, result):
             return _headline(result, next((r for r in ours if r["features"] == own), ours[0]))
@@ -189,8 +190,7 @@ def _has_own_section(result: dict[str, Any]) -> bool:
 def _measured(result: dict[str, Any], is_one_of_many: bool) -> Measured:
     settings = result.get("settings") or {}
     protocol = str(result["protocol"])
-    views = settings.get("views", {}).get("name", "")
-    title = f"{protocol}, {views}" if views else protocol
+    title = _title(result)
     return Measured(
         protocol=protocol,
         title=f"{title}, {_what_of(result)}" if is_one_of_many else title,
@@ -202,9 +202,19 @@ def _measured(result: dict[str, Any], is_one_of_many: bool) -> Measured:
     )
 
 
+def views_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Of views, what a result says it was measured on; nothing for whole pictures."""
+    return (result.get("settings") or {}).get("views") or {}
+
+
+def _title(result: dict[str, Any]) -> str:
+    views = views_of(result)
+    return f"{result['protocol']}, {views['name']}" if views else str(result["protocol"])
+
+
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Constants, and those of views among them."""
-    views = {f"views.{name}": value for name, value in settings.get("views", {}).items()}
+    views = {f"views.{name}": value for name, value in (settings.get("views") or {}).items()}
     return {name: value for name, value in settings.items() if name != "views"} | views
 
 
@@ -238,7 +248,7 @@ def _chart(result: dict[str, Any]) -> str:
 
 def _headline(result: dict[str, Any], ours: dict[str, Any]) -> Headline:
     baselines = [row for row in scored(result) if _is_baseline(row)]
-    value, what = f"{ours['accuracy']:.2f}", f"{result['protocol']} on {name_of(ours)}"
+    value, what = f"{ours['accuracy']:.2f}", f"{_title(result)} on {name_of(ours)}"
     if not baselines:
         return Headline(value, what, "No baseline was measured beside it.")
     best = max(baselines, key=lambda row: row["accuracy"])

@@ -261,7 +261,7 @@ def _measure(run: StudyRun, tell: Tell) -> None:
             layers=run.arm.layers[:1],
             weights=WEIGHTS,
             baselines=(),
-            every=1 if run.config.train.checkpoint_every else run.turns,  # one a pass
+            spacing=1 if run.config.train.checkpoint_every else run.images_a_pass,
             device=device,
             tell=tell,
         )

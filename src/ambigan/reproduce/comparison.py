@@ -154,16 +154,24 @@ class Comparison:
         ]
 
     @property
+    def mixture(self) -> str:
+        """A warning where runs differ in precision; nothing where they do not."""
+        found = sorted({str(finding.cost["precision"]) for finding in self.findings})
+        if len(found) < 2:
+            return ""
+        return f"Runs were trained in {' and in '.join(found)}, by what the machine is faster at. "
+
+    @property
     def drawn_words(self) -> str:
         """What the table of samples says, in which features."""
         judge = self.study.judge
         assert judge is not None, "samples are compared in a judge's features"
+        ratio = " Reconstruction: its error over that of shuffled pairs."
+        more = ratio if self._reconstructs else ""
         return (
             f"10,000 samples against the held-out data in features of {judge.name}"
             f" ({judge.layers[0]}): Fréchet and kernel distance (KID), where less is better,"
-            " precision and recall in %."
-            + " Reconstruction: its error over that of shuffled pairs."
-            * self._reconstructs
+            f" precision and recall in %.{more}"
         )
 
     def drawn_rows(self) -> tuple[list[list[str]], list[list[str]]]:
@@ -275,6 +283,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 "arm": finding.arm,
                 "seed": finding.seed,
                 "images": finding.images,
+                "precision": finding.cost["precision"],
                 "curve": [list(point) for point in finding.points],
                 "records": dict(finding.records),
                 "drawn": finding.drawn,
@@ -286,7 +295,11 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def as_csv(comparison: Comparison) -> str:
-    """One line for each features and protocol, and for each measure of what a run draws."""
+    """One line for each features and protocol, then for each measure of what a run draws.
+
+    The latter have a run's name in the place of features, no dimensions, and names such as
+    `samples/frechet` and `reconstruction/ratio` in the place of protocols.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("features", "dim", "protocol", "mean", "deviation", "num_seeds"))
@@ -313,6 +326,7 @@ def as_markdown(comparison: Comparison) -> str:
         grid = _grid(comparison.drawn_columns, [*drawn, *stand_ins])
         parts += ["", comparison.drawn_words, "", *grid]
     parts += ["", *_grid(COST_COLUMNS, comparison.cost_rows()), ""]
+    parts += [comparison.mixture] if comparison.mixture else []
     parts += [f"On {machine}." for machine in machines(comparison.records)]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -37,6 +37,12 @@ class StudyRun(PlannedRun):
     judge: str | None
 
     @property
+    def images_a_pass(self) -> int:
+        """That all turns see while the measured network sees the data once; of a trained run."""
+        assert self.images_trained is not None, "it is measured when it is trained"
+        return self.images_trained * self.turns // self.config.train.epochs
+
+    @property
     def drawn_files(self) -> dict[str, str]:
         """Where records of what this run can draw lie, by protocol; nothing without a judge."""
         able = find_method(self.config.method).abilities if self.judge else frozenset[str]()

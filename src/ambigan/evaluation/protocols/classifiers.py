@@ -201,8 +201,9 @@ def _chosen(
         classes,
         num_kept,
         softmax_regression(len(names)) if standardise else linear_svm(),
-        (lambda l2, num: (l2, 1 / num)) if standardise else (lambda c, _num: (1.0, c)),
+        (lambda l2, num: (l2, 1 / num)) if standardise else (lambda c, _num: (1.0, c / task.views)),
         choice,
+        task.views,
     )
     parts = [
         chosen.fit.model.predict((part.to(task.device) - shift) / scale)

@@ -42,6 +42,11 @@ def run_classification(
         raise ConfigError(f"{protocol.name} classifies nothing; it needs a method, not features.")
     protocol.check_labels(train_labels)
     check_views(protocol, views)
+    if views < 1 or len(train_features) != views * len(train_labels):
+        raise ConfigError(
+            f"{len(train_features)} rows of features are not {views} for each of"
+            f" {len(train_labels)} labels."
+        )
     task = Task(train_features, train_labels, test_features, test_labels, device, views)
     scores: Scores = protocol.measure(task, **protocol.constants)
     return scores
