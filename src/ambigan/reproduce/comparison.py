@@ -159,7 +159,7 @@ class Comparison:
         found = sorted({str(finding.cost["precision"]) for finding in self.findings})
         if len(found) < 2:
             return ""
-        return f"Runs were trained in {' and in '.join(found)}, by what the machine is faster at. "
+        return f"Runs were trained in {' and in '.join(found)}, by what the machine is faster at."
 
     @property
     def drawn_words(self) -> str:
