@@ -71,9 +71,17 @@ def bigbigan_images() -> RunConfig:
 
 
 def bigbigan_small() -> RunConfig:
-    """For a few thousand small images."""
+    """For a few thousand small images; E learns three times as fast as G, or it hardly does."""
     network = replace(_NARROW.network, width=4, encoder_width=0.0625, encoder_depths=(1, 1, 1))
-    settings = replace(_NARROW, latent_dim=32, network=network)
+    fast = replace(QUICK, learning_rate=1e-3)
+    settings = replace(
+        _NARROW,
+        latent_dim=32,
+        encoder_rate_multiplier=3,
+        network=network,
+        discriminator_optimizer=fast,
+        generator_optimizer=fast,
+    )
     train = TrainSettings(epochs=100, batch_size=64, statistics_batches=10)
     return RunConfig("bigbigan", "small", settings, DataSettings(source="digits"), train)
 
@@ -102,6 +110,12 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "revnet": Preset(bigbigan_revnet, "not reproduced", "-", "-", f"{_SOURCE}, in part memory"),
         "folder": Preset(bigbigan_folder, "not measured", "-", "-", "ours"),
         "images": Preset(bigbigan_images, "not measured", "-", "-", "ours"),
-        "small": Preset(bigbigan_small, "not measured", "-", "-", "ours"),
+        "small": Preset(
+            bigbigan_small,
+            "digits: linear probe on pool of E 87.2 (untrained 83.5, pixels 99.3)",
+            "5 min of one core",
+            "1 thread of 2 shared CPU cores",
+            "ours",
+        ),
     },
 }
