@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 
 import pytest
@@ -40,6 +41,14 @@ def test_alternating_players_need_the_gradients_of_one() -> None:
     assert apart.gradients == 4 * max(apart.parameters.values())
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize(
     ("variant", "num_processes", "network"),
     [
@@ -51,11 +60,12 @@ def test_alternating_players_need_the_gradients_of_one() -> None:
     ],
 )
 def test_peak_memory_is_what_the_allocator_says(
-    variant: str, num_processes: int, network: dict[str, str]
+    variant: str, num_processes: int, network: dict[str, str], one_thread: None
 ) -> None:
     """Ours is counted by hooks on tensors; the profiler hears of every allocation.
 
     Off by up to 5 % where oneDNN has AVX-512, and by 9 % where it has AVX2 alone and copies more.
+    Its copies grow with the threads, and networks as small as these hardly hold more themselves.
     """
     config = override(toy_config(variant), network)
     found, dataset = plan(config, num_processes), open_dataset(config.data)
