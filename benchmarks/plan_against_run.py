@@ -18,9 +18,9 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from ambigan.core.files import write_json
+from ambigan.core.memory import allocated_bytes
 from ambigan.core.settings import override
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.config import RunConfig, choose_device, settle_precision
@@ -108,20 +108,7 @@ def _heard(config: RunConfig) -> int:
     state = TrainState(method, config.train.ema_decay)
     play = Play(state, Batches(dataset.train, config.train.seed, device), config.train)
     play.iterate()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        play.iterate()
-        return torch.cuda.max_memory_allocated(device) - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as told:
-        play.iterate()
-    now = most = 0
-    kineto: Any = told.profiler
-    for event in kineto.kineto_results.events():
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            most = max(most, now)
-    return most
+    return allocated_bytes(play.iterate, device)
 
 
 if __name__ == "__main__":

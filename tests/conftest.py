@@ -7,10 +7,16 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+import torch
 
 from games import VARIANTS, toy_config
 
 mpl.use("Agg")
+
+if (workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:  # by `pytest -n`
+    share = max(1, (os.cpu_count() or 1) // workers)
+    torch.set_num_threads(share)
+    os.environ.setdefault("OMP_NUM_THREADS", str(share))  # of processes that tests start
 
 
 @pytest.fixture(params=sorted(VARIANTS))

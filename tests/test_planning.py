@@ -7,10 +7,10 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from ambigan import planning
 from ambigan.core.errors import ConfigError
+from ambigan.core.memory import allocated_bytes
 from ambigan.core.rehearsal import rehearsed
 from ambigan.core.settings import override
 from ambigan.data import Batches, open_dataset
@@ -74,13 +74,7 @@ def test_peak_memory_is_what_the_allocator_says(
         state = TrainState(method, config.train.ema_decay)
         play = Play(state, Batches(dataset.train, 0, torch.device("cpu")), config.train)
         play.iterate()
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as heard:
-            play.iterate()
-    now = most = 0
-    for event in heard.profiler.kineto_results.events():
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            most = max(most, now)
+        most = allocated_bytes(play.iterate, torch.device("cpu"))
     standing = found.weights + found.optimizer + found.average
     assert found.memory == pytest.approx(standing + most, rel=0.15)
     assert found.working == pytest.approx(most, rel=0.15)  # what operations need inside is not seen

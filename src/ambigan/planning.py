@@ -14,7 +14,7 @@ from torch import Tensor
 from .core.distributed import share_of
 from .core.errors import ConfigError
 from .core.machine import physical_memory
-from .core.memory import Live, saved_bytes
+from .core.memory import Live, allocated_bytes, saved_bytes
 from .core.rehearsal import Traffic, rehearsed
 from .data import Batches, open_dataset
 from .engine.config import RunConfig, choose_device, settle_precision
@@ -120,14 +120,13 @@ def _plan(config: RunConfig, traffic: Traffic, num_processes: int, link: float) 
     batches = Batches(dataset.train, config.train.seed, device)
     play = Play(state, batches, config.train)
     play.iterate()  # so that optimisers have their moments
+    traffic.messages = traffic.sent = 0
     with saved_bytes() as saved:
         play.iterate()
+    sent, messages = traffic.sent, traffic.messages
     working = _working(play, device)
     seconds = _timed(play, device)
     per_iteration = config.train.batch_size * len(method.turns)
-    traffic.messages = traffic.sent = 0
-    play.iterate()
-    sent, messages = traffic.sent, traffic.messages
     return Plan(
         num_processes=num_processes,
         parameters=_by_network(method),
@@ -193,10 +192,7 @@ def describe(found: Plan) -> list[tuple[str, str]]:
 def _working(play: Play, device: torch.device) -> int:
     """Bytes of what comes and goes in an iteration, at their most."""
     if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        play.iterate()
-        return torch.cuda.max_memory_allocated(device) - before
+        return allocated_bytes(play.iterate, device)
     state = play.state
     there = [*state.method.state_dict().values(), play.batches.values]
     there += state.ema.module.state_dict().values() if state.ema else []

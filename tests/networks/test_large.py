@@ -53,6 +53,18 @@ def test_an_encoder_of_larger_images_plays_with_their_means() -> None:
     np.testing.assert_allclose(losses["encoder"]["real"].item(), real.mean(), rtol=1e-9)
 
 
+@pytest.mark.parametrize(("generator_width", "channels"), [(None, 12), (1, 4)])
+def test_the_generator_may_be_narrower_than_the_discriminator(
+    generator_width: int | None, channels: int
+) -> None:
+    """Blocks of both have four times their width at 16x16."""
+    network = replace(SMALL, width=3, image_size=(16, 16), generator_width=generator_width)
+    method = BigBiGAN(BigBiGANSettings(latent_dim=4, network=network), LARGE_IMAGES)
+    assert method.discriminator.image.num_features == 12
+    assert len(method.generator.norm.running_mean) == channels
+    assert method.decode(torch.zeros(2, 4)).shape == (2, 2, 16, 16)
+
+
 def test_the_paper_s_encoder_learns_ten_times_as_fast_as_its_generator() -> None:
     config = find_preset("bigbigan", "paper")
     changes = {"settings.network.width": "1", "settings.network.encoder_width": "0.03125"}

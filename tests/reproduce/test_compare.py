@@ -13,7 +13,7 @@ import torch
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.files import read_json, write_json
+from ambigan.core.files import held, read_json, write_json
 from ambigan.methods import find_method
 from ambigan.reproduce import STUDIES, Study, compare
 from ambigan.reproduce.comparing import SOME_IMAGES, plan_runs
@@ -121,6 +121,27 @@ def test_every_arm_stands_beside_its_baselines(whole: Path) -> None:
         assert word in text
         assert word in page
     assert "Not finished" not in text
+
+
+def test_arms_are_made_one_by_one_and_in_any_order(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown arm 'simclr'"):
+        make(tmp_path, arms=["simclr"])
+    told = make(tmp_path, arms=["simclr-flips"])
+    assert "run 2 of 2: SimCLR, flips, seed 0" in told
+    assert "Not finished: 1 of 2 runs" in (tmp_path / "toy.md").read_text()
+    assert not any("SimCLR" in line for line in make(tmp_path, arms=["sao"]))
+    for name in WRITTEN:
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_an_arm_that_another_process_is_at_is_left_to_it(whole: Path, tmp_path: Path) -> None:
+    with held(tmp_path / "arms" / "sao" / "seed-0.lock"):
+        told = make(tmp_path)
+    assert "run 1 of 2: SAO, seed 0, is made by another process" in told
+    assert not (tmp_path / "arms" / "sao" / "seed-0").exists()
+    make(tmp_path)
+    for name in WRITTEN:
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_what_arms_draw_is_compared_in_the_judge_s_features(tmp_path: Path) -> None:

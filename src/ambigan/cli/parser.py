@@ -190,11 +190,15 @@ def _add_reproduce(parser: _Parser) -> None:
         "--seeds", default="1", help="how many, counted from 0; or which, with a comma: 0,3 or 4,"
     )
     parser.add_argument("--data", help="instead of the paper's")
+    parser.add_argument(
+        "--arms", help="of a study, make these alone for now, such as sao-flips,simclr-flips"
+    )
     _add_shortcuts(parser)
     parser.add_argument("--out", help="the table's folder: new, or its own to go on")
     parser.epilog = (
         "What is finished is not done again: repeat the command after an interruption, or with\n"
-        "more presets or seeds. Any setting that all columns have may be changed by its dotted\n"
+        "more presets or seeds. Several processes may make one study in one folder: each takes\n"
+        "what no other is at. Any setting that all columns have may be changed by its dotted\n"
         "name: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
     )
 

@@ -58,10 +58,13 @@ def reproduce(request: Request) -> int:
             if flags.presets:
                 raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
             out = Path(flags.out or STUDIES_FOLDER)
-            text = study_text(compare(find_study(flags.table), out, **common))
+            arms = [name for name in (flags.arms or "").split(",") if name]
+            text = study_text(compare(find_study(flags.table), out, arms=arms, **common))
             written = out / flags.table
         else:
             table = find_table(flags.table)
+            if flags.arms:
+                raise ConfigError(f"{flags.table} is a table; it has presets, and takes no --arms.")
             out = Path(flags.out or f"runs/{table.name}")
             presets = [name for name in (flags.presets or "").split(",") if name]
             text = as_markdown(make_table(table, out, presets=presets, **common))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from ..evaluation.results import title_of
 from .output import cell
 
 WORDS = ("features", "weights", "space", "metric")
@@ -51,8 +52,7 @@ _WIDEST = 1000
 def print_records(records: list[dict[str, Any]]) -> None:
     """A table for each record: the columns that say something, rows as they were measured."""
     for record in records:
-        views = record["settings"].get("views", {}).get("name", "")
-        title = f"{record['protocol']}, {views}" if views else record["protocol"]
+        title = title_of(record)
         table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
         columns = columns_of(record["rows"])
         for name, title in columns.items():

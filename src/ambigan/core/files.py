@@ -140,8 +140,12 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 
 @contextmanager
-def held(path: Path) -> Generator[bool]:
+def held(path: Path, *, wait: bool = False) -> Generator[bool]:
     """Holds a lock file while the block runs; the system frees it even if this process is killed.
+
+    Args:
+        path: of the lock file.
+        wait: for another process that holds it.
 
     Yields:
         Whether it could be had: False if another process holds it. Where the system or the disk
@@ -159,7 +163,7 @@ def held(path: Path) -> Generator[bool]:
         raise storage_error(path, error) from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return

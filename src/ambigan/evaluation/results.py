@@ -147,6 +147,18 @@ def result_record(
     }
 
 
+def views_of(record: Record) -> dict[str, Any]:
+    """Of views, what a record says it was measured on; nothing for whole pictures."""
+    settings: dict[str, Any] = record.get("settings") or {}
+    return settings.get("views") or {}
+
+
+def title_of(record: Record) -> str:
+    """The protocol, and the views if there are any."""
+    views = views_of(record)
+    return f"{record['protocol']}, {views['name']}" if views else str(record["protocol"])
+
+
 def same_column(a: Record, b: Record) -> None:
     """Refuses to let two records stand in one table.
 

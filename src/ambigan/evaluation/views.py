@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -83,6 +84,7 @@ class Views:
         spec = dataset.spec
         if spec.kind != "images":
             raise ConfigError("views are of pictures; these are vectors, so leave out --views.")
+        self.dataset = dataset
         self.train, self.test = whole(dataset.train), whole(dataset.test)
         self.crop = crop = spec.shape[1], spec.shape[2]
         self.augment = Augment(crop, settings.short_side, settings.flip)
@@ -115,7 +117,7 @@ class Views:
     def train_features(self, function: FeatureFunction, device: torch.device) -> Tensor:
         """`(V N, D)`: of the first view of each of N training pictures, then of the second, ..."""
         if not self.settings.num:
-            return extract(function, self.train, device, prepare=self._centre)
+            return extract(function, self.dataset.train.values, device)
         first = self._view(function, 0, device)
         num, (rows, dim) = self.settings.num, first.shape
         _check_room(num * rows, dim)
@@ -128,16 +130,10 @@ class Views:
     def test_features(self, function: FeatureFunction, device: torch.device) -> Tensor:
         """`(N, D)`."""
         if self.settings.test_crops == 1:
-            return extract(function, self.test, device, prepare=self._centre)
+            return extract(function, self.dataset.test.values, device)
         total: Tensor | None = None
         for top, left, mirrored in self._crops():
-
-            def prepare(
-                part: Tensor, _start: int, top: int = top, left: int = left, flip: bool = mirrored
-            ) -> Tensor:
-                cut = part[..., top : top + self.crop[0], left : left + self.crop[1]]
-                return to_float(cut.flip(-1) if flip else cut)
-
+            prepare = partial(self._cut, top=top, left=left, mirrored=mirrored)
             found = extract(function, self.test, device, prepare=prepare)
             total = found if total is None else total.add_(found)
         assert total is not None
@@ -152,8 +148,10 @@ class Views:
 
         return extract(function, self.train, device, prepare=prepare)
 
-    def _centre(self, part: Tensor, _start: int) -> Tensor:
-        return to_float(self.augment.centre(part))
+    def _cut(self, part: Tensor, _start: int, *, top: int, left: int, mirrored: bool) -> Tensor:
+        height, width = self.crop
+        cut = part[..., top : top + height, left : left + width]
+        return to_float(cut.flip(-1) if mirrored else cut)
 
     def _crops(self) -> Iterator[tuple[int, int, bool]]:
         """Top, left and whether it is mirrored, of each crop."""

@@ -22,7 +22,8 @@ class LargeSettings:
 
     Attributes:
         kind: of networks.
-        width: channels that G ends in and D begins with at 128x128; 96 in BigGAN.
+        width: channels that D begins with at 128x128, and G ends in; 96 in BigGAN.
+        generator_width: G's own, if it is to be another.
         attention: side of the maps that attention follows, in G and D, or of the next smaller ones;
             None for none.
         image_size: height and width of the images that G draws and D sees, if they are to be
@@ -43,6 +44,7 @@ class LargeSettings:
 
     kind: Literal["large"] = "large"
     width: PositiveInt = 96
+    generator_width: PositiveInt | None = None
     attention: PositiveInt | None = 64
     image_size: tuple[PositiveInt, PositiveInt] | None = None
     encoder: Literal["resnet50", "revnet50"] = "resnet50"
@@ -103,8 +105,9 @@ def make_discriminator(
 def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> BigGANGenerator:
     """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
     again = settings.checkpoint_activations
+    width = settings.generator_width or settings.width
     return BigGANGenerator(
-        latent_dim, spec.shape, settings.width, settings.attention, checkpoint_activations=again
+        latent_dim, spec.shape, width, settings.attention, checkpoint_activations=again
     )
 
 

@@ -14,11 +14,11 @@ from ..core.errors import ConfigError
 from ..core.settings import dotted
 from ..engine.config import RunConfig
 from ..engine.state import count_parameters
-from ..evaluation.results import hardware
+from ..evaluation.results import hardware, views_of
 from ..methods import is_external
 from ..presets import find_preset
 from .material import Lines, Material
-from .scores import is_transfer, scored, views_of
+from .scores import is_transfer, scored
 from .transfer import flags_of
 
 

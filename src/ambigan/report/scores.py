@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from ..evaluation.results import title_of, views_of
 from .charts import Score, accuracy_chart, confidence
 from .material import Lines, Material
 from .theme import inline_svg
@@ -188,34 +189,24 @@ def _has_own_section(result: dict[str, Any]) -> bool:
 
 
 def _measured(result: dict[str, Any], is_one_of_many: bool) -> Measured:
-    settings = result.get("settings") or {}
-    protocol = str(result["protocol"])
-    title = _title(result)
+    protocol, title = str(result["protocol"]), title_of(result)
     return Measured(
         protocol=protocol,
         title=f"{title}, {_what_of(result)}" if is_one_of_many else title,
         summary=str(result.get("summary", "")),
         source=str(result.get("source") or ""),
-        constants=", ".join(f"{name} {value}" for name, value in _flat(settings).items()),
+        constants=_constants(result),
         table=table_of(result),
         chart=_chart(result),
     )
 
 
-def views_of(result: dict[str, Any]) -> dict[str, Any]:
-    """Of views, what a result says it was measured on; nothing for whole pictures."""
-    return (result.get("settings") or {}).get("views") or {}
-
-
-def _title(result: dict[str, Any]) -> str:
-    views = views_of(result)
-    return f"{result['protocol']}, {views['name']}" if views else str(result["protocol"])
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Constants, and those of views among them."""
-    views = {f"views.{name}": value for name, value in (settings.get("views") or {}).items()}
-    return {name: value for name, value in settings.items() if name != "views"} | views
+def _constants(result: dict[str, Any]) -> str:
+    """All of a result, those of views among them."""
+    settings = {**(result.get("settings") or {})}
+    settings.pop("views", None)
+    settings |= {f"views.{name}": value for name, value in views_of(result).items()}
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def _what_of(result: dict[str, Any]) -> str:
@@ -248,7 +239,7 @@ def _chart(result: dict[str, Any]) -> str:
 
 def _headline(result: dict[str, Any], ours: dict[str, Any]) -> Headline:
     baselines = [row for row in scored(result) if _is_baseline(row)]
-    value, what = f"{ours['accuracy']:.2f}", f"{_title(result)} on {name_of(ours)}"
+    value, what = f"{ours['accuracy']:.2f}", f"{title_of(result)} on {name_of(ours)}"
     if not baselines:
         return Headline(value, what, "No baseline was measured beside it.")
     best = max(baselines, key=lambda row: row["accuracy"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..core.errors import CheckpointError, ConfigError
+from ..core.errors import CheckpointError, ConfigError, unknown
 from ..core.files import held, read_json, write_json, write_text
 from ..core.settings import override
 from ..core.spec import DataSpec
@@ -39,6 +39,7 @@ def compare(
     *,
     seeds: Sequence[int] = (0,),
     changes: Mapping[str, str] | None = None,
+    arms: Sequence[str] = (),
     bar: Bar,
     tell: Tell = lambda _line: None,
     alarm: Alarm = print,
@@ -46,7 +47,8 @@ def compare(
     """Makes a study and writes `NAME.json`, `.csv`, `.md` and `.html`.
 
     What is finished is never done again, and what was interrupted goes on where it was. Studies
-    that share arms may share a folder: an arm is trained once.
+    that share arms may share a folder: an arm is trained once. Several processes may work in one
+    folder: each takes the runs that no other is at.
 
     Args:
         study: one of `STUDIES`.
@@ -54,26 +56,26 @@ def compare(
         seeds: of every arm.
         changes: settings by dotted name, for every arm; `train.epochs` counts how often the network
             that is measured sees the data, whatever the number of turns.
+        arms: to be made now, named as their folders are; all if there are none.
         bar: opens a progress bar for one training.
         tell: told what is done, one line each.
         alarm: told of each sign of collapse.
 
     Raises:
-        ConfigError: a setting is not allowed, or `out` holds arms made otherwise.
+        ConfigError: a setting is not allowed, there is no such arm, or `out` holds arms made
+            otherwise.
         As `train` and `evaluate`.
     """
     out, changes = Path(out), dict(changes or {})
     check_seeds(seeds, changes)
     runs = plan_runs(study, seeds, changes, out)
+    chosen = _choose(study, arms)
     dataset = open_dataset(runs[0].config.data)
     for run in runs:
         _check(run, dataset)
     out.mkdir(parents=True, exist_ok=True)
-    with held(out / ".lock") as is_ours:
-        if not is_ours:
-            raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
-        command = typed(["ambigan", "reproduce", study.name], seeds, changes, out)
-        return Maker(study, runs, out, dataset, command, tell).make(bar, alarm)
+    command = typed(["ambigan", "reproduce", study.name], seeds, changes, out)
+    return Maker(study, runs, out, dataset, command, tell).make(chosen, bar, alarm)
 
 
 def plan_runs(
@@ -89,6 +91,19 @@ def plan_runs(
     for run in runs:
         check_unchanged(run)
     return runs
+
+
+def _choose(study: Study, names: Sequence[str]) -> set[str]:
+    """Arms by the names of their folders; all if none is named.
+
+    Raises:
+        ConfigError: there is no such arm.
+    """
+    folders = [folder_name(arm) for arm in study.arms]
+    for name in names:
+        if name not in folders:
+            raise unknown("arm", name, folders)
+    return set(names or folders)
 
 
 def _plan(
@@ -158,16 +173,20 @@ class Maker:
         self.dataset, self.command, self.tell = dataset, command, tell
         self.pictures: dict[Path, Section | None] = {}
 
-    def make(self, bar: Bar, alarm: Alarm) -> Comparison:
-        """Trains and measures what is left, and writes the study after each run."""
+    def make(self, chosen: Collection[str], bar: Bar, alarm: Alarm) -> Comparison:
+        """Trains and measures what is left of the chosen arms, and writes the study after each."""
         baselines = self._baselines()
         comparison = self._write(baselines)
         for number, run in enumerate(self.runs):
-            if is_new := run.finding is None:
-                self.tell(f"run {number + 1} of {len(self.runs)}: {run.arm.name}, seed {run.seed}")
-                with bar() as progress:
-                    train_planned([run], progress, alarm)
-                _measure(run, self.tell)
+            is_new = folder_name(run.arm) in chosen and run.finding is None
+            if is_new:
+                title = f"run {number + 1} of {len(self.runs)}: {run.arm.name}, seed {run.seed}"
+                with held(run.lock_file) as is_ours:
+                    self.tell(title if is_ours else f"{title}, is made by another process")
+                    if is_ours:
+                        with bar() as progress:
+                            train_planned([run], progress, alarm)
+                        _measure(run, self.tell)
             if self._judge_all() or is_new:
                 comparison = self._write(baselines)
         return comparison
@@ -181,6 +200,10 @@ class Maker:
 
     def _judge(self, run: StudyRun, judge: StudyRun) -> bool:
         """Measures what a run draws, if it is not measured yet; whether anything was."""
+        with held(run.lock_file) as is_ours:
+            return is_ours and self._judge_alone(run, judge)
+
+    def _judge_alone(self, run: StudyRun, judge: StudyRun) -> bool:
         missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
         if missing:
             evaluate(
@@ -196,6 +219,10 @@ class Maker:
 
     def _baselines(self) -> dict[str, dict[str, Any]]:
         """What needs no training, by protocol, measured once for the folder."""
+        with held(self.out / ".lock", wait=True):
+            return self._baselines_alone()
+
+    def _baselines_alone(self) -> dict[str, dict[str, Any]]:
         path, config = self.out / "baselines.json", self.runs[0].config
         found: dict[str, Any] = read_json(path) if path.is_file() else {}
         for protocol in self.study.protocols:
@@ -213,6 +240,11 @@ class Maker:
         return {protocol: found[protocol] for protocol in self.study.protocols}
 
     def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
+        """What all processes have found until now."""
+        with held(self.out / ".lock", wait=True):
+            return self._write_alone(baselines)
+
+    def _write_alone(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
         done = [(run, run.finding) for run in self.runs]
         findings = tuple(finding for _, finding in done if finding is not None)
         found = Comparison(self.study, findings, baselines, len(self.runs), self.command)

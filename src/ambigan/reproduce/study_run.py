@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError
@@ -35,6 +36,11 @@ class StudyRun(PlannedRun):
     measured: tuple[str, ...]
     curve: str
     judge: str | None
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the process that makes it."""
+        return self.run.path.with_suffix(".lock")
 
     @property
     def images_a_pass(self) -> int:
