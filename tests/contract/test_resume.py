@@ -65,8 +65,12 @@ def test_killed_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_first_and_loses_nothing(number: signal.Signals, tmp_path: Path) -> None:
-    config = toy_config("bigan-official")
+@pytest.mark.parametrize("kept", [1, 2, 100])
+def test_a_signal_saves_first_and_loses_nothing(
+    number: signal.Signals, kept: int, tmp_path: Path
+) -> None:
+    """Nor does a stop's checkpoint take the place of another."""
+    config = toy_config("bigan-official", train__keep_checkpoints=str(kept))
     train(config, tmp_path / "whole")
 
     def stop(seen: int, _total: int, _losses: dict[str, float]) -> None:

@@ -10,6 +10,7 @@ import io
 import pickle
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +20,17 @@ from ..core.errors import CheckpointError
 from ..core.files import sha256_of, write_bytes, write_text
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any], keep: int) -> Path:
+def save_checkpoint(
+    folder: Path, state: dict[str, Any], keep: int, is_regular: Callable[[int], bool]
+) -> Path:
     """Writes a checkpoint atomically, then its hash, then drops all but the newest `keep`.
+
+    Args:
+        folder: of all checkpoints of a run.
+        state: of a run.
+        keep: how many.
+        is_regular: by images seen. Others, such as those of a stop, stay only while they are the
+            newest, and take no other's place.
 
     Raises:
         StorageError: it cannot be written; earlier checkpoints stand.
@@ -31,9 +41,12 @@ def save_checkpoint(folder: Path, state: dict[str, Any], keep: int) -> Path:
     path = folder / f"{state['images_seen']:012d}.pt"
     write_bytes(path, content)
     write_text(_hash_path(path), f"{sha256_of(content)}  {path.name}\n")
-    for old in list_checkpoints(folder)[:-keep]:
-        _hash_path(old).unlink(missing_ok=True)
-        old.unlink(missing_ok=True)
+    there = list_checkpoints(folder)
+    kept = [path, *[each for each in there if is_regular(images_seen_at(each))][-keep:]]
+    for old in there:
+        if old not in kept:
+            _hash_path(old).unlink(missing_ok=True)
+            old.unlink(missing_ok=True)
     return path
 
 

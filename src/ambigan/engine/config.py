@@ -35,7 +35,8 @@ class TrainSettings:
         log_every: iterations between lines of the log; terms are averaged between them.
         watch_every: lines of the log between looks at spread, rank and saturation.
         checkpoint_every: iterations between checkpoints; 0 for one an epoch.
-        keep_checkpoints: how many of the newest to keep.
+        keep_checkpoints: how many of the newest to keep; one that a stop wrote is kept beside
+            them until the next.
         tensorboard: write event files too (needs the `tensorboard` extra).
         cuda_graphs: on CUDA, record a turn once and replay it. Nothing else changes; a method that
             decides on the CPU in the middle of its losses needs `false`.

@@ -71,7 +71,7 @@ class Loop:
         self.device = batches.device
         self.state = TrainState(method, settings.ema_decay)
         num_examples = len(batches)
-        per_iteration = settings.batch_size * len(method.turns)
+        self.per_iteration = per_iteration = settings.batch_size * len(method.turns)
         self.iterations = num_iterations(settings, num_examples, len(method.turns))
         self.total_images = self.iterations * per_iteration
         on_device = batches.is_resident and self.device.type == "cuda"
@@ -184,8 +184,14 @@ class Loop:
             )
         if world().is_main:
             content = state.state_dict() | {"config": self.identity}
-            save_checkpoint(self.run.checkpoints, content, self.settings.keep_checkpoints)
+            keep = self.settings.keep_checkpoints
+            save_checkpoint(self.run.checkpoints, content, keep, self._is_regular)
         wait()
+
+    def _is_regular(self, images_seen: int) -> bool:
+        """Whether a checkpoint is one of the schedule's, and not a stop's."""
+        spacing = self.checkpoint_every * self.per_iteration
+        return images_seen % spacing == 0 or images_seen >= self.total_images
 
     def _last_good(self) -> str:
         there = list_checkpoints(self.run.checkpoints)
