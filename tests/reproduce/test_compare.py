@@ -144,6 +144,20 @@ def test_an_arm_that_another_process_is_at_is_left_to_it(whole: Path, tmp_path: 
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
 
 
+def test_records_do_without_the_models_that_were_deleted(tmp_path: Path) -> None:
+    make(tmp_path, JUDGED, arms=["simclr-flips"])
+    for weights in tmp_path.glob("arms/simclr-flips/*/model/*.safetensors"):
+        weights.unlink()
+    told = make(tmp_path, JUDGED)
+    said = "what BiGAN draws is not measured: no weights of SimCLR, flips here"
+    assert told.count(said) == 1
+    bigan, simclr = read_json(tmp_path / "judged.json")["runs"]
+    assert bigan["drawn"] is None
+    assert bigan["records"]
+    assert simclr["records"]
+    assert "samples of" not in (tmp_path / "judged.md").read_text()
+
+
 def test_what_arms_draw_is_compared_in_the_judge_s_features(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         make(tmp_path, JUDGED, until="generation_features of shuffled values")

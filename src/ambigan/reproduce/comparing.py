@@ -172,6 +172,7 @@ class Maker:
         self.study, self.runs, self.out = study, runs, out
         self.dataset, self.command, self.tell = dataset, command, tell
         self.pictures: dict[Path, Section | None] = {}
+        self.not_judged: set[Path] = set()
 
     def make(self, chosen: Collection[str], bar: Bar, alarm: Alarm) -> Comparison:
         """Trains and measures what is left of the chosen arms, and writes the study after each."""
@@ -201,11 +202,9 @@ class Maker:
     def _judge(self, run: StudyRun, judge: StudyRun) -> bool:
         """Measures what a run draws, if it is not measured yet; whether anything was."""
         with held(run.lock_file) as is_ours:
-            return is_ours and self._judge_alone(run, judge)
-
-    def _judge_alone(self, run: StudyRun, judge: StudyRun) -> bool:
-        missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
-        if missing:
+            missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
+            if not is_ours or not missing or not self._can_judge(run, judge):
+                return False
             evaluate(
                 run.run.path,
                 protocols=missing,
@@ -215,7 +214,15 @@ class Maker:
                 device=run.config.train.device,
                 tell=self.tell,
             )
-        return bool(missing)
+        return True
+
+    def _can_judge(self, run: StudyRun, judge: StudyRun) -> bool:
+        """Whether both models are there; tells once of one that is not."""
+        gone = [each.arm.name for each in (run, judge) if not each.has_weights]
+        if gone and run.run.path not in self.not_judged:
+            self.not_judged.add(run.run.path)
+            self.tell(f"what {run.arm.name} draws is not measured: no weights of {gone[0]} here")
+        return not gone
 
     def _baselines(self) -> dict[str, dict[str, Any]]:
         """What needs no training, by protocol, measured once for the folder."""

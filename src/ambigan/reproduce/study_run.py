@@ -43,6 +43,11 @@ class StudyRun(PlannedRun):
         return self.run.path.with_suffix(".lock")
 
     @property
+    def has_weights(self) -> bool:
+        """Whether it can still be run; records may be kept without the model."""
+        return (self.run.model / f"{WEIGHTS}.safetensors").is_file()
+
+    @property
     def images_a_pass(self) -> int:
         """That all turns see while the measured network sees the data once; of a trained run."""
         assert self.images_trained is not None, "it is measured when it is trained"
