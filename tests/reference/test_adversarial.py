@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ambigan.objectives.adversarial import (
     hinge_fake,
     hinge_real,
+    hinge_saturation,
     judged_fake,
     judged_real,
     saturation,
@@ -38,3 +39,15 @@ def test_hinges(scores: list[float]) -> None:
     tensor = torch.tensor(scores, dtype=torch.float64)
     np.testing.assert_allclose(hinge_real(tensor), np.maximum(0, 1 - exact).mean(), rtol=1e-9)
     np.testing.assert_allclose(hinge_fake(tensor), np.maximum(0, 1 + exact).mean(), rtol=1e-9)
+
+
+@given(LOGITS, LOGITS)
+def test_a_hinge_is_saturated_where_it_has_no_gradient(
+    real: list[float], fake: list[float]
+) -> None:
+    scores = [torch.tensor(values, requires_grad=True) for values in (real, fake)]
+    (hinge_real(scores[0]) + hinge_fake(scores[1])).backward()
+    gradients = torch.cat([score.grad for score in scores if score.grad is not None])
+    beyond = torch.cat([scores[0] != 1, scores[1] != -1])  # at the margin itself both are right
+    expected = ((gradients == 0) & beyond).float().mean()
+    assert hinge_saturation(*scores) == expected

@@ -15,9 +15,8 @@ from test_resume import Killed, kill_at
 from ambigan.core.errors import ConfigError
 from ambigan.core.files import held, read_json, write_json
 from ambigan.methods import find_method
-from ambigan.reproduce import STUDIES, Study, compare
-from ambigan.reproduce.comparing import SOME_IMAGES, plan_runs
-from ambigan.reproduce.study import Arm
+from ambigan.reproduce import STUDIES, Arm, Study, compare
+from ambigan.reproduce.study.making import SOME_IMAGES, plan_runs
 
 NETWORK = {
     "settings.network.width": "4",
@@ -39,13 +38,12 @@ SMALL = {
 SAO = Arm(
     "SAO",
     "structural",
-    None,
     NETWORK | GENERATOR | {"settings.bank_size": "100"},
     "images",
     ("discriminator.pool", "discriminator.output"),
     untrained=True,
 )
-SIMCLR = Arm("SimCLR, flips", "simclr", None, NETWORK, "images", ("encoder.pool",))
+SIMCLR = Arm("SimCLR, flips", "simclr", NETWORK, "images", ("encoder.pool",))
 STUDY = Study(
     name="toy",
     title="Two methods",
@@ -61,7 +59,6 @@ STUDY = Study(
 BIGAN = Arm(
     "BiGAN",
     "bigan",
-    None,
     {"settings.network.hidden": "16,16", "settings.latent_dim": "4"},
     "small",
     ("encoder.hidden2",),
@@ -91,6 +88,11 @@ def make(
     bar = progress or (lambda *_: None)
     compare(study, out, bar=lambda: nullcontext(bar), alarm=lambda _: None, tell=tell, **more)
     return told
+
+
+def judge_name(out: Path, seed: int) -> str:
+    config = read_json(out / f"arms/simclr-flips/seed-{seed}/model/config.json")
+    return f"simclr-flips-{config['sha256']['ema'][:8]}"
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +168,7 @@ def test_what_arms_draw_is_compared_in_the_judge_s_features(tmp_path: Path) -> N
     bigan, simclr = read_json(tmp_path / "judged.json")["runs"]
     assert simclr["drawn"] is None
     rows = {row["features"]: row for row in bigan["drawn"]["rows"]}
-    assert {row["space"] for row in rows.values()} == {"simclr-flips 0"}
+    assert {row["space"] for row in rows.values()} == {judge_name(tmp_path, seed=0)}
     assert rows["training examples"]["frechet"] < rows["samples"]["frechet"]
     assert bigan["reconstructed"]["rows"][0]["ratio_real"] > 0
     text, page = ((tmp_path / f"judged.{kind}").read_text() for kind in ("md", "html"))
@@ -180,6 +182,17 @@ def test_what_arms_draw_is_compared_in_the_judge_s_features(tmp_path: Path) -> N
     runs = read_json(tmp_path / "judged.json")["runs"]
     drawn = [run["drawn"]["rows"][1] for run in runs if run["drawn"]]
     assert drawn[0] == drawn[1], "training examples in the features of one judge"
+    assert drawn[0]["space"] == judge_name(tmp_path, seed=1)
+
+
+def test_the_judge_is_that_of_the_first_seed_even_if_another_is_there_before(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, JUDGED, seeds=(1,))
+    make(tmp_path, JUDGED, seeds=(0, 1))
+    drawn = [run["drawn"] for run in read_json(tmp_path / "judged.json")["runs"]]
+    spaces = {row["space"] for record in drawn if record for row in record["rows"]}
+    assert spaces == {judge_name(tmp_path, seed=0)}
 
 
 def test_each_arm_is_shown_as_many_images(whole: Path) -> None:
@@ -262,7 +275,7 @@ def test_studies_can_be_planned(name: str, tmp_path: Path) -> None:
     with torch.device("meta"):
         for run in runs:
             method = find_method(run.config.method)(run.config.settings, SOME_IMAGES)
-            for layer in run.arm.layers:
+            for layer in run.variant.layers:
                 assert method.find_layer(layer).name == layer
 
 

@@ -20,7 +20,7 @@ from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.files import held
 from ambigan.measuring import evaluate
 from ambigan.reproduce import find_table, reproduce
-from ambigan.reproduce.cells import plan_cells
+from ambigan.reproduce.table.cells import plan_cells
 
 TABLE = find_table("bigan-table1")
 TOY = {
@@ -158,7 +158,7 @@ def test_spelling_a_setting_otherwise_changes_nothing(whole: Path, tmp_path: Pat
 
 def test_a_preset_that_some_columns_lack_leaves_them_empty(tmp_path: Path) -> None:
     cells = plan_cells(TABLE, ["paper"], [0], TOY, tmp_path)
-    assert [cell.column.name for cell in cells] == [column.name for column in TABLE.columns]
+    assert [cell.variant.name for cell in cells] == [column.name for column in TABLE.columns]
     with pytest.raises(ConfigError, match=r"unknown preset of bigan-table1 'papre'.*'paper'"):
         plan_cells(TABLE, ["papre"], [0], TOY, tmp_path)
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from ambigan.reproduce.summary import Value, summarise
-from ambigan.reproduce.tables import BIGAN_TABLE1, TABLES
-from ambigan.reproduce.writing import as_csv, as_json, as_markdown
+from ambigan.reproduce.table.papers import BIGAN_TABLE1, TABLES
+from ambigan.reproduce.table.summary import summarise
+from ambigan.reproduce.table.writing import as_csv, as_json, as_markdown
+from ambigan.reproduce.values import Value
 
 BASELINES: dict[str, Any] = {
     "data": {"name": "mnist", "num_train": 9, "num_test": 3, "sha256": "ab"},

@@ -34,8 +34,8 @@ def reproduce(request: Request) -> int:
     from ..engine.loop import Interrupted
     from ..reproduce import STUDIES, TABLES, compare, find_study, find_table
     from ..reproduce import reproduce as make_table
-    from ..reproduce.comparison import as_markdown as study_text
-    from ..reproduce.writing import as_markdown
+    from ..reproduce.study.writing import as_markdown as study_text
+    from ..reproduce.table.writing import as_markdown
     from .progress import training_progress
 
     flags = request.flags

@@ -63,7 +63,7 @@ def alarms(seen: dict[str, float]) -> list[str]:
     if seen["feature_rank"] < LOWEST["feature_rank"]:
         found.append(f"features lie on a line: effective rank {seen['feature_rank']:.2f}")
     if seen.get("saturation", 0.0) > HIGHEST["saturation"]:
-        found.append(f"the discriminator is saturated on {seen['saturation']:.0%} of examples")
+        found.append(f"the discriminator is saturated on {seen['saturation']:.0%} of its scores")
     return found
 
 

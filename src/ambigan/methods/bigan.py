@@ -30,7 +30,14 @@ from ..networks.families import (
 )
 from ..networks.layers import hide_values
 from ..networks.permutation_invariant import MLPSettings
-from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturation
+from ..objectives.adversarial import (
+    hinge_fake,
+    hinge_real,
+    hinge_saturation,
+    judged_fake,
+    judged_real,
+    saturation,
+)
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import r1
 from ..objectives.reconstruction import absolute_error
@@ -200,4 +207,7 @@ class BiGAN(Method):
         """How saturated the discriminator is, on both kinds of pairs."""
         D, G, E = self.discriminator, self.generator, self._draw_latents
         real = D(self.target(batch.x), E(batch.x, batch.noise))
-        return {"saturation": saturation(torch.cat([real, D(G(batch.z, batch.z), batch.z)]))}
+        fake = D(G(batch.z, batch.z), batch.z)
+        if self.settings.objective == "hinge":
+            return {"saturation": hinge_saturation(real, fake)}
+        return {"saturation": saturation(torch.cat([real, fake]))}

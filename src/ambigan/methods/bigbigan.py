@@ -28,7 +28,7 @@ from ..networks.large import (
     make_encoder,
     make_generator,
 )
-from ..objectives.adversarial import hinge_fake, hinge_real, saturation
+from ..objectives.adversarial import hinge_fake, hinge_real, hinge_saturation
 from ..priors import PriorName, make_prior
 
 ADAM = OptimizerSettings(betas=(0.0, 0.999), epsilon=1e-6, weight_decay=0, final_learning_rate=None)
@@ -156,7 +156,7 @@ class BigBiGAN(Method):
         return torch.tanh(z) if self.settings.prior == "uniform" else z
 
     def watch(self, batch: Batch) -> dict[str, Tensor]:
-        """How saturated the discriminator is, on both kinds of pairs."""
+        """How saturated the discriminator is, all scores of both kinds of pairs together."""
         D, found = self.discriminator, self._draw_latents(batch.x, batch.noise)
         real, fake = D(self.target(batch.x), found), D(self.generator(batch.z), batch.z)
-        return {"saturation": saturation(torch.cat([real, fake]))}
+        return {"saturation": hinge_saturation(real, fake)}

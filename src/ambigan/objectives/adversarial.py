@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -40,3 +41,8 @@ def hinge_fake(scores: Tensor) -> Tensor:
 def saturation(logits: Tensor) -> Tensor:
     """The fraction of logits beyond 8 in size, where the sigmoid is within 4e-4 of its end."""
     return (logits.abs() > 8).float().mean()
+
+
+def hinge_saturation(real: Tensor, fake: Tensor) -> Tensor:
+    """The fraction of scores beyond the margin on their own side, from which D learns nothing."""
+    return torch.cat([real > 1, fake < -1]).float().mean()

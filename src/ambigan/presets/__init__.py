@@ -32,8 +32,9 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
 
     Args:
         method: a name of the package, or `module:Class`, whose one preset is its defaults.
-        name: of the preset; if None, `official` on the data it was published for, `small` on small
-            data if there is one, and `images` on all else.
+        name: of the preset; if None, `official` on the data it was published for, unless it was
+            never trained here, being for large machines; `small` on small data if there is one, and
+            `images` on all else.
         source: of the data, if it is known.
 
     Raises:
@@ -53,7 +54,8 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
 
 def _usual(presets: Mapping[str, Preset], source: str | None) -> str:
     """The preset for data of which the name is known."""
-    if "official" in presets and source in (None, presets["official"].make().data.source):
+    official = presets.get("official")
+    if official and official.is_measured and source in (None, official.make().data.source):
         return "official"
     is_small = source is not None and source.partition(":")[0] in SMALL_SOURCES
     return "small" if is_small and "small" in presets else "images"

@@ -25,3 +25,8 @@ class Preset:
     time: str
     hardware: str
     source: str
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was trained here."""
+        return self.time != "-"

@@ -1,16 +1,15 @@
-"""Papers' tables, made again (tables, run), and studies of methods (studies, comparing).
+"""Papers' tables, made again (`table`), and studies of methods side by side (`study`).
 
 Both are made of planned runs, each trained and measured once, in a folder of its own.
 """
 
-from .comparing import compare
-from .run import reproduce
-from .studies import STUDIES, Study, find_study
-from .tables import TABLES, Column, PaperTable, find_table
+from .study import STUDIES, Arm, Study, compare, find_study
+from .table import TABLES, Column, PaperTable, find_table, reproduce
 
 __all__ = [
     "STUDIES",
     "TABLES",
+    "Arm",
     "Column",
     "PaperTable",
     "Study",

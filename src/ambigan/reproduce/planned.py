@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import read_json
+from ..data import Dataset
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.loop import Progress
 from ..engine.run_folder import RunFolder
 from ..engine.sinks import read_lines
 from ..training import train_together
-from .tables import Column
 
 Alarm = Callable[[str], None]
+Bar = Callable[[], AbstractContextManager[Progress]]
+"""Opens a progress bar for one training."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method, and what is changed of a preset.
+
+    Attributes:
+        name: for people.
+        method: of the package.
+        changes: settings by dotted name, on top of the preset's.
+    """
+
+    name: str
+    method: str
+    changes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -24,14 +44,14 @@ class PlannedRun:
     """One training.
 
     Attributes:
-        column: of the table, or arm of the study.
+        variant: column of a table, or arm of a study.
         preset: that it starts from.
         seed: one of several.
         config: what is trained.
         run: its folder.
     """
 
-    column: Column
+    variant: Variant
     preset: str
     seed: int
     config: RunConfig
@@ -40,7 +60,7 @@ class PlannedRun:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.column.name}, {self.preset}, seed {self.seed}"
+        return f"{self.variant.name}, {self.preset}, seed {self.seed}"
 
     @property
     def precision(self) -> str:
@@ -58,9 +78,9 @@ class PlannedRun:
             return None
 
 
-def folder_name(column: Column) -> str:
-    """Where the runs of a column lie."""
-    return re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")
+def folder_name(variant: Variant) -> str:
+    """Where its runs lie."""
+    return re.sub(r"[^a-z0-9]+", "-", variant.name.lower()).strip("-")
 
 
 def check_unchanged(planned: PlannedRun) -> None:
@@ -90,10 +110,46 @@ def read_cost(planned: PlannedRun) -> dict[str, Any]:
     measuring = [row["seconds"] for record in planned.run.read_results() for row in record["rows"]]
     return {
         "preset": planned.preset,
-        "column": planned.column.name,
+        "column": planned.variant.name,
         "seed": planned.seed,
         "training_seconds": round(seconds, 1),
         "measuring_seconds": round(sum(measuring), 1),
         "precision": planned.precision,
         "images_per_second": round(timing[-1]["images_seen"] / seconds) if seconds else None,
     }
+
+
+def check_seeds(seeds: Sequence[int], changes: Mapping[str, str]) -> None:
+    """Refuses seeds given twice, not at all, or as a setting.
+
+    Raises:
+        ConfigError: they are.
+    """
+    if len(set(seeds)) < len(seeds) or not seeds:
+        raise ConfigError(f"seeds {list(seeds)}: give one or more, each once.")
+    if "train.seed" in changes:
+        raise ConfigError("train.seed is of one run; a table takes its seeds by --seeds.")
+
+
+def check_measured_on(path: Path, record: Mapping[str, Any], dataset: Dataset) -> None:
+    """Refuses a record of other data than there are now.
+
+    Raises:
+        CheckpointError: naming where it stands.
+    """
+    if record["data"]["sha256"] != dataset.sha256:
+        raise CheckpointError(
+            f"{path} was measured on other data than {record['data']['name']} holds now; put "
+            "the old data back or choose another --out."
+        )
+
+
+def command_of(
+    words: Sequence[str], seeds: Sequence[int], changes: Mapping[str, str], out: Path
+) -> str:
+    """A command with its seeds, folder and settings, as a shell takes it."""
+    words = [*words, "--seeds"]
+    words += [",".join(map(str, seeds)) + ("," if len(seeds) == 1 else ""), "--out", str(out)]
+    for name, value in changes.items():
+        words += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(words)

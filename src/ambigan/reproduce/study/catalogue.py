@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..core.errors import unknown
-from . import studies_bigbigan, studies_sao
-from .study import Study
+from ...core.errors import unknown
+from . import bigbigan, sao
+from .design import Study
 
-STUDIES = {study.name: study for study in (*studies_sao.STUDIES, *studies_bigbigan.STUDIES)}
+STUDIES = {study.name: study for study in (*sao.STUDIES, *bigbigan.STUDIES)}
 
 
 def find_study(name: str) -> Study:

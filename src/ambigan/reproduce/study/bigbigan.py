@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .studies_sao import OWN_VIEWS
-from .study import CIFAR10, Arm, Study
+from .design import CIFAR10, Arm, Study
+from .sao import OWN_VIEWS
 
 _SOURCE = "BigBiGAN, arXiv 1907.02544"
 _LAYERS = ("encoder.pool", "encoder.convs@4")
@@ -13,14 +13,13 @@ _AS_BIGAN = {"settings.unary": "none", "settings.encoder": "deterministic"}
 
 
 def _big(name: str, changes: Mapping[str, str], *, untrained: bool = False) -> Arm:
-    return Arm(name, "bigbigan", None, changes, "images", _LAYERS, untrained)
+    return Arm(name, "bigbigan", changes, "images", _LAYERS, untrained)
 
 
 BIGBIGAN = _big("BigBiGAN", {}, untrained=True)
 BIGAN = Arm(
     "BiGAN",
     "bigan",
-    None,
     {},
     "images",
     ("encoder.conv6@4", "encoder.convs@4"),

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.files import write_json, write_text
-from ..core.version import __version__
-from ..report.panels import Section
+from ...core.files import write_json, write_text
+from ...core.version import __version__
+from ...report.panels import Section
+from ..values import machines
 from .page import render
-from .summary import Line, Summary, machines, texts
+from .summary import Line, Summary, texts
 
 
 def write_table(summary: Summary, pictures: Sequence[Section], out: Path) -> None:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ..core.errors import unknown
+from ...core.errors import unknown
+from ..planned import Variant
 
 
 @dataclass(frozen=True)
-class Column:
-    """What is trained for one value of the paper.
+class Column(Variant):
+    """What is trained for one value of the paper, and the value.
 
     Attributes:
-        name: as the paper has it.
-        method: of the package.
-        published: the paper's value; None where it gives none.
-        changes: settings by dotted name, on top of the preset's.
+        published: None where the paper gives none.
     """
 
-    name: str
-    method: str
-    published: float | None
-    changes: Mapping[str, str] = field(default_factory=dict[str, str])
+    published: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +59,12 @@ BIGAN_TABLE1 = PaperTable(
     protocol="knn1_euclidean",
     presets=("official",),
     columns=(
-        Column("BiGAN", "bigan", 97.39),
-        Column("D", "gan", 97.30),
-        Column("LR", "latent_regressor", 97.44, ALONE),
-        Column("JLR", "latent_regressor", 97.13, JOINT),
-        Column("AE (l2)", "autoencoder", 97.58),
-        Column("AE (l1)", "autoencoder", 97.63, {"settings.loss": "l1"}),
+        Column("BiGAN", "bigan", published=97.39),
+        Column("D", "gan", published=97.30),
+        Column("LR", "latent_regressor", ALONE, published=97.44),
+        Column("JLR", "latent_regressor", JOINT, published=97.13),
+        Column("AE (l2)", "autoencoder", published=97.58),
+        Column("AE (l1)", "autoencoder", {"settings.loss": "l1"}, published=97.63),
     ),
     pca_widths=(50,),
     budget="400 epochs",

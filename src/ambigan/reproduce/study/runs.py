@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import CheckpointError
-from ..core.files import read_json
-from ..methods import find_method
+from ...core.errors import CheckpointError
+from ...core.files import read_json
+from ...engine.run_folder import RunFolder
+from ...methods import find_method
+from ..planned import PlannedRun, folder_name, read_cost
 from .comparison import Finding
-from .planned import PlannedRun, read_cost
-from .study import Arm
+from .design import Arm
 
 WEIGHTS = "ema"
 DRAWING = "generation_features"
@@ -20,32 +21,49 @@ RECONSTRUCTING = "reconstruction_l2"
 
 
 @dataclass(frozen=True)
+class Judge:
+    """The run in whose features samples of the others are compared with data.
+
+    Attributes:
+        arm: of the study.
+        run: its folder.
+    """
+
+    arm: Arm
+    run: RunFolder
+
+    @property
+    def name(self) -> str | None:
+        """Of its features, by which weights they are made: another training's are others."""
+        try:
+            weights = read_json(self.run.model / "config.json")["sha256"][WEIGHTS]
+        except (CheckpointError, KeyError, TypeError):
+            return None
+        return f"{folder_name(self.arm)}-{weights[:8]}"
+
+
+@dataclass(frozen=True)
 class StudyRun(PlannedRun):
     """One arm and seed.
 
     Attributes:
-        arm: of the study.
+        variant: the arm.
         turns: of one iteration, each on images of its own. What is measured moves in one of them.
         measured: the study's protocols.
         curve: the protocol of the curve.
-        judge: what the features of samples are called: the study's judge with the seed of its run.
+        judge: the study's, of its first seed.
     """
 
-    arm: Arm
+    variant: Arm
     turns: int
     measured: tuple[str, ...]
     curve: str
-    judge: str | None
+    judge: Judge | None
 
     @property
     def lock_file(self) -> Path:
         """Held by the process that makes it."""
         return self.run.path.with_suffix(".lock")
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether it can still be run; records may be kept without the model."""
-        return (self.run.model / f"{WEIGHTS}.safetensors").is_file()
 
     @property
     def images_a_pass(self) -> int:
@@ -56,21 +74,24 @@ class StudyRun(PlannedRun):
     @property
     def drawn_files(self) -> dict[str, str]:
         """Where records of what this run can draw lie, by protocol; nothing without a judge."""
-        able = find_method(self.config.method).abilities if self.judge else frozenset[str]()
+        space = self.judge and self.judge.name
+        if not space:
+            return {}
+        able = find_method(self.config.method).abilities
         files: dict[str, str] = {}
         if "sample" in able:
-            files[DRAWING] = f"{DRAWING}--{self.judge}--{WEIGHTS}.json"
+            files[DRAWING] = f"{DRAWING}--{space}--{WEIGHTS}.json"
         if "reconstruct" in able:
             files[RECONSTRUCTING] = f"{RECONSTRUCTING}--{WEIGHTS}.json"
         return files
 
     def record_of(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of the layers of the saved model; None if nothing was."""
-        name = "--".join((protocol, *self.arm.layers, WEIGHTS))
+        name = "--".join((protocol, *self.variant.layers, WEIGHTS))
         record = self._read(f"{name}.json", "rows")
-        needed = set(self.arm.layers)
-        if self.arm.untrained:
-            needed |= {f"random {layer}" for layer in self.arm.layers}
+        needed = set(self.variant.layers)
+        if self.variant.untrained:
+            needed |= {f"random {layer}" for layer in self.variant.layers}
         is_whole = record is not None and needed <= {row["features"] for row in record["rows"]}
         return record if is_whole else None
 
@@ -83,7 +104,7 @@ class StudyRun(PlannedRun):
         ours = [
             (point["images_seen"] // self.turns, point["accuracy"])
             for point in record["points"]
-            if point["features"] == self.arm.layers[0] and point["weights"] == WEIGHTS
+            if point["features"] == self.variant.layers[0] and point["weights"] == WEIGHTS
         ]
         is_whole = ours and ours[-1][0] == (self.images_trained or 0) // self.turns
         return ours if is_whole else None
@@ -98,7 +119,7 @@ class StudyRun(PlannedRun):
             return None
         shown, cost = images // self.turns, read_cost(self)
         drawn = (self.drawn(DRAWING), self.drawn(RECONSTRUCTING))
-        return Finding(self.arm.name, self.seed, whole, shown, cost, points, *drawn)
+        return Finding(self.variant.name, self.seed, whole, shown, cost, points, *drawn)
 
     def drawn(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of samples or reconstructions; None if nothing was."""
@@ -115,6 +136,11 @@ class StudyRun(PlannedRun):
             return None
         is_ours = key == "points" or record.get("images_seen") == self.images_trained
         return record if is_ours else None
+
+
+def has_weights(run: RunFolder) -> bool:
+    """Whether its model can still be run; records may be kept without."""
+    return (run.model / f"{WEIGHTS}.safetensors").is_file()
 
 
 def _timeless(record: dict[str, Any]) -> dict[str, Any]:

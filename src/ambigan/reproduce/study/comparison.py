@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.version import __version__
-from .study import Study
-from .summary import Value, machines, value_of
+from ..values import Value, value_of
+from .design import Study
 
 TITLES = {
     "linear_lbfgs": "linear probe",
@@ -144,7 +141,7 @@ class Comparison:
         """Arm, images shown, precision, seconds of training, images a second; a run a row."""
         return [
             [
-                _of_seed(finding),
+                of_seed(finding),
                 f"{finding.images:,}",
                 str(finding.cost["precision"]),
                 f"{finding.cost['training_seconds']:,.0f}",
@@ -181,7 +178,7 @@ class Comparison:
         """
         drawn = [finding for finding in self.findings if finding.drawn or finding.reconstructed]
         rows = [
-            [_of_seed(finding), *_scores(finding.drawn, 0), *self._ratio(finding)]
+            [of_seed(finding), *_scores(finding.drawn, 0), *self._ratio(finding)]
             for finding in drawn
         ]
         first = next((finding for finding in self.findings if finding.drawn), None)
@@ -214,7 +211,8 @@ DRAWN_COLUMNS = ["samples of", "Fréchet", "KID", "precision", "recall"]
 COST_COLUMNS = ["run", "images shown", "precision", "training, s", "images/s"]
 
 
-def _of_seed(finding: Finding) -> str:
+def of_seed(finding: Finding) -> str:
+    """A run by its arm, and by its seed if that is not the first."""
     return finding.arm if finding.seed == 0 else f"{finding.arm}, seed {finding.seed}"
 
 
@@ -225,17 +223,6 @@ def _scores(record: Mapping[str, Any] | None, number: int) -> list[str]:
     row = record["rows"][number]
     far = [f"{row['frechet']:.3g}", f"{row['kid']:.3g}"]
     return [*far, f"{row['precision']:.1f}", f"{row['recall']:.1f}"]
-
-
-def _measures(finding: Finding) -> dict[str, float]:
-    """Of samples and reconstructions, by name."""
-    found: dict[str, float] = {}
-    if finding.drawn:
-        row = finding.drawn["rows"][0]
-        found |= {f"samples/{name}": row[name] for name in SAMPLE_SCORES}
-    if finding.reconstructed:
-        found["reconstruction/ratio"] = finding.reconstructed["rows"][0]["ratio_real"]
-    return found
 
 
 def _line(arm: str, features: str, records: Sequence[Mapping[str, Mapping[str, Any]]]) -> Line:
@@ -254,83 +241,3 @@ def _line(arm: str, features: str, records: Sequence[Mapping[str, Mapping[str, A
     name = f"{arm}: {layer}" if arm else layer
     values = {key: value_of(found) for key, found in scores.items()}
     return Line(name, dim, values, is_baseline)
-
-
-def as_json(comparison: Comparison) -> dict[str, Any]:
-    """Everything but times."""
-    study = comparison.study
-    return {
-        "study": study.name,
-        "title": comparison.title,
-        "question": study.question,
-        "source": study.source,
-        "ambigan": __version__,
-        "data": dict(comparison.data),
-        "lines": [
-            {
-                "features": line.name,
-                "dim": line.dim,
-                "is_baseline": line.is_baseline,
-                **{
-                    key: {"mean": v.mean, "deviation": v.deviation, "num_seeds": v.num}
-                    for key, v in line.values.items()
-                },
-            }
-            for line in comparison.lines
-        ],
-        "runs": [
-            {
-                "arm": finding.arm,
-                "seed": finding.seed,
-                "images": finding.images,
-                "precision": finding.cost["precision"],
-                "curve": [list(point) for point in finding.points],
-                "records": dict(finding.records),
-                "drawn": finding.drawn,
-                "reconstructed": finding.reconstructed,
-            }
-            for finding in comparison.findings
-        ],
-    }
-
-
-def as_csv(comparison: Comparison) -> str:
-    """One line for each features and protocol, then for each measure of what a run draws.
-
-    The latter have a run's name in the place of features, no dimensions, and names such as
-    `samples/frechet` and `reconstruction/ratio` in the place of protocols.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("features", "dim", "protocol", "mean", "deviation", "num_seeds"))
-    for line in comparison.lines:
-        for key, value in line.values.items():
-            spread = "" if value.deviation is None else value.deviation
-            writer.writerow((line.name, line.dim, key, value.mean, spread, value.num))
-    for finding in comparison.findings:
-        for key, value in _measures(finding).items():
-            writer.writerow((_of_seed(finding), "", key, value, "", 1))
-    return text.getvalue()
-
-
-def as_markdown(comparison: Comparison) -> str:
-    """The table as it would stand in a README."""
-    study = comparison.study
-    parts = [f"# {comparison.title}", "", f"{study.question} {study.source}. Accuracy in %.", ""]
-    if len(comparison.findings) < comparison.num_runs:
-        done = f"{len(comparison.findings)} of {comparison.num_runs} runs"
-        parts += [f"**Not finished: {done}.**", ""]
-    parts += _grid(comparison.columns, [comparison.texts(line) for line in comparison.lines])
-    drawn, stand_ins = comparison.drawn_rows()
-    if drawn:
-        grid = _grid(comparison.drawn_columns, [*drawn, *stand_ins])
-        parts += ["", comparison.drawn_words, "", *grid]
-    parts += ["", *_grid(COST_COLUMNS, comparison.cost_rows()), ""]
-    parts += [comparison.mixture] if comparison.mixture else []
-    parts += [f"On {machine}." for machine in machines(comparison.records)]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.version import __version__
-from ..report.charts import Curve, line_chart
-from ..report.facts import Fact, duration
-from ..report.panels import Chart, Section, chart
-from ..report.scores import Cell, Row, Table
-from ..report.templates import render_template
+from ...core.version import __version__
+from ...report.charts import Curve, line_chart
+from ...report.facts import Fact, duration
+from ...report.panels import Chart, Section, chart
+from ...report.scores import Cell, Row, Table
+from ...report.templates import render_template
+from ..values import machines
 from .comparison import COST_COLUMNS, DIGITS, TITLES, Comparison
-from .summary import machines
 
 TEMPLATE = "study.html.jinja"
 WIDE, HIGH = 1016, 420  # CSS pixels of the chart
@@ -45,7 +45,7 @@ def render(comparison: Comparison, pictures: Sequence[Section]) -> str:
             ("SHA-256", data["sha256"]),
         ],
     }
-    return render_template(TEMPLATE, context, "reproduce")
+    return render_template(TEMPLATE, context, "reproduce/study")
 
 
 def _facts(comparison: Comparison) -> list[Fact]:

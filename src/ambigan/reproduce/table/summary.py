@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from statistics import mean, stdev
 from typing import Any
 
-from .tables import PaperTable
+from ..values import Value, value_of
+from .papers import PaperTable
 
 Result = dict[str, Any]
 
@@ -18,27 +18,6 @@ COSTS = {
     "measuring, s": "measuring_seconds",
 }
 """Rows of a block's costs, and where `read_cost` keeps them."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """A mean over seeds.
-
-    Attributes:
-        mean: of them.
-        deviation: of the sample; None for one seed.
-        num: seeds.
-    """
-
-    mean: float
-    deviation: float | None
-    num: int
-
-    def text(self, digits: int = 2) -> str:
-        """Such as `97.39` or `97.39 ± 0.08`; small numbers of seconds keep a digit."""
-        digits = max(digits, 1) if abs(self.mean) < 10 else digits
-        spread = "" if self.deviation is None else f" ± {self.deviation:,.{digits}f}"
-        return f"{self.mean:,.{digits}f}{spread}"
 
 
 @dataclass(frozen=True)
@@ -152,18 +131,6 @@ def texts(line: Line, columns: Sequence[str]) -> list[str]:
     return ["–" if value is None else value.text(line.digits) for value in values]
 
 
-def machines(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What was measured on, each once; of records, or of results that hold their `hardware`."""
-    return list(dict.fromkeys(_machine(record) for record in records))
-
-
-def _machine(record: Mapping[str, Any]) -> str:
-    hardware = record["hardware"]
-    cores = "1 core" if hardware["cores"] == 1 else f"{hardware['cores']} cores"
-    where = hardware["gpu"] or f"{cores} of {hardware['processor']}"
-    return f"{where}, torch {record['torch']}"
-
-
 def _block(
     table: PaperTable, preset: str, results: Sequence[Result], costs: Sequence[Result]
 ) -> Block:
@@ -201,11 +168,6 @@ def _by_column(
         there = [value for value in found if value is not None]
         values[column.name] = value_of(there) if there else None
     return values
-
-
-def value_of(values: Sequence[float]) -> Value:
-    """Mean and deviation of one value or more."""
-    return Value(mean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
 def _trained(results: Sequence[Result]) -> str:

@@ -8,26 +8,35 @@ from typing import Any
 
 import torch
 
-from ..core.errors import CheckpointError, ConfigError, unknown
-from ..core.files import held, read_json, write_json, write_text
-from ..core.settings import override
-from ..core.spec import DataSpec
-from ..data import Dataset, open_dataset
-from ..engine.config import RunConfig
-from ..engine.run_folder import RunFolder
-from ..evaluation.protocols import find_protocol
-from ..measuring import Tell, evaluate, evaluate_baselines, evaluate_curve
-from ..methods import find_method
-from ..presets import find_preset
-from ..report.panels import Section
-from ..training import check_trainable
-from .comparison import Comparison, as_csv, as_json, as_markdown
-from .comparison_page import render
-from .page import pictures_of
-from .planned import Alarm, check_unchanged, folder_name, train_planned
-from .run import Bar, check_same_data, check_seeds, typed
-from .study import Arm, Study
-from .study_run import WEIGHTS, StudyRun
+from ...core.errors import CheckpointError, ConfigError, unknown
+from ...core.files import held, read_json, write_json, write_text
+from ...core.settings import override
+from ...core.spec import DataSpec
+from ...data import Dataset, open_dataset
+from ...engine.config import RunConfig
+from ...engine.run_folder import RunFolder
+from ...evaluation.protocols import find_protocol
+from ...measuring import Tell, evaluate, evaluate_baselines, evaluate_curve
+from ...methods import find_method
+from ...presets import find_preset
+from ...report.panels import Section
+from ...training import check_trainable
+from ..pictures import pictures_of
+from ..planned import (
+    Alarm,
+    Bar,
+    check_measured_on,
+    check_seeds,
+    check_unchanged,
+    command_of,
+    folder_name,
+    train_planned,
+)
+from .comparison import Comparison
+from .design import Arm, Study
+from .page import render
+from .runs import WEIGHTS, Judge, StudyRun, has_weights
+from .writing import as_csv, as_json, as_markdown
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
 EPOCHS = "train.epochs"
@@ -74,7 +83,7 @@ def compare(
     for run in runs:
         _check(run, dataset)
     out.mkdir(parents=True, exist_ok=True)
-    command = typed(["ambigan", "reproduce", study.name], seeds, changes, out)
+    command = command_of(["ambigan", "reproduce", study.name], seeds, changes, out)
     return Maker(study, runs, out, dataset, command, tell).make(chosen, bar, alarm)
 
 
@@ -86,7 +95,7 @@ def plan_runs(
     Raises:
         ConfigError: a setting is not one of an arm's, or a run was made with others before.
     """
-    judge = f"{folder_name(study.judge)} {seeds[0]}" if study.judge else None
+    judge = Judge(study.judge, _folder(out, study.judge, seeds[0])) if study.judge else None
     runs = [_plan(study, arm, seed, changes, out, judge) for seed in seeds for arm in study.arms]
     for run in runs:
         check_unchanged(run)
@@ -107,7 +116,7 @@ def _choose(study: Study, names: Sequence[str]) -> set[str]:
 
 
 def _plan(
-    study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Path, judge: str | None
+    study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Path, judge: Judge | None
 ) -> StudyRun:
     passes = changes.get(EPOCHS, str(study.passes))
     try:
@@ -126,9 +135,12 @@ def _plan(
             raise ConfigError("averaged weights are what is measured; train.ema_decay is above 0.")
     except ConfigError as error:
         raise ConfigError(f"arm '{arm.name}': {error}") from error
-    folder = RunFolder(out / "arms" / folder_name(arm) / f"seed-{seed}")
     measures = (study.protocols, study.curve, judge)
-    return StudyRun(arm, arm.preset, seed, config, folder, arm, turns, *measures)
+    return StudyRun(arm, arm.preset, seed, config, _folder(out, arm, seed), turns, *measures)
+
+
+def _folder(out: Path, arm: Arm, seed: int) -> RunFolder:
+    return RunFolder(out / "arms" / folder_name(arm) / f"seed-{seed}")
 
 
 def _num_turns(config: RunConfig) -> int:
@@ -145,7 +157,7 @@ def _check(run: StudyRun, dataset: Dataset) -> None:
             able = {"labels"} if dataset.train.labels is not None else set[str]()
             find_protocol(name).check(able, dataset.name, dataset.train.labels)
     except ConfigError as error:
-        raise ConfigError(f"arm '{run.arm.name}': {error}") from error
+        raise ConfigError(f"arm '{run.variant.name}': {error}") from error
 
 
 class Maker:
@@ -179,49 +191,57 @@ class Maker:
         baselines = self._baselines()
         comparison = self._write(baselines)
         for number, run in enumerate(self.runs):
-            is_new = folder_name(run.arm) in chosen and run.finding is None
+            is_new = folder_name(run.variant) in chosen and run.finding is None
             if is_new:
-                title = f"run {number + 1} of {len(self.runs)}: {run.arm.name}, seed {run.seed}"
-                with held(run.lock_file) as is_ours:
-                    self.tell(title if is_ours else f"{title}, is made by another process")
-                    if is_ours:
-                        with bar() as progress:
-                            train_planned([run], progress, alarm)
-                        _measure(run, self.tell)
+                title = f"run {number + 1} of {len(self.runs)}: {run.variant.name}, seed {run.seed}"
+                self._make(run, title, bar, alarm)
             if self._judge_all() or is_new:
                 comparison = self._write(baselines)
         return comparison
 
+    def _make(self, run: StudyRun, title: str, bar: Bar, alarm: Alarm) -> None:
+        """Trains and measures a run, if no other process is at it."""
+        with held(run.lock_file) as is_ours:
+            if not is_ours:
+                self.tell(f"{title}, is made by another process")
+            elif run.finding is None:  # still, now that nobody else can be at it
+                self.tell(title)
+                with bar() as progress:
+                    train_planned([run], progress, alarm)
+                _measure(run, self.tell)
+
     def _judge_all(self) -> bool:
         """Measures what the finished runs draw, once the judge is one of them; whether any was."""
-        done = [run for run in self.runs if run.finding is not None]
-        judges = [run for run in done if run.arm == self.study.judge]
-        judged = [self._judge(run, judges[0]) for run in done] if judges else []
+        judged = [self._judge(run) for run in self.runs if run.finding is not None]
         return any(judged)
 
-    def _judge(self, run: StudyRun, judge: StudyRun) -> bool:
+    def _judge(self, run: StudyRun) -> bool:
         """Measures what a run draws, if it is not measured yet; whether anything was."""
         with held(run.lock_file) as is_ours:
             missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
-            if not is_ours or not missing or not self._can_judge(run, judge):
+            judge = run.judge
+            if not is_ours or not missing or judge is None or not self._can_judge(run, judge):
                 return False
             evaluate(
                 run.run.path,
                 protocols=missing,
                 weights=WEIGHTS,
                 baselines=("raw", "pca"),
-                spaces=(f"{run.judge}={judge.run.path}:{judge.arm.layers[0]}",),
+                spaces=(f"{judge.name}={judge.run.path}:{judge.arm.layers[0]}",),
                 device=run.config.train.device,
                 tell=self.tell,
             )
         return True
 
-    def _can_judge(self, run: StudyRun, judge: StudyRun) -> bool:
+    def _can_judge(self, run: StudyRun, judge: Judge) -> bool:
         """Whether both models are there; tells once of one that is not."""
-        gone = [each.arm.name for each in (run, judge) if not each.has_weights]
+        models = {run.variant.name: run.run, judge.arm.name: judge.run}
+        gone = [name for name, folder in models.items() if not has_weights(folder)]
         if gone and run.run.path not in self.not_judged:
             self.not_judged.add(run.run.path)
-            self.tell(f"what {run.arm.name} draws is not measured: no weights of {gone[0]} here")
+            self.tell(
+                f"what {run.variant.name} draws is not measured: no weights of {gone[0]} here"
+            )
         return not gone
 
     def _baselines(self) -> dict[str, dict[str, Any]]:
@@ -243,7 +263,7 @@ class Maker:
                 )
                 write_json(path, found)
             else:
-                check_same_data(path, found[protocol], self.dataset)
+                check_measured_on(path, found[protocol], self.dataset)
         return {protocol: found[protocol] for protocol in self.study.protocols}
 
     def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
@@ -287,9 +307,9 @@ def _measure(run: StudyRun, tell: Tell) -> None:
         evaluate(
             path,
             protocols=missing,
-            layers=run.arm.layers,
+            layers=run.variant.layers,
             weights=WEIGHTS,
-            baselines=("random",) if run.arm.untrained else (),
+            baselines=("random",) if run.variant.untrained else (),
             device=device,
             tell=tell,
         )
@@ -297,7 +317,7 @@ def _measure(run: StudyRun, tell: Tell) -> None:
         evaluate_curve(
             path,
             protocols=(run.curve,),
-            layers=run.arm.layers[:1],
+            layers=run.variant.layers[:1],
             weights=WEIGHTS,
             baselines=(),
             spacing=1 if run.config.train.checkpoint_every else run.images_a_pass,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .study import CIFAR10, Arm, Study
+from .design import CIFAR10, Arm, Study
 
 
 def _sao(name: str, changes: Mapping[str, str], *, untrained: bool = False) -> Arm:
     layers = ("discriminator.pool", "discriminator.output")
-    return Arm(name, "structural", None, changes, "images", layers, untrained)
+    return Arm(name, "structural", changes, "images", layers, untrained)
 
 
 def _simclr(name: str, changes: Mapping[str, str]) -> Arm:
-    return Arm(name, "simclr", None, changes, "images", ("encoder.pool", "encoder.output"))
+    return Arm(name, "simclr", changes, "images", ("encoder.pool", "encoder.output"))
 
 
 def _gan(name: str, changes: Mapping[str, str]) -> Arm:
-    return Arm(name, "gan", None, changes, "residual", ("discriminator.pool",))
+    return Arm(name, "gan", changes, "residual", ("discriminator.pool",))
 
 
 _COLOURS_KEPT = {"settings.views.jitter": "0", "settings.views.grayscale": "0"}

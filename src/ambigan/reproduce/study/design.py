@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .tables import Column
+from ..planned import Variant
 
 
 @dataclass(frozen=True)
-class Arm(Column):
+class Arm(Variant):
     """What is trained for one row of a study, or for several: one for each layer.
 
     Attributes:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import CheckpointError, ConfigError
-from ..core.files import held, read_json, write_json
-from ..core.settings import parse
-from ..data import Dataset, open_dataset
-from ..engine.loop import Progress
-from ..evaluation.protocols import find_protocol
-from ..measuring import Tell, evaluate_baselines
-from ..report.panels import Section
-from ..training import check_trainable
+from ...core.errors import ConfigError
+from ...core.files import held, read_json, write_json
+from ...core.settings import parse
+from ...data import Dataset, open_dataset
+from ...evaluation.protocols import find_protocol
+from ...measuring import Tell, evaluate_baselines
+from ...report.panels import Section
+from ...training import check_trainable
+from ..pictures import pictures_of
+from ..planned import (
+    Alarm,
+    Bar,
+    check_measured_on,
+    check_seeds,
+    command_of,
+    read_cost,
+    train_planned,
+)
 from .cells import (
     Cell,
     finished_cells,
@@ -25,14 +32,10 @@ from .cells import (
     plan_cells,
     read_cell,
 )
-from .page import first_seeds, pictures_of
-from .planned import read_cost, train_planned
+from .page import first_seeds
+from .papers import PaperTable
 from .summary import Summary, summarise
-from .tables import PaperTable
 from .writing import write_table
-
-Bar = Callable[[], AbstractContextManager[Progress]]
-"""Opens a progress bar for one training."""
 
 
 def reproduce(
@@ -44,7 +47,7 @@ def reproduce(
     changes: Mapping[str, str] | None = None,
     bar: Bar,
     tell: Tell = lambda _line: None,
-    alarm: Callable[[str], None] = print,
+    alarm: Alarm = print,
 ) -> Summary:
     """Makes a table again and writes `table.json`, `.csv`, `.md` and `.html`.
 
@@ -70,46 +73,22 @@ def reproduce(
     cells = plan_cells(table, list(dict.fromkeys(presets or table.presets)), seeds, changes, out)
     dataset = open_dataset(cells[0].config.data)
     _check(table, cells, dataset)
-    _claim(table, changes, out)
+    _check_free(out)
     with held(out / ".lock") as is_ours:
         if not is_ours:
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
+        _claim(table, changes, out)
         maker = Maker(table, cells, changes, out, dataset, tell)
         return maker.make(bar, alarm)
 
 
-def check_seeds(seeds: Sequence[int], changes: Mapping[str, str]) -> None:
-    """Refuses seeds given twice, not at all, or as a setting.
-
-    Raises:
-        ConfigError: they are.
-    """
-    if len(set(seeds)) < len(seeds) or not seeds:
-        raise ConfigError(f"seeds {list(seeds)}: give one or more, each once.")
-    if "train.seed" in changes:
-        raise ConfigError("train.seed is of one run; a table takes its seeds by --seeds.")
-
-
-def check_same_data(path: Path, record: Mapping[str, Any], dataset: Dataset) -> None:
-    """Refuses a record of other data than there are now.
-
-    Raises:
-        CheckpointError: naming where it stands.
-    """
-    if record["data"]["sha256"] != dataset.sha256:
-        raise CheckpointError(
-            f"{path} was measured on other data than {record['data']['name']} holds now; put "
-            "the old data back or choose another --out."
-        )
-
-
 def _check(table: PaperTable, cells: Sequence[Cell], dataset: Dataset) -> None:
     """Lets what can fail fail before the first hour is spent."""
-    for cell in {(cell.preset, cell.column.name): cell for cell in cells}.values():
+    for cell in {(cell.preset, cell.variant.name): cell for cell in cells}.values():
         try:
             check_trainable(cell.config, dataset)
         except ConfigError as error:
-            raise ConfigError(f"column '{cell.column.name}': {error}") from error
+            raise ConfigError(f"column '{cell.variant.name}': {error}") from error
     if "labels" in find_protocol(table.protocol).needs and dataset.train.labels is None:
         raise ConfigError(
             f"{table.name} needs labels, and {dataset.name} has none; name their column by "
@@ -146,7 +125,7 @@ class Maker:
         self.dataset, self.tell = dataset, tell
         self.pictures: dict[Path, Section | None] = {}
 
-    def make(self, bar: Bar, alarm: Callable[[str], None]) -> Summary:
+    def make(self, bar: Bar, alarm: Alarm) -> Summary:
         """Trains and measures what is left, and writes the table after each cell."""
         protocol = self.table.protocol
         number = sum(cell.is_measured(protocol) for cell in self.cells)
@@ -177,7 +156,7 @@ class Maker:
                 tell=self.tell,
             )
             write_json(path, record)
-        check_same_data(path, record, self.dataset)
+        check_measured_on(path, record, self.dataset)
         return record
 
     def _write(self, baselines: dict[str, Any]) -> Summary:
@@ -185,7 +164,7 @@ class Maker:
         for cell in done:
             record = cell.record(self.table.protocol)
             assert record is not None
-            check_same_data(cell.run.path, record, self.dataset)
+            check_measured_on(cell.run.path, record, self.dataset)
         results = [read_cell(cell, self.table.protocol) for cell in done]
         costs = [read_cost(cell) for cell in done]
         num_cells = len({cell.run.path for cell in (*self.cells, *done)})
@@ -211,16 +190,7 @@ def command_for(
     seeds = sorted({cell.seed for cell in cells})
     words = ["ambigan", "reproduce", table.name, "--presets"]
     words += [",".join(dict.fromkeys(cell.preset for cell in cells))]
-    return typed(words, seeds, changes, out)
-
-
-def typed(words: Sequence[str], seeds: Sequence[int], changes: Mapping[str, str], out: Path) -> str:
-    """A command with its seeds, folder and settings, as a shell takes it."""
-    words = [*words, "--seeds"]
-    words += [",".join(map(str, seeds)) + ("," if len(seeds) == 1 else ""), "--out", str(out)]
-    for name, value in changes.items():
-        words += [f"--{name.replace('_', '-')}", value]
-    return shlex.join(words)
+    return command_of(words, seeds, changes, out)
 
 
 def _claim(table: PaperTable, changes: Mapping[str, str], out: Path) -> None:
@@ -238,15 +208,15 @@ def _claim(table: PaperTable, changes: Mapping[str, str], out: Path) -> None:
             pairs = [f"{n}: {before.get(n)} there, {settings.get(n)} here" for n in changed]
             listed = "; ".join(pairs)
             raise ConfigError(f"{out} was made otherwise ({listed}); choose another --out.")
-    elif out.exists() and not _is_free(out):
-        raise ConfigError(f"{out} exists and is not an empty folder; choose another --out.")
     else:
         write_json(plan, ours)
 
 
-def _is_free(out: Path) -> bool:
-    """Whether a folder is empty, or holds cells of a table whose plan was lost."""
-    if not out.is_dir():
-        return False
-    names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
-    return not names or "cells" in names
+def _check_free(out: Path) -> None:
+    """Refuses a folder that holds neither a table nor cells of one whose plan was lost."""
+    if not out.exists():
+        return
+    names = {path.name for path in out.iterdir()} if out.is_dir() else {"a file"}
+    of_tables = {"plan.json", "cells"}
+    if any(not name.startswith(".") for name in names) and not names & of_tables:
+        raise ConfigError(f"{out} exists and is not an empty folder; choose another --out.")

@@ -7,16 +7,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import CheckpointError, ConfigError, unknown
-from ..core.files import read_json
-from ..core.settings import override
-from ..engine.config import choose_device
-from ..engine.run_folder import RunFolder
-from ..measuring import Tell, evaluate
-from ..methods import METHODS
-from ..presets import PRESETS, find_preset
-from .planned import PlannedRun, check_unchanged, folder_name
-from .tables import Column, PaperTable
+from ...core.errors import CheckpointError, ConfigError, unknown
+from ...core.files import read_json
+from ...core.settings import override
+from ...engine.config import choose_device
+from ...engine.run_folder import RunFolder
+from ...measuring import Tell, evaluate
+from ...methods import METHODS
+from ...presets import PRESETS, find_preset
+from ..planned import PlannedRun, check_unchanged, folder_name
+from .papers import Column, PaperTable
 
 RECONSTRUCTION = "reconstruction_l2"
 
@@ -117,7 +117,7 @@ def groups_of(cells: Sequence[Cell], protocol: str) -> Iterable[list[Cell]]:
 
 
 def _place(cell: Cell) -> tuple[str, str]:
-    return cell.preset, cell.column.name
+    return cell.preset, cell.variant.name
 
 
 def measure_cell(cell: Cell, protocol: str, tell: Tell) -> None:
@@ -142,7 +142,7 @@ def read_cell(cell: Cell, protocol: str) -> dict[str, Any]:
     ratio = {_weights(row): row["ratio_real"] for row in rows if row["kind"] == "model"}
     return {
         "preset": cell.preset,
-        "column": cell.column.name,
+        "column": cell.variant.name,
         "seed": cell.seed,
         "epochs": cell.config.train.epochs,
         "images_seen": measured["images_seen"],

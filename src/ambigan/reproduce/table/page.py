@@ -6,23 +6,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ..artifacts import Run, load
-from ..core.version import __version__
-from ..data import Dataset, Split
-from ..report import theme
-from ..report.facts import Fact, duration
-from ..report.panels import Chart, Gallery, Section, chart, gallery
-from ..report.scores import Cell as Text
-from ..report.scores import Row, Table
-from ..report.templates import render_template
+from ...core.version import __version__
+from ...report import theme
+from ...report.facts import Fact, duration
+from ...report.panels import Chart, Section, chart
+from ...report.scores import Cell as Text
+from ...report.scores import Row, Table
+from ...report.templates import render_template
+from ..values import machines
 from .cells import Cell
-from .planned import PlannedRun
-from .summary import Block, Line, Summary, machines, texts
+from .summary import Block, Line, Summary, texts
 
 TEMPLATE = "table.html.jinja"
-NUM_PICTURES = 32
 WIDE, ROW = 1016, 42  # CSS pixels of the chart, and of one of its rows
 
 
@@ -45,7 +40,7 @@ def render(summary: Summary, pictures: Sequence[Section]) -> str:
         "command": summary.command,
         "data": _data(summary),
     }
-    return render_template(TEMPLATE, context, "reproduce")
+    return render_template(TEMPLATE, context, "reproduce/table")
 
 
 def _facts(summary: Summary) -> list[Fact]:
@@ -140,36 +135,8 @@ def first_seeds(cells: Sequence[Cell]) -> list[Cell]:
     """The cell of each preset and column whose pictures are shown."""
     first: dict[tuple[str, str], Cell] = {}
     for cell in sorted(cells, key=lambda cell: cell.seed):
-        first.setdefault((cell.preset, cell.column.name), cell)
+        first.setdefault((cell.preset, cell.variant.name), cell)
     return list(first.values())
-
-
-def pictures_of(cell: PlannedRun, dataset: Dataset) -> Section | None:
-    """Samples and reconstructions; None where data are no images."""
-    run = load(cell.run.path, device="cpu")
-    if run.spec.kind != "images":
-        return None
-    panels: list[Gallery] = []
-    if "sample" in run.abilities:
-        panels.append(gallery(list(run.sample(NUM_PICTURES)[:, None]), "single", "Samples"))
-    if "reconstruct" in run.abilities:
-        panels.append(_reconstructions(run, dataset))
-    words = {
-        "sample": "samples, drawn and not picked",
-        "reconstruct": "held-out data above what is made of them",
-    }
-    lead = "; ".join(words[ability] for ability in words if ability in run.abilities)
-    key = "-".join(cell.run.path.parts[-3:-1])
-    title = f"{cell.column.name}, {cell.preset}"
-    kind = "averaged" if run.weights == "ema" else "last"
-    lead = f"{lead[:1].upper()}{lead[1:]} ({kind} weights, seed {cell.seed})."
-    return Section(key, title, lead, tuple(panels))
-
-
-def _reconstructions(run: Run, dataset: Dataset) -> Gallery:
-    split = Split(dataset.test.values[:NUM_PICTURES], None)
-    pairs = zip(run.originals(split), run.reconstruct(split), strict=True)
-    return gallery([np.stack(pair) for pair in pairs], "pairs", "Data above reconstructions")
 
 
 def _data(summary: Summary) -> list[tuple[str, str]]:

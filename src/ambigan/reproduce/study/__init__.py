@@ -1,0 +1,7 @@
+"""Methods side by side on one set of data: what is studied, its runs, and what is written."""
+
+from .catalogue import STUDIES, find_study
+from .design import Arm, Study
+from .making import compare
+
+__all__ = ["STUDIES", "Arm", "Study", "compare", "find_study"]
