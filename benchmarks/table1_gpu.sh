@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What is claimed of a GPU, measured in one go: the tests that need one, a step beside the textbook
-# loop, one BiGAN of 400 epochs, and Table 1 with three seeds. Results go to results/DEVICE/.
+# loop, one BiGAN of 400 epochs, and Table 1 with three seeds. Results go to OUT.
 #
 #     benchmarks/table1_gpu.sh OUT          # stop it at any time; the same command goes on
 #     DEVICE=cpu EPOCHS=1 DATA=digits benchmarks/table1_gpu.sh OUT    # a rehearsal without a GPU

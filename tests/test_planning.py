@@ -41,6 +41,17 @@ def test_alternating_players_need_the_gradients_of_one() -> None:
     assert apart.gradients == 4 * max(apart.parameters.values())
 
 
+def test_players_that_begin_later_are_planned_too() -> None:
+    """E of a latent regressor moves in the second half, alone."""
+    after, during = (toy_config(f"latent_regressor-{name}") for name in ("after", "joint"))
+    found = plan(after)
+    learned = {name: 4 * count for name, count in found.parameters.items()}
+    assert found.optimizer == pytest.approx(2 * sum(learned.values()), rel=0.01)
+    game = learned["discriminator"] + learned["generator"]
+    assert found.gradients == max(game, learned["encoder"])
+    assert plan(during).gradients == sum(learned.values())
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -49,8 +51,9 @@ class Plan:
         data: of the examples, where they lie on the device.
         images: that training sees.
         images_per_second: of all processes, over the median of a few iterations of this one, after
-            some to warm up, and what processes take to average gradients.
-        sent: bytes that each process sends, and as many that it receives, in an iteration.
+            some to warm up, and what processes take to average gradients; where players begin
+            later, over the whole of training.
+        sent: bytes that each process sends, and as many that it receives, in an iteration, at most.
         messages: in which it does.
         link: bytes a second at which it does, as assumed.
         device: where it was measured.
@@ -119,33 +122,85 @@ def _plan(config: RunConfig, traffic: Traffic, num_processes: int, link: float) 
     state = TrainState(method, config.train.ema_decay)
     batches = Batches(dataset.train, config.train.seed, device)
     play = Play(state, batches, config.train)
-    play.iterate()  # so that optimisers have their moments
-    traffic.messages = traffic.sent = 0
-    with saved_bytes() as saved:
-        play.iterate()
-    sent, messages = traffic.sent, traffic.messages
-    working = _working(play, device)
-    seconds = _timed(play, device)
     per_iteration = config.train.batch_size * len(method.turns)
+    images = num_iterations(config.train, len(batches), len(method.turns)) * per_iteration
+    phases = [_Phase.of(play, *part, device, traffic) for part in _parts(play, images)]
+    seconds = sum(phase.share * (phase.seconds + phase.sent / link) for phase in phases)
     return Plan(
         num_processes=num_processes,
         parameters=_by_network(method),
         weights=_bytes(method.state_dict().values()),
         optimizer=sum(_bytes(_moments(optimizer)) for optimizer in state.optimizers.values()),
         average=_bytes(state.ema.module.state_dict().values()) if state.ema else 0,
-        working=working,
-        gradients=max(_gradient_bytes(method, names) for names in method.turns),
-        activations=saved.most,
+        working=max(phase.working for phase in phases),
+        gradients=max(phase.gradients for phase in phases),
+        activations=max(phase.activations for phase in phases),
         data=batches.values.numel() * batches.values.element_size(),
-        images=num_iterations(config.train, len(batches), len(method.turns)) * per_iteration,
-        images_per_second=per_iteration / (median(seconds) + sent / link),
-        sent=sent,
-        messages=messages,
+        images=images,
+        images_per_second=per_iteration / seconds,
+        sent=max(phase.sent for phase in phases),
+        messages=max(phase.messages for phase in phases),
         link=link,
         device=_device_name(device),
         precision=config.train.precision,
-        num_steps=len(seconds),
+        num_steps=sum(phase.num_steps for phase in phases),
     )
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """A part of training in which the same players move; its iterations, see `Plan`."""
+
+    share: float
+    working: int
+    gradients: int
+    activations: int
+    seconds: float
+    sent: int
+    messages: int
+    num_steps: int
+
+    @classmethod
+    def of(
+        cls, play: Play, begin: int, share: float, device: torch.device, traffic: Traffic
+    ) -> _Phase:
+        """Plays some of it.
+
+        Args:
+            play: the game.
+            begin: images seen before.
+            share: of the training.
+            device: of the game.
+            traffic: what is sent.
+        """
+        play.state.images_seen = begin
+        active = {name for name in play.players if play.is_active(name)}
+        turns = [active.intersection(names) for names in play.state.method.turns]
+        play.iterate()  # so that optimisers have their moments
+        traffic.messages = traffic.sent = 0
+        with saved_bytes() as saved:
+            play.iterate()
+        sent, messages = traffic.sent, traffic.messages
+        working, seconds = _working(play, device), _timed(play, device)
+        return cls(
+            share=share,
+            working=working,
+            gradients=max(_gradient_bytes(play.state.method, names) for names in turns),
+            activations=saved.most,
+            seconds=median(seconds),
+            sent=sent,
+            messages=messages,
+            num_steps=len(seconds),
+        )
+
+
+def _parts(play: Play, images: int) -> list[tuple[int, float]]:
+    """Parts of training between which players begin or end: images seen before, and share."""
+    ends = {end for player in play.players.values() for end in player.active}
+    batch = play.settings.batch_size
+    marks = {0, *(math.ceil(end * play.total_images / batch) * batch for end in ends)}
+    bounds = [*sorted(mark for mark in marks if mark < images), images]
+    return [(begin, (end - begin) / images) for begin, end in pairwise(bounds)]
 
 
 def _check_shared(config: RunConfig, num_processes: int, link: float) -> None:
@@ -222,7 +277,7 @@ def _by_network(method: Method) -> dict[str, int]:
     return {n: sum(p.numel() for p in method.get_submodule(n).parameters()) for n in names}
 
 
-def _gradient_bytes(method: Method, names: tuple[str, ...]) -> int:
+def _gradient_bytes(method: Method, names: Collection[str]) -> int:
     moving = [player for player in method.players if player.name in names]
     return sum(_bytes(method.player_parameters(player).values()) for player in moving)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -193,6 +194,13 @@ def test_presets_are_listed_with_what_they_reached(capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     for word in ("bigan", "gan", "official", "paper", "small", "score", "hardware", "source"):
         assert word in told
+
+
+def test_a_report_is_of_the_weights_that_are_asked_for(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    for weights, words in (("ema", "averaged over training"), ("raw", "as the last step left")):
+        assert main(["report", str(run), "--weights", weights]) == 0
+        assert words in (run / "report.html").read_text()
 
 
 def test_one_method_from_outside_the_package(tmp_path: Path, monkeypatch) -> None:

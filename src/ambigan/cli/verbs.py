@@ -21,7 +21,6 @@ from ..engine.config import RunConfig
 from ..engine.loop import Interrupted
 from ..engine.run_folder import RunFolder
 from ..evaluation.views import ViewSettings
-from ..game import Method
 from ..measuring import evaluate as measure
 from ..measuring import evaluate_curve
 from ..methods import find_method, is_external
@@ -51,7 +50,7 @@ def demo(request: Request) -> int:
         return status
     records = measure(out, device=config.train.device)
     print_records(records)
-    page = _write_page(out, None, config.train.device)
+    page = _write_page(load(out, device=config.train.device))
     print(f"look at it: {page.resolve().as_uri()}")
     typed = as_typed(out)
     print(f"use it: ambigan sample {typed}; ambigan embed {typed}; ambigan.load({str(out)!r})")
@@ -236,7 +235,7 @@ def embed(request: Request) -> int:
 
 def report(request: Request) -> int:
     """Writes the run's page."""
-    page = _write_page(Path(request.flags.run), method_of(request), request.flags.device)
+    page = _write_page(load_run(request))
     print(f"written: {page}")
     return 0
 
@@ -325,9 +324,8 @@ def _first(split: Split, num: int) -> Split:
     return Split(split.values[:num], labels)
 
 
-def _write_page(path: Path, method: type[Method] | None, device: str) -> Path:
-    run = load(path, device=device, method=method)
-    folder = RunFolder(path)
+def _write_page(run: Run) -> Path:
+    folder = RunFolder(run.path)
     return write_report(run, folder, dataset_of(run), folder.read_results())
 
 

@@ -61,7 +61,7 @@ class Play:
             self.rates[name] = player_rate(player, state.images_seen, self.total_images)
             set_rate(state.optimizers[name], self.rates[name])
         for turn, names in enumerate(state.method.turns):
-            if moving := tuple(name for name in names if self._is_active(name)):
+            if moving := tuple(name for name in names if self.is_active(name)):
                 played.append(self._play(turn, moving))
             state.images_seen += self.settings.batch_size
         if played:
@@ -70,7 +70,8 @@ class Play:
             state.ema.update(state.iterations)
         state.iterations += 1
 
-    def _is_active(self, name: str) -> bool:
+    def is_active(self, name: str) -> bool:
+        """Whether a player moves now."""
         return is_active(self.players[name], self.state.images_seen, self.total_images)
 
     def _play(self, turn: int, moving: tuple[str, ...]) -> Batch:

@@ -51,9 +51,8 @@ class StructuralSettings:
         gaussian_scale: of covariances in it; None for twice `embedding_dim`.
         cluster_weight: of the fine scale, for both players.
         neighbors: how many each embedding is drawn to.
-        skip_for_fake: how many of a generated image's nearest neighbours are left out; a real
-            image leaves out itself. The authors' code leaves out one of both, by its dropping the
-            first of every list.
+        skip_for_fake: a generated image leaves out its nearest neighbour, as a real one leaves out
+            itself: the authors' code drops the first of every list.
         bank_size: how many earlier real images are neighbours beside the batch.
         teacher_decay: of the averaged D, in whose features neighbours are looked for.
         smoothness_weight: of (|J v| - target)^2, D's alone.

@@ -80,7 +80,7 @@ class ResidualMLP(nn.Module):
 
 
 class LatentHead(nn.Module):
-    """E's head: a residual MLP and a linear layer, in fp32 even under autocast.
+    """E's head: a residual MLP and a linear layer, this in fp32 even under autocast.
 
     Its outputs are mu and what softplus makes sigma of, side by side. Batch norm is ours.
 

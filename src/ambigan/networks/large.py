@@ -30,7 +30,7 @@ class LargeSettings:
             smaller than the data, which E sees as they are (128 under an E of 256 in the paper).
         encoder: `resnet50`, or `revnet50`, which computes its activations again in the backward
             pass.
-        encoder_width: multiplies all channels of E; 4 for the paper's best (from memory).
+        encoder_width: multiplies all channels of E; 4 for the paper's best.
         encoder_depths: blocks of each stage of E.
         encoder_stem: E's first layer; by the size of images if None, see `make_stem`.
         head_width: of the residual MLP on E; 4096 in the paper (from memory).

@@ -1,8 +1,8 @@
 """Structural adversarial objectives: how embeddings of real and generated data lie to each other.
 
 Source: *Structural Adversarial Objectives for Self-Supervised Representation Learning*, arXiv
-2310.00357, and its authors' code. Everything here is on embeddings of length 1, over the batch of
-all processes together.
+2310.00357, and its authors' code. Moments are of the batch of all processes together, of embeddings
+of length 1; the norm hinge takes embeddings as D gives them.
 """
 
 from __future__ import annotations

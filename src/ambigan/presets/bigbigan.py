@@ -60,7 +60,7 @@ def bigbigan_folder() -> RunConfig:
         generator_optimizer=optimizer,
         discriminator_steps=1,
     )
-    data = DataSettings(source="imagenet", size=(72, 72), crop=(64, 64), flip=True)
+    data = DataSettings(source="imagenet", size=(64, 64), flip=True)
     train = TrainSettings(epochs=200, batch_size=256, precision="auto", statistics_batches=100)
     return RunConfig("bigbigan", "folder", settings, data, train)
 
