@@ -126,7 +126,9 @@ class Run:
 
     @torch.no_grad()
     def _map(self, function: Any, values: Tensor) -> NDArray[np.float32]:
-        parts = [function(part.to(self.device)).float().cpu() for part in values.split(CHUNK)]
+        parts = [
+            function(to_float(part.to(self.device))).float().cpu() for part in values.split(CHUNK)
+        ]
         return torch.cat(parts).numpy()
 
     def originals(self, x: ArrayLike | Split) -> NDArray[np.floating]:
@@ -135,7 +137,7 @@ class Run:
 
     def _inputs(self, x: ArrayLike | Split) -> Tensor:
         if isinstance(x, Split):
-            return to_float(x.values)
+            return x.values
         values = as_examples(x, self.spec)
         return values if self.scaling is None else self.scaling.apply(values)
 

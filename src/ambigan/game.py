@@ -100,6 +100,11 @@ class Batch:
     noise: Randomness
     kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
+    def copy(self) -> Batch:
+        """The same in memory of its own."""
+        kept = {name: value.clone() for name, value in self.kept.items()}
+        return Batch(self.x.clone(), self.z.clone(), self.noise, kept)
+
 
 class Method(nn.Module, ABC):
     """A game over networks, and what can be done with them afterwards.

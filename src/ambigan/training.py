@@ -300,7 +300,10 @@ def _take_place(config: RunConfig) -> tuple[World, torch.device]:
     """Joins the other processes, if there are any: who this one is, and its device."""
     here = join_from_environment(choose_device(config.train.device).type)
     share_of(config.train.batch_size, here.size)
-    return here, choose_device(config.train.device, here.local_rank)
+    device = choose_device(config.train.device, here.local_rank)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # graphs are recorded on the current one
+    return here, device
 
 
 def _open_in_turn(settings: DataSettings, decoding: Decoding | None = None) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from ambigan.data import Batches, open_dataset
 from ambigan.engine.state import TrainState
 from ambigan.engine.step import TURNS_BEFORE_CAPTURE, Play
 from ambigan.game import Batch
+from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.training import make_method, resume, train
 from games import toy_config
 
@@ -60,6 +61,34 @@ def test_replays_equal_turns(variant: str) -> None:
     Rehearsal.recorded = 0
     same(play(variant, None)[0], play(variant, Rehearsal)[0])
     assert Rehearsal.recorded >= 1
+
+
+class Still(Rehearsal):
+    """As a graph does, it writes each batch over the one before."""
+
+    batch: Batch | None = None
+
+    def replay(self, rows: Tensor, *key: int | str) -> Batch:
+        made = super().replay(rows, *key)
+        if self.batch is None:
+            self.batch = made.copy()
+        self.batch.x.copy_(made.x)
+        self.batch.z.copy_(made.z)
+        return self.batch
+
+
+def test_batches_of_a_repeated_turn_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """D of BigBiGAN moves twice in an iteration."""
+    seen: dict[type | None, list[Tensor]] = {}
+    for recorder in (None, Still):
+        found = seen.setdefault(recorder, [])
+
+        def remember(_method: object, batches: Sequence[Batch], to: list[Tensor] = found) -> None:
+            to.append(torch.stack([batch.x.sum() for batch in batches]))
+
+        monkeypatch.setattr(BigBiGAN, "after_iteration", remember)
+        play("bigbigan-ablated", recorder)
+    assert torch.equal(torch.stack(seen[None]), torch.stack(seen[Still]))
 
 
 @pytest.mark.gpu

@@ -90,6 +90,16 @@ def test_labels_may_be_another_column(tmp_path: Path) -> None:
         open_dataset(DataSettings(source, label_column="plase"))
 
 
+@pytest.mark.parametrize("unknown", [-1, None])
+def test_a_split_of_which_some_have_no_label_has_none(tmp_path: Path, unknown: int | None) -> None:
+    rows = made(10).to_dict() | {"label": [unknown, *(n % 2 for n in range(1, 10))]}
+    train = datasets.Dataset.from_dict(rows, features=made(1).features)
+    datasets.DatasetDict({"train": train, "test": made(4)}).save_to_disk(str(tmp_path / "set"))
+    data = open_dataset(DataSettings(f"hf:{tmp_path / 'set'}"))
+    assert data.train.labels is None
+    check(data.test)
+
+
 def test_rows_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     broken = made(10).cast_column("picture", datasets.Image(decode=False)).to_list()
     broken[3]["picture"]["bytes"] = b"no image"

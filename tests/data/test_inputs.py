@@ -50,6 +50,16 @@ def test_what_no_image_can_be(given: object, words: str) -> None:
         as_examples(given, IMAGES)
 
 
+@pytest.mark.parametrize(
+    ("given", "remedy"), [(BYTES / 255, r"x \* 2 - 1"), ((BYTES > 90).astype("u1"), r"x \* 255")]
+)
+def test_images_from_0_to_1_are_taken_as_they_are_with_a_warning(
+    given: np.ndarray, remedy: str
+) -> None:
+    with pytest.warns(UserWarning, match=f"between 0 and 1; .* scale them: {remedy}"):
+        as_examples(given, IMAGES)
+
+
 def test_vectors_keep_their_units() -> None:
     values = as_examples([[1e6, -3, 0.5]], VECTORS)
     assert values.dtype == torch.float64

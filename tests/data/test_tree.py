@@ -63,7 +63,15 @@ def test_a_lone_train_is_the_folder(tmp_path: Path) -> None:
 
 def test_train_may_be_a_class_among_others(tmp_path: Path) -> None:
     root = plant(tmp_path, "train/1.png", "bus/2.png")
-    assert found(root)[0] == {"bus/2.png": "bus", "train/1.png": "train"}
+    with pytest.warns(UserWarning, match="'train' among other folders, none of them a test split"):
+        assert found(root)[0] == {"bus/2.png": "bus", "train/1.png": "train"}
+
+
+def test_splits_are_known_by_their_other_names(tmp_path: Path) -> None:
+    root = plant(tmp_path, "Training/bus/1.png", "Testing/bus/2.png")
+    train, test = found(root)
+    assert train == {"Training/bus/1.png": "bus"}
+    assert test == {"Testing/bus/2.png": "bus"}
 
 
 def test_hidden_things_are_left_out(tmp_path: Path) -> None:

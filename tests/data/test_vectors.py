@@ -11,7 +11,9 @@ from ambigan.data import DataSettings
 from ambigan.data.vectors import drop_flag, listed
 
 
-@pytest.mark.parametrize("columns", [["a"], ["a", "b"], ["first name"], ["a,b"], [""], ["400"]])
+@pytest.mark.parametrize(
+    "columns", [["a"], ["a", "b"], ["first name"], ["a,b"], [""], ["400", "1.50"]]
+)
 def test_the_flag_that_is_suggested_drops_these_columns(columns: list[str]) -> None:
     flag, value = shlex.split(drop_flag(columns))
     assert flag == "--data.drop"

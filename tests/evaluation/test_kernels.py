@@ -10,6 +10,8 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.spec import DataSpec
 from ambigan.evaluation.kernels import pixel_kernels
 from ambigan.networks import convolutional, permutation_invariant
+from ambigan.networks.biggan import BigGANGenerator
+from ambigan.networks.biggan_deep import BigGANDeepGenerator
 from ambigan.networks.convolutional import ConvSettings
 from ambigan.networks.permutation_invariant import MLPSettings
 
@@ -29,6 +31,19 @@ def test_of_generators_the_last() -> None:
     kernels = pixel_kernels(network, SHAPES)
     assert torch.equal(kernels, network.output.convolution.weight)
     assert kernels.shape == (4, 3, 5, 5)
+
+
+def test_of_generators_without_fractional_strides_too() -> None:
+    """Their first convolution is a hidden one."""
+    deep = BigGANDeepGenerator(4, 8, [(4, 4), (8, 8)], 1, 3, 4)
+    for network in (deep, BigGANGenerator(8, (3, 8, 8), 4, None)):
+        kernels = pixel_kernels(network.eval(), SHAPES)
+        assert torch.equal(kernels, last_convolution(network).weight.transpose(0, 1))
+        assert kernels.shape[1] == 3
+
+
+def last_convolution(network: nn.Module) -> nn.Conv2d:
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
 
 
 def test_spectral_norm_counts() -> None:

@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from rich.text import Text
 from sklearn.datasets import load_digits
 
 from ambigan.cli import main
+from ambigan.cli.output import cell
 from ambigan.core.errors import ConfigError
 from ambigan.evaluation.search import Index, search_exactly
 
@@ -155,3 +157,8 @@ def test_what_cannot_be_done_is_told_in_one_line(
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("ambigan: ")
     assert message in told
+
+
+@pytest.mark.parametrize("name", ["IMG[final].png", "a[/b].jpg", "[red]"])
+def test_names_of_files_are_no_markup(name: str) -> None:
+    assert Text.from_markup(cell(name)).plain == name

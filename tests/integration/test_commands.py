@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -113,6 +114,23 @@ def test_a_curve_measures_every_kept_checkpoint(tmp_path: Path) -> None:
     curve = json.loads((tmp_path / "run/results/curve-knn1_euclidean.json").read_text())
     learned = [point for point in curve["points"] if point["weights"] == "raw"]
     assert [point["images_seen"] for point in learned] == [1536, 3072, 4544]
+    assert not {"accuracy", "images_seen"} & curve.keys(), "these are of points"
+    words = ["--layer", "encoder.hidden1", "--weights", "raw"]
+    assert main(["evaluate", run, "--curve", *words]) == 0
+    name = "curve-knn1_euclidean--encoder.hidden1--raw.json"
+    assert (tmp_path / "run/results" / name).is_file(), "beside the other, not over it"
+
+
+def test_flags_that_nothing_uses_are_refused(
+    finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(finished_run)
+    for words, said in (
+        (["--protocol", "generation_features", "--layer", "encoder"], "--layer is of protocols"),
+        (["--protocol", "knn1_euclidean", "--space", "encoder"], "--space is of protocols of sam"),
+    ):
+        assert main(["evaluate", run, *words]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_examples_are_generated_and_written(finished_run: Path, tmp_path: Path) -> None:
@@ -147,6 +165,23 @@ def test_features_are_written_in_the_order_of_the_source(
     words = ["--layer", "latents", "--split", "test", "--out", str(array)]
     assert main(["embed", str(finished_run), *words]) == 0
     assert np.load(array).shape == (297, 4)
+
+
+def test_other_data_keep_their_own_names(finished_run: Path, tmp_path: Path) -> None:
+    """Codes are of each source alone: the first class here is not the run's first."""
+    values = np.zeros((3, 64))
+    columns = {f"p{place}": values[:, place] for place in range(64)}
+    names = ["three", "one", "three"]
+    pq.write_table(pa.table({**columns, "label": names}), tmp_path / "vectors.parquet")
+    run = tmp_path / "run"
+    words = ["--data", f"parquet:{tmp_path / 'vectors.parquet'}"]
+    rows = {f"p{place}": np.random.default_rng(place).normal(size=60) for place in range(64)}
+    pq.write_table(pa.table({**rows, "label": ["one", "two"] * 30}), tmp_path / "own.parquet")
+    own = ["--data", f"parquet:{tmp_path / 'own.parquet'}", "--batch-size", "16", *SMALL]
+    assert main(["train", "bigan", *own, "--out", str(run)]) == 0
+    out = tmp_path / "features.parquet"
+    assert main(["embed", str(run), *words, "--out", str(out)]) == 0
+    assert pq.read_table(out).to_pydict()["label"] == names
 
 
 def test_vectors_go_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

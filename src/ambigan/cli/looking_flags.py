@@ -61,7 +61,7 @@ def add_forget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", help="a .png to write; what was dropped goes beside it as .json")
     parser.epilog = (
         "Samples are numbered as in the sheet that `ambigan arithmetic RUN` writes. Labels are\n"
-        "used for measuring only."
+        "used for measuring, and with --label to choose what is dropped."
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from rich.markup import escape
+
 
 def note(line: str) -> None:
     """What is being done."""
@@ -17,7 +19,7 @@ def alarm(line: str) -> None:
 
 
 def cell(value: Any) -> str:
-    """A value of a table."""
+    """A value of a table, in which no text is markup: file names and labels are anybody's."""
     if value is None:
         return ""
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:.2f}" if isinstance(value, float) else escape(str(value))

@@ -295,6 +295,10 @@ def _add_data(parser: _Parser) -> None:
 
 def _add_seed(parser: _Parser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    _add_out(parser)
+
+
+def _add_out(parser: _Parser) -> None:
     parser.add_argument("--out", help="file to write; in the run's folder by default")
 
 
@@ -308,7 +312,7 @@ def _add_reconstruct(parser: _Parser) -> None:
     _add_run(parser)
     _add_data(parser)
     parser.add_argument("--num", type=int, default=32, help="how many")
-    _add_seed(parser)
+    _add_out(parser)
 
 
 def _add_interpolate(parser: _Parser) -> None:

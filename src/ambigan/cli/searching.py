@@ -23,7 +23,7 @@ from ..data.opening import read_gallery
 from ..data.pictures import image_suffixes
 from ..searching import Examples, Found, write_found
 from ..searching import search as find
-from .output import note
+from .output import cell, note
 from .parser import Request
 from .runs import dataset_of, load_run
 
@@ -158,7 +158,7 @@ def _pictures(files: list[Path], run: Run) -> Examples:
 def _print(found: Found) -> None:
     shown = min(LISTED, found.neighbours.places.shape[1])
     title = f"most like them among {len(found.among.split):,} {found.among.origin}, by the cosine"
-    table = Table(box=SIMPLE, title=f"{title} in {found.layer}", title_justify="left")
+    table = Table(box=SIMPLE, title=cell(f"{title} in {found.layer}"), title_justify="left")
     table.add_column("query")
     for rank in range(1, shown + 1):
         table.add_column(str(rank))
@@ -166,11 +166,11 @@ def _print(found: Found) -> None:
         places = found.neighbours.places[query, :shown].tolist()
         cosines = found.neighbours.cosines[query, :shown].tolist()
         cells = [
-            f"{found.among.name(place)}{_named(found.among, place)} {cosine:.3f}"
+            cell(f"{found.among.name(place)}{_named(found.among, place)} {cosine:.3f}")
             for place, cosine in zip(places, cosines, strict=True)
             if place >= 0
         ]
-        table.add_row(found.queries.name(query) + _named(found.queries, query), *cells)
+        table.add_row(cell(found.queries.name(query) + _named(found.queries, query)), *cells)
     Console().print(table)
 
 

@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ..evaluation.results import title_of
-from .output import cell
+from .output import alarm, cell
 
 WORDS = ("features", "weights", "space", "metric")
 HEAD = {"features": "features", "weights": "weights", "space": "in", "dim": "dim", "num": "number"}
@@ -53,7 +53,7 @@ def print_records(records: list[dict[str, Any]]) -> None:
     """A table for each record: the columns that say something, rows as they were measured."""
     for record in records:
         title = title_of(record)
-        table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
+        table = Table(box=SIMPLE, title=cell(title), title_justify="left", pad_edge=False)
         columns = columns_of(record["rows"])
         for name, title in columns.items():
             words = name in WORDS
@@ -69,6 +69,8 @@ def print_records(records: list[dict[str, Any]]) -> None:
                 )
             )
         console.print(table)
+        if stopped := [row["features"] for row in record["rows"] if row.get("converged") is False]:
+            alarm(f"{record['protocol']} did not converge on {', '.join(dict.fromkeys(stopped))}")
 
 
 def columns_of(rows: list[dict[str, Any]]) -> dict[str, str]:

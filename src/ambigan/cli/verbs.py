@@ -16,7 +16,7 @@ from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.files import as_typed
 from ..core.settings import build, override, parse
-from ..data import DataSettings, Split, for_other, located, open_examples
+from ..data import DataSettings, SourceSplit, Split, for_other, located, open_examples
 from ..engine.config import RunConfig
 from ..engine.loop import Interrupted
 from ..engine.run_folder import RunFolder
@@ -156,7 +156,7 @@ def evaluate(request: Request) -> int:
         if views is not None:
             raise ConfigError("--curve measures the middle of each picture; leave out --views.")
         curves = evaluate_curve(flags.run, weights=flags.weights, **common)
-        names = ", ".join(f"curve-{curve['protocol']}.json" for curve in curves)
+        names = ", ".join(f"{curve['file']}.json" for curve in curves)
         print(f"written: {flags.run}/results/{names}")
         return 0
     records = measure(flags.run, weights=flags.weights, views=views, **common)
@@ -228,7 +228,8 @@ def embed(request: Request) -> int:
     split = _split(request, run, "all")
     latents = flags.layer == "latents"
     features = run.encode(split) if latents else run.features(split, flags.layer)
-    write_features(path, features, split, run.label_names)
+    names = split.label_names if isinstance(split, SourceSplit) else run.label_names
+    write_features(path, features, split, names)
     print(f"written: {path}, {features.shape[0]:,} x {features.shape[1]:,}")
     return 0
 

@@ -17,6 +17,9 @@ from .errors import ConfigError, nearest
 
 T = TypeVar("T")
 
+_OF_TEXTS = re.compile(r"<class 'str'>|str \| None|tuple\[str, \.\.\.\]( \| None)?")
+"""Types of settings whose values are texts, whatever they look like."""
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -93,10 +96,11 @@ def override(settings: T, values: Mapping[str, str]) -> T:
         if name not in known:
             raise _unknown_setting(name, known)
         *parents, leaf = name.split(".")
-        branch = tree
+        branch, owner = tree, settings
         for parent in parents:
-            branch = branch[parent]
-        branch[leaf] = parse(text)
+            branch, owner = branch[parent], getattr(owner, parent)
+        hint = str(get_type_hints(cast(type, type(owner))).get(leaf, ""))
+        branch[leaf] = _texts(text, hint) if _OF_TEXTS.fullmatch(hint) else parse(text)
     return _rebuild(settings, tree, "")
 
 
@@ -106,6 +110,16 @@ def parse(text: str) -> Any:
         return json.loads(text.lower() if text.lower() in ("true", "false") else text)
     except ValueError:
         return [parse(part) for part in text.split(",")] if "," in text else text
+
+
+def _texts(text: str, hint: str) -> Any:
+    """Text for a setting of texts: a column called 1.50 is not 1.5."""
+    if "tuple[" not in hint:
+        return text
+    try:
+        return json.loads(text if text[:1] == "[" else "", parse_float=str, parse_int=str)
+    except ValueError:
+        return text.split(",")
 
 
 def plain(settings: Any) -> dict[str, Any]:

@@ -122,8 +122,8 @@ def _labels(
         return None, None
     columns = [np.asarray(part[name][:]) for part in parts]
     if name in classes:
-        codes = torch.as_tensor(np.concatenate(columns), dtype=torch.int64)
-        return codes, tuple(features[name].names)
+        codes = [-1 if code is None else int(code) for column in columns for code in column]
+        return torch.tensor(codes, dtype=torch.int64), tuple(features[name].names)
     encoded, names = encode_labels(columns, f"hf:{typed}, column '{name}'")
     return torch.cat([codes for codes in encoded if codes is not None]), names
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -60,10 +61,22 @@ def as_examples(x: Any, spec: DataSpec) -> Tensor:
     if array.dtype.kind != "f":
         if low < 0 or high > 255:
             raise ConfigError(f"images of integers go from 0 to 255; these from {low} to {high}.")
+        if high == 1 and low >= 0:
+            _warn_of_range("of integers go from 0 to 255", "x * 255")
         return to_float(torch.as_tensor(array.astype(np.uint8)))
     if low < -1 - SLACK or high > 1 + SLACK:
         raise ConfigError(
             f"images of floats go from -1 to 1; these from {low:.3g} to {high:.3g}. Give bytes "
             "(0 to 255) as integers, or scale: x / 127.5 - 1."
         )
+    if low >= 0:
+        _warn_of_range("of floats go from -1 to 1", "x * 2 - 1")
     return torch.as_tensor(array.astype(np.float32))
+
+
+def _warn_of_range(allowed: str, scaled: str) -> None:
+    warnings.warn(
+        f"images {allowed}, and all of these lie between 0 and 1; if they are meant to go from 0 to"
+        f" 1, scale them: {scaled}.",
+        stacklevel=4,
+    )

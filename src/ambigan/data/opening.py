@@ -110,6 +110,6 @@ def _rows(gallery: Gallery, kept: Sequence[int]) -> Tensor:
 
 
 def without_blanks(split: Split) -> Split:
-    """The split as unlabelled if its folder is flat; one split may have classes, the other none."""
-    is_blank = split.labels is not None and bool((split.labels < 0).all())
+    """The split as unlabelled if any of it is; one split may have classes, the other none."""
+    is_blank = split.labels is not None and bool((split.labels < 0).any())
     return replace(split, labels=None) if is_blank else split

@@ -6,6 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -47,11 +48,12 @@ class PixelFile:
     def __exit__(
         self,
         _kind: type[BaseException] | None,
-        _error: BaseException | None,
+        error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        """Closes it."""
-        self._file.close()
+        """Closes it; what a full disk did not take was told already."""
+        with nullcontext() if error is None else suppress(OSError):
+            self._file.close()
 
     def append(self, images: Sequence[Pixels]) -> None:
         """Writes images after the others; they are safe after the next `sync`."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.errors import DataError, nearest
 from .columns import contents, is_numeric, labels_of, numbers
@@ -26,7 +25,10 @@ DEFAULT_LABEL_COLUMN = "label"
 # The longest line that can be read; pyarrow's own 1 MiB is short for 100,000 columns.
 _BLOCK_BYTES = 1 << 24
 
-# How pandas calls the row numbers it writes beside the data.
+FEW = 8
+"""Fewer numbers than these may be sorted by chance."""
+
+# How pandas and R call the row numbers that they write beside the data.
 _ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 
 
@@ -47,7 +49,7 @@ def read_csv(
     """
     check_file(path, "a .csv file")
     table = _read(path, "CSV in UTF-8", lambda: _read_csv(path))
-    _check_header(path, table.column_names)
+    _check_header(path, table)
     return _raw_vectors(path, table, settings, needed)
 
 
@@ -97,18 +99,44 @@ def _read(path: Path, kind: str, load: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _check_header(path: Path, names: Sequence[str]) -> None:
-    """Refuses a first line of data. Names may be numbers, say wavelengths, but those are sorted."""
-    try:
-        numbers = [float(name) for name in names]
-    except ValueError:
+def _check_header(path: Path, table: Any) -> None:
+    """Refuses a first line of data. Names may be numbers, say wavelengths, but those are sorted.
+
+    A few sorted numbers may be data by chance, and are taken for such if each lies among the values
+    under it. Beside names that are none, whole numbers may stand in any order: `1`, `10`, `2`.
+    """
+    names: list[str] = table.column_names
+    numbers = {name: number for name in names if (number := _number(name)) is not None}
+    is_mixed = len(numbers) < len(names)
+    if is_mixed and (len(numbers) < 2 or all(n.is_integer() for n in numbers.values())):
         return
-    steps = [right - left for left, right in itertools.pairwise(numbers)]
-    if not steps or not (min(steps) > 0 or max(steps) < 0):
+    steps = [right - left for left, right in itertools.pairwise(numbers.values())]
+    is_sorted = bool(steps) and (min(steps) > 0 or max(steps) < 0)
+    if not is_sorted or (len(numbers) < FEW and _lie_among_values(table, numbers)):
         raise DataError(
             f"{path}: the first line ({some(names)}) looks like data; it must hold the names of"
             " the columns."
         )
+
+
+def _lie_among_values(table: Any, numbers: Mapping[str, float]) -> bool:
+    """Whether each name is a number between the least and the largest of its column."""
+    compute = import_module("pyarrow.compute")
+    for name, number in numbers.items():
+        column = table.column(name)
+        if not len(column) or not is_numeric(column.type):
+            return False
+        found = compute.min_max(column).as_py()
+        if found["min"] is None or not found["min"] <= number <= found["max"]:
+            return False
+    return True
+
+
+def _number(name: str) -> float | None:
+    try:
+        return float(name)
+    except ValueError:
+        return None
 
 
 def _raw_vectors(
@@ -136,7 +164,7 @@ def _raw_vectors(
     for place, name in enumerate(used):
         values[:, place] = numbers(table.column(name))
     if not needed:
-        _check_row_numbers(path, values, used)
+        _check_row_numbers(path, used)
     labels = None if label is None else labels_of(path, label, table.column(label))
     return RawVectors(path, (("", values),), (labels,), tuple(used), f"column '{label}'")
 
@@ -214,12 +242,12 @@ def _check_numeric(path: Path, table: Any, used: list[str], *, is_needed: bool) 
     )
 
 
-def _check_row_numbers(path: Path, values: NDArray[np.float64], used: list[str]) -> None:
-    for place, name in enumerate(used):
-        if name not in _ROW_NUMBER_NAMES or len(values) < 2:
-            continue
-        if (values[:, place] == np.arange(len(values))).all():
+def _check_row_numbers(path: Path, used: list[str]) -> None:
+    """Refuses them even where they do not count up: rows that were sorted tell their class."""
+    for name in used:
+        if name in _ROW_NUMBER_NAMES:
             raise DataError(
-                f"{path}: column '{name}' only counts the rows, as pandas writes it; save with"
-                f" index=False, or drop it with {drop_flag([name])}."
+                f"{path}: column '{name}' numbers the rows, as pandas and R write it; save without"
+                f" (index=False, row.names=FALSE), or drop it with {drop_flag([name])}; if it is"
+                " data, give it a name."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from ..core.errors import DataError
 from .files import check_folder
 from .pictures import image_suffixes
 
-TRAIN_NAMES = ("train",)
-TEST_NAMES = ("test", "val", "valid", "validation")  # the first that is there is used
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "testing", "val", "valid", "validation", "eval", "dev")
+"""The first that is there is used."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def find_images(root: Path) -> tuple[list[ImageFile], list[ImageFile] | None]:
 
     A folder with `train` and `test` (or `val`) is split as published, and what else is in it is
     left alone; a lone `train` is read as if it were the folder itself. Anything else is one set,
-    and the second list is None.
+    and the second list is None; a warning tells of a `train` among other folders.
 
     Raises:
         DataError: no such folder, or no images in it.
@@ -46,6 +48,13 @@ def find_images(root: Path) -> tuple[list[ImageFile], list[ImageFile] | None]:
     train, test = _first(folders, TRAIN_NAMES), _first(folders, TEST_NAMES)
     if train and test:
         return _images(root, train), _images(root, test)
+    if train and len(folders) > 1:
+        known = ", ".join(TEST_NAMES)
+        warnings.warn(
+            f"{root} holds '{train.name}' among other folders, none of them a test split"
+            f" ({known}); all of its folders are read as classes.",
+            stacklevel=2,
+        )
     return _images(root, train if train and len(folders) == 1 else root), None
 
 

@@ -16,9 +16,9 @@ Shape = tuple[int, ...]
 def pixel_kernels(network: nn.Module, shapes: tuple[Shape, ...]) -> Tensor:
     """The kernels of the layer of a network that takes images in, or gives them out.
 
-    Of convolutions, each output channel of the first one, or, where images are made, each input
-    channel of the last fractionally strided one. Of matrices, each row of the first, laid out as an
-    image, or each column of the last.
+    Of convolutions, each output channel of the first one if it takes the channels of images, or
+    else each input channel of the last one if it gives them. Of matrices, each row of the first,
+    laid out as an image, or each column of the last.
 
     Source: BiGAN, Figure 4 (filters of D, G and E).
 
@@ -32,7 +32,7 @@ def pixel_kernels(network: nn.Module, shapes: tuple[Shape, ...]) -> Tensor:
     Raises:
         ConfigError: no layer touches images.
     """
-    kernels = _convolutional(network)
+    kernels = _convolutional(network, {shape[0] for shape in shapes})
     if kernels is None:
         kernels = _dense(network, shapes)
     if kernels is None:
@@ -44,12 +44,16 @@ def pixel_kernels(network: nn.Module, shapes: tuple[Shape, ...]) -> Tensor:
     return kernels.detach().float().cpu().contiguous()
 
 
-def _convolutional(network: nn.Module) -> Tensor | None:
-    painting = [m for m in network.modules() if isinstance(m, nn.ConvTranspose2d)]
-    if painting:
-        return painting[-1].weight
-    looking = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
-    return looking[0].weight if looking else None
+def _convolutional(network: nn.Module, channels: set[int]) -> Tensor | None:
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    if not layers:
+        return None
+    first, last = layers[0], layers[-1]
+    if isinstance(first, nn.Conv2d) and first.in_channels in channels:
+        return first.weight
+    if last.out_channels in channels:
+        return last.weight if isinstance(last, nn.ConvTranspose2d) else last.weight.transpose(0, 1)
+    return None
 
 
 def _dense(network: nn.Module, shapes: tuple[Shape, ...]) -> Tensor | None:

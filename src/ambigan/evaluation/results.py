@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from .protocols import Protocol
 
 Row = dict[str, Any]
 Record = dict[str, Any]
+
+MEASURING = ("numpy", "scikit-learn", "scipy", "torch-fidelity")
+"""Libraries on which scores depend."""
 
 HEADLINES = {
     "accuracy": "accuracy",
@@ -141,10 +145,17 @@ def result_record(
         },
         "version": __version__,
         "torch": str(torch.__version__),
+        "libraries": libraries(),
         "hardware": hardware(device),
         **_headline(rows),
         "rows": list(rows),
     }
+
+
+def without_scores(record: Record) -> Record:
+    """What a record says but its rows, its headline and when it was measured."""
+    left_out = {"rows", "images_seen", *HEADLINES.values()}
+    return {name: value for name, value in record.items() if name not in left_out}
 
 
 def views_of(record: Record) -> dict[str, Any]:
@@ -176,6 +187,11 @@ def same_column(a: Record, b: Record) -> None:
         raise _not_comparable(
             a, b, f"of {_data(a)}", f"of {_data(b)}; take the same data with the same split"
         )  # fmt: skip
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what measures beside torch."""
+    return {name: version(name) for name in MEASURING}
 
 
 def hardware(device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -59,7 +59,10 @@ def layer_names(layers: Sequence[str], run: Run) -> list[str]:
 def make_candidates(
     runs: Sequence[Run], dataset: Dataset, names: Sequence[str], baselines: Sequence[Baseline]
 ) -> Iterable[Candidate]:
-    """The layers of each kind of weights; then pixels, PCA of equal width, random layers."""
+    """The layers of each kind of weights; then pixels, PCA and random layers.
+
+    PCA is as wide as the first layer.
+    """
     for layer in names:
         for run in runs:
             yield Candidate(layer_features(run.method, layer), run.weights)

@@ -17,7 +17,7 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.baselines import pca_features
 from ..evaluation.labelled import class_sizes
 from ..evaluation.protocols import PROTOCOLS, Protocol, check_views, find_protocol
-from ..evaluation.results import result_record
+from ..evaluation.results import result_record, without_scores
 from ..evaluation.views import Views, ViewSettings
 from ..game import Method
 from ..training import check_same_data
@@ -105,12 +105,14 @@ def evaluate(
     if views is not None and not protocols:
         protocols = (WITH_VIEWS,)
     chosen = _chosen(protocols, runs[0], dataset, spots, tell, views)
+    _check_used(protocols, chosen, layers, spaces, inception)
     seen = None if views is None else Views(dataset, views)
     kept = KeptRows(folder.results / FILE_NAME)
     kept.turn_to(runs, dataset)
     found: list[dict[str, Any]] = []
     for record in _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept, seen):
         name = _file_name(record, layers, spaces, weights, views)
+        record["asked"] = {"layer": [*layers], "space": [*spaces], "weights": weights}
         write_json(folder.results / f"{name}.json", record)
         found.append(record)
     kept.forget()
@@ -165,11 +167,11 @@ def evaluate_curve(
 ) -> list[dict[str, Any]]:
     """Measures the kept checkpoints of a run and writes `results/curve-PROTOCOL.json`.
 
-    Keep them with `train.keep_checkpoints`; of more than are wanted, the first is measured after
-    each `spacing` images seen, and the last. Each point has the averaged and the last networks,
-    their batch statistics taken anew as at the end of training. Samples are compared with data in
-    features of the finished run, which are the same for every point. Baselines stand beside the
-    first.
+    Layers, spaces and weights that are asked for are part of the name. Keep checkpoints with
+    `train.keep_checkpoints`; of more than are wanted, the first is measured after each `spacing`
+    images seen, and the last. Each point has the averaged and the last networks, their batch
+    statistics taken anew as at the end of training. Samples are compared with data in features of
+    the finished run, which are the same for every point. Baselines stand beside the first.
     """
     folder = RunFolder(path)
     _check_names(protocols)
@@ -193,17 +195,20 @@ def evaluate_curve(
         except CheckpointError as error:
             warnings.warn(f"left out of the curve: {error}", stacklevel=2)
             continue
-        chosen = chosen or _chosen(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
+        if not chosen:
+            chosen = _chosen(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
+            _check_used(protocols, chosen, layers, spaces, inception)
         beside = () if curves else baselines
         kept.turn_to(runs, dataset)
         for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
-            rows = [row | {"images_seen": runs[0].images_seen} for row in record.pop("rows")]
-            curve = curves.setdefault(record["protocol"], record | {"points": []})
+            rows = [row | {"images_seen": runs[0].images_seen} for row in record["rows"]]
+            name = f"curve-{_file_name(record, layers, spaces, weights, None)}"
+            curve = curves.setdefault(name, without_scores(record) | {"file": name, "points": []})
             curve["points"] += rows
     if not curves:
         raise CheckpointError(f"{folder.path} has no checkpoint that can be used.")
     for name, curve in curves.items():
-        write_json(folder.results / f"curve-{name}.json", curve)
+        write_json(folder.results / f"{name}.json", curve)
     kept.forget()
     return list(curves.values())
 
@@ -247,6 +252,32 @@ def _chosen(
         protocol.check(able, dataset.name, dataset.train.labels)
         _check_views(protocol, views)
     return _applying(able, run, dataset, spaces, tell, views) if ALL in protocols else named
+
+
+def _check_used(
+    protocols: Sequence[str],
+    chosen: Sequence[Protocol],
+    layers: Sequence[str],
+    spaces: Sequence[str],
+    inception: str | Path | None,
+) -> None:
+    """Refuses what no protocol would use; `all` says what it leaves out.
+
+    Raises:
+        ConfigError: layers where no features are measured, or spaces where no samples are.
+    """
+    if ALL in protocols:
+        return
+    needs = {need for protocol in chosen for need in protocol.needs}
+    names = ", ".join(protocol.name for protocol in chosen)
+    if layers and "labels" not in needs:
+        raise ConfigError(
+            f"--layer is of protocols that measure features by labels, and {names} does not; leave"
+            " it out (samples are compared in the features that --space names)."
+        )
+    if (spaces or inception) and "sample" not in needs:
+        flag = "--space" if spaces else "--inception"
+        raise ConfigError(f"{flag} is of protocols of samples, and {names} is none; leave it out.")
 
 
 def _check_views(protocol: Protocol, views: ViewSettings | None) -> None:

@@ -16,7 +16,7 @@ from ..core.files import append_json, write_text
 from ..core.version import __version__
 from ..data import Dataset
 from ..evaluation.protocols import Protocol
-from ..evaluation.results import Row
+from ..evaluation.results import Row, libraries
 
 FILE_NAME = "unfinished.jsonl"
 
@@ -103,6 +103,7 @@ def _about(run: Run, dataset: Dataset) -> dict[str, Any]:
     return {
         "version": __version__,
         "torch": str(torch.__version__),
+        "libraries": libraries(),
         "device": run.device.type,
         "config": run.config.to_json(),
         "data": dataset.sha256,

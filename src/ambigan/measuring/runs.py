@@ -21,10 +21,13 @@ def load_kinds(
     path: str | Path, weights: Weights | None, device: str, method: type[Method] | None
 ) -> list[Run]:
     """The run with the weights asked for; if None, averaged and last ones, where there are both."""
-    first = load(path, weights=weights, device=device, method=method)
-    if weights is not None or first.weights == "raw":
-        return [first]
-    return [first, load(path, weights="raw", device=device, method=method)]
+    while True:  # a run that is still training may save between the two
+        first = load(path, weights=weights, device=device, method=method)
+        if weights is not None or first.weights == "raw":
+            return [first]
+        last = load(path, weights="raw", device=device, method=method)
+        if first.images_seen == last.images_seen:
+            return [first, last]
 
 
 def runs_of_checkpoint(

@@ -146,15 +146,17 @@ def commands(material: Material) -> list[str]:
         if setting.preset is not None and setting.name != "data.source":
             words += [f"--{setting.name.replace('_', '-')}", setting.value]
     again = [f"{shlex.join(words)} --out {out}"]
+    of_method = f" --method {shlex.quote(config.method)}" if is_external(config.method) else ""
     evaluated = [result for result in material.results if not is_transfer(result)]
     if evaluated:
         names: dict[str, dict[str, None]] = {}
         for result in evaluated:
             protocol = f"--protocol {shlex.quote(str(result['protocol']))}"
-            names.setdefault(_flags_of_views(views_of(result)), {})[protocol] = None
+            flags = _flags_of_views(views_of(result)) + _flags_asked(result.get("asked") or {})
+            names.setdefault(flags + of_method, {})[protocol] = None
         again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
     again += [f"ambigan transfer {out} {flags_of(r)}" for r in material.results if is_transfer(r)]
-    return [*again, f"ambigan report {out}"]
+    return [*again, f"ambigan report {out}{of_method}"]
 
 
 def _flags_of_views(views: dict[str, Any]) -> str:
@@ -163,6 +165,13 @@ def _flags_of_views(views: dict[str, Any]) -> str:
     flags["--test-crops"] = views.get("test_crops") if views.get("test_crops", 1) > 1 else None
     words = [f" {flag} {typed(value)}" for flag, value in flags.items() if value]
     return "".join(words) + (" --views-flip" if views.get("flip") else "")
+
+
+def _flags_asked(asked: dict[str, Any]) -> str:
+    """Layers, spaces and weights that were asked for; begins with a space."""
+    pairs = [(name, text) for name in ("layer", "space") for text in asked.get(name, ())]
+    pairs += [("weights", asked["weights"])] if asked.get("weights") else []
+    return "".join(f" --{name} {shlex.quote(text)}" for name, text in pairs)
 
 
 def typed(value: Any) -> str:

@@ -35,7 +35,7 @@ from ..planned import (
 from .comparison import Comparison
 from .design import Arm, Study
 from .page import render
-from .runs import WEIGHTS, Judge, StudyRun, has_weights
+from .runs import DRAWING, WEIGHTS, Judge, StudyRun, has_weights
 from .writing import as_csv, as_json, as_markdown
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
@@ -227,7 +227,9 @@ class Maker:
                 protocols=missing,
                 weights=WEIGHTS,
                 baselines=("raw", "pca"),
-                spaces=(f"{judge.name}={judge.run.path}:{judge.arm.layers[0]}",),
+                spaces=(f"{judge.name}={judge.run.path}:{judge.arm.layers[0]}",)
+                if DRAWING in missing
+                else (),
                 device=run.config.train.device,
                 tell=self.tell,
             )

@@ -98,7 +98,8 @@ class StudyRun(PlannedRun):
     @property
     def points(self) -> list[tuple[int, float]] | None:
         """Images shown and accuracy, of the first layer by checkpoint; None if not measured."""
-        record = self._read(f"curve-{self.curve}.json", "points")
+        name = "--".join((f"curve-{self.curve}", self.variant.layers[0], WEIGHTS))
+        record = self._read(f"{name}.json", "points")
         if record is None:
             return None
         ours = [
