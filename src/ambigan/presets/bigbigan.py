@@ -112,7 +112,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "images": Preset(bigbigan_images, "not measured", "-", "-", "ours"),
         "small": Preset(
             bigbigan_small,
-            "digits: linear probe on pool of E 87.2 (untrained 83.5, pixels 99.3)",
+            "digits: linear probe on pool of E 87.2, last weights (untrained 83.5, pixels 99.3)",
             "5 min of one core",
             "1 thread of 2 shared CPU cores",
             "ours",
