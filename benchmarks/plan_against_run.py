@@ -70,6 +70,8 @@ def _short(flags: argparse.Namespace) -> dict[str, str]:
         "data.max_train": "1500",
         "train.device": flags.device,
         "train.log_every": "1",
+        "train.watch_every": "1000000",  # a plan is of training alone: no looks, no checkpoints
+        "train.checkpoint_every": "1000000",
         "train.statistics_batches": "0",
     }
 
