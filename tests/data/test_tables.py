@@ -261,7 +261,7 @@ def test_names_that_occur_twice(tmp_path: Path) -> None:
     assert "has 2 columns named 'a'" in refused(tmp_path / "t.csv")
 
 
-@pytest.mark.parametrize("first", ["5.1,3.5,4.0", "7", "5.1,3.5,1.4,setosa"])
+@pytest.mark.parametrize("first", ["5.1,3.5,4.0", "7", "7,7", "5.1,3.5,1.4,setosa"])
 def test_a_missing_line_of_names(tmp_path: Path, first: str) -> None:
     (tmp_path / "t.csv").write_text(f"{first}\n{first}\n{first}\n")
     said = refused(tmp_path / "t.csv")

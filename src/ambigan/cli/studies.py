@@ -58,7 +58,7 @@ def reproduce(request: Request) -> int:
             if flags.presets:
                 raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
             out = Path(flags.out or STUDIES_FOLDER)
-            arms = [name for name in (flags.arms or "").split(",") if name]
+            arms = _listed(flags.arms)
             text = study_text(compare(find_study(flags.table), out, arms=arms, **common))
             written = out / flags.table
         else:
@@ -66,7 +66,7 @@ def reproduce(request: Request) -> int:
             if flags.arms:
                 raise ConfigError(f"{flags.table} is a table; it has presets, and takes no --arms.")
             out = Path(flags.out or f"runs/{table.name}")
-            presets = [name for name in (flags.presets or "").split(",") if name]
+            presets = _listed(flags.presets)
             text = as_markdown(make_table(table, out, presets=presets, **common))
             written = out / "table"
     except Interrupted as stop:
@@ -118,6 +118,11 @@ def presets(_request: Request) -> int:
             table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
     Console().print(table)
     return 0
+
+
+def _listed(text: str | None) -> list[str]:
+    """Names between commas; none of no text."""
+    return [name for name in (text or "").split(",") if name]
 
 
 def _seeds(text: str) -> list[int]:

@@ -106,24 +106,26 @@ def _check_header(path: Path, table: Any) -> None:
     under it. Beside names that are none, whole numbers may stand in any order: `1`, `10`, `2`.
     """
     names: list[str] = table.column_names
-    numbers = {name: number for name in names if (number := _number(name)) is not None}
-    is_mixed = len(numbers) < len(names)
-    if is_mixed and (len(numbers) < 2 or all(n.is_integer() for n in numbers.values())):
+    found = {
+        place: value for place, name in enumerate(names) if (value := _number(name)) is not None
+    }
+    is_mixed = len(found) < len(names)
+    if is_mixed and (len(found) < 2 or all(value.is_integer() for value in found.values())):
         return
-    steps = [right - left for left, right in itertools.pairwise(numbers.values())]
+    steps = [right - left for left, right in itertools.pairwise(found.values())]
     is_sorted = bool(steps) and (min(steps) > 0 or max(steps) < 0)
-    if not is_sorted or (len(numbers) < FEW and _lie_among_values(table, numbers)):
+    if not is_sorted or (len(found) < FEW and _lie_among_values(table, found)):
         raise DataError(
             f"{path}: the first line ({some(names)}) looks like data; it must hold the names of"
             " the columns."
         )
 
 
-def _lie_among_values(table: Any, numbers: Mapping[str, float]) -> bool:
-    """Whether each name is a number between the least and the largest of its column."""
+def _lie_among_values(table: Any, names: Mapping[int, float]) -> bool:
+    """Whether each name that is a number, by place, lies among the values of its column."""
     compute = import_module("pyarrow.compute")
-    for name, number in numbers.items():
-        column = table.column(name)
+    for place, number in names.items():
+        column = table.column(place)
         if not len(column) or not is_numeric(column.type):
             return False
         found = compute.min_max(column).as_py()

@@ -87,8 +87,8 @@ class Play:
                 turn_of_these = partial(self._turn, moving)
                 self._graphs[moving] = self.recorder(turn_of_these, len(rows), rows.device)
             batch = self._graphs[moving].replay(rows, *key)
-            if self.state.method.turns.count(self.state.method.turns[turn]) > 1:
-                batch = batch.copy()  # which the next of these turns writes over
+            if sum(set(moving) <= set(names) for names in self.state.method.turns) > 1:
+                batch = batch.copy()  # which another turn of the same graph may write over
         state.meters.count(moving)
         return batch
 

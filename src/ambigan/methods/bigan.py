@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
@@ -33,10 +32,9 @@ from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import (
     hinge_fake,
     hinge_real,
-    hinge_saturation,
     judged_fake,
     judged_real,
-    saturation,
+    saturated,
 )
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import r1
@@ -208,6 +206,4 @@ class BiGAN(Method):
         D, G, E = self.discriminator, self.generator, self._draw_latents
         real = D(self.target(batch.x), E(batch.x, batch.noise))
         fake = D(G(batch.z, batch.z), batch.z)
-        if self.settings.objective == "hinge":
-            return {"saturation": hinge_saturation(real, fake)}
-        return {"saturation": saturation(torch.cat([real, fake]))}
+        return {"saturation": saturated(real, fake, hinge=self.settings.objective == "hinge")}

@@ -32,10 +32,9 @@ from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import (
     hinge_fake,
     hinge_real,
-    hinge_saturation,
     judged_fake,
     judged_real,
-    saturation,
+    saturated,
 )
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import gradient_norm, r1
@@ -165,6 +164,4 @@ class GAN(Method):
         """How saturated the discriminator is, on real and generated data."""
         D, G = self.discriminator, self.generator
         real, fake = D(self.target(batch.x)), D(G(batch.z, batch.z))
-        if self.settings.objective == "hinge":
-            return {"saturation": hinge_saturation(real, fake)}
-        return {"saturation": saturation(torch.cat([real, fake]))}
+        return {"saturation": saturated(real, fake, hinge=self.settings.objective == "hinge")}

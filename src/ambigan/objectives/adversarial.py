@@ -46,3 +46,8 @@ def saturation(logits: Tensor) -> Tensor:
 def hinge_saturation(real: Tensor, fake: Tensor) -> Tensor:
     """The fraction of scores beyond the margin on their own side, from which D learns nothing."""
     return torch.cat([real > 1, fake < -1]).float().mean()
+
+
+def saturated(real: Tensor, fake: Tensor, *, hinge: bool) -> Tensor:
+    """The fraction of scores from which D learns nothing, by its objective."""
+    return hinge_saturation(real, fake) if hinge else saturation(torch.cat([real, fake]))

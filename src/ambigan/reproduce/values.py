@@ -1,4 +1,4 @@
-"""Means over seeds, and the machines they were measured on."""
+"""Means over seeds, the machines they were measured on, and both as Markdown."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ class Value:
 def value_of(values: Sequence[float]) -> Value:
     """Mean and deviation of one value or more."""
     return Value(mean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+def markdown_grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def machines(records: Iterable[Mapping[str, Any]]) -> list[str]:

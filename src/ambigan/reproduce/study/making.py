@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -188,16 +189,22 @@ class Maker:
 
     def make(self, chosen: Collection[str], bar: Bar, alarm: Alarm) -> Comparison:
         """Trains and measures what is left of the chosen arms, and writes the study after each."""
-        baselines = self._baselines()
-        comparison = self._write(baselines)
+        with self._alone():
+            baselines = self._baselines()
+            comparison = self._write(baselines)
         for number, run in enumerate(self.runs):
             is_new = folder_name(run.variant) in chosen and run.finding is None
             if is_new:
                 title = f"run {number + 1} of {len(self.runs)}: {run.variant.name}, seed {run.seed}"
                 self._make(run, title, bar, alarm)
             if self._judge_all() or is_new:
-                comparison = self._write(baselines)
+                with self._alone():
+                    comparison = self._write(baselines)
         return comparison
+
+    def _alone(self) -> AbstractContextManager[bool]:
+        """In which no other process writes what is of the whole folder."""
+        return held(self.out / ".lock", wait=True)
 
     def _make(self, run: StudyRun, title: str, bar: Bar, alarm: Alarm) -> None:
         """Trains and measures a run, if no other process is at it."""
@@ -248,10 +255,6 @@ class Maker:
 
     def _baselines(self) -> dict[str, dict[str, Any]]:
         """What needs no training, by protocol, measured once for the folder."""
-        with held(self.out / ".lock", wait=True):
-            return self._baselines_alone()
-
-    def _baselines_alone(self) -> dict[str, dict[str, Any]]:
         path, config = self.out / "baselines.json", self.runs[0].config
         found: dict[str, Any] = read_json(path) if path.is_file() else {}
         for protocol in self.study.protocols:
@@ -270,10 +273,6 @@ class Maker:
 
     def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
         """What all processes have found until now."""
-        with held(self.out / ".lock", wait=True):
-            return self._write_alone(baselines)
-
-    def _write_alone(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
         done = [(run, run.finding) for run in self.runs]
         findings = tuple(finding for _, finding in done if finding is not None)
         found = Comparison(self.study, findings, baselines, len(self.runs), self.command)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from typing import Any
 
 from ...core.version import __version__
-from ..values import machines
+from ..values import machines, markdown_grid
 from .comparison import COST_COLUMNS, SAMPLE_SCORES, Comparison, Finding, of_seed
 
 
@@ -76,20 +75,17 @@ def as_markdown(comparison: Comparison) -> str:
     if len(comparison.findings) < comparison.num_runs:
         done = f"{len(comparison.findings)} of {comparison.num_runs} runs"
         parts += [f"**Not finished: {done}.**", ""]
-    parts += _grid(comparison.columns, [comparison.texts(line) for line in comparison.lines])
+    parts += markdown_grid(
+        comparison.columns, [comparison.texts(line) for line in comparison.lines]
+    )
     drawn, stand_ins = comparison.drawn_rows()
     if drawn:
-        grid = _grid(comparison.drawn_columns, [*drawn, *stand_ins])
+        grid = markdown_grid(comparison.drawn_columns, [*drawn, *stand_ins])
         parts += ["", comparison.drawn_words, "", *grid]
-    parts += ["", *_grid(COST_COLUMNS, comparison.cost_rows()), ""]
+    parts += ["", *markdown_grid(COST_COLUMNS, comparison.cost_rows()), ""]
     parts += [comparison.mixture] if comparison.mixture else []
     parts += [f"On {machine}." for machine in machines(comparison.records)]
     return "\n".join(parts).rstrip() + "\n"
-
-
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def _measures(finding: Finding) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 from ...core.files import write_json, write_text
 from ...core.version import __version__
 from ...report.panels import Section
-from ..values import machines
+from ..values import machines, markdown_grid
 from .page import render
 from .summary import Line, Summary, texts
 
@@ -99,5 +99,4 @@ def as_markdown(summary: Summary) -> str:
 
 
 def _grid(columns: Sequence[str], lines: Sequence[Line]) -> list[str]:
-    head = ["| | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
-    return head + [f"| {line.name} | " + " | ".join(texts(line, columns)) + " |" for line in lines]
+    return markdown_grid(["", *columns], ([line.name, *texts(line, columns)] for line in lines))
