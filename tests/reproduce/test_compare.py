@@ -12,7 +12,7 @@ import pytest
 import torch
 from test_resume import Killed, kill_at
 
-from ambigan.core.errors import ConfigError
+from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.files import held, read_json, write_json
 from ambigan.methods import find_method
 from ambigan.reproduce import STUDIES, Arm, Study, compare
@@ -257,6 +257,32 @@ def test_a_record_without_its_baseline_is_measured_again(whole: Path, tmp_path: 
     write_json(path, record | {"rows": kept})
     assert any("kmeans" in line for line in make(tmp_path / "copy"))
     assert (tmp_path / "copy/toy.json").read_bytes() == (whole / "toy.json").read_bytes()
+
+
+def test_a_record_by_other_constants_does_not_stand_beside_the_others(
+    whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / "study")
+    results = tmp_path / "study/arms/simclr-flips/seed-0/results"
+    path = results / "kmeans--encoder.pool--ema.json"
+    record = read_json(path)
+    write_json(path, record | {"settings": record["settings"] | {"restarts": 1}})
+    with pytest.raises(
+        CheckpointError, match=r"simclr-flips.*'restarts': 1.*Delete the record of kmeans"
+    ):
+        make(tmp_path / "study")
+    path.unlink()
+    make(tmp_path / "study")
+    assert (tmp_path / "study/toy.json").read_bytes() == (whole / "toy.json").read_bytes()
+
+
+def test_baselines_by_other_constants_are_measured_again(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "study")
+    path = tmp_path / "study/baselines.json"
+    found = read_json(path)
+    write_json(path, found | {"kmeans": found["kmeans"] | {"settings": {"restarts": 1}}})
+    make(tmp_path / "study")
+    assert read_json(path)["kmeans"]["settings"] == found["kmeans"]["settings"]
 
 
 def test_a_setting_that_an_arm_has_not_names_the_arm(tmp_path: Path) -> None:

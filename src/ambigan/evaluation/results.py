@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -170,7 +171,13 @@ def title_of(record: Record) -> str:
     return f"{record['protocol']}, {views['name']}" if views else str(record["protocol"])
 
 
-def same_column(a: Record, b: Record) -> None:
+def is_current(record: Mapping[str, Any], protocol: Protocol) -> bool:
+    """Whether a record is whole, and measured by a protocol as it is now."""
+    is_whole = bool(record.get("rows") and record.get("data"))
+    return is_whole and record.get("settings") == json.loads(json.dumps(dict(protocol.constants)))
+
+
+def same_column(a: Mapping[str, Any], b: Mapping[str, Any]) -> None:
     """Refuses to let two records stand in one table.
 
     Raises:
@@ -211,18 +218,20 @@ def _headline(rows: Sequence[Row]) -> dict[str, float | None]:
     return {}
 
 
-def _not_comparable(a: Record, b: Record, first: str, second: str) -> ConfigError:
+def _not_comparable(
+    a: Mapping[str, Any], b: Mapping[str, Any], first: str, second: str
+) -> ConfigError:
     return ConfigError(
         f"{_name(a)} and {_name(b)} cannot stand in one column: the one is {first}, the other"
         f" {second}."
     )
 
 
-def _name(record: Record) -> str:
+def _name(record: Mapping[str, Any]) -> str:
     return f"{record['method']} ({record['preset']})" if record["preset"] else record["method"]
 
 
-def _data(record: Record) -> str:
+def _data(record: Mapping[str, Any]) -> str:
     return f"{record['data']['name']} {record['data']['sha256'][:12]}"
 
 

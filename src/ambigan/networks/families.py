@@ -20,8 +20,9 @@ NetworkSettings = MLPSettings | ConvSettings
 GameSettings = NetworkSettings | ResidualSettings
 """Of games without an encoder: residual networks have no place for latents inside D."""
 
-Judge = MLP | ConvNet | ResNet
-Painter = MLP | DeconvNet | BigGANDeepGenerator
+Discriminator = MLP | ConvNet | ResNet
+Encoder = MLP | ConvNet
+Generator = MLP | DeconvNet | BigGANDeepGenerator
 
 
 def drawn_spec(spec: DataSpec, settings: GameSettings) -> DataSpec:
@@ -40,7 +41,9 @@ def drawn_spec(spec: DataSpec, settings: GameSettings) -> DataSpec:
             return spec
 
 
-def make_discriminator(spec: DataSpec, settings: GameSettings, latent_dim: int = 0) -> Judge:
+def make_discriminator(
+    spec: DataSpec, settings: GameSettings, latent_dim: int = 0
+) -> Discriminator:
     """D(x) or, with latents, D(x, z); `(N, 1)`. Residual networks take no latents."""
     if isinstance(settings, ResidualSettings):
         return residual.make_discriminator(spec, settings)
@@ -49,7 +52,7 @@ def make_discriminator(spec: DataSpec, settings: GameSettings, latent_dim: int =
     return permutation_invariant.make_discriminator(spec, settings, latent_dim)
 
 
-def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> Painter:
+def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> Generator:
     """G(z, z), `(N, latent_dim)` to `(N, *spec.shape)`; the second z goes to hidden layers."""
     if isinstance(settings, ResidualSettings):
         return residual.make_generator(spec, settings, latent_dim)
@@ -60,14 +63,14 @@ def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> P
 
 def make_encoder(
     spec: DataSpec, settings: NetworkSettings, num_outputs: int, output: Output | None = None
-) -> Judge:
+) -> Encoder:
     """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
     if isinstance(settings, ConvSettings):
         return convolutional.make_encoder(spec, settings, num_outputs, output)
     return permutation_invariant.make_encoder(spec, settings, num_outputs, output)
 
 
-def last_hidden(name: str, network: Judge) -> str:
+def last_hidden(name: str, network: Discriminator | Encoder) -> str:
     """The layer before the output of a network, by the network's name in the method."""
     vectors = network.vector_names if isinstance(network, ResNet) else ()
     return f"{name}.{(*network.hidden_names, *vectors)[-1]}"

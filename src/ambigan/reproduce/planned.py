@@ -17,6 +17,7 @@ from ..engine.config import RunConfig, differences_of_runs
 from ..engine.loop import Progress
 from ..engine.run_folder import RunFolder
 from ..engine.sinks import read_lines
+from ..evaluation.results import same_column
 from ..training import train_together
 
 Alarm = Callable[[str], None]
@@ -142,6 +143,23 @@ def check_measured_on(path: Path, record: Mapping[str, Any], dataset: Dataset) -
             f"{path} was measured on other data than {record['data']['name']} holds now; put "
             "the old data back or choose another --out."
         )
+
+
+def check_same_column(
+    planned: PlannedRun, record: Mapping[str, Any], baselines: Mapping[str, Any]
+) -> None:
+    """Refuses a run's record that cannot stand above the baselines: of other data or constants.
+
+    Raises:
+        CheckpointError: naming where the run lies.
+    """
+    try:
+        same_column(record, baselines)
+    except ConfigError as error:
+        raise CheckpointError(
+            f"{planned.run.results}: {error} Delete the record of {record['protocol']} there and"
+            " it is measured again, or choose another --out."
+        ) from error
 
 
 def command_of(

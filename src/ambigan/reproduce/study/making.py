@@ -17,6 +17,7 @@ from ...data import Dataset, open_dataset
 from ...engine.config import RunConfig
 from ...engine.run_folder import RunFolder
 from ...evaluation.protocols import find_protocol
+from ...evaluation.results import is_current
 from ...measuring import Tell, evaluate, evaluate_baselines, evaluate_curve
 from ...methods import find_method
 from ...presets import find_preset
@@ -27,6 +28,7 @@ from ..planned import (
     Alarm,
     Bar,
     check_measured_on,
+    check_same_column,
     check_seeds,
     check_unchanged,
     command_of,
@@ -258,7 +260,7 @@ class Maker:
         path, config = self.out / "baselines.json", self.runs[0].config
         found: dict[str, Any] = read_json(path) if path.is_file() else {}
         for protocol in self.study.protocols:
-            if protocol not in found:
+            if not is_current(found.get(protocol, {}), find_protocol(protocol)):
                 found[protocol] = evaluate_baselines(
                     config.data,
                     protocol,
@@ -274,6 +276,9 @@ class Maker:
     def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
         """What all processes have found until now."""
         done = [(run, run.finding) for run in self.runs]
+        for run, finding in done:
+            for name, record in finding.records.items() if finding else ():
+                check_same_column(run, record, baselines[name])
         findings = tuple(finding for _, finding in done if finding is not None)
         found = Comparison(self.study, findings, baselines, len(self.runs), self.command)
         pictures = self._pictures([run for run, finding in done if finding is not None])

@@ -11,6 +11,7 @@ from ...core.files import held, read_json, write_json
 from ...core.settings import parse
 from ...data import Dataset, open_dataset
 from ...evaluation.protocols import find_protocol
+from ...evaluation.results import is_current
 from ...measuring import Tell, evaluate_baselines
 from ...report.panels import Section
 from ...training import check_trainable
@@ -19,6 +20,7 @@ from ..planned import (
     Alarm,
     Bar,
     check_measured_on,
+    check_same_column,
     check_seeds,
     command_of,
     read_cost,
@@ -147,7 +149,7 @@ class Maker:
         """What needs no training, measured once for the table."""
         path, config = self.out / "baselines.json", self.cells[0].config
         record = read_json(path) if path.is_file() else {}
-        if not (record.get("rows") and record.get("data")):
+        if not is_current(record, find_protocol(self.table.protocol)):
             record = evaluate_baselines(
                 config.data,
                 self.table.protocol,
@@ -164,7 +166,7 @@ class Maker:
         for cell in done:
             record = cell.record(self.table.protocol)
             assert record is not None
-            check_measured_on(cell.run.path, record, self.dataset)
+            check_same_column(cell, record, baselines)
         results = [read_cell(cell, self.table.protocol) for cell in done]
         costs = [read_cost(cell) for cell in done]
         num_cells = len({cell.run.path for cell in (*self.cells, *done)})
