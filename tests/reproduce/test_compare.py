@@ -185,6 +185,21 @@ def test_what_arms_draw_is_compared_in_the_judge_s_features(tmp_path: Path) -> N
     assert drawn[0]["space"] == judge_name(tmp_path, seed=1)
 
 
+def test_reconstructions_need_no_judge(tmp_path: Path) -> None:
+    study = replace(JUDGED, name="alone", arms=(BIGAN,), judge=None)
+    make(tmp_path, study)
+    (bigan,) = read_json(tmp_path / "alone.json")["runs"]
+    assert bigan["drawn"] is None
+    assert bigan["reconstructed"]["rows"][0]["ratio_real"] > 0
+    text, page = ((tmp_path / f"alone.{kind}").read_text() for kind in ("md", "html"))
+    assert "| drawn by | reconstruction |" in text
+    for written in (text, page):
+        assert "error over that of shuffled pairs" in written
+        assert "Fréchet" not in written
+        assert "not drawn" not in written
+    assert make(tmp_path, study) == []
+
+
 def test_the_judge_is_that_of_the_first_seed_even_if_another_is_there_before(
     tmp_path: Path,
 ) -> None:
@@ -308,5 +323,5 @@ def test_studies_can_be_planned(name: str, tmp_path: Path) -> None:
 def test_a_folder_shared_by_all_studies_holds_one_config_for_each_arm(tmp_path: Path) -> None:
     configs: dict[Path, Any] = {}
     for study in STUDIES.values():
-        for run in plan_runs(study, (0,), {}, tmp_path):
+        for run in plan_runs(study, (0,), {}, tmp_path / study.settings["data.source"]):
             assert configs.setdefault(run.run.path, run.config) == run.config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from .output import alarm, cell, note
 from .parser import Request
 
 MOST_SEEDS = 1000
-STUDIES_FOLDER = "runs/studies"  # one for all: an arm that several share is trained once
 BENCH_COLUMNS = {
     "name": "a step",
     "milliseconds": "ms",
@@ -57,9 +56,9 @@ def reproduce(request: Request) -> int:
         if flags.table in STUDIES:
             if flags.presets:
                 raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
-            out = Path(flags.out or STUDIES_FOLDER)
-            arms = _listed(flags.arms)
-            text = study_text(compare(find_study(flags.table), out, arms=arms, **common))
+            study, arms = find_study(flags.table), _listed(flags.arms)
+            out = Path(flags.out or _studies_folder({**study.settings, **request.settings}))
+            text = study_text(compare(study, out, arms=arms, **common))
             written = out / flags.table
         else:
             table = find_table(flags.table)
@@ -118,6 +117,11 @@ def presets(_request: Request) -> int:
             table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
     Console().print(table)
     return 0
+
+
+def _studies_folder(settings: Mapping[str, str]) -> str:
+    """One for all studies on the same data: an arm that several share is trained once."""
+    return f"runs/studies-{settings['data.source'].partition(':')[0]}"
 
 
 def _listed(text: str | None) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .design import CIFAR10, Arm, Study
+from .design import CIFAR10, DIGITS, Arm, Study
 from .sao import OWN_VIEWS
 
 _SOURCE = "BigBiGAN, arXiv 1907.02544"
@@ -60,4 +60,34 @@ ABLATION = Study(
     judge=OWN_VIEWS,
 )
 
-STUDIES = (AGAINST_BIGAN, ABLATION)
+
+def _small(name: str, changes: Mapping[str, str]) -> Arm:
+    return Arm(name, "bigbigan", changes, "small", ("encoder.pool",), not changes)
+
+
+_RATES = "settings.encoder_rate_multiplier"
+ON_DIGITS = Study(
+    name="bigbigan-digits",
+    title="BigBiGAN beside BiGAN, small",
+    question="What of it matters where a training takes minutes?",
+    source=_SOURCE,
+    settings=DIGITS,
+    passes=50,
+    arms=(
+        Arm("BiGAN, MLPs", "bigan", {}, "small", ("encoder.hidden2",), untrained=True),
+        _small("BiGAN, BigGAN's networks", _AS_BIGAN),
+        _small("BigBiGAN", {}),
+        _small("no unary scores", {"settings.unary": "none"}),
+        _small("deterministic encoder", {"settings.encoder": "deterministic"}),
+        _small("encoder as fast as G", {_RATES: "1"}),
+        _small("encoder ten times as fast", {_RATES: "10"}),
+        _small(
+            "D twice as wide",
+            {"settings.network.width": "8", "settings.network.generator_width": "4"},
+        ),
+    ),
+    protocols=("linear_lbfgs", "knn_sweep", "kmeans"),
+    pca_widths=(32,),
+)
+
+STUDIES = (AGAINST_BIGAN, ABLATION, ON_DIGITS)

@@ -160,16 +160,17 @@ class Comparison:
 
     @property
     def drawn_words(self) -> str:
-        """What the table of samples says, in which features."""
-        judge = self.study.judge
-        assert judge is not None, "samples are compared in a judge's features"
-        ratio = " Reconstruction: its error over that of shuffled pairs."
-        more = ratio if self._reconstructs else ""
-        return (
-            f"10,000 samples against the held-out data in features of {judge.name}"
-            f" ({judge.layers[0]}): Fréchet and kernel distance (KID), where less is better,"
-            f" precision and recall in %.{more}"
-        )
+        """What the table of samples says, in which features, and that of reconstructions."""
+        words: list[str] = []
+        if (judge := self.study.judge) and self.has_samples:
+            words.append(
+                f"10,000 samples against the held-out data in features of {judge.name}"
+                f" ({judge.layers[0]}): Fréchet and kernel distance (KID), where less is better,"
+                " precision and recall in %."
+            )
+        if self._reconstructs:
+            words.append("Reconstruction: its error over that of shuffled pairs.")
+        return " ".join(words)
 
     def drawn_rows(self) -> tuple[list[list[str]], list[list[str]]]:
         """What is drawn, a run a row, and stand-ins; a dash where nothing was measured.
@@ -177,26 +178,39 @@ class Comparison:
         Columns are `drawn_columns`.
         """
         drawn = [finding for finding in self.findings if finding.drawn or finding.reconstructed]
-        rows = [
-            [of_seed(finding), *_scores(finding.drawn, 0), *self._ratio(finding)]
-            for finding in drawn
-        ]
-        first = next((finding for finding in self.findings if finding.drawn), None)
-        stand_ins = first.drawn["rows"][1:] if first is not None and first.drawn else []
-        names = [row["features"] for row in stand_ins]
-        return rows, [
-            [f"{name} (not drawn)", *_scores(first and first.drawn, number), *self._ratio(None)]
-            for number, name in enumerate(names, start=1)
+        samples = [finding.drawn["rows"] if finding.drawn else None for finding in drawn]
+        stand_ins = next((rows[1:] for rows in samples if rows), [])
+        return [
+            [of_seed(finding), *self._scores(rows and rows[0]), *self._ratio(finding)]
+            for finding, rows in zip(drawn, samples, strict=True)
+        ], [
+            [f"{row['features']} (not drawn)", *self._scores(row), *self._ratio(None)]
+            for row in stand_ins
         ]
 
     @property
     def drawn_columns(self) -> list[str]:
-        """Above them; without reconstruction where no arm reconstructs."""
-        return DRAWN_COLUMNS + ["reconstruction"] * self._reconstructs
+        """Above them; without those in which nothing stands."""
+        scores = ["samples of", *SAMPLE_COLUMNS] if self.has_samples else ["drawn by"]
+        return scores + ["reconstruction"] * self._reconstructs
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether any were compared with data."""
+        return any(finding.drawn for finding in self.findings)
 
     @property
     def _reconstructs(self) -> bool:
         return any(finding.reconstructed for finding in self.findings)
+
+    def _scores(self, row: Mapping[str, Any] | None) -> list[str]:
+        """Distances, precision and recall, if there are columns for them."""
+        if not self.has_samples:
+            return []
+        if row is None:
+            return ["–"] * len(SAMPLE_COLUMNS)
+        far = [f"{row['frechet']:.3g}", f"{row['kid']:.3g}"]
+        return [*far, f"{row['precision']:.1f}", f"{row['recall']:.1f}"]
 
     def _ratio(self, finding: Finding | None) -> list[str]:
         """The error of its reconstructions over that of shuffled pairs, if there is a column."""
@@ -207,22 +221,13 @@ class Comparison:
 
 
 SAMPLE_SCORES = ("frechet", "kid", "precision", "recall")
-DRAWN_COLUMNS = ["samples of", "Fréchet", "KID", "precision", "recall"]
+SAMPLE_COLUMNS = ["Fréchet", "KID", "precision", "recall"]
 COST_COLUMNS = ["run", "images shown", "precision", "training, s", "images/s"]
 
 
 def of_seed(finding: Finding) -> str:
     """A run by its arm, and by its seed if that is not the first."""
     return finding.arm if finding.seed == 0 else f"{finding.arm}, seed {finding.seed}"
-
-
-def _scores(record: Mapping[str, Any] | None, number: int) -> list[str]:
-    """Distances, precision and recall of a row of a record."""
-    if record is None:
-        return ["–"] * 4
-    row = record["rows"][number]
-    far = [f"{row['frechet']:.3g}", f"{row['kid']:.3g}"]
-    return [*far, f"{row['precision']:.1f}", f"{row['recall']:.1f}"]
 
 
 def _line(arm: str, features: str, records: Sequence[Mapping[str, Mapping[str, Any]]]) -> Line:

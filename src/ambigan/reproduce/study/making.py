@@ -220,7 +220,7 @@ class Maker:
                 _measure(run, self.tell)
 
     def _judge_all(self) -> bool:
-        """Measures what the finished runs draw, once the judge is one of them; whether any was."""
+        """Measures what the finished runs draw, samples once there is a judge; whether any was."""
         judged = [self._judge(run) for run in self.runs if run.finding is not None]
         return any(judged)
 
@@ -228,25 +228,25 @@ class Maker:
         """Measures what a run draws, if it is not measured yet; whether anything was."""
         with held(run.lock_file) as is_ours:
             missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
-            judge = run.judge
-            if not is_ours or not missing or judge is None or not self._can_judge(run, judge):
+            judge = run.judge if DRAWING in missing else None
+            if not is_ours or not missing or not self._can_judge(run, judge):
                 return False
             evaluate(
                 run.run.path,
                 protocols=missing,
                 weights=WEIGHTS,
                 baselines=("raw", "pca"),
-                spaces=(f"{judge.name}={judge.run.path}:{judge.arm.layers[0]}",)
-                if DRAWING in missing
-                else (),
+                spaces=(f"{judge.name}={judge.run.path}:{judge.arm.layers[0]}",) if judge else (),
                 device=run.config.train.device,
                 tell=self.tell,
             )
         return True
 
-    def _can_judge(self, run: StudyRun, judge: Judge) -> bool:
-        """Whether both models are there; tells once of one that is not."""
-        models = {run.variant.name: run.run, judge.arm.name: judge.run}
+    def _can_judge(self, run: StudyRun, judge: Judge | None) -> bool:
+        """Whether all models it takes are there; tells once of one that is not."""
+        models = {run.variant.name: run.run}
+        if judge is not None:
+            models[judge.arm.name] = judge.run
         gone = [name for name, folder in models.items() if not has_weights(folder)]
         if gone and run.run.path not in self.not_judged:
             self.not_judged.add(run.run.path)

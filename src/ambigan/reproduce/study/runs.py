@@ -73,13 +73,10 @@ class StudyRun(PlannedRun):
 
     @property
     def drawn_files(self) -> dict[str, str]:
-        """Where records of what this run can draw lie, by protocol; nothing without a judge."""
-        space = self.judge and self.judge.name
-        if not space:
-            return {}
+        """Where records of what this run can draw lie, by protocol; of samples if one judges."""
         able = find_method(self.config.method).abilities
         files: dict[str, str] = {}
-        if "sample" in able:
+        if "sample" in able and self.judge and (space := self.judge.name):
             files[DRAWING] = f"{DRAWING}--{space}--{WEIGHTS}.json"
         if "reconstruct" in able:
             files[RECONSTRUCTING] = f"{RECONSTRUCTING}--{WEIGHTS}.json"
