@@ -175,9 +175,8 @@ class Plain(nn.Module):
 
     def block(self, block: ResBlock, h: Tensor) -> Tensor:
         """One residual block."""
+        h = F.avg_pool2d(h, 2, ceil_mode=True) if block.halve else h
         inner = F.elu(block.first(h))
-        if block.halve:
-            inner, h = (F.avg_pool2d(part, 2, ceil_mode=True) for part in (inner, h))
         return F.elu(self.normed(block.norm, block.second(inner)) + self.shortcut(block, h))
 
     def shortcut(self, block: ResBlock, h: Tensor) -> Tensor:

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from ambigan.core.errors import NonFiniteError
+from ambigan.core.random import Randomness
 from ambigan.engine.checkpoint import list_checkpoints, load_newest
-from ambigan.engine.watch import alarms, effective_rank
+from ambigan.engine.watch import alarms, effective_rank, look
+from ambigan.game import Batch
 from ambigan.methods import METHODS
 from ambigan.training import train
 from games import toy_config, toy_method
@@ -58,6 +60,22 @@ def test_collapse_is_seen() -> None:
     ]:
         (found,) = alarms(healthy | {name: value})
         assert words in found
+
+
+def test_each_score_of_bigbigan_is_watched() -> None:
+    method = toy_method(toy_config("bigbigan-small"))
+    noise = Randomness(1)
+    x, z = noise.uniform(12, 1, 8, 8) * 2 - 1, method.prior.sample(12, noise)
+    with torch.no_grad():
+        method.discriminator.output.z.bias += 9  # beyond the margin for data, never for samples
+        seen = look(method, Batch(x, z, Randomness(2)))
+    each = [seen[f"saturation_{name}"] for name in ("x", "z", "xz")]
+    assert each[1] == 0.5
+    assert seen["saturation"] == pytest.approx(sum(each) / 3)
+    assert seen["encoder_noise"] > 0
+    alone = look(toy_method(toy_config("bigbigan-ablated")), Batch(x, z, Randomness(2)))
+    assert "saturation_xz" in alone
+    assert not {"saturation_x", "saturation_z", "encoder_noise"} & alone.keys()
 
 
 def test_effective_rank_counts_equal_directions() -> None:

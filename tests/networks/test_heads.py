@@ -44,9 +44,11 @@ def test_depth_counts_the_layers_of_the_blocks() -> None:
         ResidualMLP(5, 7, 3, batch_norm=False)
 
 
-def test_scores_equal_numpy(judge: JointDiscriminator) -> None:
-    network = reference.scramble(judge)
-    x, z = random(4, 2, 8, 8), random(4, 3)
+@pytest.mark.parametrize("size", [(8, 8), (32, 32), (20, 13)])
+def test_scores_equal_numpy(size: tuple[int, int]) -> None:
+    body = BigGANBody((2, *size), width=2, attention=None)
+    network = reference.scramble(JointDiscriminator(body, 3, width=6, depth=4))
+    x, z = random(4, 2, *size), random(4, 3)
     expected = torch.tensor(reference.scores(network, x.numpy(), z.numpy()))
     torch.testing.assert_close(network(x, z).detach(), expected)
     assert expected.shape == (4, 3)

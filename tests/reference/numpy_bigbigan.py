@@ -74,6 +74,11 @@ def generator(network: torch.nn.Module, z: np.ndarray) -> np.ndarray:
 
 
 def body(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
+    """Sums over places of what the blocks leave."""
+    return relu(blocks(network, x)).sum((2, 3))
+
+
+def blocks(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
     """Each block: ReLU (not of the image), 3x3, ReLU, 3x3, means; means of a 1x1 beside."""
     weights, h = weights_of(network), x
     for name in network.hidden_names:
@@ -84,7 +89,7 @@ def body(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
             h = convolution(weights, f"{name}.shortcut", h)
         h = halves(inner + h) if block.halve else inner + h
         h = maybe_attended(weights, name, h)
-    return relu(h).sum((2, 3))
+    return h
 
 
 def residual_mlp(network: torch.nn.Module, h: np.ndarray) -> np.ndarray:
@@ -103,10 +108,11 @@ def residual_mlp(network: torch.nn.Module, h: np.ndarray) -> np.ndarray:
 
 
 def scores(network: torch.nn.Module, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """s_x, s_z and s_xz, those that there are."""
+    """s_x, s_z and s_xz, those that there are; J sees 16 times the means of F."""
     weights = weights_of(network)
     f, h = body(network.image, x), residual_mlp(network.latent, z)
-    j = residual_mlp(network.joint, np.concatenate([f, h], 1))
+    means = relu(blocks(network.image, x)).mean((2, 3))
+    j = residual_mlp(network.joint, np.concatenate([16 * means, h], 1))
     pairs = {"x": f, "z": h, "xz": j}
     there = {name: v for name, v in pairs.items() if f"output.{name}.weight" in weights}
     return np.concatenate([dense(weights, f"output.{name}", v) for name, v in there.items()], 1)

@@ -173,15 +173,14 @@ def group_normed(weights: dict, name: str, norm: torch.nn.Module, a: np.ndarray)
 
 
 def resnet(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
-    """ResNet-18 of SAO: averages between a block's convolutions, and before its shortcut's."""
+    """ResNet-18 of SAO: averages before a block's convolutions."""
     weights = weights_of(network)
     h = elu(convolution(weights, "stem.convolution", x))
     for stage in network.hidden_names[1:]:
         for number, block in enumerate(network.get_submodule(stage)):
             name = f"{stage}.{number}"
+            h = halves(h) if block.halve else h
             inner = elu(convolution(weights, f"{name}.first", h))
-            if block.halve:
-                inner, h = halves(inner), halves(h)
             if f"{name}.shortcut.0.weight" in weights:
                 h = convolution(weights, f"{name}.shortcut.0", h)
                 h = group_normed(weights, f"{name}.shortcut.1", block.shortcut[1], h)
@@ -199,7 +198,7 @@ def biggan_deep(network: torch.nn.Module, z: np.ndarray) -> np.ndarray:
     """Blocks of four convolutions, each after a norm whose gain and bias are linear in a code."""
     weights = weights_of(network)
     code = dense(weights, "code", z)
-    h = dense(weights, "project", z).reshape(len(z), *network.start)
+    h = dense(weights, "project", code).reshape(len(z), *network.start)
     for name, size in zip(network.hidden_names, network.sizes, strict=True):
         block, inner = network.get_submodule(name), h
         for i in range(4):

@@ -156,7 +156,16 @@ class BigBiGAN(Method):
         return torch.tanh(z) if self.settings.prior == "uniform" else z
 
     def watch(self, batch: Batch) -> dict[str, Tensor]:
-        """How saturated the discriminator is, all scores of both kinds of pairs together."""
+        """How saturated D's scores are, all and each; of a stochastic E its noise over its signal.
+
+        The scores differ in scale, so that one may be saturated and another unused.
+        """
         D, found = self.discriminator, self._draw_latents(batch.x, batch.noise)
         real, fake = D(self.target(batch.x), found), D(self.generator(batch.z), batch.z)
-        return {"saturation": hinge_saturation(real, fake)}
+        seen = {"saturation": hinge_saturation(real, fake)}
+        for i, name in enumerate(D.output.names):
+            seen[f"saturation_{name}"] = hinge_saturation(real[:, i], fake[:, i])
+        if self.stochastic:
+            mean = self.encode(batch.x)
+            seen["encoder_noise"] = (found - mean).std() / mean.std(0).mean().clamp_min(1e-12)
+        return seen

@@ -40,7 +40,10 @@ ADAMW = replace(ADAM, kind="adamw", weight_decay=0.1)
 
 @dataclass(frozen=True)
 class StructuralSettings:
-    """Weights and constants; the defaults are the authors' code's. A weight of 0 drops its term.
+    """Weights and constants. A weight of 0 drops its term.
+
+    The defaults are the authors' code's, but for `skip_for_fake` and the decay of biases and gains,
+    which preset `official` has as that code.
 
     Attributes:
         latent_dim: of z.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
@@ -247,6 +248,7 @@ class BigGANBody(nn.Module):
             before = after
         self.out_shape: tuple[int, ...] = (before,)
         self.num_features = before
+        self.num_places = math.prod(sizes[num_halved])
         self.output = SumPool()
         _prepare(self)
 

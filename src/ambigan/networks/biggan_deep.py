@@ -54,7 +54,7 @@ class BigGANDeepGenerator(nn.Module):
     """`project`, `block1`, `block2`, ..., and images at `output`.
 
     Source: Brock et al. (2019), BigGAN-deep, as the authors' code of arXiv 2310.00357 has it: z
-    goes through one linear layer into every batch norm; no attention at 32x32.
+    goes through one linear layer into the first maps and every batch norm; no attention at 32x32.
 
     Args:
         latent_dim: of z, and of the code that is made of it.
@@ -93,7 +93,7 @@ class BigGANDeepGenerator(nn.Module):
     def forward(self, z: Tensor, _again: Tensor | None = None) -> Tensor:
         """Latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1]."""
         code = self.code(z)
-        h = channels_last(self.project(z).view(-1, *self.start))
+        h = channels_last(self.project(code).view(-1, *self.start))
         for name, size in zip(self.hidden_names, self.sizes, strict=True):
             h = self.get_submodule(name)(h, code, size)
         return bound(self.output(F.relu(self.norm(h))), "tanh")

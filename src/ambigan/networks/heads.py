@@ -110,6 +110,9 @@ class Scores(nn.Module):
         num_x: of F; 0 for no s_x.
         num_z: of H; 0 for no s_z.
         num_xz: of J.
+
+    Attributes:
+        names: of the scores, in order.
     """
 
     def __init__(self, num_x: int, num_z: int, num_xz: int) -> None:
@@ -117,6 +120,8 @@ class Scores(nn.Module):
         self.x = nn.Linear(num_x, 1) if num_x else None
         self.z = nn.Linear(num_z, 1) if num_z else None
         self.xz = nn.Linear(num_xz, 1)
+        widths = {"x": num_x, "z": num_z, "xz": num_xz}
+        self.names = tuple(name for name, width in widths.items() if width)
 
     def forward(self, f: Tensor, h: Tensor, j: Tensor) -> Tensor:
         """`(N, num_x)`, `(N, num_z)` and `(N, num_xz)` to `(N, 3)`, or to fewer."""
@@ -126,13 +131,18 @@ class Scores(nn.Module):
             return torch.cat(scores, 1)
 
 
+NUM_PLACES = 16
+"""Of the last maps of F at 128x128."""
+
+
 class JointDiscriminator(nn.Module):
     """`image` F, `latent` H, `joint` J of both, and at `output` their scores.
 
     Orthogonal at the start; spectral norm on every weight.
 
     Source: BigBiGAN; three scores as its authors' module gives them. That each is linear in its
-    network's output, and H's and J's form, are from memory.
+    network's output, and H's and J's form, are from memory. Ours: J is given F's sums over places
+    as if there were 16, as at 128x128; at 32x32 there are 64, beside which latents would drown.
 
     Args:
         image: F.
@@ -156,6 +166,7 @@ class JointDiscriminator(nn.Module):
         init_orthogonal(self)
         normalise_spectrum(self)
         self.image = image  # comes with its own
+        self.scale_of_image = NUM_PLACES / image.num_places
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
@@ -163,4 +174,5 @@ class JointDiscriminator(nn.Module):
         Unary scores that are left out are missing.
         """
         f, h = self.image(x), self.latent(z)
-        return self.output(f, h, self.joint(torch.cat([f, h.to(f.dtype)], 1)))
+        pair = torch.cat([f * self.scale_of_image, h.to(f.dtype)], 1)
+        return self.output(f, h, self.joint(pair))

@@ -16,9 +16,15 @@ def init_normal(module: nn.Module, std: float = 0.02) -> None:
     _init(module, partial(nn.init.normal_, std=std))
 
 
-def init_kaiming(module: nn.Module) -> None:
-    """Kaiming's normal weights for rectifiers, zero biases."""
-    _init(module, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
+def init_kaiming(module: nn.Module, *, by_outputs: bool = False) -> None:
+    """Kaiming's normal weights for rectifiers, zero biases.
+
+    Args:
+        module: whose parts are drawn.
+        by_outputs: the deviation goes by the number of a layer's outputs, not of its inputs.
+    """
+    mode = "fan_out" if by_outputs else "fan_in"
+    _init(module, partial(nn.init.kaiming_normal_, mode=mode, nonlinearity="relu"))
 
 
 def init_orthogonal(module: nn.Module) -> None:

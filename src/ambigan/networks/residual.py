@@ -72,7 +72,9 @@ def make_discriminator(spec: DataSpec, settings: ResidualSettings, num_outputs: 
     channels = [settings.width * min(2**i, WIDEST) for i in range(_num_halvings(spec) + 1)]
     groups = settings.group_size if settings.discriminator_norm == "group" else 0
     network = ResNet(spec.shape, channels, settings.depth, num_outputs, groups)
-    _initialise(network)
+    for name in network.hidden_names:  # the head stays as torch draws it: embeddings begin short
+        init_kaiming(network.get_submodule(name), by_outputs=True)
+    _last_channels(network)
     if settings.discriminator_norm == "spectral":
         normalise_spectrum(network)
     return network
@@ -94,7 +96,8 @@ def make_generator(
         spec.shape[0],
         settings.bottleneck,
     )
-    _initialise(network)
+    init_kaiming(network, by_outputs=True)
+    _last_channels(network)
     if settings.generator_norm == "spectral":
         normalise_spectrum(network)
     return network
@@ -104,7 +107,6 @@ def _num_halvings(spec: DataSpec) -> int:
     return int(log2(min(spec.shape[1:]) / SMALLEST))
 
 
-def _initialise(network: nn.Module) -> None:
-    """Kaiming's normal weights, zero biases; images channels last."""
-    init_kaiming(network)
+def _last_channels(network: nn.Module) -> None:
+    """Lays kernels out for images with channels last."""
     cast(Any, network).to(memory_format=torch.channels_last)

@@ -20,9 +20,10 @@ def halved(h: Tensor) -> Tensor:
 
 
 class ResBlock(nn.Module):
-    """elu(shortcut(h) + norm(W2 * pool(elu(W1 * h)))), without batch norm: each sample by itself.
+    """elu(shortcut(h) + norm(W2 * elu(W1 * h))), without batch norm: each sample by itself.
 
-    The shortcut is h itself, or norm(W * pool(h)) where channels or size change.
+    Where images become smaller, h is averaged first. The shortcut is h itself, or norm(W * h) where
+    channels or size change.
 
     Args:
         in_channels: of h.
@@ -35,7 +36,7 @@ class ResBlock(nn.Module):
         super().__init__()
         self.halve = halve
         bias = not group_size
-        self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
         self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=bias)
         self.norm = _group_norm(out_channels, group_size)
         if halve or in_channels != out_channels:
@@ -48,18 +49,17 @@ class ResBlock(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, out_channels, ...)`."""
+        h = halved(h) if self.halve else h
         inner = elu(self.first(h))
-        if self.halve:
-            inner, h = halved(inner), halved(h)
         return elu(self.norm(self.second(inner)) + self.shortcut(h))
 
 
 class Stem(nn.Module):
     """elu(W * x) with 3x3 kernels, at full size."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, out_channels, H, W)`."""
@@ -94,8 +94,9 @@ class ResNet(nn.Module):
     ResNet-18 with two blocks in each of four stages; a 3x3 stem without max-pooling, averages in
     the place of strides, ELU, and group norm on each block's second convolution and shortcut.
 
-    Source: arXiv 2310.00357, authors' code. Where a block takes its averages is ours: between its
-    convolutions, and before the shortcut's.
+    Convolutions have no biases where there is group norm.
+
+    Source: arXiv 2310.00357, authors' code.
 
     Args:
         in_shape: `(C, H, W)` of one input.
@@ -119,7 +120,7 @@ class ResNet(nn.Module):
         stages = tuple(f"stage{i + 1}" for i in range(len(channels)))
         self.hidden_names = ("stem", *stages)
         self.vector_names = ("pool",)
-        self.stem, before = Stem(in_shape[0], channels[0]), channels[0]
+        self.stem, before = Stem(in_shape[0], channels[0], bias=not group_size), channels[0]
         for number, (name, after) in enumerate(zip(stages, channels, strict=True)):
             blocks = [ResBlock(before, after, number > 0, group_size)]
             blocks += [ResBlock(after, after, False, group_size) for _ in range(depth - 1)]

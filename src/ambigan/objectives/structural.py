@@ -72,7 +72,8 @@ def gaussian_divergence(
     - `bhattacharyya`: (R of the mean covariance - (R(real) + R(fake)) / 2) / 2 + d' (I / scale +
       mean covariance)^-1 d / 8, with d between the means: the distance of that name between
       Gaussians to whose covariances I / scale is added. The authors' code has the first part,
-      commented out; without the second, sets that differ in their means alone are at no distance.
+      commented out; without the second, sets that differ in their means alone are at no distance,
+      and with it two sets of one point each, opposite, are farthest of all.
 
     Source: the coarse-scale objective of the paper.
 

@@ -18,7 +18,7 @@ from .preset import Preset
 CIFAR10 = DataSettings(source="cifar10")
 AUGMENTED = replace(CIFAR10, crop=(32, 32), short_side=(32, 45), flip=True)
 LONG = TrainSettings(epochs=2000, batch_size=512, ema_decay=0.99, statistics_batches=100)
-NARROW = ResidualSettings(width=16, generator_width=64)
+NARROW = ResidualSettings(width=16, generator_width=128)
 SHORT = TrainSettings(epochs=25, batch_size=128, precision="auto", statistics_batches=100)
 
 
@@ -112,17 +112,17 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "official": Preset(structural_official, "not reproduced", "-", "-", f"{_SAO}, code"),
         "images": Preset(
             structural_images,
-            "CIFAR-10, 20,000 images, 8 passes: linear probe on pool of D 51.9 (untrained 44.1)",
-            "61 min of one core",
-            "1 thread of 2 shared CPU cores, bf16",
+            "not measured with these networks",
+            "-",
+            "-",
             "ours",
         ),
         "folder": Preset(structural_folder, "not measured", "-", "-", "ours"),
         "small": Preset(
             structural_small,
-            "digits: 1-NN on pool of D 97.0, last weights 97.6 (untrained 92.9, pixels 99.3)",
-            "4 min of one core",
-            "1 thread of 2 shared CPU cores",
+            "not measured with these networks",
+            "-",
+            "-",
             "ours",
         ),
     },
@@ -131,18 +131,18 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "views": Preset(simclr_views, "not reproduced", "-", "-", _SIMCLR),
         "images": Preset(
             simclr_images,
-            "CIFAR-10, 20,000 images, 8 passes: linear probe on pool of E 54.4 (untrained 44.1)",
-            "20 min of one core",
-            "1 thread of 2 shared CPU cores, bf16",
+            "not measured with these networks",
+            "-",
+            "-",
             "ours",
         ),
     },
     "gan": {
         "residual": Preset(
             gan_residual,
-            "CIFAR-10, 20,000 images, 8 passes: linear probe on pool of D 47.5 (untrained 44.1)",
-            "29 min of one core",
-            "1 thread of 2 shared CPU cores, bf16",
+            "not measured with these networks",
+            "-",
+            "-",
             "ours",
         )
     },

@@ -27,7 +27,11 @@ _FLIP = {"data.flip": "true"}
 _CROP = {**_FLIP, "data.crop": "32,32", "data.short_side": "32,45"}
 _NO_CLUSTER = {"settings.cluster_weight": "0"}
 _BHATTACHARYYA = {"settings.divergence": "bhattacharyya"}
-_SPECTRAL = {"settings.network.discriminator_norm": "spectral", "settings.smoothness_weight": "0"}
+_SPECTRAL = {  # under which embeddings are short whatever is learned
+    "settings.network.discriminator_norm": "spectral",
+    "settings.smoothness_weight": "0",
+    "settings.norm_weight": "0",
+}
 _PENALTY = {"settings.network.discriminator_norm": "group", "settings.smoothness_weight": "5"}
 _SOURCE = "Structural Adversarial Objectives, arXiv 2310.00357"
 
@@ -77,7 +81,7 @@ ABLATION = Study(
         _sao("Bhattacharyya", _BHATTACHARYYA),
         _sao("no Gaussian term", {"settings.gaussian_weight": "0"}),
         _sao("no smoothness", {"settings.smoothness_weight": "0"}),
-        _sao("spectral norm for group norm and smoothness", _SPECTRAL),
+        _sao("spectral norm for group norm, smoothness and hinge", _SPECTRAL),
         _sao("no norm hinge", {"settings.norm_weight": "0"}),
         _sao("4 neighbours", {"settings.neighbors": "4"}),
         _sao("bank of 512", {"settings.bank_size": "512"}),
