@@ -110,9 +110,9 @@ def residual_mlp(network: torch.nn.Module, h: np.ndarray) -> np.ndarray:
 def scores(network: torch.nn.Module, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """s_x, s_z and s_xz, those that there are; J sees 16 times the means of F."""
     weights = weights_of(network)
-    f, h = body(network.image, x), residual_mlp(network.latent, z)
-    means = relu(blocks(network.image, x)).mean((2, 3))
-    j = residual_mlp(network.joint, np.concatenate([16 * means, h], 1))
+    maps, h = relu(blocks(network.image, x)), residual_mlp(network.latent, z)
+    f = maps.sum((2, 3))
+    j = residual_mlp(network.joint, np.concatenate([16 * maps.mean((2, 3)), h], 1))
     pairs = {"x": f, "z": h, "xz": j}
     there = {name: v for name, v in pairs.items() if f"output.{name}.weight" in weights}
     return np.concatenate([dense(weights, f"output.{name}", v) for name, v in there.items()], 1)

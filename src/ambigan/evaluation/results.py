@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -174,7 +173,7 @@ def title_of(record: Record) -> str:
 def is_current(record: Mapping[str, Any], protocol: Protocol) -> bool:
     """Whether a record is whole, and measured by a protocol as it is now."""
     is_whole = bool(record.get("rows") and record.get("data"))
-    return is_whole and record.get("settings") == json.loads(json.dumps(dict(protocol.constants)))
+    return is_whole and record.get("settings") == dict(protocol.constants)
 
 
 def same_column(a: Mapping[str, Any], b: Mapping[str, Any]) -> None:

@@ -27,7 +27,7 @@ class Watched:
     options: dict[str, Any]
 
 
-_OF_A_SCORE = "Share of {} beyond the hinge's margin. At 0 the score may be unused."
+_SCORES = {"x": "image", "z": "latent", "xz": "pair"}
 WATCHED = {
     "feature_spread": Watched(
         "Feature spread",
@@ -49,15 +49,14 @@ WATCHED = {
         "Share of examples it is too sure of to teach from. Healthy: well below 1.",
         {"include": (0, 1), "alarm_above": HIGHEST["saturation"]},
     ),
-    "saturation_x": Watched(
-        "Saturation of the image score", _OF_A_SCORE.format("images"), {"include": (0, 1)}
-    ),
-    "saturation_z": Watched(
-        "Saturation of the latent score", _OF_A_SCORE.format("latents"), {"include": (0, 1)}
-    ),
-    "saturation_xz": Watched(
-        "Saturation of the pair score", _OF_A_SCORE.format("pairs"), {"include": (0, 1)}
-    ),
+    **{
+        f"saturation_{name}": Watched(
+            f"Saturation of the {kind} score",
+            f"Share of {kind}s beyond the hinge's margin. At 0 the score may be unused.",
+            {"include": (0, 1)},
+        )
+        for name, kind in _SCORES.items()
+    },
     "encoder_noise": Watched(
         "Noise of the encoder",
         "What E draws over how far its means vary. Healthy: it falls; above 1 latents say little.",

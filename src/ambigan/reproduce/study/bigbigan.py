@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from .design import CIFAR10, DIGITS, Arm, Study
 from .sao import OWN_VIEWS
@@ -12,8 +13,15 @@ _LAYERS = ("encoder.pool", "encoder.convs@4")
 _AS_BIGAN = {"settings.unary": "none", "settings.encoder": "deterministic"}
 
 
-def _big(name: str, changes: Mapping[str, str], *, untrained: bool = False) -> Arm:
-    return Arm(name, "bigbigan", changes, "images", _LAYERS, untrained)
+def _big(
+    name: str,
+    changes: Mapping[str, str],
+    preset: str = "images",
+    layers: tuple[str, ...] = _LAYERS,
+    *,
+    untrained: bool = False,
+) -> Arm:
+    return Arm(name, "bigbigan", changes, preset, layers, untrained)
 
 
 BIGBIGAN = _big("BigBiGAN", {}, untrained=True)
@@ -60,11 +68,7 @@ ABLATION = Study(
     judge=OWN_VIEWS,
 )
 
-
-def _small(name: str, changes: Mapping[str, str]) -> Arm:
-    return Arm(name, "bigbigan", changes, "small", ("encoder.pool",), not changes)
-
-
+_small = partial(_big, preset="small", layers=_LAYERS[:1])
 _RATES = "settings.encoder_rate_multiplier"
 ON_DIGITS = Study(
     name="bigbigan-digits",
@@ -76,7 +80,7 @@ ON_DIGITS = Study(
     arms=(
         Arm("BiGAN, MLPs", "bigan", {}, "small", ("encoder.hidden2",), untrained=True),
         _small("BiGAN, BigGAN's networks", _AS_BIGAN),
-        _small("BigBiGAN", {}),
+        _small("BigBiGAN", {}, untrained=True),
         _small("no unary scores", {"settings.unary": "none"}),
         _small("deterministic encoder", {"settings.encoder": "deterministic"}),
         _small("encoder as fast as G", {_RATES: "1"}),
