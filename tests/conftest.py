@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -32,6 +33,18 @@ def data_root() -> Path:
     if not root:
         pytest.skip("AMBIGAN_DATA is not set: no real data sets on this machine")
     return Path(root)
+
+
+@pytest.fixture
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are compared by a few of them: their 10,000 take seconds for each row."""
+    from ambigan.evaluation.protocols import PROTOCOLS
+
+    name = "generation_features"
+    fewer = {"num_generated": 500, "subsets": 5, "subset_size": 100}
+    pinned = PROTOCOLS[name]
+    constants = {**pinned.constants, **fewer}
+    monkeypatch.setitem(PROTOCOLS, name, replace(pinned, constants=constants))
 
 
 @pytest.fixture(scope="session")

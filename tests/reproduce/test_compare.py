@@ -18,6 +18,8 @@ from ambigan.methods import find_method
 from ambigan.reproduce import STUDIES, Arm, Study, compare
 from ambigan.reproduce.study.making import SOME_IMAGES, plan_runs
 
+pytestmark = pytest.mark.usefixtures("few_samples")
+
 NETWORK = {
     "settings.network.width": "4",
     "settings.network.depth": "1",
@@ -314,7 +316,7 @@ def test_studies_can_be_planned(name: str, tmp_path: Path) -> None:
         steps = getattr(run.config.settings, "discriminator_steps", 0)
         assert run.config.train.epochs == 3 * (turns.get(run.config.method) or 1 + steps)
     with torch.device("meta"):
-        for run in runs:
+        for run in plan_runs(STUDIES[name], (0,), {}, tmp_path):
             method = find_method(run.config.method)(run.config.settings, SOME_IMAGES)
             for layer in run.variant.layers:
                 assert method.find_layer(layer).name == layer

@@ -37,7 +37,7 @@ class SpectralNorm(nn.Module):
         self.epsilon = epsilon
         for name, length in zip(self.not_averaged, weight.flatten(1).shape, strict=True):
             drawn = torch.randn(length, device=weight.device, dtype=weight.dtype)
-            self.register_buffer(name, F.normalize(drawn, dim=0))
+            self.register_buffer(name, drawn)
         self.settle(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
