@@ -11,15 +11,18 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ambigan.bench import suite, textbook_bigan, textbook_dcgan
-from ambigan.bench.subjects import SUBJECTS, find_subject
+from ambigan.bench.subjects import SUBJECTS, WIDTHS, find_subject
 from ambigan.cli import main
 from ambigan.core.precision import usable_precisions
 from ambigan.training import make_method
 
 CPU = torch.device("cpu")
-BIGAN, DCGAN = find_subject("bigan", CPU), find_subject("dcgan", CPU)
+WIDTH = 8
+BIGAN = find_subject("bigan", CPU)
+with pytest.MonkeyPatch.context() as narrow:
+    narrow.setitem(WIDTHS, "cpu", WIDTH)
+    DCGAN = find_subject("dcgan", CPU)
 AVERAGED = " with average (EMA)"
-WIDTH = int(DCGAN.changes["settings.network.width"])
 
 
 def images_of(subject: Any) -> torch.Tensor:
@@ -74,6 +77,7 @@ def products_of(work: Any) -> int:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "SIZE", 64)
     monkeypatch.setattr(suite, "COPIED", 1 << 16)
+    monkeypatch.setitem(WIDTHS, "cpu", WIDTH)
 
 
 @pytest.mark.parametrize(("subject", "expected"), [(BIGAN, bigan_flops), (DCGAN, dcgan_flops)])
