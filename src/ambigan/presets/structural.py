@@ -19,7 +19,7 @@ CIFAR10 = DataSettings(source="cifar10")
 AUGMENTED = replace(CIFAR10, crop=(32, 32), short_side=(32, 45), flip=True)
 LONG = TrainSettings(epochs=2000, batch_size=512, ema_decay=0.99, statistics_batches=100)
 NARROW = ResidualSettings(width=16, generator_width=128)
-SHORT = TrainSettings(epochs=25, batch_size=128, precision="auto", statistics_batches=100)
+SHORT = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
 
 
 def structural_paper() -> RunConfig:
@@ -51,8 +51,7 @@ def structural_images() -> RunConfig:
         discriminator_optimizer=replace(ADAMW, learning_rate=5e-4),
         generator_optimizer=replace(ADAM, learning_rate=5e-4),
     )
-    train = replace(SHORT, batch_size=64)
-    return RunConfig("structural", "images", settings, CIFAR10, train)
+    return RunConfig("structural", "images", settings, CIFAR10, SHORT)
 
 
 def structural_folder() -> RunConfig:
