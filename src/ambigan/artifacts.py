@@ -20,7 +20,7 @@ from .core.files import as_typed, read_json, sha256_of, write_bytes, write_json,
 from .core.random import Randomness
 from .core.spec import DataSpec
 from .core.version import __version__
-from .data import Dataset, Scaling, Split, as_array, as_examples, to_float
+from .data import Dataset, Scaling, Split, as_array, as_examples, chunk_size, to_float
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
@@ -31,7 +31,6 @@ from .methods import find_method, is_external
 
 Weights = Literal["ema", "raw"]
 FORMAT = 1
-CHUNK = 2048
 
 
 class Run:
@@ -126,9 +125,9 @@ class Run:
 
     @torch.no_grad()
     def _map(self, function: Any, values: Tensor) -> NDArray[np.float32]:
-        parts = [
-            function(to_float(part.to(self.device))).float().cpu() for part in values.split(CHUNK)
-        ]
+        largest = max(values[:1].numel(), self.method.spec.num_values)
+        chunks = values.split(chunk_size(largest, self.device))
+        parts = [function(to_float(part.to(self.device))).float().cpu() for part in chunks]
         return torch.cat(parts).numpy()
 
     def originals(self, x: ArrayLike | Split) -> NDArray[np.floating]:

@@ -43,6 +43,22 @@ def test_chunks_make_no_difference(chunk: int) -> None:
     torch.testing.assert_close(extract(function, IMAGES, chunk=chunk), whole)
 
 
+@pytest.mark.parametrize(
+    ("shape", "largest"), [((3, 32, 32), 128), ((2,), 300), ((3, 640, 640), 1)]
+)
+def test_a_cpu_is_given_fewer_of_larger_examples(shape: tuple[int, ...], largest: int) -> None:
+    seen: list[int] = []
+
+    def count(x: Tensor) -> Tensor:
+        seen.append(len(x))
+        return x.flatten(1)[:, :1]
+
+    values = torch.zeros(1, *shape, dtype=torch.uint8).expand(300, *shape)
+    extract(FeatureFunction("first value", "baseline", count), values)
+    assert max(seen) == largest
+    assert sum(seen) == 300
+
+
 def test_progress_is_told() -> None:
     seen: list[tuple[int, int]] = []
     function = FeatureFunction("pixels", "baseline", flat)

@@ -9,7 +9,7 @@ from .packing import pack
 from .sampler import Batches, Sampler
 from .settings import DataSettings
 from .sources import find_gallery, for_other, list_sources, located, open_dataset, open_examples
-from .values import to_float
+from .values import chunk_size, to_float
 
 __all__ = [
     "Batches",
@@ -23,6 +23,7 @@ __all__ = [
     "Split",
     "as_array",
     "as_examples",
+    "chunk_size",
     "find_gallery",
     "for_other",
     "import_torchvision",

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..data.values import to_float
 from ..game import Method
-from .features import CHUNK, FeatureFunction, layer_features
+from .features import FeatureFunction, layer_features
 
+CHUNK = 2048
 MAX_EXACT_DIMS = 4096
 MAX_RANDOMIZED_EXAMPLES = 20_000
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError, NonFiniteError
-from ..data.values import to_float
+from ..data.values import chunk_size, to_float
 from ..game import Method
 from .precision import full_precision
 
@@ -19,8 +19,6 @@ Progress = Callable[[int, int], None]
 """Told how many of how many examples are done."""
 Prepare = Callable[[Tensor, int], Tensor]
 """Makes a batch as networks take it of stored examples and the place of the first."""
-
-CHUNK = 2048
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def extract(
     values: Tensor,
     device: torch.device | str = "cpu",
     *,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     progress: Progress | None = None,
     prepare: Prepare = lambda part, _start: to_float(part),
 ) -> Tensor:
@@ -70,7 +68,7 @@ def extract(
         function: what to compute.
         values: a split's values, uint8 images or float vectors.
         device: where it is computed.
-        chunk: how many examples at a time.
+        chunk: how many examples at a time; what is fast on the device if None.
         progress: told after every chunk.
         prepare: stored examples and the place of the first, to a batch as networks take it.
 
@@ -80,6 +78,7 @@ def extract(
     """
     if len(values) == 0:
         raise ConfigError(f"there are no examples to compute the features '{function.name}' of.")
+    chunk = chunk or chunk_size(values[0].numel(), device)
     whole: Tensor | None = None
     for start in range(0, len(values), chunk):
         part = _checked(function, prepare(values[start : start + chunk].to(device), start))

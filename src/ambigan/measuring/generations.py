@@ -17,7 +17,7 @@ from ..core.errors import ConfigError
 from ..core.files import sha256_of
 from ..core.random import Randomness
 from ..core.spec import DataSpec
-from ..data import Dataset, to_float
+from ..data import Dataset, chunk_size, to_float
 from ..evaluation.features import FeatureFunction, extract
 from ..evaluation.generation import WIDEST
 from ..evaluation.inception import POOLED, find_weights, load_inception
@@ -28,8 +28,6 @@ from ..game import Method
 from ..training import untrained
 from .candidates import Baseline, Tell
 from .kept import KeptRows
-
-CHUNK = 1024
 
 
 @dataclass
@@ -133,7 +131,7 @@ def measure_generation(
     rows: list[Row] = []
     for function in spaces.functions(protocol, runs[0]):
         device = runs[0].device
-        real = extract(_of_data(function, runs[0].method), dataset.test.values, device, chunk=CHUNK)
+        real = extract(_of_data(function, runs[0].method), dataset.test.values, device)
         space = {"space": function.name, "real": sha256_of(real.numpy().tobytes())}
         for name, weights, draw in _drawn(runs, dataset, protocol, baselines):
             measure = partial(_row, name, weights, draw, function, protocol, real, device, tell)
@@ -154,7 +152,7 @@ def _row(
     started = perf_counter()
     kind = f" ({weights})" if weights else ""
     tell(f"measuring {protocol.name} of {name}{kind} in {function.name}")
-    generated = extract(function, draw(), device, chunk=CHUNK)
+    generated = extract(function, draw(), device)
     scores = run_generation(protocol, generated, real, device=device)
     return generation_row(
         name,
@@ -199,7 +197,8 @@ def _samples(method: Method, num: int, seed: int) -> Tensor:
     """What a method draws of so many latents, on the CPU."""
     device = next(method.parameters()).device
     latents = method.prior.sample(num, Randomness(seed, "generation"))
-    parts = [method.decode(z.to(device)).float().cpu() for z in torch.split(latents, CHUNK)]
+    chunks = latents.split(chunk_size(method.drawn.num_values, device))
+    parts = [method.decode(z.to(device)).float().cpu() for z in chunks]
     return torch.cat(parts)
 
 
@@ -209,7 +208,8 @@ def _targets(method: Method, values: Tensor) -> Tensor:
     if method.drawn == method.spec:
         return values
     device = next(method.parameters()).device
-    parts = [method.target(to_float(x.to(device))).cpu() for x in torch.split(values, CHUNK)]
+    chunks = values.split(chunk_size(method.spec.num_values, device))
+    parts = [method.target(to_float(x.to(device))).cpu() for x in chunks]
     return torch.cat(parts)
 
 
