@@ -85,5 +85,5 @@ def test_a_discriminator_that_embeds_beats_its_start(tmp_path: Path) -> None:
     run = ambigan.load(tmp_path / "run", device="cpu")
     start = copy.copy(run)
     start.method = untrained(run, open_dataset(config.data))
-    assert nearest_accuracy(start) < 94.5  # 92.93
-    assert nearest_accuracy(run) > 95.5  # 96.97, one seed
+    assert nearest_accuracy(start) < 96  # 94.95
+    assert nearest_accuracy(run) > 97.5  # 98.65, one seed
