@@ -71,7 +71,7 @@ def _in_one_line(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or "allocate" in str(error):
         return "out of memory; use smaller networks, fewer examples at once or less data."
     among_many = os.environ.get("WORLD_SIZE", "1") != "1"
-    words = ("connection", "gloo", "nccl")
+    words = ("connection", "gloo", "nccl", "timeout")
     if among_many and any(word in str(error).lower() for word in words):
         return "another process of this run died; continue with --resume."
     return None

@@ -17,6 +17,7 @@ import torch.distributed
 from torch import Tensor
 
 from .errors import ConfigError
+from .meeting import meet
 
 dist: Any = torch.distributed  # its functions are wrapped in a way that hides their types
 
@@ -50,7 +51,13 @@ def join_from_environment(device_type: str) -> World:
         device_type: `cpu` talks over gloo, `cuda` over NCCL.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+        store, rank, size = next(dist.rendezvous("env://"))
+        dist.init_process_group(
+            "nccl" if device_type == "cuda" else "gloo",
+            store=meet(store, rank, size),
+            rank=rank,
+            world_size=size,
+        )
     return world()
 
 
