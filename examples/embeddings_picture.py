@@ -31,7 +31,7 @@ def main(run_path: str, out: str) -> None:
     test = dataset.test
     assert test.labels is not None
     real, fake = test.values[:NUM], run.sample(NUM // 3, seed=0).astype(np.float32)
-    figure, axes = plt.subplots(2, 2, figsize=(12, 11), dpi=100, height_ratios=[1.15, 1])
+    figure, axes = plt.subplots(2, 2, figsize=(12, 11), dpi=100, layout="constrained")
     for axis, name in zip(axes[0], ("before training", "after"), strict=True):
         if name == "before training":
             trained, run.method = run.method, untrained(run, dataset)
@@ -45,12 +45,16 @@ def main(run_path: str, out: str) -> None:
             *((f - middle) @ axes_of_data.T).T, c="black", s=14, marker="x", linewidths=0.7,
             alpha=0.6, label="samples",
         )  # fmt: skip
-        axis.scatter(
-            *((r - middle) @ axes_of_data.T).T, c=test.labels[:NUM], cmap="tab10", s=5, linewidths=0
+        points = axis.scatter(
+            *((r - middle) @ axes_of_data.T).T, c=test.labels[:NUM], cmap="tab10", s=6, linewidths=0
         )
-        axis.set_title(f"embeddings {name}: held-out images by class, x samples", fontsize=11)
-        axis.set_aspect("equal")
+        axis.set_title(f"embeddings {name}", fontsize=11)
+        axis.set_aspect("equal", adjustable="datalim")
+        axis.set_box_aspect(0.9)
         axis.set(xticks=[], yticks=[])
+    names = [str(name) for name in dataset.label_names or np.unique(test.labels)]
+    handles = [*points.legend_elements(num=None)[0], *axis.get_legend_handles_labels()[0]]
+    figure.legend(handles, [*names, "samples"], loc="outside upper center", ncols=6, frameon=False)
     axes[1, 0].imshow(image_grid(fake[:64], columns=8), interpolation="none")
     axes[1, 0].set_title("samples", fontsize=11)
     shown = nearest(directions(run.features(Split(real, None))))
@@ -59,7 +63,6 @@ def main(run_path: str, out: str) -> None:
     axes[1, 1].set_title("held-out images, each with its nearest to the right", fontsize=11)
     for axis in axes[1]:
         axis.set_axis_off()
-    figure.tight_layout()
     figure.savefig(Path(out), facecolor="white")
 
 

@@ -57,9 +57,7 @@ TOY_METHOD = {
     "structural": {"settings.embedding_dim": "6", "settings.bank_size": "250"},
 }
 
-VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
-    f"{method}-{preset}": (method, preset, {}) for method in METHODS for preset in PRESETS[method]
-} | {
+_CHANGED: dict[str, tuple[str, str, dict[str, str]]] = {
     "bigan-alternating": ("bigan", "paper", {"settings.simultaneous": "false"}),
     "bigan-minimax": ("bigan", "official", {"settings.objective": "minimax"}),
     "bigan-normal": ("bigan", "paper", {"settings.prior": "normal"}),
@@ -96,7 +94,7 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     # Under spectral norm each layer shrinks its input: six of them, at toy width, leave gradients
     # so small that Adam shows their rounding.
     "gan-spectral": ("gan", "images_modern", {"settings.network.discriminator": "dcgan"}),
-    "gan-residual": (
+    "gan-penalised": (
         "gan",
         "residual",
         {"settings.network.discriminator_norm": "group", "settings.smoothness_weight": "5"},
@@ -139,6 +137,12 @@ VARIANTS: dict[str, tuple[str, str, dict[str, str]]] = {
     "autoencoder-l1": ("autoencoder", "official", {"settings.loss": "l1"}),
     "bigan-adamw": ("bigan", "paper", {"settings.optimizer.kind": "adamw"}),
 }
+_AS_THEY_ARE: dict[str, tuple[str, str, dict[str, str]]] = {
+    f"{method}-{preset}": (method, preset, {}) for method in METHODS for preset in PRESETS[method]
+}
+assert not _CHANGED.keys() & _AS_THEY_ARE.keys(), "a preset as it is would be left out"
+
+VARIANTS = _AS_THEY_ARE | _CHANGED
 """Every preset of every method, and the settings that change the course of a step."""
 
 

@@ -92,6 +92,21 @@ def test_features_too_wide_for_their_covariance(
     assert any(line.startswith("left out: generation_features: takes the cov") for line in told)
 
 
+def test_a_feature_layer_too_wide_for_its_covariance_gives_way(
+    mlp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load(mlp, device="cpu")
+    widths = {
+        layer: run.features(run.sample(2, seed=0), layer).shape[1]
+        for layer in run.method.feature_layers
+    }
+    own = run.method.default_layer
+    monkeypatch.setattr("ambigan.measuring.generations.WIDEST", widths[own] - 1)
+    narrower = {layer: width for layer, width in widths.items() if width < widths[own]}
+    (record,) = evaluate(mlp, protocols=["generation_features"], weights="raw", baselines=["raw"])
+    assert {row["space"] for row in record["rows"]} == {max(narrower, key=narrower.__getitem__)}
+
+
 def test_what_is_left_out_for_one_reason_is_one_line(
     mlp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

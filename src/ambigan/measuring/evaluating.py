@@ -79,7 +79,7 @@ def evaluate(
             reconstructions, the training mean is the raw one, and there is no untrained one.
         spaces: for samples, in which features they are compared with data: layers of this run, or
             `RUN:LAYER` of another, or `NAME=RUN:LAYER` to have it called so in what is written; the
-            method's feature layer if empty.
+            method's feature layer if empty, or the widest whose covariance can be taken.
         inception: a file of the reference Inception weights; fetched if None.
         views: of each labelled picture, several for a classifier to learn from, or ten crops to
             judge by; the linear probe is then what is measured if no protocol is named.

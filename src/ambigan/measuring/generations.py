@@ -36,7 +36,8 @@ class Spaces:
 
     Attributes:
         names: layers of the run, or `RUN:LAYER` of another, or `NAME=RUN:LAYER` to have it called
-            so in what is written; its own feature layer if empty.
+            so in what is written; its own feature layer if empty, or if that is too wide for its
+            covariance the widest layer that is not.
         inception: a file of Inception weights, or None to fetch it.
         own: the run whose layers are meant; the one measured if None.
     """
@@ -58,7 +59,7 @@ class Spaces:
         if "sample" not in protocol.needs:
             return
         if not protocol.name.endswith("_inception"):
-            self._check_widths(protocol, run, dataset)
+            self._check_widths(protocol, run)
             return
         spec = dataset.spec
         if spec.kind != "images" or spec.shape[0] not in (1, 3):
@@ -68,28 +69,37 @@ class Spaces:
             )
         assert self.weights
 
-    def _check_widths(self, protocol: Protocol, run: Run, dataset: Dataset) -> None:
-        few = dataset.test.values[:2]
-
-        def width(name: str) -> int:
-            function = _of_data(_layer_of(name, self._owner or run), run.method)
-            return extract(function, few, run.device).shape[1]
-
+    def _check_widths(self, protocol: Protocol, run: Run) -> None:
         for name in self._names(run):
-            if (wide := width(name)) <= WIDEST:
+            if (width := self._width(name, run)) <= WIDEST:
                 continue
             folder = space_parts(name)[1]
             others = (load(folder) if folder else run).method.feature_layers
-            names = [f"{folder}:{layer}" if folder else layer for layer in others]
-            narrow = [other for other in names if width(other) <= WIDEST]
+            narrower = self._widest([f"{folder}:{o}" if folder else o for o in others], run)
             raise ConfigError(
                 f"{protocol.name} takes the covariance of features, of {WIDEST:,} at most, and"
-                f" {name} has {wide:,}; compare in a narrower layer, such as --space"
-                f" {max(narrow, key=width, default='RUN:LAYER of another run')}."
+                f" {name} has {width:,}; compare in a narrower layer, such as --space"
+                f" {narrower or 'RUN:LAYER of another run'}."
             )
 
     def _names(self, run: Run) -> Sequence[str]:
-        return self.names or [(self._owner or run).method.default_layer]
+        if self.names:
+            return self.names
+        method = (self._owner or run).method
+        if self._width(method.default_layer, run) <= WIDEST:
+            return [method.default_layer]
+        return [self._widest(method.feature_layers, run) or method.default_layer]
+
+    def _widest(self, names: Sequence[str], run: Run) -> str | None:
+        """Of layers not too wide; None if all are."""
+        widths = {name: self._width(name, run) for name in names}
+        narrow = [name for name, width in widths.items() if width <= WIDEST]
+        return max(narrow, key=lambda name: widths[name], default=None)
+
+    def _width(self, name: str, run: Run) -> int:
+        """Of a layer's features of examples as this run's generator draws them."""
+        few = torch.zeros(2, *run.method.drawn.shape)
+        return extract(_layer_of(name, self._owner or run), few, run.device).shape[1]
 
     @cached_property
     def weights(self) -> Path:
