@@ -15,7 +15,7 @@ from test_resume import Killed, kill_at
 from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.files import held, read_json, write_json
 from ambigan.methods import find_method
-from ambigan.reproduce import STUDIES, Arm, Study, compare
+from ambigan.reproduce import STUDIES, Arm, Study, compare, shared_folder
 from ambigan.reproduce.study.making import SOME_IMAGES, plan_runs
 
 pytestmark = pytest.mark.usefixtures("few_samples")
@@ -325,5 +325,5 @@ def test_studies_can_be_planned(name: str, tmp_path: Path) -> None:
 def test_a_folder_shared_by_all_studies_holds_one_config_for_each_arm(tmp_path: Path) -> None:
     configs: dict[Path, Any] = {}
     for study in STUDIES.values():
-        for run in plan_runs(study, (0,), {}, tmp_path / study.settings["data.source"]):
+        for run in plan_runs(study, (0,), {}, tmp_path / shared_folder(study, {})):
             assert configs.setdefault(run.run.path, run.config) == run.config

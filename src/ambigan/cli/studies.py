@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ BENCH_COLUMNS = {
 def reproduce(request: Request) -> int:
     """Makes a paper's table again or a study, or lists those that can be made."""
     from ..engine.loop import Interrupted
-    from ..reproduce import STUDIES, TABLES, compare, find_study, find_table
+    from ..reproduce import STUDIES, TABLES, compare, find_study, find_table, shared_folder
     from ..reproduce import reproduce as make_table
     from ..reproduce.study.writing import as_markdown as study_text
     from ..reproduce.table.writing import as_markdown
@@ -57,7 +57,7 @@ def reproduce(request: Request) -> int:
             if flags.presets:
                 raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
             study, arms = find_study(flags.table), _listed(flags.arms)
-            out = Path(flags.out or _studies_folder({**study.settings, **request.settings}))
+            out = Path(flags.out or shared_folder(study, request.settings))
             text = study_text(compare(study, out, arms=arms, **common))
             written = out / flags.table
         else:
@@ -117,11 +117,6 @@ def presets(_request: Request) -> int:
             table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
     Console().print(table)
     return 0
-
-
-def _studies_folder(settings: Mapping[str, str]) -> str:
-    """One for all studies on the same data: an arm that several share is trained once."""
-    return f"runs/studies-{settings['data.source'].partition(':')[0]}"
 
 
 def _listed(text: str | None) -> list[str]:

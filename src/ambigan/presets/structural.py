@@ -140,18 +140,18 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "views": Preset(simclr_views, "not reproduced", "-", "-", _SIMCLR),
         "images": Preset(
             simclr_images,
-            "not measured with these networks",
-            "-",
-            "-",
+            "20,000 of CIFAR-10, 4 epochs: linear probe on pool 47.2 (untrained 43.8)",
+            "46 min of one core",
+            "1 thread of 2 shared CPU cores",
             "ours",
         ),
     },
     "gan": {
         "residual": Preset(
             gan_residual,
-            "not measured with these networks",
-            "-",
-            "-",
+            "20,000 of CIFAR-10, 8 epochs: linear probe on pool of D 47.5 (SAO 54.5)",
+            "55 min of one core",
+            "1 thread of 2 shared CPU cores",
             "ours",
         )
     },

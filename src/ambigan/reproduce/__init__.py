@@ -3,7 +3,7 @@
 Both are made of planned runs, each trained and measured once, in a folder of its own.
 """
 
-from .study import STUDIES, Arm, Study, compare, find_study
+from .study import STUDIES, Arm, Study, compare, find_study, shared_folder
 from .table import TABLES, Column, PaperTable, find_table, reproduce
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "find_study",
     "find_table",
     "reproduce",
+    "shared_folder",
 ]

@@ -105,6 +105,12 @@ def plan_runs(
     return runs
 
 
+def shared_folder(study: Study, changes: Mapping[str, str]) -> str:
+    """Of all studies on the same data for as many passes: their common arms are trained once."""
+    values = {EPOCHS: str(study.passes), **study.settings, **changes}
+    return f"runs/studies-{values['data.source'].partition(':')[0]}-{values[EPOCHS]}"
+
+
 def _choose(study: Study, names: Sequence[str]) -> set[str]:
     """Arms by the names of their folders; all if none is named.
 
