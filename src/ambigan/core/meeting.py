@@ -1,7 +1,7 @@
 """A place of their own in the store where processes meet, however often they are started again.
 
 torchrun keeps one store over all starts of its workers and does not tell them apart: one that was
-started again finds the addresses of processes that have died. Known of torch 2.5 to 2.13.
+started again finds the addresses of processes that have died. Seen with torch 2.13.
 """
 
 from __future__ import annotations

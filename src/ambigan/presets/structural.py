@@ -114,6 +114,7 @@ def simclr_images() -> RunConfig:
 
 _SAO = "SAO, arXiv 2310.00357"
 _SIMCLR = "SimCLR, arXiv 2002.05709"
+_HARDWARE = "1 thread of 2 shared CPU cores"
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "structural": {
@@ -123,7 +124,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
             structural_images,
             "20,000 of CIFAR-10, 8 epochs: linear probe on pool of D 54.5 (untrained 43.8)",
             "79 min of one core",
-            "1 thread of 2 shared CPU cores",
+            _HARDWARE,
             "ours",
         ),
         "folder": Preset(structural_folder, "not measured", "-", "-", "ours"),
@@ -131,7 +132,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
             structural_small,
             "digits: k-NN on pool of D 98.7 (untrained 94.6, pixels 99.3), linear 96.3 (97.3)",
             "2 min of one core",
-            "1 thread of 2 shared CPU cores",
+            _HARDWARE,
             "ours",
         ),
     },
@@ -142,7 +143,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
             simclr_images,
             "20,000 of CIFAR-10, 4 epochs: linear probe on pool 47.2 (untrained 43.8)",
             "46 min of one core",
-            "1 thread of 2 shared CPU cores",
+            _HARDWARE,
             "ours",
         ),
     },
@@ -151,7 +152,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
             gan_residual,
             "20,000 of CIFAR-10, 8 epochs: linear probe on pool of D 47.5 (SAO 54.5)",
             "55 min of one core",
-            "1 thread of 2 shared CPU cores",
+            _HARDWARE,
             "ours",
         )
     },

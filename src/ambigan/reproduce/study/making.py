@@ -107,8 +107,12 @@ def plan_runs(
 
 def shared_folder(study: Study, changes: Mapping[str, str]) -> str:
     """Of all studies on the same data for as many passes: their common arms are trained once."""
-    values = {EPOCHS: str(study.passes), **study.settings, **changes}
-    return f"runs/studies-{values['data.source'].partition(':')[0]}-{values[EPOCHS]}"
+    source = {**study.settings, **changes}["data.source"].partition(":")[0]
+    return f"runs/studies-{source}-{_passes(study, changes)}"
+
+
+def _passes(study: Study, changes: Mapping[str, str]) -> str:
+    return changes.get(EPOCHS, str(study.passes))
 
 
 def _choose(study: Study, names: Sequence[str]) -> set[str]:
@@ -127,7 +131,7 @@ def _choose(study: Study, names: Sequence[str]) -> set[str]:
 def _plan(
     study: Study, arm: Arm, seed: int, changes: Mapping[str, str], out: Path, judge: Judge | None
 ) -> StudyRun:
-    passes = changes.get(EPOCHS, str(study.passes))
+    passes = _passes(study, changes)
     try:
         if not passes.isdecimal():
             raise ConfigError(f"{EPOCHS} '{passes}' is no whole number.")
