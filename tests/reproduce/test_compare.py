@@ -187,6 +187,22 @@ def test_what_arms_draw_is_compared_in_the_judge_s_features(tmp_path: Path) -> N
     assert drawn[0]["space"] == judge_name(tmp_path, seed=1)
 
 
+def test_what_stands_beside_samples_is_measured_once_for_all_arms(tmp_path: Path) -> None:
+    changes = BIGAN.changes | {"settings.latent_dim": "8"}
+    other = replace(BIGAN, name="BiGAN, wider", changes=changes)
+    told = make(tmp_path, replace(JUDGED, arms=(*JUDGED.arms, other)))
+    measured = [line.partition(" of ")[2] for line in told if "generation_features" in line]
+    shared = ("training examples", "shuffled values")
+    counts = {name: sum(line.startswith(name) for line in measured) for name in shared}
+    assert counts == dict.fromkeys(shared, 1)
+    first, _, second = read_json(tmp_path / "judged.json")["runs"]
+    tables = [{row["features"]: row for row in run["drawn"]["rows"]} for run in (first, second)]
+    for name in shared:
+        assert tables[0][name] == tables[1][name]
+    assert tables[0]["samples"] != tables[1]["samples"]
+    assert {"gaussian of pca4", "gaussian of pca8"} == tables[0].keys() ^ tables[1].keys()
+
+
 def test_reconstructions_need_no_judge(tmp_path: Path) -> None:
     study = replace(JUDGED, name="alone", arms=(BIGAN,), judge=None)
     make(tmp_path, study)

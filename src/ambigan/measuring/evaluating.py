@@ -59,6 +59,7 @@ def evaluate(
     spaces: Sequence[str] = (),
     inception: str | Path | None = None,
     views: ViewSettings | None = None,
+    stand_ins: str | Path | None = None,
     device: str = "auto",
     method: type[Method] | None = None,
     tell: Tell = lambda _line: None,
@@ -83,6 +84,8 @@ def evaluate(
         inception: a file of the reference Inception weights; fetched if None.
         views: of each labelled picture, several for a classifier to learn from, or ten crops to
             judge by; the linear probe is then what is measured if no protocol is named.
+        stand_ins: a file that keeps what stands beside samples and is of the data alone, for other
+            runs on the same data to take from it.
         device: where features are computed.
         method: the class, if the run was trained by one outside the package.
         tell: told what is being measured, one line each.
@@ -108,9 +111,13 @@ def evaluate(
     _check_used(protocols, chosen, layers, spaces, inception)
     seen = None if views is None else Views(dataset, views)
     kept = KeptRows(folder.results / FILE_NAME)
-    kept.turn_to(runs, dataset)
+    of_data = kept if stand_ins is None else KeptRows(Path(stand_ins), of_data=True)
+    for rows in (kept, of_data):
+        rows.turn_to(runs, dataset)
     found: list[dict[str, Any]] = []
-    for record in _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept, seen):
+    for record in _measure(
+        runs, dataset, chosen, layers, baselines, spots, tell, kept, of_data, seen
+    ):
         name = _file_name(record, layers, spaces, weights, views)
         record["asked"] = {"layer": [*layers], "space": [*spaces], "weights": weights}
         write_json(folder.results / f"{name}.json", record)
@@ -200,7 +207,7 @@ def evaluate_curve(
             _check_used(protocols, chosen, layers, spaces, inception)
         beside = () if curves else baselines
         kept.turn_to(runs, dataset)
-        for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
+        for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept, kept):
             rows = [row | {"images_seen": runs[0].images_seen} for row in record["rows"]]
             name = f"curve-{_file_name(record, layers, spaces, weights, None)}"
             curve = curves.setdefault(name, without_scores(record) | {"file": name, "points": []})
@@ -345,6 +352,7 @@ def _measure(
     spaces: Spaces,
     tell: Tell,
     kept: KeptRows,
+    of_data: KeptRows,
     views: Views | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The records as they are finished: of features, then of reconstructions, then of samples."""
@@ -366,7 +374,9 @@ def _measure(
             yield record_of(protocol, runs[0], dataset, rows)
     for protocol in protocols:
         if "sample" in protocol.needs:
-            rows = measure_generation(runs, dataset, protocol, spaces, baselines, tell, kept)
+            rows = measure_generation(
+                runs, dataset, protocol, spaces, baselines, tell, kept, of_data
+            )
             yield record_of(protocol, runs[0], dataset, rows)
 
 

@@ -29,6 +29,9 @@ from ..training import untrained
 from .candidates import Baseline, Tell
 from .kept import KeptRows
 
+RANDOM_GENERATOR = "random generator"
+"""The row of what an untrained generator draws."""
+
 
 @dataclass
 class Spaces:
@@ -136,8 +139,12 @@ def measure_generation(
     baselines: Sequence[Baseline],
     tell: Tell,
     kept: KeptRows,
+    of_data: KeptRows,
 ) -> list[Row]:
-    """The rows of one protocol, for each space: samples of each kind of weights, then stand-ins."""
+    """The rows of one protocol, for each space: samples of each kind of weights, then stand-ins.
+
+    Those that no network draws are `of_data`, by what is drawn of it: its features tell.
+    """
     rows: list[Row] = []
     for function in spaces.functions(protocol, runs[0]):
         device = runs[0].device
@@ -145,7 +152,9 @@ def measure_generation(
         space = {"space": function.name, "real": sha256_of(real.numpy().tobytes())}
         for name, weights, draw in _drawn(runs, dataset, protocol, baselines):
             measure = partial(_row, name, weights, draw, function, protocol, real, device, tell)
-            rows.append(kept.row(protocol, name, weights, measure, **space))
+            by_a_network = weights is not None or name == RANDOM_GENERATOR
+            keeper = kept if by_a_network else of_data
+            rows.append(keeper.row(protocol, name, weights, measure, **space))
     return rows
 
 
@@ -196,7 +205,7 @@ def _drawn(
         yield "shuffled values", None, lambda: shuffled_values(train(), num, seed)
     if "random" in baselines:
         yield (
-            "random generator",
+            RANDOM_GENERATOR,
             None,
             lambda: _samples(untrained(runs[0], dataset), num, seed),
         )

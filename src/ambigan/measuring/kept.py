@@ -29,10 +29,11 @@ class KeptRows:
 
     Args:
         path: of the file; it need not be there. None keeps nothing.
+        of_data: rows are of data alone, and those of one run are those of any other.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path | None = None, *, of_data: bool = False) -> None:
+        self.path, self.of_data = path, of_data
         self._used: set[str] = set()
         self._known = dict(_read(path)) if path is not None else {}
         self._about: dict[str, Any] = {}
@@ -41,6 +42,8 @@ class KeptRows:
     def turn_to(self, runs: Sequence[Run], dataset: Dataset) -> None:
         """Says whose networks are measured next, and on what."""
         self._about = _about(runs[0], dataset)
+        if not self.of_data:
+            self._about["config"] = runs[0].config.to_json()
         self._networks = {run.weights: fingerprint(run.method) for run in runs}
 
     def row(
@@ -99,13 +102,12 @@ def fingerprint(module: nn.Module) -> str:
 
 
 def _about(run: Run, dataset: Dataset) -> dict[str, Any]:
-    """What all rows depend on."""
+    """What all rows depend on, beside a run's settings."""
     return {
         "version": __version__,
         "torch": str(torch.__version__),
         "libraries": libraries(),
         "device": run.device.type,
-        "config": run.config.to_json(),
         "data": dataset.sha256,
     }
 

@@ -43,6 +43,8 @@ from .writing import as_csv, as_json, as_markdown
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
 EPOCHS = "train.epochs"
+STAND_INS = "stand-ins.jsonl"
+"""What stands beside the samples of every arm, measured once for the folder."""
 
 
 def compare(
@@ -248,6 +250,7 @@ class Maker:
                 weights=WEIGHTS,
                 baselines=("raw", "pca"),
                 spaces=(f"{judge.name}={judge.run.path}:{judge.arm.layers[0]}",) if judge else (),
+                stand_ins=self.out / STAND_INS,
                 device=run.config.train.device,
                 tell=self.tell,
             )
