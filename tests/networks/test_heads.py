@@ -99,6 +99,19 @@ def test_every_weight_of_the_discriminator_is_under_one_spectral_norm(
         assert float(top) == pytest.approx(1, abs=1e-4)
 
 
+def test_h_and_j_can_go_without_spectral_norm() -> None:
+    body = BigGANBody((2, 8, 8), width=2, attention=None)
+    network = JointDiscriminator(body, 3, width=6, depth=4, mlp_spectral_norm=False)
+    reference.scramble(network)
+    of_mlps = ("latent.", "joint.")
+    for name, part in network.named_modules():
+        if isinstance(part, nn.Linear | nn.Conv2d):
+            assert parametrize.is_parametrized(part, "weight") != name.startswith(of_mlps)
+    x, z = random(4, 2, 8, 8), random(4, 3)
+    expected = torch.tensor(reference.scores(network, x.numpy(), z.numpy()))
+    torch.testing.assert_close(network(x, z).detach(), expected)
+
+
 def test_bfloat16_leaves_scores_and_latents_in_float32(judge: JointDiscriminator) -> None:
     head = LatentHead(9, 8, 4, 6)
     with torch.autocast("cpu", torch.bfloat16):

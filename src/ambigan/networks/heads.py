@@ -138,7 +138,7 @@ NUM_PLACES = 16
 class JointDiscriminator(nn.Module):
     """`image` F, `latent` H, `joint` J of both, and at `output` their scores.
 
-    Orthogonal at the start; spectral norm on every weight.
+    Orthogonal at the start; spectral norm on every weight, or on all but H's and J's.
 
     Source: BigBiGAN; three scores as its authors' module gives them. That each is linear in its
     network's output, and H's and J's form, are from memory. Ours: J is given F's sums over places
@@ -150,12 +150,20 @@ class JointDiscriminator(nn.Module):
         width: of H and J; 2048 in the paper (from memory).
         depth: of H and J; 8 in the paper (from memory).
         unary: which of s_x and s_z there are beside s_xz.
+        mlp_spectral_norm: H's and J's weights are under spectral norm.
     """
 
     vector_names = ("image.output", "latent.output", "joint.output")
 
     def __init__(
-        self, image: BigGANBody, latent_dim: int, width: int, depth: int, unary: Unary = "both"
+        self,
+        image: BigGANBody,
+        latent_dim: int,
+        width: int,
+        depth: int,
+        unary: Unary = "both",
+        *,
+        mlp_spectral_norm: bool = True,
     ) -> None:
         super().__init__()
         self.hidden_names = tuple(f"image.{name}" for name in image.hidden_names)
@@ -164,7 +172,7 @@ class JointDiscriminator(nn.Module):
         num_x = image.num_features if unary in ("both", "x") else 0
         self.output = Scores(num_x, width if unary in ("both", "z") else 0, width)
         init_orthogonal(self)
-        normalise_spectrum(self)
+        normalise_spectrum(self if mlp_spectral_norm else self.output)
         self.image = image  # comes with its own
         self.scale_of_image = NUM_PLACES / image.num_places
 

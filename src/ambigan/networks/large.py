@@ -37,6 +37,7 @@ class LargeSettings:
         head_depth: of the same; 4 in the paper (from memory).
         mlp_width: of H and J in D; 2048 in the paper (from memory).
         mlp_depth: of the same; 8 in the paper (from memory).
+        mlp_spectral_norm: of the same, as of all of D; without it J comes to see latents sooner.
         crelu: E has BN+CReLU features as a layer to be read.
         checkpoint_activations: blocks of F, G and a ResNet keep their inputs alone and run again
             for gradients, which takes less memory and more time. A RevNet needs not even these.
@@ -55,6 +56,7 @@ class LargeSettings:
     head_depth: PositiveInt = 4
     mlp_width: PositiveInt = 2048
     mlp_depth: PositiveInt = 8
+    mlp_spectral_norm: bool = True
     crelu: bool = True
     checkpoint_activations: bool = False
 
@@ -99,7 +101,14 @@ def make_discriminator(
     """D(x, z), `(N, *spec.shape)` and `(N, latent_dim)` to its scores."""
     again = settings.checkpoint_activations
     body = BigGANBody(spec.shape, settings.width, settings.attention, checkpoint_activations=again)
-    return JointDiscriminator(body, latent_dim, settings.mlp_width, settings.mlp_depth, unary)
+    return JointDiscriminator(
+        body,
+        latent_dim,
+        settings.mlp_width,
+        settings.mlp_depth,
+        unary,
+        mlp_spectral_norm=settings.mlp_spectral_norm,
+    )
 
 
 def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> BigGANGenerator:

@@ -71,16 +71,25 @@ def bigbigan_images() -> RunConfig:
 
 
 def bigbigan_small() -> RunConfig:
-    """For a few thousand small images; E learns three times as fast as G, or it hardly does."""
-    network = replace(_NARROW.network, width=4, encoder_width=0.0625, encoder_depths=(1, 1, 1))
-    fast = replace(QUICK, learning_rate=1e-3)
+    """For a few thousand small images; E learns ten times as fast as G, or it hardly does.
+
+    H and J go without spectral norm, under which so few updates leave J blind to latents.
+    """
+    network = replace(
+        _NARROW.network,
+        width=16,
+        encoder_width=0.25,
+        encoder_depths=(1, 1, 1),
+        mlp_spectral_norm=False,
+    )
+    quicker = replace(QUICK, learning_rate=3e-4)
     settings = replace(
         _NARROW,
         latent_dim=32,
-        encoder_rate_multiplier=3,
+        encoder_rate_multiplier=10,
         network=network,
-        discriminator_optimizer=fast,
-        generator_optimizer=fast,
+        discriminator_optimizer=quicker,
+        generator_optimizer=quicker,
     )
     train = TrainSettings(epochs=100, batch_size=64, statistics_batches=10)
     return RunConfig("bigbigan", "small", settings, DataSettings(source="digits"), train)
@@ -112,8 +121,8 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "images": Preset(bigbigan_images, "not measured", "-", "-", "ours"),
         "small": Preset(
             bigbigan_small,
-            "digits: linear probe on pool of E 87.2, last weights (untrained 83.5, pixels 99.3)",
-            "5 min of one core",
+            "digits: linear probe on pool of E 97.6 (untrained 92.9, pixels 99.3)",
+            "7 min of one core",
             "1 thread of 2 shared CPU cores",
             "ours",
         ),

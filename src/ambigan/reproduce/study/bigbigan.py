@@ -70,6 +70,9 @@ ABLATION = Study(
 
 _small = partial(_big, preset="small", layers=_LAYERS[:1])
 _RATES = "settings.encoder_rate_multiplier"
+_RATE_OF_D = "settings.discriminator_optimizer.learning_rate"
+_RATE_OF_G = "settings.generator_optimizer.learning_rate"
+_NARROWER = {"settings.network.width": "4", "settings.network.encoder_width": "0.0625"}
 ON_DIGITS = Study(
     name="bigbigan-digits",
     title="BigBiGAN beside BiGAN, small",
@@ -84,11 +87,10 @@ ON_DIGITS = Study(
         _small("no unary scores", {"settings.unary": "none"}),
         _small("deterministic encoder", {"settings.encoder": "deterministic"}),
         _small("encoder as fast as G", {_RATES: "1"}),
-        _small("encoder ten times as fast", {_RATES: "10"}),
-        _small(
-            "D twice as wide",
-            {"settings.network.width": "8", "settings.network.generator_width": "4"},
-        ),
+        _small("encoder three times as fast", {_RATES: "3"}),
+        _small("rates of D and G 1e-3", {_RATE_OF_D: "1e-3", _RATE_OF_G: "1e-3", _RATES: "3"}),
+        _small("spectral norm on H and J", {"settings.network.mlp_spectral_norm": "true"}),
+        _small("networks a quarter as wide", _NARROWER),
     ),
     protocols=("linear_lbfgs", "knn_sweep", "kmeans"),
     pca_widths=(32,),
