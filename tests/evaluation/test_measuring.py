@@ -18,7 +18,8 @@ from ambigan.core.files import StorageError
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS, Protocol
 from ambigan.measuring import Tell, candidates, evaluate, evaluate_curve
-from ambigan.measuring.evaluating import _spaced, _warn_of_unseen_classes
+from ambigan.measuring.choosing import _warn_of_unseen_classes
+from ambigan.measuring.evaluating import _spaced
 from ambigan.measuring.kept import KeptRows
 
 pytestmark = pytest.mark.usefixtures("few_samples")
@@ -117,7 +118,7 @@ def test_what_is_left_out_for_one_reason_is_one_line(
         return iter(())
 
     monkeypatch.setattr("ambigan.measuring.evaluating._measure", note)
-    monkeypatch.setattr("ambigan.measuring.evaluating._has_labels", lambda _dataset: False)
+    monkeypatch.setattr("ambigan.measuring.choosing.has_labels", lambda _dataset: False)
     told: list[str] = []
     evaluate(mlp, protocols=["all"], inception=mlp, tell=told.append)
     (without_labels,) = [line for line in told if "needs labels" in line]
@@ -131,7 +132,7 @@ def test_a_gan_of_data_without_labels_is_measured_by_its_samples(
     rows = [{"kind": "model", "frechet": 1.0}]
     monkeypatch.setattr("ambigan.measuring.evaluating.measure_generation", lambda *_: rows)
     able = frozenset(("decode", "sample"))
-    monkeypatch.setattr("ambigan.measuring.evaluating._abilities", lambda *_: able)
+    monkeypatch.setattr("ambigan.measuring.choosing._abilities", lambda *_: able)
     (record,) = evaluate(mlp)
     assert record["protocol"] == "generation_features"
 
@@ -149,7 +150,7 @@ def test_a_failure_leaves_the_records_before_it(mlp: Path, monkeypatch: pytest.M
 
 def test_a_curve_of_all_that_applies(mlp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [PROTOCOLS["knn1_cosine"], PROTOCOLS["knn1_euclidean"]]
-    monkeypatch.setattr("ambigan.measuring.evaluating._applying", lambda *_: chosen)
+    monkeypatch.setattr("ambigan.measuring.choosing._applying", lambda *_: chosen)
     curves = evaluate_curve(mlp, protocols=["all"], weights="raw")
     assert [curve["protocol"] for curve in curves] == ["knn1_cosine", "knn1_euclidean"]
 

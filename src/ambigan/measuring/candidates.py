@@ -95,14 +95,14 @@ def measure_candidates(
 
     With views, features are of these.
     """
-    also = {} if views is None else {"views": json.dumps(views.describe())}
+    seen = "" if views is None else json.dumps(views.describe())
     rows: dict[str, list[Row]] = {protocol.name: [] for protocol in protocols}
     for candidate in candidates:
         features = _Features(candidate, dataset, device, views)
         for protocol in protocols:
             measure = partial(_row, features, protocol, tell)
             name = candidate.function.name
-            row = kept.row(protocol, name, candidate.weights, measure, **also)
+            row = kept.row(protocol, name, candidate.weights, measure, views=seen)
             rows[protocol.name].append(row)
     return rows
 

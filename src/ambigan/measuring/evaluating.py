@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts import Run, Weights, read_config, record_of
-from ..core.errors import CheckpointError, ConfigError
+from ..core.errors import CheckpointError
 from ..core.files import check_writable, write_json
 from ..data import Dataset, DataSettings, open_dataset
 from ..engine.checkpoint import images_seen_at, list_checkpoints
 from ..engine.config import choose_device
 from ..engine.run_folder import RunFolder
 from ..evaluation.baselines import pca_features
-from ..evaluation.labelled import class_sizes
-from ..evaluation.protocols import PROTOCOLS, Protocol, check_views, find_protocol
+from ..evaluation.protocols import PROTOCOLS, Protocol, find_protocol
 from ..evaluation.results import result_record, without_scores
 from ..evaluation.views import Views, ViewSettings
 from ..game import Method
@@ -31,22 +30,17 @@ from .candidates import (
     measure_candidates,
     raw_features,
 )
+from .choosing import check_names, check_used, choose, has_labels
 from .generations import Spaces, measure_generation, space_parts
 from .kept import FILE_NAME, KeptRows
 from .reconstructions import measure_reconstructions
 from .runs import load_kinds, runs_of_checkpoint
-
-ALL = "all"
-"""Instead of a protocol's name: all that the run and its data allow."""
 
 OF_CURVE = "knn1_euclidean"
 """What a curve is of, where no protocol is named."""
 
 WITH_VIEWS = "linear_lbfgs"
 """What is measured of views, where no protocol is named."""
-
-WITHOUT_LABELS = "generation_features"
-"""What is measured where none of the quick protocols applies: a GAN of data without labels."""
 
 
 def evaluate(
@@ -98,7 +92,7 @@ def evaluate(
         CheckpointError: the run cannot be loaded, or its data have changed.
     """
     folder = RunFolder(path)
-    _check_names(protocols)
+    check_names(protocols)
     folder.read_config()
     check_writable(folder.results)
     runs = load_kinds(path, weights, device, method)
@@ -107,17 +101,14 @@ def evaluate(
     spots = Spaces(spaces, inception)
     if views is not None and not protocols:
         protocols = (WITH_VIEWS,)
-    chosen = _chosen(protocols, runs[0], dataset, spots, tell, views)
-    _check_used(protocols, chosen, layers, spaces, inception)
+    chosen = choose(protocols, runs[0], dataset, spots, tell, views)
+    check_used(protocols, chosen, layers, spaces, inception)
     seen = None if views is None else Views(dataset, views)
-    kept = KeptRows(folder.results / FILE_NAME)
-    of_data = kept if stand_ins is None else KeptRows(Path(stand_ins), of_data=True)
-    for rows in (kept, of_data):
-        rows.turn_to(runs, dataset)
+    shared = None if stand_ins is None else Path(stand_ins)
+    kept = KeptRows(folder.results / FILE_NAME, shared)
+    kept.turn_to(runs, dataset)
     found: list[dict[str, Any]] = []
-    for record in _measure(
-        runs, dataset, chosen, layers, baselines, spots, tell, kept, of_data, seen
-    ):
+    for record in _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept, seen):
         name = _file_name(record, layers, spaces, weights, views)
         record["asked"] = {"layer": [*layers], "space": [*spaces], "weights": weights}
         write_json(folder.results / f"{name}.json", record)
@@ -147,7 +138,7 @@ def evaluate_baselines(
         ConfigError: the protocol does not exist, or the data lack what it needs.
     """
     dataset, found = open_dataset(settings), find_protocol(protocol)
-    able = {"labels"} if _has_labels(dataset) else set[str]()
+    able = {"labels"} if has_labels(dataset) else set[str]()
     found.check(able, dataset.name, dataset.train.labels)
     candidates = [Candidate(raw_features(dataset))]
     candidates += [Candidate(pca_features(dataset.train.values, width)) for width in pca_widths]
@@ -181,7 +172,7 @@ def evaluate_curve(
     the finished run, which are the same for every point. Baselines stand beside the first.
     """
     folder = RunFolder(path)
-    _check_names(protocols)
+    check_names(protocols)
     config, method_class = read_config(folder, method)
     check_writable(folder.results)
     dataset = open_dataset(config.data)
@@ -203,11 +194,11 @@ def evaluate_curve(
             warnings.warn(f"left out of the curve: {error}", stacklevel=2)
             continue
         if not chosen:
-            chosen = _chosen(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
-            _check_used(protocols, chosen, layers, spaces, inception)
+            chosen = choose(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
+            check_used(protocols, chosen, layers, spaces, inception)
         beside = () if curves else baselines
         kept.turn_to(runs, dataset)
-        for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept, kept):
+        for record in _measure(runs, dataset, chosen, layers, beside, spots, tell, kept):
             rows = [row | {"images_seen": runs[0].images_seen} for row in record["rows"]]
             name = f"curve-{_file_name(record, layers, spaces, weights, None)}"
             curve = curves.setdefault(name, without_scores(record) | {"file": name, "points": []})
@@ -230,119 +221,6 @@ def _spaced(paths: Sequence[Path], spacing: int) -> list[Path]:
     return [*chosen.values(), *paths[-1:]]
 
 
-def _check_names(protocols: Sequence[str]) -> None:
-    for name in protocols:
-        if name != ALL:
-            find_protocol(name)
-
-
-def _chosen(
-    protocols: Sequence[str],
-    run: Run,
-    dataset: Dataset,
-    spaces: Spaces,
-    tell: Tell,
-    views: ViewSettings | None = None,
-) -> list[Protocol]:
-    """The protocols named; all that apply for `all`; the quick ones that apply if none is named.
-
-    Raises:
-        ConfigError: one that is named does not apply, or none does.
-    """
-    able = _abilities(run, dataset)
-    named = [find_protocol(name) for name in protocols if name != ALL]
-    if not protocols:
-        quick = [p for p in _applying(able, run, dataset, spaces) if p.quick]
-        named = quick or [find_protocol(WITHOUT_LABELS)]
-    _warn_of_unseen_classes(dataset)
-    for protocol in named:
-        protocol.check(able, dataset.name, dataset.train.labels)
-        _check_views(protocol, views)
-    return _applying(able, run, dataset, spaces, tell, views) if ALL in protocols else named
-
-
-def _check_used(
-    protocols: Sequence[str],
-    chosen: Sequence[Protocol],
-    layers: Sequence[str],
-    spaces: Sequence[str],
-    inception: str | Path | None,
-) -> None:
-    """Refuses what no protocol would use; `all` says what it leaves out.
-
-    Raises:
-        ConfigError: layers where no features are measured, or spaces where no samples are.
-    """
-    if ALL in protocols:
-        return
-    needs = {need for protocol in chosen for need in protocol.needs}
-    names = ", ".join(protocol.name for protocol in chosen)
-    if layers and "labels" not in needs:
-        raise ConfigError(
-            f"--layer is of protocols that measure features by labels, and {names} does not; leave"
-            " it out (samples are compared in the features that --space names)."
-        )
-    if (spaces or inception) and "sample" not in needs:
-        flag = "--space" if spaces else "--inception"
-        raise ConfigError(f"{flag} is of protocols of samples, and {names} is none; leave it out.")
-
-
-def _check_views(protocol: Protocol, views: ViewSettings | None) -> None:
-    """Refuses a protocol that cannot use what is asked for of views.
-
-    Raises:
-        ConfigError: it is of no features, or takes one view of each.
-    """
-    if views is None:
-        return
-    if "labels" not in protocol.needs:
-        raise ConfigError(f"{protocol.name} takes pictures as they are; leave out views and crops.")
-    check_views(protocol, views.num)
-
-
-def _warn_of_unseen_classes(dataset: Dataset) -> None:
-    """Says which classes no classifier can have learned, and that they count as mistakes."""
-    train, test = dataset.train.labels, dataset.test.labels
-    if train is None or test is None:
-        return
-    learned = class_sizes(train)
-    for label, num in class_sizes(test).items():
-        if label not in learned:
-            name = dataset.label_names[label] if dataset.label_names else label
-            warnings.warn(
-                f"class '{name}' is in the test split alone, with {num} of {len(test)} examples:"
-                " they count as mistakes in accuracies, and have no part in retrieval.",
-                stacklevel=2,
-            )
-
-
-def _applying(
-    able: frozenset[str],
-    run: Run,
-    dataset: Dataset,
-    spaces: Spaces,
-    tell: Tell = lambda _line: None,
-    views: ViewSettings | None = None,
-) -> list[Protocol]:
-    """The protocols that the run and its data allow; it is told why others are left out."""
-    chosen: list[Protocol] = []
-    left_out: dict[str, list[str]] = {}
-    for protocol in PROTOCOLS.values():
-        try:
-            protocol.check(able, dataset.name, dataset.train.labels)
-            _check_views(protocol, views)
-            if not protocol.quick:
-                spaces.check(protocol, run, dataset)
-        except ConfigError as error:
-            reason = str(error).removeprefix(protocol.name).lstrip(": ")
-            left_out.setdefault(reason, []).append(protocol.name)
-        else:
-            chosen.append(protocol)
-    for reason, names in left_out.items():
-        tell(f"left out: {', '.join(names)}: {reason}")
-    return chosen
-
-
 def _measure(
     runs: Sequence[Run],
     dataset: Dataset,
@@ -352,7 +230,6 @@ def _measure(
     spaces: Spaces,
     tell: Tell,
     kept: KeptRows,
-    of_data: KeptRows,
     views: Views | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The records as they are finished: of features, then of reconstructions, then of samples."""
@@ -374,19 +251,8 @@ def _measure(
             yield record_of(protocol, runs[0], dataset, rows)
     for protocol in protocols:
         if "sample" in protocol.needs:
-            rows = measure_generation(
-                runs, dataset, protocol, spaces, baselines, tell, kept, of_data
-            )
+            rows = measure_generation(runs, dataset, protocol, spaces, baselines, tell, kept)
             yield record_of(protocol, runs[0], dataset, rows)
-
-
-def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
-    """What protocols may ask for: of the method, and labels of the data."""
-    return frozenset(run.abilities | ({"labels"} if _has_labels(dataset) else set[str]()))
-
-
-def _has_labels(dataset: Dataset) -> bool:
-    return dataset.train.labels is not None and dataset.test.labels is not None
 
 
 def _file_name(

@@ -139,11 +139,11 @@ def measure_generation(
     baselines: Sequence[Baseline],
     tell: Tell,
     kept: KeptRows,
-    of_data: KeptRows,
 ) -> list[Row]:
     """The rows of one protocol, for each space: samples of each kind of weights, then stand-ins.
 
-    Those that no network draws are `of_data`, by what is drawn of it: its features tell.
+    Stand-ins that no network draws are of the data alone, in the form that the features of its test
+    split tell.
     """
     rows: list[Row] = []
     for function in spaces.functions(protocol, runs[0]):
@@ -152,9 +152,8 @@ def measure_generation(
         space = {"space": function.name, "real": sha256_of(real.numpy().tobytes())}
         for name, weights, draw in _drawn(runs, dataset, protocol, baselines):
             measure = partial(_row, name, weights, draw, function, protocol, real, device, tell)
-            by_a_network = weights is not None or name == RANDOM_GENERATOR
-            keeper = kept if by_a_network else of_data
-            rows.append(keeper.row(protocol, name, weights, measure, **space))
+            of_data = weights is None and name != RANDOM_GENERATOR
+            rows.append(kept.row(protocol, name, weights, measure, of_data=of_data, **space))
     return rows
 
 

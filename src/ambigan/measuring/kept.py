@@ -29,21 +29,21 @@ class KeptRows:
 
     Args:
         path: of the file; it need not be there. None keeps nothing.
-        of_data: rows are of data alone, and those of one run are those of any other.
+        shared: a file that rows of data alone go to, for other runs to take; `path` if None.
     """
 
-    def __init__(self, path: Path | None = None, *, of_data: bool = False) -> None:
-        self.path, self.of_data = path, of_data
+    def __init__(self, path: Path | None = None, shared: Path | None = None) -> None:
+        self.path, self.shared = path, shared or path
         self._used: set[str] = set()
-        self._known = dict(_read(path)) if path is not None else {}
+        self._known = {key: row for file in (path, shared) if file for key, row in _read(file)}
         self._about: dict[str, Any] = {}
+        self._config: dict[str, Any] = {}
         self._networks: dict[Weights, str] = {}
 
     def turn_to(self, runs: Sequence[Run], dataset: Dataset) -> None:
         """Says whose networks are measured next, and on what."""
         self._about = _about(runs[0], dataset)
-        if not self.of_data:
-            self._about["config"] = runs[0].config.to_json()
+        self._config = runs[0].config.to_json()
         self._networks = {run.weights: fingerprint(run.method) for run in runs}
 
     def row(
@@ -52,6 +52,8 @@ class KeptRows:
         name: str,
         weights: Weights | None,
         measure: Callable[[], Row],
+        *,
+        of_data: bool = False,
         **also: str,
     ) -> Row:
         """A row that is known, or is measured now and kept.
@@ -61,12 +63,14 @@ class KeptRows:
             name: of the row in its table.
             weights: of which networks; None for a baseline, which the settings determine.
             measure: makes the row.
+            of_data: the row is of the data alone, whatever the run's settings.
             also: whatever else it depends on.
         """
-        if self.path is None:
+        if self.path is None or self.shared is None:
             return measure()
         about = {
             **self._about,
+            "config": None if of_data else self._config,
             "protocol": protocol.name,
             "constants": dict(protocol.constants),
             "row": name,
@@ -77,7 +81,9 @@ class KeptRows:
         self._used.add(key)
         if key not in self._known:
             self._known[key] = measure()
-            append_json(self.path, {"key": key, "row": self._known[key]})
+            append_json(
+                self.shared if of_data else self.path, {"key": key, "row": self._known[key]}
+            )
         return self._known[key]
 
     def forget(self) -> None:
