@@ -77,6 +77,15 @@ def test_channels_are_biggan_s(
     assert len(attended) == {32: 0, 48: 1, 64: 1}.get(shape[1], 2)
 
 
+def test_channels_of_one_s_own() -> None:
+    G = BigGANGenerator(14, (1, 32, 32), 2, None, growth=(8, 4, 2, 1))
+    F = BigGANBody((1, 32, 32), 2, None, growth=(1, 2, 4, 8))
+    assert G.start[0] == 16
+    blocks = ([n.get_submodule(name) for name in n.hidden_names] for n in (G, F))
+    assert [[b.conv2.out_channels for b in each] for each in blocks] == [[8, 4, 2], [2, 4, 8, 16]]
+    assert F(G(torch.randn(1, 14))).shape == (1, 16)
+
+
 def test_every_part_of_z_reaches_its_own_block() -> None:
     """A part changes its block's output; all before it stay as they were."""
     num_latents = 7
@@ -135,6 +144,10 @@ def test_bfloat16_leaves_features_and_images_in_float32() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"discriminator_growth has 2 numbers, .* need 4: .* 4,4"):
+        BigGANBody((3, 32, 32), 1, None, growth=(1, 2))
+    with pytest.raises(ConfigError, match=r"generator_growth has 5 numbers, .* need 4"):
+        BigGANGenerator(8, (3, 32, 32), 1, None, growth=(1, 2, 3, 4, 5))
     with pytest.raises(ConfigError, match=r"cut into 4 parts, .* choose 4 or more"):
         BigGANGenerator(3, (3, 32, 32), 1, None)
     with pytest.raises(ConfigError, match="of 8x8 and more; these are 7x9"):

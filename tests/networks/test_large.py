@@ -65,6 +65,16 @@ def test_the_generator_may_be_narrower_than_the_discriminator(
     assert method.decode(torch.zeros(2, 4)).shape == (2, 2, 16, 16)
 
 
+def test_channels_may_grow_as_one_likes() -> None:
+    """D's blocks at 16x16 are four; G has its first maps and two blocks."""
+    growth = {"discriminator_growth": (1, 2, 4, 5), "generator_growth": (3, 2, 1)}
+    network = replace(SMALL, width=3, image_size=(16, 16), **growth)
+    method = BigBiGAN(BigBiGANSettings(latent_dim=4, network=network), LARGE_IMAGES)
+    assert method.discriminator.image.num_features == 15
+    assert method.generator.start[0] == 9
+    assert len(method.generator.norm.running_mean) == 3
+
+
 def test_the_paper_s_encoder_learns_ten_times_as_fast_as_its_generator() -> None:
     config = find_preset("bigbigan", "paper")
     changes = {"settings.network.width": "1", "settings.network.encoder_width": "0.03125"}

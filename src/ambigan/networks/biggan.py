@@ -151,10 +151,13 @@ class BigGANGenerator(nn.Module):
         attention: it follows the block whose maps have this as their larger side or, of sizes that
             do not halve to it, the next smaller; nothing where all are half of it or less. None
             for none.
+        growth: channels at the start and after each block in units of the width, in the place of
+            BigGAN's.
         checkpoint_activations: blocks keep their inputs alone.
 
     Raises:
-        ConfigError: images are too small, or z has fewer numbers than parts.
+        ConfigError: images are too small, z has fewer numbers than parts, or growth is of another
+            number of blocks.
     """
 
     def __init__(
@@ -164,6 +167,7 @@ class BigGANGenerator(nn.Module):
         width: int,
         attention: int | None,
         *,
+        growth: tuple[int, ...] | None = None,
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
@@ -172,8 +176,8 @@ class BigGANGenerator(nn.Module):
         self.sizes = halvings(out_shape)[::-1]
         num = len(self.sizes) - 1
         ones = (1,) * (num - max(GENERATOR))
-        growth = (NARROW,) * (num + 1) if num < 4 else (*GENERATOR[min(num, 6)], *ones)
-        channels = [width * times for times in growth]
+        usual = (NARROW,) * (num + 1) if num < 4 else (*GENERATOR[min(num, 6)], *ones)
+        channels = [width * times for times in _as_many("generator_growth", growth, usual)]
         if latent_dim <= num:
             raise ConfigError(
                 f"latent_dim {latent_dim} is too small: z is cut into {num + 1} parts, for the"
@@ -216,10 +220,11 @@ class BigGANBody(nn.Module):
         attention: it follows the block whose maps have this as their larger side or, of sizes that
             do not halve to it, the next smaller; nothing where all are half of it or less. None
             for none.
+        growth: channels of each block in units of the width, in the place of BigGAN's.
         checkpoint_activations: blocks keep their inputs alone.
 
     Raises:
-        ConfigError: images are too small.
+        ConfigError: images are too small, or growth is of another number of blocks.
     """
 
     def __init__(
@@ -228,6 +233,7 @@ class BigGANBody(nn.Module):
         width: int,
         attention: int | None,
         *,
+        growth: tuple[int, ...] | None = None,
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
@@ -235,7 +241,8 @@ class BigGANBody(nn.Module):
         sizes = halvings(in_shape)
         num = len(sizes) - 1
         ones = (1,) * (num - max(BODY))
-        growth = (NARROW,) * 4 if num < 4 else (*ones, *BODY[min(num, 6)])
+        usual = (NARROW,) * 4 if num < 4 else (*ones, *BODY[min(num, 6)])
+        growth = _as_many("discriminator_growth", growth, usual)
         num_halved = min(num, 2) if num < 4 else num
         before = in_shape[0]
         self.hidden_names = tuple(f"block{i + 1}" for i in range(len(growth)))
@@ -275,6 +282,16 @@ def halvings(shape: tuple[int, ...]) -> list[Size]:
             f" are {shape[1]}x{shape[2]}."
         )
     return sizes
+
+
+def _as_many(name: str, growth: tuple[int, ...] | None, usual: tuple[int, ...]) -> tuple[int, ...]:
+    """What is asked for, or what is usual."""
+    if growth is not None and len(growth) != len(usual):
+        raise ConfigError(
+            f"settings.network.{name} has {len(growth)} numbers, and images of this size need"
+            f" {len(usual)}: the usual ones are {','.join(map(str, usual))}."
+        )
+    return growth or usual
 
 
 def _plainly(block: nn.Module, *inputs: Any) -> Tensor:

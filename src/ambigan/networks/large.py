@@ -24,6 +24,9 @@ class LargeSettings:
         kind: of networks.
         width: channels that D begins with at 128x128, and G ends in; 96 in BigGAN.
         generator_width: G's own, if it is to be another.
+        discriminator_growth: channels of D's blocks in units of the width; BigGAN's by the size of
+            images if None, which up to 32x32 are the same everywhere.
+        generator_growth: of G's first maps and its blocks likewise.
         attention: side of the maps that attention follows, in G and D, or of the next smaller ones;
             None for none.
         image_size: height and width of the images that G draws and D sees, if they are to be
@@ -46,6 +49,8 @@ class LargeSettings:
     kind: Literal["large"] = "large"
     width: PositiveInt = 96
     generator_width: PositiveInt | None = None
+    discriminator_growth: tuple[PositiveInt, ...] | None = None
+    generator_growth: tuple[PositiveInt, ...] | None = None
     attention: PositiveInt | None = 64
     image_size: tuple[PositiveInt, PositiveInt] | None = None
     encoder: Literal["resnet50", "revnet50"] = "resnet50"
@@ -99,8 +104,13 @@ def make_discriminator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int, unary: Unary
 ) -> JointDiscriminator:
     """D(x, z), `(N, *spec.shape)` and `(N, latent_dim)` to its scores."""
-    again = settings.checkpoint_activations
-    body = BigGANBody(spec.shape, settings.width, settings.attention, checkpoint_activations=again)
+    body = BigGANBody(
+        spec.shape,
+        settings.width,
+        settings.attention,
+        growth=settings.discriminator_growth,
+        checkpoint_activations=settings.checkpoint_activations,
+    )
     return JointDiscriminator(
         body,
         latent_dim,
@@ -113,10 +123,13 @@ def make_discriminator(
 
 def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> BigGANGenerator:
     """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
-    again = settings.checkpoint_activations
-    width = settings.generator_width or settings.width
     return BigGANGenerator(
-        latent_dim, spec.shape, width, settings.attention, checkpoint_activations=again
+        latent_dim,
+        spec.shape,
+        settings.generator_width or settings.width,
+        settings.attention,
+        growth=settings.generator_growth,
+        checkpoint_activations=settings.checkpoint_activations,
     )
 
 
