@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,11 +98,13 @@ class Run:
     def decode(self, z: ArrayLike) -> NDArray[np.floating]:
         """Latents `(N, latent_dim)` to data."""
         latents = torch.from_numpy(as_array(z, "latents")).float()
-        if latents.ndim != 2 or latents.shape[1] != self.method.prior.dim:
+        if latents.ndim != 2 or latents.shape[1] != self.method.prior.dim or not len(latents):
             raise ConfigError(
                 f"latents have shape {tuple(latents.shape)}; this model takes "
-                f"(N, {self.method.prior.dim})."
+                f"(N, {self.method.prior.dim}), at least one."
             )
+        if not latents.isfinite().all():
+            raise ConfigError("latents hold NaN or infinity; give finite numbers.")
         return self._outputs(self._map(self.method.decode, latents))
 
     def sample(self, num: int, seed: int = 0) -> NDArray[np.floating]:
@@ -111,9 +114,9 @@ class Run:
 
     def latents(self, num: int, seed: int = 0) -> NDArray[np.float32]:
         """`num` latents from the prior, `(num, latent_dim)`."""
-        if not isinstance(num, int) or num < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(num, Integral) or num < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(f"cannot draw {num} samples; ask for 1 or more.")
-        return self.method.prior.sample(num, Randomness(seed, "sample")).numpy()
+        return self.method.prior.sample(int(num), Randomness(seed, "sample")).numpy()
 
     def reconstruct(self, x: ArrayLike | Split) -> NDArray[np.floating]:
         """Data to latents and back."""

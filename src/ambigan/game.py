@@ -171,6 +171,16 @@ class Method(nn.Module, ABC):
         """Data to latents and back."""
         return self.decode(self.encode(x))
 
+    def check_batch(self, size: int) -> None:
+        """Refuses batches that the game cannot be played on, before anything is written.
+
+        Args:
+            size: examples in a turn, over all processes.
+
+        Raises:
+            ConfigError: naming the setting in the way. By default any batch will do.
+        """
+
     def pass_through(self, batch: Batch) -> None:
         """Sends a batch through all networks with batch norm as training does, for its statistics.
 
@@ -230,6 +240,8 @@ class Method(nn.Module, ABC):
                 through it.
         """
         name = name or self.default_layer
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(f"layer {name!r} is no name, such as '{self.default_layer}'.")
         network = name.partition("@")[0].partition(".")[0]
         if network in self.blind:
             raise ConfigError(

@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from .artifacts import Run, describe_data, read_config, save_model
 from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
@@ -237,12 +238,12 @@ def untrained(run: Run, dataset: Dataset) -> Method:
 def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     """Lets what can fail fail before anything is written or trained.
 
-    Of the networks' size, weights, gradients, two optimiser moments and the average are counted;
-    activations are not.
+    Of the networks' size, weights, gradients, two optimiser moments and the average are counted,
+    and what a method remembers; activations are not.
 
     Raises:
-        ConfigError: a batch is too large, the feature layer does not exist, or the
-            networks need more memory than there is.
+        ConfigError: a batch is too large, or too small for the game, the feature layer does not
+            exist, or the networks need more memory than there is.
     """
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
     try:
@@ -255,14 +256,22 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
             "the networks have more weights than can be counted; make settings.network smaller."
         ) from error
     method.find_layer()
+    method.check_batch(config.train.batch_size)
     copies = 4 + (config.train.ema_decay > 0)
-    needed = copies * sum(p.numel() * p.element_size() for p in method.parameters())
-    there = physical_memory()
+    sizes = {name: copies * _bytes_of(p) for name, p in method.named_parameters()}
+    sizes |= {name: _bytes_of(buffer) for name, buffer in method.named_buffers()}
+    needed, there = sum(sizes.values()), physical_memory()
     if needed > there:
+        largest = max(sizes, key=lambda name: sizes[name])
         raise ConfigError(
             f"the networks need {needed / 2**30:,.0f} GiB of memory to train and this machine has "
-            f"{there / 2**30:,.0f}; make settings.network smaller."
+            f"{there / 2**30:,.0f}, most of it for {largest}; make settings.network, or what that"
+            " depends on, smaller."
         )
+
+
+def _bytes_of(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:

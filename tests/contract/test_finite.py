@@ -43,6 +43,8 @@ def test_a_nan_is_named_and_the_good_checkpoint_stands(
     named = f"{terms}|the (parameter|term) .* stopped"
     assert re.search(named, str(caught.value))
     assert str(tmp_path / "run" / "checkpoints") in str(caught.value)
+    remedy = "what else is far" if config.train.precision != "bf16" else "train.precision fp32"
+    assert remedy in str(caught.value)
     newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
     state = load_newest(newest.parent)
     assert all(v.isfinite().all() for v in state["method"].values())

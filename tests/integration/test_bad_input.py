@@ -63,6 +63,10 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
         (["train", "bigan", "--device", "tpu"], "none of: auto, cpu, cuda"),
         (["train", "no_module:Method"], "no module 'no_module'"),
         (["train", "json:JSONDecoder"], "has no Method class 'JSONDecoder'"),
+        (
+            ["reproduce", "bigbigan-digit"],
+            "table or study 'bigbigan-digit'. Did you mean 'bigbigan-",
+        ),
         (["evaluate"], "RUN"),
         (["evaluate", "nothing"], "no such folder"),
         (["train", "--resume", "nothing"], "no such folder"),
@@ -83,6 +87,34 @@ def test_a_batch_larger_than_the_data(refused: Refused) -> None:
     assert "5000" in told
     assert "1500" in told
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "structural --settings.neighbors 15 --settings.bank-size 5 --batch-size 10",
+            "a batch of 10 and a bank of 5 hold 14 beside the image itself; choose 14 or fewer",
+        ),
+        ("structural --settings.gaussian-weight 0 --settings.cluster-weight 0", "G learns by no"),
+        ("structural --settings.latent-dim 100000000", "most of it for generator."),
+        ("structural --settings.bank-size 10000000000", "most of it for bank."),
+        ("simclr --settings.temperature 1e-30", "settings.temperature cannot be 1e-30"),
+        ("simclr --settings.views.jitter 5", "settings.views.jitter cannot be 5"),
+    ],
+)
+def test_games_that_cannot_be_played(words: str, told: str, refused: Refused) -> None:
+    """Nothing is written, so that the same folder takes the next attempt."""
+    method, *settings = words.split()
+    preset = "small" if method == "structural" else "images"
+    assert told in refused("train", method, "--data", "digits", "--preset", preset, *settings)
+    assert not Path("runs").exists()
+
+
+def test_as_many_neighbors_as_there_are(tmp_path: Path) -> None:
+    words = "train structural --data digits --preset small --settings.neighbors 14 --epochs 1"
+    sizes = "--settings.bank-size 5 --batch-size 10 --data.max-train 20 --device cpu"
+    assert main([*words.split(), *sizes.split(), "--out", str(tmp_path / "run")]) == 0
 
 
 def write_image(path: Path, size: tuple[int, int] = (8, 8), value: int = 100) -> None:

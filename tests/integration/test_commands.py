@@ -220,8 +220,15 @@ def test_python_api_takes_bytes_and_floats_alike(finished_run: Path) -> None:
     for wrong in (pixels[0], pixels[:, :, :7], pixels[:0]):
         with pytest.raises(ValueError, match=r"shape|no examples"):
             run.encode(wrong)
-    with pytest.raises(ValueError, match="latents have shape"):
-        run.decode(np.zeros((3, 9)))
+    num_latents = run.encode(pixels).shape[1]
+    for latents in (np.zeros((3, 9)), np.zeros((0, num_latents))):
+        with pytest.raises(ValueError, match="latents have shape"):
+            run.decode(latents)
+    with pytest.raises(ValueError, match="latents hold NaN or infinity"):
+        run.decode(np.full((1, num_latents), np.nan))
+    with pytest.raises(ValueError, match=r"layer 3 is no name, such as 'encoder\."):
+        run.features(pixels, 3)  # pyright: ignore[reportArgumentType]
+    np.testing.assert_array_equal(run.sample(2), run.sample(np.int64(2)))
 
 
 def test_presets_are_listed_with_what_they_reached(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import torch
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import CheckpointError, ConfigError
-from ambigan.core.files import held, read_json, write_json
+from ambigan.core.files import StorageError, held, read_json, write_json
 from ambigan.methods import find_method
 from ambigan.reproduce import STUDIES, Arm, Study, compare, shared_folder
 from ambigan.reproduce.study.making import SOME_IMAGES, plan_runs
@@ -73,6 +73,7 @@ JUDGED = replace(
     judge=replace(SIMCLR, changes=NETWORK | {"settings.embedding_dim": "6"}),
     protocols=("knn1_euclidean",),
 )
+ALONE = replace(JUDGED, name="alone", arms=(BIGAN,), judge=None)
 WRITTEN = ("toy.json", "toy.csv")
 
 
@@ -101,6 +102,13 @@ def judge_name(out: Path, seed: int) -> str:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study")
     make(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("alone")
+    make(out, ALONE)
     return out
 
 
@@ -204,8 +212,7 @@ def test_what_stands_beside_samples_is_measured_once_for_all_arms(tmp_path: Path
 
 
 def test_reconstructions_need_no_judge(tmp_path: Path) -> None:
-    study = replace(JUDGED, name="alone", arms=(BIGAN,), judge=None)
-    make(tmp_path, study)
+    make(tmp_path, ALONE)
     (bigan,) = read_json(tmp_path / "alone.json")["runs"]
     assert bigan["drawn"] is None
     assert bigan["reconstructed"]["rows"][0]["ratio_real"] > 0
@@ -215,7 +222,7 @@ def test_reconstructions_need_no_judge(tmp_path: Path) -> None:
         assert "error over that of shuffled pairs" in written
         assert "Fréchet" not in written
         assert "not drawn" not in written
-    assert make(tmp_path, study) == []
+    assert make(tmp_path, ALONE) == []
 
 
 def test_the_judge_is_that_of_the_first_seed_even_if_another_is_there_before(
@@ -316,6 +323,112 @@ def test_baselines_by_other_constants_are_measured_again(whole: Path, tmp_path: 
     write_json(path, found | {"kmeans": found["kmeans"] | {"settings": {"restarts": 1}}})
     make(tmp_path / "study")
     assert read_json(path)["kmeans"]["settings"] == found["kmeans"]["settings"]
+
+
+def test_studies_of_one_folder_have_components_of_their_own(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "study")
+    other = replace(STUDY, name="other", arms=(SIMCLR,), pca_widths=(3, 999))
+    make(tmp_path / "study", other)
+    lines = [line["features"] for line in read_json(tmp_path / "study/other.json")["lines"]]
+    assert lines == ["SimCLR, flips: encoder.pool", "pixels", "pca3", "pca64"]
+    for study in (STUDY, other):
+        assert make(tmp_path / "study", study) == []
+    assert (tmp_path / "study/toy.json").read_bytes() == (whole / "toy.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("reconstruction_l2--ema", "settings"),
+        ("curve-knn1_euclidean--encoder.hidden2--ema", "settings"),
+        ("reconstruction_l2--ema", "data"),
+        ("curve-knn1_euclidean--encoder.hidden2--ema", "data"),
+    ],
+)
+def test_what_is_drawn_and_curves_by_other_constants_are_refused(
+    alone: Path, tmp_path: Path, name: str, key: str
+) -> None:
+    shutil.copytree(alone, tmp_path / "study")
+    path = tmp_path / f"study/arms/bigan/seed-0/results/{name}.json"
+    record = read_json(path)
+    others = {"n": 1} if key == "settings" else record["data"] | {"sha256": "0" * 64}
+    write_json(path, record | {key: others})
+    with pytest.raises(CheckpointError, match=r"arms/bigan.*cannot stand in one column.*Delete"):
+        make(tmp_path / "study", ALONE)
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"rows": [{}]}', "text", "null", "no seconds"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "arms/bigan/seed-0/results/knn1_euclidean--encoder.hidden2--ema.json",
+        "arms/bigan/seed-0/results/reconstruction_l2--ema.json",
+        "arms/bigan/seed-0/results/curve-knn1_euclidean--encoder.hidden2--ema.json",
+        "baselines.json",
+    ],
+)
+def test_what_is_damaged_is_measured_again(
+    alone: Path, tmp_path: Path, name: str, damage: str
+) -> None:
+    shutil.copytree(alone, tmp_path / "study")
+    path = tmp_path / "study" / name
+    lines = "points" if "curve" in name else "rows"
+    record = read_json(path)
+    inner = record["knn1_euclidean"] if name == "baselines.json" else record
+    if damage == "no seconds":
+        del inner[lines][0]["seconds"]
+        write_json(path, record)
+    elif damage == "text":
+        inner[lines][0] |= {"accuracy": "high", "ratio_real": "high"}
+        write_json(path, record)
+    elif damage == "null":
+        inner["data"] = None
+        write_json(path, record)
+    else:
+        path.write_text(damage)
+    make(tmp_path / "study", ALONE)
+    assert (tmp_path / "study/alone.json").read_bytes() == (alone / "alone.json").read_bytes()
+
+
+def test_scores_that_are_no_numbers_are_shown_as_such(alone: Path, tmp_path: Path) -> None:
+    shutil.copytree(alone, tmp_path / "study")
+    path = "arms/bigan/seed-0/results/knn1_euclidean--encoder.hidden2--ema.json"
+    record = read_json(tmp_path / "study" / path)
+    record["rows"][0]["accuracy"] = float("nan")
+    write_json(tmp_path / "study" / path, record)
+    make(tmp_path / "study", ALONE, seeds=(0, 1))
+    text = (tmp_path / "study/alone.md").read_text()
+    assert "| BiGAN: encoder.hidden2 | 16 | nan ± nan |" in text
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    """Records of a model that is gone, and samples in features of a judge that is gone."""
+    make(tmp_path, JUDGED)
+    shutil.rmtree(tmp_path / "arms/simclr-flips/seed-0/model")
+    told = make(tmp_path, JUDGED, arms=["bigan"])
+    for said in (
+        "SimCLR, flips, seed 0, is left out: ",
+        "what BiGAN draws is left out: it was compared in features of SimCLR, flips, of which ",
+    ):
+        assert sum(line.startswith(said) for line in told) == 1
+    (bigan,) = read_json(tmp_path / "judged.json")["runs"]
+    assert bigan["drawn"] is None
+
+
+def test_a_curve_without_checkpoints_says_what_to_do(alone: Path, tmp_path: Path) -> None:
+    shutil.copytree(alone, tmp_path / "study")
+    run = tmp_path / "study/arms/bigan/seed-0"
+    shutil.rmtree(run / "checkpoints")
+    next(run.glob("results/curve-*")).unlink()
+    with pytest.raises(CheckpointError, match=r"seed-0 has a model and no checkpoints.*--arms"):
+        make(tmp_path / "study", ALONE)
+
+
+def test_a_folder_that_cannot_be_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in ("file", "file/study"):
+        with pytest.raises(StorageError, match="cannot write"):
+            make(tmp_path / out, ALONE)
 
 
 def test_a_setting_that_an_arm_has_not_names_the_arm(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, unknown
 from ..core.files import write_json
 from .output import alarm, cell, note
 from .parser import Request
@@ -45,6 +45,8 @@ def reproduce(request: Request) -> int:
         return 0
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
+    if flags.table not in {*TABLES, *STUDIES}:
+        raise unknown("table or study", flags.table, [*TABLES, *STUDIES])
     common: dict[str, Any] = {
         "seeds": _seeds(flags.seeds),
         "changes": request.settings,

@@ -163,9 +163,13 @@ class Loop:
                 player, _, term = name.partition("/")
                 raise NonFiniteError(
                     f"the term '{term}' of player '{player}' became {value} before "
-                    f"{self.state.images_seen} images. {self._last_good()} "
-                    "Lower the learning rate or use train.precision fp32."
+                    f"{self.state.images_seen} images. {self._last_good()} {self._remedy()}"
                 )
+
+    def _remedy(self) -> str:
+        if self.settings.precision == "bf16":
+            return "Lower the learning rate or use train.precision fp32."
+        return "Lower the learning rate, or what else is far from its preset."
 
     def _watched(self) -> Batch:
         """The same examples and latents at every look."""
@@ -180,7 +184,7 @@ class Loop:
             what = broken or "something on another process"
             raise NonFiniteError(
                 f"{what} stopped being a number before {state.images_seen} images. "
-                f"{self._last_good()} Lower the learning rate or use train.precision fp32."
+                f"{self._last_good()} {self._remedy()}"
             )
         if world().is_main:
             content = state.state_dict() | {"config": self.identity}

@@ -78,13 +78,17 @@ def fit_pca(train_values: Tensor, width: int) -> PCA:
         train_values: a split's values, uint8 images or float vectors.
         width: how many components are asked for; there are no more than examples or values.
     """
-    num, dims = len(train_values), train_values[0].numel()
-    width = min(width, num, dims)
+    dims, width = train_values[0].numel(), pca_width(train_values, width)
     if dims > MAX_EXACT_DIMS:
         return _fit_randomized(train_values, width)
     mean = _mean(train_values)
     vectors = _eigenvectors(_scatter(train_values, mean))
     return PCA(mean.float(), vectors[:, :width].T.float().contiguous())
+
+
+def pca_width(train_values: Tensor, width: int) -> int:
+    """How many components there are, of so many asked for."""
+    return min(width, len(train_values), train_values[0].numel())
 
 
 def pca_features(train_values: Tensor, width: int) -> FeatureFunction:

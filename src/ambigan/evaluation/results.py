@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
@@ -170,10 +171,27 @@ def title_of(record: Record) -> str:
     return f"{record['protocol']}, {views['name']}" if views else str(record["protocol"])
 
 
-def is_current(record: Mapping[str, Any], protocol: Protocol) -> bool:
+def is_whole(record: Any, columns: Sequence[str] = (), lines: str = "rows") -> bool:
+    """Whether a record that was read from a file has what tables take from it.
+
+    Args:
+        record: whatever the file held.
+        columns: that hold a number in every line.
+        lines: the name of the lines: `rows`, or `points` of a curve.
+    """
+    if not (_holds(record, _RECORD) and isinstance(record.get(lines), list) and record[lines]):
+        return False
+    numbers = dict.fromkeys(columns, (int, float))
+    return (
+        _holds(record["data"], _DATA)
+        and _holds(record["hardware"], _HARDWARE)
+        and all(_holds(line, _LINE | numbers) for line in record[lines])
+    )
+
+
+def is_current(record: Any, protocol: Protocol, columns: Sequence[str] = ()) -> bool:
     """Whether a record is whole, and measured by a protocol as it is now."""
-    is_whole = bool(record.get("rows") and record.get("data"))
-    return is_whole and record.get("settings") == dict(protocol.constants)
+    return is_whole(record, columns) and record["settings"] == dict(protocol.constants)
 
 
 def same_column(a: Mapping[str, Any], b: Mapping[str, Any]) -> None:
@@ -208,6 +226,24 @@ def hardware(device: torch.device | str = "cpu") -> dict[str, Any]:
         "cores": _num_cores(),
         "gpu": torch.cuda.get_device_name(device) if on_gpu else None,
     }
+
+
+def _holds(value: Any, parts: Mapping[str, Any]) -> bool:
+    """Whether something is an object with these parts, each of its types."""
+    return isinstance(value, dict) and all(
+        name in value and isinstance(value[name], kinds)  # pyright: ignore[reportUnknownArgumentType]
+        for name, kinds in parts.items()
+    )
+
+
+_TEXT_OR_NONE = (str, NoneType)
+_RECORD = dict.fromkeys(("protocol", "method", "version", "torch"), str) | {
+    "preset": _TEXT_OR_NONE,
+    **dict.fromkeys(("settings", "data", "hardware"), dict),
+}
+_DATA = {"name": str, "sha256": str, "num_train": int, "num_test": int}
+_HARDWARE = {"processor": str, "cores": (int, NoneType), "gpu": _TEXT_OR_NONE}
+_LINE = {"features": str, "kind": str, "weights": _TEXT_OR_NONE, "seconds": (int, float)}
 
 
 def _headline(rows: Sequence[Row]) -> dict[str, float | None]:

@@ -15,11 +15,10 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ..core.errors import ConfigError
-from ..core.settings import Positive
 from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.residual import ResidualSettings, make_discriminator
-from ..objectives.contrastive import ViewSettings, make_contrast, make_views, view
+from ..objectives.contrastive import Temperature, ViewSettings, make_contrast, make_views, view
 from ..priors import make_prior
 
 ADAM = OptimizerSettings(
@@ -40,7 +39,7 @@ class SimCLRSettings:
     """
 
     embedding_dim: PositiveInt = 128
-    temperature: Positive = 0.5
+    temperature: Temperature = 0.5
     views: ViewSettings = field(default_factory=ViewSettings)
     network: ResidualSettings = field(default_factory=ResidualSettings)
     optimizer: OptimizerSettings = ADAM

@@ -86,6 +86,13 @@ class StructuralSettings:
     discriminator_optimizer: OptimizerSettings = ADAMW
     generator_optimizer: OptimizerSettings = ADAM
 
+    def __post_init__(self) -> None:
+        if not (self.gaussian_weight or self.cluster_weight):
+            raise ConfigError(
+                "settings.gaussian_weight and settings.cluster_weight are both 0, and G learns by"
+                " no other term; let one of them be above 0."
+            )
+
 
 @dataclass(frozen=True)
 class Neighborhood:
@@ -141,6 +148,16 @@ class Structural(Method):
         if s.cluster_weight:
             self.teacher = Teacher(self.discriminator, s.teacher_decay)
             self.bank = Bank(s.bank_size, s.embedding_dim, self.discriminator.num_features)
+
+    def check_batch(self, size: int) -> None:
+        """Neighbours are looked for among batch and bank, where a real image is its own nearest."""
+        s = self.settings
+        if s.cluster_weight and s.neighbors > (most := size + s.bank_size - 1):
+            raise ConfigError(
+                f"settings.neighbors {s.neighbors} is more than there are: a batch of {size} and a"
+                f" bank of {s.bank_size} hold {most} beside the image itself; choose {most} or"
+                " fewer, or a larger settings.bank_size."
+            )
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """D descends -M + 3 (s_f - s_r) + 5 (|J v| - 1)^2 + 20 hinge; G descends M - 3 s_f."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import NonNegativeFloat
+from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError
@@ -23,6 +23,12 @@ from ..core.random import Randomness
 from ..core.settings import Fraction, Positive
 from ..core.spec import DataSpec
 from ..core.vision import import_torchvision
+
+MOST_JITTER = 2.5
+"""A fifth of it is the change of hue, of which half is all the way round."""
+
+Temperature = Annotated[float, Field(ge=1e-8, allow_inf_nan=False)]
+"""Of the contrast; `lightly` takes none that is less."""
 
 BITS = 16
 """Of a seed, from one draw in float32; torch's generator takes 32 in all."""
@@ -37,13 +43,13 @@ class ViewSettings:
             proportions 3:4 to 4:3; 1 for the whole image.
         flip: half of the views are mirrored.
         jitter: strength of other brightness, contrast, saturation and hue, on four views of five;
-            0 for none.
+            0 for none, 2.5 at most.
         grayscale: the fraction of views without colour.
     """
 
     min_scale: Positive = 0.08
     flip: bool = True
-    jitter: NonNegativeFloat = 0.5
+    jitter: Annotated[float, Field(ge=0, le=MOST_JITTER)] = 0.5
     grayscale: Fraction = 0.2
 
 

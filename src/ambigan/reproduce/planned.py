@@ -17,7 +17,7 @@ from ..engine.config import RunConfig, differences_of_runs
 from ..engine.loop import Progress
 from ..engine.run_folder import RunFolder
 from ..engine.sinks import read_lines
-from ..evaluation.results import same_column
+from ..evaluation.results import is_whole, same_column
 from ..training import train_together
 
 Alarm = Callable[[str], None]
@@ -105,19 +105,23 @@ def train_planned(runs: Sequence[PlannedRun], progress: Progress, alarm: Alarm) 
 
 
 def read_cost(planned: PlannedRun) -> dict[str, Any]:
-    """Seconds spent on a run; what an interruption lost is not counted."""
+    """Seconds spent on a run's training; what an interruption lost is not counted."""
     timing = read_lines(planned.run.timing_file)
     seconds = sum(float(line["seconds"]) for line in timing)
-    measuring = [row["seconds"] for record in planned.run.read_results() for row in record["rows"]]
     return {
         "preset": planned.preset,
         "column": planned.variant.name,
         "seed": planned.seed,
         "training_seconds": round(seconds, 1),
-        "measuring_seconds": round(sum(measuring), 1),
         "precision": planned.precision,
         "images_per_second": round(timing[-1]["images_seen"] / seconds) if seconds else None,
     }
+
+
+def measuring_seconds(planned: PlannedRun) -> float:
+    """Spent on a run's records."""
+    records = [record for record in planned.run.read_results() if is_whole(record)]
+    return round(sum(row["seconds"] for record in records for row in record["rows"]), 1)
 
 
 def check_seeds(seeds: Sequence[int], changes: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 from statistics import mean, stdev
 from typing import Any
 
@@ -30,7 +31,9 @@ class Value:
 
 
 def value_of(values: Sequence[float]) -> Value:
-    """Mean and deviation of one value or more."""
+    """Mean and deviation of one value or more; neither is a number if one of them is none."""
+    if not all(map(isfinite, values)):
+        return Value(nan, nan if len(values) > 1 else None, len(values))
     return Value(mean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 

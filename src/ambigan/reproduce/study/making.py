@@ -11,13 +11,15 @@ from typing import Any
 import torch
 
 from ...core.errors import CheckpointError, ConfigError, unknown
-from ...core.files import held, read_json, write_json, write_text
+from ...core.files import check_writable, held, read_json, write_json, write_text
 from ...core.settings import override
 from ...core.spec import DataSpec
 from ...data import Dataset, open_dataset
+from ...engine.checkpoint import list_checkpoints
 from ...engine.run_folder import RunFolder
+from ...evaluation.baselines import pca_width
 from ...evaluation.protocols import find_protocol
-from ...evaluation.results import is_current
+from ...evaluation.results import is_current, result_record
 from ...measuring import Tell, evaluate, evaluate_baselines, evaluate_curve
 from ...methods import find_method
 from ...presets import find_preset
@@ -38,7 +40,7 @@ from ..planned import (
 from .comparison import Comparison
 from .design import Arm, Study
 from .page import render
-from .runs import DRAWING, WEIGHTS, Judge, StudyRun, has_weights
+from .runs import ACCURACY, DRAWING, WEIGHTS, Judge, StudyRun, has_weights
 from .writing import as_csv, as_json, as_markdown
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
@@ -87,7 +89,7 @@ def compare(
     dataset = open_dataset(runs[0].config.data)
     for run in runs[: len(study.arms)]:  # other seeds differ in nothing that could fail
         _check(run, dataset)
-    out.mkdir(parents=True, exist_ok=True)
+    check_writable(out)
     command = command_of(["ambigan", "reproduce", study.name], seeds, changes, out)
     return Maker(study, runs, out, dataset, command, tell).make(chosen, bar, alarm)
 
@@ -212,6 +214,11 @@ class Maker:
             if is_new:
                 title = f"run {number + 1} of {len(self.runs)}: {run.variant.name}, seed {run.seed}"
                 self._make(run, title, bar, alarm)
+            elif run.finding is None and run.has_results:
+                self.tell(
+                    f"{run.variant.name}, seed {run.seed}, is left out: {run.run.path} has records"
+                    " and no finished model"
+                )
             if self._judge_all() or is_new:
                 with self._alone():
                     comparison = self._write(baselines)
@@ -239,6 +246,12 @@ class Maker:
 
     def _judge(self, run: StudyRun) -> bool:
         """Measures what a run draws, if it is not measured yet; whether anything was."""
+        if run.judge is not None and run.was_judged and run.judge.name is None:
+            self._tell_once(
+                run,
+                f"what {run.variant.name} draws is left out: it was compared in features of"
+                f" {run.judge.arm.name}, of which {run.judge.run.path} has no finished model",
+            )
         with held(run.lock_file) as is_ours:
             missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
             judge = run.judge if DRAWING in missing else None
@@ -262,37 +275,52 @@ class Maker:
         if judge is not None:
             models[judge.arm.name] = judge.run
         gone = [name for name, folder in models.items() if not has_weights(folder)]
-        if gone and run.run.path not in self.not_judged:
-            self.not_judged.add(run.run.path)
-            self.tell(
-                f"what {run.variant.name} draws is not measured: no weights of {gone[0]} here"
+        if gone:
+            self._tell_once(
+                run, f"what {run.variant.name} draws is not measured: no weights of {gone[0]} here"
             )
         return not gone
 
+    def _tell_once(self, run: StudyRun, line: str) -> None:
+        """What is so after every arm is told after the first."""
+        if run.run.path not in self.not_judged:
+            self.not_judged.add(run.run.path)
+            self.tell(line)
+
     def _baselines(self) -> dict[str, dict[str, Any]]:
-        """What needs no training, by protocol, measured once for the folder."""
+        """What needs no training, by protocol, measured once for the folder.
+
+        Another study's PCA may be of other widths: they lie in the same file, and are not shown.
+        """
         path, config = self.out / "baselines.json", self.runs[0].config
-        found: dict[str, Any] = read_json(path) if path.is_file() else {}
-        for protocol in self.study.protocols:
-            if not is_current(found.get(protocol, {}), find_protocol(protocol)):
-                found[protocol] = evaluate_baselines(
-                    config.data,
-                    protocol,
-                    self.study.pca_widths,
-                    device=config.train.device,
-                    tell=self.tell,
+        found = _read_if_whole(path)
+        values, widths = self.dataset.train.values, self.study.pca_widths
+        pca = {f"pca{pca_width(values, width)}" for width in widths}
+        ours: dict[str, dict[str, Any]] = {}
+        for name in self.study.protocols:
+            rows: dict[str, Any] = {}
+            if is_current(found.get(name), find_protocol(name), ACCURACY):
+                check_measured_on(path, found[name], self.dataset)
+                rows = {row["features"]: row for row in found[name]["rows"]}
+            if not rows or pca - rows.keys():
+                device = config.train.device
+                record = evaluate_baselines(
+                    config.data, name, widths, device=device, tell=self.tell
                 )
+                rows |= {row["features"]: row for row in record["rows"]}
+                found[name] = record | {"rows": [*rows.values()]}
                 write_json(path, found)
-            else:
-                check_measured_on(path, found[protocol], self.dataset)
-        return {protocol: found[protocol] for protocol in self.study.protocols}
+            of_others = {row for row in rows if row.startswith("pca")} - pca
+            kept = [row for key, row in rows.items() if key not in of_others]
+            ours[name] = found[name] | {"rows": kept}
+        return ours
 
     def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
         """What all processes have found until now."""
         done = [(run, run.finding) for run in self.runs]
         for run, finding in done:
-            for name, record in finding.records.items() if finding else ():
-                check_same_column(run, record, baselines[name])
+            for record in run.records if finding else ():
+                check_same_column(run, record, self._as_now(record["protocol"]))
         findings = tuple(finding for _, finding in done if finding is not None)
         found = Comparison(self.study, findings, baselines, len(self.runs), self.command)
         pictures = self._pictures([run for run, finding in done if finding is not None])
@@ -303,12 +331,27 @@ class Maker:
         write_text(self.out / f"{name}.html", render(found, pictures))
         return found
 
+    def _as_now(self, protocol: str) -> dict[str, Any]:
+        """A record without rows, as it would be measured by now."""
+        found = find_protocol(protocol)
+        return result_record(
+            found, (), method="this study", preset=None, images_seen=0, dataset=self.dataset
+        )
+
     def _pictures(self, done: Sequence[StudyRun]) -> list[Section]:
         """What each arm draws, of its first seed; drawn once."""
         for run in done:
             if run.seed == self.runs[0].seed and run.run.path not in self.pictures:
                 self.pictures[run.run.path] = _pictures_of(run, self.dataset)
         return [section for section in self.pictures.values() if section and section.panels]
+
+
+def _read_if_whole(path: Path) -> dict[str, Any]:
+    """What a file holds; nothing if it is not there or damaged, for all of it to be made again."""
+    try:
+        return read_json(path)
+    except CheckpointError:
+        return {}
 
 
 def _pictures_of(run: StudyRun, dataset: Dataset) -> Section | None:
@@ -334,6 +377,11 @@ def _measure(run: StudyRun, tell: Tell) -> None:
             tell=tell,
         )
     if run.points is None:
+        if not list_checkpoints(run.run.checkpoints):
+            raise CheckpointError(
+                f"{path} has a model and no checkpoints to draw its curve by; put them back, or"
+                f" move the folder away and it is trained again, or leave it out by --arms."
+            )
         evaluate_curve(
             path,
             protocols=(run.curve,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,20 @@ from typing import Any
 from ...core.errors import CheckpointError
 from ...core.files import read_json
 from ...engine.run_folder import RunFolder
+from ...evaluation.results import is_whole
 from ...methods import find_method
 from ..planned import PlannedRun, folder_name, read_cost
-from .comparison import Finding
+from .comparison import SAMPLE_SCORES, Finding
 from .design import Arm
 
 WEIGHTS = "ema"
 DRAWING = "generation_features"
 RECONSTRUCTING = "reconstruction_l2"
 """Protocols of what is drawn."""
+
+ACCURACY = ("accuracy", "dim")
+OF_DRAWN: Mapping[str, Sequence[str]] = {DRAWING: SAMPLE_SCORES, RECONSTRUCTING: ("ratio_real",)}
+"""Columns in which a record has a number in every line, or it is none."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class StudyRun(PlannedRun):
     def record_of(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of the layers of the saved model; None if nothing was."""
         name = "--".join((protocol, *self.variant.layers, WEIGHTS))
-        record = self._read(f"{name}.json", "rows")
+        record = self._read(f"{name}.json", ACCURACY)
         needed = set(self.variant.layers)
         if self.variant.untrained:
             needed |= {f"random {layer}" for layer in self.variant.layers}
@@ -93,10 +99,15 @@ class StudyRun(PlannedRun):
         return record if is_whole else None
 
     @property
+    def curve_record(self) -> dict[str, Any] | None:
+        """What was measured of the checkpoints; None if nothing was."""
+        name = "--".join((f"curve-{self.curve}", self.variant.layers[0], WEIGHTS))
+        return self._read(f"{name}.json", ("images_seen", "accuracy"), "points")
+
+    @property
     def points(self) -> list[tuple[int, float]] | None:
         """Images shown and accuracy, of the first layer by checkpoint; None if not measured."""
-        name = "--".join((f"curve-{self.curve}", self.variant.layers[0], WEIGHTS))
-        record = self._read(f"{name}.json", "points")
+        record = self.curve_record
         if record is None:
             return None
         ours = [
@@ -119,21 +130,42 @@ class StudyRun(PlannedRun):
         drawn = (self.drawn(DRAWING), self.drawn(RECONSTRUCTING))
         return Finding(self.variant.name, self.seed, whole, shown, cost, points, *drawn)
 
+    @property
+    def has_results(self) -> bool:
+        """Whether anything was measured, of whatever model."""
+        return any(self.run.results.glob("*.json"))
+
+    @property
+    def was_judged(self) -> bool:
+        """Whether samples were compared in features of the judge, of whatever training."""
+        if self.judge is None:
+            return False
+        space = f"{DRAWING}--{folder_name(self.judge.arm)}-*--{WEIGHTS}.json"
+        return any(self.run.results.glob(space))
+
     def drawn(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of samples or reconstructions; None if nothing was."""
         file = self.drawn_files.get(protocol)
-        record = self._read(file, "rows") if file else None
+        record = self._read(file, OF_DRAWN[protocol]) if file else None
         return None if record is None else _timeless(record)
 
-    def _read(self, name: str, key: str) -> dict[str, Any] | None:
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """All that were found, which stand in tables and pages."""
+        found = [self.record_of(name) for name in self.measured]
+        found += [self.curve_record, *(self.drawn(name) for name in self.drawn_files)]
+        return [record for record in found if record is not None]
+
+    def _read(
+        self, name: str, columns: Sequence[str], lines: str = "rows"
+    ) -> dict[str, Any] | None:
+        """A record of the saved model; None if it is not there, or damaged: measured again then."""
         try:
             record = read_json(self.run.results / name)
         except CheckpointError:
             return None
-        if not all(record.get(part) for part in (key, "data", "torch", "hardware")):
-            return None
-        is_ours = key == "points" or record.get("images_seen") == self.images_trained
-        return record if is_ours else None
+        is_ours = lines == "points" or record.get("images_seen") == self.images_trained
+        return record if is_ours and is_whole(record, columns, lines) else None
 
 
 def has_weights(run: RunFolder) -> bool:

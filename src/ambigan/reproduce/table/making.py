@@ -23,6 +23,7 @@ from ..planned import (
     check_same_column,
     check_seeds,
     command_of,
+    measuring_seconds,
     read_cost,
     train_planned,
 )
@@ -168,7 +169,7 @@ class Maker:
             assert record is not None
             check_same_column(cell, record, baselines)
         results = [read_cell(cell, self.table.protocol) for cell in done]
-        costs = [read_cost(cell) for cell in done]
+        costs = [read_cost(cell) | {"measuring_seconds": measuring_seconds(cell)} for cell in done]
         num_cells = len({cell.run.path for cell in (*self.cells, *done)})
         command = command_for(self.table, self.cells, self.changes, self.out)
         summary = summarise(self.table, results, costs, baselines, num_cells, command)
