@@ -33,6 +33,16 @@ HEADLINES = {
 }
 """Which column of the first model row stands for the whole record, and under which name."""
 
+_TEXT_OR_NONE = (str, NoneType)
+_RECORD = dict.fromkeys(("protocol", "method", "version", "torch"), str) | {
+    "preset": _TEXT_OR_NONE,
+    **dict.fromkeys(("settings", "data", "hardware"), dict),
+}
+_DATA = {"name": str, "sha256": str, "num_train": int, "num_test": int}
+_HARDWARE = {"processor": str, "cores": (int, NoneType), "gpu": _TEXT_OR_NONE}
+_LINE = {"features": str, "kind": str, "weights": _TEXT_OR_NONE, "seconds": (int, float)}
+"""Parts of a record, of what it was measured on, and of a line, with their types."""
+
 
 def classification_row(
     function: FeatureFunction,
@@ -234,16 +244,6 @@ def _holds(value: Any, parts: Mapping[str, Any]) -> bool:
         name in value and isinstance(value[name], kinds)  # pyright: ignore[reportUnknownArgumentType]
         for name, kinds in parts.items()
     )
-
-
-_TEXT_OR_NONE = (str, NoneType)
-_RECORD = dict.fromkeys(("protocol", "method", "version", "torch"), str) | {
-    "preset": _TEXT_OR_NONE,
-    **dict.fromkeys(("settings", "data", "hardware"), dict),
-}
-_DATA = {"name": str, "sha256": str, "num_train": int, "num_test": int}
-_HARDWARE = {"processor": str, "cores": (int, NoneType), "gpu": _TEXT_OR_NONE}
-_LINE = {"features": str, "kind": str, "weights": _TEXT_OR_NONE, "seconds": (int, float)}
 
 
 def _headline(rows: Sequence[Row]) -> dict[str, float | None]:
