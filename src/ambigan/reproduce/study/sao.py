@@ -67,6 +67,7 @@ AUGMENTATION = Study(
     passes=4,
     arms=(SAO_CROPS, CROPS, SAO_FLIPS, FLIPS, SAO, NO_VIEWS, OWN_VIEWS),
     judge=OWN_VIEWS,
+    time="trainings 4 h 45 min on one thread of 2 shared CPU cores without bf16",
 )
 ABLATION = Study(
     name="sao-ablation",
@@ -87,6 +88,7 @@ ABLATION = Study(
         _sao("4 neighbours", {"settings.neighbors": "4"}),
         _sao("bank of 512", {"settings.bank_size": "512"}),
     ),
+    time="at half the width, 3 passes: trainings 4 h on one thread of 2 shared CPU cores",
 )
 
 STUDIES = (MAIN, AUGMENTATION, ABLATION)
