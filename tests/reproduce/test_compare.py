@@ -16,7 +16,7 @@ from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.files import StorageError, held, read_json, write_json
 from ambigan.methods import find_method
 from ambigan.reproduce import STUDIES, Arm, Study, compare, shared_folder
-from ambigan.reproduce.study.making import SOME_IMAGES, plan_runs
+from ambigan.reproduce.study.planning import SOME_IMAGES, plan_runs
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 

@@ -2,6 +2,7 @@
 
 from .catalogue import STUDIES, find_study
 from .design import Arm, Study
-from .making import compare, shared_folder
+from .making import compare
+from .planning import shared_folder
 
 __all__ = ["STUDIES", "Arm", "Study", "compare", "find_study", "shared_folder"]
