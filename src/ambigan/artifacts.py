@@ -96,15 +96,13 @@ class Run:
         return self._map(self.method.encode, self._inputs(x))
 
     def decode(self, z: ArrayLike) -> NDArray[np.floating]:
-        """Latents `(N, latent_dim)` to data."""
+        """Latents `(N, latent_dim)` to data; of latents that are no numbers, data that are none."""
         latents = torch.from_numpy(as_array(z, "latents")).float()
         if latents.ndim != 2 or latents.shape[1] != self.method.prior.dim or not len(latents):
             raise ConfigError(
                 f"latents have shape {tuple(latents.shape)}; this model takes "
                 f"(N, {self.method.prior.dim}), at least one."
             )
-        if not latents.isfinite().all():
-            raise ConfigError("latents hold NaN or infinity; give finite numbers.")
         return self._outputs(self._map(self.method.decode, latents))
 
     def sample(self, num: int, seed: int = 0) -> NDArray[np.floating]:

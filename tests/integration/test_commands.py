@@ -224,8 +224,7 @@ def test_python_api_takes_bytes_and_floats_alike(finished_run: Path) -> None:
     for latents in (np.zeros((3, 9)), np.zeros((0, num_latents))):
         with pytest.raises(ValueError, match="latents have shape"):
             run.decode(latents)
-    with pytest.raises(ValueError, match="latents hold NaN or infinity"):
-        run.decode(np.full((1, num_latents), np.nan))
+    assert np.isnan(run.decode(np.full((1, num_latents), np.nan))).all()
     with pytest.raises(ValueError, match=r"layer 3 is no name, such as 'encoder\."):
         run.features(pixels, 3)  # pyright: ignore[reportArgumentType]
     np.testing.assert_array_equal(run.sample(2), run.sample(np.int64(2)))
