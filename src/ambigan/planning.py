@@ -135,7 +135,7 @@ def _plan(config: RunConfig, traffic: Traffic, num_processes: int, link: float) 
         working=max(phase.working for phase in phases),
         gradients=max(phase.gradients for phase in phases),
         activations=max(phase.activations for phase in phases),
-        data=batches.values.numel() * batches.values.element_size(),
+        data=batches.values.nbytes,
         images=images,
         images_per_second=per_iteration / seconds,
         sent=max(phase.sent for phase in phases),
@@ -291,7 +291,7 @@ def _is_moment(value: Any) -> bool:
 
 
 def _bytes(tensors: Any) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(tensor.nbytes for tensor in tensors)
 
 
 def _device_name(device: torch.device) -> str:

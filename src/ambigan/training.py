@@ -9,7 +9,6 @@ from functools import cache, partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from .artifacts import Run, describe_data, read_config, save_model
 from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
@@ -258,8 +257,8 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     method.find_layer()
     method.check_batch(config.train.batch_size)
     copies = 4 + (config.train.ema_decay > 0)
-    sizes = {name: copies * _bytes_of(p) for name, p in method.named_parameters()}
-    sizes |= {name: _bytes_of(buffer) for name, buffer in method.named_buffers()}
+    sizes = {name: copies * p.nbytes for name, p in method.named_parameters()}
+    sizes |= {name: buffer.nbytes for name, buffer in method.named_buffers()}
     needed, there = sum(sizes.values()), physical_memory()
     if needed > there:
         largest = max(sizes, key=lambda name: sizes[name])
@@ -268,10 +267,6 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
             f"{there / 2**30:,.0f}, most of it for {largest}; make settings.network, or what that"
             " depends on, smaller."
         )
-
-
-def _bytes_of(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:

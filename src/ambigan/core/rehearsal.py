@@ -51,22 +51,18 @@ class _Others:
 
     def all_reduce(self, tensor: Tensor, op: Any = None) -> None:
         """A sum of as many equal parts, unless it is another operation."""
-        self._count(2 * (self.size - 1) * _bytes(tensor) // self.size)
+        self._count(2 * (self.size - 1) * tensor.nbytes // self.size)
         if op is None:
             tensor.mul_(self.size)
 
     def all_gather(self, parts: list[Tensor], tensor: Tensor) -> None:
-        self._count((self.size - 1) * _bytes(tensor))
+        self._count((self.size - 1) * tensor.nbytes)
         for part in parts:
             part.copy_(tensor)
 
     def _count(self, sent: int) -> None:
         self.traffic.messages += 1
         self.traffic.sent += sent
-
-
-def _bytes(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
 
 
 @contextmanager

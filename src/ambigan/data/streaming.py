@@ -20,7 +20,7 @@ def fits(values: Tensor, device: torch.device) -> bool:
         memory, _ = torch.cuda.mem_get_info(device)
     else:
         memory = physical_memory()
-    return values.numel() * values.element_size() <= SHARE * memory
+    return values.nbytes <= SHARE * memory
 
 
 class Stream:

@@ -151,11 +151,11 @@ class Maker:
 
     def _judge(self, run: StudyRun) -> bool:
         """Measures what a run draws, if it is not measured yet; whether anything was."""
-        if run.judge is not None and run.was_judged and run.judge.name is None:
+        if lost := run.lost_judge:
             self._tell_once(
                 run,
                 f"what {run.variant.name} draws is left out: it was compared in features of"
-                f" {run.judge.arm.name}, of which {run.judge.run.path} has no finished model",
+                f" {lost.arm.name}, of which {lost.run.path} has no finished model",
             )
         with held(run.lock_file) as is_ours:
             missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
@@ -215,9 +215,8 @@ class Maker:
                 rows |= {row["features"]: row for row in record["rows"]}
                 found[name] = record | {"rows": [*rows.values()]}
                 write_json(path, found)
-            of_others = {row for row in rows if row.startswith("pca")} - pca
-            kept = [row for key, row in rows.items() if key not in of_others]
-            ours[name] = found[name] | {"rows": kept}
+            shown = [row for key, row in rows.items() if key in pca or not key.startswith("pca")]
+            ours[name] = found[name] | {"rows": shown}
         return ours
 
     def _write(self, baselines: dict[str, dict[str, Any]]) -> Comparison:
@@ -285,7 +284,7 @@ def _measure(run: StudyRun, tell: Tell) -> None:
         if not list_checkpoints(run.run.checkpoints):
             raise CheckpointError(
                 f"{path} has a model and no checkpoints to draw its curve by; put them back, or"
-                f" move the folder away and it is trained again, or leave it out by --arms."
+                " move the folder away and it is trained again, or leave it out by --arms."
             )
         evaluate_curve(
             path,

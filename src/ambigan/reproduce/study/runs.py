@@ -136,12 +136,12 @@ class StudyRun(PlannedRun):
         return any(self.run.results.glob("*.json"))
 
     @property
-    def was_judged(self) -> bool:
-        """Whether samples were compared in features of the judge, of whatever training."""
-        if self.judge is None:
-            return False
+    def lost_judge(self) -> Judge | None:
+        """The judge, if its model is gone and samples were compared in its features before."""
+        if self.judge is None or self.judge.name is not None:
+            return None
         space = f"{DRAWING}--{folder_name(self.judge.arm)}-*--{WEIGHTS}.json"
-        return any(self.run.results.glob(space))
+        return self.judge if any(self.run.results.glob(space)) else None
 
     def drawn(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of samples or reconstructions; None if nothing was."""
