@@ -95,7 +95,7 @@ def test_what_was_lost_is_made_again(whole: Path, tmp_path: Path) -> None:
     (cell / "results/reconstruction_l2.json").unlink()
     (cell / "results/knn1_euclidean.json").write_text('{"rows": [], "protocol": "x"}')
     (cell / "timing.jsonl").unlink()
-    (out / "baselines.json").write_text("{}")
+    (out / "baselines.json").write_text('{"rows": [')
     (out / "plan.json").unlink()
     make(out)
     for name in WRITTEN:

@@ -97,6 +97,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return cast(dict[str, Any], content)
 
 
+def read_if_whole(path: Path) -> dict[str, Any]:
+    """What a file holds; nothing if it is missing or damaged, for all of it to be made again."""
+    try:
+        return read_json(path)
+    except CheckpointError:
+        return {}
+
+
 def as_typed(path: Path | str) -> str:
     """A path as it is typed in a command: in quotes where a shell would split it."""
     return shlex.quote(str(path))

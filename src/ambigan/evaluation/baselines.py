@@ -50,7 +50,7 @@ class PCA:
     @property
     def name(self) -> str:
         """Such as `pca50`, with the width that it has, not the one asked for."""
-        return f"pca{len(self.components)}"
+        return pca_name(len(self.components))
 
     def encode(self, x: Tensor) -> Tensor:
         """Data `(N, *shape)` to coordinates `(N, width)`."""
@@ -84,6 +84,11 @@ def fit_pca(train_values: Tensor, width: int) -> PCA:
     mean = _mean(train_values)
     vectors = _eigenvectors(_scatter(train_values, mean))
     return PCA(mean.float(), vectors[:, :width].T.float().contiguous())
+
+
+def pca_name(width: int) -> str:
+    """Of so many components, in tables."""
+    return f"pca{width}"
 
 
 def pca_width(train_values: Tensor, width: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..artifacts import Run
 from ..data import Dataset
+from ..evaluation.baselines import pca_name
 from ..evaluation.protocols import Protocol, run_reconstruction
 from ..evaluation.reconstruction import maps_of, mean_baseline, pca_baseline
 from ..evaluation.results import reconstruction_row
@@ -27,7 +28,7 @@ def measure_reconstructions(
         num_values = runs[0].method.drawn.num_values
         width = min(runs[0].method.prior.dim, num_values, len(dataset.train))
         kept = pca_baseline(dataset, width, maps.target, runs[0].device)
-        rows.append(reconstruction_row(f"pca{width}", "baseline", kept, seconds=0))
+        rows.append(reconstruction_row(pca_name(width), "baseline", kept, seconds=0))
     return rows
 
 

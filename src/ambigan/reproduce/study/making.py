@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import CheckpointError
-from ...core.files import check_writable, held, read_json, write_json, write_text
+from ...core.files import check_writable, held, read_if_whole, write_json, write_text
 from ...data import Dataset, open_dataset
 from ...engine.checkpoint import list_checkpoints
-from ...evaluation.baselines import pca_width
+from ...evaluation.baselines import pca_name, pca_width
 from ...evaluation.protocols import find_protocol
 from ...evaluation.results import is_current, result_record
 from ...measuring import Tell, evaluate, evaluate_baselines, evaluate_curve
@@ -198,9 +198,9 @@ class Maker:
         Another study's PCA may be of other widths: they lie in the same file, and are not shown.
         """
         path, config = self.out / "baselines.json", self.runs[0].config
-        found = _read_if_whole(path)
+        found = read_if_whole(path)
         values, widths = self.dataset.train.values, self.study.pca_widths
-        pca = {f"pca{pca_width(values, width)}" for width in widths}
+        pca = {pca_name(pca_width(values, width)) for width in widths}
         ours: dict[str, dict[str, Any]] = {}
         for name in self.study.protocols:
             rows: dict[str, Any] = {}
@@ -248,14 +248,6 @@ class Maker:
             if run.seed == self.runs[0].seed and run.run.path not in self.pictures:
                 self.pictures[run.run.path] = _pictures_of(run, self.dataset)
         return [section for section in self.pictures.values() if section and section.panels]
-
-
-def _read_if_whole(path: Path) -> dict[str, Any]:
-    """What a file holds; nothing if it is not there or damaged, for all of it to be made again."""
-    try:
-        return read_json(path)
-    except CheckpointError:
-        return {}
 
 
 def _pictures_of(run: StudyRun, dataset: Dataset) -> Section | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import CheckpointError
-from ...core.files import read_json
+from ...core.files import read_if_whole
 from ...engine.run_folder import RunFolder
 from ...evaluation.results import is_whole
 from ...methods import find_method
@@ -42,8 +41,8 @@ class Judge:
     def name(self) -> str | None:
         """Of its features, by which weights they are made: another training's are others."""
         try:
-            weights = read_json(self.run.model / "config.json")["sha256"][WEIGHTS]
-        except (CheckpointError, KeyError, TypeError):
+            weights = read_if_whole(self.run.model / "config.json")["sha256"][WEIGHTS]
+        except (KeyError, TypeError):
             return None
         return f"{folder_name(self.arm)}-{weights[:8]}"
 
@@ -160,10 +159,7 @@ class StudyRun(PlannedRun):
         self, name: str, columns: Sequence[str], lines: str = "rows"
     ) -> dict[str, Any] | None:
         """A record of the saved model; None if it is not there, or damaged: measured again then."""
-        try:
-            record = read_json(self.run.results / name)
-        except CheckpointError:
-            return None
+        record = read_if_whole(self.run.results / name)
         is_ours = lines == "points" or record.get("images_seen") == self.images_trained
         return record if is_ours and is_whole(record, columns, lines) else None
 

@@ -7,11 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import CheckpointError, ConfigError, unknown
-from ...core.files import read_json
+from ...core.errors import ConfigError, unknown
+from ...core.files import read_if_whole
 from ...core.settings import override
 from ...engine.config import choose_device
 from ...engine.run_folder import RunFolder
+from ...evaluation.results import is_whole
 from ...measuring import Tell, evaluate
 from ...methods import METHODS
 from ...presets import PRESETS, find_preset
@@ -31,12 +32,9 @@ class Cell(PlannedRun):
 
     def record(self, protocol: str) -> dict[str, Any] | None:
         """What was measured of the saved model; None if nothing was, or of another state."""
-        try:
-            record = read_json(self.run.results / f"{protocol}.json")
-        except CheckpointError:
-            return None
-        is_whole = all(record.get(key) for key in ("rows", "data", "torch", "hardware"))
-        return record if is_whole and record.get("images_seen") == self.images_trained else None
+        record = read_if_whole(self.run.results / f"{protocol}.json")
+        is_ours = record.get("images_seen") == self.images_trained
+        return record if is_ours and is_whole(record) else None
 
     def is_measured(self, protocol: str) -> bool:
         """Whether nothing is left to do: trained to the end, and that model measured."""

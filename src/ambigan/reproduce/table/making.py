@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ConfigError
-from ...core.files import held, read_json, write_json
+from ...core.files import held, read_if_whole, read_json, write_json
 from ...core.settings import parse
 from ...data import Dataset, open_dataset
 from ...evaluation.protocols import find_protocol
@@ -149,7 +149,7 @@ class Maker:
     def _baselines(self) -> dict[str, Any]:
         """What needs no training, measured once for the table."""
         path, config = self.out / "baselines.json", self.cells[0].config
-        record = read_json(path) if path.is_file() else {}
+        record = read_if_whole(path)
         if not is_current(record, find_protocol(self.table.protocol)):
             record = evaluate_baselines(
                 config.data,
