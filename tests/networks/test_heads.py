@@ -11,7 +11,7 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.reading import find_reading, read
 from ambigan.game import _measured
 from ambigan.networks.biggan import BigGANBody
-from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP
+from ambigan.networks.heads import JointDiscriminator, LatentHead, Places, ResidualMLP
 from ambigan.networks.resnet50 import resnet50
 from reference import numpy_bigbigan as reference
 
@@ -44,14 +44,38 @@ def test_depth_counts_the_layers_of_the_blocks() -> None:
         ResidualMLP(5, 7, 3, batch_norm=False)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (32, 32), (20, 13)])
-def test_scores_equal_numpy(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "places"), [((8, 8), 1), ((32, 32), 1), ((20, 13), 1), ((32, 32), 4), ((20, 13), 3)]
+)
+def test_scores_equal_numpy(size: tuple[int, int], places: int) -> None:
     body = BigGANBody((2, *size), width=2, attention=None)
-    network = reference.scramble(JointDiscriminator(body, 3, width=6, depth=4))
+    network = reference.scramble(JointDiscriminator(body, 3, width=6, depth=4, places=places))
     x, z = random(4, 2, *size), random(4, 3)
     expected = torch.tensor(reference.scores(network, x.numpy(), z.numpy()))
     torch.testing.assert_close(network(x, z).detach(), expected)
     assert expected.shape == (4, 3)
+
+
+def test_places_are_means_over_a_grid_s_fields() -> None:
+    maps = torch.arange(2 * 4 * 6.0).reshape(1, 2, 4, 6)
+    assert Places(1)(maps).tolist() == [[11.5, 35.5]]
+    assert Places(2)(maps).tolist() == [[4, 7, 16, 19, 28, 31, 40, 43]]
+
+
+def test_a_place_on_the_border_of_fields_counts_in_each_by_its_share() -> None:
+    line = torch.tensor([0, 3.0, 6]).expand(1, 1, 2, 3)
+    torch.testing.assert_close(Places(2)(line), torch.tensor([[1.0, 5, 1, 5]]))
+    assert torch.equal(Places(6)(line)[0, :6], torch.tensor([0, 0, 3.0, 3, 6, 6]))
+
+
+def test_the_joint_score_sees_latents_that_relu_would_hide(judge: JointDiscriminator) -> None:
+    """Of H's last stream, negative for all z."""
+    with torch.no_grad():
+        judge.latent.get_submodule("block4").linear2.bias.fill_(-100)
+    x, z = torch.randn(1, 2, 8, 8).expand(5, -1, -1, -1), torch.randn(5, 3)
+    scores = judge.eval()(x, z)
+    assert scores[:, 1].unique().numel() == 1
+    assert scores[:, 2].unique().numel() == 5
 
 
 def test_unary_scores_see_one_side_only(judge: JointDiscriminator) -> None:

@@ -204,10 +204,14 @@ def test_sixteen_blocks_keep_a_third_of_the_activations(
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-@pytest.mark.parametrize(("stem", "size"), [("small", (8, 10)), ("imagenet", (26, 30))])
-def test_encoders_equal_numpy(kind: str, stem: Stem, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("stem", "size", "places"),
+    [("small", (8, 10), 1), ("imagenet", (26, 30), 1), ("small", (15, 24), 3)],
+)
+def test_encoders_equal_numpy(kind: str, stem: Stem, size: tuple[int, int], places: int) -> None:
     torch.manual_seed(0)
-    network = MAKERS[kind]((2, *size), 3, depths=(3, 2, 1), stem=stem, **SMALL)
+    sizes = {"depths": (3, 2, 1), "stem": stem, "head_places": places}
+    network = MAKERS[kind]((2, *size), 3, **sizes, **SMALL)
     reference.scramble(network)
     x = torch.randn(4, 2, *size, dtype=torch.float64)
     expected = reference.encoder(network, x.numpy(), reversible=kind == "revnet50")

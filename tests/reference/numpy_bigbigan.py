@@ -92,7 +92,14 @@ def blocks(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
     return h
 
 
-def residual_mlp(network: torch.nn.Module, h: np.ndarray) -> np.ndarray:
+def field_means(maps: np.ndarray, side: int) -> np.ndarray:
+    """Of each channel's grid of so many fields: each place is cut into that many, all alike."""
+    fine = maps.repeat(side, 2).repeat(side, 3)
+    fields = fine.reshape(*maps.shape[:2], side, maps.shape[2], side, maps.shape[3])
+    return fields.mean((3, 5)).reshape(len(maps), -1)
+
+
+def residual_mlp(network: torch.nn.Module, h: np.ndarray, *, rectify: bool = True) -> np.ndarray:
     weights = weights_of(network)
 
     def rectified(name: str, h: np.ndarray) -> np.ndarray:
@@ -104,15 +111,19 @@ def residual_mlp(network: torch.nn.Module, h: np.ndarray) -> np.ndarray:
     for name in network.hidden_names:
         inner = dense(weights, f"{name}.linear1", rectified(f"{name}.norm1", h))
         h = h + dense(weights, f"{name}.linear2", rectified(f"{name}.norm2", inner))
-    return rectified("output.0", h)
+    return rectified("output.0", h) if rectify else h
 
 
 def scores(network: torch.nn.Module, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """s_x, s_z and s_xz, those that there are; J sees 16 times the means of F."""
-    weights = weights_of(network)
+    """s_x, s_z and s_xz, those that there are; J sees 16 times the means of F, and H unrectified.
+
+    Of a grid of fields it sees the means of each, so that all together are as large as the one.
+    """
+    weights, side = weights_of(network), network.places.side
     maps, h = relu(blocks(network.image, x)), residual_mlp(network.latent, z)
-    f = maps.sum((2, 3))
-    j = residual_mlp(network.joint, np.concatenate([16 * maps.mean((2, 3)), h], 1))
+    f, stream = maps.sum((2, 3)), residual_mlp(network.latent, z, rectify=False)
+    seen = 16 / side * field_means(maps, side)
+    j = residual_mlp(network.joint, np.concatenate([seen, stream], 1))
     pairs = {"x": f, "z": h, "xz": j}
     there = {name: v for name, v in pairs.items() if f"output.{name}.weight" in weights}
     return np.concatenate([dense(weights, f"output.{name}", v) for name, v in there.items()], 1)
@@ -166,9 +177,9 @@ def encoder(network: torch.nn.Module, x: np.ndarray, *, reversible: bool) -> dic
         h = batch_normed(weights, "ending", network.ending, h)
     else:
         h = relu(batch_normed(weights, "ending.0", network.ending[0], h))
-    pool = h.mean((2, 3))
+    pool, seen = h.mean((2, 3)), field_means(h, network.places.side)
     a = normed(pool, network.crelu.norm, None, None)
-    outputs = dense(weights, "output.linear", residual_mlp(network.output.mlp, pool))
+    outputs = dense(weights, "output.linear", residual_mlp(network.output.mlp, seen))
     return {"pool": pool, "crelu": np.concatenate([relu(a), relu(-a)], 1), "output": outputs}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +22,12 @@ SMALLEST = 4
 
 NARROW = 4
 """Channels of all blocks for images up to 32x32, in units of the width."""
+
+DOUBLING = (2, 4, 8, 16)
+"""Of D's four blocks there, if they are to double as on larger images; of G's, from the last."""
+
+Growth = Literal["biggan", "doubling"]
+"""Of channels of images up to 32x32; from 64x64 on BigGAN's double themselves."""
 
 GENERATOR = {4: (16, 16, 8, 4, 2), 5: (16, 16, 8, 4, 2, 1), 6: (16, 16, 8, 8, 4, 2, 1)}
 """By doublings: channels at the start and after each block of G, in units of the width."""
@@ -151,13 +156,11 @@ class BigGANGenerator(nn.Module):
         attention: it follows the block whose maps have this as their larger side or, of sizes that
             do not halve to it, the next smaller; nothing where all are half of it or less. None
             for none.
-        growth: channels at the start and after each block in units of the width, in the place of
-            BigGAN's.
+        growth: of channels up to 32x32.
         checkpoint_activations: blocks keep their inputs alone.
 
     Raises:
-        ConfigError: images are too small, z has fewer numbers than parts, or growth is of another
-            number of blocks.
+        ConfigError: images are too small, or z has fewer numbers than parts.
     """
 
     def __init__(
@@ -167,7 +170,7 @@ class BigGANGenerator(nn.Module):
         width: int,
         attention: int | None,
         *,
-        growth: tuple[int, ...] | None = None,
+        growth: Growth = "biggan",
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
@@ -176,8 +179,9 @@ class BigGANGenerator(nn.Module):
         self.sizes = halvings(out_shape)[::-1]
         num = len(self.sizes) - 1
         ones = (1,) * (num - max(GENERATOR))
-        usual = (NARROW,) * (num + 1) if num < 4 else (*GENERATOR[min(num, 6)], *ones)
-        channels = [width * times for times in _as_many("generator_growth", growth, usual)]
+        small = (NARROW,) * (num + 1) if growth == "biggan" else DOUBLING[num::-1]
+        times = small if num < 4 else (*GENERATOR[min(num, 6)], *ones)
+        channels = [width * n for n in times]
         if latent_dim <= num:
             raise ConfigError(
                 f"latent_dim {latent_dim} is too small: z is cut into {num + 1} parts, for the"
@@ -220,11 +224,11 @@ class BigGANBody(nn.Module):
         attention: it follows the block whose maps have this as their larger side or, of sizes that
             do not halve to it, the next smaller; nothing where all are half of it or less. None
             for none.
-        growth: channels of each block in units of the width, in the place of BigGAN's.
+        growth: of channels up to 32x32.
         checkpoint_activations: blocks keep their inputs alone.
 
     Raises:
-        ConfigError: images are too small, or growth is of another number of blocks.
+        ConfigError: images are too small.
     """
 
     def __init__(
@@ -233,7 +237,7 @@ class BigGANBody(nn.Module):
         width: int,
         attention: int | None,
         *,
-        growth: tuple[int, ...] | None = None,
+        growth: Growth = "biggan",
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
@@ -241,30 +245,33 @@ class BigGANBody(nn.Module):
         sizes = halvings(in_shape)
         num = len(sizes) - 1
         ones = (1,) * (num - max(BODY))
-        usual = (NARROW,) * 4 if num < 4 else (*ones, *BODY[min(num, 6)])
-        growth = _as_many("discriminator_growth", growth, usual)
+        small = (NARROW,) * 4 if growth == "biggan" else DOUBLING
+        channels = [width * n for n in (small if num < 4 else (*ones, *BODY[min(num, 6)]))]
         num_halved = min(num, 2) if num < 4 else num
         before = in_shape[0]
-        self.hidden_names = tuple(f"block{i + 1}" for i in range(len(growth)))
+        self.hidden_names = tuple(f"block{i + 1}" for i in range(len(channels)))
         attended = _attended(sizes[1 : num_halved + 1], attention)
-        for i, (name, times) in enumerate(zip(self.hidden_names, growth, strict=True)):
-            halve, after = i < num_halved, width * times
+        for i, (name, after) in enumerate(zip(self.hidden_names, channels, strict=True)):
+            halve = i < num_halved
             attend = halve and sizes[i + 1] == attended
             block = DownBlock(before, after, first=i == 0, halve=halve, attend=attend)
             self.add_module(name, block)
             before = after
         self.out_shape: tuple[int, ...] = (before,)
         self.num_features = before
-        self.num_places = math.prod(sizes[num_halved])
         self.output = SumPool()
         _prepare(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images `(N, C, H, W)` to features `(N, num_features)`."""
+        return self.output(self.maps(x))
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Images to what the last block leaves, `(N, num_features, ...)`, before ReLU."""
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.run_block(self.get_submodule(name), h)
-        return self.output(h)
+        return h
 
 
 def halvings(shape: tuple[int, ...]) -> list[Size]:
@@ -282,16 +289,6 @@ def halvings(shape: tuple[int, ...]) -> list[Size]:
             f" are {shape[1]}x{shape[2]}."
         )
     return sizes
-
-
-def _as_many(name: str, growth: tuple[int, ...] | None, usual: tuple[int, ...]) -> tuple[int, ...]:
-    """What is asked for, or what is usual."""
-    if growth is not None and len(growth) != len(usual):
-        raise ConfigError(
-            f"settings.network.{name} has {len(growth)} numbers, and images of this size need"
-            f" {len(usual)}: the usual ones are {','.join(map(str, usual))}."
-        )
-    return growth or usual
 
 
 def _plainly(block: nn.Module, *inputs: Any) -> Tensor:

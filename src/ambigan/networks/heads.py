@@ -73,10 +73,14 @@ class ResidualMLP(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """`(N, in_features)` to `(N, width)`."""
+        return self.output(self.stream(h))
+
+    def stream(self, h: Tensor) -> Tensor:
+        """`(N, in_features)` to what the last block leaves, `(N, width)`, before ReLU."""
         h = self.input(h)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h)
-        return self.output(h)
+        return h
 
 
 class LatentHead(nn.Module):
@@ -131,6 +135,38 @@ class Scores(nn.Module):
             return torch.cat(scores, 1)
 
 
+class Places(nn.Module):
+    """Means of maps over the fields of a square grid, in fp32: over all places, if of one field.
+
+    A place on the border of fields counts in each by its share, so that any maps will do. By
+    products with small matrices, whose gradients are the same in every run on every device.
+
+    Args:
+        side: of the grid.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, h: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C side^2)`."""
+        h = at_least_float32(h)
+        if self.side == 1:
+            return h.mean((2, 3))
+        with torch.autocast(h.device.type, enabled=False):
+            rows, columns = (self._shares(size, h) for size in h.shape[2:])
+            return (rows @ h @ columns.T).flatten(1)
+
+    def _shares(self, size: int, h: Tensor) -> Tensor:
+        """Of places in the mean of each field, along one side, `(side, size)`."""
+        edges = torch.arange(self.side + 1, device=h.device, dtype=h.dtype)[:, None]
+        edges = edges * (size / self.side)
+        places = torch.arange(size, device=h.device, dtype=h.dtype)
+        overlap = edges[1:].minimum(places + 1) - edges[:-1].maximum(places)
+        return overlap.clamp_min(0) * (self.side / size)
+
+
 NUM_PLACES = 16
 """Of the last maps of F at 128x128."""
 
@@ -143,6 +179,7 @@ class JointDiscriminator(nn.Module):
     Source: BigBiGAN; three scores as its authors' module gives them. That each is linear in its
     network's output, and H's and J's form, are from memory. Ours: J is given F's sums over places
     as if there were 16, as at 128x128; at 32x32 there are 64, beside which latents would drown.
+    And what H's last block leaves before ReLU, which at high rates kills most of it.
 
     Args:
         image: F.
@@ -150,7 +187,11 @@ class JointDiscriminator(nn.Module):
         width: of H and J; 2048 in the paper (from memory).
         depth: of H and J; 8 in the paper (from memory).
         unary: which of s_x and s_z there are beside s_xz.
+        places: side of the grid over F's maps whose sums J is given; one sum in the paper.
         mlp_spectral_norm: H's and J's weights are under spectral norm.
+
+    Raises:
+        ConfigError: the depth is odd.
     """
 
     vector_names = ("image.output", "latent.output", "joint.output")
@@ -163,24 +204,27 @@ class JointDiscriminator(nn.Module):
         depth: int,
         unary: Unary = "both",
         *,
+        places: int = 1,
         mlp_spectral_norm: bool = True,
     ) -> None:
         super().__init__()
+        self.places = Places(places)
         self.hidden_names = tuple(f"image.{name}" for name in image.hidden_names)
         self.latent = ResidualMLP(latent_dim, width, depth, batch_norm=False)
-        self.joint = ResidualMLP(image.num_features + width, width, depth, batch_norm=False)
+        num_joined = image.num_features * places**2 + width
+        self.joint = ResidualMLP(num_joined, width, depth, batch_norm=False)
         num_x = image.num_features if unary in ("both", "x") else 0
         self.output = Scores(num_x, width if unary in ("both", "z") else 0, width)
         init_orthogonal(self)
         normalise_spectrum(self if mlp_spectral_norm else self.output)
         self.image = image  # comes with its own
-        self.scale_of_image = NUM_PLACES / image.num_places
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
 
         Unary scores that are left out are missing.
         """
-        f, h = self.image(x), self.latent(z)
-        pair = torch.cat([f * self.scale_of_image, h.to(f.dtype)], 1)
-        return self.output(f, h, self.joint(pair))
+        maps, stream = self.image.maps(x), self.latent.stream(z)
+        f, h = self.image.output(maps), self.latent.output(stream)
+        seen = self.places(F.relu(maps)) * (NUM_PLACES / self.places.side)
+        return self.output(f, h, self.joint(torch.cat([seen, stream.to(seen.dtype)], 1)))

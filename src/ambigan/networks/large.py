@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from ..core.errors import ConfigError
 from ..core.settings import Positive
 from ..core.spec import DataSpec
-from .biggan import SMALLEST, BigGANBody, BigGANGenerator
+from .biggan import SMALLEST, BigGANBody, BigGANGenerator, Growth
 from .heads import JointDiscriminator, Unary
 from .resnet50 import Encoder, Stem, resnet50
 from .revnet import revnet50
@@ -24,9 +24,8 @@ class LargeSettings:
         kind: of networks.
         width: channels that D begins with at 128x128, and G ends in; 96 in BigGAN.
         generator_width: G's own, if it is to be another.
-        discriminator_growth: channels of D's blocks in units of the width; BigGAN's by the size of
-            images if None, which up to 32x32 are the same everywhere.
-        generator_growth: of G's first maps and its blocks likewise.
+        growth: of channels in D and G for images up to 32x32: `biggan`, the same in all blocks, or
+            `doubling` from block to block, as BigGAN's do on larger images.
         attention: side of the maps that attention follows, in G and D, or of the next smaller ones;
             None for none.
         image_size: height and width of the images that G draws and D sees, if they are to be
@@ -36,6 +35,9 @@ class LargeSettings:
         encoder_width: multiplies all channels of E; 4 for the paper's best.
         encoder_depths: blocks of each stage of E.
         encoder_stem: E's first layer; by the size of images if None, see `make_stem`.
+        head_places: side of the grid of means over places that E's head is given; 1, the mean
+            over all of them, in the paper. Where E has few features, what is where is lost in it.
+        joint_places: of F's sums that J is given, likewise.
         head_width: of the residual MLP on E; 4096 in the paper (from memory).
         head_depth: of the same; 4 in the paper (from memory).
         mlp_width: of H and J in D; 2048 in the paper (from memory).
@@ -49,14 +51,15 @@ class LargeSettings:
     kind: Literal["large"] = "large"
     width: PositiveInt = 96
     generator_width: PositiveInt | None = None
-    discriminator_growth: tuple[PositiveInt, ...] | None = None
-    generator_growth: tuple[PositiveInt, ...] | None = None
+    growth: Growth = "biggan"
     attention: PositiveInt | None = 64
     image_size: tuple[PositiveInt, PositiveInt] | None = None
     encoder: Literal["resnet50", "revnet50"] = "resnet50"
     encoder_width: Positive = 1.0
     encoder_depths: tuple[PositiveInt, ...] = (3, 4, 6, 3)
     encoder_stem: Stem | None = None
+    head_places: PositiveInt = 1
+    joint_places: PositiveInt = 1
     head_width: PositiveInt = 4096
     head_depth: PositiveInt = 4
     mlp_width: PositiveInt = 2048
@@ -108,7 +111,7 @@ def make_discriminator(
         spec.shape,
         settings.width,
         settings.attention,
-        growth=settings.discriminator_growth,
+        growth=settings.growth,
         checkpoint_activations=settings.checkpoint_activations,
     )
     return JointDiscriminator(
@@ -117,6 +120,7 @@ def make_discriminator(
         settings.mlp_width,
         settings.mlp_depth,
         unary,
+        places=settings.joint_places,
         mlp_spectral_norm=settings.mlp_spectral_norm,
     )
 
@@ -128,7 +132,7 @@ def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> 
         spec.shape,
         settings.generator_width or settings.width,
         settings.attention,
-        growth=settings.generator_growth,
+        growth=settings.growth,
         checkpoint_activations=settings.checkpoint_activations,
     )
 
@@ -139,6 +143,7 @@ def make_encoder(spec: DataSpec, settings: LargeSettings, num_outputs: int) -> E
         "width": settings.encoder_width,
         "depths": settings.encoder_depths,
         "stem": settings.encoder_stem,
+        "head_places": settings.head_places,
         "head_width": settings.head_width,
         "head_depth": settings.head_depth,
         "crelu": settings.crelu,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .checkpointing import Checkpointed
 from .convnet import channels_last
-from .heads import LatentHead
+from .heads import LatentHead, Places
 from .init import init_kaiming
 from .layers import BatchNorm
 from .resnet import Pool
@@ -109,7 +109,8 @@ class Encoder(nn.Module):
         stages: what follows it.
         ending: between the last stage and the mean over places.
         num_features: channels of the last stage.
-        head: makes latents of features.
+        head: makes latents of what `places` gives it.
+        places: of the last maps.
         crelu: there are BN+CReLU features.
     """
 
@@ -120,6 +121,7 @@ class Encoder(nn.Module):
         ending: nn.Module,
         num_features: int,
         head: LatentHead,
+        places: Places,
         *,
         crelu: bool = True,
     ) -> None:
@@ -132,7 +134,7 @@ class Encoder(nn.Module):
             self.add_module(name, stage)
         self.hidden_names = ("stem", *names)
         self.vector_names = ("pool", "crelu") if crelu else ("pool",)
-        self.ending, self.pool = ending, Pool()
+        self.ending, self.pool, self.places = ending, Pool(), places
         self.crelu = CReLU(num_features) if crelu else None
         self.output = head
         init_kaiming(self)
@@ -143,10 +145,11 @@ class Encoder(nn.Module):
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h)
-        a = self.pool(self.ending(h))
+        h = self.ending(h)
+        a = self.pool(h)
         if self.crelu is not None:
             self.crelu(a.detach())
-        return self.output(a)
+        return self.output(a if self.places.side == 1 else self.places(h))
 
 
 def resnet50(
@@ -156,6 +159,7 @@ def resnet50(
     width: float = 1,
     depths: Sequence[int] = (3, 4, 6, 3),
     stem: Stem | None = None,
+    head_places: int = 1,
     head_width: int = 4096,
     head_depth: int = 4,
     crelu: bool = True,
@@ -174,6 +178,7 @@ def resnet50(
         depths: blocks of each stage.
         stem: `imagenet` is 7x7 with stride 2 and max-pooling, `small` 3x3 with neither. By
             default `small` up to 64x64.
+        head_places: side of the grid of means that the head is given; the paper's is 1.
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
@@ -189,8 +194,8 @@ def resnet50(
         stages.append(stage(*blocks))
         before = after
     ending = nn.Sequential(BatchNorm(before), nn.ReLU())
-    head = LatentHead(before, head_width, head_depth, num_outputs)
-    return Encoder(first, stages, ending, before, head, crelu=crelu)
+    head = LatentHead(before * head_places**2, head_width, head_depth, num_outputs)
+    return Encoder(first, stages, ending, before, head, Places(head_places), crelu=crelu)
 
 
 def stage_channels(width: float, number: int) -> int:

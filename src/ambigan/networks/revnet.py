@@ -13,7 +13,7 @@ from torch.autograd import Function
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .checkpointing import Checkpointed
-from .heads import LatentHead
+from .heads import LatentHead, Places
 from .layers import BatchNorm, statistics_kept
 from .resnet import halved
 from .resnet50 import Branch, Encoder, Stem, make_stem, stage_channels
@@ -117,6 +117,7 @@ def revnet50(
     width: float = 1,
     depths: Sequence[int] = (3, 4, 6, 3),
     stem: Stem | None = None,
+    head_places: int = 1,
     head_width: int = 4096,
     head_depth: int = 4,
     crelu: bool = True,
@@ -133,6 +134,7 @@ def revnet50(
         width: multiplies all channels.
         depths: blocks of each stage.
         stem: see `resnet50`.
+        head_places: see `resnet50`.
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
@@ -145,5 +147,6 @@ def revnet50(
         channels = stage_channels(width, number)
         blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])
         stages.append(nn.Sequential(Widen(), blocks) if number else blocks)
-    head = LatentHead(channels, head_width, head_depth, num_outputs)
-    return Encoder(first, stages, BatchNorm(channels), channels, head, crelu=crelu)
+    head = LatentHead(channels * head_places**2, head_width, head_depth, num_outputs)
+    ending, places = BatchNorm(channels), Places(head_places)
+    return Encoder(first, stages, ending, channels, head, places, crelu=crelu)
