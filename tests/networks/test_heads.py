@@ -11,7 +11,8 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.reading import find_reading, read
 from ambigan.game import _measured
 from ambigan.networks.biggan import BigGANBody
-from ambigan.networks.heads import JointDiscriminator, LatentHead, Places, ResidualMLP
+from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP
+from ambigan.networks.resnet import Places
 from ambigan.networks.resnet50 import resnet50
 from reference import numpy_bigbigan as reference
 
@@ -48,8 +49,8 @@ def test_depth_counts_the_layers_of_the_blocks() -> None:
     ("size", "places"), [((8, 8), 1), ((32, 32), 1), ((20, 13), 1), ((32, 32), 4), ((20, 13), 3)]
 )
 def test_scores_equal_numpy(size: tuple[int, int], places: int) -> None:
-    body = BigGANBody((2, *size), width=2, attention=None)
-    network = reference.scramble(JointDiscriminator(body, 3, width=6, depth=4, places=places))
+    body = BigGANBody((2, *size), width=2, attention=None, places=places)
+    network = reference.scramble(JointDiscriminator(body, 3, width=6, depth=4))
     x, z = random(4, 2, *size), random(4, 3)
     expected = torch.tensor(reference.scores(network, x.numpy(), z.numpy()))
     torch.testing.assert_close(network(x, z).detach(), expected)

@@ -119,9 +119,9 @@ def scores(network: torch.nn.Module, x: np.ndarray, z: np.ndarray) -> np.ndarray
 
     Of a grid of fields it sees the means of each, so that all together are as large as the one.
     """
-    weights, side = weights_of(network), network.places.side
-    maps, h = relu(blocks(network.image, x)), residual_mlp(network.latent, z)
-    f, stream = maps.sum((2, 3)), residual_mlp(network.latent, z, rectify=False)
+    weights, side = weights_of(network), network.image.output.places.side
+    maps, stream = relu(blocks(network.image, x)), residual_mlp(network.latent, z, rectify=False)
+    f, h = maps.sum((2, 3)), relu(stream)
     seen = 16 / side * field_means(maps, side)
     j = residual_mlp(network.joint, np.concatenate([seen, stream], 1))
     pairs = {"x": f, "z": h, "xz": j}

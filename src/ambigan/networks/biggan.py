@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, cast
 
 import torch
@@ -9,12 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from ..core.precision import at_least_float32
 from .checkpointing import checkpointed
 from .convnet import Size, channels_last, enlarged, shrunk
 from .init import init_orthogonal
 from .layers import BatchNorm, LatentNorm, bound
-from .resnet import halved
+from .resnet import Places, halved
 from .spectral import normalise_spectrum
 
 SMALLEST = 4
@@ -132,11 +132,20 @@ class DownBlock(nn.Module):
 
 
 class SumPool(nn.Module):
-    """ReLU, and the sum over all places, in fp32."""
+    """ReLU, and sums over places, in fp32: over all, or over the fields of a grid.
+
+    Args:
+        side: of the grid.
+    """
+
+    def __init__(self, side: int = 1) -> None:
+        super().__init__()
+        self.places = Places(side)
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, C)`."""
-        return at_least_float32(F.relu(h)).sum((2, 3))
+        """`(N, C, H, W)` to `(N, C side^2)`."""
+        num_places = h.shape[2] * h.shape[3] / self.places.side**2
+        return self.places(F.relu(h)) * num_places
 
 
 class BigGANGenerator(nn.Module):
@@ -225,6 +234,7 @@ class BigGANBody(nn.Module):
             do not halve to it, the next smaller; nothing where all are half of it or less. None
             for none.
         growth: of channels up to 32x32.
+        places: side of the grid over the last maps whose fields are summed; one sum in the paper.
         checkpoint_activations: blocks keep their inputs alone.
 
     Raises:
@@ -238,6 +248,7 @@ class BigGANBody(nn.Module):
         attention: int | None,
         *,
         growth: Growth = "biggan",
+        places: int = 1,
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
@@ -257,21 +268,18 @@ class BigGANBody(nn.Module):
             block = DownBlock(before, after, first=i == 0, halve=halve, attend=attend)
             self.add_module(name, block)
             before = after
-        self.out_shape: tuple[int, ...] = (before,)
+        self.out_shape: tuple[int, ...] = (before * places**2,)
         self.num_features = before
-        self.output = SumPool()
+        self.num_places = math.prod(sizes[num_halved])
+        self.output = SumPool(places)
         _prepare(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` to features `(N, num_features)`."""
-        return self.output(self.maps(x))
-
-    def maps(self, x: Tensor) -> Tensor:
-        """Images to what the last block leaves, `(N, num_features, ...)`, before ReLU."""
+        """Images `(N, C, H, W)` to features `(N, num_features places^2)`."""
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.run_block(self.get_submodule(name), h)
-        return h
+        return self.output(h)
 
 
 def halvings(shape: tuple[int, ...]) -> list[Size]:

@@ -51,12 +51,15 @@ class ResidualMLP(nn.Module):
         width: of all layers.
         depth: layers in the blocks, an even number.
         batch_norm: before each ReLU.
+        rectify: there is a ReLU at the end.
 
     Raises:
         ConfigError: the depth is odd.
     """
 
-    def __init__(self, in_features: int, width: int, depth: int, *, batch_norm: bool) -> None:
+    def __init__(
+        self, in_features: int, width: int, depth: int, *, batch_norm: bool, rectify: bool = True
+    ) -> None:
         super().__init__()
         if depth % 2:
             raise ConfigError(
@@ -69,18 +72,14 @@ class ResidualMLP(nn.Module):
         for name in self.hidden_names:
             self.add_module(name, MLPBlock(width, batch_norm))
         norm = [BatchNorm(width)] if batch_norm else []
-        self.output = nn.Sequential(*norm, nn.ReLU())
+        self.output = nn.Sequential(*norm, *([nn.ReLU()] if rectify else []))
 
     def forward(self, h: Tensor) -> Tensor:
         """`(N, in_features)` to `(N, width)`."""
-        return self.output(self.stream(h))
-
-    def stream(self, h: Tensor) -> Tensor:
-        """`(N, in_features)` to what the last block leaves, `(N, width)`, before ReLU."""
         h = self.input(h)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h)
-        return h
+        return self.output(h)
 
 
 class LatentHead(nn.Module):
@@ -135,38 +134,6 @@ class Scores(nn.Module):
             return torch.cat(scores, 1)
 
 
-class Places(nn.Module):
-    """Means of maps over the fields of a square grid, in fp32: over all places, if of one field.
-
-    A place on the border of fields counts in each by its share, so that any maps will do. By
-    products with small matrices, whose gradients are the same in every run on every device.
-
-    Args:
-        side: of the grid.
-    """
-
-    def __init__(self, side: int) -> None:
-        super().__init__()
-        self.side = side
-
-    def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, C side^2)`."""
-        h = at_least_float32(h)
-        if self.side == 1:
-            return h.mean((2, 3))
-        with torch.autocast(h.device.type, enabled=False):
-            rows, columns = (self._shares(size, h) for size in h.shape[2:])
-            return (rows @ h @ columns.T).flatten(1)
-
-    def _shares(self, size: int, h: Tensor) -> Tensor:
-        """Of places in the mean of each field, along one side, `(side, size)`."""
-        edges = torch.arange(self.side + 1, device=h.device, dtype=h.dtype)[:, None]
-        edges = edges * (size / self.side)
-        places = torch.arange(size, device=h.device, dtype=h.dtype)
-        overlap = edges[1:].minimum(places + 1) - edges[:-1].maximum(places)
-        return overlap.clamp_min(0) * (self.side / size)
-
-
 NUM_PLACES = 16
 """Of the last maps of F at 128x128."""
 
@@ -187,7 +154,6 @@ class JointDiscriminator(nn.Module):
         width: of H and J; 2048 in the paper (from memory).
         depth: of H and J; 8 in the paper (from memory).
         unary: which of s_x and s_z there are beside s_xz.
-        places: side of the grid over F's maps whose sums J is given; one sum in the paper.
         mlp_spectral_norm: H's and J's weights are under spectral norm.
 
     Raises:
@@ -204,27 +170,26 @@ class JointDiscriminator(nn.Module):
         depth: int,
         unary: Unary = "both",
         *,
-        places: int = 1,
         mlp_spectral_norm: bool = True,
     ) -> None:
         super().__init__()
-        self.places = Places(places)
         self.hidden_names = tuple(f"image.{name}" for name in image.hidden_names)
-        self.latent = ResidualMLP(latent_dim, width, depth, batch_norm=False)
-        num_joined = image.num_features * places**2 + width
+        self.latent = ResidualMLP(latent_dim, width, depth, batch_norm=False, rectify=False)
+        num_joined = image.out_shape[0] + width
         self.joint = ResidualMLP(num_joined, width, depth, batch_norm=False)
         num_x = image.num_features if unary in ("both", "x") else 0
         self.output = Scores(num_x, width if unary in ("both", "z") else 0, width)
         init_orthogonal(self)
         normalise_spectrum(self if mlp_spectral_norm else self.output)
         self.image = image  # comes with its own
+        self.scale_of_image = NUM_PLACES * image.output.places.side / image.num_places
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
 
         Unary scores that are left out are missing.
         """
-        maps, stream = self.image.maps(x), self.latent.stream(z)
-        f, h = self.image.output(maps), self.latent.output(stream)
-        seen = self.places(F.relu(maps)) * (NUM_PLACES / self.places.side)
-        return self.output(f, h, self.joint(torch.cat([seen, stream.to(seen.dtype)], 1)))
+        f, h = self.image(x), self.latent(z)
+        pair = torch.cat([f * self.scale_of_image, h.to(f.dtype)], 1)
+        whole = f.unflatten(1, (self.image.num_features, -1)).sum(2)
+        return self.output(whole, F.relu(h), self.joint(pair))

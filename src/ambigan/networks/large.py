@@ -112,6 +112,7 @@ def make_discriminator(
         settings.width,
         settings.attention,
         growth=settings.growth,
+        places=settings.joint_places,
         checkpoint_activations=settings.checkpoint_activations,
     )
     return JointDiscriminator(
@@ -120,7 +121,6 @@ def make_discriminator(
         settings.mlp_width,
         settings.mlp_depth,
         unary,
-        places=settings.joint_places,
         mlp_spectral_norm=settings.mlp_spectral_norm,
     )
 

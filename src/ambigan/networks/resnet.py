@@ -74,6 +74,38 @@ class Pool(nn.Module):
         return at_least_float32(h).mean((2, 3))
 
 
+class Places(nn.Module):
+    """Means of maps over the fields of a square grid, in fp32: over all places, if of one field.
+
+    A place on the border of fields counts in each by its share, so that any maps will do. By
+    products with small matrices, whose gradients are the same in every run on every device.
+
+    Args:
+        side: of the grid.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, h: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C side^2)`."""
+        h = at_least_float32(h)
+        if self.side == 1:
+            return h.mean((2, 3))
+        with torch.autocast(h.device.type, enabled=False):
+            rows, columns = (self._shares(size, h) for size in h.shape[2:])
+            return (rows @ h @ columns.T).flatten(1)
+
+    def _shares(self, size: int, h: Tensor) -> Tensor:
+        """Of places in the mean of each field, along one side, `(side, size)`."""
+        edges = torch.arange(self.side + 1, device=h.device, dtype=h.dtype)[:, None]
+        edges = edges * (size / self.side)
+        places = torch.arange(size, device=h.device, dtype=h.dtype)
+        overlap = edges[1:].minimum(places + 1) - edges[:-1].maximum(places)
+        return overlap.clamp_min(0) * (self.side / size)
+
+
 class Head(nn.Module):
     """W2 elu(W1 h), forward in fp32 even under autocast: its outputs are compared."""
 

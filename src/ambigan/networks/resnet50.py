@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from .checkpointing import Checkpointed
 from .convnet import channels_last
-from .heads import LatentHead, Places
+from .heads import LatentHead
 from .init import init_kaiming
 from .layers import BatchNorm
-from .resnet import Pool
+from .resnet import Places, Pool
 
 Stem = Literal["small", "imagenet"]
 
@@ -149,7 +149,7 @@ class Encoder(nn.Module):
         a = self.pool(h)
         if self.crelu is not None:
             self.crelu(a.detach())
-        return self.output(a if self.places.side == 1 else self.places(h))
+        return self.output(self.places(h))
 
 
 def resnet50(

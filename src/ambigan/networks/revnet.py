@@ -13,9 +13,9 @@ from torch.autograd import Function
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .checkpointing import Checkpointed
-from .heads import LatentHead, Places
+from .heads import LatentHead
 from .layers import BatchNorm, statistics_kept
-from .resnet import halved
+from .resnet import Places, halved
 from .resnet50 import Branch, Encoder, Stem, make_stem, stage_channels
 
 
