@@ -12,7 +12,7 @@ from ambigan.core.reading import find_reading, read
 from ambigan.game import _measured
 from ambigan.networks.biggan import BigGANBody
 from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP
-from ambigan.networks.resnet import Places
+from ambigan.networks.resnet import Pool
 from ambigan.networks.resnet50 import resnet50
 from reference import numpy_bigbigan as reference
 
@@ -59,14 +59,14 @@ def test_scores_equal_numpy(size: tuple[int, int], places: int) -> None:
 
 def test_places_are_means_over_a_grid_s_fields() -> None:
     maps = torch.arange(2 * 4 * 6.0).reshape(1, 2, 4, 6)
-    assert Places(1)(maps).tolist() == [[11.5, 35.5]]
-    assert Places(2)(maps).tolist() == [[4, 7, 16, 19, 28, 31, 40, 43]]
+    assert Pool(1)(maps).tolist() == [[11.5, 35.5]]
+    assert Pool(2)(maps).tolist() == [[4, 7, 16, 19, 28, 31, 40, 43]]
 
 
 def test_a_place_on_the_border_of_fields_counts_in_each_by_its_share() -> None:
     line = torch.tensor([0, 3.0, 6]).expand(1, 1, 2, 3)
-    torch.testing.assert_close(Places(2)(line), torch.tensor([[1.0, 5, 1, 5]]))
-    assert torch.equal(Places(6)(line)[0, :6], torch.tensor([0, 0, 3.0, 3, 6, 6]))
+    torch.testing.assert_close(Pool(2)(line), torch.tensor([[1.0, 5, 1, 5]]))
+    assert torch.equal(Pool(6)(line)[0, :6], torch.tensor([0, 0, 3.0, 3, 6, 6]))
 
 
 def test_the_joint_score_sees_latents_that_relu_would_hide(judge: JointDiscriminator) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -119,7 +121,7 @@ def scores(network: torch.nn.Module, x: np.ndarray, z: np.ndarray) -> np.ndarray
 
     Of a grid of fields it sees the means of each, so that all together are as large as the one.
     """
-    weights, side = weights_of(network), network.image.output.places.side
+    weights, side = weights_of(network), network.image.output.pool.side
     maps, stream = relu(blocks(network.image, x)), residual_mlp(network.latent, z, rectify=False)
     f, h = maps.sum((2, 3)), relu(stream)
     seen = 16 / side * field_means(maps, side)
@@ -177,7 +179,8 @@ def encoder(network: torch.nn.Module, x: np.ndarray, *, reversible: bool) -> dic
         h = batch_normed(weights, "ending", network.ending, h)
     else:
         h = relu(batch_normed(weights, "ending.0", network.ending[0], h))
-    pool, seen = h.mean((2, 3)), field_means(h, network.places.side)
+    side = math.isqrt(network.output.mlp.input.in_features // h.shape[1])
+    pool, seen = h.mean((2, 3)), field_means(h, side)
     a = normed(pool, network.crelu.norm, None, None)
     outputs = dense(weights, "output.linear", residual_mlp(network.output.mlp, seen))
     return {"pool": pool, "crelu": np.concatenate([relu(a), relu(-a)], 1), "output": outputs}

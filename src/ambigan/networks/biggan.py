@@ -14,7 +14,7 @@ from .checkpointing import checkpointed
 from .convnet import Size, channels_last, enlarged, shrunk
 from .init import init_orthogonal
 from .layers import BatchNorm, LatentNorm, bound
-from .resnet import Places, halved
+from .resnet import Pool, halved
 from .spectral import normalise_spectrum
 
 SMALLEST = 4
@@ -140,12 +140,12 @@ class SumPool(nn.Module):
 
     def __init__(self, side: int = 1) -> None:
         super().__init__()
-        self.places = Places(side)
+        self.pool = Pool(side)
 
     def forward(self, h: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, C side^2)`."""
-        num_places = h.shape[2] * h.shape[3] / self.places.side**2
-        return self.places(F.relu(h)) * num_places
+        num_places = h.shape[2] * h.shape[3] / self.pool.side**2
+        return self.pool(F.relu(h)) * num_places
 
 
 class BigGANGenerator(nn.Module):

@@ -182,7 +182,7 @@ class JointDiscriminator(nn.Module):
         init_orthogonal(self)
         normalise_spectrum(self if mlp_spectral_norm else self.output)
         self.image = image  # comes with its own
-        self.scale_of_image = NUM_PLACES * image.output.places.side / image.num_places
+        self.scale_of_image = NUM_PLACES * image.output.pool.side / image.num_places
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.

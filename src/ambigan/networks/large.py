@@ -37,7 +37,7 @@ class LargeSettings:
         encoder_stem: E's first layer; by the size of images if None, see `make_stem`.
         head_places: side of the grid of means over places that E's head is given; 1, the mean
             over all of them, in the paper. Where E has few features, what is where is lost in it.
-        joint_places: of F's sums that J is given, likewise.
+        joint_places: side of the grid over whose fields F is summed for J, likewise.
         head_width: of the residual MLP on E; 4096 in the paper (from memory).
         head_depth: of the same; 4 in the paper (from memory).
         mlp_width: of H and J in D; 2048 in the paper (from memory).

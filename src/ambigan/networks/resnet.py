@@ -67,15 +67,7 @@ class Stem(nn.Module):
 
 
 class Pool(nn.Module):
-    """The mean over all places, in fp32: the backbone's features."""
-
-    def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, C)`."""
-        return at_least_float32(h).mean((2, 3))
-
-
-class Places(nn.Module):
-    """Means of maps over the fields of a square grid, in fp32: over all places, if of one field.
+    """Means of maps over the fields of a square grid, in fp32: by default over all places.
 
     A place on the border of fields counts in each by its share, so that any maps will do. By
     products with small matrices, whose gradients are the same in every run on every device.
@@ -84,12 +76,12 @@ class Places(nn.Module):
         side: of the grid.
     """
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int = 1) -> None:
         super().__init__()
         self.side = side
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, C side^2)`."""
+        """`(N, C, H, W)` to `(N, C side^2)`, a channel's fields side by side, in rows."""
         h = at_least_float32(h)
         if self.side == 1:
             return h.mean((2, 3))

@@ -14,7 +14,7 @@ from .convnet import channels_last
 from .heads import LatentHead
 from .init import init_kaiming
 from .layers import BatchNorm
-from .resnet import Places, Pool
+from .resnet import Pool
 
 Stem = Literal["small", "imagenet"]
 
@@ -109,8 +109,10 @@ class Encoder(nn.Module):
         stages: what follows it.
         ending: between the last stage and the mean over places.
         num_features: channels of the last stage.
-        head: makes latents of what `places` gives it.
-        places: of the last maps.
+        num_outputs: twice the latents' number for a stochastic E.
+        head_places: side of the grid of means that the head is given; the paper's is 1, `pool`.
+        head_width: see `LatentHead`.
+        head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
     """
 
@@ -120,23 +122,26 @@ class Encoder(nn.Module):
         stages: Sequence[nn.Module],
         ending: nn.Module,
         num_features: int,
-        head: LatentHead,
-        places: Places,
+        num_outputs: int,
         *,
-        crelu: bool = True,
+        head_places: int,
+        head_width: int,
+        head_depth: int,
+        crelu: bool,
     ) -> None:
         super().__init__()
         self.num_features = num_features
-        self.out_shape: tuple[int, ...] = (head.linear.out_features,)
+        self.out_shape: tuple[int, ...] = (num_outputs,)
         self.stem = stem
         names = tuple(f"stage{i + 1}" for i in range(len(stages)))
         for name, stage in zip(names, stages, strict=True):
             self.add_module(name, stage)
         self.hidden_names = ("stem", *names)
         self.vector_names = ("pool", "crelu") if crelu else ("pool",)
-        self.ending, self.pool, self.places = ending, Pool(), places
+        self.ending, self.pool = ending, Pool()
+        self.places = Pool(head_places) if head_places > 1 else None
         self.crelu = CReLU(num_features) if crelu else None
-        self.output = head
+        self.output = LatentHead(num_features * head_places**2, head_width, head_depth, num_outputs)
         init_kaiming(self)
         cast(Any, self).to(memory_format=torch.channels_last)
 
@@ -149,7 +154,7 @@ class Encoder(nn.Module):
         a = self.pool(h)
         if self.crelu is not None:
             self.crelu(a.detach())
-        return self.output(self.places(h))
+        return self.output(a if self.places is None else self.places(h))
 
 
 def resnet50(
@@ -178,7 +183,7 @@ def resnet50(
         depths: blocks of each stage.
         stem: `imagenet` is 7x7 with stride 2 and max-pooling, `small` 3x3 with neither. By
             default `small` up to 64x64.
-        head_places: side of the grid of means that the head is given; the paper's is 1.
+        head_places: see `Encoder`.
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
@@ -194,8 +199,17 @@ def resnet50(
         stages.append(stage(*blocks))
         before = after
     ending = nn.Sequential(BatchNorm(before), nn.ReLU())
-    head = LatentHead(before * head_places**2, head_width, head_depth, num_outputs)
-    return Encoder(first, stages, ending, before, head, Places(head_places), crelu=crelu)
+    return Encoder(
+        first,
+        stages,
+        ending,
+        before,
+        num_outputs,
+        head_places=head_places,
+        head_width=head_width,
+        head_depth=head_depth,
+        crelu=crelu,
+    )
 
 
 def stage_channels(width: float, number: int) -> int:

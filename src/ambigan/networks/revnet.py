@@ -13,9 +13,8 @@ from torch.autograd import Function
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .checkpointing import Checkpointed
-from .heads import LatentHead
 from .layers import BatchNorm, statistics_kept
-from .resnet import Places, halved
+from .resnet import halved
 from .resnet50 import Branch, Encoder, Stem, make_stem, stage_channels
 
 
@@ -134,7 +133,7 @@ def revnet50(
         width: multiplies all channels.
         depths: blocks of each stage.
         stem: see `resnet50`.
-        head_places: see `resnet50`.
+        head_places: see `Encoder`.
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
@@ -147,6 +146,14 @@ def revnet50(
         channels = stage_channels(width, number)
         blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])
         stages.append(nn.Sequential(Widen(), blocks) if number else blocks)
-    head = LatentHead(channels * head_places**2, head_width, head_depth, num_outputs)
-    ending, places = BatchNorm(channels), Places(head_places)
-    return Encoder(first, stages, ending, channels, head, places, crelu=crelu)
+    return Encoder(
+        first,
+        stages,
+        BatchNorm(channels),
+        channels,
+        num_outputs,
+        head_places=head_places,
+        head_width=head_width,
+        head_depth=head_depth,
+        crelu=crelu,
+    )
