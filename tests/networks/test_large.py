@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from ambigan.core.settings import override
 from ambigan.core.spec import DataSpec
 from ambigan.game import Batch
 from ambigan.methods.bigbigan import BigBiGAN, BigBiGANSettings
-from ambigan.networks.large import LargeSettings, drawn_spec
+from ambigan.networks.large import LargeSettings, drawn_spec, make_encoder
 from ambigan.presets import find_preset
 from games import converge
 from reference import numpy_bigbigan
@@ -72,6 +73,20 @@ def test_channels_may_double() -> None:
     assert method.discriminator.image.num_features == 16 * 3
     assert method.generator.start[0] == 8 * 3
     assert len(method.generator.norm.running_mean) == 2 * 3
+
+
+@pytest.mark.parametrize("encoder", ["resnet50", "revnet50"])
+def test_weights_of_the_encoder_may_begin_small(encoder: Literal["resnet50", "revnet50"]) -> None:
+    torch.manual_seed(0)
+    settings = replace(SMALL, encoder=encoder, encoder_width=0.25)
+    assert smallest_deviation(settings) > 0.08
+    assert 0.018 < smallest_deviation(replace(settings, encoder_init_std=0.02)) < 0.02
+
+
+def smallest_deviation(settings: LargeSettings) -> float:
+    """Of E's weights, of those that have enough values to tell."""
+    weights = make_encoder(LARGE_IMAGES, settings, 8).parameters()
+    return min(w.std().item() for w in weights if w.ndim > 1 and w.numel() > 1000)
 
 
 def test_the_paper_s_encoder_learns_ten_times_as_fast_as_its_generator() -> None:

@@ -35,6 +35,9 @@ class LargeSettings:
         encoder_width: multiplies all channels of E; 4 for the paper's best.
         encoder_depths: blocks of each stage of E.
         encoder_stem: E's first layer; by the size of images if None, see `make_stem`.
+        encoder_init_std: of E's weights at the start; Kaiming's if None. Under batch norm the scale
+            of a weight is without effect, but what Adam's steps are beside it is not: E learns
+            the sooner the smaller they begin.
         head_places: side of the grid of means over places that E's head is given; 1, the mean
             over all of them, in the paper. Where E has few features, what is where is lost in it.
         joint_places: side of the grid over whose fields F is summed for J, likewise.
@@ -58,6 +61,7 @@ class LargeSettings:
     encoder_width: Positive = 1.0
     encoder_depths: tuple[PositiveInt, ...] = (3, 4, 6, 3)
     encoder_stem: Stem | None = None
+    encoder_init_std: Positive | None = None
     head_places: PositiveInt = 1
     joint_places: PositiveInt = 1
     head_width: PositiveInt = 4096
@@ -143,6 +147,7 @@ def make_encoder(spec: DataSpec, settings: LargeSettings, num_outputs: int) -> E
         "width": settings.encoder_width,
         "depths": settings.encoder_depths,
         "stem": settings.encoder_stem,
+        "init_std": settings.encoder_init_std,
         "head_places": settings.head_places,
         "head_width": settings.head_width,
         "head_depth": settings.head_depth,

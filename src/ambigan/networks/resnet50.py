@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .checkpointing import Checkpointed
 from .convnet import channels_last
 from .heads import LatentHead
-from .init import init_kaiming
+from .init import init_kaiming, init_normal
 from .layers import BatchNorm
 from .resnet import Pool
 
@@ -114,6 +114,7 @@ class Encoder(nn.Module):
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
+        init_std: of weights at the start; Kaiming's if None.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Encoder(nn.Module):
         head_width: int,
         head_depth: int,
         crelu: bool,
+        init_std: float | None,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -142,7 +144,10 @@ class Encoder(nn.Module):
         self.places = Pool(head_places) if head_places > 1 else None
         self.crelu = CReLU(num_features) if crelu else None
         self.output = LatentHead(num_features * head_places**2, head_width, head_depth, num_outputs)
-        init_kaiming(self)
+        if init_std is None:
+            init_kaiming(self)
+        else:
+            init_normal(self, init_std)
         cast(Any, self).to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,6 +173,7 @@ def resnet50(
     head_width: int = 4096,
     head_depth: int = 4,
     crelu: bool = True,
+    init_std: float | None = None,
     checkpoint_activations: bool = False,
 ) -> Encoder:
     """E(x), `(N, *in_shape)` to `(N, num_outputs)`: ResNet-50 and a residual MLP.
@@ -187,6 +193,7 @@ def resnet50(
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
+        init_std: see `Encoder`.
         checkpoint_activations: blocks keep their inputs alone.
     """
     stage = Checkpointed if checkpoint_activations else nn.Sequential
@@ -209,6 +216,7 @@ def resnet50(
         head_width=head_width,
         head_depth=head_depth,
         crelu=crelu,
+        init_std=init_std,
     )
 
 

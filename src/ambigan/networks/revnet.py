@@ -120,6 +120,7 @@ def revnet50(
     head_width: int = 4096,
     head_depth: int = 4,
     crelu: bool = True,
+    init_std: float | None = None,
 ) -> Encoder:
     """E(x), `(N, *in_shape)` to `(N, num_outputs)`: RevNet-50 and a residual MLP.
 
@@ -137,6 +138,7 @@ def revnet50(
         head_width: see `LatentHead`.
         head_depth: see `LatentHead`.
         crelu: there are BN+CReLU features.
+        init_std: see `Encoder`.
     """
     channels, stages = stage_channels(width, 0), list[nn.Module]()
     first = make_stem(in_shape, channels, stem)
@@ -156,4 +158,5 @@ def revnet50(
         head_width=head_width,
         head_depth=head_depth,
         crelu=crelu,
+        init_std=init_std,
     )

@@ -9,7 +9,9 @@ from .design import CIFAR10, DIGITS, Arm, Study
 from .sao import OWN_VIEWS
 
 _SOURCE = "BigBiGAN, arXiv 1907.02544"
-_LAYERS = ("encoder.pool", "encoder.convs@4")
+_LAYERS = ("encoder.pool", "encoder.stage3@4")
+_MORE = (*_LAYERS, "encoder.convs@4")
+_PROTOCOLS = ("linear_lbfgs", "knn_sweep", "kmeans")
 _RATES = "settings.encoder_rate_multiplier"
 _ONE_MEAN = {"settings.network.head_places": "1", "settings.network.joint_places": "1"}
 _NORMALISED = {"settings.network.mlp_spectral_norm": "true"}
@@ -27,16 +29,16 @@ def _big(
     return Arm(name, "bigbigan", changes, preset, layers, untrained)
 
 
-BIGBIGAN = _big("BigBiGAN", {}, untrained=True)
+BIGBIGAN = _big("BigBiGAN", {}, layers=_MORE, untrained=True)
 BIGAN = Arm(
     "BiGAN",
     "bigan",
     {},
     "images",
-    ("encoder.conv6@4", "encoder.convs@4"),
+    ("encoder.conv6@1", "encoder.conv6@4", "encoder.convs@4"),
     untrained=True,
 )
-LARGE_BIGAN = _big("BiGAN, BigGAN's networks", _AS_BIGAN)
+LARGE_BIGAN = _big("BiGAN, BigGAN's networks", _AS_BIGAN, layers=_MORE)
 
 AGAINST_BIGAN = Study(
     name="bigbigan-vs-bigan",
@@ -46,6 +48,7 @@ AGAINST_BIGAN = Study(
     settings=CIFAR10,
     passes=10,
     arms=(BIGAN, LARGE_BIGAN, BIGBIGAN, OWN_VIEWS),
+    protocols=_PROTOCOLS,
     judge=OWN_VIEWS,
 )
 ABLATION = Study(
@@ -64,6 +67,8 @@ ABLATION = Study(
         _big("uniform latents", {"settings.encoder": "deterministic", "settings.prior": "uniform"}),
         _big("encoder three times as fast", {_RATES: "3"}),
         _big("encoder ten times as fast", {_RATES: "10"}),
+        _big("encoder with Kaiming's weights", {"settings.network.encoder_init_std": "none"}),
+        _big("D as fast as G", {"settings.discriminator_optimizer.learning_rate": "2e-4"}),
         _big("one mean over all places", _ONE_MEAN),
         _big("spectral norm on H and J", _NORMALISED),
         _big("encoder twice as wide", {"settings.network.encoder_width": "0.5"}),
@@ -71,6 +76,7 @@ ABLATION = Study(
         _big("two steps of D", {"settings.discriminator_steps": "2"}),
         OWN_VIEWS,
     ),
+    protocols=_PROTOCOLS,
     judge=OWN_VIEWS,
 )
 
@@ -97,7 +103,7 @@ ON_DIGITS = Study(
         _small("spectral norm on H and J", _NORMALISED),
         _small("networks a quarter as wide", _NARROWER),
     ),
-    protocols=("linear_lbfgs", "knn_sweep", "kmeans"),
+    protocols=_PROTOCOLS,
     pca_widths=(32,),
 )
 
