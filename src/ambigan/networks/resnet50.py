@@ -125,11 +125,11 @@ class Encoder(nn.Module):
         num_features: int,
         num_outputs: int,
         *,
-        head_places: int,
-        head_width: int,
-        head_depth: int,
-        crelu: bool,
-        init_std: float | None,
+        head_places: int = 1,
+        head_width: int = 4096,
+        head_depth: int = 4,
+        crelu: bool = True,
+        init_std: float | None = None,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -169,12 +169,8 @@ def resnet50(
     width: float = 1,
     depths: Sequence[int] = (3, 4, 6, 3),
     stem: Stem | None = None,
-    head_places: int = 1,
-    head_width: int = 4096,
-    head_depth: int = 4,
-    crelu: bool = True,
-    init_std: float | None = None,
     checkpoint_activations: bool = False,
+    **rest: Any,
 ) -> Encoder:
     """E(x), `(N, *in_shape)` to `(N, num_outputs)`: ResNet-50 and a residual MLP.
 
@@ -189,12 +185,8 @@ def resnet50(
         depths: blocks of each stage.
         stem: `imagenet` is 7x7 with stride 2 and max-pooling, `small` 3x3 with neither. By
             default `small` up to 64x64.
-        head_places: see `Encoder`.
-        head_width: see `LatentHead`.
-        head_depth: see `LatentHead`.
-        crelu: there are BN+CReLU features.
-        init_std: see `Encoder`.
         checkpoint_activations: blocks keep their inputs alone.
+        **rest: of the head, features and first weights, see `Encoder`.
     """
     stage = Checkpointed if checkpoint_activations else nn.Sequential
     before = stage_channels(width, 0) // 4
@@ -212,11 +204,7 @@ def resnet50(
         ending,
         before,
         num_outputs,
-        head_places=head_places,
-        head_width=head_width,
-        head_depth=head_depth,
-        crelu=crelu,
-        init_std=init_std,
+        **rest,
     )
 
 

@@ -116,11 +116,7 @@ def revnet50(
     width: float = 1,
     depths: Sequence[int] = (3, 4, 6, 3),
     stem: Stem | None = None,
-    head_places: int = 1,
-    head_width: int = 4096,
-    head_depth: int = 4,
-    crelu: bool = True,
-    init_std: float | None = None,
+    **rest: Any,
 ) -> Encoder:
     """E(x), `(N, *in_shape)` to `(N, num_outputs)`: RevNet-50 and a residual MLP.
 
@@ -134,11 +130,7 @@ def revnet50(
         width: multiplies all channels.
         depths: blocks of each stage.
         stem: see `resnet50`.
-        head_places: see `Encoder`.
-        head_width: see `LatentHead`.
-        head_depth: see `LatentHead`.
-        crelu: there are BN+CReLU features.
-        init_std: see `Encoder`.
+        **rest: of the head, features and first weights, see `Encoder`.
     """
     channels, stages = stage_channels(width, 0), list[nn.Module]()
     first = make_stem(in_shape, channels, stem)
@@ -154,9 +146,5 @@ def revnet50(
         BatchNorm(channels),
         channels,
         num_outputs,
-        head_places=head_places,
-        head_width=head_width,
-        head_depth=head_depth,
-        crelu=crelu,
-        init_std=init_std,
+        **rest,
     )
