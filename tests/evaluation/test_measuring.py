@@ -118,7 +118,7 @@ def test_what_is_left_out_for_one_reason_is_one_line(
         return iter(())
 
     monkeypatch.setattr("ambigan.measuring.evaluating._measure", note)
-    monkeypatch.setattr("ambigan.measuring.choosing.has_labels", lambda _dataset: False)
+    monkeypatch.setattr(Dataset, "has_labels", property(lambda _dataset: False))
     told: list[str] = []
     evaluate(mlp, protocols=["all"], inception=mlp, tell=told.append)
     (without_labels,) = [line for line in told if "needs labels" in line]
@@ -132,7 +132,8 @@ def test_a_gan_of_data_without_labels_is_measured_by_its_samples(
     rows = [{"kind": "model", "frechet": 1.0}]
     monkeypatch.setattr("ambigan.measuring.evaluating.measure_generation", lambda *_: rows)
     able = frozenset(("decode", "sample"))
-    monkeypatch.setattr("ambigan.measuring.choosing._abilities", lambda *_: able)
+    monkeypatch.setattr(Run, "abilities", property(lambda _run: able))
+    monkeypatch.setattr(Dataset, "has_labels", property(lambda _dataset: False))
     (record,) = evaluate(mlp)
     assert record["protocol"] == "generation_features"
 

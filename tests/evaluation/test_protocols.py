@@ -138,13 +138,21 @@ def test_raw_digits(name: str, least: float, notes: tuple[str, ...]) -> None:
     assert set(notes) <= set(scores)
 
 
+def some_data(name: str, labels: torch.Tensor | None) -> Dataset:
+    """Nothing but a name and labels."""
+    split = Split(torch.empty(0), labels)
+    spec = DataSpec("vectors", (2,), bounded=False)
+    return Dataset(name, spec, split, split, None, None, "")
+
+
 def test_too_few_labels_are_refused_before_anything_is_done() -> None:
     _, labels, _, _ = digits()
+    data, fewer = some_data("digits", labels), some_data("digits", labels[:200])
     with pytest.raises(ConfigError, match=r"svm_l2_1000: 1,000 labels .* 11,000 .* are 1,500"):
-        find_protocol("svm_l2_1000").check({"labels"}, "digits", labels)
+        find_protocol("svm_l2_1000").check((), data)
     with pytest.raises(ConfigError, match="linear_lbfgs_1: none of 10 labelled examples"):
-        find_protocol("linear_lbfgs_1").check({"labels"}, "digits", labels[:200])
-    find_protocol("linear_lbfgs_10").check({"labels"}, "digits", labels)
+        find_protocol("linear_lbfgs_1").check((), fewer)
+    find_protocol("linear_lbfgs_10").check((), data)
 
 
 def test_accuracy_is_in_percent_and_by_class() -> None:
@@ -159,22 +167,21 @@ def test_accuracy_is_in_percent_and_by_class() -> None:
 
 def test_data_without_labels_are_told_what_they_can_have() -> None:
     message = "knn1_euclidean needs labels, and npy:spectra.npy has none; use reconstruction_l2."
+    unlabelled = some_data("npy:spectra.npy", None)
     with pytest.raises(ConfigError) as raised:
-        find_protocol("knn1_euclidean").check(
-            {"sample", "encode", "reconstruct"}, "npy:spectra.npy"
-        )
+        find_protocol("knn1_euclidean").check({"sample", "encode", "reconstruct"}, unlabelled)
     assert str(raised.value) == message
 
 
 def test_data_without_labels_and_a_method_without_an_encoder() -> None:
     with pytest.raises(ConfigError, match=r"npy:a\.npy has none; give them some\."):
-        find_protocol("logistic_lbfgs").check({"sample"}, "npy:a.npy")
+        find_protocol("logistic_lbfgs").check({"sample"}, some_data("npy:a.npy", None))
 
 
 def test_a_method_must_be_able() -> None:
     with pytest.raises(ConfigError, match="can reconstruct; this one can do: sample"):
-        find_protocol("reconstruction_l2").check({"sample", "labels"}, "mnist")
-    find_protocol("reconstruction_l2").check({"reconstruct"}, "mnist")
+        find_protocol("reconstruction_l2").check({"sample"}, some_data("digits", digits()[1]))
+    find_protocol("reconstruction_l2").check({"reconstruct"}, some_data("npy:a.npy", None))
 
 
 @pytest.mark.parametrize("name", LABELLED)

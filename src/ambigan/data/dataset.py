@@ -105,3 +105,8 @@ class Dataset:
     scaling: Scaling | None
     sha256: str
     skipped: tuple[str, ...] = ()
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether both splits have labels, as protocols that judge features need them."""
+        return self.train.labels is not None and self.test.labels is not None

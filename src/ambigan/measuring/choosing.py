@@ -46,16 +46,15 @@ def choose(
     Raises:
         ConfigError: one that is named does not apply, or none does.
     """
-    able = _abilities(run, dataset)
     named = [find_protocol(name) for name in protocols if name != ALL]
     if not protocols:
-        quick = [p for p in _applying(able, run, dataset, spaces) if p.quick]
+        quick = [p for p in _applying(run, dataset, spaces) if p.quick]
         named = quick or [find_protocol(WITHOUT_LABELS)]
     _warn_of_unseen_classes(dataset)
     for protocol in named:
-        protocol.check(able, dataset.name, dataset.train.labels)
+        protocol.check(run.abilities, dataset)
         _check_views(protocol, views)
-    return _applying(able, run, dataset, spaces, tell, views) if ALL in protocols else named
+    return _applying(run, dataset, spaces, tell, views) if ALL in protocols else named
 
 
 def check_used(
@@ -114,7 +113,6 @@ def _warn_of_unseen_classes(dataset: Dataset) -> None:
 
 
 def _applying(
-    able: frozenset[str],
     run: Run,
     dataset: Dataset,
     spaces: Spaces,
@@ -126,7 +124,7 @@ def _applying(
     left_out: dict[str, list[str]] = {}
     for protocol in PROTOCOLS.values():
         try:
-            protocol.check(able, dataset.name, dataset.train.labels)
+            protocol.check(run.abilities, dataset)
             _check_views(protocol, views)
             if not protocol.quick:
                 spaces.check(protocol, run, dataset)
@@ -138,13 +136,3 @@ def _applying(
     for reason, names in left_out.items():
         tell(f"left out: {', '.join(names)}: {reason}")
     return chosen
-
-
-def _abilities(run: Run, dataset: Dataset) -> frozenset[str]:
-    """What protocols may ask for: of the method, and labels of the data."""
-    return frozenset(run.abilities | ({"labels"} if has_labels(dataset) else set[str]()))
-
-
-def has_labels(dataset: Dataset) -> bool:
-    """Whether both splits have labels, as protocols that judge features need them."""
-    return dataset.train.labels is not None and dataset.test.labels is not None

@@ -30,7 +30,7 @@ from .candidates import (
     measure_candidates,
     raw_features,
 )
-from .choosing import check_names, check_used, choose, has_labels
+from .choosing import check_names, check_used, choose
 from .generations import Spaces, measure_generation, space_parts
 from .kept import FILE_NAME, KeptRows
 from .reconstructions import measure_reconstructions
@@ -138,8 +138,7 @@ def evaluate_baselines(
         ConfigError: the protocol does not exist, or the data lack what it needs.
     """
     dataset, found = open_dataset(settings), find_protocol(protocol)
-    able = {"labels"} if has_labels(dataset) else set[str]()
-    found.check(able, dataset.name, dataset.train.labels)
+    found.check((), dataset)
     candidates = [Candidate(raw_features(dataset))]
     candidates += [Candidate(pca_features(dataset.train.values, width)) for width in pca_widths]
     target = choose_device(device)

@@ -103,7 +103,8 @@ class BigBiGAN(Method):
         printed, would be three times as large.
         """
         x, z = self.target(batch.x), batch.z
-        real = self.discriminator(x, self._draw_latents(batch.x, batch.noise))
+        drawn, _mean = self._latents(batch.x, batch.noise)
+        real = self.discriminator(x, drawn)
         fake = self.discriminator(self.generator(z), z)
         losses: dict[str, Terms] = {}
         if "discriminator" in players:
@@ -114,12 +115,13 @@ class BigBiGAN(Method):
             losses["encoder"] = {"real": real.mean()}
         return losses
 
-    def _draw_latents(self, x: Tensor, noise: Randomness) -> Tensor:
-        """Z of images: drawn, or what E says."""
+    def _latents(self, x: Tensor, noise: Randomness) -> tuple[Tensor, Tensor]:
+        """Z of images as D is given it, and its mean; the same twice where E draws nothing."""
         if not self.stochastic:
-            return self.encode(x)
+            z = self.encode(x)
+            return z, z
         mean, before = self.encoder(x).chunk(2, dim=1)
-        return mean + F.softplus(before) * noise.normal(*mean.shape)
+        return mean + F.softplus(before) * noise.normal(*mean.shape), mean
 
     def pass_through(self, batch: Batch) -> None:
         """G(z) and E(x): D has no batch norm."""
@@ -160,12 +162,12 @@ class BigBiGAN(Method):
 
         The scores differ in scale, so that one may be saturated and another unused.
         """
-        D, found = self.discriminator, self._draw_latents(batch.x, batch.noise)
-        real, fake = D(self.target(batch.x), found), D(self.generator(batch.z), batch.z)
+        D = self.discriminator
+        drawn, mean = self._latents(batch.x, batch.noise)
+        real, fake = D(self.target(batch.x), drawn), D(self.generator(batch.z), batch.z)
         seen = {"saturation": hinge_saturation(real, fake)}
         for i, name in enumerate(D.output.names):
             seen[f"saturation_{name}"] = hinge_saturation(real[:, i], fake[:, i])
         if self.stochastic:
-            mean = self.encode(batch.x)
-            seen["encoder_noise"] = (found - mean).std() / mean.std(0).mean().clamp_min(1e-12)
+            seen["encoder_noise"] = (drawn - mean).std() / mean.std(0).mean().clamp_min(1e-12)
         return seen

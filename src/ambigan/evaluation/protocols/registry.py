@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError, unknown
+from ...data.dataset import Dataset
 from ..labelled import class_sizes
 
 Need = Literal["labels", "reconstruct", "sample", "encode"]
@@ -66,29 +67,29 @@ class Protocol:
     demands: Callable[[Tensor], None] = field(default=lambda _labels: None)
     takes_views: bool = False
 
-    def check(self, able: Collection[str], data: str, labels: Tensor | None = None) -> None:
+    def check(self, abilities: Collection[str], dataset: Dataset) -> None:
         """Refuses what the protocol cannot measure.
 
         Args:
-            able: `labels` if the data have them, and the method's abilities.
-            data: the data's name, for the message.
-            labels: of the training split, if its size is to be checked as well.
+            abilities: of the method; none for features alone.
+            dataset: that it is to be measured on.
 
         Raises:
-            ConfigError: something that the protocol needs is missing.
+            ConfigError: something that the protocol needs is missing, such as labels, or enough of
+                them.
         """
-        if "labels" in self.needs and "labels" not in able:
-            quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs <= set(able)]
+        if "labels" in self.needs and not dataset.has_labels:
+            quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs <= set(abilities)]
             remedy = f"use {' or '.join(quick)}" if quick else "give them some"
-            raise ConfigError(f"{self.name} needs labels, and {data} has none; {remedy}.")
-        if missing := sorted(self.needs - set(able)):
-            known = ", ".join(sorted(set(able) - {"labels"})) or "nothing but features"
+            raise ConfigError(f"{self.name} needs labels, and {dataset.name} has none; {remedy}.")
+        if missing := sorted(self.needs - {"labels", *abilities}):
+            known = ", ".join(sorted(abilities)) or "nothing but features"
             raise ConfigError(
                 f"{self.name} needs a method that can {' and '.join(missing)}; this one can do:"
                 f" {known}."
             )
-        if labels is not None and "labels" in self.needs:
-            self.check_labels(labels)
+        if "labels" in self.needs and dataset.train.labels is not None:
+            self.check_labels(dataset.train.labels)
 
     def check_labels(self, labels: Tensor) -> None:
         """Refuses training labels that are too few.

@@ -104,7 +104,6 @@ def check_run(run: StudyRun, dataset: Dataset) -> None:
     try:
         check_trainable(run.config, dataset)
         for name in (*run.measured, run.curve):
-            able = {"labels"} if dataset.train.labels is not None else set[str]()
-            find_protocol(name).check(able, dataset.name, dataset.train.labels)
+            find_protocol(name).check((), dataset)
     except ConfigError as error:
         raise ConfigError(f"arm '{run.variant.name}': {error}") from error

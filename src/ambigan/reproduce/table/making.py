@@ -92,7 +92,7 @@ def _check(table: PaperTable, cells: Sequence[Cell], dataset: Dataset) -> None:
             check_trainable(cell.config, dataset)
         except ConfigError as error:
             raise ConfigError(f"column '{cell.variant.name}': {error}") from error
-    if "labels" in find_protocol(table.protocol).needs and dataset.train.labels is None:
+    if "labels" in find_protocol(table.protocol).needs and not dataset.has_labels:
         raise ConfigError(
             f"{table.name} needs labels, and {dataset.name} has none; name their column by "
             "--data.label-column."
