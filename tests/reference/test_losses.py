@@ -12,7 +12,7 @@ from test_structural import bhattacharyya, jsd
 
 from ambigan.core.random import Randomness
 from ambigan.engine.config import RunConfig
-from ambigan.game import Batch
+from ambigan.game import Batch, Method
 from ambigan.objectives.contrastive import view
 from games import converge, toy_config, toy_method
 from reference import numpy_bigbigan
@@ -252,28 +252,65 @@ TRANSCRIPTIONS: dict[str, Callable[..., Totals]] = {
 }
 
 
-def test_losses_equal_the_equations(variant: str) -> None:
-    """From the networks up, away from the zeros some presets start at."""
-    config = toy_config(variant)
+def somewhere(config: RunConfig) -> tuple[Method, torch.Tensor, torch.Tensor]:
+    """The method away from where it starts, a batch of data, and latents; in float64."""
     method = toy_method(config).double().train()
     for parameter in method.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     converge(method)
     noise = Randomness(3)
     x = (noise.uniform(12, 1, 8, 8) * 2 - 1).double()
-    z = method.prior.sample(12, noise).double()
-    batch = Batch(x, z, Randomness(4))
-    networks = Networks(copy.deepcopy(method))
-    losses = method.losses(batch, [player.name for player in method.players])
+    return method, x, method.prior.sample(12, noise).double()
+
+
+def transcribed(method: Method, config: RunConfig, x: torch.Tensor, z: torch.Tensor) -> Totals:
+    """Every player's loss by NumPy."""
+    equations, nets = TRANSCRIPTIONS[config.method], Networks(method)
+    return equations(nets, config, x.numpy().copy(), z.numpy().copy(), Randomness(4))
+
+
+def test_losses_equal_the_equations(variant: str) -> None:
+    """From the networks up, away from the zeros some presets start at."""
+    config = toy_config(variant)
+    method, x, z = somewhere(config)
+    expected = transcribed(copy.deepcopy(method), config, x, z)
+    losses = method.losses(Batch(x, z, Randomness(4)), [player.name for player in method.players])
     found = {player: sum(terms.values()).item() for player, terms in losses.items()}
-    expected = TRANSCRIPTIONS[config.method](
-        networks, config, x.numpy().copy(), z.numpy().copy(), Randomness(4)
-    )
     assert found.keys() == expected.keys()
     for player, total in expected.items():
         rough = player == "discriminator" and getattr(config.settings, "gradient_penalty", 0)
         tolerance = 1e-6 if rough else 1e-9  # central differences are that exact
         np.testing.assert_allclose(found[player], total, rtol=tolerance, err_msg=player)
+
+
+def test_gradients_are_the_slopes_of_the_equations(variant: str) -> None:
+    """Of each player, along random directions: by autograd, and by differences in NumPy.
+
+    SAO's smoothness is left out, whose directions are held (see test_structural.py).
+    """
+    held = {"settings__smoothness_weight": "0"} if variant.startswith("structural") else {}
+    config = toy_config(variant, **held)
+    method, x, z = somewhere(config)
+    rough = getattr(config.settings, "gradient_penalty", 0)  # of differences already
+    step, tolerance = 1e-6, 1e-3 if rough else 1e-5
+    losses = method.losses(Batch(x, z, Randomness(4)), [player.name for player in method.players])
+    for number, player in enumerate(method.players):
+        parameters = method.player_parameters(player)
+        draw = torch.Generator().manual_seed(number)
+        direction = {n: torch.randn(p.shape, generator=draw).double() for n, p in parameters.items()}
+        total = sum(losses[player.name].values())
+        gradients = torch.autograd.grad(total, [*parameters.values()], retain_graph=True)
+        pairs = zip(gradients, direction.values(), strict=True)
+        slope = sum((gradient * along).sum().item() for gradient, along in pairs)
+        sides = list[float]()
+        for sign in (1, -1):
+            moved = copy.deepcopy(method)
+            with torch.no_grad():
+                for name, along in direction.items():
+                    moved.get_parameter(name).add_(along, alpha=sign * step)
+            sides.append(transcribed(moved, config, x, z)[player.name])
+        expected = (sides[0] - sides[1]) / (2 * step)
+        np.testing.assert_allclose(slope, expected, rtol=tolerance, err_msg=player.name)
 
 
 def test_a_player_who_waits_has_no_loss(variant: str) -> None:
