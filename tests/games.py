@@ -128,6 +128,7 @@ _CHANGED: dict[str, tuple[str, str, dict[str, str]]] = {
         },
     ),
     "bigbigan-image": ("bigbigan", "small", {"settings.unary": "x"}),
+    "bigbigan-attention": ("bigbigan", "small", {"settings.network.attention": "8"}),  # G's
     "bigan-augmented": (
         "bigan",
         "images",

@@ -7,9 +7,11 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
+from test_resume import Killed, kill_at
 
 from ambigan.core.distributed import join_from_environment, leave
 from ambigan.core.random import Randomness
@@ -17,24 +19,27 @@ from ambigan.engine.config import RunConfig
 from ambigan.engine.state import TrainState
 from ambigan.engine.step import play_turn
 from ambigan.game import Batch
+from ambigan.training import train
 from games import SPEC, converge, toy_method
 
 ITERATIONS = 3
+EMA_DECAY = 0.5
 
 SERVER = """
 import json, os, sys
 import torch._dynamo  # which the first step of an optimiser imports, seconds of it
 sys.path[:0] = {paths!r}
 from games import toy_config
-from two_ranks import play_exactly
-from ambigan.training import train
+from two_ranks import begin, play_exactly
+from ambigan.training import resume, train
+works = {{"train": train, "begin": begin, "resume": resume, "play_exactly": play_exactly}}
 for line in sys.stdin:
     asked = json.loads(line)
     os.environ["MASTER_PORT"] = asked["port"]
     child = os.fork()
     if child == 0:
-        work = train if asked["whole"] else play_exactly
-        work(toy_config(asked["name"], **asked["changes"]), asked["out"])
+        config = [] if asked["name"] is None else [toy_config(asked["name"], **asked["changes"])]
+        works[asked["work"]](*config, asked["out"])
         sys.exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -60,17 +65,25 @@ class Pair:
 
     def train(self, name: str, out: Path, **changes: str) -> None:
         """A variant, on both."""
-        self._run(name, out, changes, whole=True)
+        self._run("train", name, out, changes)
+
+    def begin(self, name: str, out: Path, **changes: str) -> None:
+        """A variant, on both, which are killed."""
+        self._run("begin", name, out, changes)
+
+    def resume(self, out: Path) -> None:
+        """A run that stopped, on both."""
+        self._run("resume", None, out, {})
 
     def play_exactly(self, name: str, out: Path) -> None:
         """A few turns of a variant, on both, in float64."""
-        self._run(name, out, {}, whole=False)
+        self._run("play_exactly", name, out, {})
 
-    def _run(self, name: str, out: Path, changes: dict[str, str], *, whole: bool) -> None:
+    def _run(self, work: str, name: str | None, out: Path, changes: dict[str, str]) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
-        asked = {"name": name, "out": str(out), "port": port, "changes": changes, "whole": whole}
+        asked = {"name": name, "out": str(out), "port": port, "changes": changes, "work": work}
         for rank in self.ranks:
             assert rank.stdin is not None
             rank.stdin.write(json.dumps(asked) + "\n")
@@ -89,12 +102,24 @@ class Pair:
         return next((line for line in lines if line.lstrip("-").isdigit()), "ended")
 
 
+def begin(config: RunConfig, out: str | Path) -> None:
+    """Trains until it is killed, an iteration after a checkpoint and amid a line of the log."""
+    assert config.train.checkpoint_every == 5
+    assert config.train.log_every == 4
+    with suppress(Killed):
+        train(config, out, progress=kill_at(6))
+
+
 def play_exactly(config: RunConfig, out: str | Path) -> None:
     """A few iterations in float64, in which rounding cannot grow; the state they end in."""
     here = join_from_environment("cpu")
     method = toy_method(config).double().train()
+    for parameter in method.parameters():  # such as attention's share, which nothing passes at 0
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
     converge(method)
-    state, rows = TrainState(method, 0.0), 100 // here.size
+    state, rows = TrainState(method, EMA_DECAY), 100 // here.size
+    assert state.ema is not None
     for number in range(ITERATIONS):
         batches: list[Batch] = []
         for turn in method.turns:
@@ -104,6 +129,7 @@ def play_exactly(config: RunConfig, out: str | Path) -> None:
             play_turn(state, batch, turn, "fp32")
             batches.append(batch)
         method.after_iteration(batches)
+        state.ema.update(number)
     if here.is_main:
-        torch.save(method.state_dict(), out)
+        torch.save({"raw": method.state_dict(), "ema": state.ema.module.state_dict()}, out)
     leave()

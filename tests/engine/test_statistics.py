@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from ambigan.data import Batches, open_dataset, to_float
-from ambigan.engine.statistics import reestimate_statistics
+from ambigan.engine.statistics import reestimate_statistics, settle
 from ambigan.game import Method
 from ambigan.networks.layers import BatchNorm
 from games import toy_config, toy_method
@@ -28,6 +28,15 @@ def test_statistics_of_the_encoder_become_those_of_the_data() -> None:
     assert all(torch.equal(p, before[n]) for n, p in method.named_parameters())
     assert not any(module.training for module in method.modules())
     assert {m.momentum for m in method.modules() if isinstance(m, BatchNorm)} == {0.1}
+
+
+def test_large_batches_are_taken_in_parts() -> None:
+    config = toy_config("bigan-official", train__batch_size="600", train__statistics_batches="2")
+    batches, method = Batches(open_dataset(config.data).train, 0), toy_method(config)
+    sizes: list[int] = []
+    method.encoder.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    settle(method, batches, config.train)
+    assert sizes == [200] * 6
 
 
 def test_no_batches_change_nothing() -> None:

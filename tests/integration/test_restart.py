@@ -17,7 +17,7 @@ from test_kill import contents
 
 WORDS = ["train", "bigbigan", "--data", "digits", "--preset", "small", "--device", "cpu"]
 WORDS += ["--epochs", "6", "--train.batch-size", "50", "--train.checkpoint-every", "10"]
-WORDS += ["--train.log-every", "5", "--train.statistics-batches", "3", "--settings.latent-dim", "8"]
+WORDS += ["--train.log-every", "4", "--train.statistics-batches", "3", "--settings.latent-dim", "8"]
 WORDS += ["--settings.network.encoder-width", "0.03125", "--settings.network.mlp-width", "16"]
 
 pytestmark = pytest.mark.skipif(

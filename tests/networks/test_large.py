@@ -13,8 +13,9 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.random import Randomness
 from ambigan.core.settings import override
 from ambigan.core.spec import DataSpec
+from ambigan.engine.schedule import player_rate
 from ambigan.game import Batch
-from ambigan.methods.bigbigan import BigBiGAN, BigBiGANSettings
+from ambigan.methods.bigbigan import SLOW_ADAM, BigBiGAN, BigBiGANSettings
 from ambigan.networks.large import LargeSettings, drawn_spec, make_encoder
 from ambigan.presets import find_preset
 from games import converge
@@ -101,6 +102,17 @@ def test_the_paper_s_encoder_learns_ten_times_as_fast_as_its_generator() -> None
     assert method.drawn.shape == (3, 128, 128)
     assert (config.train.ema_decay, config.train.batch_size) == (0.9999, 2048)
     assert method.turns == (("discriminator",), ("discriminator",), ("generator", "encoder"))
+
+
+def test_the_encoder_s_rate_keeps_its_ratio_to_the_generator_s() -> None:
+    falling = replace(SLOW_ADAM, learning_rate=1e-3, final_learning_rate=1e-5)
+    settings = BigBiGANSettings(
+        network=SMALL, generator_optimizer=falling, encoder_rate_multiplier=10
+    )
+    _, generator, encoder = BigBiGAN(settings, LARGE_IMAGES).players
+    for seen in (0, 500, 750, 1000):
+        ratio = player_rate(encoder, seen, 1000) / player_rate(generator, seen, 1000)
+        assert ratio == pytest.approx(10)
 
 
 def test_noise_of_the_encoder_is_the_turn_s() -> None:

@@ -297,7 +297,9 @@ def test_gradients_are_the_slopes_of_the_equations(variant: str) -> None:
     for number, player in enumerate(method.players):
         parameters = method.player_parameters(player)
         draw = torch.Generator().manual_seed(number)
-        direction = {n: torch.randn(p.shape, generator=draw).double() for n, p in parameters.items()}
+        direction = {
+            n: torch.randn(p.shape, generator=draw).double() for n, p in parameters.items()
+        }
         total = sum(losses[player.name].values())
         gradients = torch.autograd.grad(total, [*parameters.values()], retain_graph=True)
         pairs = zip(gradients, direction.values(), strict=True)

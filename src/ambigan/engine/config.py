@@ -31,15 +31,17 @@ class TrainSettings:
             `auto` takes bf16 where the device is faster at it. A run records which it was.
         ema_decay: per iteration, of the averaged copy of the networks; 0 keeps none.
         statistics_batches: batches over which batch-norm statistics are taken anew before
-            features are measured or the model is saved; 0 keeps the running averages.
+            features are measured or the model is saved, those of more than 256 in parts; 0 keeps
+            the running averages.
         log_every: iterations between lines of the log; terms are averaged between them.
         watch_every: lines of the log between looks at spread, rank and saturation.
         checkpoint_every: iterations between checkpoints; 0 for one an epoch.
         keep_checkpoints: how many of the newest to keep; one that a stop wrote is kept beside
             them until the next.
         tensorboard: write event files too (needs the `tensorboard` extra).
-        cuda_graphs: on CUDA, record a turn once and replay it. Nothing else changes; a method that
-            decides on the CPU in the middle of its losses needs `false`.
+        cuda_graphs: on CUDA, record a turn once and replay it, where one process trains on data
+            that are on the device; else turns are played as they are. Nothing else changes; a
+            method that decides on the CPU in the middle of its losses needs `false`.
     """
 
     epochs: PositiveInt = 25

@@ -186,6 +186,7 @@ class Loop:
                 f"{what} stopped being a number before {state.images_seen} images. "
                 f"{self._last_good()} {self._remedy()}"
             )
+        average_(list(state.meters.sums.values()))  # or a line begun would end as the main one's
         if world().is_main:
             content = state.state_dict() | {"config": self.identity}
             keep = self.settings.keep_checkpoints

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ..core.random import Randomness
@@ -10,6 +12,10 @@ from ..game import Batch, Method
 from ..networks.layers import BatchNorm
 from ..networks.spectral import settle_spectrum
 from .config import TrainSettings
+
+MOST_AT_ONCE = 256
+"""Examples; the parts of larger batches count as batches, since one device may not hold them whole,
+and batch statistics of so many differ little from those of more."""
 
 
 @torch.no_grad()
@@ -62,5 +68,6 @@ def settle(method: Method, batches: Batches, settings: TrainSettings, *, at_leas
     """
     settle_spectrum(method)
     num = max(settings.statistics_batches, at_least)
-    size = min(settings.batch_size, len(batches))
-    reestimate_statistics(method, batches, num, size, settings.seed)
+    batch = min(settings.batch_size, len(batches))
+    parts = math.ceil(batch / MOST_AT_ONCE)
+    reestimate_statistics(method, batches, num * parts, batch // parts, settings.seed)

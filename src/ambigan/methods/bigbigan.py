@@ -46,8 +46,8 @@ class BigBiGANSettings:
             `deterministic` gives z itself.
         unary: which scores D has beside s_xz: `both`, s_x alone, s_z alone, or `none`, as BiGAN.
         discriminator_steps: turns of D for each of G and E, on fresh data; 2 from memory.
-        encoder_rate_multiplier: E's learning rate in units of G's; 1, and 10 in the paper's best
-            rows (from memory).
+        encoder_rate_multiplier: E's learning rate in units of G's, at every moment; 1, and 10 in
+            the paper's best rows (from memory).
         network: of D, G and E.
         discriminator_optimizer: Adam, 2e-4; rates and constants from memory of BigGAN's.
         generator_optimizer: Adam, 5e-5; of E as well, but for the rate.
@@ -85,11 +85,16 @@ class BigBiGAN(Method):
         self.discriminator = make_discriminator(self.drawn, s.network, s.latent_dim, s.unary)
         self.generator = make_generator(self.drawn, s.network, s.latent_dim)
         self.encoder = make_encoder(spec, s.network, s.latent_dim * (1 + self.stochastic))
-        rate = s.generator_optimizer.learning_rate * s.encoder_rate_multiplier
-        of_encoder = replace(s.generator_optimizer, learning_rate=rate)
+        of_generator, times = s.generator_optimizer, s.encoder_rate_multiplier
+        final = of_generator.final_learning_rate
+        of_encoder = replace(
+            of_generator,
+            learning_rate=times * of_generator.learning_rate,
+            final_learning_rate=final and times * final,
+        )
         self.players = (
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
-            Player("generator", ("generator",), s.generator_optimizer),
+            Player("generator", ("generator",), of_generator),
             Player("encoder", ("encoder",), of_encoder),
         )
         self.turns = (*[("discriminator",)] * s.discriminator_steps, ("generator", "encoder"))

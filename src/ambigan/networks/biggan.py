@@ -209,7 +209,7 @@ class BigGANGenerator(nn.Module):
         self.output = nn.Conv2d(channels[-1], out_shape[0], 3, padding=1)
         _prepare(self)
 
-    def forward(self, z: Tensor, _again: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor) -> Tensor:
         """Latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1]."""
         first, *codes = torch.split_with_sizes(z, self.parts, 1)
         h = channels_last(self.project(first).view(-1, *self.start))

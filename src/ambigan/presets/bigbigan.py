@@ -23,6 +23,7 @@ LONG = TrainSettings(
     precision="auto",
     ema_decay=0.9999,
     statistics_batches=100,
+    checkpoint_every=5000,
 )
 AT_128 = LargeSettings(image_size=(128, 128))
 
