@@ -12,7 +12,7 @@ from torch import Tensor
 from ambigan.core import distributed
 from ambigan.core.ema import ExponentialMovingAverage
 from ambigan.core.errors import ConfigError
-from ambigan.core.memory import saved_bytes
+from ambigan.core.memory import Live, saved_bytes
 from ambigan.networks import layers
 from ambigan.networks.checkpointing import Checkpointed
 from ambigan.networks.layers import BatchNorm
@@ -201,6 +201,27 @@ def test_sixteen_blocks_keep_a_third_of_the_activations(
     all_kept, all_peak = kept_and_peak(network, x)
     assert kept <= 0.35 * all_kept
     assert peak <= 0.35 * all_peak
+
+
+def most_alive(network: torch.nn.Module, x: Tensor) -> int:
+    """Bytes of all that both passes make, what autograd does not keep too, at their most."""
+    with Live([x, *network.parameters(), *network.buffers()]) as live:
+        gradients(network(x), list(network.parameters()))
+    return live.most
+
+
+def test_all_that_is_alive_is_a_third_at_sixteen_blocks_and_no_more_at_thirty_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = torch.randn(4, 64, 16, 16)
+    few, many = (Reversible([Branch(32, 32) for _ in range(num)]) for num in (16, 32))
+    ours, deeper = most_alive(few, x), most_alive(many, x)
+    weights = sum(parameter.nbytes for parameter in few.parameters())  # whose gradients are results
+    assert deeper <= ours + weights
+    monkeypatch.setattr(Reversible, "forward", plain)
+    theirs = most_alive(few, x)
+    assert ours <= 0.35 * theirs
+    assert most_alive(many, x) > 1.8 * theirs
 
 
 @pytest.mark.parametrize("kind", MAKERS)
