@@ -72,6 +72,8 @@ ABLATION = Study(
         _big("one mean over all places", _ONE_MEAN),
         _big("spectral norm on H and J", _NORMALISED),
         _big("encoder twice as wide", {"settings.network.encoder_width": "0.5"}),
+        _big("encoder's images twice as large", {"settings.network.image_size": "16,16"}),
+        _big("generator half as wide", {"settings.network.generator_width": "4"}),
         _big("RevNet", {"settings.network.encoder": "revnet50"}),
         _big("two steps of D", {"settings.discriminator_steps": "2"}),
         OWN_VIEWS,
