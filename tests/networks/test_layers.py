@@ -44,6 +44,14 @@ def test_batch_norm_global_path_equals_the_fused_one(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
 
 
+def test_statistics_are_exact_under_autocast() -> None:
+    torch.manual_seed(0)
+    x = (10 + torch.randn(64, 5, 3, 2)).bfloat16()
+    exact = BatchNorm(5, affine=False).double()(x.double())
+    rounded = BatchNorm(5, affine=False)(x).double()
+    torch.testing.assert_close(rounded, exact, atol=1e-4, rtol=2**-8)
+
+
 def test_batch_norm_without_momentum_averages_all_batches() -> None:
     norm = BatchNorm(3, momentum=None)
     batches = [torch.randn(50, 3) for _ in range(4)]

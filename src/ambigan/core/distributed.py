@@ -115,7 +115,7 @@ def wait() -> None:
 
 
 def global_mean(tensor: Tensor) -> Tensor:
-    """The mean over processes, with its gradient: what batch norm needs of its statistics."""
+    """The mean over processes, with its gradient: what losses over the global batch are made of."""
     if world().size == 1:
         return tensor
     return _GlobalMean.apply(tensor)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportReturnType]
@@ -129,7 +129,7 @@ class _GlobalMean(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        return _mean_over_ranks(tensor)
+        return mean_over_ranks(tensor)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
@@ -159,7 +159,10 @@ class _AllRows(torch.autograd.Function):
         return total.chunk(world().size)[world().rank]
 
 
-def _mean_over_ranks(tensor: Tensor) -> Tensor:
+def mean_over_ranks(tensor: Tensor) -> Tensor:
+    """The mean over processes, without a gradient."""
+    if world().size == 1:
+        return tensor
     total = tensor.clone()
     dist.all_reduce(total)
     return total.div_(world().size)

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.distributed import global_mean, world
+from ..core.distributed import world
 from ..core.precision import at_least_float32
 from ..core.random import Randomness
+from .global_norm import normalise
 
 Activation = Literal["leaky_relu", "relu"]
 Output = Literal["linear", "squash", "tanh"]
@@ -22,8 +23,8 @@ class BatchNorm(nn.Module):
     """Batch normalisation over the global batch, for `(N, C)` or `(N, C, ...)`.
 
     torch's SyncBatchNorm refuses CPU tensors, and its plain BatchNorm sees one process only. Here
-    the mean, and then the mean squared deviation from it, are averaged over processes, gradients
-    included; alone, it is torch's own fused function.
+    statistics are of all processes, gradients included (see `normalise`); alone, it is torch's own
+    fused function.
 
     Args:
         num_features: channels, C.
@@ -75,11 +76,14 @@ class BatchNorm(nn.Module):
         return 1 / int(self.num_batches) if self.momentum is None else self.momentum
 
     def _torch(self, x: Tensor, *, training: bool, momentum: float) -> Tensor:
+        weight = self.weight
+        if weight is None and x.dtype != self.running_mean.dtype:
+            weight = torch.ones_like(self.running_mean)  # or statistics are rounded to x's dtype
         return F.batch_norm(
             x,
             self.running_mean,
             self.running_var,
-            self.weight,
+            weight,
             self.bias,
             training,
             momentum,
@@ -87,20 +91,11 @@ class BatchNorm(nn.Module):
         )
 
     def _global(self, x: Tensor, momentum: float) -> Tensor:
-        axes = [0, *range(2, x.ndim)]
-        wide = at_least_float32(x)
-        shape = (1, -1, *[1] * (x.ndim - 2))
-        mean = global_mean(wide.mean(axes))
-        # Not E[x^2] - E[x]^2: where variances are small that would leave rounding errors alone.
-        centred = wide - mean.view(shape)
-        variance = global_mean(centred.square().mean(axes))
+        y, mean, variance = normalise(x, self.weight, self.bias, self.epsilon)
         count = world().size * x.numel() / x.shape[1]
-        self.running_mean.lerp_(mean.detach(), momentum)
-        self.running_var.lerp_(variance.detach() * count / max(count - 1, 1), momentum)
-        gain = (variance + self.epsilon).rsqrt()
-        gain = gain if self.weight is None else gain * self.weight
-        normed = centred * gain.view(shape)
-        return (normed if self.bias is None else normed + self.bias.view(shape)).to(x.dtype)
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance * count / max(count - 1, 1), momentum)
+        return y
 
 
 @contextmanager
