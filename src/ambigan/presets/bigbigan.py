@@ -136,7 +136,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "paper": Preset(bigbigan_paper, "not reproduced", "-", "-", f"{_SOURCE}, in part memory"),
         "revnet": Preset(bigbigan_revnet, "not reproduced", "-", "-", f"{_SOURCE}, in part memory"),
         "folder": Preset(bigbigan_folder, "not measured", "-", "-", "ours"),
-        "images": Preset(bigbigan_images, "not measured", "-", "-", "ours"),
+        "images": Preset(
+            bigbigan_images,
+            "20,000 of CIFAR-10, 20 epochs: linear probe on pool of E 52.3 (untrained 40.2)",
+            "57 min of two cores",
+            "2 threads of 2 shared CPU cores",
+            "ours",
+        ),
         "small": Preset(
             bigbigan_small,
             "digits: linear probe on pool of E 99.7 (untrained 92.9, pixels 99.3)",
