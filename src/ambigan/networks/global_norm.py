@@ -60,9 +60,11 @@ class _Normalise(Function):
             d_y, x, weight, mean, variance, None, None, False, epsilon, [True, True, True]
         )
         shift, slope = mean_over_ranks(torch.stack([d_bias, d_weight])) / (x.numel() / x.shape[1])
-        gain = (variance + epsilon).rsqrt()
-        gain = gain if weight is None else gain * weight
-        d_x -= F.batch_norm(x, mean, variance, gain * slope, gain * shift, False, 0.0, epsilon)
+        steepness = (variance + epsilon).rsqrt()
+        gain = steepness if weight is None else steepness * weight
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        change = at_least_float32(x) - mean.view(shape)
+        d_x -= change.mul_((gain * steepness * slope).view(shape)).add_((gain * shift).view(shape))
         d_weight = None if weight is None else d_weight
         d_bias = None if bias is None else d_bias
         return d_x, d_weight, d_bias, None
