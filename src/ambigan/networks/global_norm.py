@@ -60,9 +60,8 @@ class _Normalise(Function):
             d_y, x, weight, mean, variance, None, None, False, epsilon, [True, True, True]
         )
         shift, slope = mean_over_ranks(torch.stack([d_bias, d_weight])) / (x.numel() / x.shape[1])
-        steepness = (variance + epsilon).rsqrt()
+        steepness, shape = (variance + epsilon).rsqrt(), _shape(x)
         gain = steepness if weight is None else steepness * weight
-        shape = (1, -1, *[1] * (x.ndim - 2))
         change = at_least_float32(x) - mean.view(shape)
         d_x -= change.mul_((gain * steepness * slope).view(shape)).add_((gain * shift).view(shape))
         d_weight = None if weight is None else d_weight
@@ -74,23 +73,27 @@ def _differentiable(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float, d_y: Tensor
 ) -> list[Tensor | None]:
     """Gradients by operations that have gradients, for penalties on the gradients themselves."""
-    inputs = [value for value in (x, weight, bias) if value is not None and value.requires_grad]
+    inputs = {"x": x, "weight": weight, "bias": bias}
+    learned = {name: v for name, v in inputs.items() if v is not None and v.requires_grad}
     y = _by_parts(x, weight, bias, epsilon)
-    found = iter(torch.autograd.grad(y, inputs, d_y, create_graph=True))
-    return [
-        next(found) if value is not None and value.requires_grad else None
-        for value in (x, weight, bias)
-    ]
+    gradients = torch.autograd.grad(y, [*learned.values()], d_y, create_graph=True)
+    found = dict(zip(learned, gradients, strict=True))
+    return [found.get(name) for name in inputs]
 
 
 def _by_parts(x: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float) -> Tensor:
-    wide, shape = at_least_float32(x), (1, -1, *[1] * (x.ndim - 2))
+    wide, shape = at_least_float32(x), _shape(x)
     centred = wide - global_mean(wide.mean(_axes(x))).view(shape)
     variance = global_mean(centred.square().mean(_axes(x)))
     gain = (variance + epsilon).rsqrt()
     gain = gain if weight is None else gain * weight
     normed = centred * gain.view(shape)
     return (normed if bias is None else normed + bias.view(shape)).to(x.dtype)
+
+
+def _shape(x: Tensor) -> tuple[int, ...]:
+    """In which a number for each channel meets all places."""
+    return (1, -1, *[1] * (x.ndim - 2))
 
 
 def _axes(x: Tensor) -> list[int]:

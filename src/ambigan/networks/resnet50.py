@@ -198,14 +198,7 @@ def resnet50(
         stages.append(stage(*blocks))
         before = after
     ending = nn.Sequential(BatchNorm(before), nn.ReLU())
-    return Encoder(
-        first,
-        stages,
-        ending,
-        before,
-        num_outputs,
-        **rest,
-    )
+    return Encoder(first, stages, ending, before, num_outputs, **rest)
 
 
 def stage_channels(width: float, number: int) -> int:

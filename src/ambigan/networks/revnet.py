@@ -141,11 +141,4 @@ def revnet50(
         channels = stage_channels(width, number)
         blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])
         stages.append(nn.Sequential(Widen(), blocks) if number else blocks)
-    return Encoder(
-        first,
-        stages,
-        BatchNorm(channels),
-        channels,
-        num_outputs,
-        **rest,
-    )
+    return Encoder(first, stages, BatchNorm(channels), channels, num_outputs, **rest)
