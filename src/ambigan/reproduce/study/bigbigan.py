@@ -50,6 +50,7 @@ AGAINST_BIGAN = Study(
     arms=(BIGAN, LARGE_BIGAN, BIGBIGAN, OWN_VIEWS),
     protocols=_PROTOCOLS,
     judge=OWN_VIEWS,
+    time="trainings 4 h 36 min on one or two threads of 2 shared CPU cores without bf16",
 )
 ABLATION = Study(
     name="bigbigan-ablation",
