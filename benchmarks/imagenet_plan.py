@@ -22,9 +22,8 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
+from ambigan.bench.products import Products
 from ambigan.core.distributed import average_
 from ambigan.core.files import write_json
 from ambigan.core.memory import Live
@@ -82,20 +81,6 @@ class Turn:
     working_bytes: dict[int, int]
     gradient_bytes: int
     messages: int
-
-
-class Products(TorchDispatchMode):
-    """Counts floating-point operations of products."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        if (count := flop_registry.get(func.overloadpacket)) is not None:
-            self.total += count(*args, **(kwargs or {}), out_val=made)
-        return made
 
 
 class AnyNoise:

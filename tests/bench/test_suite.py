@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from ambigan.bench import suite, textbook_bigan, textbook_dcgan
-from ambigan.bench.subjects import SUBJECTS, WIDTHS, find_subject
+from ambigan.bench import suite, textbook_bigan, textbook_bigbigan, textbook_dcgan
+from ambigan.bench.products import count_flops
+from ambigan.bench.subjects import LARGE, SUBJECTS, WIDTHS, find_subject
+from ambigan.bench.textbook_bigbigan import Sizes
 from ambigan.cli import main
 from ambigan.core.precision import usable_precisions
 from ambigan.training import make_method
 
 CPU = torch.device("cpu")
 WIDTH = 8
+SMALL = Sizes(width=4, stem=8, mlp=32, batch=16, latent=20)
 BIGAN = find_subject("bigan", CPU)
 with pytest.MonkeyPatch.context() as narrow:
     narrow.setitem(WIDTHS, "cpu", WIDTH)
+    narrow.setitem(LARGE, "cpu", SMALL)
     DCGAN = find_subject("dcgan", CPU)
+    BIGBIGAN = find_subject("bigbigan", CPU)
 AVERAGED = " with average (EMA)"
 
 
@@ -68,9 +72,7 @@ def dcgan_flops() -> float:
 
 def products_of(work: Any) -> int:
     work()
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()
+    return count_flops(work)
 
 
 @pytest.fixture
@@ -78,6 +80,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "SIZE", 64)
     monkeypatch.setattr(suite, "COPIED", 1 << 16)
     monkeypatch.setitem(WIDTHS, "cpu", WIDTH)
+    monkeypatch.setitem(LARGE, "cpu", SMALL)
 
 
 @pytest.mark.parametrize(("subject", "expected"), [(BIGAN, bigan_flops), (DCGAN, dcgan_flops)])
@@ -101,6 +104,15 @@ def test_the_textbook_dcgan_throws_away_the_gradients_of_waiting_weights() -> No
     assert 0.95 < products_of(step(images, WIDTH, share_samples=True)) / ours < 1.05
 
 
+def test_the_textbook_bigbigan_throws_away_no_more_than_gradients_of_waiting_weights() -> None:
+    images = images_of(BIGBIGAN)
+    ours = products_of(suite._play(BIGBIGAN, images, "fp32", average=False))
+    step = textbook_bigbigan.textbook_step
+    assert 1.1 < products_of(step(images, SMALL)) / ours < 1.3
+    enlarged_shortcuts = products_of(step(images, SMALL, freeze=True)) / ours  # before their 1x1s
+    assert 1 < enlarged_shortcuts < 1.02
+
+
 def shapes(network: torch.nn.Module) -> list[tuple[int, ...]]:
     return sorted(tuple(parameter.shape) for parameter in network.parameters())
 
@@ -108,12 +120,16 @@ def shapes(network: torch.nn.Module) -> list[tuple[int, ...]]:
 def test_all_have_the_same_weights() -> None:
     bigan = make_method(BIGAN.config(), BIGAN.spec)
     dcgan = make_method(DCGAN.config(), DCGAN.spec)
+    bigbigan = make_method(BIGBIGAN.config(), BIGBIGAN.spec)
     pairs = [
         (bigan.discriminator, textbook_bigan.Discriminator()),
         (bigan.generator, textbook_bigan.Generator()),
         (bigan.encoder, textbook_bigan.Encoder()),
         (dcgan.discriminator, textbook_dcgan.Discriminator(WIDTH)),
         (dcgan.generator, textbook_dcgan.Generator(WIDTH)),
+        (bigbigan.discriminator, textbook_bigbigan.Discriminator(SMALL)),
+        (bigbigan.generator, textbook_bigbigan.Generator(SMALL)),
+        (bigbigan.encoder, textbook_bigbigan.Encoder(SMALL)),
     ]
     for ours, theirs in pairs:
         assert shapes(ours) == shapes(theirs)
@@ -132,6 +148,7 @@ def test_the_record_sets_all_beside_the_textbook(game: str, quick: None, tmp_pat
     ours = [f"ours{kind}, {precision}" for precision in precisions for kind in ("", AVERAGED)]
     for name in ours:
         assert rows[name]["milliseconds"] > 0
+        assert rows[name]["working_mib"] > 0
         assert rows[name]["product_fraction"] > 0
     assert found["hardware"]["cores"] >= 1
     for shares in found["profile"].values():

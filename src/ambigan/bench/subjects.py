@@ -14,7 +14,8 @@ from ..core.settings import override
 from ..core.spec import DataSpec
 from ..engine.config import RunConfig
 from ..presets import find_preset
-from . import textbook_bigan, textbook_dcgan
+from . import textbook_bigan, textbook_bigbigan, textbook_dcgan
+from .textbook_bigbigan import Sizes
 
 Work = Callable[[], object]
 Textbook = Callable[[Tensor], Work]
@@ -22,6 +23,9 @@ Textbook = Callable[[Tensor], Work]
 
 WIDTHS = {"cpu": 32, "cuda": 128}
 """Of DCGAN's networks: the paper's where there is a GPU, else what two cores can step through."""
+
+LARGE = {"cpu": Sizes(), "cuda": Sizes(width=64, stem=64, mlp=1024, batch=256)}
+"""Of BigBiGAN's networks: preset `images` on a CPU, and several times as wide on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,51 @@ def dcgan(device: torch.device) -> Subject:
     )
 
 
-SUBJECTS: dict[str, Callable[[torch.device], Subject]] = {"bigan": bigan, "dcgan": dcgan}
+def bigbigan(device: torch.device) -> Subject:
+    """BigBiGAN at 32x32, D and then G and E together, on what a text on it would build."""
+    sizes = LARGE[device.type]
+    step = partial(textbook_bigbigan.textbook_step, sizes=sizes)
+    network = {
+        "width": sizes.width,
+        "encoder_width": sizes.stem / 64,
+        "encoder_depths": ",".join([str(sizes.depth)] * 3),
+        "head_width": sizes.mlp,
+        "mlp_width": sizes.mlp,
+        "mlp_spectral_norm": "true",
+        "head_places": 1,
+        "joint_places": 1,
+        "crelu": "false",
+    }
+    return Subject(
+        "bigbigan",
+        f"BigBiGAN, preset images at width {sizes.width} without our changes to the paper's"
+        f" networks, {sizes.batch} images of 32x32",
+        (3, 32, 32),
+        "bigbigan",
+        "images",
+        {
+            ("textbook loop", "fp32"): step,
+            ("textbook loop, D frozen, channels last", "fp32"): partial(
+                step, freeze=True, channels_last=True
+            ),
+            ("textbook loop", "bf16"): partial(step, autocast=True),
+            ("textbook loop, D frozen, channels last", "bf16"): partial(
+                step, freeze=True, channels_last=True, autocast=True
+            ),
+        },
+        {
+            "settings.latent_dim": str(sizes.latent),
+            "train.batch_size": str(sizes.batch),
+            **{f"settings.network.{name}": str(value) for name, value in network.items()},
+        },
+    )
+
+
+SUBJECTS: dict[str, Callable[[torch.device], Subject]] = {
+    "bigan": bigan,
+    "dcgan": dcgan,
+    "bigbigan": bigbigan,
+}
 
 
 def find_subject(name: str, device: torch.device) -> Subject:

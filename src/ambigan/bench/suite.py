@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
+from ..core.memory import allocated_bytes
 from ..core.precision import usable_precisions
 from ..core.version import __version__
 from ..data import Batches, Split
@@ -22,6 +22,7 @@ from ..engine.state import TrainState, count_parameters
 from ..engine.step import TURNS_BEFORE_CAPTURE, Play
 from ..evaluation.results import hardware
 from ..training import make_method
+from .products import count_flops
 from .profile import shares_of
 from .subjects import Subject, Work, find_subject
 
@@ -45,6 +46,7 @@ class Contestant:
         bytes: that it moves beside its products, at the least; 0 if not counted.
         is_ours: a step of the engine.
         is_step: a step at all, and not a rate of the machine.
+        is_captured: a CUDA graph's, whose memory is taken once and kept.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Contestant:
     bytes: float = 0.0
     is_ours: bool = False
     is_step: bool = False
+    is_captured: bool = False
 
 
 def run_suite(
@@ -120,9 +123,12 @@ def _contestants(
 def _ours(game: Subject, images: torch.Tensor, precision: str) -> list[Contestant]:
     num_weights = count_parameters(make_method(game.config(), game.spec))
 
-    def contestant(name: str, work: Work, num: int = 1, *, average: bool = False) -> Contestant:
+    def contestant(
+        name: str, work: Work, num: int = 1, *, average: bool = False, captured: bool = False
+    ) -> Contestant:
         moved = _step_bytes(num_weights, bf16=precision == "bf16", average=average)
-        return Contestant(f"ours{name}, {precision}", work, num, precision, moved, True, True)
+        title = f"ours{name}, {precision}"
+        return Contestant(title, work, num, precision, moved, True, True, captured)
 
     play = partial(_play, game, images, precision)
     found = [
@@ -130,11 +136,11 @@ def _ours(game: Subject, images: torch.Tensor, precision: str) -> list[Contestan
         contestant(" with average (EMA)", play(average=True), average=True),
     ]
     if images.device.type == "cuda":
-        captured = play(average=True, captured=True)
-        found.append(contestant(" captured, with average", captured, average=True))
+        alone = play(average=True, captured=True)
+        found.append(contestant(" captured, with average", alone, average=True, captured=True))
         together = _together(game, images, precision)
         name = f" captured, {NUM_TOGETHER} runs side by side"
-        found.append(contestant(name, together, NUM_TOGETHER, average=True))
+        found.append(contestant(name, together, NUM_TOGETHER, average=True, captured=True))
     return found
 
 
@@ -227,14 +233,6 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _flops(contestants: list[Contestant]) -> int:
-    """Floating-point operations in the products of our step, by torch's own counter."""
-    ours = next(contestant for contestant in contestants if contestant.is_ours)
-    with FlopCounterMode(display=False) as counter:
-        ours.work()
-    return counter.get_total_flops()
-
-
 def _record(
     game: Subject,
     contestants: list[Contestant],
@@ -247,7 +245,7 @@ def _record(
     kinds = tuple(dict.fromkeys(c.precision for c in contestants if c.is_step))
     rate = {kind: max(_rate(medians, work, kind) for work in SQUARES) for kind in kinds}
     copied = 2 * COPIED / medians["copy"]
-    flops = _flops(contestants)
+    flops = count_flops(next(contestant.work for contestant in contestants if contestant.is_ours))
     steps_only = [c for c in contestants if c.is_step]
     batch = game.config().train.batch_size
     return {
@@ -278,6 +276,7 @@ def _record(
             _row(c, seconds[c.name], seconds[steps_only[0].name])
             | _fractions(c, medians[c.name], flops, rate[c.precision], copied)
             | {"images_per_second": round(batch / medians[c.name])}
+            | {"working_mib": None if c.is_captured else _working_mib(c.work, device)}
             for c in steps_only
         ],
     }
@@ -296,6 +295,11 @@ def _row(contestant: Contestant, ours: list[float], textbook: list[float]) -> di
         "highest": round(1e3 * max(ours), 3),
         "speedup": round(statistics.median(t / o for t, o in zip(textbook, ours, strict=True)), 2),
     }
+
+
+def _working_mib(work: Work, device: torch.device) -> int:
+    """Memory that a step takes beside what is there before it."""
+    return round(allocated_bytes(work, device) / 2**20)
 
 
 def _fractions(

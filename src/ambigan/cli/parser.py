@@ -205,7 +205,11 @@ def _add_reproduce(parser: _Parser) -> None:
 
 def _add_bench(parser: _Parser) -> None:
     parser.add_argument(
-        "game", nargs="?", default="bigan", metavar="GAME", help="bigan (the default) or dcgan"
+        "game",
+        nargs="?",
+        default="bigan",
+        metavar="GAME",
+        help="bigan (the default), dcgan or bigbigan",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--repeats", type=int, default=9, help="rounds; medians are over these")

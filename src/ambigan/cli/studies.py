@@ -25,6 +25,7 @@ BENCH_COLUMNS = {
     "product_fraction": "of product rate",
     "copy_fraction": "of copy rate",
     "images_per_second": "images/s",
+    "working_mib": "MiB to work in",
 }
 
 
