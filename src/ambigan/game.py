@@ -17,7 +17,16 @@ from torch import Tensor, nn
 
 from .core.errors import ConfigError
 from .core.random import Randomness
-from .core.reading import ALL, POOLED, Reading, find_reading, hidden_layers, is_convolutional, read
+from .core.reading import (
+    ALL,
+    LATENTS,
+    POOLED,
+    Reading,
+    find_reading,
+    hidden_layers,
+    is_convolutional,
+    read,
+)
 from .core.settings import Fraction, NonNegative, Positive
 from .core.spec import DataSpec
 
@@ -242,6 +251,8 @@ class Method(nn.Module, ABC):
         name = name or self.default_layer
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(f"layer {name!r} is no name, such as '{self.default_layer}'.")
+        if name.partition("@")[0] == LATENTS:
+            return self._latents_of(name)
         network = name.partition("@")[0].partition(".")[0]
         if network in self.blind:
             raise ConfigError(
@@ -250,19 +261,29 @@ class Method(nn.Module, ABC):
             )
         return find_reading(self, name, self.layers)
 
+    def _latents_of(self, name: str) -> Reading:
+        if "encode" not in self.abilities:
+            raise self._unable("encode")
+        if name != LATENTS:
+            raise ConfigError(f"layer '{name}': latents are no images; leave out the @.")
+        return Reading(name, "", (), None)
+
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
         """What a layer says of data, flattened to `(N, D)` float32; the method is left unchanged.
 
         Args:
             x: data, `(N, *spec.shape)`.
-            layer: one of `layers`; `LAYER@4`, its images max-pooled to 4x4; or
-                `NETWORK.convs@4`, all convolutional layers of a network, each pooled to 4x4, put
-                side by side (DCGAN, section 5.1). `default_layer` if None.
+            layer: one of `layers`; `LAYER@4`, its images max-pooled to 4x4; `NETWORK.convs@4`, all
+                convolutional layers of a network, each pooled to 4x4, put side by side (DCGAN,
+                section 5.1); or `latents`, what `encode` gives. `default_layer` if None.
 
         Raises:
             ConfigError: there is no such layer, or data never passes through it.
         """
-        features = read(self, self.find_layer(layer), self.run, x)
+        reading = self.find_layer(layer)
+        if reading.name == LATENTS:
+            return read(self, reading, lambda _network, x: self.encode(x), x)
+        features = read(self, reading, self.run, x)
         return F.normalize(features, dim=1) if self.unit_features else features
 
     def player_parameters(self, player: Player) -> dict[str, nn.Parameter]:

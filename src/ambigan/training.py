@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -185,6 +186,11 @@ def _go_on(
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
     asked = config if expected is None else expected(config)
+    if asked.method != config.method:
+        raise ConfigError(
+            f"{run.path} holds a run of {config.method}, not of {asked.method}; choose another"
+            " --out."
+        )
     if changed := differences_of_runs(asked, config):
         raise ConfigError(
             f"{run.path} was made with other settings ({'; '.join(changed)}); resume it without "
@@ -234,6 +240,18 @@ def untrained(run: Run, dataset: Dataset) -> Method:
     return method.eval()
 
 
+def _warn_of_long_iterations(config: RunConfig, method: Method, num_examples: int) -> None:
+    """Says where an iteration of all turns is longer than the training that was asked for."""
+    train, num_turns = config.train, len(method.turns)
+    drawn, asked = train.batch_size * num_turns, train.epochs * num_examples
+    if drawn > asked:
+        warnings.warn(
+            f"one iteration is made, of {drawn:,} examples ({num_turns} turns of"
+            f" {train.batch_size}), and train.epochs {train.epochs} asks for {asked:,} alone.",
+            stacklevel=2,
+        )
+
+
 def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     """Lets what can fail fail before anything is written or trained.
 
@@ -256,6 +274,7 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
         ) from error
     method.find_layer()
     method.check_batch(config.train.batch_size)
+    _warn_of_long_iterations(config, method, len(dataset.train))
     copies = 4 + (config.train.ema_decay > 0)
     sizes = {name: copies * p.nbytes for name, p in method.named_parameters()}
     sizes |= {name: buffer.nbytes for name, buffer in method.named_buffers()}

@@ -22,6 +22,14 @@ def test_activations_are_what_autograd_keeps() -> None:
     assert saved.now == 0
 
 
+def test_weights_are_not_counted_however_a_layer_keeps_them() -> None:
+    """A linear layer keeps its weight turned over, which is a view of it."""
+    layers = torch.nn.Sequential(torch.nn.Linear(30, 50), torch.nn.Linear(50, 10))
+    with saved_bytes() as saved:
+        layers(torch.rand(2, 30))
+    assert saved.most == 4 * (2 * 30 + 2 * 50)
+
+
 def test_live_bytes_come_and_go() -> None:
     there = torch.zeros(1000)
     with Live([there]) as live:

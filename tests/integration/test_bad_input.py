@@ -47,6 +47,9 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
         (["train", "bigam"], "unknown method 'bigam'. Did you mean 'bigan'?"),
         (["train"], "name a method: autoencoder, bigan, bigbigan, gan"),
         (["train", "bigan", "--method", "gan"], "two methods"),
+        (["train", "bigbigan", "--settings.discriminator-steps", "1001"], "or equal to 1000"),
+        (["train", "bigbigan", "--settings.network.mlp-depth", "1002"], "or equal to 1000"),
+        (["reproduce", "bigbigan-digits", "--arms", ","], "--arms ',' names none"),
         (["train", "bigan", "--preset", "offical"], "Did you mean 'official'?"),
         (["train", "bigan", "--epoch", "3"], "unknown flag '--epoch'. Did you mean '--epochs'?"),
         (["train", "bigan", "--train.sed", "3"], "Did you mean 'train.seed'?"),
@@ -158,6 +161,40 @@ def test_corrupt_images_stop_the_run_only_beyond_one_percent(
     assert "torn.png" in skipped
     Path("some/torn2.jpg").write_text("not an image at all")
     assert "torn" in train_folder(refused, "some", "--batch-size", 16)
+
+
+def test_corrupt_images_among_other_data_may_be_left_out(
+    refused: Refused, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(20):
+        write_image(Path(f"some/{number:02}.png"), value=number)
+    words = ["train", "bigan", "--preset", "small", "--data", "folder:some", *SMALL]
+    assert main([*words, "--batch-size", "8", "--out", "run"]) == 0
+    capsys.readouterr()
+    shutil.copytree("some", "other")
+    Path("other/07.png").write_text("no image")
+    assert "--data.max-corrupt" in refused("embed", "run", "--data", "folder:other")
+    few = ["--data", "folder:other", "--data.max-corrupt", "0.1"]
+    assert main(["embed", "run", *few, "--out", "features.npy"]) == 0
+    assert main(["search", "run", *few, "--query", "folder:other", "--num", "3"]) == 0
+    assert len(np.load("features.npy")) == 19
+    capsys.readouterr()
+    assert "leave it out without --data" in refused("embed", "run", "--data.max-corrupt", 0.1)
+    assert "0 to 1" in refused("embed", "run", "--data", "folder:other", "--data.max-corrupt", 2)
+    alone = refused("search", "run", "--query", "other/07.png")
+    assert "1 of 1 images cannot be read" in alone
+    assert "max-corrupt" not in alone, "it would not help"
+
+
+@pytest.mark.filterwarnings("always:one iteration is made")
+def test_an_iteration_longer_than_the_training_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "gan", "--data", "digits", *SMALL, "--out", str(tmp_path / "run")]
+    words += ["--settings.simultaneous", "false", "--data.max-train", "70", "--batch-size", "40"]
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert "of 80 examples (2 turns of 40), and train.epochs 1 asks for 70 alone" in said
 
 
 TABLES = {
@@ -354,8 +391,9 @@ def test_more_words_that_mean_nothing(words: list[str], told: str, refused: Refu
 
 
 def test_a_run_of_another_method_is_named(refused: Refused, finished_run: Path) -> None:
-    told = refused("train", "gan", "--data", "digits", "--out", finished_run)
-    assert "method: 'gan' against 'bigan'" in told
+    words = ["train", "gan", "--data", "digits", "--out", finished_run]
+    assert "method: 'gan' against 'bigan'" in refused(*words)
+    assert "holds a run of bigan, not of gan; choose" in refused(*words, "--continue")
     assert "not gan" in refused("sample", finished_run, "--method", "gan")
 
 

@@ -106,6 +106,17 @@ def test_any_layer_can_be_measured(finished_run: Path) -> None:
     assert names[-2:] == ["random discriminator.hidden1", "random encoder"]
 
 
+def test_latents_can_be_measured_as_a_layer(finished_run: Path) -> None:
+    """Of this method they are what `encoder` gives."""
+    words = ["--protocol", "knn1_cosine", "--layer", "latents,encoder", "--weights", "ema"]
+    assert main(["evaluate", str(finished_run), *words]) == 0
+    (path,) = (finished_run / "results").glob("knn1_cosine--latents--*.json")
+    rows = {row["features"]: row for row in json.loads(path.read_text())["rows"]}
+    assert rows["latents"]["dim"] == 4
+    assert rows["latents"]["accuracy"] == rows["encoder"]["accuracy"]
+    assert rows["random latents"]["accuracy"] == rows["random encoder"]["accuracy"]
+
+
 def test_a_curve_measures_every_kept_checkpoint(tmp_path: Path) -> None:
     run = str(tmp_path / "run")
     words = ["--train.keep-checkpoints", "9", "--train.checkpoint-every", "24", *SMALL]

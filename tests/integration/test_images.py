@@ -100,6 +100,11 @@ def test_a_plan_says_what_is_needed_and_writes_nothing(
         assert word in told
     assert re.search(r"time +\d+ s for 40 images", told)
     assert main(["train", "--resume", "run", "--plan"]) == 2
+    assert main(["train", "bigan", "--plan", "--out", "there"]) == 2
+    assert "leave out --out" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["train", "bigan", "--plan"]) == 2
+    assert "start it without torchrun, and give --processes" in capsys.readouterr().err
 
 
 def test_convolutions_of_vectors_are_refused_in_one_line(

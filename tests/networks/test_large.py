@@ -141,6 +141,14 @@ def test_data_they_are_not_made_for_are_refused(
         drawn_spec(spec, replace(SMALL, image_size=size))
 
 
+@pytest.mark.parametrize("name", ["head_places", "joint_places"])
+def test_a_grid_finer_than_the_images_is_refused(name: str) -> None:
+    of_d = name == "joint_places"
+    settings = BigBiGANSettings(network=replace(SMALL, **{name: 9 if of_d else 17}))
+    with pytest.raises(ConfigError, match=f"{name} .* finer grid .*choose {8 if of_d else 16}"):
+        BigBiGAN(settings, LARGE_IMAGES)
+
+
 def test_a_stochastic_encoder_needs_a_prior_without_bounds() -> None:
     settings = BigBiGANSettings(prior="uniform", network=SMALL)
     with pytest.raises(ConfigError, match="choose encoder 'deterministic' or prior 'normal'"):

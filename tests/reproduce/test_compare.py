@@ -431,6 +431,13 @@ def test_a_folder_that_cannot_be_is_refused_before_anything_is_measured(tmp_path
             make(tmp_path / out, ALONE)
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ConfigError, match="exists and is not an empty folder"):
+        make(tmp_path, ALONE)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_a_setting_that_an_arm_has_not_names_the_arm(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"arm 'SimCLR, flips': .*neighbors"):
         make(tmp_path, changes={"settings.neighbors": "2"})

@@ -295,6 +295,18 @@ def _add_looking(verb: Callable[[str, str], _Parser]) -> None:
 def _add_data(parser: _Parser) -> None:
     parser.add_argument("--data", help="a source instead of the run's own")
     parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
+    _add_max_corrupt(parser)
+
+
+def _add_max_corrupt(parser: _Parser) -> None:
+    parser.add_argument(
+        "--data.max-corrupt",
+        "--data.max_corrupt",
+        dest="max_corrupt",
+        type=float,
+        metavar="SHARE",
+        help="of pictures that may be unreadable",
+    )
 
 
 def _add_seed(parser: _Parser) -> None:
@@ -343,6 +355,7 @@ def _add_search(parser: _Parser) -> None:
     )
     parser.add_argument("--data", help="a source to look in, instead of the run's own data")
     parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
+    _add_max_corrupt(parser)
     parser.add_argument("--layer", help="such as encoder.hidden2; the run's feature layer if not")
     parser.add_argument("--num", type=int, default=10, help="how many for each query")
     parser.add_argument(

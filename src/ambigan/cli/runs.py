@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import replace
+
 from ..artifacts import Run, load
 from ..core.errors import ConfigError
-from ..data import Dataset, open_dataset
+from ..data import Dataset, DataSettings, for_other, open_dataset
 from ..engine.run_folder import RunFolder
 from ..game import Method
 from ..methods import find_method, is_external
@@ -36,6 +39,14 @@ def dataset_of(run: Run) -> Dataset:
         dataset = open_dataset(run.config.data, progress)
     check_same_data(RunFolder(run.path), dataset)
     return dataset
+
+
+def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings:
+    """How a source beside the run's own data is read: as those are, unless the flags say else."""
+    settings = for_other(run.config.data, source)
+    if flags.max_corrupt is None:
+        return settings
+    return replace(settings, max_corrupt=flags.max_corrupt)
 
 
 def method_of(request: Request) -> type[Method] | None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ..artifacts import Run
 from ..core.errors import ConfigError, DataError
-from ..data import for_other, open_examples
+from ..data import open_examples
 from ..data.assembly import take
 from ..data.framing import augment_of
 from ..data.gallery import Gallery
@@ -25,7 +25,7 @@ from ..searching import Examples, Found, write_found
 from ..searching import search as find
 from .output import cell, note
 from .parser import Request
-from .runs import dataset_of, load_run
+from .runs import dataset_of, load_run, other_data
 
 LISTED = 5
 """Neighbours of each query on the terminal; the files hold all."""
@@ -45,7 +45,7 @@ def search(request: Request) -> int:
     if flags.num < 1:
         raise ConfigError(f"cannot find {flags.num} neighbours; ask for 1 or more.")
     paths = _paths(flags, run)
-    queries, among = _queries(flags.query, run), _among(flags, run)
+    queries, among = _queries(flags, run), _among(flags, run)
     if _are_rows(flags.query) and not flags.data and flags.split in ("test", "all"):
         note("the queries are among the examples searched: each finds itself first")
     found = find(run, queries, among, layer=flags.layer, num=flags.num, index=flags.index)
@@ -75,28 +75,29 @@ def _among(flags: argparse.Namespace, run: Run) -> Examples:
     if flags.data:
         if flags.split not in (None, "all"):
             raise ConfigError("--split is of the run's own data; leave it out beside --data.")
-        return _source(flags.data, run)
+        return _source(flags.data, run, flags)
     split = flags.split or "train"
     dataset = dataset_of(run)
     if split == "all":
-        return _source(run.config.data.source, run)
+        return _source(run.config.data.source, run, flags)
     chosen = dataset.train if split == "train" else dataset.test
     name = "training" if split == "train" else "test"
     return Examples(chosen, f"{name} examples of {dataset.name}", run.label_names)
 
 
-def _source(source: str, run: Run) -> Examples:
-    split = open_examples(for_other(run.config.data, source), run.spec, run.scaling)
+def _source(source: str, run: Run, flags: argparse.Namespace) -> Examples:
+    split = open_examples(other_data(run, source, flags), run.spec, run.scaling)
     return Examples(split, f"examples of {source}", split.label_names)
 
 
-def _queries(words: list[str], run: Run) -> Examples:
+def _queries(flags: argparse.Namespace, run: Run) -> Examples:
     """What was typed: rows of the test split, or picture files, or one source.
 
     Raises:
         ConfigError: of several words, some are of another kind, or there is no such row.
         DataError: a file or source cannot be read.
     """
+    words: list[str] = flags.query
     if _are_rows(words):
         return _rows(words, run)
     if all(re.fullmatch(r"[\d,\s-]+", word) for word in words):
@@ -106,13 +107,13 @@ def _queries(words: list[str], run: Run) -> Examples:
         )
     files = [Path(word).expanduser() for word in words]
     if run.spec.kind == "images" and all(path.suffix.lower() in image_suffixes() for path in files):
-        return _pictures(files, run)
+        return _pictures(files, run, flags.max_corrupt or 0)
     if len(words) > 1 or Path(words[0]).expanduser().exists():
         raise ConfigError(
             f"--query '{' '.join(words)}': give rows of the test split such as 3,7,10-19, picture"
             " files, or one source such as folder:PATH or npy:PATH."
         )
-    return _source(words[0], run)
+    return _source(words[0], run, flags)
 
 
 def _are_rows(words: list[str]) -> bool:
@@ -141,11 +142,11 @@ def _rows(words: list[str], run: Run) -> Examples:
     )
 
 
-def _pictures(files: list[Path], run: Run) -> Examples:
+def _pictures(files: list[Path], run: Run, max_corrupt: float) -> Examples:
     """Pictures, cut and scaled as those of the run."""
     if missing := [str(path) for path in files if not path.is_file()]:
         raise DataError(f"there is no file {missing[0]} to search for.")
-    settings = replace(run.config.data, max_corrupt=0)
+    settings = replace(run.config.data, max_corrupt=max_corrupt)
     size = settings.size if settings.crop else run.spec.shape[1:]
     names = [str(path) for path in files]
     gallery = Gallery(names[0], len(files), lambda place: files[place], names=names)

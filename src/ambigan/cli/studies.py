@@ -59,7 +59,7 @@ def reproduce(request: Request) -> int:
         if flags.table in STUDIES:
             if flags.presets:
                 raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
-            study, arms = find_study(flags.table), _listed(flags.arms)
+            study, arms = find_study(flags.table), _listed("--arms", flags.arms)
             out = Path(flags.out or shared_folder(study, request.settings))
             text = study_text(compare(study, out, arms=arms, **common))
             written = out / flags.table
@@ -68,7 +68,7 @@ def reproduce(request: Request) -> int:
             if flags.arms:
                 raise ConfigError(f"{flags.table} is a table; it has presets, and takes no --arms.")
             out = Path(flags.out or f"runs/{table.name}")
-            presets = _listed(flags.presets)
+            presets = _listed("--presets", flags.presets)
             text = as_markdown(make_table(table, out, presets=presets, **common))
             written = out / "table"
     except Interrupted as stop:
@@ -122,9 +122,12 @@ def presets(_request: Request) -> int:
     return 0
 
 
-def _listed(text: str | None) -> list[str]:
-    """Names between commas; none of no text."""
-    return [name for name in (text or "").split(",") if name]
+def _listed(flag: str, text: str | None) -> list[str]:
+    """Names between commas; none if the flag was left out."""
+    names = [name.strip() for name in (text or "").split(",")]
+    if text is not None and not any(names):
+        raise ConfigError(f"{flag} '{text}' names none; leave it out for all of them.")
+    return [name for name in names if name]
 
 
 def _seeds(text: str) -> list[int]:

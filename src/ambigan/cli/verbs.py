@@ -16,7 +16,7 @@ from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.files import as_typed
 from ..core.settings import build, override, parse
-from ..data import DataSettings, SourceSplit, Split, for_other, located, open_examples
+from ..data import DataSettings, SourceSplit, Split, located, open_examples
 from ..engine.config import RunConfig
 from ..engine.loop import Interrupted
 from ..engine.run_folder import RunFolder
@@ -33,7 +33,7 @@ from ..training import train_together
 from .output import alarm, note
 from .parser import Request
 from .progress import decoding_progress, run_progress
-from .runs import dataset_of, load_run, method_of
+from .runs import dataset_of, load_run, method_of, other_data
 from .tables import print_records
 
 DEMO_OUT = "runs/demo"
@@ -68,8 +68,8 @@ def train(request: Request) -> int:
             "--processes and --link are of --plan; to train on several processes, start with"
             " torchrun --nproc-per-node N -m ambigan train ..."
         )
-    if flags.plan and flags.go_on:
-        raise ConfigError("--plan trains nothing; leave out --continue.")
+    if flags.plan:
+        _check_plan(flags)
     if flags.resume:
         return _resume(request, name)
     if name is None:
@@ -89,6 +89,21 @@ def train(request: Request) -> int:
 def _tell_trained(out: Path) -> None:
     typed = as_typed(out)
     print(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
+
+
+def _check_plan(flags: argparse.Namespace) -> None:
+    """Refuses what a plan has no use for.
+
+    Raises:
+        ConfigError: a flag of trainings, or several processes of torchrun.
+    """
+    for name, value in (("--continue", flags.go_on), ("--out", flags.out)):
+        if value:
+            raise ConfigError(f"--plan trains nothing and writes nothing; leave out {name}.")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "--plan runs as one process; start it without torchrun, and give --processes N."
+        )
 
 
 def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
@@ -226,8 +241,7 @@ def embed(request: Request) -> int:
     if path.suffix not in (".npy", ".parquet"):
         raise ConfigError(f"cannot write '{path.name}': --out must end in .npy or .parquet.")
     split = _split(request, run, "all")
-    latents = flags.layer == "latents"
-    features = run.encode(split) if latents else run.features(split, flags.layer)
+    features = run.features(split, flags.layer)
     names = split.label_names if isinstance(split, SourceSplit) else run.label_names
     write_features(path, features, split, names)
     print(f"written: {path}, {features.shape[0]:,} x {features.shape[1]:,}")
@@ -302,7 +316,9 @@ def _split(request: Request, run: Run, default: str) -> Split:
     if flags.data:
         if flags.split not in (None, "all"):
             raise ConfigError("--split is of the run's own data; leave it out beside --data.")
-        return _examples(for_other(run.config.data, flags.data), run)
+        return _examples(other_data(run, flags.data, flags), run)
+    if flags.max_corrupt is not None:
+        raise ConfigError("--data.max-corrupt is of other data; leave it out without --data.")
     which = flags.split or default
     dataset = dataset_of(run)
     if which == "all":

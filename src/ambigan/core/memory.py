@@ -32,7 +32,8 @@ class _Kept:
     def __init__(self, saved: Saved, tensor: Tensor) -> None:
         self.saved, self.tensor = saved, tensor
         self.key = tensor.untyped_storage().data_ptr()
-        self.is_weight = tensor.is_leaf and tensor.requires_grad
+        origin = tensor if tensor._base is None else tensor._base  # a layer keeps its weight turned
+        self.is_weight = origin.is_leaf and origin.requires_grad
         if not self.is_weight:
             saved.alive[self.key] = saved.alive.get(self.key, 0) + 1
             if saved.alive[self.key] == 1:

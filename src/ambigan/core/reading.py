@@ -15,6 +15,9 @@ from .errors import ConfigError, unknown
 ALL = "convs"
 """Stands for every convolutional layer of a network, as in `discriminator.convs@4`."""
 
+LATENTS = "latents"
+"""Stands for what a method that encodes makes of data: of a stochastic encoder the mean."""
+
 POOLED = 4
 """Side to which the layers of a convolutional network are pooled to be measured, as in DCGAN;
 smaller maps are then taken whole."""
@@ -27,7 +30,7 @@ class Reading:
     Attributes:
         name: as it was asked for.
         network: that data are run through.
-        modules: dotted names of what is read, in order.
+        modules: dotted names of what is read, in order; none for what `run` returns.
         side: height and width to which each output is max-pooled, where it has more; None to
             take it whole.
     """
@@ -84,7 +87,7 @@ def find_reading(method: nn.Module, name: str, known: Sequence[str]) -> Reading:
 
 
 @torch.no_grad()
-def read(method: nn.Module, reading: Reading, run: Callable[[str, Tensor], object], x: Tensor):
+def read(method: nn.Module, reading: Reading, run: Callable[[str, Tensor], Tensor], x: Tensor):
     """The outputs asked for, flattened to `(N, D)` float32 and put side by side.
 
     Args:
@@ -104,7 +107,7 @@ def read(method: nn.Module, reading: Reading, run: Callable[[str, Tensor], objec
     modes = {module: module.training for module in method.modules()}
     try:
         method.eval()
-        run(reading.network, x)
+        made = run(reading.network, x)
     finally:
         for handle in handles:
             handle.remove()
@@ -114,6 +117,8 @@ def read(method: nn.Module, reading: Reading, run: Callable[[str, Tensor], objec
         raise ConfigError(
             f"no data passes through layer '{missing[0]}' of {type(method).__name__}."
         )
+    if not reading.modules:
+        return made.flatten(1).float()
     _check_side(reading, seen)
     return torch.cat([_pooled(seen[name], reading) for name in reading.modules], 1)
 

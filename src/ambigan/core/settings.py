@@ -25,6 +25,9 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 """Bounds for fields of settings; NaN and infinities are never allowed."""
 
+Few = Annotated[int, Field(ge=1, le=1000)]
+"""Of what is built or played one by one, such as layers: a typing error may not take hours."""
+
 
 def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     """Builds a settings dataclass from plain values, nested ones from mappings, and checks it.

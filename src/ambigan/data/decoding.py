@@ -241,10 +241,12 @@ def check_corrupt(
     if len(reasons) <= max_corrupt * total and len(reasons) < total:
         return
     name, reason = min((gallery.name(place), reason) for place, reason in reasons.items())
+    if len(reasons) < total:
+        remedy += ", or allow more with --data.max-corrupt"
     raise DataError(
         f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
         f" cannot be read, the first {name} ({reason}); allowed is a share of {max_corrupt:g}."
-        f" Mend or remove them{remedy}, or allow more with --data.max-corrupt."
+        f" Mend or remove them{remedy}."
     )
 
 

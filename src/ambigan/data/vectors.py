@@ -166,7 +166,7 @@ def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[
     if array.ndim != 2:
         raise DataError(
             f"{where}: the array is {array.ndim}-D, {array.shape}; it must be 2-D, one example a"
-            " row; reshape it to (examples, values)."
+            " row; reshape it to (examples, values), or save images as files and open folder:."
         )
     least = 1 if raw.is_for_model else 2
     if len(array) < least and part != "x_test":

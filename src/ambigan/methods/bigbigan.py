@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.random import Randomness
-from ..core.settings import Positive
+from ..core.settings import Few, Positive
 from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.heads import Unary
@@ -57,7 +57,7 @@ class BigBiGANSettings:
     prior: PriorName = "normal"
     encoder: Literal["stochastic", "deterministic"] = "stochastic"
     unary: Unary = "both"
-    discriminator_steps: PositiveInt = 2
+    discriminator_steps: Few = 2
     encoder_rate_multiplier: Positive = 1.0
     network: LargeSettings = field(default_factory=LargeSettings)
     discriminator_optimizer: OptimizerSettings = ADAM

@@ -149,7 +149,7 @@ class SumPool(nn.Module):
 
 
 class BigGANGenerator(nn.Module):
-    """`project`, `block1`, `block2`, ..., and images at `output`.
+    """`project`, `block1`, `block2`, ..., and at `output` images, but for the tanh after it.
 
     z is cut into parts: the first goes to `project`, each other into the norms of a block.
     Orthogonal at the start; spectral norm on every weight.

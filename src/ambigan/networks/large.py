@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import PositiveInt
 
 from ..core.errors import ConfigError
-from ..core.settings import Positive
+from ..core.settings import Few, Positive
 from ..core.spec import DataSpec
 from .biggan import SMALLEST, BigGANBody, BigGANGenerator, Growth
 from .heads import JointDiscriminator, Unary
@@ -59,15 +59,15 @@ class LargeSettings:
     image_size: tuple[PositiveInt, PositiveInt] | None = None
     encoder: Literal["resnet50", "revnet50"] = "resnet50"
     encoder_width: Positive = 1.0
-    encoder_depths: tuple[PositiveInt, ...] = (3, 4, 6, 3)
+    encoder_depths: tuple[Few, ...] = (3, 4, 6, 3)
     encoder_stem: Stem | None = None
     encoder_init_std: Positive | None = None
     head_places: PositiveInt = 1
     joint_places: PositiveInt = 1
     head_width: PositiveInt = 4096
-    head_depth: PositiveInt = 4
+    head_depth: Few = 4
     mlp_width: PositiveInt = 2048
-    mlp_depth: PositiveInt = 8
+    mlp_depth: Few = 8
     mlp_spectral_norm: bool = True
     crelu: bool = True
     checkpoint_activations: bool = False
@@ -111,6 +111,7 @@ def make_discriminator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int, unary: Unary
 ) -> JointDiscriminator:
     """D(x, z), `(N, *spec.shape)` and `(N, latent_dim)` to its scores."""
+    _check_places("joint_places", settings.joint_places, spec)
     body = BigGANBody(
         spec.shape,
         settings.width,
@@ -143,6 +144,7 @@ def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> 
 
 def make_encoder(spec: DataSpec, settings: LargeSettings, num_outputs: int) -> Encoder:
     """E(x), `(N, *spec.shape)` to `(N, num_outputs)`."""
+    _check_places("head_places", settings.head_places, spec)
     sizes: dict[str, Any] = {
         "width": settings.encoder_width,
         "depths": settings.encoder_depths,
@@ -157,3 +159,17 @@ def make_encoder(spec: DataSpec, settings: LargeSettings, num_outputs: int) -> E
         return revnet50(spec.shape, num_outputs, **sizes)
     again = settings.checkpoint_activations
     return resnet50(spec.shape, num_outputs, **sizes, checkpoint_activations=again)
+
+
+def _check_places(name: str, side: int, spec: DataSpec) -> None:
+    """Refuses a grid of means that is finer than the images themselves.
+
+    Raises:
+        ConfigError: it is.
+    """
+    _, height, width = spec.shape
+    if side > min(height, width):
+        raise ConfigError(
+            f"settings.network.{name} {side} is a finer grid than images of {height}x{width} have;"
+            f" choose {min(height, width)} or less, best as many as the last maps have."
+        )

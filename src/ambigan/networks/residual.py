@@ -11,6 +11,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
 from ..core.errors import ConfigError
+from ..core.settings import Few
 from ..core.spec import DataSpec
 from .biggan_deep import BigGANDeepGenerator
 from .convnet import Size, shrunk
@@ -43,11 +44,11 @@ class ResidualSettings:
 
     kind: Literal["residual"] = "residual"
     width: PositiveInt = 64
-    depth: PositiveInt = 2
+    depth: Few = 2
     group_size: NonNegativeInt = 16
     discriminator_norm: Literal["group", "spectral"] = "group"
     generator_width: PositiveInt = 512
-    generator_depth: PositiveInt = 2
+    generator_depth: Few = 2
     bottleneck: PositiveInt = 4
     generator_norm: Literal["spectral", "none"] = "spectral"
 

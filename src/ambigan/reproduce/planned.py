@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,3 +175,20 @@ def command_of(
     for name, value in changes.items():
         words += [f"--{name.replace('_', '-')}", value]
     return shlex.join(words)
+
+
+def check_free(out: Path, ours: Collection[str]) -> None:
+    """Refuses a folder that holds something, but for what was begun there before.
+
+    Args:
+        out: where a table or study is to be made.
+        ours: names of files and folders of which one is there as soon as it was begun.
+
+    Raises:
+        ConfigError: it is a file, or holds what is of another kind.
+    """
+    if not out.exists():
+        return
+    names = {path.name for path in out.iterdir()} if out.is_dir() else {"a file"}
+    if any(not name.startswith(".") for name in names) and not names & set(ours):
+        raise ConfigError(f"{out} exists and is not an empty folder; choose another --out.")

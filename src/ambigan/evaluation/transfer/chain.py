@@ -110,7 +110,7 @@ def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> Chain:
     """
     if not isinstance(network, ConvNet | MLP):
         raise ConfigError(
-            f"a {type(network).__name__} is no chain of layers that could be kept one by one."
+            f"{type(network).__name__} is no chain of layers that could be kept one by one."
         )
     layers = [cast(Layer, network.get_submodule(name)) for name in network.hidden_names]
     if any(layer.latent is not None for layer in layers) or network.output.latent is not None:

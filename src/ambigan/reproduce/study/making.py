@@ -20,6 +20,7 @@ from ..pictures import pictures_of
 from ..planned import (
     Alarm,
     Bar,
+    check_free,
     check_measured_on,
     check_same_column,
     check_seeds,
@@ -30,9 +31,12 @@ from ..planned import (
 from .comparison import Comparison
 from .design import Study
 from .page import render
-from .planning import check_run, choose_arms, plan_runs
+from .planning import ARMS, check_run, choose_arms, plan_runs
 from .runs import ACCURACY, DRAWING, WEIGHTS, Judge, StudyRun, has_weights
 from .writing import as_csv, as_json, as_markdown
+
+BASELINES = "baselines.json"
+"""What needs no training."""
 
 STAND_INS = "stand-ins.jsonl"
 """What stands beside the samples of every arm, measured once for the folder."""
@@ -79,6 +83,7 @@ def compare(
     for run in runs[: len(study.arms)]:  # other seeds differ in nothing that could fail
         check_run(run, dataset)
     check_writable(out)
+    check_free(out, (BASELINES, ARMS))
     command = command_of(["ambigan", "reproduce", study.name], seeds, changes, out)
     return Maker(study, runs, out, dataset, command, tell).make(chosen, bar, alarm)
 
@@ -197,7 +202,7 @@ class Maker:
 
         Another study's PCA may be of other widths: they lie in the same file, and are not shown.
         """
-        path, config = self.out / "baselines.json", self.runs[0].config
+        path, config = self.out / BASELINES, self.runs[0].config
         found = read_if_whole(path)
         values, widths = self.dataset.train.values, self.study.pca_widths
         pca = {pca_name(pca_width(values, width)) for width in widths}

@@ -24,6 +24,8 @@ from .runs import Judge, StudyRun
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
 EPOCHS = "train.epochs"
+ARMS = "arms"
+"""The folder of a study's runs."""
 
 
 def plan_runs(
@@ -89,7 +91,7 @@ def _plan(
 
 
 def _folder(out: Path, arm: Arm, seed: int) -> RunFolder:
-    return RunFolder(out / "arms" / folder_name(arm) / f"seed-{seed}")
+    return RunFolder(out / ARMS / folder_name(arm) / f"seed-{seed}")
 
 
 @cache

@@ -19,6 +19,7 @@ from ..pictures import pictures_of
 from ..planned import (
     Alarm,
     Bar,
+    check_free,
     check_measured_on,
     check_same_column,
     check_seeds,
@@ -76,7 +77,7 @@ def reproduce(
     cells = plan_cells(table, list(dict.fromkeys(presets or table.presets)), seeds, changes, out)
     dataset = open_dataset(cells[0].config.data)
     _check(table, cells, dataset)
-    _check_free(out)
+    check_free(out, ("plan.json", "cells"))
     with held(out / ".lock") as is_ours:
         if not is_ours:
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
@@ -213,13 +214,3 @@ def _claim(table: PaperTable, changes: Mapping[str, str], out: Path) -> None:
             raise ConfigError(f"{out} was made otherwise ({listed}); choose another --out.")
     else:
         write_json(plan, ours)
-
-
-def _check_free(out: Path) -> None:
-    """Refuses a folder that holds neither a table nor cells of one whose plan was lost."""
-    if not out.exists():
-        return
-    names = {path.name for path in out.iterdir()} if out.is_dir() else {"a file"}
-    of_tables = {"plan.json", "cells"}
-    if any(not name.startswith(".") for name in names) and not names & of_tables:
-        raise ConfigError(f"{out} exists and is not an empty folder; choose another --out.")
