@@ -135,6 +135,7 @@ ON_DIGITS = Study(
     ),
     protocols=_PROTOCOLS,
     pca_widths=(32,),
+    time="trainings 1 h 15 min on one thread of 2 shared CPU cores",
 )
 
 STUDIES = (AGAINST_BIGAN, ABLATION, WIDE_ABLATION, ON_DIGITS)
