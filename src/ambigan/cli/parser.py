@@ -255,7 +255,8 @@ def _add_evaluate(parser: _Parser) -> None:
     parser.add_argument(
         "--layer",
         action="append",
-        help="such as encoder.hidden2, or `each` for all worth measuring; may be repeated",
+        help="such as encoder.hidden2, `latents` for E(x), or `each` for all worth measuring; may"
+        " be repeated",
     )
     parser.add_argument(
         "--space",
@@ -356,7 +357,7 @@ def _add_search(parser: _Parser) -> None:
     parser.add_argument("--data", help="a source to look in, instead of the run's own data")
     parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
     _add_max_corrupt(parser)
-    parser.add_argument("--layer", help="such as encoder.hidden2; the run's feature layer if not")
+    parser.add_argument("--layer", help="as for embed; the run's feature layer if left out")
     parser.add_argument("--num", type=int, default=10, help="how many for each query")
     parser.add_argument(
         "--index",

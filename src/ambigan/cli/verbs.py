@@ -110,6 +110,7 @@ def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
     table = Table(box=None, show_header=False, pad_edge=False)
     link = LINK if flags.link is None else flags.link * 1e9
     num_processes = 1 if flags.processes is None else flags.processes
+    note("a few iterations are played, to plan by")
     for name, value in describe(plan(config, num_processes, link)):
         table.add_row(name, value)
     Console().print(table)
