@@ -19,6 +19,7 @@ WORDS = ["train", "bigbigan", "--data", "digits", "--preset", "small", "--device
 WORDS += ["--epochs", "6", "--train.batch-size", "50", "--train.checkpoint-every", "10"]
 WORDS += ["--train.log-every", "4", "--train.statistics-batches", "3", "--settings.latent-dim", "8"]
 WORDS += ["--settings.network.encoder-width", "0.03125", "--settings.network.mlp-width", "16"]
+WORDS += ["--settings.network.width", "2", "--settings.network.head-width", "16"]
 
 pytestmark = pytest.mark.skipif(
     not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="needs Linux's /proc"
