@@ -251,9 +251,10 @@ class Method(nn.Module, ABC):
         name = name or self.default_layer
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(f"layer {name!r} is no name, such as '{self.default_layer}'.")
-        if name.partition("@")[0] == LATENTS:
+        layer = name.partition("@")[0]
+        if layer == LATENTS:
             return self._latents_of(name)
-        network = name.partition("@")[0].partition(".")[0]
+        network = layer.partition(".")[0]
         if network in self.blind:
             raise ConfigError(
                 f"the {network} of {type(self).__name__} never sees data; take a layer of another"

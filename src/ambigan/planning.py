@@ -206,10 +206,10 @@ def _parts(play: Play, images: int) -> list[tuple[int, float]]:
 def _check_shared(config: RunConfig, num_processes: int, link: float) -> None:
     if num_processes < 1:
         raise ConfigError(f"{num_processes} processes cannot train; choose 1 or more.")
-    if not 0 < link < math.inf:
-        raise ConfigError(
-            f"a link of {link / 1e9:g} GB/s is none; choose more than 0, and a number."
-        )
+    if not link > 0:
+        raise ConfigError(f"a link of {link / 1e9:g} GB/s carries nothing; choose more than 0.")
+    if link == math.inf:
+        raise ConfigError("a link of inf GB/s is none that could be planned with; choose a number.")
     share_of(config.train.batch_size, num_processes)
 
 

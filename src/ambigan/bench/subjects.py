@@ -104,6 +104,7 @@ def bigbigan(device: torch.device) -> Subject:
     """BigBiGAN at 32x32, D and then G and E together, on what a text on it would build."""
     sizes = LARGE[device.type]
     step = partial(textbook_bigbigan.textbook_step, sizes=sizes)
+    better = partial(step, freeze=True, channels_last=True)
     network = {
         "width": sizes.width,
         "encoder_width": sizes.stem / 64,
@@ -124,13 +125,9 @@ def bigbigan(device: torch.device) -> Subject:
         "images",
         {
             ("textbook loop", "fp32"): step,
-            ("textbook loop, D frozen, channels last", "fp32"): partial(
-                step, freeze=True, channels_last=True
-            ),
+            ("textbook loop, D frozen, channels last", "fp32"): better,
             ("textbook loop", "bf16"): partial(step, autocast=True),
-            ("textbook loop, D frozen, channels last", "bf16"): partial(
-                step, freeze=True, channels_last=True, autocast=True
-            ),
+            ("textbook loop, D frozen, channels last", "bf16"): partial(better, autocast=True),
         },
         {
             "settings.latent_dim": str(sizes.latent),

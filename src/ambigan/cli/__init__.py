@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from ..core.errors import AmbiganError
+from ..core.machine import num_started
 from .parser import Request, parse
 
 _RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
@@ -70,9 +71,8 @@ def _in_one_line(error: Exception) -> str | None:
     """What torch says in a RuntimeError of several kinds, where it is the user's to mend."""
     if isinstance(error, MemoryError) or "allocate" in str(error):
         return "out of memory; use smaller networks, fewer examples at once or less data."
-    among_many = os.environ.get("WORLD_SIZE", "1") != "1"
     words = ("connection", "gloo", "nccl", "timeout")
-    if among_many and any(word in str(error).lower() for word in words):
+    if num_started() > 1 and any(word in str(error).lower() for word in words):
         return "another process of this run died; continue with --resume."
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from ..core.errors import ConfigError, unknown
 from ..core.files import write_json
+from ..core.machine import num_started
 from .output import alarm, cell, note
 from .parser import Request
 
@@ -44,7 +44,7 @@ def reproduce(request: Request) -> int:
             raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
         _print_tables([*TABLES.values(), *STUDIES.values()])
         return 0
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if num_started() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
     if flags.table not in {*TABLES, *STUDIES}:
         raise unknown("table or study", flags.table, [*TABLES, *STUDIES])

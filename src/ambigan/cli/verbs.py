@@ -15,6 +15,7 @@ from rich.table import Table
 from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.files import as_typed
+from ..core.machine import num_started
 from ..core.settings import build, override, parse
 from ..data import DataSettings, SourceSplit, Split, located, open_examples
 from ..engine.config import RunConfig
@@ -100,7 +101,7 @@ def _check_plan(flags: argparse.Namespace) -> None:
     for name, value in (("--continue", flags.go_on), ("--out", flags.out)):
         if value:
             raise ConfigError(f"--plan trains nothing and writes nothing; leave out {name}.")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if num_started() > 1:
         raise ConfigError(
             "--plan runs as one process; start it without torchrun, and give --processes N."
         )

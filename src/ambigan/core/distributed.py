@@ -17,6 +17,7 @@ import torch.distributed
 from torch import Tensor
 
 from .errors import ConfigError
+from .machine import num_started
 from .meeting import meet
 
 dist: Any = torch.distributed  # its functions are wrapped in a way that hides their types
@@ -50,7 +51,7 @@ def join_from_environment(device_type: str) -> World:
     Args:
         device_type: `cpu` talks over gloo, `cuda` over NCCL.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+    if num_started() > 1 and not dist.is_initialized():
         store, rank, size = next(dist.rendezvous("env://"))
         dist.init_process_group(
             "nccl" if device_type == "cuda" else "gloo",

@@ -6,6 +6,11 @@ import math
 import os
 
 
+def num_started() -> int:
+    """How many processes torchrun has started, this one among them; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def physical_memory() -> float:
     """Bytes of main memory; infinite where the system does not say."""
     try:

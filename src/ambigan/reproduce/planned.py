@@ -177,7 +177,7 @@ def command_of(
     return shlex.join(words)
 
 
-def check_free(out: Path, ours: Collection[str]) -> None:
+def check_folder(out: Path, ours: Collection[str]) -> None:
     """Refuses a folder that holds something, but for what was begun there before.
 
     Args:

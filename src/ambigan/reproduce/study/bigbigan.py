@@ -66,7 +66,6 @@ AGAINST_BIGAN = Study(
 def _rows(wide: Mapping[str, str], encoder_width: str, generator_width: str) -> tuple[Arm, ...]:
     """BigBiGAN with networks as wide as that, then with one part changed at a time."""
     changes: dict[str, Mapping[str, str]] = {
-        "BigBiGAN": {},
         "image score alone": {"settings.unary": "x"},
         "latent score alone": {"settings.unary": "z"},
         "no unary scores": {"settings.unary": "none"},
@@ -84,8 +83,11 @@ def _rows(wide: Mapping[str, str], encoder_width: str, generator_width: str) -> 
         "RevNet": {"settings.network.encoder": "revnet50"},
         "two steps of D": {"settings.discriminator_steps": "2"},
     }
-    whole, *changed = [_big(name, {**wide, **parts}) for name, parts in changes.items()]
-    return (replace(whole, layers=_MORE, untrained=True), *changed, OWN_VIEWS)
+    return (
+        replace(BIGBIGAN, changes=wide),
+        *(_big(name, {**wide, **changed}) for name, changed in changes.items()),
+        OWN_VIEWS,
+    )
 
 
 ABLATION = Study(

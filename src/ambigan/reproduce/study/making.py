@@ -20,7 +20,7 @@ from ..pictures import pictures_of
 from ..planned import (
     Alarm,
     Bar,
-    check_free,
+    check_folder,
     check_measured_on,
     check_same_column,
     check_seeds,
@@ -83,7 +83,7 @@ def compare(
     for run in runs[: len(study.arms)]:  # other seeds differ in nothing that could fail
         check_run(run, dataset)
     check_writable(out)
-    check_free(out, (BASELINES, ARMS))
+    check_folder(out, (BASELINES, ARMS))
     command = command_of(["ambigan", "reproduce", study.name], seeds, changes, out)
     return Maker(study, runs, out, dataset, command, tell).make(chosen, bar, alarm)
 

@@ -19,7 +19,7 @@ from ..pictures import pictures_of
 from ..planned import (
     Alarm,
     Bar,
-    check_free,
+    check_folder,
     check_measured_on,
     check_same_column,
     check_seeds,
@@ -77,7 +77,7 @@ def reproduce(
     cells = plan_cells(table, list(dict.fromkeys(presets or table.presets)), seeds, changes, out)
     dataset = open_dataset(cells[0].config.data)
     _check(table, cells, dataset)
-    check_free(out, ("plan.json", "cells"))
+    check_folder(out, ("plan.json", "cells"))
     with held(out / ".lock") as is_ours:
         if not is_ours:
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
