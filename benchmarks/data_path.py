@@ -29,12 +29,12 @@ import torch
 from PIL import Image, ImageOps
 
 from ambigan.core.files import write_json
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.core.settings import override
 from ambigan.data import Batches, Dataset, DataSettings, find_gallery, open_dataset, pack
 from ambigan.engine.config import RunConfig, choose_device, settle_precision
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import Play
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import Play
 from ambigan.presets import find_preset
 from ambigan.training import make_method
 

@@ -24,15 +24,16 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ambigan.bench.products import Products
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.distributed import average_
 from ambigan.core.files import write_json
-from ambigan.core.memory import Live
-from ambigan.core.rehearsal import rehearsed
-from ambigan.core.spec import DataSpec
-from ambigan.engine.step import give_graphs, take_gradients
+from ambigan.engine.train_step import give_graphs, take_gradients
+from ambigan.estimate.memory import Live
+from ambigan.estimate.simulated_process_group import rehearsed
 from ambigan.game import Batch, Method
 from ambigan.methods.bigbigan import BigBiGAN
-from ambigan.networks import biggan, heads, resnet50, spectral
+from ambigan.networks import biggan, heads, resnet50
+from ambigan.networks.layers import spectral_norm as spectral
 from ambigan.presets import find_preset
 
 SPEC = DataSpec("images", (3, 256, 256), bounded=True)

@@ -20,15 +20,15 @@ from typing import Any
 import torch
 
 from ambigan.core.files import write_json
-from ambigan.core.memory import allocated_bytes
 from ambigan.core.settings import override
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.config import RunConfig, choose_device, settle_precision
-from ambigan.engine.sinks import read_lines
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import Play
+from ambigan.engine.log_writers import read_lines
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import Play
+from ambigan.estimate.memory import allocated_bytes
+from ambigan.estimate.training_cost import plan
 from ambigan.evaluation.results import hardware
-from ambigan.planning import plan
 from ambigan.presets import find_preset
 from ambigan.training import make_method, train
 

@@ -31,14 +31,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
 from ambigan.bench.suite import timed
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.files import write_json
-from ambigan.core.memory import saved_bytes
 from ambigan.core.precision import usable_precisions
-from ambigan.core.random import Randomness
-from ambigan.core.spec import DataSpec
+from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig, choose_device
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import play_turn
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import play_turn
+from ambigan.estimate.memory import saved_bytes
 from ambigan.evaluation.results import hardware
 from ambigan.game import Batch
 from ambigan.methods.structural import Structural

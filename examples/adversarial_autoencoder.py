@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.spec import DataSpec
 from ambigan.game import Batch, Method, OptimizerSettings, Player, Terms
 from ambigan.objectives.adversarial import judged_fake, judged_real, saturation
 from ambigan.priors import NormalPrior

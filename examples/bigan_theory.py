@@ -26,7 +26,7 @@ from PIL import Image
 from scipy.special import expit
 from theory_toys import CELL, CORRELATION, GRID, LOG4, Array, Finite
 
-from ambigan.report import theme
+from ambigan.report.figures import theme
 
 OF_X, OF_Z, THIRD = theme.ACCENT, theme.LINES[1], theme.LINES[2]
 VALUES = {-LOG4: "−log 4", -1.0: "−1.0", -0.5: "−0.5", 0.0: "0"}

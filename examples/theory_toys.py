@@ -21,8 +21,8 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor, nn
 
 import ambigan
-from ambigan.core.random import Randomness
-from ambigan.core.spec import DataSpec
+from ambigan.core.data_spec import DataSpec
+from ambigan.core.randomness import Randomness
 from ambigan.data import DataSettings
 from ambigan.engine.config import RunConfig, TrainSettings
 from ambigan.game import Batch, Method, OptimizerSettings, Terms

@@ -6,13 +6,13 @@ import dataclasses
 
 import torch
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.settings import override
-from ambigan.core.spec import DataSpec
 from ambigan.data import DataSettings
 from ambigan.engine.config import RunConfig
 from ambigan.game import Method
 from ambigan.methods import METHODS
-from ambigan.networks.spectral import SpectralNorm
+from ambigan.networks.layers.spectral_norm import SpectralNorm
 from ambigan.presets import PRESETS, find_preset
 
 SPEC = DataSpec("images", (1, 8, 8), bounded=True)

@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .core.errors import (
-    AmbiganError,
-    CheckpointError,
-    ConfigError,
-    DataError,
-    NonFiniteError,
-)
+from .core.errors import AmbiganError, CheckpointError, ConfigError, DataError, NonFiniteError
 from .core.version import __version__
 
 __all__ = [
@@ -30,13 +24,13 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from .artifacts import Run, load
+    from .run import Run, load
     from .training import train
 
 
 def __getattr__(name: str) -> Any:
     if name in ("Run", "load"):
-        from . import artifacts
+        from . import run as artifacts
 
         return getattr(artifacts, name)
     if name == "train":

@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Literal, Protocol, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .core.data_spec import DataSpec
 from .core.errors import ConfigError
-from .core.random import Randomness
-from .core.reading import (
+from .core.feature_layers import (
     ALL,
     LATENTS,
     POOLED,
@@ -27,8 +27,8 @@ from .core.reading import (
     is_convolutional,
     read,
 )
+from .core.randomness import Randomness
 from .core.settings import Fraction, NonNegative, Positive
-from .core.spec import DataSpec
 
 Terms = dict[str, Tensor]
 """A player's loss as named scalar terms, weights already applied; the loss is their sum."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .core.random import Randomness
+from .core.randomness import Randomness
 
 PriorName = Literal["uniform", "normal"]
 

@@ -11,27 +11,22 @@ from pathlib import Path
 
 import torch
 
-from .artifacts import Run, describe_data, read_config, save_model
+from .core.data_spec import DataSpec
 from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
 from .core.files import held, read_json, write_json
 from .core.machine import physical_memory
 from .core.precision import bf16_gain
-from .core.random import seed_from
-from .core.spec import DataSpec
+from .core.randomness import seed_from
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
-from .engine.config import (
-    RunConfig,
-    choose_device,
-    differences_of_runs,
-    settle_precision,
-)
-from .engine.loop import Loop, Progress, fit_together
+from .engine.bn_statistics import settle
+from .engine.config import RunConfig, choose_device, differences_of_runs, settle_precision
 from .engine.run_folder import RunFolder, check_free, create
-from .engine.state import TrainState
-from .engine.statistics import settle
+from .engine.train_state import TrainState
+from .engine.trainer import Loop, Progress, fit_together
 from .game import Method
 from .methods import find_method, is_external
+from .run import Run, describe_data, read_config, save_model
 
 UNTRAINED_BATCHES = 50
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ambigan.core.memory import Live
-from ambigan.core.random import Randomness
-from ambigan.core.rehearsal import rehearsed
-from ambigan.engine.step import give_graphs, take_gradients
+from ambigan.core.randomness import Randomness
+from ambigan.engine.train_step import give_graphs, take_gradients
+from ambigan.estimate.memory import Live
+from ambigan.estimate.simulated_process_group import rehearsed
 from ambigan.game import Batch
-from ambigan.networks.layers import BatchNorm
+from ambigan.networks.layers.basic import BatchNorm
 from games import SPEC, toy_config, toy_method
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "imagenet_plan.py"

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.data import Batches, open_dataset
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import TURNS_BEFORE_CAPTURE, Play
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import TURNS_BEFORE_CAPTURE, Play
 from ambigan.game import Batch
 from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.training import make_method, resume, train
@@ -93,7 +93,7 @@ def test_batches_of_a_repeated_turn_stay_apart(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.gpu
 def test_graphs_equal_turns(variant: str) -> None:
-    from ambigan.engine.capture import TurnGraph
+    from ambigan.engine.graph_capture import TurnGraph
 
     same(play(variant, None, "cuda")[0], play(variant, TurnGraph, "cuda")[0])
 

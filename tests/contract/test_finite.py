@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ambigan.core.errors import NonFiniteError
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.engine.checkpoint import list_checkpoints, load_newest
-from ambigan.engine.watch import alarms, effective_rank, look
+from ambigan.engine.diagnostics import alarms, effective_rank, look
 from ambigan.game import Batch
 from ambigan.methods import METHODS
 from ambigan.training import train

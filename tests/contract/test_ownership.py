@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.random import Randomness
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import play_turn
+from ambigan.core.randomness import Randomness
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import play_turn
 from ambigan.game import Batch, Method
 from games import converge, toy_config, toy_method
 

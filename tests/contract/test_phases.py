@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from ambigan.data import Batches, open_dataset
-from ambigan.engine.sinks import read_lines
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import Play
+from ambigan.engine.log_writers import read_lines
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import Play
 from ambigan.training import make_method, train
 from games import toy_config
 

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambigan.core.random import Randomness, seed_from
+from ambigan.core.randomness import Randomness, seed_from
 from ambigan.data import Batches, open_dataset
-from ambigan.engine.step import draw_rows, make_batch, noise_of
+from ambigan.engine.train_step import draw_rows, make_batch, noise_of
 from games import toy_config, toy_method
 
 KEYS = st.tuples(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 7))

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from two_ranks import Pair, begin, play_exactly
 
-from ambigan.engine.sinks import read_lines
+from ambigan.engine.log_writers import read_lines
 from ambigan.training import resume, train
 from games import VARIANTS, toy_config
 

@@ -12,7 +12,7 @@ import torch
 from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.settings import override
 from ambigan.engine.checkpoint import list_checkpoints
-from ambigan.engine.loop import Interrupted
+from ambigan.engine.trainer import Interrupted
 from ambigan.training import resume, train
 from games import toy_config
 

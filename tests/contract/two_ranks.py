@@ -14,10 +14,10 @@ import torch
 from test_resume import Killed, kill_at
 
 from ambigan.core.distributed import join_from_environment, leave
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import play_turn
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import play_turn
 from ambigan.game import Batch
 from ambigan.training import train
 from games import SPEC, converge, toy_method

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from ambigan.core.ema import ExponentialMovingAverage
-from ambigan.networks.layers import BatchNorm
+from ambigan.networks.layers.basic import BatchNorm
 
 
 def test_average_follows_the_formula() -> None:

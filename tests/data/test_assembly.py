@@ -7,7 +7,7 @@ import torch
 
 from ambigan.core.errors import ConfigError
 from ambigan.data import DataSettings, Split
-from ambigan.data.assembly import allot, cut, fingerprint, num_held_out, shuffled, take
+from ambigan.data.splits import allot, cut, fingerprint, num_held_out, shuffled, take
 
 
 def split_of(length: int) -> Split:

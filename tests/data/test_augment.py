@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.data import (
     Batches,
     DataSettings,
@@ -26,8 +26,8 @@ from ambigan.data import (
     to_float,
 )
 from ambigan.data.augment import NUM_DRAWS, Augment
-from ambigan.data.framing import augment_of
-from ambigan.engine.step import make_batch
+from ambigan.data.images.cropping import augment_of
+from ambigan.engine.train_step import make_batch
 from games import toy_config, toy_method
 
 

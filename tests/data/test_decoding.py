@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import DataError
-from ambigan.core.spec import DataSpec
-from ambigan.data import DataSettings, decoding, open_dataset, open_examples
+from ambigan.data import DataSettings, open_dataset, open_examples
+from ambigan.data.images import parallel_decoding as decoding
 
 
 @pytest.fixture

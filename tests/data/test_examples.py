@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError, DataError
-from ambigan.core.spec import DataSpec
 from ambigan.data import Dataset, DataSettings, Scaling, SourceSplit, open_dataset, open_examples
 
 GRAY = DataSpec("images", (1, 8, 8), bounded=True)

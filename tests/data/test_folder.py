@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from ambigan.core.errors import DataError
-from ambigan.data import Dataset, DataSettings, Split, decoding, open_dataset
+from ambigan.data import Dataset, DataSettings, Split, open_dataset
+from ambigan.data.images import parallel_decoding as decoding
 
 
 def picture(path: Path, level: int, size: tuple[int, int] = (4, 6), mode: str = "L") -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.spec import DataSpec
 from ambigan.data.inputs import as_array, as_examples
 
 IMAGES, VECTORS = DataSpec("images", (1, 2, 2), True), DataSpec("vectors", (3,), False)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import DataError
-from ambigan.core.spec import DataSpec
 from ambigan.data import Dataset, DataSettings, open_dataset, open_examples
 
 arrow: Any = import_module("pyarrow")

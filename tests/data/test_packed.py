@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError, DataError
-from ambigan.core.spec import DataSpec
 from ambigan.data import DataSettings, find_gallery, open_dataset, open_examples, pack
 
 NUM = 30

@@ -17,7 +17,9 @@ from PIL import Image
 
 from ambigan.core.errors import ConfigError, DataError
 from ambigan.core.files import held
-from ambigan.data import DataSettings, Manifest, decoding, find_gallery, open_dataset, pack, packing
+from ambigan.data import DataSettings, Manifest, find_gallery, open_dataset, pack
+from ambigan.data.images import parallel_decoding as decoding
+from ambigan.data.packed import prepare as packing
 
 SIZE = (6, 5)
 FILES = ("images.npy", "index.parquet", "manifest.json")
@@ -127,7 +129,9 @@ def test_a_finished_folder_whose_index_is_damaged_is_not_finished(tmp_path: Path
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ambigan.data import DataSettings, decoding, find_gallery, pack, packing
+from ambigan.data import DataSettings, find_gallery, pack
+from ambigan.data.images import parallel_decoding as decoding
+from ambigan.data.packed import prepare as packing
 folder, out, stage = sys.argv[1:]
 decoding._BLOCK, packing._COMMIT_SECONDS = 4, 0.0
 

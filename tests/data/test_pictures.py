@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ambigan.data.pictures import (
+from ambigan.data.images.image_decoding import (
     Header,
     bombs_refused,
     image_suffixes,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.random import seed_from
+from ambigan.core.randomness import seed_from
 from ambigan.data import Batches, Sampler, Split
 
 lengths = st.integers(1, 40)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ambigan.data import DataSettings, open_dataset
-from ambigan.data.scaling import constant_columns, fit_scaling
 from ambigan.data.settings import ScalingName
+from ambigan.data.tables.scaling import constant_columns, fit_scaling
 
 TRAIN = np.random.default_rng(0).normal([5, -3000, 0], [1, 50, 1e-6], (200, 3)).astype(np.float32)
 

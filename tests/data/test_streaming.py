@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.data import Batches, Split, sampler
 from ambigan.data.augment import Augment
 from ambigan.data.streaming import Stream, fits

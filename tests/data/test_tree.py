@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ambigan.core.errors import DataError
-from ambigan.data.tree import find_images
+from ambigan.data.images.folder_scan import find_images
 
 
 def plant(root: Path, *names: str) -> Path:

@@ -13,8 +13,8 @@ from ambigan.core.errors import ConfigError
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.config import RunConfig, differences_of_runs, settle_precision
 from ambigan.engine.run_folder import RunFolder
-from ambigan.engine.state import TrainState
-from ambigan.engine.step import Play
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import Play
 from ambigan.training import make_method, resume, train
 from games import toy_config
 

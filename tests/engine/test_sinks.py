@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ambigan.core.errors import ConfigError
-from ambigan.engine.sinks import JsonLines, read_lines
+from ambigan.engine.log_writers import JsonLines, read_lines
 from ambigan.training import train
 from games import toy_config
 

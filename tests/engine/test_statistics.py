@@ -5,9 +5,9 @@ from functools import partial
 import torch
 
 from ambigan.data import Batches, open_dataset, to_float
-from ambigan.engine.statistics import reestimate_statistics, settle
+from ambigan.engine.bn_statistics import reestimate_statistics, settle
 from ambigan.game import Method
-from ambigan.networks.layers import BatchNorm
+from ambigan.networks.layers.basic import BatchNorm
 from games import toy_config, toy_method
 
 

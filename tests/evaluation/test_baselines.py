@@ -10,9 +10,14 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA as SklearnPCA
 
-from ambigan.core.spec import DataSpec
-from ambigan.evaluation import baselines
-from ambigan.evaluation.baselines import fit_pca, pca_features, pixel_features, random_encoder
+from ambigan.core.data_spec import DataSpec
+from ambigan.evaluation.baselines import feature_baselines as baselines
+from ambigan.evaluation.baselines.feature_baselines import (
+    fit_pca,
+    pca_features,
+    pixel_features,
+    random_encoder,
+)
 from ambigan.methods.gan import GAN, GANSettings
 from ambigan.networks.permutation_invariant import MLPSettings
 

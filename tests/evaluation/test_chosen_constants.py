@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from ambigan.core.random import Randomness
-from ambigan.evaluation.few_labels import svm_over_draws
-from ambigan.evaluation.labelled import balanced_draw, fraction_of_each, hold_out
+from ambigan.core.randomness import Randomness
+from ambigan.evaluation.classifiers.label_subsets import balanced_draw, fraction_of_each, hold_out
+from ambigan.evaluation.classifiers.semi_supervised_svm import svm_over_draws
 from ambigan.evaluation.protocols import find_protocol, run_classification
 
 

@@ -10,7 +10,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from ambigan.evaluation.clustering import kmeans_assign, match_to_classes, mutual_information
+from ambigan.evaluation.metrics.clustering import (
+    kmeans_assign,
+    match_to_classes,
+    mutual_information,
+)
 
 CONSTANTS = {"restarts": 5, "seed": 0, "tolerance": 1e-4, "max_iterations": 300}
 

@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from ambigan.evaluation import minimise
-from ambigan.evaluation.convex import (
+from ambigan.evaluation.classifiers import preconditioned_lbfgs as minimise
+from ambigan.evaluation.classifiers.convex import (
     LinearModel,
     Objective,
     cross_entropy,
@@ -22,7 +22,7 @@ from ambigan.evaluation.convex import (
     softmax_regression,
     squared_hinge,
 )
-from ambigan.evaluation.minimise import Fit, Problem
+from ambigan.evaluation.classifiers.preconditioned_lbfgs import Fit, Problem
 
 EXACT = {"tolerance": 1e-7, "max_iterations": 500}
 """What float64 features allow."""

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError, NonFiniteError
-from ambigan.core.spec import DataSpec
 from ambigan.evaluation.features import FeatureFunction, extract, layer_features
 from ambigan.methods.bigan import BiGAN, BiGANSettings
 from ambigan.networks.permutation_invariant import MLPSettings

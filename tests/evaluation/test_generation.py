@@ -13,16 +13,19 @@ from scipy.linalg import sqrtm
 from sklearn.datasets import load_digits
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.vision import import_torchvision
-from ambigan.evaluation.generation import (
+from ambigan.core.torchvision_compat import import_torchvision
+from ambigan.evaluation.baselines.sample_baselines import (
+    gaussian_stand_in,
+    shuffled_values,
+)
+from ambigan.evaluation.metrics.inception import find_weights, load_inception
+from ambigan.evaluation.metrics.sample_distances import (
     frechet_distance,
     inception_score,
     kernel_distance,
     precision_and_recall,
 )
-from ambigan.evaluation.inception import find_weights, load_inception
 from ambigan.evaluation.protocols import find_protocol, run_generation
-from ambigan.evaluation.stand_ins import gaussian_stand_in, shuffled_values
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:

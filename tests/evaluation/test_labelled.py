@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from ambigan.core.errors import ConfigError
-from ambigan.evaluation.labelled import balanced_draw, class_sizes, fraction_of_each, hold_out
+from ambigan.evaluation.classifiers.label_subsets import (
+    balanced_draw,
+    class_sizes,
+    fraction_of_each,
+    hold_out,
+)
 
 LABELS = torch.tensor([7] * 50 + [2] * 10 + [9] * 1)[
     torch.randperm(61, generator=torch.Generator().manual_seed(0))

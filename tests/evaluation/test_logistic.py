@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.datasets import load_digits
 
-from ambigan.evaluation.linear import logistic_predict
+from ambigan.evaluation.classifiers.logistic import logistic_predict
 
 CONSTANTS = {"tolerance": 1e-5, "max_iterations": 1000}
 

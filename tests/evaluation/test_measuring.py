@@ -17,10 +17,11 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.files import StorageError
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS, Protocol
-from ambigan.measuring import Tell, candidates, evaluate, evaluate_curve
-from ambigan.measuring.choosing import _warn_of_unseen_classes
-from ambigan.measuring.evaluating import _spaced
-from ambigan.measuring.kept import KeptRows
+from ambigan.measuring import Tell, evaluate, evaluate_curve
+from ambigan.measuring import feature_sets as candidates
+from ambigan.measuring.result_cache import KeptRows
+from ambigan.measuring.runner import _spaced
+from ambigan.measuring.select_protocols import _warn_of_unseen_classes
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
@@ -84,11 +85,11 @@ def test_features_too_wide_for_their_covariance(
     widest = max(widths, key=widths.__getitem__)
     least = min(widths.values())
     narrow = next(layer for layer, width in widths.items() if width == least)
-    monkeypatch.setattr("ambigan.measuring.generations.WIDEST", least)
+    monkeypatch.setattr("ambigan.measuring.reference_features.WIDEST", least)
     with pytest.raises(ConfigError, match=f"{widest} has .*; .* such as --space {narrow}"):
         evaluate(mlp, protocols=["generation_features"], spaces=[widest])
     told: list[str] = []
-    monkeypatch.setattr("ambigan.measuring.evaluating._measure", lambda *_: iter(()))
+    monkeypatch.setattr("ambigan.measuring.runner._measure", lambda *_: iter(()))
     evaluate(mlp, protocols=["all"], spaces=[widest], inception=mlp, tell=told.append)
     assert any(line.startswith("left out: generation_features: takes the cov") for line in told)
 
@@ -102,7 +103,7 @@ def test_a_feature_layer_too_wide_for_its_covariance_gives_way(
         for layer in run.method.feature_layers
     }
     own = run.method.default_layer
-    monkeypatch.setattr("ambigan.measuring.generations.WIDEST", widths[own] - 1)
+    monkeypatch.setattr("ambigan.measuring.reference_features.WIDEST", widths[own] - 1)
     narrower = {layer: width for layer, width in widths.items() if width < widths[own]}
     (record,) = evaluate(mlp, protocols=["generation_features"], weights="raw", baselines=["raw"])
     assert {row["space"] for row in record["rows"]} == {max(narrower, key=narrower.__getitem__)}
@@ -117,7 +118,7 @@ def test_what_is_left_out_for_one_reason_is_one_line(
         chosen.extend(protocol.name for protocol in protocols)
         return iter(())
 
-    monkeypatch.setattr("ambigan.measuring.evaluating._measure", note)
+    monkeypatch.setattr("ambigan.measuring.runner._measure", note)
     monkeypatch.setattr(Dataset, "has_labels", property(lambda _dataset: False))
     told: list[str] = []
     evaluate(mlp, protocols=["all"], inception=mlp, tell=told.append)
@@ -130,7 +131,7 @@ def test_a_gan_of_data_without_labels_is_measured_by_its_samples(
     mlp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{"kind": "model", "frechet": 1.0}]
-    monkeypatch.setattr("ambigan.measuring.evaluating.measure_generation", lambda *_: rows)
+    monkeypatch.setattr("ambigan.measuring.runner.measure_generation", lambda *_: rows)
     able = frozenset(("decode", "sample"))
     monkeypatch.setattr(Run, "abilities", property(lambda _run: able))
     monkeypatch.setattr(Dataset, "has_labels", property(lambda _dataset: False))
@@ -142,7 +143,7 @@ def test_a_failure_leaves_the_records_before_it(mlp: Path, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise ConfigError("no samples today")
 
-    monkeypatch.setattr("ambigan.measuring.evaluating.measure_generation", fail)
+    monkeypatch.setattr("ambigan.measuring.runner.measure_generation", fail)
     asked = ["generation_features", "knn1_cosine"]
     with pytest.raises(ConfigError, match="no samples today"):
         evaluate(mlp, protocols=asked, weights="raw", baselines=[])
@@ -151,7 +152,7 @@ def test_a_failure_leaves_the_records_before_it(mlp: Path, monkeypatch: pytest.M
 
 def test_a_curve_of_all_that_applies(mlp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [PROTOCOLS["knn1_cosine"], PROTOCOLS["knn1_euclidean"]]
-    monkeypatch.setattr("ambigan.measuring.choosing._applying", lambda *_: chosen)
+    monkeypatch.setattr("ambigan.measuring.select_protocols._applying", lambda *_: chosen)
     curves = evaluate_curve(mlp, protocols=["all"], weights="raw")
     assert [curve["protocol"] for curve in curves] == ["knn1_cosine", "knn1_euclidean"]
 

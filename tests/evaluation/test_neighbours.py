@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ambigan.core.errors import ConfigError, NonFiniteError
-from ambigan.evaluation.knn import Metric, knn_predict, nearest_neighbours
+from ambigan.evaluation.metrics.knn import Metric, knn_predict, nearest_neighbours
 
 MNIST_PIXELS_1NN = 96.91
 

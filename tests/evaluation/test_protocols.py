@@ -8,16 +8,16 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.spec import DataSpec
 from ambigan.data.dataset import Dataset, Split
+from ambigan.evaluation.metrics.reconstruction import Maps
 from ambigan.evaluation.protocols import (
     PROTOCOLS,
     find_protocol,
     run_classification,
     run_reconstruction,
 )
-from ambigan.evaluation.reconstruction import Maps
 
 LABELLED = [name for name, protocol in PROTOCOLS.items() if "labels" in protocol.needs]
 

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError, NonFiniteError
-from ambigan.core.random import Randomness
-from ambigan.core.spec import DataSpec
+from ambigan.core.randomness import Randomness
 from ambigan.data.dataset import Dataset, Split
-from ambigan.evaluation import reconstruction
-from ambigan.evaluation.reconstruction import (
+from ambigan.evaluation.metrics import reconstruction
+from ambigan.evaluation.metrics.reconstruction import (
     Maps,
     generated_errors,
     maps_of,

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import ambigan
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.spec import DataSpec
 from ambigan.data.dataset import Dataset, Split
-from ambigan.evaluation.baselines import pixel_features
+from ambigan.evaluation.baselines.feature_baselines import pixel_features
 from ambigan.evaluation.features import FeatureFunction
 from ambigan.evaluation.protocols import find_protocol
 from ambigan.evaluation.results import (

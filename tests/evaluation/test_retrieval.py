@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
-from ambigan.evaluation.retrieval import mean_average_precision, ranking_scores
+from ambigan.evaluation.metrics.ranking import mean_average_precision, ranking_scores
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ import pytest
 from test_resume import Killed, contents, kill_at
 
 from ambigan.core.errors import ConfigError
-from ambigan.engine.loop import Interrupted
+from ambigan.engine.trainer import Interrupted
 from ambigan.training import train, train_together
 from games import toy_config
 

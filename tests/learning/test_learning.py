@@ -12,8 +12,8 @@ import torch
 import ambigan
 from ambigan.core.settings import override
 from ambigan.data import open_dataset
-from ambigan.evaluation.knn import knn_predict
-from ambigan.evaluation.reconstruction import maps_of, reconstruction_errors
+from ambigan.evaluation.metrics.knn import knn_predict
+from ambigan.evaluation.metrics.reconstruction import maps_of, reconstruction_errors
 from ambigan.presets import find_preset
 from ambigan.training import train, untrained
 

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize
 
 from ambigan.core.errors import ConfigError
 from ambigan.networks.biggan import Attention, BigGANBody, BigGANGenerator
-from ambigan.networks.spectral import SpectralNorm
+from ambigan.networks.layers.spectral_norm import SpectralNorm
 from reference import numpy_bigbigan as reference
 
 

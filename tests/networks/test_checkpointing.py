@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from ambigan.core import distributed
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.memory import saved_bytes
-from ambigan.core.random import Randomness
-from ambigan.core.spec import DataSpec
+from ambigan.core.randomness import Randomness
+from ambigan.estimate.memory import saved_bytes
 from ambigan.game import Batch
 from ambigan.methods.bigbigan import BigBiGAN, BigBiGANSettings
-from ambigan.networks import layers
 from ambigan.networks.biggan import BigGANBody, BigGANGenerator, DownBlock
-from ambigan.networks.checkpointing import checkpointed
 from ambigan.networks.large import LargeSettings
+from ambigan.networks.layers import basic as layers
+from ambigan.networks.layers.checkpointing import checkpointed
 from ambigan.networks.resnet50 import resnet50
 
 NETWORKS = LargeSettings(

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.spec import DataSpec
 from ambigan.methods.bigan import BiGAN, BiGANSettings
 from ambigan.methods.gan import GAN
 from ambigan.networks.convnet import ConvNet

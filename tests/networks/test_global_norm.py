@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ambigan.core.memory import saved_bytes
-from ambigan.core.rehearsal import rehearsed
-from ambigan.networks.global_norm import normalise
+from ambigan.estimate.memory import saved_bytes
+from ambigan.estimate.simulated_process_group import rehearsed
+from ambigan.networks.layers.distributed_norm import normalise
 
 EPSILON = 1e-5
 BY_TYPE = {

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.reading import find_reading, read
+from ambigan.core.feature_layers import find_reading, read
 from ambigan.game import _measured
 from ambigan.networks.biggan import BigGANBody
 from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP

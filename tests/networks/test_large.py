@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.core.settings import override
-from ambigan.core.spec import DataSpec
 from ambigan.engine.schedule import player_rate
 from ambigan.game import Batch
 from ambigan.methods.bigbigan import SLOW_ADAM, BigBiGAN, BigBiGANSettings

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.random import Randomness
-from ambigan.networks.elu import elu
+from ambigan.core.randomness import Randomness
 from ambigan.networks.families import check_prior_fits
-from ambigan.networks.init import init_normal
-from ambigan.networks.layers import BatchNorm, squash
+from ambigan.networks.layers.basic import BatchNorm, squash
+from ambigan.networks.layers.elu import elu
+from ambigan.networks.layers.init import init_normal
 from ambigan.networks.mlp import MLP
 from ambigan.networks.permutation_invariant import MLPSettings
 

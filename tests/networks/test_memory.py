@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ambigan.networks.memory import Bank, Teacher
+from ambigan.networks.layers.memory import Bank, Teacher
 
 
 @pytest.mark.parametrize("num", [1, 3, 5, 7])

@@ -12,10 +12,10 @@ from torch import Tensor
 from ambigan.core import distributed
 from ambigan.core.ema import ExponentialMovingAverage
 from ambigan.core.errors import ConfigError
-from ambigan.core.memory import Live, saved_bytes
-from ambigan.networks import layers
-from ambigan.networks.checkpointing import Checkpointed
-from ambigan.networks.layers import BatchNorm
+from ambigan.estimate.memory import Live, saved_bytes
+from ambigan.networks.layers import basic as layers
+from ambigan.networks.layers.basic import BatchNorm
+from ambigan.networks.layers.checkpointing import Checkpointed
 from ambigan.networks.resnet50 import Branch, Encoder, Stem, resnet50
 from ambigan.networks.revnet import Reversible, revnet50
 from reference import numpy_bigbigan as reference

@@ -9,7 +9,11 @@ import torch
 from torch import nn
 
 from ambigan.core.ema import ExponentialMovingAverage
-from ambigan.networks.spectral import SpectralNorm, normalise_spectrum, settle_spectrum
+from ambigan.networks.layers.spectral_norm import (
+    SpectralNorm,
+    normalise_spectrum,
+    settle_spectrum,
+)
 
 
 def a_network() -> nn.Sequential:

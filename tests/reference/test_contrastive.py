@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.core.random import Randomness
-from ambigan.core.spec import DataSpec
+from ambigan.core.randomness import Randomness
 from ambigan.objectives.contrastive import ViewSettings, make_contrast, make_views, view
 
 SPEC = DataSpec("images", (3, 12, 10), bounded=True)

@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from ambigan.evaluation.knn import Metric, knn_predict, nearest_neighbours
+from ambigan.evaluation.metrics.knn import Metric, knn_predict, nearest_neighbours
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:

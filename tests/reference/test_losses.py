@@ -10,7 +10,7 @@ import torch
 from numpy_networks import Networks, sigmoid
 from test_structural import bhattacharyya, jsd
 
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig
 from ambigan.game import Batch, Method
 from ambigan.objectives.contrastive import view

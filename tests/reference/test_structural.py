@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ambigan.core.random import Randomness
+from ambigan.core.randomness import Randomness
 from ambigan.objectives.penalties import with_jacobian_norm
 from ambigan.objectives.structural import (
     Divergence,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from made_runs import make_reconstruction, make_result, make_run, write_logs
 
-from ambigan.artifacts import Run
 from ambigan.data import Dataset, Split, open_dataset
 from ambigan.data.settings import DataSettings
 from ambigan.report import sections, write_report
+from ambigan.run import Run
 
 
 @dataclasses.dataclass(frozen=True)

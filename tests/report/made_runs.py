@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from ambigan.artifacts import Run
+from ambigan.core.data_spec import DataSpec
 from ambigan.core.settings import override
-from ambigan.core.spec import DataSpec
 from ambigan.data import Dataset, Scaling, Split
 from ambigan.engine.run_folder import RunFolder
 from ambigan.game import Method
 from ambigan.methods import METHODS
 from ambigan.presets import find_preset
+from ambigan.run import Run
 
 
 def make_vectors(num_values: int, *, labelled: bool = False) -> Dataset:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ambigan.core.errors import ConfigError
-from ambigan.report import vectors
-from ambigan.report.charts import (
+from ambigan.report.figures import inline_svg, save_figure, vectors
+from ambigan.report.figures.charts import (
     MAX_POINTS,
     Score,
     accuracy_chart,
@@ -18,8 +18,7 @@ from ambigan.report.charts import (
     line_chart,
     short_number,
 )
-from ambigan.report.figures import inline_svg, save_figure
-from ambigan.report.theme import clean
+from ambigan.report.figures.theme import clean
 
 RNG = np.random.default_rng(0)
 STEPS = list(range(100, 1100, 100))

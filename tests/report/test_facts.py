@@ -12,8 +12,8 @@ from ambigan.cli.parser import parse
 from ambigan.core.settings import override
 from ambigan.data import Dataset
 from ambigan.presets import find_preset
-from ambigan.report import facts
-from ambigan.report.material import Material, gather
+from ambigan.report import summary as facts
+from ambigan.report.report_data import Material, gather
 
 
 def material_of(folder: Path, dataset: Dataset, results: Any = (), **changes: str) -> Material:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ambigan.core.errors import DataError
 from ambigan.report.figures import image_grid, interpolation_grid, reconstruction_grid, save_png
-from ambigan.report.grids import at_most, data_uri, png_bytes, to_pixels
+from ambigan.report.figures.grids import at_most, data_uri, png_bytes, to_pixels
 
 RNG = np.random.default_rng(0)
 

@@ -8,7 +8,7 @@ from sklearn.metrics import silhouette_score
 
 from ambigan.core.errors import DataError
 from ambigan.report.figures import draw_map, embed_2d, inline_svg, latent_map, principal_components
-from ambigan.report.theme import CLASSES
+from ambigan.report.figures.theme import CLASSES
 
 RNG = np.random.default_rng(0)
 

@@ -16,8 +16,8 @@ from ambigan.data import Dataset, Split
 from ambigan.engine.run_folder import RunFolder
 from ambigan.methods.bigan import BiGAN
 from ambigan.report import write_report
-from ambigan.report.curves import _rates
-from ambigan.report.material import for_map, held_out
+from ambigan.report.figures.curves import _rates
+from ambigan.report.report_data import for_map, held_out
 from ambigan.report.sections import latent_paths
 
 WritePage = Callable[..., Any]

@@ -7,18 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ambigan.evaluation.forgetting import Box
-from ambigan.looking import Filters, Forgotten, Sums, Term
-from ambigan.report import canvas, theme
-from ambigan.report.arithmetic import draw_sheet, draw_sums
-from ambigan.report.filters import as_images, draw_filters, draw_tiles
-from ambigan.report.forgetting import draw_forgotten, summary
-from ambigan.report.transfer import (
-    flags_of,
-    layer_names,
-    transfer_chart,
-    transfer_table,
-)
+from ambigan.analysis import Filters, Forgotten, Sums, Term
+from ambigan.analysis.map_classifier import Box
+from ambigan.report.figures import canvas, theme
+from ambigan.report.figures.filters import as_images, draw_filters, draw_tiles
+from ambigan.report.figures.forgetting import draw_forgotten, summary
+from ambigan.report.figures.latent_arithmetic import draw_sheet, draw_sums
+from ambigan.report.figures.transfer import flags_of, layer_names, transfer_chart, transfer_table
 
 NOISE = np.random.default_rng(0)
 

@@ -6,8 +6,8 @@ from typing import Any
 from made_runs import make_reconstruction, make_result, make_run, make_vectors
 
 from ambigan.data import Dataset
-from ambigan.report import scores
-from ambigan.report.material import Material, gather
+from ambigan.report import result_tables as scores
+from ambigan.report.report_data import Material, gather
 
 
 def material_of(folder: Path, dataset: Dataset, *results: dict[str, Any]) -> Material:

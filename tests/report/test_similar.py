@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ambigan.report.similar import Caption, similar_figure
+from ambigan.report.figures.similar import Caption, similar_figure
 
 TITLE = "most like it of 50,000 training examples of digits, cosine in discriminator.convs@4"
 

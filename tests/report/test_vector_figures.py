@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from ambigan.report import vectors
-from ambigan.report.figures import inline_svg
+from ambigan.report.figures import inline_svg, vectors
 
 RNG = np.random.default_rng(0)
 DATA, SAMPLES = RNG.normal(size=(200, 6)), RNG.normal(2, 1, size=(300, 6))

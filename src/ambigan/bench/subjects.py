@@ -9,9 +9,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import unknown
 from ..core.settings import override
-from ..core.spec import DataSpec
 from ..engine.config import RunConfig
 from ..presets import find_preset
 from . import textbook_bigan, textbook_bigbigan, textbook_dcgan

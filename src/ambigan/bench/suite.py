@@ -12,14 +12,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from ..core.memory import allocated_bytes
 from ..core.precision import usable_precisions
 from ..core.version import __version__
 from ..data import Batches, Split
-from ..engine.capture import TurnGraph
 from ..engine.config import choose_device
-from ..engine.state import TrainState, count_parameters
-from ..engine.step import TURNS_BEFORE_CAPTURE, Play
+from ..engine.graph_capture import TurnGraph
+from ..engine.train_state import TrainState, count_parameters
+from ..engine.train_step import TURNS_BEFORE_CAPTURE, Play
+from ..estimate.memory import allocated_bytes
 from ..evaluation.results import hardware
 from ..training import make_method
 from .products import count_flops

@@ -79,13 +79,13 @@ def _in_one_line(error: Exception) -> str | None:
 
 def _run(verb: str) -> Callable[[Request], int]:
     if verb in ("reproduce", "bench", "presets"):
-        from . import studies as module
+        from . import experiments as module
     elif verb == "prepare":
-        from . import preparing as module
+        from . import prepare as module
     elif verb in ("filters", "arithmetic", "forget", "transfer"):
-        from . import looking as module
+        from . import analysis as module
     elif verb == "search":
-        from . import searching as module
+        from . import search as module
     else:
         from . import verbs as module
     return getattr(module, verb)

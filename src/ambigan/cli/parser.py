@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from ..core.errors import ConfigError, nearest, unknown
 from ..core.version import __version__
-from .looking_flags import add_arithmetic, add_filters, add_forget, add_transfer
+from .analysis_flags import add_arithmetic, add_filters, add_forget, add_transfer
 
 SHORTCUTS = {
     "data": "data.source",

@@ -19,8 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ..data.decoding import Progress as Decoded
-from ..engine.loop import Progress as Report
+from ..data.images.parallel_decoding import Progress as Decoded
+from ..engine.trainer import Progress as Report
 
 PLAIN_SECONDS = 20.0
 

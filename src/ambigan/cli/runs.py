@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from ..artifacts import Run, load
 from ..core.errors import ConfigError
 from ..data import Dataset, DataSettings, for_other, open_dataset
 from ..engine.run_folder import RunFolder
 from ..game import Method
 from ..methods import find_method, is_external
+from ..run import Run, load
 from ..training import check_same_data
 from .parser import Request
 from .progress import decoding_progress

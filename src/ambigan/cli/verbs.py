@@ -12,22 +12,22 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ..artifacts import Run, load, read_config
 from ..core.errors import ConfigError
 from ..core.files import as_typed
 from ..core.machine import num_started
 from ..core.settings import build, override, parse
 from ..data import DataSettings, SourceSplit, Split, located, open_examples
 from ..engine.config import RunConfig
-from ..engine.loop import Interrupted
 from ..engine.run_folder import RunFolder
+from ..engine.trainer import Interrupted
+from ..estimate.training_cost import LINK, describe, plan
 from ..evaluation.views import ViewSettings
 from ..measuring import evaluate as measure
 from ..measuring import evaluate_curve
 from ..methods import find_method, is_external
-from ..planning import LINK, describe, plan
 from ..presets import PRESETS, find_preset
 from ..report import write_report
+from ..run import Run, load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_together
@@ -236,7 +236,7 @@ def interpolate(request: Request) -> int:
 
 def embed(request: Request) -> int:
     """Writes features of data to `.npy` or, with labels and rows, `.parquet`."""
-    from .embedding import write_features
+    from .embed import write_features
 
     flags, run = request.flags, load_run(request)
     path = Path(flags.out or run.path / "features.npy")
@@ -364,7 +364,7 @@ def _write_arrays(
 ) -> int:
     """Writes the file asked for, `.npy` or `.png`; both into the run's folder by default."""
     from ..report.figures import save_png
-    from .embedding import write_npy
+    from .embed import write_npy
 
     suffixes = [".npy"] + ([".png"] if picture is not None else [])
     if out and Path(out).suffix not in suffixes:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .errors import ConfigError
 from .machine import num_started
-from .meeting import meet
+from .rendezvous import meet
 
 dist: Any = torch.distributed  # its functions are wrapped in a way that hides their types
 

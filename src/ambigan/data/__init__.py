@@ -1,11 +1,11 @@
 """Data: from a name or a path to two splits in memory, and batches drawn from them."""
 
-from ..core.vision import import_torchvision
+from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split
-from .decoding import Progress as Decoding
+from .images.parallel_decoding import Progress as Decoding
 from .inputs import as_array, as_examples
-from .manifest import Manifest
-from .packing import pack
+from .packed.manifest import Manifest
+from .packed.prepare import pack
 from .sampler import Batches, Sampler
 from .settings import DataSettings
 from .sources import find_gallery, for_other, list_sources, located, open_dataset, open_examples

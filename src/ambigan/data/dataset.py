@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.spec import DataSpec
+from ..core.data_spec import DataSpec
 from .augment import Augment
 
 

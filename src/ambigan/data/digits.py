@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from ..core.spec import DataSpec
-from .assembly import allot, assemble, cut, joined, num_held_out, places, shuffled, take
+from ..core.data_spec import DataSpec
 from .dataset import Dataset, SourceSplit, Split
 from .settings import DataSettings
+from .splits import allot, assemble, cut, joined, num_held_out, places, shuffled, take
 
 NAMES = tuple(str(digit) for digit in range(10))
 NUM_TEST = 297  # 1,500 stay to train on

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..core.distributed import share_of
 from ..core.errors import ConfigError
-from ..core.random import Randomness
+from ..core.randomness import Randomness
 from .augment import NUM_DRAWS
 from .dataset import Split
 from .streaming import Stream, fits

@@ -9,24 +9,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown
-from ..core.spec import DataSpec
-from .arrays import read_npy, read_npz
 from .dataset import Dataset, Scaling, SourceSplit
-from .decoding import Progress, by, find_form
 from .digits import open_digits, read_digits
-from .folder import find_folder
-from .framing import augment_of, framed
-from .gallery import Gallery, gallery_of
-from .hub import find_hub
-from .manifest import read_manifest
-from .opening import open_gallery, read_gallery
-from .packed import check_as_packed, open_packed, read_packed
-from .photographs import find_celeba, find_imagenet, find_lsun
-from .published import CIFAR10, CIFAR100, MNIST, STL10, STL10_UNLABELLED, SVHN, Published
+from .images.cropping import augment_of, framed
+from .images.folder import find_folder
+from .images.hub import find_hub
+from .images.image_dataset import open_gallery, read_gallery
+from .images.image_source import Gallery, gallery_of
+from .images.parallel_decoding import Progress, by, find_form
+from .images.photo_datasets import find_celeba, find_imagenet, find_lsun
+from .images.torchvision_datasets import (
+    CIFAR10,
+    CIFAR100,
+    MNIST,
+    STL10,
+    STL10_UNLABELLED,
+    SVHN,
+    Published,
+)
+from .packed.dataset import check_as_packed, open_packed, read_packed
+from .packed.manifest import read_manifest
 from .settings import DataSettings
-from .tables import read_csv, read_parquet
-from .vectors import RawVectors, build_vectors, read_vectors
+from .tables.arrays import read_npy, read_npz
+from .tables.readers import read_csv, read_parquet
+from .tables.vectors import RawVectors, build_vectors, read_vectors
 
 _FRAMED = frozenset(("crop", "short_side", "flip"))
 _SPLIT = frozenset(("split_seed", "test_fraction"))

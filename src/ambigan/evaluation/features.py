@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.errors import ConfigError, NonFiniteError
 from ..data.values import chunk_size, to_float
 from ..game import Method
-from .precision import full_precision
+from .float32_matmul import full_precision
 
 Kind = Literal["model", "baseline"]
 Progress = Callable[[int, int], None]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.machine import physical_memory
-from ..core.random import Randomness
+from ..core.randomness import Randomness
 from ..core.settings import checked, plain
 from ..data import Dataset, Split
 from ..data.augment import NUM_DRAWS, Augment, scaled_length

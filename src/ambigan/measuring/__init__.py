@@ -1,7 +1,7 @@
 """A run against the protocols: its layers and samples beside what they are to be compared with."""
 
-from .candidates import BASELINES, EACH, Baseline, Candidate, Tell
-from .evaluating import evaluate, evaluate_baselines, evaluate_curve
+from .feature_sets import BASELINES, EACH, Baseline, Candidate, Tell
+from .runner import evaluate, evaluate_baselines, evaluate_curve
 
 __all__ = [
     "BASELINES",

@@ -13,8 +13,8 @@ from typing import Literal
 from pydantic import PositiveInt
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.families import (
     NetworkSettings,

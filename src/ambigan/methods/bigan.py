@@ -13,10 +13,10 @@ from typing import Literal
 from pydantic import PositiveInt
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.random import Randomness
+from ..core.randomness import Randomness
 from ..core.settings import Fraction, NonNegative, Positive
-from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.families import (
     NetworkSettings,
@@ -27,15 +27,9 @@ from ..networks.families import (
     make_encoder,
     make_generator,
 )
-from ..networks.layers import hide_values
+from ..networks.layers.basic import hide_values
 from ..networks.permutation_invariant import MLPSettings
-from ..objectives.adversarial import (
-    hinge_fake,
-    hinge_real,
-    judged_fake,
-    judged_real,
-    saturated,
-)
+from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturated
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import r1
 from ..objectives.reconstruction import absolute_error

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from pydantic import PositiveInt
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.random import Randomness
+from ..core.randomness import Randomness
 from ..core.settings import Few, Positive
-from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.heads import Unary
 from ..networks.large import (

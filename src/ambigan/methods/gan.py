@@ -14,11 +14,11 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.random import Randomness
-from ..core.reading import ALL, POOLED
+from ..core.feature_layers import ALL, POOLED
+from ..core.randomness import Randomness
 from ..core.settings import NonNegative, Positive
-from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.convnet import ConvNet
 from ..networks.families import (
@@ -29,13 +29,7 @@ from ..networks.families import (
     make_generator,
 )
 from ..networks.permutation_invariant import MLPSettings
-from ..objectives.adversarial import (
-    hinge_fake,
-    hinge_real,
-    judged_fake,
-    judged_real,
-    saturated,
-)
+from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturated
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import gradient_norm, r1
 from ..priors import PriorName, make_prior

@@ -13,9 +13,9 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import NonNegative, Positive
-from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.families import (
     NetworkSettings,
@@ -25,7 +25,7 @@ from ..networks.families import (
     make_encoder,
     make_generator,
 )
-from ..networks.layers import squash
+from ..networks.layers.basic import squash
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import judged_fake, judged_real, saturation
 from ..objectives.reconstruction import latent_cross_entropy

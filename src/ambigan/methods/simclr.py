@@ -14,8 +14,8 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.residual import ResidualSettings, make_discriminator
 from ..objectives.contrastive import Temperature, ViewSettings, make_contrast, make_views, view

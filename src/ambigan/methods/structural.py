@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from pydantic import PositiveInt
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.distributed import all_rows
 from ..core.errors import ConfigError
 from ..core.settings import Fraction, NonNegative, Positive
-from ..core.spec import DataSpec
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
-from ..networks.memory import Bank, Teacher
+from ..networks.layers.memory import Bank, Teacher
 from ..networks.residual import ResidualSettings, make_discriminator, make_generator
 from ..objectives.penalties import with_jacobian_norm
 from ..objectives.structural import (

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from .checkpointing import checkpointed
 from .convnet import Size, channels_last, enlarged, shrunk
-from .init import init_orthogonal
-from .layers import BatchNorm, LatentNorm, bound
+from .layers.basic import BatchNorm, LatentNorm, bound
+from .layers.checkpointing import checkpointed
+from .layers.init import init_orthogonal
+from .layers.spectral_norm import normalise_spectrum
 from .resnet import Pool, halved
-from .spectral import normalise_spectrum
 
 SMALLEST = 4
 """Height or width of the smallest maps inside: those between 4 and 8 are not halved again."""

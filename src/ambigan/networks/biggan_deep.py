@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .convnet import Size, channels_last, enlarged
-from .layers import BatchNorm, LatentNorm, bound
+from .layers.basic import BatchNorm, LatentNorm, bound
 
 
 class BottleneckBlock(nn.Module):

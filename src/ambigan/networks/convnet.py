@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.precision import at_least_float32
-from .layers import BatchNorm, Output, activate, bound
+from .layers.basic import BatchNorm, Output, activate, bound
 
 Size = tuple[int, int]
 

@@ -9,13 +9,13 @@ import torch
 from pydantic import PositiveInt
 from torch import nn
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import NonNegative, Positive
-from ..core.spec import DataSpec
 from .convnet import ConvLayer, ConvNet, DeconvLayer, DeconvNet, NormSettings, Size, Stage, shrunk
-from .init import init_normal
-from .layers import BatchNorm, Output
-from .spectral import normalise_spectrum
+from .layers.basic import BatchNorm, Output
+from .layers.init import init_normal
+from .layers.spectral_norm import normalise_spectrum
 
 Chain = Literal["dcgan", "six_layer", "alexnet"]
 SMALLEST = 4  # to which images are halved

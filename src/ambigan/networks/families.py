@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.spec import DataSpec
 from . import convolutional, permutation_invariant, residual
 from .biggan_deep import BigGANDeepGenerator
 from .convnet import ConvNet, DeconvNet
 from .convolutional import ConvSettings
-from .layers import Output
+from .layers.basic import Output
 from .mlp import MLP
 from .permutation_invariant import MLPSettings
 from .residual import ResidualSettings

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .biggan import BigGANBody
-from .init import init_orthogonal
-from .layers import BatchNorm
-from .spectral import normalise_spectrum
+from .layers.basic import BatchNorm
+from .layers.init import init_orthogonal
+from .layers.spectral_norm import normalise_spectrum
 
 Unary = Literal["both", "x", "z", "none"]
 """Scores beside the joint one: of the image, of the latents, of each alone."""

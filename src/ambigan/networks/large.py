@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import Few, Positive
-from ..core.spec import DataSpec
 from .biggan import SMALLEST, BigGANBody, BigGANGenerator, Growth
 from .heads import JointDiscriminator, Unary
 from .resnet50 import Encoder, Stem, resnet50

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.precision import at_least_float32
-from .layers import Activation, BatchNorm, Output, activate, bound
+from .layers.basic import Activation, BatchNorm, Output, activate, bound
 
 
 class DenseLayer(nn.Module):

@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 from torch import nn
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import Positive
-from ..core.spec import DataSpec
-from .init import init_normal
-from .layers import Output
+from .layers.basic import Output
+from .layers.init import init_normal
 from .mlp import MLP
 
 

@@ -10,14 +10,14 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import Few
-from ..core.spec import DataSpec
 from .biggan_deep import BigGANDeepGenerator
 from .convnet import Size, shrunk
-from .init import init_kaiming
+from .layers.init import init_kaiming
+from .layers.spectral_norm import normalise_spectrum
 from .resnet import ResNet
-from .spectral import normalise_spectrum
 
 SMALLEST = 4
 """Height or width of the smallest images inside: those between 4 and 8 are not halved again."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .convnet import channels_last
-from .elu import elu
+from .layers.elu import elu
 
 
 def halved(h: Tensor) -> Tensor:

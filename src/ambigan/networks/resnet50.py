@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checkpointing import Checkpointed
 from .convnet import channels_last
 from .heads import LatentHead
-from .init import init_kaiming, init_normal
-from .layers import BatchNorm
+from .layers.basic import BatchNorm
+from .layers.checkpointing import Checkpointed
+from .layers.init import init_kaiming, init_normal
 from .resnet import Pool
 
 Stem = Literal["small", "imagenet"]

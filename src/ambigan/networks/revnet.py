@@ -12,8 +12,8 @@ from torch.autograd import Function
 
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
-from .checkpointing import Checkpointed
-from .layers import BatchNorm, statistics_kept
+from .layers.basic import BatchNorm, statistics_kept
+from .layers.checkpointing import Checkpointed
 from .resnet import halved
 from .resnet50 import Branch, Encoder, Stem, make_stem, stage_channels
 

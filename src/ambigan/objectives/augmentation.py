@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.random import Randomness
-from ..core.spec import DataSpec
+from ..core.randomness import Randomness
 
 TRANSLATED = 1 / 8
 CUT = 1 / 2

@@ -17,12 +17,12 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
+from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
-from ..core.random import Randomness
+from ..core.randomness import Randomness
 from ..core.settings import Fraction, Positive
-from ..core.spec import DataSpec
-from ..core.vision import import_torchvision
+from ..core.torchvision_compat import import_torchvision
 
 MOST_JITTER = 2.5
 """A fifth of it is the change of hue, of which half is all the way round."""

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..artifacts import Run
 from ..core.files import write_text
 from ..data import Dataset
 from ..engine.run_folder import RunFolder
-from . import facts, inside, scores, sections, theme
-from .curves import curves
-from .material import Material, gather
+from ..run import Run
+from . import analysis_sections as inside
+from . import result_tables as scores
+from . import sections
+from . import summary as facts
+from .figures import theme
+from .figures.curves import curves
+from .report_data import Material, gather
 from .templates import render_template
 
 PAGE = "page.html.jinja"

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .grids import at_most, data_uri, fitting_scale, to_pixels
-from .scores import Table
-from .theme import inline_svg
+from .figures.grids import at_most, data_uri, fitting_scale, to_pixels
+from .figures.theme import inline_svg
+from .result_tables import Table
 
 WIDEST = {"single": 128, "pairs": 128, "paths": 64, "walks": 64}  # CSS pixels of a picture
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import theme
-from .maps import latent_map
-from .material import Examples, Material, for_map, held_out, scaled
+from .figures import theme
+from .figures.maps import latent_map
+from .figures.vector_panels import path_charts, reconstruction_charts, sample_charts
 from .panels import Chart, Section, chart, gallery
-from .scores import errors_in, is_reconstruction, reconstruction_table
-from .vector_panels import path_charts, reconstruction_charts, sample_charts
+from .report_data import Examples, Material, for_map, held_out, scaled
+from .result_tables import errors_in, is_reconstruction, reconstruction_table
 
 MAP_POINTS = 1000
 MEASURED = 1000

@@ -1,5 +1,6 @@
 """Protocols by name. A name pins every constant; a changed constant is a new name."""
 
+from .apply import check_views, run_classification, run_generation, run_reconstruction
 from .classifiers import (
     linear_lbfgs,
     linear_lbfgs_1,
@@ -8,12 +9,11 @@ from .classifiers import (
     svm_l2,
     svm_l2_1000,
 )
-from .clusters import kmeans
-from .generations import generation_features, generation_inception
-from .nearest import knn1_cosine, knn1_euclidean, knn_sweep, retrieval_cosine
-from .reconstructions import reconstruction_l2
+from .clustering import kmeans
+from .neighbors import knn1_cosine, knn1_euclidean, knn_sweep, retrieval_cosine
+from .reconstruction import reconstruction_l2
 from .registry import PROTOCOLS, Protocol, Scores, Task, find_protocol
-from .running import check_views, run_classification, run_generation, run_reconstruction
+from .samples import generation_features, generation_inception
 
 __all__ = [
     "PROTOCOLS",

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..convex import linear_svm, softmax_regression
-from ..few_labels import check_enough, svm_over_draws
-from ..labelled import balanced_draw, fraction_of_each, hold_out, number_classes
-from ..linear import logistic_predict
-from ..precision import full_precision
-from ..selection import Choice, Chosen, choose_and_fit, hold_out_last
+from ..classifiers.convex import linear_svm, softmax_regression
+from ..classifiers.label_subsets import balanced_draw, fraction_of_each, hold_out, number_classes
+from ..classifiers.logistic import logistic_predict
+from ..classifiers.model_selection import Choice, Chosen, choose_and_fit, hold_out_last
+from ..classifiers.semi_supervised_svm import check_enough, svm_over_draws
+from ..float32_matmul import full_precision
 from .registry import Protocol, Scores, Task, protocol, scores_of
 
 C_GRID = [

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...core.errors import ConfigError, unknown
 from ...data.dataset import Dataset
-from ..labelled import class_sizes
+from ..classifiers.label_subsets import class_sizes
 
 Need = Literal["labels", "reconstruct", "sample", "encode"]
 Device = torch.device | str

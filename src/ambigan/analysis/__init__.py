@@ -1,0 +1,17 @@
+"""What a trained run has learned: first filters, latent arithmetic and features it can forget."""
+
+from .filters import Filters, read_filters
+from .forgetting import Forgotten, forget_boxes, forget_label
+from .latent_arithmetic import Sums, Term, add_up, exemplars
+
+__all__ = [
+    "Filters",
+    "Forgotten",
+    "Sums",
+    "Term",
+    "add_up",
+    "exemplars",
+    "forget_boxes",
+    "forget_label",
+    "read_filters",
+]

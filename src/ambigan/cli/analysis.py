@@ -1,0 +1,214 @@
+"""Verbs that look into a run: filters, sums of latents, what it can forget, layers that hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from ..analysis import (
+    Forgotten,
+    Term,
+    add_up,
+    exemplars,
+    forget_boxes,
+    forget_label,
+    probing,
+    read_filters,
+)
+from ..analysis import map_classifier as forgetting
+from ..analysis.forgetting import ForgetSettings
+from ..analysis.map_classifier import Box
+from ..core.errors import ConfigError, unknown
+from ..core.files import write_json
+from ..core.settings import plain
+from ..data import Dataset
+from ..report.figures import save_figure, save_png
+from ..report.figures.filters import draw_filters
+from ..report.figures.forgetting import draw_forgotten, summary
+from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
+from ..report.figures.transfer import transfer_chart, transfer_table
+from ..run import Run
+from ..transfer.frozen_layers import changed_settings
+from ..transfer.frozen_layers import transfer as measure_transfer
+from .embed import write_npy
+from .output import note
+from .parser import Request
+from .runs import dataset_of, load_run
+
+SIGNS: dict[str, Any] = {"plus": 1, "minus": -1}
+
+
+def filters(request: Request) -> int:
+    """Writes the kernels that touch pixels: a picture and the numbers."""
+    run = load_run(request)
+    found = read_filters(run, request.flags.network)
+    picture = _picture(run, request.flags.out, f"filters-{found.network}")
+    _written(save_png, picture, draw_filters(found))
+    _written(write_npy, picture.with_suffix(".npy"), found.learned)
+    return 0
+
+
+def arithmetic(request: Request) -> int:
+    """Adds up averaged latents; without terms, writes the sheet to pick them from."""
+    flags, run = request.flags, load_run(request)
+    if flags.num < 1:
+        raise ConfigError(f"--num {flags.num}: a sheet has 1 example or more.")
+    of_data = flags.of == "data"
+    chosen = exemplars(run, flags.num, flags.seed, dataset_of(run) if of_data else None)
+    if not flags.terms:
+        what = "Examples of the test split" if of_data else f"Samples, seed {flags.seed}"
+        picture = _picture(run, flags.out, "sheet-data" if of_data else "sheet")
+        _written(save_png, picture, draw_sheet(chosen.images, what))
+        print("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
+        return 0
+    sums = add_up(run, chosen, [_term(sign, text) for sign, text in flags.terms], flags.seed)
+    picture = _picture(run, flags.out, "arithmetic")
+    _written(save_png, picture, draw_sums(sums))
+    _written(write_npy, picture.with_suffix(".npy"), sums.result)
+    return 0
+
+
+def forget(request: Request) -> int:
+    """Drops the maps of a feature; writes pictures with and without them, and what was dropped."""
+    flags, run = request.flags, load_run(request)
+    if bool(flags.box) == (flags.label is not None):
+        raise ConfigError(
+            "name a feature, by --box 5:8,0,12,10 (sample 5: x, y, width, height; samples as in "
+            "the sheet of `ambigan arithmetic`) or by --label, not both."
+        )
+    settings = _forget_settings(flags)
+    if flags.box:
+        boxes = [_box(text) for text in flags.box]
+        feature, found = (
+            "what lies in the boxes",
+            forget_boxes(run, boxes, flags.num, flags.shown, settings),
+        )
+    else:
+        dataset = dataset_of(run)
+        label = _label(flags.label, dataset)
+        feature = f"“{_name_of(label, dataset)}”"
+        found = forget_label(run, dataset, label, flags.shown, settings, note)
+    picture = _picture(run, flags.out, "forget")
+    _written(save_png, picture, draw_forgotten(found, feature))
+    _written(
+        write_json, picture.with_suffix(".json"), _forgotten(run, found, feature, settings, flags)
+    )
+    print(summary(found))
+    return 0
+
+
+def transfer(request: Request) -> int:
+    """Freezes more and more layers, trains the rest with labels, and prints the table."""
+    flags, run = request.flags, load_run(request)
+    names = ("epochs", "batch_size", "learning_rate", "flip", "seed")
+    asked = {name: getattr(flags, name) for name in names}
+    record = measure_transfer(
+        run,
+        dataset_of(run),
+        network=flags.network,
+        labels=flags.labels,
+        settings=changed_settings(**asked),
+        suffix=_suffix(flags, asked),
+        tell=note,
+    )
+    _print_transfer(record)
+    stem = f"transfer{_suffix(flags, asked)}"
+    print(f"written: {run.path / 'results' / stem}.json")
+    _written(save_figure, run.path / f"{stem}.png", transfer_chart(record))
+    return 0
+
+
+def _picture(run: Run, out: str | None, name: str) -> Path:
+    if out and Path(out).suffix != ".png":
+        raise ConfigError(f"cannot write '{out}': --out must end in .png.")
+    return Path(out) if out else run.path / f"{name}.png"
+
+
+def _written(write: Any, path: Path, content: Any) -> None:
+    write(path, content)
+    print(f"written: {path}")
+
+
+def _term(flag: str, text: str) -> Term:
+    """`3,7,12` behind `--plus` or `--minus`."""
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in numbers):
+        raise ConfigError(f"--{flag} '{text}': numbers with commas, such as --{flag} 3,7,12.")
+    return Term(SIGNS[flag], tuple(int(part) for part in numbers))
+
+
+def _box(text: str) -> Box:
+    """`5:8,0,12,10`: sample 5, x 8, y 0, width 12, height 10."""
+    match = re.fullmatch(r"(\d+):(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
+    if match is None:
+        raise ConfigError(f"--box '{text}': write SAMPLE:X,Y,WIDTH,HEIGHT, such as 5:8,0,12,10.")
+    return Box(*(int(part) for part in match.groups()))
+
+
+def _label(text: str, dataset: Dataset) -> int:
+    """A class by its name or its code."""
+    names = dataset.label_names or ()
+    if text in names:
+        return names.index(text)
+    if dataset.train.labels is None:
+        raise ConfigError(f"{dataset.name} has no labels; say by --box what is to be forgotten.")
+    codes = [str(code) for code in dataset.train.labels.unique().tolist()]
+    if text not in codes:
+        raise unknown("label", text, [*names, *codes])
+    return int(text)
+
+
+def _name_of(label: int, dataset: Dataset) -> str:
+    names = dataset.label_names or ()
+    return names[label] if label < len(names) else str(label)
+
+
+def _forget_settings(flags: Any) -> ForgetSettings:
+    for name in ("most", "num", "shown", "samples"):
+        value = getattr(flags, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} is {value}; it counts: 1 or more.")
+    return ForgetSettings(flags.layer, flags.most, num_samples=flags.samples, seed=flags.seed)
+
+
+def _forgotten(
+    run: Run, found: Forgotten, feature: str, settings: ForgetSettings, flags: Any
+) -> dict[str, Any]:
+    weights = found.weights
+    return {
+        "feature": feature,
+        "boxes": flags.box,
+        "weights": run.weights,
+        "images_seen": run.images_seen,
+        "layer": found.layer,
+        "num_maps": len(weights),
+        "dropped": [
+            {"map": int(number), "weight": float(weights[number])} for number in found.dropped
+        ],
+        "settings": plain(settings) | {"l2": forgetting.L2, "probe_l2": probing.L2},
+        **found.measured,
+        "source": "DCGAN, section 6.3.1",
+    }
+
+
+def _suffix(flags: Any, asked: dict[str, Any]) -> str:
+    """What of a file's name tells what was asked for."""
+    given = {"": flags.network, "weights-": flags.weights}
+    given |= {"labels-": flags.labels} | {f"{name}-": value for name, value in asked.items()}
+    return "".join(f"--{name}{value}" for name, value in given.items() if value is not None)
+
+
+def _print_transfer(record: dict[str, Any]) -> None:
+    shown = transfer_table(record)
+    title = "transfer: test accuracy, %, by the last frozen layer"
+    table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
+    for number, name in enumerate(shown.columns):
+        table.add_column(name, justify="left" if number < shown.num_texts else "right")
+    for row in shown.rows:
+        table.add_row(*[cell.text for cell in row.cells])
+    Console().print(table)

@@ -1,0 +1,214 @@
+"""The verb that finds what is like a picture or a vector."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from ..core.errors import ConfigError, DataError
+from ..data import open_examples
+from ..data.images.cropping import augment_of
+from ..data.images.image_dataset import read_gallery
+from ..data.images.image_decoding import image_suffixes
+from ..data.images.image_source import Gallery
+from ..data.splits import take
+from ..retrieval import Examples, Found, write_found
+from ..retrieval import search as find
+from ..run import Run
+from .output import cell, note
+from .parser import Request
+from .runs import dataset_of, load_run, other_data
+
+LISTED = 5
+"""Neighbours of each query on the terminal; the files hold all."""
+
+DRAWN = 12
+"""Queries in the picture."""
+
+DRAWN_OF_EACH = 16
+"""Neighbours of each query in the picture, at most; the files hold all."""
+
+SUFFIXES = (".json", ".parquet", ".png")
+
+
+def search(request: Request) -> int:
+    """Writes and prints the nearest neighbours of the queries."""
+    flags, run = request.flags, load_run(request)
+    if flags.num < 1:
+        raise ConfigError(f"cannot find {flags.num} neighbours; ask for 1 or more.")
+    paths = _paths(flags, run)
+    queries, among = _queries(flags, run), _among(flags, run)
+    if _are_rows(flags.query) and not flags.data and flags.split in ("test", "all"):
+        note("the queries are among the examples searched: each finds itself first")
+    found = find(run, queries, among, layer=flags.layer, num=flags.num, index=flags.index)
+    _print(found)
+    for path in paths:
+        if path.suffix == ".png":
+            _draw(found, path)
+        else:
+            write_found(found, path)
+        print(f"written: {path}")
+    return 0
+
+
+def _paths(flags: argparse.Namespace, run: Run) -> list[Path]:
+    """The file asked for, or all three in the run's folder; of vectors there is no picture."""
+    suffixes = SUFFIXES if run.spec.kind == "images" else SUFFIXES[:2]
+    if not flags.out:
+        return [run.path / f"search{suffix}" for suffix in suffixes]
+    if Path(flags.out).suffix not in suffixes:
+        ends = " or ".join(suffixes)
+        raise ConfigError(f"cannot write '{flags.out}': --out must end in {ends}.")
+    return [Path(flags.out)]
+
+
+def _among(flags: argparse.Namespace, run: Run) -> Examples:
+    """Where to look: a source, or a split of the run's own data."""
+    if flags.data:
+        if flags.split not in (None, "all"):
+            raise ConfigError("--split is of the run's own data; leave it out beside --data.")
+        return _source(flags.data, run, flags)
+    split = flags.split or "train"
+    dataset = dataset_of(run)
+    if split == "all":
+        return _source(run.config.data.source, run, flags)
+    chosen = dataset.train if split == "train" else dataset.test
+    name = "training" if split == "train" else "test"
+    return Examples(chosen, f"{name} examples of {dataset.name}", run.label_names)
+
+
+def _source(source: str, run: Run, flags: argparse.Namespace) -> Examples:
+    split = open_examples(other_data(run, source, flags), run.spec, run.scaling)
+    return Examples(split, f"examples of {source}", split.label_names)
+
+
+def _queries(flags: argparse.Namespace, run: Run) -> Examples:
+    """What was typed: rows of the test split, or picture files, or one source.
+
+    Raises:
+        ConfigError: of several words, some are of another kind, or there is no such row.
+        DataError: a file or source cannot be read.
+    """
+    words: list[str] = flags.query
+    if _are_rows(words):
+        return _rows(words, run)
+    if all(re.fullmatch(r"[\d,\s-]+", word) for word in words):
+        raise ConfigError(
+            f"--query '{' '.join(words)}': rows of the test split are counted from 0, such as"
+            " 3,7,10-19."
+        )
+    files = [Path(word).expanduser() for word in words]
+    if run.spec.kind == "images" and all(path.suffix.lower() in image_suffixes() for path in files):
+        return _pictures(files, run, flags.max_corrupt or 0)
+    if len(words) > 1 or Path(words[0]).expanduser().exists():
+        raise ConfigError(
+            f"--query '{' '.join(words)}': give rows of the test split such as 3,7,10-19, picture"
+            " files, or one source such as folder:PATH or npy:PATH."
+        )
+    return _source(words[0], run, flags)
+
+
+def _are_rows(words: list[str]) -> bool:
+    return all(re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", word) for word in words)
+
+
+def _rows(words: list[str], run: Run) -> Examples:
+    """Examples of the test split, by their places in it."""
+    dataset = dataset_of(run)
+    places: list[int] = []
+    for piece in ",".join(words).split(","):
+        first, _, last = piece.partition("-")
+        places += range(int(first), int(last or first) + 1)
+    length = len(dataset.test)
+    if outside := [place for place in places if place >= length]:
+        raise ConfigError(
+            f"there is no example {outside[0]} in the test split; it holds 0 to {length - 1}."
+        )
+    if not places:
+        raise ConfigError(f"'{','.join(words)}' names no example; a range rises, such as 10-19.")
+    chosen = take(dataset.test, torch.tensor(places))
+    return Examples(
+        replace(chosen, rows=torch.tensor(places)),
+        f"examples of the test split of {dataset.name}",
+        run.label_names,
+    )
+
+
+def _pictures(files: list[Path], run: Run, max_corrupt: float) -> Examples:
+    """Pictures, cut and scaled as those of the run."""
+    if missing := [str(path) for path in files if not path.is_file()]:
+        raise DataError(f"there is no file {missing[0]} to search for.")
+    settings = replace(run.config.data, max_corrupt=max_corrupt)
+    size = settings.size if settings.crop else run.spec.shape[1:]
+    names = [str(path) for path in files]
+    gallery = Gallery(names[0], len(files), lambda place: files[place], names=names)
+    split = read_gallery(settings, gallery, run.spec.shape[0], size)
+    if augment := augment_of(settings, tuple(split.values.shape[1:])):
+        split = replace(split, values=augment.centre(split.values))
+    return Examples(split, "picture files")
+
+
+def _print(found: Found) -> None:
+    shown = min(LISTED, found.neighbours.places.shape[1])
+    title = f"most like them among {len(found.among.split):,} {found.among.origin}, by the cosine"
+    table = Table(box=SIMPLE, title=cell(f"{title} in {found.layer}"), title_justify="left")
+    table.add_column("query")
+    for rank in range(1, shown + 1):
+        table.add_column(str(rank))
+    for query in range(min(DRAWN, len(found.queries.split))):
+        places = found.neighbours.places[query, :shown].tolist()
+        cosines = found.neighbours.cosines[query, :shown].tolist()
+        cells = [
+            cell(f"{found.among.name(place)}{_named(found.among, place)} {cosine:.3f}")
+            for place, cosine in zip(places, cosines, strict=True)
+            if place >= 0
+        ]
+        table.add_row(cell(found.queries.name(query) + _named(found.queries, query)), *cells)
+    Console().print(table)
+
+
+def _named(examples: Examples, place: int) -> str:
+    label = examples.label(place)
+    return f" ({label})" if label is not None else ""
+
+
+def _draw(found: Found, path: Path) -> None:
+    from ..report.figures import save_figure
+    from ..report.figures.similar import Caption, similar_figure
+
+    values, asked = found.among.split.values, found.queries.split.values[:DRAWN]
+    nearest = found.neighbours.places[:DRAWN, :DRAWN_OF_EACH]
+    places = [[p for p in row.tolist() if p >= 0] for row in nearest]
+    captions: list[list[Caption]] = []
+    for query, row in enumerate(places):
+        label = found.queries.label(query)
+        captions.append([])
+        for rank, place in enumerate(row):
+            other = found.among.label(place)
+            right = None if label is None or other is None else label == other
+            cosine = f"{float(found.neighbours.cosines[query, rank]):.2f}"
+            captions[-1].append(Caption(_short(found.among, place), cosine, right))
+    figure = similar_figure(
+        asked.numpy(),
+        [np.stack([values[place].numpy() for place in row]) for row in places],
+        [_short(found.queries, query) for query in range(len(asked))],
+        captions,
+        f"most like it of {len(values):,} {found.among.origin}, cosine in {found.layer}",
+    )
+    save_figure(path, figure)
+
+
+def _short(examples: Examples, place: int) -> str:
+    """A name for the picture: the label, the file's own name, or the row."""
+    label, file = examples.label(place), examples.file(place)
+    if label is not None:
+        return label
+    return Path(file).name if file else f"row {examples.row(place)}"

@@ -1,0 +1,63 @@
+"""What settings ask to be done to stored images in training, and what of them is measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from ...core.errors import ConfigError
+from ..augment import Augment, scaled_length
+from ..dataset import Dataset
+from ..settings import DataSettings
+
+
+def framed(dataset: Dataset, settings: DataSettings) -> Dataset:
+    """A data set of images, cropped as the settings say; its hash stays that of what is stored.
+
+    Raises:
+        ConfigError: the stored images are too small for the crop.
+    """
+    augment = augment_of(settings, dataset.spec.shape)
+    if augment is None:
+        return dataset
+    train, test = dataset.train, dataset.test
+    shape = (dataset.spec.shape[0], *augment.crop)
+    return replace(
+        dataset,
+        spec=replace(dataset.spec, shape=shape),
+        train=replace(
+            train, values=augment.centre(train.values), stored=train.values, augment=augment
+        ),
+        test=replace(test, values=augment.centre(test.values), stored=test.values),
+    )
+
+
+def augment_of(settings: DataSettings, shape: tuple[int, ...]) -> Augment | None:
+    """What the settings ask to be done to images stored in this shape; None for nothing.
+
+    Raises:
+        ConfigError: they are too small for the crop.
+    """
+    if settings.crop is None and not settings.flip:
+        return None
+    _, height, width = shape
+    crop = settings.crop or (height, width)
+    least = height, width
+    if settings.short_side is not None:
+        low = torch.tensor(settings.short_side[0])
+        least = tuple(int(scaled_length(n, low, min(height, width))) for n in (height, width))
+    if crop[0] > least[0] or crop[1] > least[1]:
+        scaled = "" if settings.short_side is None else " scaled to data.short_side"
+        raise ConfigError(
+            f"data.crop of {crop[0]},{crop[1]} is larger than the images{scaled}, which are"
+            f" {least[0]}x{least[1]} (height x width); crop less, or store them larger with"
+            " --data.size."
+        )
+    if crop[0] > height or crop[1] > width:
+        raise ConfigError(
+            f"data.crop of {crop[0]},{crop[1]} is larger than the stored images, {height}x{width}"
+            " (height x width), whose middle is what is measured; crop less, or store them larger"
+            " with --data.size."
+        )
+    return Augment(crop, settings.short_side, settings.flip)

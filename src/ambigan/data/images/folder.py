@@ -1,0 +1,47 @@
+"""A folder of images as pictures to decode: its splits and its classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..settings import DataSettings
+from .folder_scan import ImageFile, find_images
+from .image_source import Gallery
+
+
+def find_folder(_settings: DataSettings, typed: str) -> Gallery:
+    """Images below a folder; classes and splits are read from the names of folders, see `tree`.
+
+    Raises:
+        DataError: no folder, or no images in it.
+    """
+    path = Path(typed).expanduser()
+    train, test = find_images(path)
+    files = [*train, *(test or [])]
+    label_names = _label_names(files)
+    return Gallery(
+        where=str(path),
+        length=len(files),
+        content=lambda place: files[place].path,
+        labels=_codes(files, label_names),
+        label_names=label_names,
+        num_train=None if test is None else len(train),
+        names=[file.name for file in files],
+    )
+
+
+def _label_names(files: list[ImageFile]) -> tuple[str, ...] | None:
+    """Class names, sorted; None where there is but one, since all in one folder is no class."""
+    names = sorted({file.label for file in files if file.label is not None})
+    return tuple(names) if len(names) > 1 else None
+
+
+def _codes(files: list[ImageFile], names: tuple[str, ...] | None) -> Tensor | None:
+    """Codes of the files' classes, -1 for a file of a split without classes."""
+    if names is None:
+        return None
+    code_of = {name: code for code, name in enumerate(names)}
+    return torch.tensor([-1 if file.label is None else code_of[file.label] for file in files])

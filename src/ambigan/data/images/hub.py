@@ -1,0 +1,144 @@
+"""Images of the library `datasets`: a set by its name, or one that was saved to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...core.errors import ConfigError, DataError, unknown
+from ..labels import encode_labels
+from ..settings import DataSettings
+from .image_decoding import Content
+from .image_source import Gallery
+from .torchvision_datasets import last_line
+
+_SAVED = ("dataset_dict.json", "state.json")
+_TEST_NAMES = ("test", "validation", "valid", "val")
+
+
+def find_hub(settings: DataSettings, typed: str) -> Gallery:
+    """The images of `NAME_OR_PATH` or, of one split alone, `NAME_OR_PATH:SPLIT`.
+
+    A set with a split `train` and one named `test` (or `validation`) is split as published; of any
+    other, a split must be named. Labels are the column that `label_column` names; by default
+    `label`, or the only one of classes.
+
+    Raises:
+        ConfigError: the extra is not installed, or there is no such split or column.
+        DataError: the set cannot be found or read, or holds no images.
+    """
+    name, split = _parted(typed)
+    chosen = _chosen(typed, _loaded(name), split)
+    parts = [*chosen.values()]
+    image = _image_column(typed, parts[0])
+    labels, label_names = _labels(typed, parts, settings.label_column)
+    encoded = [part.cast_column(image, _library().Image(decode=False)) for part in parts]
+    pictures = [part.select_columns([image]) for part in encoded]
+    num_first = len(pictures[0])
+
+    def content(place: int) -> Content:
+        part, row = (0, place) if place < num_first else (1, place - num_first)
+        return _content(pictures[part][row][image])
+
+    return Gallery(
+        where=f"hf:{typed}",
+        length=sum(map(len, pictures)),
+        content=content,
+        labels=labels,
+        label_names=label_names,
+        num_train=num_first if len(parts) > 1 else None,
+        names=[f"{split}/{row}" for split, part in chosen.items() for row in range(len(part))],
+    )
+
+
+def _parted(typed: str) -> tuple[str, str | None]:
+    """The name or path, and the split that was named."""
+    name, colon, split = typed.rpartition(":")
+    if not colon or "/" in split or Path(typed).expanduser().exists():
+        return typed, None
+    return name, split
+
+
+def _loaded(name: str) -> Mapping[str, Any]:
+    """Every split of a set by its name."""
+    library, path = _library(), Path(name).expanduser()
+    try:
+        if path.is_dir() and any((path / file).is_file() for file in _SAVED):
+            found = library.load_from_disk(str(path))
+        else:
+            found = library.load_dataset(str(path) if path.exists() else name)
+    except Exception as error:  # of the network, of files, of formats: each its own
+        raise DataError(
+            f"the library datasets cannot open {name} ({last_line(error)}); name a set of the hub,"
+            " or a folder that it can load."
+        ) from error
+    return found if "keys" in dir(found) else {str(found.split or "train"): found}
+
+
+def _chosen(typed: str, found: Mapping[str, Any], split: str | None) -> dict[str, Any]:
+    """The split that is named, or the one to train on and the one to test on."""
+    if split is not None:
+        if split not in found:
+            raise unknown(f"split of hf:{typed}", split, found)
+        return {split: found[split]}
+    test = next((name for name in _TEST_NAMES if name in found), None)
+    if "train" in found and test:
+        return {"train": found["train"], test: found[test]}
+    if len(found) == 1:
+        return {**found}
+    raise ConfigError(
+        f"hf:{typed} has the splits {', '.join(found)}; name one, for instance"
+        f" hf:{typed}:{next(iter(found))}."
+    )
+
+
+def _image_column(typed: str, part: Any) -> str:
+    kind = _library().Image
+    for name, feature in part.features.items():
+        if isinstance(feature, kind):
+            return name
+    raise DataError(
+        f"hf:{typed} has no column of images; its columns are {', '.join(part.features)}."
+    )
+
+
+def _labels(
+    typed: str, parts: list[Any], wanted: str | None
+) -> tuple[Tensor | None, tuple[str, ...] | None]:
+    """Codes of all parts, one after the other, and the names of classes."""
+    kind, features = _library().ClassLabel, parts[0].features
+    classes = [name for name, feature in features.items() if isinstance(feature, kind)]
+    if wanted is not None and wanted not in features:
+        raise unknown(f"column of hf:{typed}", wanted, features)
+    name = wanted or ("label" if "label" in features else None)
+    name = name or (classes[0] if len(classes) == 1 else None)
+    if name is None:
+        return None, None
+    columns = [np.asarray(part[name][:]) for part in parts]
+    if name in classes:
+        codes = [-1 if code is None else int(code) for column in columns for code in column]
+        return torch.tensor(codes, dtype=torch.int64), tuple(features[name].names)
+    encoded, names = encode_labels(columns, f"hf:{typed}, column '{name}'")
+    return torch.cat([codes for codes in encoded if codes is not None]), names
+
+
+def _content(stored: Mapping[str, Any] | None) -> Content:
+    """A picture as it is stored: its bytes, or the path of its file."""
+    if stored is None:
+        raise OSError("there is no image in this row")
+    if stored["bytes"] is not None:
+        return bytes(stored["bytes"])
+    return Path(stored["path"])
+
+
+def _library() -> Any:
+    try:
+        return import_module("datasets")
+    except ImportError as error:
+        raise ConfigError("hf: needs the extra: pip install 'ambigan[huggingface]'.") from error

@@ -1,0 +1,115 @@
+"""From a gallery to a data set in memory: its pictures decoded, its splits cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ...core.data_spec import DataSpec
+from ...core.errors import DataError
+from ..dataset import Dataset, SourceSplit, Split
+from ..settings import DataSettings
+from ..splits import allot, assemble, cut, num_held_out, warn_of_published
+from .image_source import Gallery
+from .parallel_decoding import Progress, decode_images
+
+
+def open_gallery(
+    settings: DataSettings, gallery: Gallery, progress: Progress | None = None
+) -> Dataset:
+    """Both splits of a gallery, decoded into memory.
+
+    Raises:
+        DataError: too many pictures cannot be read, their sizes differ, or too few are left.
+    """
+    channels = 1 if settings.grayscale else None
+    order = gallery.order(settings)
+    values, kept, skipped = decode_images(
+        gallery, order, settings.size, channels, settings.max_corrupt, progress
+    )
+    everything = Split(
+        values=torch.as_tensor(values),
+        labels=gallery.labels_of(kept),
+        rows=_rows(gallery, kept),
+        files=gallery.names_of(kept),
+    )
+    start, end = train_range(gallery, kept, settings)
+    head, rest = cut(everything, start)
+    train, tail = cut(rest, end - start)
+    splits = allot(train, tail if start == 0 else head, settings)
+    spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
+    named = without_blanks(splits[0]), without_blanks(splits[1])
+    return assemble(settings, spec, named, gallery.label_names, skipped=skipped)
+
+
+def read_gallery(
+    settings: DataSettings,
+    gallery: Gallery,
+    channels: int,
+    size: tuple[int, ...] | None,
+    progress: Progress | None = None,
+) -> SourceSplit:
+    """All pictures in the order of their source, brought to the channels and size of a model.
+
+    Raises:
+        DataError: too many pictures cannot be read, or sizes differ and none is given.
+    """
+    assert channels in (1, 3), "images of files are gray or have three colours"
+    height_width = None if size is None else (size[0], size[1])
+    values, kept, skipped = decode_images(
+        gallery, range(gallery.length), height_width, channels, settings.max_corrupt, progress
+    )
+    labels = gallery.labels_of(kept)
+    has_labels = labels is not None and bool((labels >= 0).all())
+    return SourceSplit(
+        values=torch.as_tensor(values),
+        labels=labels if has_labels else None,
+        rows=torch.tensor(kept),
+        files=gallery.names_of(kept),
+        label_names=gallery.label_names if has_labels else None,
+        skipped=skipped,
+    )
+
+
+def train_range(gallery: Gallery, kept: Sequence[int], settings: DataSettings) -> tuple[int, int]:
+    """Where the training split begins and ends among the pictures that could be read.
+
+    A published test split comes after it; one that is cut by the seed comes before.
+
+    Args:
+        gallery: the pictures.
+        kept: places of those that could be read, as they are laid out.
+        settings: `test_fraction` decides how many are held out where no split is published.
+
+    Raises:
+        DataError: one of the splits would be empty.
+    """
+    if gallery.num_train is not None:
+        if settings.test_fraction is not None and not gallery.keeps_order:
+            warn_of_published(gallery.where)
+        start, end = 0, sum(place < gallery.num_train for place in kept)
+        num_test = len(kept) - end
+    else:
+        start = num_test = num_held_out(len(kept), settings) if len(kept) > 1 else 0
+        end = len(kept)
+    if end == start or not num_test:
+        raise DataError(
+            f"{gallery.where}: {end - start} images are left to train on and {num_test} to test; at"
+            " least one of each is needed."
+        )
+    return start, end
+
+
+def _rows(gallery: Gallery, kept: Sequence[int]) -> Tensor:
+    """Where each picture stood in its own published split, or in all where there is none."""
+    rows, num_train = torch.tensor(kept), gallery.num_train
+    return rows if num_train is None else torch.where(rows < num_train, rows, rows - num_train)
+
+
+def without_blanks(split: Split) -> Split:
+    """The split as unlabelled if any of it is; one split may have classes, the other none."""
+    is_blank = split.labels is not None and bool((split.labels < 0).any())
+    return replace(split, labels=None) if is_blank else split

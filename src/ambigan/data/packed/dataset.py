@@ -1,0 +1,107 @@
+"""A folder of packed images as a data set: its pixels stay on the disk until they are used."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+from ...core.data_spec import DataSpec
+from ...core.errors import ConfigError
+from ...core.files import sha256_of
+from ..dataset import Dataset, SourceSplit, Split
+from ..images.image_dataset import without_blanks
+from ..settings import DataSettings
+from ..splits import allot, cut, places
+from .index import read_index
+from .manifest import IMAGES, INDEX, Manifest, read_manifest
+from .pixel_file import mapped
+
+SETTLED = frozenset(
+    ("size", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
+)
+"""Settings that decide what is packed."""
+
+
+def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
+    """Refuses settings that were settled otherwise when a folder was packed.
+
+    Returns:
+        The settings that were settled then.
+
+    Raises:
+        ConfigError: one of them is another now; those that were not given are no matter.
+        DataError: as `open_packed`.
+    """
+    manifest = read_manifest(Path(typed).expanduser())
+    channels, *size = manifest.shape
+    held = manifest.asked | {"size": tuple(size), "grayscale": channels == 1}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name in SETTLED and value not in (field.default, held.get(field.name)):
+            raise ConfigError(
+                f"data.{field.name} is {_typed(value)} and {settings.source} was packed with"
+                f" {_typed(held.get(field.name))}; leave it out (type none to undo a preset), or"
+                " prepare the pictures anew in another folder."
+            )
+    return SETTLED
+
+
+def _typed(value: Any) -> str:
+    """A setting as it would be typed."""
+    if isinstance(value, tuple):
+        return ",".join(str(part) for part in cast(tuple[Any, ...], value))
+    return str(value).lower()
+
+
+def open_packed(settings: DataSettings, typed: str) -> Dataset:
+    """Both splits of a packed folder, as they were when it was prepared.
+
+    Raises:
+        DataError: the folder is no packed one, is not finished, torn or altered.
+    """
+    manifest, whole = _read(Path(typed).expanduser())
+    head, tail = cut(whole, min(manifest.train[1], manifest.test[1]))
+    train, test = (head, tail) if manifest.train[0] == 0 else (tail, head)
+    splits = allot(without_blanks(train), without_blanks(test), settings)
+    sha256 = manifest.sha256
+    if settings.holdout:  # a hash of the splits themselves would have to read them all
+        sha256 = sha256_of(f"{sha256} holdout {settings.holdout}".encode())
+    if len(splits[0]) == settings.max_train:
+        sha256 = sha256_of(f"{sha256} train {settings.max_train}".encode())
+    return Dataset(
+        name=settings.source,
+        spec=DataSpec("images", manifest.shape, bounded=True),
+        train=splits[0],
+        test=splits[1],
+        label_names=manifest.label_names,
+        scaling=None,
+        sha256=sha256,
+        skipped=manifest.skipped,
+    )
+
+
+def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:
+    """All packed images, in the order of their rows.
+
+    Raises:
+        DataError: as `open_packed`.
+    """
+    manifest, whole = _read(Path(typed).expanduser())
+    has_labels = whole.labels is not None and bool((whole.labels >= 0).all())
+    return SourceSplit(
+        values=whole.values,
+        labels=whole.labels if has_labels else None,
+        rows=whole.rows,
+        files=whole.files,
+        label_names=manifest.label_names if has_labels else None,
+        skipped=manifest.skipped,
+    )
+
+
+def _read(path: Path) -> tuple[Manifest, Split]:
+    manifest = read_manifest(path)
+    length = manifest.num_images
+    index = read_index(path / INDEX, manifest.index_sha256, length)
+    values = mapped(path / IMAGES, (length, *manifest.shape))
+    return manifest, Split(values, index.labels, places(length), tuple(index.files))

@@ -1,0 +1,113 @@
+"""A `.npy` file of images that is written piece by piece, and read without loading it."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...core.errors import DataError
+from ...core.files import storage_error
+from ..files import ANEW
+from ..images.image_decoding import Pixels
+
+HEADER_BYTES = 128
+
+
+class PixelFile:
+    """Images `(C, H, W)` one after the other; the header, with their number, comes last.
+
+    Args:
+        path: of the file; what it holds beyond `num_images` is cut off.
+        shape: of one image.
+        num_images: how many it holds that are to stay.
+
+    Raises:
+        StorageError: the disk is full or the file cannot be written.
+    """
+
+    def __init__(self, path: Path, shape: Sequence[int], num_images: int) -> None:
+        self._path, self._shape = path, tuple(shape)
+        self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b")
+        self._file.truncate(HEADER_BYTES + num_images * math.prod(shape))
+        self._file.seek(0, os.SEEK_END)
+
+    def __enter__(self) -> PixelFile:
+        """Closes the file when the block ends."""
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Closes it; what a full disk did not take was told already."""
+        with nullcontext() if error is None else suppress(OSError):
+            self._file.close()
+
+    def append(self, images: Sequence[Pixels]) -> None:
+        """Writes images after the others; they are safe after the next `sync`."""
+        try:
+            for image in images:
+                self._file.write(image.tobytes())
+        except OSError as error:
+            raise storage_error(self._path, error) from error
+
+    def sync(self) -> None:
+        """Waits until all that was written is on the disk."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise storage_error(self._path, error) from error
+
+    def finish(self, num_images: int) -> None:
+        """Writes the header that makes it a `.npy` file of so many images."""
+        self._file.seek(0)
+        self._file.write(_header((num_images, *self._shape)))
+        self.sync()
+
+
+def num_stored(path: Path, shape: Sequence[int]) -> int:
+    """How many whole images an unfinished file holds."""
+    size = path.stat().st_size if path.is_file() else 0
+    return max(0, size - HEADER_BYTES) // math.prod(shape)
+
+
+def mapped(path: Path, shape: Sequence[int]) -> Tensor:
+    """The images of a finished file, uint8 `(N, C, H, W)`, read from the disk as they are used.
+
+    They must not be written to: the system would end the process.
+
+    Raises:
+        DataError: the file is missing, of another size, or no such array.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is missing or damaged; {ANEW}.") from error
+    if array.dtype != np.uint8 or array.shape != tuple(shape):
+        raise DataError(
+            f"{path} holds {array.dtype} of shape {array.shape}, its manifest speaks of uint8"
+            f" {tuple(shape)}; {ANEW}."
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """NumPy's header, always as long, so that it can be written last."""
+    text = str({"descr": "|u1", "fortran_order": False, "shape": shape})
+    begin = b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little")
+    return begin + text.encode().ljust(HEADER_BYTES - 11) + b"\n"

@@ -1,0 +1,255 @@
+"""Tables of numbers by column, `.csv` and `.parquet`, read by pyarrow."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections import Counter
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import DataError, nearest
+from ..files import check_file, first_line
+from ..settings import DataSettings
+from .columns import contents, is_numeric, labels_of, numbers
+from .lists import expand_lists
+from .parquet import read_columns
+from .vectors import RawVectors, drop_flag, some
+
+DEFAULT_LABEL_COLUMN = "label"
+
+# The longest line that can be read; pyarrow's own 1 MiB is short for 100,000 columns.
+_BLOCK_BYTES = 1 << 24
+
+FEW = 8
+"""Fewer numbers than these may be sorted by chance."""
+
+# How pandas and R call the row numbers that they write beside the data.
+_ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
+
+
+def read_csv(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
+    """Columns of numbers under a line of names, separated by commas, semicolons or tabs.
+
+    Args:
+        settings: `label_column` and `drop` are used.
+        path: of the file.
+        needed: of a trained model, the columns that it takes; these are read, in this order, and
+            what else is there is left alone. If empty, it knows no names, and None is for training:
+            then all columns are read but the label and those dropped.
+
+    Raises:
+        DataError: a file that cannot be read, or lacks columns, or holds other than numbers.
+    """
+    check_file(path, "a .csv file")
+    table = _read(path, "CSV in UTF-8", lambda: _read_csv(path))
+    _check_header(path, table)
+    return _raw_vectors(path, table, settings, needed)
+
+
+def read_parquet(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
+    """Columns of numbers from a Parquet file.
+
+    A column of lists, all of one length, counts as so many columns: of `embedding`, they are
+    `embedding[0]`, `embedding[1]` and so on.
+
+    Args:
+        settings: as for `read_csv`.
+        path: of the file.
+        needed: as for `read_csv`.
+
+    Raises:
+        DataError: as for `read_csv`; or lists of different lengths.
+    """
+    check_file(path, "a .parquet file")
+    table = _read(path, "Parquet", lambda: read_columns(path))
+    return _raw_vectors(path, table, settings, needed)
+
+
+def _read_csv(path: Path) -> Any:
+    # pyarrow carries no types; imported late, because it takes a while.
+    arrow, csv = import_module("pyarrow"), import_module("pyarrow.csv")
+    with arrow.input_stream(str(path)) as stream:  # unpacks .csv.gz
+        first_line = bytes(stream.read(1 << 16)).split(b"\n")[0]
+    delimiter = max(",;\t", key=lambda mark: first_line.count(mark.encode()))
+    return csv.read_csv(
+        path,
+        csv.ReadOptions(block_size=_BLOCK_BYTES),
+        csv.ParseOptions(delimiter=delimiter),
+    )
+
+
+def _read(path: Path, kind: str, load: Callable[[], Any]) -> Any:
+    try:
+        table = load()
+        table.validate(full=True)  # a damaged text is otherwise found where it is first used
+        list(table.column_names)
+        return table
+    except Exception as error:  # of damage, Arrow raises whatever its parts happen to
+        raise DataError(
+            f"{path} is damaged, cut short or not {kind} ({first_line(error)})."
+        ) from error
+
+
+def _check_header(path: Path, table: Any) -> None:
+    """Refuses a first line of data. Names may be numbers, say wavelengths, but those are sorted.
+
+    A few sorted numbers may be data by chance, and are taken for such if each lies among the values
+    under it. Beside names that are none, whole numbers may stand in any order: `1`, `10`, `2`.
+    """
+    names: list[str] = table.column_names
+    found = {
+        place: value for place, name in enumerate(names) if (value := _number(name)) is not None
+    }
+    is_mixed = len(found) < len(names)
+    if is_mixed and (len(found) < 2 or all(value.is_integer() for value in found.values())):
+        return
+    steps = [right - left for left, right in itertools.pairwise(found.values())]
+    is_sorted = bool(steps) and (min(steps) > 0 or max(steps) < 0)
+    if not is_sorted or (len(found) < FEW and _lie_among_values(table, found)):
+        raise DataError(
+            f"{path}: the first line ({some(names)}) looks like data; it must hold the names of"
+            " the columns."
+        )
+
+
+def _lie_among_values(table: Any, names: Mapping[int, float]) -> bool:
+    """Whether each name that is a number, by place, lies among the values of its column."""
+    compute = import_module("pyarrow.compute")
+    for place, number in names.items():
+        column = table.column(place)
+        if not len(column) or not is_numeric(column.type):
+            return False
+        found = compute.min_max(column).as_py()
+        if found["min"] is None or not found["min"] <= number <= found["max"]:
+            return False
+    return True
+
+
+def _number(name: str) -> float | None:
+    try:
+        return float(name)
+    except ValueError:
+        return None
+
+
+def _raw_vectors(
+    path: Path, table: Any, settings: DataSettings, needed: tuple[str, ...] | None
+) -> RawVectors:
+    given: list[str] = list(table.column_names)
+    label = _label_column(given, settings, needed)
+    lists = {_list_of(name) for name in needed} if needed else {*given} - {label, *settings.drop}
+    table = expand_lists(path, table, lists)
+    names: list[str] = list(table.column_names)
+    if needed:
+        used = list(needed)
+        _check_needed(path, names, used, label)
+        if not settings.drop and not settings.drop_constant:  # else training left some places out
+            _check_lengths(path, names, used, lists & {*given})
+    else:
+        used = [name for name in names if name != label and name not in settings.drop]
+        _check_unique(path, names)
+        if needed is None:
+            _check_asked(path, names, given, settings)
+    if not used:
+        raise DataError(f"{path} has no column of numbers besides those dropped and the label.")
+    _check_numeric(path, table, used, is_needed=bool(needed))
+    values = np.empty((table.num_rows, len(used)), np.float64)
+    for place, name in enumerate(used):
+        values[:, place] = numbers(table.column(name))
+    if not needed:
+        _check_row_numbers(path, used)
+    labels = None if label is None else labels_of(path, label, table.column(label))
+    return RawVectors(path, (("", values),), (labels,), tuple(used), f"column '{label}'")
+
+
+def _check_asked(path: Path, names: list[str], given: list[str], settings: DataSettings) -> None:
+    asked = [*settings.drop, *([settings.label_column] if settings.label_column else [])]
+    for name in asked:
+        if name not in names and name not in given:
+            raise _no_column(path, name, given)
+
+
+def _check_needed(path: Path, names: list[str], needed: list[str], label: str | None) -> None:
+    known, used = {*names}, {*needed, label}
+    for name in needed:
+        if name not in known:
+            raise _no_column(path, name, names, ", which the model takes")
+    _check_unique(path, [name for name in names if name in used])
+
+
+def _check_lengths(path: Path, names: list[str], needed: list[str], lists: set[str]) -> None:
+    """Refuses longer lists than the model takes: the first part of a vector is not that vector."""
+    for name in lists:
+        length, taken = (
+            sum(_list_of(column) == name for column in columns) for columns in (names, needed)
+        )
+        if length > taken:
+            raise DataError(
+                f"{path}: column '{name}' holds lists of {length} values; the model takes {taken}."
+            )
+
+
+def _list_of(name: str) -> str:
+    """The column of lists that `name[0]` is from."""
+    return name.rpartition("[")[0]
+
+
+def _check_unique(path: Path, names: list[str]) -> None:
+    for name, count in Counter(names).most_common(1):
+        if count > 1:
+            raise DataError(f"{path} has {count} columns named '{name}'; give each its own name.")
+
+
+def _no_column(path: Path, name: str, names: list[str], why: str = "") -> DataError:
+    return DataError(
+        f"{path} has no column '{name}'{why}.{nearest(name, names)} Its columns: {some(names)}."
+    )
+
+
+def _label_column(
+    names: list[str], settings: DataSettings, needed: tuple[str, ...] | None
+) -> str | None:
+    """The column of labels; a trained model can do without the one that was named."""
+    if settings.label_column is not None:
+        return settings.label_column if needed is None or settings.label_column in names else None
+    unless = {*settings.drop, *(needed or ())}
+    is_there = DEFAULT_LABEL_COLUMN in names and DEFAULT_LABEL_COLUMN not in unless
+    return DEFAULT_LABEL_COLUMN if is_there else None
+
+
+def _check_numeric(path: Path, table: Any, used: list[str], *, is_needed: bool) -> None:
+    wrong = [name for name in used if not is_numeric(table.column(name).type)]
+    if not wrong:
+        return
+    name = wrong[0]
+    others = f" (nor do {some(wrong[1:])})" if len(wrong) > 1 else ""
+    remedy = (
+        f"drop with {drop_flag(wrong)}, or if it holds the labels name it with"
+        f" --data.label-column {shlex.quote(name)}"
+    )
+    if is_needed:
+        remedy = "the model takes numbers there"
+    raise DataError(
+        f"{path}: column '{name}' holds {contents(table.column(name))}, not numbers{others};"
+        f" {remedy}."
+    )
+
+
+def _check_row_numbers(path: Path, used: list[str]) -> None:
+    """Refuses them even where they do not count up: rows that were sorted tell their class."""
+    for name in used:
+        if name in _ROW_NUMBER_NAMES:
+            raise DataError(
+                f"{path}: column '{name}' numbers the rows, as pandas and R write it; save without"
+                f" (index=False, row.names=FALSE), or drop it with {drop_flag([name])}; if it is"
+                " data, give it a name."
+            )

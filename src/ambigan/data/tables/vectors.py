@@ -1,0 +1,245 @@
+"""Vectors from arrays and tables: checked, split, scaled; or all of them, for a trained model."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...core.data_spec import DataSpec
+from ...core.errors import DataError
+from ..dataset import Dataset, Scaling, SourceSplit, Split
+from ..labels import encode_labels
+from ..settings import DataSettings
+from ..splits import (
+    allot,
+    assemble,
+    cut,
+    joined,
+    num_held_out,
+    places,
+    shuffled,
+    take,
+    warn_of_published,
+)
+from .scaling import Floats, constant_columns, fit_scaling
+
+
+@dataclass(frozen=True)
+class RawVectors:
+    """What a file holds, before anything is checked but that it can be read.
+
+    Attributes:
+        file: its path.
+        parts: one array, or a training and a test array, each with the name it has in the file.
+        labels: of each part, or None.
+        columns: their names; empty where the file names none.
+        labels_name: what holds the labels, for messages.
+        is_for_model: a trained model takes it: a single row is enough, values keep the digits of
+            float64 until they are scaled, and no column can be dropped.
+    """
+
+    file: Path
+    parts: tuple[tuple[str, NDArray[Any]], ...]
+    labels: tuple[NDArray[Any] | None, ...]
+    columns: tuple[str, ...] = ()
+    labels_name: str = "labels"
+    is_for_model: bool = False
+
+    def where(self, part: str) -> str:
+        """The file and the array in it, for messages."""
+        return f"{self.file}, array '{part}'" if part else str(self.file)
+
+
+def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
+    """Checks, splits and scales vectors.
+
+    Raises:
+        DataError: see the checks below; each names the file and the column.
+    """
+    splits, label_names = _raw_splits(raw)
+    train, test = allot(*_divided(splits, settings), settings)
+    if len(train) < 2:
+        raise DataError(
+            f"{raw.file}: only {len(train)} of {len(train) + len(test)} rows is left to train on;"
+            " at least 2 are needed."
+        )
+    train, test, columns = _without_constants(raw, train, test, settings)
+    scaling = fit_scaling(train.values.numpy(), settings.scaling, columns)
+    scaled = tuple(
+        Split(scaling.apply(split.values), split.labels, split.rows) for split in (train, test)
+    )
+    spec = DataSpec("vectors", tuple(train.values.shape[1:]), settings.scaling == "minmax")
+    return assemble(settings, spec, (scaled[0], scaled[1]), label_names, scaling)
+
+
+def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> SourceSplit:
+    """All vectors, in the order of the file, as a trained model takes them.
+
+    Args:
+        raw: what the file holds; of a table, the columns that the model takes.
+        spec: the form of the model's vectors.
+        scaling: as it was fitted in training; None to leave the values as they are.
+
+    Raises:
+        DataError: another width, or values that are missing, infinite or no numbers.
+    """
+    columns = scaling.columns if scaling else ()
+    parts = [
+        (name, _taken(array, spec.num_values, columns, raw.where(name)))
+        for name, array in raw.parts
+    ]
+    taken = replace(raw, parts=tuple(parts), columns=raw.columns or columns, is_for_model=True)
+    splits, label_names = _raw_splits(taken)
+    scaled = [
+        replace(split, values=scaling.apply(split.values) if scaling else split.values.float())
+        for split in splits
+    ]
+    return joined(scaled, label_names)
+
+
+def _taken(array: NDArray[Any], width: int, columns: tuple[str, ...], where: str) -> NDArray[Any]:
+    """The columns of an array that a model takes: all, or if some were dropped, those kept."""
+    if array.ndim != 2 or array.shape[1] == width:
+        return array  # any other than a 2-D array is refused by the checks of all
+    kept = _positions(columns)
+    if kept and kept[-1] < array.shape[1]:
+        return array[:, kept]
+    names = f" ({some(columns)})" if columns else ""
+    raise DataError(f"{where}: it has {array.shape[1]} columns; the model takes {width}{names}.")
+
+
+def _positions(columns: tuple[str, ...]) -> list[int]:
+    """Where the columns that were kept of an array stood; none if these are names of a table's."""
+    if not all(name.isascii() and name.isdecimal() for name in columns):
+        return []
+    kept = [int(name) for name in columns]
+    return kept if kept == sorted(set(kept)) else []
+
+
+def _raw_splits(raw: RawVectors) -> tuple[list[Split], tuple[str, ...] | None]:
+    values = [_checked_values(raw, name, array) for name, array in raw.parts]
+    widths = [array.shape[1] for array in values]
+    if len(set(widths)) > 1:
+        raise DataError(
+            f"{raw.file}: '{raw.parts[0][0]}' has {widths[0]} columns and '{raw.parts[1][0]}' has"
+            f" {widths[1]}; both must have the same."
+        )
+    codes, names = encode_labels(raw.labels, f"{raw.file}, {raw.labels_name}")
+    for (part, _), array, code in zip(raw.parts, values, codes, strict=True):
+        if code is not None and len(code) != len(array):
+            raise DataError(
+                f"{raw.where(part)}: {len(array)} rows but {len(code)} labels; each row needs one."
+            )
+    splits = [
+        Split(torch.as_tensor(array), code, places(len(array)))
+        for array, code in zip(values, codes, strict=True)
+    ]
+    return splits, names
+
+
+def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]:
+    """The published splits, or one cut by the seed; shuffled, so that any stretch is a sample."""
+    parts = [
+        take(split, shuffled(len(split), settings, name))
+        for split, name in zip(splits, ("split", "test"), strict=False)
+    ]
+    if len(parts) == 2:
+        if settings.test_fraction is not None:
+            warn_of_published(settings.source)
+        return parts[0], parts[1]
+    test, train = cut(parts[0], num_held_out(len(parts[0]), settings))
+    return train, test
+
+
+def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[np.floating]:
+    where = raw.where(part)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: values of type {array.dtype} are no real numbers; convert them.")
+    if array.ndim != 2:
+        raise DataError(
+            f"{where}: the array is {array.ndim}-D, {array.shape}; it must be 2-D, one example a"
+            " row; reshape it to (examples, values), or save images as files and open folder:."
+        )
+    least = 1 if raw.is_for_model else 2
+    if len(array) < least and part != "x_test":
+        needed = "1 is" if raw.is_for_model else "2 are"
+        raise DataError(f"{where}: it holds {len(array)} rows; at least {needed} needed.")
+    if array.size == 0:
+        raise DataError(f"{where}: it holds no values, its shape is {array.shape}.")
+    return _finite(raw, where, array)
+
+
+def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
+    """The values as float32 if they came so, else as float64, since scaling is exact first."""
+    narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+    values = np.ascontiguousarray(array, dtype=np.float32 if narrow else np.float64)
+    bad = ~(np.abs(values) <= np.finfo(np.float32).max)
+    count = int(bad.sum())
+    if not count:
+        return values
+    row, column = divmod(int(bad.argmax()), values.shape[1])
+    first = array[row, column]
+    if np.isfinite(first):
+        trouble = f"{count} values are too large for float32, the first {first:.3g}"
+        remedy = "rescale them"
+    else:
+        trouble = f"{count} values are missing (NaN) or infinite, the first {first}"
+        remedy = "fill them in or remove these rows"
+    if not raw.columns:
+        raise DataError(f"{where}: {trouble} at [{row}, {column}]; {remedy}.")
+    name = raw.columns[column]
+    otherwise = f", or drop the column with {drop_flag([name])}" if not raw.is_for_model else ""
+    raise DataError(
+        f"{where}: {trouble} in column '{name}', row {row + 1} (counted from 1);"
+        f" {remedy}{otherwise}."
+    )
+
+
+def _without_constants(
+    raw: RawVectors, train: Split, test: Split, settings: DataSettings
+) -> tuple[Split, Split, tuple[str, ...]]:
+    """Both splits without the columns that never change in training, and the names of the rest."""
+    constant = constant_columns(train.values.numpy())
+    if not constant.any():
+        return train, test, raw.columns
+    names = raw.columns or tuple(str(place) for place in range(len(constant)))
+    found = [name for name, is_constant in zip(names, constant, strict=True) if is_constant]
+    if not settings.drop_constant:
+        counted = "" if raw.columns else " (counted from 0)"
+        raise DataError(
+            f"{raw.file}: {listed(found)}{counted} never changes in the {len(train)} training rows;"
+            " leave out what is constant with --data.drop-constant true."
+        )
+    if constant.all():
+        raise DataError(f"{raw.file}: every column is constant in the {len(train)} training rows.")
+    kept = torch.as_tensor(~constant)
+    trimmed = [Split(part.values[:, kept], part.labels, part.rows) for part in (train, test)]
+    return trimmed[0], trimmed[1], tuple(name for name in names if name not in set(found))
+
+
+def drop_flag(columns: list[str]) -> str:
+    """The flag that leaves columns out, as it must be typed; odd names need JSON or quotes."""
+    is_plain = all(name and "," not in name for name in columns)
+    return f"--data.drop {shlex.quote(','.join(columns) if is_plain else json.dumps(columns))}"
+
+
+def listed(columns: list[str], limit: int = 5) -> str:
+    """Columns for a message: `column 'a'`, or `each of 7 columns ('a', 'b', ...)`."""
+    if len(columns) == 1:
+        return f"column '{columns[0]}'"
+    shown = ", ".join(f"'{name}'" for name in columns[:limit])
+    return f"each of {len(columns)} columns ({shown}{', ...' if len(columns) > limit else ''})"
+
+
+def some(columns: Sequence[str], limit: int = 8) -> str:
+    """The first columns, and how many others there are."""
+    rest = f" and {len(columns) - limit} more" if len(columns) > limit else ""
+    return ", ".join(columns[:limit]) + rest

@@ -1,0 +1,73 @@
+"""Batch-norm statistics taken anew over many batches, instead of running averages of the last."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ..core.randomness import Randomness
+from ..data.sampler import Batches
+from ..game import Batch, Method
+from ..networks.layers.basic import BatchNorm
+from ..networks.layers.spectral_norm import settle_spectrum
+from .config import TrainSettings
+
+MOST_AT_ONCE = 256
+"""Examples; the parts of larger batches count as batches, since one device may not hold them whole,
+and batch statistics of so many differ little from those of more."""
+
+
+@torch.no_grad()
+def reestimate_statistics(method: Method, batches: Batches, num: int, size: int, seed: int) -> None:
+    """Averages batch-norm statistics over `num` batches, with equal weight, in place.
+
+    Plays the method forward without gradients, so that every network sees what it is trained on: E
+    data, G latents, D both. Noise that training adds, such as masks and random colours, is left
+    out, as it is where the networks are used. Always in fp32 and on one process.
+
+    Source: the BiGAN authors' code, which does this over 1,000 batches before it evaluates.
+
+    Args:
+        method: changed in its statistics alone; a batch-norm layer keeps its momentum.
+        batches: of the training split.
+        num: batches; with 0, or without batch norm, nothing changes.
+        size: examples in a batch.
+        seed: of the batches drawn.
+    """
+    norms = [module for module in method.modules() if isinstance(module, BatchNorm)]
+    if not norms or not num:
+        return
+    modes = {module: module.training for module in method.modules()}
+    momenta = [norm.momentum for norm in norms]
+    method.eval()
+    for norm in norms:
+        norm.reset_statistics()
+        norm.momentum = None
+        norm.train()
+    for i in range(num):
+        noise = Randomness(seed, "statistics", i, device=batches.device)
+        batch = Batch(batches.draw(i * size, size), method.prior.sample(size, noise), noise)
+        method.pass_through(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    for module, training in modes.items():
+        module.training = training
+
+
+def settle(method: Method, batches: Batches, settings: TrainSettings, *, at_least: int = 0) -> None:
+    """Readies networks for use: batch statistics over as many batches as the run is told to.
+
+    The vectors of spectral norm are brought close to the weights first, which may be averaged ones.
+
+    Args:
+        method: changed in its buffers alone.
+        batches: of the training split.
+        settings: of the run.
+        at_least: so many batches, whatever the run was told.
+    """
+    settle_spectrum(method)
+    num = max(settings.statistics_batches, at_least)
+    batch = min(settings.batch_size, len(batches))
+    parts = math.ceil(batch / MOST_AT_ONCE)
+    reestimate_statistics(method, batches, num * parts, batch // parts, settings.seed)

@@ -1,0 +1,96 @@
+"""The reference Inception network of FID, as torch-fidelity has it, with its reference weights."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ...core.errors import ConfigError
+from ...core.files import sha256_of
+from ...core.torchvision_compat import import_torchvision
+
+POOLED = 2048
+"""Features; the logits without their bias follow them."""
+
+BATCH = 64
+
+
+def find_weights(path: str | Path | None) -> Path:
+    """The file of the weights: the one given, or the one that torch keeps, fetched if need be.
+
+    Raises:
+        ConfigError: it is missing, holds more than weights, or cannot be fetched.
+    """
+    if path is not None:
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise ConfigError(f"there is no file of Inception weights at {file}.")
+        return _checked(file)
+    url = str(_module().URL_INCEPTION_V3)
+    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            cast(Any, torch.hub).download_url_to_file(url, str(file), progress=False)
+        except OSError as error:
+            raise ConfigError(
+                f"the Inception weights of torch-fidelity could not be fetched ({error}); go online"
+                f" once, or give their file, {file.name}, with --inception PATH. Distances in the"
+                " run's own features need neither: --protocol generation_features."
+            ) from error
+    return _checked(file)
+
+
+def load_inception(
+    file: Path, device: torch.device | str = "cpu"
+) -> tuple[Callable[[Tensor], Tensor], str]:
+    """The network, and the SHA-256 of its weights.
+
+    Returns:
+        A function from images `(N, 1 or 3, H, W)` in [-1, 1] to `(N, 2048 + 1008)` float32, the
+        pooled features followed by the logits without bias; and the hash.
+
+    Raises:
+        ConfigError: the file holds other weights.
+    """
+    try:
+        network = (
+            _module()
+            .FeatureExtractorInceptionV3(
+                "inception-v3-compat", [str(POOLED), "logits_unbiased"], str(file)
+            )
+            .to(device)
+        )
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{file} does not hold the weights of torch-fidelity's Inception network; take"
+            f" {str(_module().URL_INCEPTION_V3).rpartition('/')[2]}."
+        ) from error
+
+    def describe(images: Tensor) -> Tensor:
+        levels = ((images + 1) * 127.5).round().clamp(0, 255).byte()
+        levels = levels.expand(-1, 3, -1, -1).to(device)
+        parts = [torch.cat(network(part), dim=1) for part in torch.split(levels, BATCH)]
+        return torch.cat(parts)
+
+    return describe, sha256_of(file.read_bytes())
+
+
+def _checked(file: Path) -> Path:
+    """The file, if it holds tensors and no code: torch-fidelity itself would run what it holds."""
+    try:
+        torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ConfigError(f"{file} holds no weights that can be loaded safely.") from error
+    return file
+
+
+def _module() -> Any:
+    import_torchvision()  # torch-fidelity imports it, and not every wheel of it loads by itself
+    return importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")

@@ -1,0 +1,237 @@
+"""Exact nearest neighbours, by blocks of matrix products.
+
+A product in float32 is fast but rounds, so it only chooses candidates: every reference whose
+distance could, by a bound on rounding, be among the k smallest. These few are measured again in
+float64, value by value, and put in order of distance, then of index. So the answer depends neither
+on the size of blocks nor on the device, and ties go to the lowest index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...core.errors import ConfigError, NonFiniteError
+from ..classifiers.label_subsets import number_classes
+from ..float32_matmul import full_precision
+
+Metric = Literal["euclidean", "cosine"]
+Indices = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+BLOCKS = (2048, 4096)
+_EXACT_VALUES = 1 << 17  # numbers per operand measured at a time in float64: they fit the cache
+
+
+def nearest_neighbours(
+    queries: Tensor,
+    references: Tensor,
+    k: int = 1,
+    metric: Metric = "euclidean",
+    *,
+    device: torch.device | str = "cpu",
+    blocks: tuple[int, int] = BLOCKS,
+) -> Tensor:
+    """Which references are nearest to each query: int64 `(N, k)`, the nearest first.
+
+    Args:
+        queries: float32 `(N, D)`.
+        references: float32 `(M, D)`.
+        k: how many, up to M.
+        metric: `cosine` is one minus the cosine; it is 1 from and to a vector of zeros.
+        device: where the products are computed.
+        blocks: how many queries by how many references at a time; bounds memory.
+
+    Raises:
+        ConfigError: there are fewer references than k.
+        NonFiniteError: squares of the values overflow float32.
+    """
+    if not 1 <= k <= len(references):
+        raise ConfigError(
+            f"{k} nearest neighbours need that many training examples; there are {len(references)}."
+        )
+    groups = _group_equal_rows(references)
+    search = _Search(references, groups, k, metric, torch.device(device), blocks[1])
+    with full_precision():
+        answers = [search(part) for part in torch.split(queries, blocks[0])]
+    return torch.as_tensor(np.concatenate(answers))
+
+
+def knn_predict(
+    queries: Tensor,
+    references: Tensor,
+    labels: Tensor,
+    k: int = 1,
+    metric: Metric = "euclidean",
+    *,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """The label most frequent among the k nearest, int64 `(N,)`; among equals the nearest one's.
+
+    Args:
+        queries: float32 `(N, D)`.
+        references: float32 `(M, D)`.
+        labels: of the references, int64 `(M,)`.
+        k: how many neighbours vote.
+        metric: see `nearest_neighbours`.
+        device: where the products are computed.
+    """
+    return vote(labels[nearest_neighbours(queries, references, k, metric, device=device)])
+
+
+def vote(labels: Tensor) -> Tensor:
+    """The most frequent label of each row, int64 `(N,)`; among equals the one that comes first.
+
+    Args:
+        labels: of the neighbours, the nearest first, int64 `(N, k)`.
+    """
+    names, codes = number_classes(labels)
+    counts = torch.zeros(len(labels), len(names), dtype=torch.int64)
+    counts.scatter_add_(1, codes, torch.ones_like(codes))
+    winner = counts.gather(1, codes).argmax(1, keepdim=True)  # argmax takes the first of equals
+    return labels.gather(1, winner).squeeze(1)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """References that are equal, byte for byte, so that each is compared once.
+
+    Attributes:
+        order: indices of references, group by group, rising within each.
+        starts: where each group begins in `order`.
+        counts: how many each holds.
+    """
+
+    order: Indices
+    starts: Indices
+    counts: Indices
+
+    @property
+    def first(self) -> Indices:
+        """The lowest index in each group."""
+        return self.order[self.starts]
+
+
+def _group_equal_rows(references: Tensor) -> _Groups:
+    seen: dict[bytes, int] = {}
+    rows = np.ascontiguousarray(references.detach().cpu().numpy())
+    digests = (hashlib.blake2b(row.data, digest_size=16).digest() for row in rows)
+    group = np.fromiter((seen.setdefault(key, len(seen)) for key in digests), np.int64, len(rows))
+    counts = np.bincount(group)
+    order = np.argsort(group, kind="stable")
+    return _Groups(order, np.cumsum(counts) - counts, counts)
+
+
+class _Search:
+    """References made ready for queries, block by block.
+
+    The candidates of a query q are the references r with |r|^2 - 2 q.r at most the k-th smallest,
+    give or take what rounding can do. Both are centred on the references' mean first, which
+    changes no distance and makes the squares as small as they can be. Products of D terms, in
+    whatever order they are summed, with sums and centring, err by less than (D + 8) u (|q|^2 +
+    |r|^2), u = 2^-24; twice that is allowed for. For cosine the rows are scaled to length 1.
+    """
+
+    def __init__(
+        self,
+        references: Tensor,
+        groups: _Groups,
+        k: int,
+        metric: Metric,
+        device: torch.device,
+        block: int,
+    ) -> None:
+        self.references, self.groups = references.detach().cpu(), groups
+        self.k, self.metric, self.device, self.block = k, metric, device, block
+        self.first = torch.as_tensor(groups.first)
+        self.centre = references.float().mean(0).to(device)
+        width, info = references.shape[1], torch.finfo(torch.float32)
+        self.rounding, self.underflow = (width + 16) * info.eps, (width + 16) * info.tiny
+
+    def __call__(self, queries: Tensor) -> Indices:
+        """The nearest references of one block of queries, `(N, k)`."""
+        query, group = self._candidates(self._prepared(queries))
+        return self._closest(queries.detach().cpu(), query, group)
+
+    def _prepared(self, rows: Tensor) -> Tensor:
+        rows = rows.detach().to(self.device, torch.float32)
+        if self.metric == "euclidean":
+            return rows - self.centre
+        tiny = torch.finfo(torch.float32).tiny
+        rows = rows / rows.abs().amax(1, keepdim=True).clamp_min(tiny)  # lest squares underflow
+        return rows / rows.square().sum(1, keepdim=True).sqrt().clamp_min(tiny)
+
+    def _candidates(self, q: Tensor) -> tuple[Indices, Indices]:
+        """Pairs of a query and a group of references that may be among its k nearest."""
+        limits = q.new_empty(len(q), 0)  # the k smallest upper bounds on distances so far
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        for start in range(0, len(self.first), self.block):
+            r = self._prepared(self.references[self.first[start : start + self.block]])
+            lower, r_slack, q_slack = self._bounds(q, r)
+            best, place = lower.topk(min(self.k, len(r)), dim=1, largest=False)
+            limits = torch.cat([limits, best + r_slack[place] + q_slack], 1)
+            limits = limits.topk(min(self.k, limits.shape[1]), dim=1, largest=False).values
+            near = self._below(lower, best, limits)
+            found.append((near[0], near[1] + start, near[2]))
+        query, group, lower = (torch.cat(parts) for parts in zip(*found, strict=True))
+        if not limits.isfinite().all():
+            raise NonFiniteError("features are too large: their squares overflow float32.")
+        kept = lower <= limits[query, -1]
+        return query[kept].cpu().numpy(), group[kept].cpu().numpy()
+
+    def _bounds(self, q: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Lower bounds `(Q, R)` on |r|^2 - 2 q.r, and `(R,)` and `(Q, 1)` to add for upper ones."""
+        r_square, q_square = r.square().sum(1), q.square().sum(1, keepdim=True)
+        bias = r_square if self.metric == "euclidean" else torch.zeros_like(r_square)
+        lower = torch.addmm(bias - self.rounding * r_square, q, r.T, alpha=-2)
+        q_slack = 2 * (self.rounding * q_square + self.underflow)
+        return lower, 2 * self.rounding * r_square, q_slack
+
+    def _below(self, lower: Tensor, best: Tensor, limits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, places in the block and lower bounds of the pairs within the limits."""
+        limit = limits[:, -1:]
+        if limits.shape[1] < self.k:  # there were too few references yet to leave any out
+            limit = torch.full_like(limit, torch.inf)
+        rows = (best[:, :1] <= limit).squeeze(1).nonzero().squeeze(1)
+        chosen = lower[rows]
+        row, place = (chosen <= limit[rows]).nonzero(as_tuple=True)
+        return rows[row], place, chosen[row, place]
+
+    def _closest(self, queries: Tensor, query: Indices, group: Indices) -> Indices:
+        """The k nearest of the candidates, by distance and then by index."""
+        distance = self._distances(queries.numpy(), query, self.groups.first[group])
+        repeats = np.minimum(self.groups.counts[group], self.k)
+        query, distance = np.repeat(query, repeats), np.repeat(distance, repeats)
+        within = np.arange(len(query)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        index = self.groups.order[np.repeat(self.groups.starts[group], repeats) + within]
+        order = np.lexsort((index, distance, query))
+        start = np.searchsorted(query[order], np.arange(len(queries)))
+        return index[order][start[:, None] + np.arange(self.k)]
+
+    def _distances(self, queries: NDArray[Any], query: Indices, reference: Indices) -> Floats:
+        """Distances of pairs in float64, up to what does not change their order."""
+        rows, chunk = self.references.numpy(), max(1, _EXACT_VALUES // self.references.shape[1])
+        measure = _squared_distance if self.metric == "euclidean" else _negative_cosine
+        parts = [
+            measure(
+                queries[query[start : start + chunk]].astype(np.float64),
+                rows[reference[start : start + chunk]].astype(np.float64),
+            )
+            for start in range(0, len(query), chunk)
+        ]
+        return np.concatenate(parts)
+
+
+def _squared_distance(a: Floats, b: Floats) -> Floats:
+    return np.square(a - b).sum(1)
+
+
+def _negative_cosine(a: Floats, b: Floats) -> Floats:
+    lengths = np.sqrt(np.square(a).sum(1) * np.square(b).sum(1))
+    return -np.divide((a * b).sum(1), lengths, out=np.zeros(len(a)), where=lengths > 0)

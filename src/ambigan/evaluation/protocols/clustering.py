@@ -1,0 +1,39 @@
+"""Protocols by clustering, which see no label until they are scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..classifiers.label_subsets import class_sizes, number_classes
+from ..metrics.clustering import kmeans_assign, match_to_classes, mutual_information
+from .registry import Scores, Task, protocol, scores_of
+
+
+@protocol(
+    "labels",
+    "accuracy of k-means clusters under the best one-to-one matching with the classes, and NMI",
+    "SAO, the authors' code (there on the test split alone)",
+    restarts=5,
+    seed=0,
+    tolerance=1e-4,
+    max_iterations=300,
+)
+def kmeans(task: Task, **constants: Any) -> Scores:
+    """k-means++ with as many clusters as classes, on training features as they are.
+
+    Test examples go to the nearest centre. Clusters are matched to classes one to one so that most
+    test examples are right (the Hungarian method). `nmi` is the mutual information of clusters and
+    classes of the test split over the mean of their entropies, in percent.
+    """
+    names, codes = number_classes(torch.cat([task.labels, task.test_labels]))
+    num_clusters = len(class_sizes(task.labels))
+    clusters, converged, iterations = kmeans_assign(
+        task.train, task.test, num_clusters, **constants
+    )
+    truth = codes[len(task.labels) :]
+    matched = match_to_classes(clusters, truth)
+    labels = torch.where(matched < 0, -1, names[matched.clamp_min(0)])
+    nmi = 100 * mutual_information(clusters, truth)
+    return scores_of(labels, task, nmi=nmi, converged=converged, iterations=iterations)

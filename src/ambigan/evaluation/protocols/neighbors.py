@@ -1,0 +1,143 @@
+"""Protocols by nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...core.randomness import Randomness
+from ..metrics.knn import Metric, knn_predict, nearest_neighbours, vote
+from ..metrics.ranking import ranking_scores
+from .registry import Scores, Task, percent, protocol, scores_of
+
+
+@protocol(
+    "labels",
+    "accuracy of the nearest training example's label, Euclidean distance",
+    "BiGAN, arXiv 1605.09782, section 4.2 (Table 1)",
+    quick=True,
+    k=1,
+    metric="euclidean",
+)
+def knn1_euclidean(task: Task, *, k: int, metric: Metric) -> Scores:
+    """1-NN over features as they are, against the whole training split.
+
+    The authors' code compares with 50,000 training images by default (`num_train_megabatch`).
+    """
+    return _knn(task, k, metric)
+
+
+@protocol(
+    "labels",
+    "accuracy of the nearest training example's label, by the cosine",
+    "ours",
+    quick=True,
+    k=1,
+    metric="cosine",
+)
+def knn1_cosine(task: Task, *, k: int, metric: Metric) -> Scores:
+    """1-NN by the angle between features as they are, not centred."""
+    return _knn(task, k, metric)
+
+
+@protocol(
+    "labels",
+    "accuracy of k nearest neighbours' vote, k and metric chosen on training examples held out",
+    "ours",
+    k=[1, 5, 10, 20, 50, 100, 200],
+    metrics=["cosine", "euclidean"],
+    num_validation=2000,
+    validation_fraction=0.2,
+    seed=0,
+)
+def knn_sweep(
+    task: Task,
+    *,
+    k: Sequence[int],
+    metrics: Sequence[Metric],
+    num_validation: int,
+    validation_fraction: float,
+    seed: int,
+) -> Scores:
+    """k-NN over features as they are, by a plain majority; of a tied vote the nearest decides.
+
+    A random fifth of the training split is held out, at most 2,000 examples, and classified by the
+    rest, by both metrics and every k that the rest has neighbours for. Of equal combinations the
+    first is chosen, metrics and ks in the order in which they stand here. Then the whole training
+    split classifies the test split by the metric chosen. `accuracy` is that of the k chosen,
+    `accuracy_by_k` that of each; `validation_accuracy_by_metric_and_k` says what the choice saw.
+    """
+    order = Randomness(seed, "knn").permutation(len(task.train))
+    num_held = min(num_validation, max(1, int(validation_fraction * len(order))))
+    held, kept = order[:num_held].sort().values, order[num_held:].sort().values
+    ks = [count for count in k if count <= len(kept)]
+    seen = {
+        metric: _accuracies(
+            (task.train[held], task.labels[held]),
+            (task.train[kept], task.labels[kept]),
+            ks,
+            metric,
+            task,
+        )[0]
+        for metric in metrics
+    }
+    pairs: list[tuple[Metric, int]] = [(metric, count) for metric in metrics for count in ks]
+    metric, chosen = max(pairs, key=lambda pair: seen[pair[0]][pair[1]] or 0.0)
+    by_k, predictions = _accuracies(
+        (task.test, task.test_labels), (task.train, task.labels), ks, metric, task
+    )
+    return scores_of(
+        predictions[chosen],
+        task,
+        k=chosen,
+        metric=metric,
+        accuracy_by_k=by_k,
+        validation_accuracy_by_metric_and_k=seen,
+    )
+
+
+@protocol(
+    "labels",
+    "retrieval of training examples of a test example's class by the cosine: mAP and recall at k",
+    "ours",
+    recall_at=[1, 5, 10],
+    precision_at=10,
+)
+def retrieval_cosine(task: Task, *, recall_at: Sequence[int], precision_at: int) -> Scores:
+    """Every test example is a query; the whole training split is ranked by the cosine with it.
+
+    See `ranking_scores` for what mAP, recall at k (the share of queries with a hit among the
+    first k) and precision at 10 are exactly.
+    """
+    return {
+        **ranking_scores(
+            task.test,
+            task.train,
+            task.test_labels,
+            task.labels,
+            recall_at=recall_at,
+            precision_at=precision_at,
+            device=task.device,
+        )
+    }
+
+
+def _knn(task: Task, k: int, metric: Metric) -> Scores:
+    found = knn_predict(task.test, task.train, task.labels, k, metric, device=task.device)
+    return scores_of(found, task)
+
+
+def _accuracies(
+    queries: tuple[Tensor, Tensor],
+    references: tuple[Tensor, Tensor],
+    ks: Sequence[int],
+    metric: Metric,
+    task: Task,
+) -> tuple[dict[int, float | None], dict[int, Tensor]]:
+    """Accuracies and predictions by k, of one search for the largest."""
+    found = nearest_neighbours(queries[0], references[0], max(ks), metric, device=task.device)
+    labels = references[1][found]
+    predictions = {k: vote(labels[:, :k]) for k in ks}
+    return {k: percent(torch.eq(predictions[k], queries[1])) for k in ks}, predictions

@@ -1,0 +1,122 @@
+"""Protocols of what a method draws, against the test split."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..metrics.inception import POOLED
+from ..metrics.sample_distances import (
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    precision_and_recall,
+)
+from .registry import Device, Scores, protocol
+
+
+@protocol(
+    "sample",
+    "Fréchet and kernel distance, precision and recall of 10,000 samples, in features of a run",
+    "ours; Heusel et al. 1706.08500, Bińkowski et al. 1801.01401, Kynkäänniemi et al. 1904.06991",
+    num_generated=10_000,
+    seed=0,
+    subsets=50,
+    subset_size=1000,
+    neighbours=3,
+)
+def generation_features(
+    generated: Tensor,
+    real: Tensor,
+    device: Device,
+    *,
+    num_generated: int,
+    seed: int,
+    subsets: int,
+    subset_size: int,
+    neighbours: int,
+) -> Scores:
+    """Samples against the whole test split, in features of a network that was learned without.
+
+    All features are divided by one number, the root mean square of the test split's, so that a
+    layer's units do not count. Distances in different features cannot be compared, nor with those
+    of Inception; the floor is what as many training examples have (`training examples`).
+
+    Args:
+        generated: features of samples, float32 `(N, D)`.
+        real: of the test split, `(M, D)`.
+        device: where it is computed.
+        num_generated: how many samples are drawn.
+        seed: of their latents.
+        subsets: for the kernel distance.
+        subset_size: for the kernel distance.
+        neighbours: for precision and recall.
+    """
+    unit = float(real.double().square().mean().sqrt()) or 1.0
+    generated, real = generated / unit, real / unit
+    return {
+        "frechet": frechet_distance(generated, real, device),
+        **_others(generated, real, subsets, subset_size, seed, neighbours),
+    }
+
+
+@protocol(
+    "sample",
+    "FID, KID, precision, recall and IS of 10,000 samples against the test split, by Inception",
+    "torch-fidelity with the reference weights; FID there is usually of 50,000 samples",
+    num_generated=10_000,
+    seed=0,
+    subsets=100,
+    subset_size=1000,
+    neighbours=3,
+    splits=10,
+    score_seed=2020,
+)
+def generation_inception(
+    generated: Tensor,
+    real: Tensor,
+    device: Device,
+    *,
+    num_generated: int,
+    seed: int,
+    subsets: int,
+    subset_size: int,
+    neighbours: int,
+    splits: int,
+    score_seed: int,
+) -> Scores:
+    """Samples against the whole test split in Inception's pooled features; IS of its logits.
+
+    Images are rounded to 256 levels and resized as TensorFlow's graph did. The test splits of most
+    sets hold 10,000 images or fewer, and FID grows as sets shrink: it cannot stand beside figures
+    of 50,000.
+
+    Args:
+        generated: pooled features and logits of samples, float32 `(N, 2048 + 1008)`.
+        real: of the test split.
+        device: where it is computed.
+        num_generated: how many samples are drawn.
+        seed: of their latents.
+        subsets: for KID.
+        subset_size: for KID.
+        neighbours: for precision and recall.
+        splits: for IS.
+        score_seed: of the order and subsets that IS and KID draw; torch-fidelity's own.
+    """
+    pooled, data = generated[:, :POOLED].contiguous(), real[:, :POOLED].contiguous()
+    score, deviation = inception_score(generated[:, POOLED:], splits=splits, seed=score_seed)
+    return {
+        "fid": frechet_distance(pooled, data, device),
+        **_others(pooled, data, subsets, subset_size, score_seed, neighbours),
+        "inception_score": score,
+        "inception_score_deviation": deviation,
+    }
+
+
+def _others(
+    generated: Tensor, real: Tensor, subsets: int, subset_size: int, seed: int, neighbours: int
+) -> Scores:
+    kid, deviation = kernel_distance(
+        generated, real, subsets=subsets, subset_size=subset_size, seed=seed
+    )
+    precision, recall = precision_and_recall(generated, real, neighbours)
+    return {"kid": kid, "kid_deviation": deviation, "precision": precision, "recall": recall}

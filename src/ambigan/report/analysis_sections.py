@@ -1,0 +1,57 @@
+"""Sections on what is inside a run's networks: first filters, and layers that hold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..analysis.filters import default_network, read_filters
+from ..core.feature_layers import is_convolutional
+from .figures.filters import as_images
+from .figures.transfer import layer_names, transfer_chart, transfer_table
+from .panels import Section, chart, gallery
+from .report_data import Material
+from .result_tables import is_transfer
+
+PAIRS = 48
+
+
+def filters(material: Material) -> Section | None:
+    """The first kernels of the network that is used, if it has images inside."""
+    method = material.run.method
+    if not material.are_images or not is_convolutional(
+        method.get_submodule(default_network(method))
+    ):
+        return None
+    found = read_filters(material.run)
+    learned, initial = as_images(found.learned[:PAIRS]), as_images(found.initial[:PAIRS])
+    pairs = [np.stack([after, before]) for after, before in zip(learned, initial, strict=True)]
+    few = "All" if len(pairs) == len(found.learned) else f"The first {len(pairs)} of"
+    lead = (
+        f"{few} {len(found.learned)} kernels by which the {found.network} sees images, each above "
+        "itself before training, both scaled by their own largest weight. "
+        "Grey is zero. Healthy: edges, bars and patches of colour, and no two alike."
+    )
+    panel = gallery(pairs, "pairs", "Kernels above themselves before training")
+    return Section("filters", "First filters", lead, (panel,))
+
+
+def transfer(material: Material) -> Section | None:
+    """Accuracy over frozen layers, where it was measured."""
+    records = [result for result in material.results if is_transfer(result)]
+    if not records or not material.labelled:
+        return None
+    panels = tuple(
+        chart(
+            f"The {record['settings']['network']}'s first layers",
+            f"{record['settings']['labels']:,} labels. Healthy: above random layers, and level for"
+            " as long as it can be.",
+            transfer_chart(record),
+        )
+        for record in records
+        if layer_names(record)
+    )
+    lead = (
+        "The first layers stay as they are, all above them is drawn anew and trained with labels: "
+        "what is lost tells how far the layers serve a task that they never saw."
+    )
+    return Section("transfer", "Frozen layers", lead, panels, transfer_table(records[0]))

@@ -1,0 +1,76 @@
+"""First filters as tiles, as learned beside as drawn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...analysis.filters import Filters
+from . import theme
+from .canvas import SMALL, TITLE, above, beside, page, paragraph, text, tiles
+from .grids import Pixels
+
+MOST = 100
+_SIDE = {3: 34, 5: 36, 7: 40}  # of a tile in pixels, by the kernel's
+
+
+def draw_filters(filters: Filters) -> Pixels:
+    """The kernels as learned, and the same ones before training, on one sheet."""
+    learned = _titled("as learned", filters.learned)
+    start = _titled("before training", filters.initial)
+    panels = beside([learned, start], gap=36)
+    title = text(f"First filters of the {filters.network}", TITLE, bold=True)
+    return page([title, paragraph(caption(filters), panels.shape[1], SMALL), panels])
+
+
+def draw_tiles(kernels: NDArray[np.float32]) -> Pixels:
+    """The first kernels, `(N, C, h, w)`, in a square of tiles."""
+    shown = kernels[:MOST]
+    side = _SIDE.get(max(shown.shape[2:]), 44)
+    return tiles(as_images(shown), _columns(len(shown)), side=side)
+
+
+def as_images(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Kernels `(N, C, h, w)` as images in [-1, 1]: zero is middle grey.
+
+    Three channels are RGB and one is grey, each kernel scaled by its own largest absolute value.
+    Of other numbers of channels, a kernel is shown in grey as the one pattern that is nearest to it
+    in all its channels, times a number for each (its first singular vector); the sign is that of
+    the channels' sum.
+    """
+    if kernels.shape[1] not in (1, 3):
+        kernels = _main_pattern(kernels)
+    largest = np.abs(kernels).max((1, 2, 3), keepdims=True)
+    return (kernels / np.where(largest > 0, largest, 1)).astype(np.float32)
+
+
+def caption(filters: Filters) -> str:
+    """What the tiles are, in a sentence or two."""
+    num, channels, height, width = filters.learned.shape
+    few = f"The first {MOST} of {num}" if num > MOST else f"All {num}"
+    form = f"{height}x{width}" + (f", {channels} channels" if channels > 1 else "")
+    how = "Each is scaled by its own largest weight; middle grey is zero."
+    grey = " In grey: the main pattern over all channels." if channels not in (1, 3) else ""
+    return f"{few} kernels ({form}) that touch pixels, in the same places. {how}{grey}"
+
+
+def _titled(name: str, kernels: NDArray[np.float32]) -> Pixels:
+    return above([text(name, colour=theme.MUTED), draw_tiles(kernels)], gap=6)
+
+
+def _columns(num: int) -> int:
+    """As many as make full rows, where that is not much wider than high."""
+    least = math.ceil(num**0.5)
+    return next((n for n in range(least, 2 * least) if num % n == 0), least)
+
+
+def _main_pattern(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
+    num, channels, height, width = kernels.shape
+    mixes, sizes, patterns = np.linalg.svd(
+        kernels.reshape(num, channels, height * width), full_matrices=False
+    )
+    signs = np.where(mixes[:, :, 0].sum(1) < 0, -1, 1)
+    main = patterns[:, 0] * (signs * sizes[:, 0])[:, None]
+    return main.reshape(num, 1, height, width).astype(np.float32)

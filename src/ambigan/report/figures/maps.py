@@ -1,0 +1,234 @@
+"""What a feature space looks like in two dimensions: which examples are neighbours in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
+
+from ...core.errors import DataError
+from . import theme
+
+MAX_POINTS = 2000
+MAX_NAMED = 24  # classes: more names would cover the points
+FEWEST = 10  # points: below, t-SNE has no neighbourhoods to keep
+_DIMENSIONS = 50
+_PERPLEXITY = 30.0
+
+Floats = NDArray[Any]
+
+
+def embed_2d(features: ArrayLike, seed: int = 0) -> Floats:
+    """A point `(N, 2)` for each example: t-SNE, or the first principal components of a few.
+
+    Wide features go through PCA to 50 dimensions first, and the map starts from their first two;
+    it is a function of the features and the seed.
+
+    Args:
+        features: `(N, D)`, at most 2,000 examples.
+        seed: of t-SNE.
+
+    Raises:
+        DataError: there are too many, none, or some that are not numbers.
+    """
+    values = np.asarray(features, dtype=np.float64)
+    if values.ndim != 2 or not 0 < len(values) <= MAX_POINTS:
+        raise DataError(
+            f"features have shape {values.shape}; a map takes (N, D), N from 1 to {MAX_POINTS:,}."
+        )
+    if not np.isfinite(values).all():
+        raise DataError("some features are not numbers; there is no map of them.")
+    with threadpool_limits(1):  # sums in one order, and no thread that waits for a busy core
+        reduced = principal_components(values, values, _DIMENSIONS)
+        spread = float(reduced[:, 0].std())
+        if len(values) < FEWEST or spread < 1e-12:
+            return _two(reduced)
+        return _tsne(reduced / spread, seed)
+
+
+def principal_components(reference: ArrayLike, values: ArrayLike, num: int) -> Floats:
+    """Values on the first `num` principal components of the reference, signs fixed.
+
+    Args:
+        reference: `(M, D)`, whose components they are.
+        values: `(N, D)`, to be projected.
+        num: components; fewer where D or M allow no more.
+    """
+    base = np.asarray(reference, dtype=np.float64)
+    mean = base.mean(0)
+    axes = _axes(base - mean, min(num, *base.shape))
+    largest = np.abs(axes).argmax(1)
+    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+    return (np.asarray(values, dtype=np.float64) - mean) @ axes.T
+
+
+def latent_map(
+    features: ArrayLike,
+    labels: ArrayLike | None = None,
+    label_names: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    size: int = theme.WIDTH,
+) -> Figure:
+    """A map of features, coloured by label where there are labels.
+
+    Args:
+        features: `(N, D)`, as in `embed_2d`.
+        labels: `(N,)` whole numbers, or None for one colour.
+        label_names: of the classes; their numbers if None.
+        seed: as in `embed_2d`.
+        size: width in CSS pixels.
+    """
+    return draw_map(embed_2d(features, seed), labels, label_names, size=size)
+
+
+def draw_map(
+    embedding: ArrayLike,
+    labels: ArrayLike | None = None,
+    label_names: Sequence[str] | None = None,
+    *,
+    size: int = theme.WIDTH,
+) -> Figure:
+    """Points `(N, 2)` as a map, with each class named where it is densest."""
+    points = np.asarray(embedding, dtype=np.float64)
+    height = _framed_height(points, size)
+    figure, axes = theme.new_figure(size, height)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    diameter = float(np.clip(120 / np.sqrt(len(points)), 3.2, 9))
+    if labels is None:
+        dots(axes, points, theme.ACCENT, diameter, alpha=0.6)
+    else:
+        unit = _unit(points, (size, height))
+        _draw_classes(axes, points, np.asarray(labels), label_names, diameter, unit)
+    _frame(axes, points, (size, height))
+    return figure
+
+
+def dots(axes: Axes, points: Floats, colour: str, diameter: float, *, alpha: float = 1.0) -> None:
+    """Points `(N, 2)` as one path of round dots: a tenth of what as many markers would weigh."""
+    path = Path(points.repeat(2, axis=0), [Path.MOVETO, Path.LINETO] * len(points))
+    path.should_simplify = False  # it would drop the lines that lead nowhere
+    style: Any = {"edgecolor": colour, "linewidth": diameter, "capstyle": "round", "alpha": alpha}
+    axes.add_patch(PathPatch(path, fill=False, clip_on=False, **style))
+
+
+def _draw_classes(
+    axes: Axes,
+    points: Floats,
+    labels: NDArray[Any],
+    names: Sequence[str] | None,
+    diameter: float,
+    unit: float,
+) -> None:
+    """The dots and, where there are not too many classes, their names.
+
+    Args:
+        axes: drawn on.
+        points: `(N, 2)`.
+        labels: `(N,)`.
+        names: of the classes; their numbers if None.
+        diameter: of a dot.
+        unit: of the points' scale, that a pixel is long.
+    """
+    present = [int(label) for label in np.unique(labels)]
+    for label in present:
+        dots(axes, points[labels == label], theme.colour_of(label), diameter, alpha=0.85)
+    if len(present) > MAX_NAMED:
+        return
+    taken: list[Floats] = []
+    for label in present:
+        name = theme.clean(names[label] if names and 0 <= label < len(names) else label, 14)
+        half = np.array([5 * len(name) + 6, 12]) * unit
+        x, y = _free_place(points[labels == label], half, taken)
+        taken.append(np.array([[x, y], half]))
+        axes.text(
+            x,
+            y,
+            name,
+            parse_math=False,
+            ha="center",
+            va="center",
+            fontsize=12,
+            fontweight="bold",
+            color=theme.INK,
+            bbox={
+                "boxstyle": "round,pad=0.2",
+                "facecolor": theme.PAPER,
+                "edgecolor": "none",
+                "alpha": 0.75,
+            },
+        )
+
+
+def _free_place(points: Floats, half: Floats, taken: Sequence[Floats]) -> Floats:
+    """Where a name stands: where its class is densest and no other name does, if there is a place.
+
+    The middle of the closest third of the points is tried first, since a class in two islands is
+    named on one; then points, from where they are dense to where they are not.
+
+    Args:
+        points: of the class, `(N, 2)`.
+        half: half the width and height of the name.
+        taken: middle and half of each name that stands already.
+    """
+    distances = ((points[:, None] - points[None]) ** 2).sum(-1)
+    num = -(-len(points) // 3)
+    order = np.sort(distances, axis=1)[:, num - 1].argsort(kind="stable")
+    densest = points[distances[order[0]].argsort()[:num]].mean(0)
+    for place in (densest, *points[order]):
+        if all((np.abs(place - middle) >= half + other).any() for middle, other in taken):
+            return place
+    return densest
+
+
+def _framed_height(points: Floats, size: int) -> int:
+    """As high as the points need at one scale for both directions, within limits."""
+    across, up = np.maximum(points.max(0) - points.min(0), 1e-9)
+    return round(size * float(np.clip(up / across, 0.5, 1.25)))
+
+
+def _frame(axes: Axes, points: Floats, shape: tuple[int, int]) -> None:
+    """Limits around all points, at one scale for both directions."""
+    centre, unit = (points.min(0) + points.max(0)) / 2, _unit(points, shape)
+    width, height = shape
+    axes.set_xlim(centre[0] - unit * width / 2, centre[0] + unit * width / 2)
+    axes.set_ylim(centre[1] - unit * height / 2, centre[1] + unit * height / 2)
+
+
+def _unit(points: Floats, shape: tuple[int, int]) -> float:
+    """How long a pixel is, with a margin around all points."""
+    extent, (width, height) = points.max(0) - points.min(0), shape
+    return max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
+
+
+def _axes(centred: Floats, num: int) -> Floats:
+    """The first `num` right singular vectors, by the smaller of the two products."""
+    rows, columns = centred.shape
+    if columns <= rows:
+        return eigh(centred.T @ centred, subset_by_index=(columns - num, columns - 1))[1].T[::-1]
+    vectors = eigh(centred @ centred.T, subset_by_index=(rows - num, rows - 1))[1].T[::-1]
+    axes = vectors @ centred
+    return axes / np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-300)
+
+
+def _tsne(values: Floats, seed: int) -> Floats:
+    from sklearn.manifold import TSNE  # takes a second
+
+    start: Any = (_two(values) * 1e-4).astype(np.float32)
+    perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)
+    model = TSNE(perplexity=perplexity, init=start, random_state=seed)
+    return np.asarray(model.fit_transform(values.astype(np.float32)), dtype=np.float64)
+
+
+def _two(values: Floats) -> Floats:
+    """The first two columns; a missing second one is zero."""
+    return np.pad(values[:, :2], ((0, 0), (0, max(0, 2 - values.shape[1]))))

@@ -1,0 +1,118 @@
+"""The sections' figures where the data are vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..panels import Chart, chart
+from ..report_data import Examples, Material, for_map, scaled
+from . import theme, vectors
+
+NUM_EXAMPLES = 1000
+FEW_LINES = 24
+COMPARABLE = 100.0  # largest over smallest scale of columns that may share one axis as they are
+BANDS = "Lines and bands hold 90 % and 50 % of the values; marks are medians."
+
+Floats = NDArray[Any]
+
+
+def sample_charts(material: Material) -> tuple[Chart, ...]:
+    """Samples against as many data: how each dimension is spread, and where they lie together."""
+    data = for_map(material.dataset, NUM_EXAMPLES).x
+    made = material.run.sample(len(data))
+    unit, ours, theirs = _unit(material), _on_axis(material, made), _on_axis(material, data)
+    bands = vectors.quantile_bands(theirs, ours, _names(material), unit=unit)
+    charts = [chart("How values are spread", f"{BANDS} Healthy: the two agree.", bands)]
+    if _lie_on_plane(material):
+        spaces = (scaled(material.dataset, values) for values in (data, made))
+        figure = vectors.plane(*spaces, names=_names(material))
+        charts.append(chart("Samples among data", f"{_axes(material)} Healthy: mixed.", figure))
+    if _are_profiles(material):
+        charts += _line_charts(theirs[:FEW_LINES], ours[:FEW_LINES], unit)
+    return tuple(charts)
+
+
+def reconstruction_charts(
+    material: Material, examples: Examples, again: Floats
+) -> tuple[Chart, ...]:
+    """Data beside their reconstructions: a few whole examples, and every value."""
+    charts: list[Chart] = []
+    if _are_profiles(material):
+        x, y, unit = _on_axis(material, examples.x), _on_axis(material, again), _unit(material)
+        for index in range(min(3, len(x))):
+            figure = vectors.reconstruction_profile(x[index], y[index], unit=unit)
+            charts.append(chart(f"Example {index + 1}", "Held out, and given back.", figure))
+    values = scaled(material.dataset, again)
+    figure = vectors.agreement(examples.scaled, values, unit=_scaled_unit(material))
+    charts.append(chart("Value by value", "A perfect reconstruction is on the diagonal.", figure))
+    return tuple(charts)
+
+
+def path_charts(material: Material, made: Floats) -> tuple[Chart, ...]:
+    """Paths `(P, steps, D)`: among the data, and step by step where an example is a profile."""
+    charts: list[Chart] = []
+    flat = scaled(material.dataset, made.reshape(-1, made.shape[-1])).reshape(made.shape)
+    if _lie_on_plane(material):
+        data = for_map(material.dataset, NUM_EXAMPLES).scaled
+        figure = vectors.plane(data, paths=flat, names=_names(material))
+        caption = f"{_axes(material)} Healthy: paths stay among the data."
+        charts.append(chart("Paths among data", caption, figure))
+    if _are_profiles(material):
+        longest = int(np.linalg.norm(flat[:, -1] - flat[:, 0], axis=1).argmax())
+        figure = vectors.path_profile(_on_axis(material, made[longest]), unit=_unit(material))
+        charts.append(chart("The longest path", "From its start, faint, to its end.", figure))
+    return tuple(charts)
+
+
+def _line_charts(data: Floats, made: Floats, unit: str) -> list[Chart]:
+    limits = vectors.common_limits(data, made)
+    grey = vectors.profiles(data, colour=theme.MUTED, limits=limits, unit=unit)
+    ours = vectors.profiles(made, colour=theme.CLASSES[6], limits=limits, unit=unit)
+    return [
+        chart("Data", f"{len(data)} examples, drawn at random.", grey),
+        chart("Samples", f"{len(made)} samples on the same axes.", ours),
+    ]
+
+
+def _names(material: Material) -> tuple[str, ...]:
+    return material.dataset.scaling.columns if material.dataset.scaling else ()
+
+
+def _are_profiles(material: Material) -> bool:
+    """Whether dimensions are many enough to be drawn as the points of a line."""
+    return material.dataset.spec.num_values > vectors.FEW_DIMENSIONS
+
+
+def _lie_on_plane(material: Material) -> bool:
+    return material.dataset.spec.num_values > 1
+
+
+def _axes(material: Material) -> str:
+    if material.dataset.spec.num_values == 2:
+        return "The two dimensions of the data."
+    return "On the first two principal components of the data."
+
+
+def _as_in_file(material: Material) -> bool:
+    """Whether values are shown in the units of their file: where one axis can hold them all."""
+    scaling = material.dataset.scaling
+    if scaling is None:
+        return True
+    comparable = float(scaling.scale.max() / scaling.scale.min()) < COMPARABLE
+    return comparable and _are_profiles(material)
+
+
+def _on_axis(material: Material, values: Floats) -> Floats:
+    return values if _as_in_file(material) else scaled(material.dataset, values)
+
+
+def _unit(material: Material) -> str:
+    return "value" if _as_in_file(material) else _scaled_unit(material)
+
+
+def _scaled_unit(material: Material) -> str:
+    names = {"standard": "deviations from the mean", "minmax": "value, scaled to [-1, 1]"}
+    return names.get(material.run.config.data.scaling, "value")

@@ -1,0 +1,138 @@
+"""What a page is made of: a run, its logs and results, and the examples that it is shown on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..core.randomness import Randomness
+from ..data import Dataset, Split, to_float
+from ..engine.log_writers import read_lines
+from ..engine.run_folder import RunFolder
+from ..evaluation.protocols import PROTOCOLS
+from ..run import Run
+
+Lines = list[dict[str, Any]]
+FEWEST_HELD_OUT = 200
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that the sections read.
+
+    Attributes:
+        run: the model.
+        folder: where it lies.
+        dataset: what it was trained on.
+        results: one dictionary for each protocol, in the order in which they are registered; those
+            of the method's own feature layer first.
+        foreign: protocols whose results are of other data; they are not shown.
+        stats: the lines of `stats.jsonl`.
+        timing: the lines of `timing.jsonl`.
+    """
+
+    run: Run
+    folder: RunFolder
+    dataset: Dataset
+    results: Lines
+    foreign: tuple[str, ...]
+    stats: Lines
+    timing: Lines
+
+    @property
+    def are_images(self) -> bool:
+        """Whether examples are pictures, and not vectors."""
+        return self.dataset.spec.kind == "images"
+
+    @property
+    def noun(self) -> str:
+        """What an example is called."""
+        return "images" if self.are_images else "examples"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the data have labels."""
+        return self.dataset.test.labels is not None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Some examples of the data, chosen by a fixed seed.
+
+    Attributes:
+        x: as `Run` takes them: uint8 images, or vectors in the units of their file.
+        scaled: as networks see them: images in [-1, 1], vectors as their scaling left them.
+        labels: `(N,)`, or None.
+        origin: which examples they are, in words.
+    """
+
+    x: NDArray[Any]
+    scaled: NDArray[Any]
+    labels: NDArray[Any] | None
+    origin: str
+
+
+def gather(run: Run, folder: RunFolder, dataset: Dataset, results: Lines) -> Material:
+    """Reads the logs of a run, and puts its results in order."""
+    own = [r for r in results if r.get("data", {}).get("sha256", dataset.sha256) == dataset.sha256]
+    foreign = tuple(str(r["protocol"]) for r in results if r not in own)
+    layer = run.method.default_layer
+    own.sort(key=lambda result: (_place(result), not _has_layer(result, layer)))
+    stats, timing = read_lines(folder.stats_file), read_lines(folder.timing_file)
+    return Material(run, folder, dataset, own, foreign, stats, timing)
+
+
+def held_out(dataset: Dataset, num: int) -> Examples:
+    """At most `num` examples of the test split."""
+    return _choose(dataset, dataset.test, num, "test")
+
+
+def for_map(dataset: Dataset, num: int) -> Examples:
+    """At most `num` examples of the test split; of both splits where it is small."""
+    tested = held_out(dataset, num)
+    missing = num - len(tested.x)
+    if len(tested.x) >= min(FEWEST_HELD_OUT, num):
+        return tested
+    trained = _choose(dataset, dataset.train, missing, "training")
+    labels = None
+    if tested.labels is not None and trained.labels is not None:
+        labels = np.concatenate([tested.labels, trained.labels])
+    return Examples(
+        np.concatenate([tested.x, trained.x]),
+        np.concatenate([tested.scaled, trained.scaled]),
+        labels,
+        f"{tested.origin} and {trained.origin}",
+    )
+
+
+def scaled(dataset: Dataset, values: NDArray[Any]) -> NDArray[Any]:
+    """Vectors in the units of their file as networks see them; images as they are."""
+    if dataset.scaling is None:
+        return values
+    return dataset.scaling.apply(torch.from_numpy(values)).numpy()
+
+
+def _in_units(dataset: Dataset, values: torch.Tensor) -> NDArray[Any]:
+    """Vectors of a split back in the units of their file; images as they are."""
+    return (dataset.scaling.invert(values) if dataset.scaling else values).numpy()
+
+
+def _choose(dataset: Dataset, split: Split, num: int, name: str) -> Examples:
+    chosen = Randomness(0, "report").permutation(len(split))[:num]
+    values = split.values[chosen]
+    labels = None if split.labels is None else split.labels[chosen].numpy()
+    origin = f"{len(chosen):,} {name} examples"
+    return Examples(_in_units(dataset, values), to_float(values).numpy(), labels, origin)
+
+
+def _place(result: dict[str, Any]) -> int:
+    names = list(PROTOCOLS)
+    return names.index(result["protocol"]) if result["protocol"] in names else len(names)
+
+
+def _has_layer(result: dict[str, Any], layer: str) -> bool:
+    return any(row.get("features") == layer for row in result.get("rows", ()))

@@ -1,0 +1,247 @@
+"""What a page says in words: key facts, alarms, settings, and how to make the run again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..core.errors import ConfigError
+from ..core.settings import dotted
+from ..engine.config import RunConfig
+from ..engine.train_state import count_parameters
+from ..evaluation.results import hardware, views_of
+from ..methods import is_external
+from ..presets import find_preset
+from .figures.transfer import flags_of
+from .report_data import Lines, Material
+from .result_tables import is_transfer, scored
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name, its value, and a line of detail under it."""
+
+    name: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A sign of trouble in plain words, when it was seen, and whether it has passed."""
+
+    text: str
+    when: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting by its dotted name; `preset` is what its preset says where that differs."""
+
+    name: str
+    value: str
+    preset: str | None = None
+
+
+def key_facts(material: Material) -> list[Fact]:
+    """The row of facts under the title."""
+    run = material.run
+    seconds = training_seconds(material.timing)
+    facts = [
+        Fact(f"{material.noun} seen", f"{run.images_seen:,}", _epochs(material)),
+        Fact("parameters", f"{count_parameters(run.method):,}", _by_network(material)),
+    ]
+    if seconds:
+        last = material.timing[-1]["images_seen"]
+        facts.append(
+            Fact("training", duration(seconds), f"{last / seconds:,.0f} {material.noun}/s")
+        )
+    kind = "averaged over training" if run.weights == "ema" else "as the last step left them"
+    facts.append(Fact("weights", run.weights.upper() if run.weights == "ema" else "raw", kind))
+    facts.append(Fact("ambigan", _version(material.results), _torch_version(material.results)))
+    return [*facts, _hardware(material.results, run.device)]
+
+
+def epochs_seen(material: Material) -> float:
+    """How often the training split was seen."""
+    return material.run.images_seen / max(1, len(material.dataset.train))
+
+
+def training_seconds(timing: Lines) -> float:
+    """How long training took; what was lost to interruptions is not counted."""
+    return sum(float(line["seconds"]) for line in timing)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 90:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def find_alarms(material: Material) -> list[Alarm]:
+    """Every sign of collapse that was logged, each once; those of the last look first."""
+    looks = [line for line in material.stats if "watch" in line or "alarms" in line]
+    seen: dict[str, list[tuple[int, str]]] = {}
+    for index, line in enumerate(looks):
+        for text in line.get("alarms", ()):
+            seen.setdefault(_kind(str(text)), []).append((index, str(text)))
+    alarms = [_alarm(found, looks, material.noun) for found in seen.values()]
+    return sorted(alarms, key=lambda alarm: alarm.passed)
+
+
+def find_notes(material: Material) -> list[str]:
+    """What a reader must know before the numbers: a run cut short, results of another state."""
+    run, notes = material.run, []
+    if epochs_seen(material) < run.config.train.epochs * 0.999:
+        notes.append(
+            f"This run is not finished: {epochs_seen(material):,.4g} of "
+            f"{run.config.train.epochs:,} epochs. All below is of its newest checkpoint."
+        )
+    if material.labelled and not any(map(scored, material.results)):
+        notes.append(
+            "Its features are not measured yet: run "
+            f"`ambigan evaluate {material.folder.path}`, then write this page again."
+        )
+    older: dict[int, list[str]] = {}
+    for result in material.results:
+        if (seen := result.get("images_seen", run.images_seen)) != run.images_seen:
+            older.setdefault(seen, []).append(str(result["protocol"]))
+    for seen, names in older.items():
+        notes.append(
+            f"Measured at {seen:,} {material.noun}, not at {run.images_seen:,}: {', '.join(names)}."
+        )
+    if material.foreign:
+        notes.append(f"Left out, measured on other data: {', '.join(material.foreign)}.")
+    return notes
+
+
+def settings_of(material: Material) -> list[Setting]:
+    """All settings, each beside its preset's where they differ."""
+    config = material.run.config
+    preset = dotted(base) if (base := _preset_of(config)) else {}
+    settings: list[Setting] = []
+    for name, value in dotted(config).items():
+        same = name not in preset or preset[name] == value
+        settings.append(Setting(name, typed(value), None if same else typed(preset[name])))
+    return settings
+
+
+def commands(material: Material) -> list[str]:
+    """What to type to make the run, its results and this page again."""
+    config, out = material.run.config, shlex.quote(str(material.folder.path))
+    words = ["ambigan", "train", config.method, "--preset", config.preset]
+    words += ["--data", config.data.source]
+    for setting in settings_of(material):
+        if setting.preset is not None and setting.name != "data.source":
+            words += [f"--{setting.name.replace('_', '-')}", setting.value]
+    again = [f"{shlex.join(words)} --out {out}"]
+    of_method = f" --method {shlex.quote(config.method)}" if is_external(config.method) else ""
+    evaluated = [result for result in material.results if not is_transfer(result)]
+    if evaluated:
+        names: dict[str, dict[str, None]] = {}
+        for result in evaluated:
+            protocol = f"--protocol {shlex.quote(str(result['protocol']))}"
+            flags = _flags_of_views(views_of(result)) + _flags_asked(result.get("asked") or {})
+            names.setdefault(flags + of_method, {})[protocol] = None
+        again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
+    again += [f"ambigan transfer {out} {flags_of(r)}" for r in material.results if is_transfer(r)]
+    return [*again, f"ambigan report {out}{of_method}"]
+
+
+def _flags_of_views(views: dict[str, Any]) -> str:
+    """By which `evaluate` is asked for the same; begins with a space."""
+    flags = {"--views": views.get("num"), "--views-short-side": views.get("short_side")}
+    flags["--test-crops"] = views.get("test_crops") if views.get("test_crops", 1) > 1 else None
+    words = [f" {flag} {typed(value)}" for flag, value in flags.items() if value]
+    return "".join(words) + (" --views-flip" if views.get("flip") else "")
+
+
+def _flags_asked(asked: dict[str, Any]) -> str:
+    """Layers, spaces and weights that were asked for; begins with a space."""
+    pairs = [(name, text) for name in ("layer", "space") for text in asked.get(name, ())]
+    pairs += [("weights", asked["weights"])] if asked.get("weights") else []
+    return "".join(f" --{name} {shlex.quote(text)}" for name, text in pairs)
+
+
+def typed(value: Any) -> str:
+    """A setting as it is typed on a command line."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(typed(part) for part in value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _preset_of(config: RunConfig) -> RunConfig | None:
+    """What the settings started from, if it is still known.
+
+    A method outside the package is not looked up by its name: that would import what a file says.
+    Its one preset is the defaults of the settings that are already here.
+    """
+    try:
+        if is_external(config.method):
+            return RunConfig(config.method, config.preset, type(config.settings)())
+        return find_preset(config.method, config.preset)
+    except (ConfigError, TypeError):  # of a later version; or settings without defaults
+        return None
+
+
+def _epochs(material: Material) -> str:
+    seen, planned = epochs_seen(material), material.run.config.train.epochs
+    if abs(seen - planned) < 0.01 * planned:
+        return f"{planned:,} epochs of {len(material.dataset.train):,}"
+    return f"{seen:,.3g} of {planned:,} epochs of {len(material.dataset.train):,}"
+
+
+def _by_network(material: Material) -> str:
+    method = material.run.method
+    names = [name for player in method.players for name in player.networks]
+    return ", ".join(
+        f"{_short(count_parameters(method.get_submodule(name)))}\u00a0{name}" for name in names
+    )
+
+
+def _short(num: int) -> str:
+    return f"{num / 1e6:.3g}\u00a0M" if num >= 1e6 else f"{num / 1e3:.3g}\u00a0k"
+
+
+def _version(results: Lines) -> str:
+    return str(results[0].get("version", __version__)) if results else __version__
+
+
+def _torch_version(results: Lines) -> str:
+    return f"torch {results[0].get('torch', torch.__version__) if results else torch.__version__}"
+
+
+def _hardware(results: Lines, device: torch.device) -> Fact:
+    named = [result["hardware"] for result in results if result.get("hardware")]
+    name = "measured on" if named else "page made on"
+    found = named[0] if named else hardware(device)
+    if not isinstance(found, dict):
+        return Fact(name, str(found))
+    cores = f"{found.get('cores')} cores" if found.get("cores") else "CPU"
+    return Fact(name, str(found.get("gpu") or cores), str(found.get("processor") or ""))
+
+
+def _kind(text: str) -> str:
+    """An alarm without its numbers."""
+    return re.sub(r"[\d.,]+(e[+-]?\d+)?", "#", text)
+
+
+def _alarm(found: list[tuple[int, str]], looks: Lines, noun: str) -> Alarm:
+    first, last = looks[found[0][0]]["images_seen"], looks[found[-1][0]]["images_seen"]
+    passed = found[-1][0] < len(looks) - 1
+    when = f"at {first:,} {noun}" if first == last else f"from {first:,} to {last:,} {noun}"
+    when += f", at {len(found)} of {len(looks)} looks"
+    return Alarm(found[-1][1], when + ("; not since." if passed else ", the last one too."), passed)

@@ -1,0 +1,169 @@
+"""What of many examples is most like some others, by the features of a run."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .core.files import read_json, sha256_of, write_bytes, write_json
+from .core.version import __version__
+from .data import Split
+from .data.splits import fingerprint
+from .evaluation.features import extract, layer_features
+from .evaluation.metrics.similarity_search import Index, Neighbours, import_faiss, search_exactly
+from .run import Run
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples with what they are called.
+
+    Attributes:
+        split: the examples.
+        origin: where they are from, in words.
+        label_names: by label, or None.
+    """
+
+    split: Split
+    origin: str
+    label_names: tuple[str, ...] | None = None
+
+    def row(self, place: int) -> int:
+        """Where an example stood in its source."""
+        rows = self.split.rows
+        return place if rows is None else int(rows[place])
+
+    def file(self, place: int) -> str | None:
+        """Its file, if it has one."""
+        return self.split.files[place] if self.split.files else None
+
+    def label(self, place: int) -> str | None:
+        """The name of its label, if it has one."""
+        if self.split.labels is None:
+            return None
+        label = int(self.split.labels[place])
+        return self.label_names[label] if self.label_names else str(label)
+
+    def name(self, place: int) -> str:
+        """Its file, or its row."""
+        return self.file(place) or f"row {self.row(place)}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search that is done.
+
+    Attributes:
+        queries: what was looked for.
+        among: where.
+        neighbours: what was found.
+        layer: whose features were compared.
+        index: `exact` or `faiss`.
+    """
+
+    queries: Examples
+    among: Examples
+    neighbours: Neighbours
+    layer: str
+    index: str
+
+    def lines(self) -> list[dict[str, Any]]:
+        """One line for each query and neighbour: the rows of the table that is written."""
+        return [
+            {
+                "query": query,
+                "query_row": self.queries.row(query),
+                "query_file": self.queries.file(query),
+                "query_label": self.queries.label(query),
+                "rank": rank,
+                "row": self.among.row(place),
+                "file": self.among.file(place),
+                "label": self.among.label(place),
+                "similarity": float(self.neighbours.cosines[query, rank - 1]),
+            }
+            for query in range(len(self.queries.split))
+            for rank, place in enumerate(self.neighbours.places[query].tolist(), 1)
+            if place >= 0
+        ]
+
+
+def search(
+    run: Run,
+    queries: Examples,
+    among: Examples,
+    *,
+    layer: str | None = None,
+    num: int = 10,
+    index: str = "exact",
+) -> Found:
+    """Finds the examples of largest cosine with each query.
+
+    Args:
+        run: whose features are compared.
+        queries: what is looked for.
+        among: where.
+        layer: the method's own feature layer if None.
+        num: how many for each query.
+        index: `exact`, or `faiss` for an index, which is kept in the run's folder and used again
+            while run, layer and data are the same.
+
+    Raises:
+        ConfigError: there is no such layer, or FAISS is not installed.
+    """
+    layer = layer or run.method.default_layer
+    function = layer_features(run.method, layer)
+    if index == "faiss":
+        import_faiss()  # or it is refused, before anything is computed
+    asked = extract(function, queries.split.values, run.device)
+    if index == "faiss":
+        neighbours = _index(run, among, layer).search(asked, num)
+    else:
+        whole = extract(function, among.split.values, run.device)
+        neighbours = search_exactly(asked, whole, num, run.device)
+    return Found(queries, among, neighbours, layer, index)
+
+
+def write_found(found: Found, path: Path) -> None:
+    """Writes what was found, as the name ends: `.json`, or one row a neighbour as `.parquet`."""
+    if path.suffix == ".json":
+        head = {
+            "metric": "cosine",
+            "layer": found.layer,
+            "index": found.index,
+            "queries": found.queries.origin,
+            "among": found.among.origin,
+            "num_among": len(found.among.split),
+            "version": __version__,
+        }
+        write_json(path, {**head, "found": found.lines()})
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(found.lines()), buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def _index(run: Run, among: Examples, layer: str) -> Index:
+    """The index kept in the run's folder, if it is of the same; else a new one."""
+    key = {
+        "layer": layer,
+        "weights": run.weights,
+        "images_seen": run.images_seen,
+        "data_sha256": fingerprint(among.split),
+    }
+    path = run.path / "search" / f"{sha256_of(repr(key).encode())[:16]}.faiss"
+    about = path.with_suffix(".json")
+    if path.is_file() and about.is_file():
+        kept = read_json(about)
+        if kept.get("sha256") == sha256_of(path.read_bytes()):
+            return Index.read(path)
+    features = extract(layer_features(run.method, layer), among.split.values, run.device)
+    index = Index.build(features)
+    content = index.dump()
+    write_bytes(path, content)
+    write_json(about, {**key, "among": among.origin, "sha256": sha256_of(content)})
+    return index

@@ -1,0 +1,378 @@
+"""What a run leaves, and how it is used: `run = ambigan.load("runs/x"); run.encode(x)`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from .core.data_spec import DataSpec
+from .core.errors import CheckpointError, ConfigError
+from .core.files import as_typed, read_json, sha256_of, write_bytes, write_json, write_text
+from .core.randomness import Randomness
+from .core.version import __version__
+from .data import Dataset, Scaling, Split, as_array, as_examples, chunk_size, to_float
+from .engine.checkpoint import load_newest
+from .engine.config import RunConfig, choose_device
+from .engine.run_folder import RunFolder
+from .evaluation.protocols import Protocol
+from .evaluation.results import Row, result_record
+from .game import Ability, Method
+from .methods import find_method, is_external
+
+Weights = Literal["ema", "raw"]
+FORMAT = 1
+
+
+class Run:
+    """A trained model with the form of its data.
+
+    Data go in and come out as NumPy arrays: images as uint8, or as floats in [-1, 1], both
+    `(N, C, H, W)`; vectors `(N, D)` in the units of their file, in float64, scaled inside as in
+    training. A `Split` of a data set, whose vectors are scaled already, is taken as well.
+
+    Attributes:
+        path: the run's folder.
+        config: its settings.
+        method: the networks, in eval mode.
+        spec: the form of one example.
+        scaling: of vectors, or None.
+        label_names: of the classes, or None.
+        images_seen: in training.
+        weights: `ema` for the averaged networks, `raw` for the last ones.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: RunConfig,
+        method: Method,
+        spec: DataSpec,
+        scaling: Scaling | None,
+        label_names: tuple[str, ...] | None,
+        images_seen: int,
+        weights: Weights,
+    ) -> None:
+        self.path, self.config, self.method = path, config, method
+        self.spec, self.scaling, self.label_names = spec, scaling, label_names
+        self.images_seen = images_seen
+        self.weights: Weights = weights
+        self.device = next(method.parameters()).device
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What the model can do beside features."""
+        return self.method.abilities
+
+    def need(self, ability: Ability) -> None:
+        """Refuses what the model cannot do.
+
+        Raises:
+            ConfigError: naming what it can.
+        """
+        if ability not in self.abilities:
+            known = ", ".join(sorted(self.abilities)) or "nothing but features"
+            raise ConfigError(
+                f"a run of {self.config.method} cannot {ability}; it can do: {known}."
+            )
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers `features` can read."""
+        return self.method.layers
+
+    def encode(self, x: ArrayLike | Split) -> NDArray[np.float32]:
+        """Data to latents `(N, latent_dim)`."""
+        return self._map(self.method.encode, self._inputs(x))
+
+    def decode(self, z: ArrayLike) -> NDArray[np.floating]:
+        """Latents `(N, latent_dim)` to data; of latents that are no numbers, data that are none."""
+        latents = torch.from_numpy(as_array(z, "latents")).float()
+        if latents.ndim != 2 or latents.shape[1] != self.method.prior.dim or not len(latents):
+            raise ConfigError(
+                f"latents have shape {tuple(latents.shape)}; this model takes "
+                f"(N, {self.method.prior.dim}), at least one."
+            )
+        return self._outputs(self._map(self.method.decode, latents))
+
+    def sample(self, num: int, seed: int = 0) -> NDArray[np.floating]:
+        """`num` generated examples, a function of the seed."""
+        self.need("sample")
+        return self.decode(self.latents(num, seed))
+
+    def latents(self, num: int, seed: int = 0) -> NDArray[np.float32]:
+        """`num` latents from the prior, `(num, latent_dim)`."""
+        if not isinstance(num, Integral) or num < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(f"cannot draw {num} samples; ask for 1 or more.")
+        return self.method.prior.sample(int(num), Randomness(seed, "sample")).numpy()
+
+    def reconstruct(self, x: ArrayLike | Split) -> NDArray[np.floating]:
+        """Data to latents and back."""
+        return self._outputs(self._map(self.method.reconstruct, self._inputs(x)))
+
+    def features(self, x: ArrayLike | Split, layer: str | None = None) -> NDArray[np.float32]:
+        """What a layer says of data, `(N, D)`; the method's own feature layer if None."""
+        return self._map(lambda part: self.method.features(part, layer), self._inputs(x))
+
+    @torch.no_grad()
+    def _map(self, function: Any, values: Tensor) -> NDArray[np.float32]:
+        largest = max(values[:1].numel(), self.method.spec.num_values)
+        chunks = values.split(chunk_size(largest, self.device))
+        parts = [function(to_float(part.to(self.device))).float().cpu() for part in chunks]
+        return torch.cat(parts).numpy()
+
+    def originals(self, x: ArrayLike | Split) -> NDArray[np.floating]:
+        """Data in the form in which `reconstruct` gives them back: perhaps smaller images."""
+        return self._outputs(self._map(self.method.target, self._inputs(x)))
+
+    def _inputs(self, x: ArrayLike | Split) -> Tensor:
+        if isinstance(x, Split):
+            return x.values
+        values = as_examples(x, self.spec)
+        return values if self.scaling is None else self.scaling.apply(values)
+
+    def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
+        if self.scaling is None:
+            return values
+        return self.scaling.invert(torch.from_numpy(values)).numpy()
+
+
+def load(
+    path: str | Path,
+    *,
+    weights: Weights | None = None,
+    device: str = "auto",
+    method: type[Method] | None = None,
+) -> Run:
+    """Loads a run's model; no code from the folder is run.
+
+    Args:
+        path: a run folder.
+        weights: `ema` or `raw`; the averaged networks where there are any, if None.
+        device: as in `train.device`.
+        method: the class, if the run was trained by one outside the package. It must be named
+            again, since loading never imports code that a file names.
+
+    Raises:
+        CheckpointError: it is no run, has no model or checkpoint, or they are torn or altered.
+        ConfigError: the weights or the device do not exist, or the method must be named.
+    """
+    if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError(f"a run is named by its folder, not by {path!r}.")
+    run = RunFolder(path)
+    config, method = read_config(run, method)
+    target = choose_device(device)
+    if not (run.model / "config.json").is_file():
+        return _from_checkpoint(run, config, method, weights, target)
+    about = read_json(run.model / "config.json")
+    if wrong := {"data", "images_seen", "sha256"} - set(about):
+        raise CheckpointError(f"{run.model / 'config.json'} is damaged: no '{min(wrong)}'.")
+    kinds = list(about["sha256"])
+    chosen = weights or ("ema" if "ema" in kinds else "raw")
+    if chosen not in kinds:
+        raise ConfigError(f"{run.path} has no '{chosen}' weights; it has: {', '.join(kinds)}.")
+    tensors = _read_tensors(run.model / f"{chosen}.safetensors", about["sha256"])
+    return _make_run(
+        run, config, method, about["data"], tensors, about["images_seen"], chosen, target
+    )
+
+
+def read_config(
+    run: RunFolder, method: type[Method] | None = None
+) -> tuple[RunConfig, type[Method]]:
+    """The settings of a run and the class of its method.
+
+    Args:
+        run: the folder.
+        method: the class, if it lies outside the package; code that a file names is not imported.
+
+    Raises:
+        CheckpointError: this is no run.
+        ConfigError: a setting is not allowed, or the method must be named.
+    """
+    values = run.read_config()
+    name = str(values.get("method"))
+    if method is None and is_external(name):
+        raise ConfigError(
+            f"{run.path} was trained by {name}, outside the package; name it again "
+            f"(--method {name}, or method=...) to let its code run."
+        )
+    if method is not None and is_external(name) and method.__name__ != name.partition(":")[2]:
+        raise ConfigError(f"{run.path} was trained by {name}, not by {method.__name__}.")
+    method = method if method is not None and is_external(name) else find_method(name)
+    return RunConfig.from_json(values, method), method
+
+
+def save_model(
+    run: RunFolder,
+    config: RunConfig,
+    dataset: Dataset,
+    kinds: dict[str, Method],
+    images_seen: int,
+) -> None:
+    """Writes `model/`: safetensors of each kind of weights, JSON, and a card.
+
+    Args:
+        run: where.
+        config: the run's settings.
+        dataset: what it was trained on.
+        kinds: networks by kind of weights.
+        images_seen: in training.
+    """
+    hashes: dict[str, str] = {}
+    for kind, method in kinds.items():
+        tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
+        content = dump_tensors(tensors)
+        write_bytes(run.model / f"{kind}.safetensors", content)
+        hashes[kind] = sha256_of(content)
+    write_text(run.model / "README.md", _card(config, dataset, images_seen))
+    about = {
+        "format": FORMAT,
+        "ambigan": __version__,
+        "method": config.method,
+        "settings": config.to_json()["settings"],
+        "data": describe_data(dataset),
+        "images_seen": images_seen,
+        "sha256": hashes,
+    }
+    write_json(run.model / "config.json", about)
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What is kept of the data beside a run: enough to use the model, and to know them again."""
+    scaling = dataset.scaling
+    return {
+        "name": dataset.name,
+        "kind": dataset.spec.kind,
+        "shape": list(dataset.spec.shape),
+        "bounded": dataset.spec.bounded,
+        "num_train": len(dataset.train),
+        "num_test": len(dataset.test),
+        "label_names": list(dataset.label_names) if dataset.label_names else None,
+        "scaling": scaling
+        and {
+            "columns": list(scaling.columns),
+            "shift": scaling.shift.tolist(),
+            "scale": scaling.scale.tolist(),
+        },
+        "sha256": dataset.sha256,
+        "skipped": list(dataset.skipped),
+    }
+
+
+def record_of(
+    protocol: Protocol, run: Run, dataset: Dataset, rows: Sequence[Row]
+) -> dict[str, Any]:
+    """The record of one protocol on a run, ready for `results/`."""
+    return result_record(
+        protocol,
+        rows,
+        method=run.config.method,
+        preset=run.config.preset,
+        images_seen=run.images_seen,
+        dataset=dataset,
+        device=run.device,
+    )
+
+
+def _from_checkpoint(
+    run: RunFolder,
+    config: RunConfig,
+    method: type[Method],
+    weights: Weights | None,
+    device: torch.device,
+) -> Run:
+    """The model of a run that is not finished, with the running batch statistics."""
+    state = load_newest(run.checkpoints)
+    if state is None or not run.data_file.is_file():
+        raise CheckpointError(
+            f"{run.path} has no model and no checkpoint yet; train on with --resume"
+            f" {as_typed(run.path)}."
+        )
+    warnings.warn(
+        f"{run.path} is not finished: its newest checkpoint ({state['images_seen']} images) is "
+        "used, with running batch statistics.",
+        stacklevel=3,
+    )
+    chosen = weights or ("raw" if state["ema"] is None else "ema")
+    tensors = state["ema"] if chosen == "ema" else state["method"]
+    if tensors is None:
+        raise ConfigError(f"{run.path} keeps no 'ema' weights (train.ema_decay is 0).")
+    data = read_json(run.data_file)
+    return _make_run(run, config, method, data, tensors, state["images_seen"], chosen, device)
+
+
+def _make_run(
+    run: RunFolder,
+    config: RunConfig,
+    method: type[Method],
+    data: dict[str, Any],
+    tensors: dict[str, Tensor],
+    images_seen: int,
+    weights: Weights,
+    device: torch.device,
+) -> Run:
+    try:
+        spec, scaling, names = _form_of(data)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise CheckpointError(f"what {run.path} keeps of its data is damaged: {reason}.") from error
+    model = method(config.settings, spec)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"the weights are of other networks: {reason}") from error
+    model = model.to(device).eval()
+    return Run(run.path, config, model, spec, scaling, names, images_seen, weights)
+
+
+def _form_of(
+    data: dict[str, Any],
+) -> tuple[DataSpec, Scaling | None, tuple[str, ...] | None]:
+    """What `describe_data` kept: shape, scaling and names of labels."""
+    spec = DataSpec(data["kind"], tuple(data["shape"]), data["bounded"])
+    names = tuple(data["label_names"]) if data["label_names"] else None
+    kept = data["scaling"]
+    if kept is None:
+        return spec, None, names
+    shift, scale = (torch.tensor(kept[name], dtype=torch.float64) for name in ("shift", "scale"))
+    return spec, Scaling(shift, scale, tuple(kept["columns"])), names
+
+
+def _read_tensors(path: Path, hashes: dict[str, str]) -> dict[str, Tensor]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing.") from error
+    if sha256_of(content) != hashes[path.stem]:
+        raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
+    try:
+        return load_tensors(content)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
+
+
+def _card(config: RunConfig, dataset: Dataset, images_seen: int) -> str:
+    """A model card in Markdown."""
+    return f"""# {config.method} on {dataset.name}
+
+Trained by ambigan {__version__}, preset `{config.preset}`, on {len(dataset.train):,} examples
+({images_seen:,} seen), of shape {"x".join(map(str, dataset.spec.shape))}, without labels.
+
+    import ambigan
+    run = ambigan.load("RUN")   # the folder above this one
+    run.features(x)
+
+Data SHA-256 {dataset.sha256}. Settings are in `config.json`. Weights are safetensors.
+"""

@@ -1,0 +1,207 @@
+"""A table made again: whole, in pieces, and after a kill."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_resume import Killed, kill_at
+
+from ambigan.core.errors import CheckpointError, ConfigError
+from ambigan.core.files import held
+from ambigan.experiments import find_table, reproduce
+from ambigan.experiments.table.cells import plan_cells
+from ambigan.measuring import evaluate
+
+TABLE = find_table("bigan-table1")
+TOY = {
+    "data.source": "digits",
+    "settings.latent_dim": "4",
+    "settings.network.hidden": "16,16",
+    "train.epochs": "1",
+    "train.statistics_batches": "2",
+    "train.log_every": "4",
+    "train.checkpoint_every": "3",
+    "train.device": "cpu",
+}
+WRITTEN = ("table.json", "table.csv")
+
+
+def make(out: Path, *, progress: Any = None, **more: Any) -> None:
+    told = progress or (lambda *_: None)
+    changes = TOY | more.pop("changes", {})
+    reproduce(
+        TABLE, out, changes=changes, bar=lambda: nullcontext(told), alarm=lambda _: None, **more
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("table") / "whole"
+    make(out)
+    return out
+
+
+def test_all_columns_are_there(whole: Path) -> None:
+    assert len(list(whole.glob("cells/official/*/seed-0/results/knn1_euclidean.json"))) == 6
+    page = (whole / "table.html").read_text()
+    for column in TABLE.columns:
+        assert column.name in page
+    assert "97.39" in page
+    assert "not finished" not in page
+    assert not any(word in page for word in ("http://", "https://"))
+
+
+@pytest.mark.parametrize("at", [1, 30, 55])
+def test_killed_and_begun_again_equals_undisturbed(at: int, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        make(tmp_path / "killed", progress=kill_at(at))
+    make(tmp_path / "killed")
+    for name in WRITTEN:
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_what_is_finished_is_not_done_again(tmp_path: Path) -> None:
+    make(tmp_path / "table")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("cells/**/*.*")}
+    make(tmp_path / "table", progress=kill_at(1))
+    make(tmp_path / "table", seeds=(0, 1))
+    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+    assert len(list((tmp_path / "table").glob("cells/official/*/seed-1"))) == 6
+
+
+def test_what_was_measured_half_way_is_not_taken_for_finished(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        make(tmp_path / "table", progress=kill_at(9))
+    with pytest.warns(UserWarning, match="not finished"):
+        evaluate(tmp_path / "table/cells/official/bigan/seed-0", protocols=["knn1_euclidean"])
+    make(tmp_path / "table")
+    assert (tmp_path / "table/table.json").read_bytes() == (whole / "table.json").read_bytes()
+
+
+def test_what_was_lost_is_made_again(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table"
+    shutil.copytree(whole, out)
+    cell = out / "cells/official/lr/seed-0"
+    (cell / "results/reconstruction_l2.json").unlink()
+    (cell / "results/knn1_euclidean.json").write_text('{"rows": [], "protocol": "x"}')
+    (cell / "timing.jsonl").unlink()
+    (out / "baselines.json").write_text('{"rows": [')
+    (out / "plan.json").unlink()
+    make(out)
+    for name in WRITTEN:
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_other_seeds_made_later_stand_beside_the_first(tmp_path: Path) -> None:
+    make(tmp_path / "table")
+    make(tmp_path / "table", seeds=(4,))
+    lines = (tmp_path / "table/table.csv").read_text().splitlines()[1:]
+    assert {line.split(",")[2] for line in lines} == {"0", "4"}
+
+
+def test_data_that_changed_are_refused(tmp_path: Path) -> None:
+    def write(shift: float) -> None:
+        values = np.random.default_rng(0).normal(size=(60, 5)).round(3) + shift
+        rows = [[*row, index % 2] for index, row in enumerate(values)]
+        text = "\n".join(",".join(map(str, row)) for row in [["a", "b", "c", "d", "e", "y"], *rows])
+        (tmp_path / "t.csv").write_text(text + "\n")
+
+    write(0)
+    table = {"data.source": f"csv:{tmp_path / 't.csv'}", "data.label_column": "y"}
+    small = table | {"train.batch_size": "16"}
+    make(tmp_path / "table", changes=small)
+    write(1)
+    with pytest.raises(CheckpointError, match="other data"):
+        make(tmp_path / "table", changes=small, seeds=(1,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"settings.feature_layer": "encoder.hidden1"}, r"column 'D'.*encoder\.hidden1"),
+        ({"train.batch_size": "1"}, "at least 2"),
+        ({"train.batch_size": "1000000"}, "larger than"),
+        ({"settings.network.hidden": "1000000,1000000"}, "GiB"),
+        ({"train.seed": "5"}, "--seeds"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    changes: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make(tmp_path / "table", changes=changes)
+    assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.parametrize("preset", ["official", "paper", "small"])
+def test_no_two_columns_train_the_same_for_as_long(preset: str, tmp_path: Path) -> None:
+    cells = plan_cells(TABLE, [preset], [0], {}, tmp_path)
+    assert len({str(cell.config) for cell in cells}) == len(cells)
+    assert len({cell.config.train.epochs for cell in cells}) == 1
+
+
+def test_spelling_a_setting_otherwise_changes_nothing(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table"
+    shutil.copytree(whole, out)
+    make(out, changes={"settings.network.hidden": "[16, 16]"}, progress=kill_at(1))
+
+
+def test_a_preset_that_some_columns_lack_leaves_them_empty(tmp_path: Path) -> None:
+    cells = plan_cells(TABLE, ["paper"], [0], TOY, tmp_path)
+    assert [cell.variant.name for cell in cells] == [column.name for column in TABLE.columns]
+    with pytest.raises(ConfigError, match=r"unknown preset of bigan-table1 'papre'.*'paper'"):
+        plan_cells(TABLE, ["papre"], [0], TOY, tmp_path)
+
+
+def test_a_folder_of_something_else_is_refused(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="choose another --out"):
+        make(whole, changes={"train.epochs": "2"})
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not an empty folder"):
+        make(tmp_path)
+
+
+def test_a_setting_that_a_column_lacks_is_named_with_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"column 'LR'.*settings\.objective"):
+        plan_cells(TABLE, ["official"], [0], TOY | {"settings.objective": "minimax"}, tmp_path)
+
+
+def test_two_at_once_are_refused(whole: Path) -> None:
+    with held(whole / ".lock"), pytest.raises(ConfigError, match="another process"):
+        make(whole)
+
+
+def test_seeds_are_given_once_each(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="each once"):
+        make(tmp_path, seeds=(1, 1))
+
+
+@pytest.mark.slow
+def test_sigkills_at_any_moment_change_nothing(whole: Path, tmp_path: Path) -> None:
+    words = [f"--{name}={value}" for name, value in TOY.items() if name != "data.source"]
+    command = [sys.executable, "-m", "ambigan", "reproduce", TABLE.name, "--data", "digits"]
+    command += [*words, "--out", str(tmp_path / "killed")]
+    for number in range(40):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            if process.wait(timeout=4.0 + 0.37 * (number % 7)) == 0:
+                break
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            time.sleep(0.1)
+    else:
+        pytest.fail("it never came to its end")
+    assert number > 0, "it was never killed"
+    for name in WRITTEN:
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
