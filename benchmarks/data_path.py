@@ -31,10 +31,17 @@ from PIL import Image, ImageOps
 from ambigan.core.files import write_json
 from ambigan.core.randomness import Randomness
 from ambigan.core.settings import override
-from ambigan.data import Batches, Dataset, DataSettings, find_gallery, open_dataset, pack
-from ambigan.engine.config import RunConfig, choose_device, settle_precision
+from ambigan.data import (
+    Batches,
+    Dataset,
+    DataSettings,
+    find_image_source,
+    open_dataset,
+    prepare_images,
+)
+from ambigan.engine.config import RunConfig, choose_device, resolve_precision
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import Play
+from ambigan.engine.train_step import TrainStep
 from ambigan.presets import find_preset
 from ambigan.training import make_method
 
@@ -62,7 +69,7 @@ def plain_loop(paths: list[Path], side: int) -> np.ndarray[Any, Any]:
 
 def measure_preparation(folder: Path, side: int, repeats: int) -> dict[str, Any]:
     settings = DataSettings(f"folder:{folder}", size=(side, side))
-    gallery = find_gallery(settings)
+    gallery = find_image_source(settings)
     paths = [path for path in map(gallery.content, range(gallery.length)) if isinstance(path, Path)]
     rates: dict[str, list[float]] = {"plain": [], "prepare": []}
     busy: dict[str, list[float]] = {"plain": [], "prepare": []}
@@ -72,7 +79,7 @@ def measure_preparation(folder: Path, side: int, repeats: int) -> dict[str, Any]
         for _ in range(repeats):
             for name, work in (
                 ("plain", lambda: plain_loop(paths, side)),
-                ("prepare", lambda: pack(settings, gallery, out)),
+                ("prepare", lambda: prepare_images(settings, gallery, out)),
             ):
                 started = time.process_time()
                 rates[name].append(len(paths) / seconds(work))
@@ -151,15 +158,15 @@ def draw(batches: Batches, start: int, size: int, noise: Randomness) -> None:
 
 def new_play(
     config: RunConfig, dataset: Dataset, kind: type[Batches], device: torch.device
-) -> Play:
+) -> TrainStep:
     method = make_method(config, dataset.spec).to(device).train()
     batches = kind(dataset.train, config.train.seed, device)
-    return Play(TrainState(method, config.train.ema_decay), batches, config.train)
+    return TrainStep(TrainState(method, config.train.ema_decay), batches, config.train)
 
 
-def play_steps(play: Play, count: int, device: torch.device) -> None:
+def play_steps(play: TrainStep, count: int, device: torch.device) -> None:
     for _ in range(count):
-        play.iterate()
+        play.run_iteration()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -214,7 +221,7 @@ def main() -> None:
         config = find_preset(typed.method, typed.preset, typed.data)
         config = replace(config, data=replace(config.data, source=typed.data))
         config = override(config, dict(item.split("=", 1) for item in typed.set))
-        config = settle_precision(config, choose_device(config.train.device))
+        config = resolve_precision(config, choose_device(config.train.device))
         found = measure_steps(config, typed.steps, typed.repeats)
     add(typed.out, typed.name or typed.verb, found)
 

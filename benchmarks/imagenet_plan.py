@@ -27,9 +27,9 @@ from ambigan.bench.products import Products
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.distributed import average_
 from ambigan.core.files import write_json
-from ambigan.engine.train_step import give_graphs, take_gradients
-from ambigan.estimate.memory import Live
-from ambigan.estimate.simulated_process_group import rehearsed
+from ambigan.engine.train_step import compute_gradients, set_requires_grad
+from ambigan.estimate.memory import LiveMemory
+from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.game import Batch, Method
 from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.networks import biggan, heads, resnet50
@@ -207,19 +207,19 @@ def _play(
     method: Method, players: tuple[str, ...], size: int, mode: FakeTensorMode
 ) -> tuple[int, int, int]:
     """Operations of all products, bytes of tensors at their most, and messages to the others."""
-    owned = give_graphs(method, players)
+    owned = set_requires_grad(method, players)
     with mode:
         x, z = torch.rand(size, *method.spec.shape), torch.randn(size, method.settings.latent_dim)
         products = Products()
         with (
-            rehearsed(GPUS[0]) as traffic,
+            simulated_process_group(GPUS[0]) as traffic,
             products,
-            Live([*method.parameters(), *method.buffers(), x, z]) as live,
+            LiveMemory([*method.parameters(), *method.buffers(), x, z]) as live,
         ):
             with torch.autocast("cpu", torch.bfloat16):
                 batch = Batch(x, z, AnyNoise())  # pyright: ignore[reportArgumentType]
                 losses = method.losses(batch, players)
-            kept = take_gradients(owned, losses)
+            kept = compute_gradients(owned, losses)
             average_([gradient for part in kept.values() for gradient in part])
         del kept
     return products.total, live.most, traffic.messages

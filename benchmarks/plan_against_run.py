@@ -22,12 +22,12 @@ import torch
 from ambigan.core.files import write_json
 from ambigan.core.settings import override
 from ambigan.data import Batches, open_dataset
-from ambigan.engine.config import RunConfig, choose_device, settle_precision
+from ambigan.engine.config import RunConfig, choose_device, resolve_precision
 from ambigan.engine.log_writers import read_lines
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import Play
+from ambigan.engine.train_step import TrainStep
 from ambigan.estimate.memory import allocated_bytes
-from ambigan.estimate.training_cost import plan
+from ambigan.estimate.training_cost import estimate_training
 from ambigan.evaluation.results import hardware
 from ambigan.presets import find_preset
 from ambigan.training import make_method, train
@@ -55,7 +55,7 @@ def main() -> None:
     for name, (method, preset, changes) in CONFIGURATIONS.items():
         if flags.only in name:
             config = override(find_preset(method, preset), {**changes, **_short(flags)})
-            config = settle_precision(config, choose_device(flags.device))
+            config = resolve_precision(config, choose_device(flags.device))
             row = {"configuration": name, **compare(config, flags.images, flags.rounds)}
             rows.append(row)
             print(f"{name:30} {row['time']:20.2f} {row['memory']:30.2f}", flush=True)
@@ -70,7 +70,7 @@ def _short(flags: argparse.Namespace) -> dict[str, str]:
         "data.max_train": "1500",
         "train.device": flags.device,
         "train.log_every": "1",
-        "train.watch_every": "1000000",  # a plan is of training alone: no looks, no checkpoints
+        "train.diagnose_every": "1000000",  # a plan is of training alone: no looks, no checkpoints
         "train.checkpoint_every": "1000000",
         "train.statistics_batches": "0",
     }
@@ -80,7 +80,7 @@ def compare(config: RunConfig, num_images: int, rounds: int) -> dict[str, Any]:
     """One configuration: ratios of what is and what was planned, and both."""
     epochs = max(1, round(num_images / 1500))
     short = replace(config, train=replace(config.train, epochs=epochs))
-    pairs = [(plan(config), _seconds_per_image(short)) for _ in range(rounds)]
+    pairs = [(estimate_training(config), _seconds_per_image(short)) for _ in range(rounds)]
     found, runs = [plan for plan, _ in pairs], [seconds for _, seconds in pairs]
     planned = [1 / each.images_per_second for each in found]
     heard, memory = _heard(config), found[0].memory - found[0].working
@@ -108,9 +108,9 @@ def _heard(config: RunConfig) -> int:
     device, dataset = choose_device(config.train.device), open_dataset(config.data)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)
-    play = Play(state, Batches(dataset.train, config.train.seed, device), config.train)
-    play.iterate()
-    return allocated_bytes(play.iterate, device)
+    play = TrainStep(state, Batches(dataset.train, config.train.seed, device), config.train)
+    play.run_iteration()
+    return allocated_bytes(play.run_iteration, device)
 
 
 if __name__ == "__main__":

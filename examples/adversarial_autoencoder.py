@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
 from ambigan.game import Batch, Method, OptimizerSettings, Player, Terms
-from ambigan.objectives.adversarial import judged_fake, judged_real, saturation
+from ambigan.objectives.adversarial import bce_fake, bce_real, saturation
 from ambigan.priors import NormalPrior
 
 
@@ -49,7 +49,7 @@ class AdversarialAutoencoder(Method):
     """An autoencoder whose latents a discriminator cannot tell from a normal prior."""
 
     Settings = Settings
-    abilities = frozenset({"sample", "decode", "encode", "reconstruct"})
+    capabilities = frozenset({"sample", "decode", "encode", "reconstruct"})
 
     def __init__(self, settings: Settings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -72,10 +72,10 @@ class AdversarialAutoencoder(Method):
         code = E(x)
         prior, encoded = C(z), C(code)
         return {
-            "critic": {"prior": judged_real(prior), "encoded": judged_fake(encoded)},
+            "critic": {"prior": bce_real(prior), "encoded": bce_fake(encoded)},
             "autoencoder": {
                 "reconstruction": w * (G(code) - x).square().mean(),
-                "deceive": judged_real(encoded),
+                "deceive": bce_real(encoded),
             },
         }
 
@@ -100,7 +100,7 @@ class AdversarialAutoencoder(Method):
         """E(x)."""
         return self.encoder(x)
 
-    def watch(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the critic is."""
         logits = torch.cat([self.critic(batch.z), self.critic(self.encoder(batch.x))])
         return {"saturation": saturation(logits)}

@@ -22,7 +22,7 @@ TOY = {
     "train.batch_size": "100",
     "train.statistics_batches": "3",
     "train.log_every": "4",
-    "train.watch_every": "2",
+    "train.diagnose_every": "2",
     "train.checkpoint_every": "5",
     "train.device": "cpu",
 }

@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from .core.data_spec import DataSpec
 from .core.errors import ConfigError
 from .core.feature_layers import (
-    ALL,
+    ALL_CONVS,
     LATENTS,
-    POOLED,
-    Reading,
-    find_reading,
+    POOL_SIDE,
+    LayerSpec,
     hidden_layers,
     is_convolutional,
-    read,
+    parse_layer_spec,
+    read_layer,
 )
 from .core.randomness import Randomness
 from .core.settings import Fraction, NonNegative, Positive
@@ -33,7 +33,7 @@ from .core.settings import Fraction, NonNegative, Positive
 Terms = dict[str, Tensor]
 """A player's loss as named scalar terms, weights already applied; the loss is their sum."""
 
-Ability = Literal["decode", "sample", "encode", "reconstruct"]
+Capability = Literal["decode", "sample", "encode", "reconstruct"]
 """What a model can do; `sample` says that decoded draws of the prior are like data."""
 
 
@@ -82,15 +82,15 @@ class Player:
         name: as it stands in losses and logs.
         networks: attributes of the method that it owns; no network has two owners.
         optimizer: its optimiser's settings.
-        active: the part of training in which it moves, as fractions of all images seen; its
-            learning rate is planned over that part. A latent regressor that comes after a GAN is
-            active in (0.5, 1).
+        schedule_window: the part of training in which it moves, as fractions of all images seen;
+            its learning rate is planned over that part. A latent regressor that is trained after
+            its GAN has (0.5, 1).
     """
 
     name: str
     networks: tuple[str, ...]
     optimizer: OptimizerSettings
-    active: tuple[float, float] = (0.0, 1.0)
+    schedule_window: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,17 @@ class Batch:
         x: data, `(N, C, H, W)` in [-1, 1] or `(N, D)`.
         z: latents, `(N, latent_dim)`.
         noise: randomness for noise inside networks, keyed by seed, images seen and turn.
-        kept: what `losses` computed of this batch and `after_iteration` needs again.
+        cache: what `losses` computed of this batch and `after_iteration` needs again.
     """
 
     x: Tensor
     z: Tensor
     noise: Randomness
-    kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    cache: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def copy(self) -> Batch:
         """The same in memory of its own."""
-        kept = {name: value.clone() for name, value in self.kept.items()}
+        kept = {name: value.clone() for name, value in self.cache.items()}
         return Batch(self.x.clone(), self.z.clone(), self.noise, kept)
 
 
@@ -119,39 +119,39 @@ class Method(nn.Module, ABC):
     """A game over networks, and what can be done with them afterwards.
 
     A subclass names its `Settings`, builds its networks in `__init__` from settings and data, and
-    writes `losses`. What it can do beyond features it declares in `abilities`; the verbs ask.
+    writes `losses`. What it can do beyond features it declares in `capabilities`; the verbs ask.
 
     Attributes:
         Settings: a frozen dataclass; its fields are the method's dotted settings.
-        abilities: any of `decode`, `sample`, `encode`, `reconstruct`.
+        capabilities: any of `decode`, `sample`, `encode`, `reconstruct`.
         players: the sides of the game.
         turns: one iteration. Each turn draws a fresh batch and names the players that move on it
             together, from one forward pass. Simultaneous play is one turn; alternating play is
             several; two discriminator steps are two turns of it.
         prior: where latents come from.
-        drawn: the form of what `decode` draws; the data's, or smaller images of them.
+        sample_spec: the form of what `decode` draws; the data's, or smaller images of them.
         default_layer: the layer whose output `features` returns, such as `encoder.hidden2`.
-        seeing: the networks that see data, whose layers are worth measuring.
-        blind: the networks that data never pass through, so that no layer of them can be read.
+        data_networks: the networks that see data, whose layers are worth measuring.
+        latent_networks: the networks that data never pass through; their layers cannot be read.
         unit_features: features are scaled to length 1, so that Euclidean distances between them
             order as angles do.
     """
 
     Settings: ClassVar[type[Any]]
-    abilities: ClassVar[frozenset[Ability]] = frozenset()
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
     players: tuple[Player, ...]
     turns: tuple[tuple[str, ...], ...]
     prior: Prior
-    drawn: DataSpec
+    sample_spec: DataSpec
     default_layer: str
-    seeing: tuple[str, ...] = ()
-    blind: tuple[str, ...] = ()
+    data_networks: tuple[str, ...] = ()
+    latent_networks: tuple[str, ...] = ()
     unit_features: bool = False
 
     def __init__(self, settings: Any, spec: DataSpec) -> None:
         super().__init__()
         self.settings = settings
-        self.spec = self.drawn = spec
+        self.spec = self.sample_spec = spec
 
     @abstractmethod
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
@@ -190,7 +190,7 @@ class Method(nn.Module, ABC):
             ConfigError: naming the setting in the way. By default any batch will do.
         """
 
-    def pass_through(self, batch: Batch) -> None:
+    def update_norm_stats(self, batch: Batch) -> None:
         """Sends a batch through all networks with batch norm as training does, for its statistics.
 
         By default through the losses of all players; a method whose losses cost more than that
@@ -205,22 +205,22 @@ class Method(nn.Module, ABC):
             batches: of the turns in which someone moved, in order.
         """
 
-    def watch(self, batch: Batch) -> dict[str, Tensor]:
-        """Scalars to watch beside the losses, such as a discriminator's saturation."""
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
+        """Scalars to log next to the losses, such as a discriminator's saturation."""
         return {}
 
-    def target(self, x: Tensor) -> Tensor:
-        """Data in the form `drawn`: as they are, or as smaller images, bilinear and antialiased."""
-        if self.drawn == self.spec:
+    def resize_to_sample(self, x: Tensor) -> Tensor:
+        """Data in the form of samples: unchanged, or resized, bilinear and antialiased."""
+        if self.sample_spec == self.spec:
             return x
-        return F.interpolate(x, self.drawn.shape[1:], mode="bilinear", antialias=True)
+        return F.interpolate(x, self.sample_spec.shape[1:], mode="bilinear", antialias=True)
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Every layer that can be read: dotted names of modules inside the networks."""
         named = cast(Iterable[tuple[str, nn.Module]], self.named_modules())
         owned = {network for player in self.players for network in player.networks}
-        owned -= set(self.blind)
+        owned -= set(self.latent_networks)
         return tuple(
             name
             for name, module in named
@@ -237,11 +237,11 @@ class Method(nn.Module, ABC):
         """
         return tuple(
             name
-            for network in self.seeing
+            for network in self.data_networks
             for name in _measured(network, self.get_submodule(network))
         )
 
-    def find_layer(self, name: str | None = None) -> Reading:
+    def find_layer(self, name: str | None = None) -> LayerSpec:
         """What a layer's name asks for; `default_layer` if None.
 
         Raises:
@@ -255,19 +255,19 @@ class Method(nn.Module, ABC):
         if layer == LATENTS:
             return self._latents_of(name)
         network = layer.partition(".")[0]
-        if network in self.blind:
+        if network in self.latent_networks:
             raise ConfigError(
                 f"the {network} of {type(self).__name__} never sees data; take a layer of another"
                 f" network, such as {self.feature_layers[0]}."
             )
-        return find_reading(self, name, self.layers)
+        return parse_layer_spec(self, name, self.layers)
 
-    def _latents_of(self, name: str) -> Reading:
-        if "encode" not in self.abilities:
+    def _latents_of(self, name: str) -> LayerSpec:
+        if "encode" not in self.capabilities:
             raise self._unable("encode")
         if name != LATENTS:
             raise ConfigError(f"layer '{name}': latents are no images; leave out the @.")
-        return Reading(name, "", (), None)
+        return LayerSpec(name, "", (), None)
 
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
         """What a layer says of data, flattened to `(N, D)` float32; the method is left unchanged.
@@ -283,8 +283,8 @@ class Method(nn.Module, ABC):
         """
         reading = self.find_layer(layer)
         if reading.name == LATENTS:
-            return read(self, reading, lambda _network, x: self.encode(x), x)
-        features = read(self, reading, self.run, x)
+            return read_layer(self, reading, lambda _network, x: self.encode(x), x)
+        features = read_layer(self, reading, self.run, x)
         return F.normalize(features, dim=1) if self.unit_features else features
 
     def player_parameters(self, player: Player) -> dict[str, nn.Parameter]:
@@ -295,16 +295,16 @@ class Method(nn.Module, ABC):
             for name, parameter in self.get_submodule(network).named_parameters()
         }
 
-    def _unable(self, ability: str) -> ConfigError:
-        known = ", ".join(sorted(self.abilities)) or "nothing but features"
-        return ConfigError(f"{type(self).__name__} cannot {ability}; it can do: {known}.")
+    def _unable(self, capability: str) -> ConfigError:
+        known = ", ".join(sorted(self.capabilities)) or "nothing but features"
+        return ConfigError(f"{type(self).__name__} cannot {capability}; it can do: {known}.")
 
 
 def _measured(name: str, network: nn.Module) -> list[str]:
     """The hidden layers of a network, and its output where that is more than one number."""
     hidden = [f"{name}.{layer}" for layer in hidden_layers(network)]
     if is_convolutional(network):
-        hidden = [f"{layer}@{POOLED}" for layer in (*hidden, f"{name}.{ALL}")]
+        hidden = [f"{layer}@{POOL_SIDE}" for layer in (*hidden, f"{name}.{ALL_CONVS}")]
         vectors = cast(tuple[str, ...], getattr(network, "vector_names", ()))
         hidden += [f"{name}.{layer}" for layer in vectors]
     output_shape = cast(tuple[int, ...], getattr(network, "out_shape", ()))

@@ -10,14 +10,19 @@ from typing import Any
 from .core.files import read_json, sha256_of, write_bytes, write_json
 from .core.version import __version__
 from .data import Split
-from .data.splits import fingerprint
+from .data.splits import data_fingerprint
 from .evaluation.features import extract, layer_features
-from .evaluation.metrics.similarity_search import Index, Neighbours, import_faiss, search_exactly
+from .evaluation.metrics.similarity_search import (
+    Neighbours,
+    SimilarityIndex,
+    import_faiss,
+    search_exactly,
+)
 from .run import Run
 
 
 @dataclass(frozen=True)
-class Examples:
+class SearchedExamples:
     """Examples with what they are called.
 
     Attributes:
@@ -52,7 +57,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """A search that is done.
 
     Attributes:
@@ -63,8 +68,8 @@ class Found:
         index: `exact` or `faiss`.
     """
 
-    queries: Examples
-    among: Examples
+    queries: SearchedExamples
+    among: SearchedExamples
     neighbours: Neighbours
     layer: str
     index: str
@@ -89,15 +94,15 @@ class Found:
         ]
 
 
-def search(
+def search_similar(
     run: Run,
-    queries: Examples,
-    among: Examples,
+    queries: SearchedExamples,
+    among: SearchedExamples,
     *,
     layer: str | None = None,
     num: int = 10,
     index: str = "exact",
-) -> Found:
+) -> SearchResult:
     """Finds the examples of largest cosine with each query.
 
     Args:
@@ -122,10 +127,10 @@ def search(
     else:
         whole = extract(function, among.split.values, run.device)
         neighbours = search_exactly(asked, whole, num, run.device)
-    return Found(queries, among, neighbours, layer, index)
+    return SearchResult(queries, among, neighbours, layer, index)
 
 
-def write_found(found: Found, path: Path) -> None:
+def write_search_result(found: SearchResult, path: Path) -> None:
     """Writes what was found, as the name ends: `.json`, or one row a neighbour as `.parquet`."""
     if path.suffix == ".json":
         head = {
@@ -147,22 +152,22 @@ def write_found(found: Found, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _index(run: Run, among: Examples, layer: str) -> Index:
+def _index(run: Run, among: SearchedExamples, layer: str) -> SimilarityIndex:
     """The index kept in the run's folder, if it is of the same; else a new one."""
     key = {
         "layer": layer,
         "weights": run.weights,
         "images_seen": run.images_seen,
-        "data_sha256": fingerprint(among.split),
+        "data_sha256": data_fingerprint(among.split),
     }
     path = run.path / "search" / f"{sha256_of(repr(key).encode())[:16]}.faiss"
     about = path.with_suffix(".json")
     if path.is_file() and about.is_file():
         kept = read_json(about)
         if kept.get("sha256") == sha256_of(path.read_bytes()):
-            return Index.read(path)
+            return SimilarityIndex.read(path)
     features = extract(layer_features(run.method, layer), among.split.values, run.device)
-    index = Index.build(features)
+    index = SimilarityIndex.build(features)
     content = index.dump()
     write_bytes(path, content)
     write_json(about, {**key, "among": among.origin, "sha256": sha256_of(content)})

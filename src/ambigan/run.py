@@ -26,12 +26,12 @@ from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
 from .evaluation.protocols import Protocol
-from .evaluation.results import Row, result_record
-from .game import Ability, Method
+from .evaluation.results import ResultRow, result_record
+from .game import Capability, Method
 from .methods import find_method, is_external
 
 Weights = Literal["ema", "raw"]
-FORMAT = 1
+MODEL_FORMAT = 1
 
 
 class Run:
@@ -70,20 +70,20 @@ class Run:
         self.device = next(method.parameters()).device
 
     @property
-    def abilities(self) -> frozenset[Ability]:
+    def capabilities(self) -> frozenset[Capability]:
         """What the model can do beside features."""
-        return self.method.abilities
+        return self.method.capabilities
 
-    def need(self, ability: Ability) -> None:
+    def need(self, capability: Capability) -> None:
         """Refuses what the model cannot do.
 
         Raises:
             ConfigError: naming what it can.
         """
-        if ability not in self.abilities:
-            known = ", ".join(sorted(self.abilities)) or "nothing but features"
+        if capability not in self.capabilities:
+            known = ", ".join(sorted(self.capabilities)) or "nothing but features"
             raise ConfigError(
-                f"a run of {self.config.method} cannot {ability}; it can do: {known}."
+                f"a run of {self.config.method} cannot {capability}; it can do: {known}."
             )
 
     @property
@@ -133,7 +133,7 @@ class Run:
 
     def originals(self, x: ArrayLike | Split) -> NDArray[np.floating]:
         """Data in the form in which `reconstruct` gives them back: perhaps smaller images."""
-        return self._outputs(self._map(self.method.target, self._inputs(x)))
+        return self._outputs(self._map(self.method.resize_to_sample, self._inputs(x)))
 
     def _inputs(self, x: ArrayLike | Split) -> Tensor:
         if isinstance(x, Split):
@@ -237,7 +237,7 @@ def save_model(
         hashes[kind] = sha256_of(content)
     write_text(run.model / "README.md", _card(config, dataset, images_seen))
     about = {
-        "format": FORMAT,
+        "format": MODEL_FORMAT,
         "ambigan": __version__,
         "method": config.method,
         "settings": config.to_json()["settings"],
@@ -271,7 +271,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
 
 
 def record_of(
-    protocol: Protocol, run: Run, dataset: Dataset, rows: Sequence[Row]
+    protocol: Protocol, run: Run, dataset: Dataset, rows: Sequence[ResultRow]
 ) -> dict[str, Any]:
     """The record of one protocol on a run, ready for `results/`."""
     return result_record(

@@ -14,16 +14,16 @@ import torch
 from .core.data_spec import DataSpec
 from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
-from .core.files import held, read_json, write_json
+from .core.files import hold_lock, read_json, write_json
 from .core.machine import physical_memory
 from .core.precision import bf16_gain
 from .core.randomness import seed_from
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
-from .engine.bn_statistics import settle
-from .engine.config import RunConfig, choose_device, differences_of_runs, settle_precision
+from .engine.bn_statistics import recompute_bn_stats
+from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
 from .engine.run_folder import RunFolder, check_free, create
 from .engine.train_state import TrainState
-from .engine.trainer import Loop, Progress, fit_together
+from .engine.trainer import Trainer, TrainingProgress, train_interleaved
 from .game import Method
 from .methods import find_method, is_external
 from .run import Run, describe_data, read_config, save_model
@@ -38,7 +38,7 @@ def _silent(_seen: int, _total: int, _losses: dict[str, float]) -> None:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PendingRun:
     """A run that is about to be trained: new, or going on from its newest checkpoint."""
 
     run: RunFolder
@@ -51,7 +51,7 @@ def train(
     config: RunConfig,
     out: str | Path,
     *,
-    progress: Progress = _silent,
+    progress: TrainingProgress = _silent,
     alarm: Callable[[str], None] = print,
     decoding: Decoding | None = None,
 ) -> RunFolder:
@@ -79,7 +79,7 @@ def resume(
     *,
     method_class: type[Method] | None = None,
     expected: Callable[[RunConfig], RunConfig] | None = None,
-    progress: Progress = _silent,
+    progress: TrainingProgress = _silent,
     alarm: Callable[[str], None] = print,
     decoding: Decoding | None = None,
 ) -> RunFolder:
@@ -104,10 +104,10 @@ def resume(
         return _fit([_go_on(out, method_class, expected, open_data, locks)], progress, alarm)[0]
 
 
-def train_together(
+def train_interleaved_runs(
     runs: Sequence[tuple[RunConfig, Path]],
     *,
-    progress: Progress = _silent,
+    progress: TrainingProgress = _silent,
     alarm: Callable[[str], None] = print,
     decoding: Decoding | None = None,
 ) -> list[RunFolder]:
@@ -125,7 +125,7 @@ def train_together(
     Raises:
         As `train` and `resume`.
     """
-    entries: list[Entry] = []
+    entries: list[PendingRun] = []
     open_once = cache(partial(_open_in_turn, decoding=decoding))
     with ExitStack() as locks:
         for config, out in runs:
@@ -155,10 +155,10 @@ def _is_begun(run: RunFolder, config: RunConfig) -> bool:
     return is_begun
 
 
-def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack) -> Entry:
+def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack) -> PendingRun:
     config = config.check()
     here, device = _take_place(config)
-    config = settle_precision(config, device)
+    config = resolve_precision(config, device)
     dataset = open_data(config.data)
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec)
@@ -168,7 +168,7 @@ def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack
         run = create(out, config)
         write_json(run.data_file, describe_data(dataset))
     wait()
-    return Entry(RunFolder(out), config, dataset, method.to(device))
+    return PendingRun(RunFolder(out), config, dataset, method.to(device))
 
 
 def _go_on(
@@ -177,7 +177,7 @@ def _go_on(
     expected: Callable[[RunConfig], RunConfig] | None,
     open_data: Open,
     locks: ExitStack,
-) -> Entry:
+) -> PendingRun:
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
     asked = config if expected is None else expected(config)
@@ -200,7 +200,7 @@ def _go_on(
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.is_file():
         write_json(run.data_file, describe_data(dataset))
-    return Entry(run, config, dataset, method.to(device))
+    return PendingRun(run, config, dataset, method.to(device))
 
 
 def _claim(run: RunFolder, locks: ExitStack) -> None:
@@ -209,7 +209,7 @@ def _claim(run: RunFolder, locks: ExitStack) -> None:
     Raises:
         ConfigError: another process is in it.
     """
-    if not locks.enter_context(held(run.lock_file)):
+    if not locks.enter_context(hold_lock(run.lock_file)):
         raise ConfigError(
             f"another process is training in {run.path}; wait for it, or stop it to go on with"
             " --resume."
@@ -231,7 +231,7 @@ def untrained(run: Run, dataset: Dataset) -> Method:
     config = replace(run.config, train=replace(run.config.train, seed=run.config.train.seed + 1))
     method = make_method(config, dataset.spec, type(run.method)).to(run.device)
     batches = Batches(dataset.train, config.train.seed, run.device)
-    settle(method, batches, config.train, at_least=UNTRAINED_BATCHES)
+    recompute_bn_stats(method, batches, config.train, at_least=UNTRAINED_BATCHES)
     return method.eval()
 
 
@@ -309,7 +309,7 @@ def prepare_for_use(state: TrainState, config: RunConfig, batches: Batches) -> d
     if state.ema is not None:
         kinds["ema"] = state.ema.module  # pyright: ignore[reportArgumentType]
     for method in kinds.values():
-        settle(method, batches, config.train)
+        recompute_bn_stats(method, batches, config.train)
         method.eval()
     return kinds
 
@@ -348,10 +348,10 @@ def _warn_of_slow_products(
 
 
 def _fit(
-    entries: Sequence[Entry], progress: Progress, alarm: Callable[[str], None]
+    entries: Sequence[PendingRun], progress: TrainingProgress, alarm: Callable[[str], None]
 ) -> list[RunFolder]:
     """Trains them all and saves each one's model."""
-    loops: list[Loop] = []
+    loops: list[Trainer] = []
     for number, entry in enumerate(entries):
         if skipped := entry.dataset.skipped:
             alarm(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
@@ -359,10 +359,10 @@ def _fit(
         _warn_of_slow_products(entry.config, device, alarm)
         batches = Batches(entry.dataset.train, entry.config.train.seed, device)
         told = progress if number == 0 else _silent
-        loops.append(Loop(entry.run, entry.method, batches, entry.config, told, alarm))
+        loops.append(Trainer(entry.run, entry.method, batches, entry.config, told, alarm))
     here = world()
     try:
-        fit_together(loops)
+        train_interleaved(loops)
         wait()
     finally:
         leave()

@@ -63,8 +63,8 @@ class SpotGame(Method):
     """Samples with and without a spot; its features are the pixels."""
 
     Settings = NoSettings
-    abilities = frozenset({"sample", "decode"})
-    seeing = ("discriminator",)
+    capabilities = frozenset({"sample", "decode"})
+    data_networks = ("discriminator",)
     default_layer = "discriminator.0"
 
     def __init__(self, settings: NoSettings, spec: DataSpec) -> None:

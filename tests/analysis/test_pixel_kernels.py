@@ -20,14 +20,14 @@ SHAPES = (SPEC.shape,)
 
 
 def test_of_convolutions_the_first() -> None:
-    network = convolutional.make_discriminator(SPEC, ConvSettings(width=4))
+    network = convolutional.make_conv_discriminator(SPEC, ConvSettings(width=4))
     kernels = pixel_kernels(network, SHAPES)
     assert torch.equal(kernels, network.conv1.convolution.weight)
     assert kernels.shape == (4, 3, 5, 5)
 
 
 def test_of_generators_the_last() -> None:
-    network = convolutional.make_generator(SPEC, ConvSettings(width=4), 2)
+    network = convolutional.make_conv_generator(SPEC, ConvSettings(width=4), 2)
     kernels = pixel_kernels(network, SHAPES)
     assert torch.equal(kernels, network.output.convolution.weight)
     assert kernels.shape == (4, 3, 5, 5)
@@ -48,7 +48,7 @@ def last_convolution(network: nn.Module) -> nn.Conv2d:
 
 def test_spectral_norm_counts() -> None:
     settings = ConvSettings(width=4, discriminator_norm="spectral")
-    network = convolutional.make_discriminator(SPEC, settings).eval()
+    network = convolutional.make_conv_discriminator(SPEC, settings).eval()
     kernels = pixel_kernels(network, SHAPES)
     assert torch.equal(kernels, network.conv1.convolution.weight)
     assert not torch.equal(
@@ -59,11 +59,11 @@ def test_spectral_norm_counts() -> None:
 
 def test_rows_and_columns_of_matrices_are_images() -> None:
     settings = MLPSettings(hidden=(10, 7))
-    seeing = permutation_invariant.make_discriminator(SPEC, settings, 2)
+    seeing = permutation_invariant.make_mlp_discriminator(SPEC, settings, 2)
     rows = pixel_kernels(seeing, SHAPES)
     assert rows.shape == (10, 3, 8, 6)
     assert torch.equal(rows[4].flatten(), seeing.hidden1.linear.weight[4])
-    drawing = permutation_invariant.make_generator(SPEC, settings, 2)
+    drawing = permutation_invariant.make_mlp_generator(SPEC, settings, 2)
     columns = pixel_kernels(drawing, SHAPES)
     assert columns.shape == (7, 3, 8, 6)
     assert torch.equal(columns[4].flatten(), drawing.output.linear.weight[:, 4])

@@ -14,9 +14,9 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ambigan.core.randomness import Randomness
-from ambigan.engine.train_step import give_graphs, take_gradients
-from ambigan.estimate.memory import Live
-from ambigan.estimate.simulated_process_group import rehearsed
+from ambigan.engine.train_step import compute_gradients, set_requires_grad
+from ambigan.estimate.memory import LiveMemory
+from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.game import Batch
 from ambigan.networks.layers.basic import BatchNorm
 from games import SPEC, toy_config, toy_method
@@ -42,14 +42,14 @@ def test_counts_are_those_of_real_tensors(benchmark: Any, players: tuple[str, ..
     fake, mode = copy.deepcopy(method), FakeTensorMode()
     benchmark.without_memory(fake, mode)
     flops, most, messages = benchmark._play(fake, players, 6, mode)
-    owned = give_graphs(method, players)
+    owned = set_requires_grad(method, players)
     x, z = torch.rand(6, *SPEC.shape), torch.randn(6, 4)
     products = benchmark.Products()
     here = [*method.parameters(), *method.buffers(), x, z]
-    with rehearsed(8) as traffic, products, Live(here) as live:
+    with simulated_process_group(8) as traffic, products, LiveMemory(here) as live:
         with torch.autocast("cpu", torch.bfloat16):
             losses = method.losses(Batch(x, z, Randomness(0)), players)
-        kept = take_gradients(owned, losses)
+        kept = compute_gradients(owned, losses)
     assert len(kept) == len(players)
     assert flops == products.total > 0
     assert most == pytest.approx(live.most, rel=0.02)

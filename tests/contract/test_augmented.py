@@ -13,7 +13,7 @@ from test_resume import Killed, contents, kill_at
 from two_ranks import Pair
 
 from ambigan.core.settings import override
-from ambigan.data import DataSettings, find_gallery, pack
+from ambigan.data import DataSettings, find_image_source, prepare_images
 from ambigan.engine.config import RunConfig
 from ambigan.training import resume, train
 from games import toy_config
@@ -28,7 +28,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = draw.integers(0, 256, (12, 10), np.uint8)
         Image.fromarray(pixels).save(root / "in" / f"{number:03}.png")
     settings = DataSettings(f"folder:{root / 'in'}")
-    pack(settings, find_gallery(settings), root / "out")
+    prepare_images(settings, find_image_source(settings), root / "out")
     return root / "out"
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ambigan.core.randomness import Randomness
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import TURNS_BEFORE_CAPTURE, Play
+from ambigan.engine.train_step import TURNS_BEFORE_CAPTURE, TrainStep
 from ambigan.game import Batch
 from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.training import make_method, resume, train
@@ -36,14 +36,14 @@ class Rehearsal:
         return self.turn(self.rows, self.noise)
 
 
-def play(name: str, recorder: type | None, device: str = "cpu") -> tuple[TrainState, Play]:
+def play(name: str, recorder: type | None, device: str = "cpu") -> tuple[TrainState, TrainStep]:
     config = toy_config(name)
     dataset = open_dataset(config.data)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, 0.9)
-    game = Play(state, Batches(dataset.train, 0, device), config.train, recorder)
+    game = TrainStep(state, Batches(dataset.train, 0, device), config.train, recorder)
     for _ in range(TURNS_BEFORE_CAPTURE + 12):
-        game.iterate()
+        game.run_iteration()
     return state, game
 
 

@@ -33,7 +33,7 @@ def test_every_layer_is_read_or_says_why_not(variant: str) -> None:
     x = torch.rand(3, *SPEC.shape)
     read = 0
     for layer in method.layers:
-        if layer.startswith("generator") and "encode" not in method.abilities:
+        if layer.startswith("generator") and "encode" not in method.capabilities:
             with pytest.raises(ConfigError, match="never sees data"):
                 method.features(x, layer)
         else:
@@ -44,7 +44,7 @@ def test_every_layer_is_read_or_says_why_not(variant: str) -> None:
 
 def test_what_is_suggested_can_be_read(variant: str) -> None:
     method = toy_method(toy_config(variant))
-    for network in method.blind:
+    for network in method.latent_networks:
         with pytest.raises(ConfigError, match="such as ") as told:
             method.find_layer(f"{network}.hidden1")
         suggested = str(told.value).rpartition(" ")[2].rstrip(".")
@@ -64,12 +64,12 @@ def test_an_unknown_layer_suggests_the_nearest(variant: str) -> None:
 def test_what_a_method_cannot_do_it_says(variant: str) -> None:
     method = toy_method(toy_config(variant))
     uses = {"decode": torch.rand(2, 4), "encode": torch.rand(2, *SPEC.shape)}
-    for ability, argument in uses.items():
-        if ability in method.abilities:
-            assert len(getattr(method, ability)(argument)) == 2
+    for capability, argument in uses.items():
+        if capability in method.capabilities:
+            assert len(getattr(method, capability)(argument)) == 2
         else:
-            with pytest.raises(ConfigError, match=f"cannot {ability}"):
-                getattr(method, ability)(argument)
+            with pytest.raises(ConfigError, match=f"cannot {capability}"):
+                getattr(method, capability)(argument)
 
 
 def test_unit_features_have_length_one_and_the_same_directions() -> None:

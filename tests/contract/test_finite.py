@@ -11,7 +11,7 @@ import torch
 from ambigan.core.errors import NonFiniteError
 from ambigan.core.randomness import Randomness
 from ambigan.engine.checkpoint import list_checkpoints, load_newest
-from ambigan.engine.diagnostics import alarms, effective_rank, look
+from ambigan.engine.diagnostics import collapse_warnings, diagnose, effective_rank
 from ambigan.game import Batch
 from ambigan.methods import METHODS
 from ambigan.training import train
@@ -53,14 +53,14 @@ def test_a_nan_is_named_and_the_good_checkpoint_stands(
 
 def test_collapse_is_seen() -> None:
     healthy = {"feature_spread": 0.5, "feature_rank": 20.0, "sample_spread": 0.9, "saturation": 0.1}
-    assert alarms(healthy) == []
+    assert collapse_warnings(healthy) == []
     for name, value, words in [
         ("sample_spread", 0.01, "samples hardly differ"),
         ("feature_spread", 1e-5, "features hardly differ"),
         ("feature_rank", 1.0, "effective rank"),
         ("saturation", 1.0, "saturated"),
     ]:
-        (found,) = alarms(healthy | {name: value})
+        (found,) = collapse_warnings(healthy | {name: value})
         assert words in found
 
 
@@ -70,12 +70,12 @@ def test_each_score_of_bigbigan_is_watched() -> None:
     x, z = noise.uniform(12, 1, 8, 8) * 2 - 1, method.prior.sample(12, noise)
     with torch.no_grad():
         method.discriminator.output.z.bias += 9  # beyond the margin for data, never for samples
-        seen = look(method, Batch(x, z, Randomness(2)))
+        seen = diagnose(method, Batch(x, z, Randomness(2)))
     each = [seen[f"saturation_{name}"] for name in ("x", "z", "xz")]
     assert each[1] == 0.5
     assert seen["saturation"] == pytest.approx(sum(each) / 3)
     assert seen["encoder_noise"] > 0
-    alone = look(toy_method(toy_config("bigbigan-ablated")), Batch(x, z, Randomness(2)))
+    alone = diagnose(toy_method(toy_config("bigbigan-ablated")), Batch(x, z, Randomness(2)))
     assert "saturation_xz" in alone
     assert not {"saturation_x", "saturation_z", "encoder_noise"} & alone.keys()
 

@@ -9,7 +9,7 @@ import torch
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.log_writers import read_lines
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import Play
+from ambigan.engine.train_step import TrainStep
 from ambigan.training import make_method, train
 from games import toy_config
 
@@ -18,14 +18,14 @@ def test_a_latent_regressor_begins_when_its_gan_is_done() -> None:
     config = toy_config("latent_regressor-paper")
     dataset = open_dataset(config.data)
     method = make_method(config, dataset.spec).train()
-    play = Play(TrainState(method, 0.0), Batches(dataset.train, 0), config.train)
+    play = TrainStep(TrainState(method, 0.0), Batches(dataset.train, 0), config.train)
     half = play.total_images // 2
     moved: dict[str, set[bool]] = {player.name: set() for player in method.players}
     phases: list[dict[str, bool]] = []
     while play.state.images_seen < play.total_images:
         before = {name: value.clone() for name, value in method.named_parameters()}
         seen = play.state.images_seen
-        play.iterate()
+        play.run_iteration()
         now = {
             player.name: any(
                 not torch.equal(value, before[name])

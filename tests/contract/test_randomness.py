@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ambigan.core.randomness import Randomness, seed_from
 from ambigan.data import Batches, open_dataset
-from ambigan.engine.train_step import draw_rows, make_batch, noise_of
+from ambigan.engine.train_step import draw_rows, keyed_noise, make_batch
 from games import toy_config, toy_method
 
 KEYS = st.tuples(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 7))
@@ -31,7 +31,7 @@ def test_ranks_hold_slices_of_what_one_rank_draws(key: tuple, size: int, rows: i
 def draw(method, batches, settings, images_seen, turn):
     """A turn's batch, as the engine draws it."""
     rows = draw_rows(batches, settings, images_seen)
-    return make_batch(method, batches, rows, noise_of(batches, settings.seed, images_seen, turn))
+    return make_batch(method, batches, rows, keyed_noise(batches, settings.seed, images_seen, turn))
 
 
 def test_a_turn_draws_the_same_whatever_was_drawn_before(variant: str) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ambigan.core.errors import nearest, unknown
+from ambigan.core.errors import suggestion, unknown_name
 from ambigan.core.files import (
     StorageError,
     check_writable,
-    held,
+    hold_lock,
     read_json,
     sha256_of,
     write_json,
@@ -37,9 +37,9 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_lock_has_one_holder(tmp_path: Path) -> None:
-    with held(tmp_path / "lock") as first, held(tmp_path / "lock") as second:
+    with hold_lock(tmp_path / "lock") as first, hold_lock(tmp_path / "lock") as second:
         assert (first, second) == (True, False)
-    with held(tmp_path / "lock") as later:
+    with hold_lock(tmp_path / "lock") as later:
         assert later
 
 
@@ -50,7 +50,7 @@ def test_a_disk_without_locks_is_no_hindrance(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with held(tmp_path / "lock") as is_ours:
+    with hold_lock(tmp_path / "lock") as is_ours:
         assert is_ours
 
 
@@ -72,8 +72,8 @@ def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
 
 
 def test_nearest_names() -> None:
-    assert nearest("bigam", ["gan", "bigan"]) == " Did you mean 'bigan'?"
-    assert nearest("zzz", ["gan", "bigan"]) == ""
-    assert str(unknown("method", "bigam", ["gan", "bigan"])) == (
+    assert suggestion("bigam", ["gan", "bigan"]) == " Did you mean 'bigan'?"
+    assert suggestion("zzz", ["gan", "bigan"]) == ""
+    assert str(unknown_name("method", "bigam", ["gan", "bigan"])) == (
         "unknown method 'bigam'. Did you mean 'bigan'? Known: bigan, gan."
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from torch.distributed import Store, TCPStore
 
-from ambigan.core.rendezvous import meet
+from ambigan.core.rendezvous import join_rendezvous
 
 SHORT = timedelta(seconds=0.3)
 LONG = timedelta(seconds=20)
@@ -26,7 +26,7 @@ def client(server: TCPStore) -> TCPStore:
 def start(server: TCPStore, ranks: list[int], size: int) -> list[Store]:
     """All meet at once, in the order given."""
     with ThreadPoolExecutor(size) as pool:
-        return list(pool.map(lambda rank: meet(client(server), rank, size, LONG), ranks))
+        return list(pool.map(lambda rank: join_rendezvous(client(server), rank, size, LONG), ranks))
 
 
 @pytest.mark.parametrize("ranks", [[0, 1, 2], [2, 1, 0]])
@@ -40,13 +40,13 @@ def test_what_an_earlier_start_has_left_is_not_read(server: TCPStore, ranks: lis
 
 def test_one_that_died_before_it_was_answered_is_not_waited_for(server: TCPStore) -> None:
     with pytest.raises(RuntimeError):
-        meet(client(server), 1, 2, SHORT)
+        join_rendezvous(client(server), 1, 2, SHORT)
     assert len(start(server, [0, 1], 2)) == 2
 
 
 def test_a_rank_that_never_comes_is_named(server: TCPStore) -> None:
     start(server, [0, 1, 2], 3)
     with pytest.raises(RuntimeError, match=r"no word from ranks \[1, 2\]"):
-        meet(client(server), 0, 3, SHORT)
+        join_rendezvous(client(server), 0, 3, SHORT)
     with pytest.raises(RuntimeError, match="timeout"):
-        meet(client(server), 2, 3, SHORT)
+        join_rendezvous(client(server), 2, 3, SHORT)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.settings import differences, dotted, override, parse
+from ambigan.core.settings import differences, dotted, from_strings, override
 from ambigan.engine.config import RunConfig, TrainSettings, choose_device
 from ambigan.presets import find_preset
 from games import toy_config
@@ -81,7 +81,7 @@ def test_dotted_names_reach_every_leaf() -> None:
 
 @given(st.one_of(st.integers(), st.booleans(), st.floats(allow_nan=False)))
 def test_plain_values_parse_to_themselves(value: object) -> None:
-    assert parse(str(value)) == value or value in (float("inf"), float("-inf"))
+    assert from_strings(str(value)) == value or value in (float("inf"), float("-inf"))
 
 
 def test_devices() -> None:

@@ -7,7 +7,14 @@ import torch
 
 from ambigan.core.errors import ConfigError
 from ambigan.data import DataSettings, Split
-from ambigan.data.splits import allot, cut, fingerprint, num_held_out, shuffled, take
+from ambigan.data.splits import (
+    apply_holdout,
+    data_fingerprint,
+    num_held_out,
+    shuffled,
+    split_at,
+    take,
+)
 
 
 def split_of(length: int) -> Split:
@@ -40,7 +47,7 @@ def test_the_order_is_keyed_by_the_split_seed() -> None:
 
 
 def test_take_and_cut_keep_values_labels_rows_and_files_together() -> None:
-    head, tail = cut(take(split_of(6), torch.tensor([5, 0, 3])), 1)
+    head, tail = split_at(take(split_of(6), torch.tensor([5, 0, 3])), 1)
     assert head.values.tolist() == [[5.0]]
     assert tail.rows is not None
     assert tail.labels is not None
@@ -52,21 +59,21 @@ def test_take_and_cut_keep_values_labels_rows_and_files_together() -> None:
 
 
 def test_a_holdout_is_the_end_of_train_and_replaces_test() -> None:
-    train, test = allot(split_of(10), split_of(2), DataSettings(holdout=3))
+    train, test = apply_holdout(split_of(10), split_of(2), DataSettings(holdout=3))
     assert (len(train), test.files) == (7, ("7.png", "8.png", "9.png"))
 
 
 def test_no_more_than_asked_for_are_trained_on() -> None:
-    train, test = allot(split_of(10), split_of(2), DataSettings(holdout=3, max_train=4))
+    train, test = apply_holdout(split_of(10), split_of(2), DataSettings(holdout=3, max_train=4))
     assert train.files == ("0.png", "1.png", "2.png", "3.png")
     assert test.files == ("7.png", "8.png", "9.png")
-    whole, _ = allot(split_of(10), split_of(2), DataSettings(max_train=40))
+    whole, _ = apply_holdout(split_of(10), split_of(2), DataSettings(max_train=40))
     assert len(whole) == 10
 
 
 def test_a_holdout_must_leave_something() -> None:
     with pytest.raises(ConfigError, match=r"holdout of 10 leaves none of the 10.*0 to 9"):
-        allot(split_of(10), split_of(2), DataSettings(holdout=10))
+        apply_holdout(split_of(10), split_of(2), DataSettings(holdout=10))
 
 
 def test_the_hash_sees_values_labels_shapes_and_types() -> None:
@@ -80,6 +87,6 @@ def test_the_hash_sees_values_labels_shapes_and_types() -> None:
         (Split(values.view(torch.int32), labels), Split(values, labels)),
         (Split(values, labels), Split(values, None)),
     ]
-    hashes = [fingerprint(*splits) for splits in variants]
+    hashes = [data_fingerprint(*splits) for splits in variants]
     assert len(set(hashes)) == len(hashes)
-    assert fingerprint(Split(values.t().contiguous().t(), labels), variants[0][1]) == hashes[0]
+    assert data_fingerprint(Split(values.t().contiguous().t(), labels), variants[0][1]) == hashes[0]

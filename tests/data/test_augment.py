@@ -18,11 +18,11 @@ from ambigan.data import (
     Batches,
     DataSettings,
     Split,
-    find_gallery,
+    find_image_source,
     for_other,
     open_dataset,
     open_examples,
-    pack,
+    prepare_images,
     to_float,
 )
 from ambigan.data.augment import NUM_DRAWS, Augment
@@ -175,7 +175,7 @@ def test_other_pictures_are_seen_at_the_scale_of_a_models_own(
         (root / "folder").mkdir(exist_ok=True)
         Image.new("L", (8, 8), number).save(root / "folder" / f"{number}.png")
     stored = DataSettings(f"folder:{root / 'folder'}")
-    pack(stored, find_gallery(stored), root / "packed")
+    prepare_images(stored, find_image_source(stored), root / "packed")
     settings = DataSettings(own if own == "digits" else f"{own}:{root / own}", crop=(6, 6))
     spec = open_dataset(settings).spec
     theirs = open_examples(for_other(settings, f"folder:{folder}"), spec, None)

@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ambigan.data.memory_budget import Gate
+from ambigan.data.memory_budget import MemoryBudget
 
 
 def test_no_more_than_the_budget_is_held_and_all_come_through() -> None:
-    gate, lock, held, most = Gate(10), threading.Lock(), 0, list[int]()
+    gate, lock, held, most = MemoryBudget(10), threading.Lock(), 0, list[int]()
 
     def work(share: int) -> None:
         nonlocal held
-        with gate.holding(share):
+        with gate.reserve(share):
             with lock:
                 held += share
                 most.append(held)
@@ -32,14 +32,14 @@ def test_no_more_than_the_budget_is_held_and_all_come_through() -> None:
 
 
 def test_more_than_the_budget_goes_alone() -> None:
-    gate = Gate(10)
-    with gate.holding(50):
+    gate = MemoryBudget(10)
+    with gate.reserve(50):
         pass
 
 
 def test_an_error_gives_back_what_was_held() -> None:
-    gate = Gate(10)
-    with pytest.raises(OSError), gate.holding(10):
+    gate = MemoryBudget(10)
+    with pytest.raises(OSError), gate.reserve(10):
         raise OSError
-    with gate.holding(10):
+    with gate.reserve(10):
         pass

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ambigan.core.errors import ConfigError, DataError
-from ambigan.data import DataSettings, Split, find_gallery, open_dataset, pack
+from ambigan.data import DataSettings, Split, find_image_source, open_dataset, prepare_images
 
 NAMES = ["cat", "dog"]
 
@@ -62,7 +62,7 @@ def test_a_saved_split_alone_is_divided(tmp_path: Path) -> None:
     data = open_dataset(settings)
     assert (len(data.train), len(data.test)) == (18, 2)
     check(data.train)
-    pack(settings, find_gallery(settings), tmp_path / "out")
+    prepare_images(settings, find_image_source(settings), tmp_path / "out")
     assert open_dataset(DataSettings(f"packed:{tmp_path / 'out'}")).sha256 == data.sha256
 
 

@@ -12,7 +12,13 @@ from PIL import Image
 
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError, DataError
-from ambigan.data import DataSettings, find_gallery, open_dataset, open_examples, pack
+from ambigan.data import (
+    DataSettings,
+    find_image_source,
+    open_dataset,
+    open_examples,
+    prepare_images,
+)
 
 NUM = 30
 
@@ -25,7 +31,7 @@ def out(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (4, 4), number).save(path)
     settings = DataSettings(f"folder:{tmp_path / 'in'}")
-    pack(settings, find_gallery(settings), tmp_path / "out")
+    prepare_images(settings, find_image_source(settings), tmp_path / "out")
     return tmp_path / "out"
 
 

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from ambigan.core.errors import ConfigError, DataError
-from ambigan.core.files import held
-from ambigan.data import DataSettings, Manifest, find_gallery, open_dataset, pack
+from ambigan.core.files import hold_lock
+from ambigan.data import DataSettings, Manifest, find_image_source, open_dataset, prepare_images
 from ambigan.data.images import parallel_decoding as decoding
 from ambigan.data.packed import prepare as packing
 
@@ -47,7 +47,7 @@ def settings_of(folder: Path, **values: Any) -> DataSettings:
 
 
 def packed(settings: DataSettings, out: Path, **given: Any) -> Manifest:
-    return pack(settings, find_gallery(settings), out, **given)[0]
+    return prepare_images(settings, find_image_source(settings), out, **given)[0]
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -187,7 +187,7 @@ def test_what_a_crash_of_the_machine_leaves_is_mended(
 ) -> None:
     out = tmp_path / "torn"
     stopped(folder, out, monkeypatch)
-    part, journal = out / packing.PART, out / "journal.jsonl"
+    part, journal = out / packing.PART_SUFFIX, out / "journal.jsonl"
     if harm == "torn journal":
         journal.write_bytes(journal.read_bytes()[:-9])
     elif harm == "torn data":
@@ -214,7 +214,7 @@ def test_another_command_is_refused(
         packed(settings_of(folder, split_seed=1), out)
     before = contents(out)
     settings = settings_of(folder)
-    assert pack(settings, find_gallery(settings), out)[1]
+    assert prepare_images(settings, find_image_source(settings), out)[1]
     assert contents(out) == before
 
 
@@ -235,7 +235,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(folder: Path, tmp_path
 
 
 def test_two_at_once_are_refused(folder: Path, tmp_path: Path) -> None:
-    with held(tmp_path / ".lock"), pytest.raises(ConfigError, match="another process"):
+    with hold_lock(tmp_path / ".lock"), pytest.raises(ConfigError, match="another process"):
         packed(settings_of(folder), tmp_path)
 
 
@@ -263,4 +263,4 @@ def test_a_full_disk_is_told_before(
 
 def test_vectors_are_not_prepared(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'csv' holds vectors; images alone are prepared"):
-        find_gallery(DataSettings(f"csv:{tmp_path}/a.csv"))
+        find_image_source(DataSettings(f"csv:{tmp_path}/a.csv"))

@@ -16,11 +16,11 @@ from PIL import Image
 from ambigan.core.errors import ConfigError, DataError
 from ambigan.data import (
     DataSettings,
-    find_gallery,
+    find_image_source,
     import_torchvision,
     open_dataset,
     open_examples,
-    pack,
+    prepare_images,
 )
 
 WNIDS = {"n01440764": ("tench", "Tinca tinca"), "n02102040": ("English springer",)}
@@ -60,7 +60,7 @@ def test_imagenet(imagenet: Path) -> None:
 def test_the_recipe_of_bigan(imagenet: Path, tmp_path: Path) -> None:
     """Stored with a short side of 72, cropped to 64 at random, mirrored."""
     settings = DataSettings("imagenet", root=str(imagenet), size=(72, 72))
-    pack(settings, find_gallery(settings), tmp_path / "out")
+    prepare_images(settings, find_image_source(settings), tmp_path / "out")
     cropped = DataSettings(f"packed:{tmp_path / 'out'}", crop=(64, 64), flip=True)
     data = open_dataset(cropped)
     assert data.spec.shape == (3, 64, 64)
@@ -156,7 +156,7 @@ def test_lsun(lsun: Path, tmp_path: Path) -> None:
     assert data.spec.shape == (3, 6, 6)
     for file, values in zip(data.train.files, data.train.values, strict=True):
         assert abs(int(values[0, 0, 0]) - 20 * int(file.removeprefix("train"))) < 3
-    pack(settings, find_gallery(settings), tmp_path / "out")
+    prepare_images(settings, find_image_source(settings), tmp_path / "out")
     assert open_dataset(DataSettings(f"packed:{tmp_path / 'out'}")).sha256 == data.sha256
     assert not [*Path.cwd().glob("_cache_*")]
 

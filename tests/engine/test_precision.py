@@ -11,10 +11,10 @@ import torch
 from ambigan.core import precision
 from ambigan.core.errors import ConfigError
 from ambigan.data import Batches, open_dataset
-from ambigan.engine.config import RunConfig, differences_of_runs, settle_precision
+from ambigan.engine.config import RunConfig, differences_of_runs, resolve_precision
 from ambigan.engine.run_folder import RunFolder
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import Play
+from ambigan.engine.train_step import TrainStep
 from ambigan.training import make_method, resume, train
 from games import toy_config
 
@@ -35,9 +35,9 @@ def test_auto_takes_bf16_where_it_is_faster(
     monkeypatch: pytest.MonkeyPatch, times: float, taken: str
 ) -> None:
     as_fast(monkeypatch, times)
-    assert settle_precision(auto(), CPU).train.precision == taken
+    assert resolve_precision(auto(), CPU).train.precision == taken
     for named in ("fp32", "bf16"):
-        assert settle_precision(auto(named), CPU).train.precision == named
+        assert resolve_precision(auto(named), CPU).train.precision == named
 
 
 def test_a_run_records_what_was_taken_and_goes_on_with_it_elsewhere(
@@ -71,7 +71,7 @@ def test_a_step_does_not_guess() -> None:
     digits = open_dataset(config.data)
     state = TrainState(make_method(config, digits.spec), 0)
     with pytest.raises(ConfigError, match="was not settled"):
-        Play(state, Batches(digits.train, 0, CPU), config.train)
+        TrainStep(state, Batches(digits.train, 0, CPU), config.train)
 
 
 def test_nothing_else_may_differ() -> None:

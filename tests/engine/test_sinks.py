@@ -28,7 +28,7 @@ def test_a_line_of_the_log_holds_what_the_page_needs(tmp_path: Path) -> None:
     run = train(toy_config("bigan-official"), tmp_path / "run")
     lines = read_lines(run.stats_file)
     assert set(lines[0]) == {"images_seen", "epoch", "losses", "learning_rate"}
-    assert set(lines[1]["watch"]) == {
+    assert set(lines[1]["diagnostics"]) == {
         "feature_spread",
         "feature_rank",
         "sample_spread",

@@ -7,12 +7,12 @@ import torch
 
 from ambigan.core import distributed
 from ambigan.core.distributed import all_rows, average_, global_mean, world
-from ambigan.estimate.simulated_process_group import rehearsed
+from ambigan.estimate.simulated_process_group import simulated_process_group
 
 
 def test_others_hold_the_same() -> None:
     x = torch.arange(6.0).view(3, 2).requires_grad_()
-    with rehearsed(4) as traffic:
+    with simulated_process_group(4) as traffic:
         assert (world().rank, world().size) == (0, 4)
         torch.testing.assert_close(global_mean(x), x)
         assert traffic.messages == 1
@@ -29,6 +29,6 @@ def test_others_hold_the_same() -> None:
 
 def test_the_world_is_as_before_when_something_fails() -> None:
     before = distributed.dist
-    with pytest.raises(ZeroDivisionError), rehearsed(2):
+    with pytest.raises(ZeroDivisionError), simulated_process_group(2):
         raise ZeroDivisionError
     assert distributed.dist is before

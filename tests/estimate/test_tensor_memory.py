@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ambigan.estimate.memory import Live, saved_bytes
+from ambigan.estimate.memory import LiveMemory, saved_bytes
 
 
 def test_activations_are_what_autograd_keeps() -> None:
@@ -32,7 +32,7 @@ def test_weights_are_not_counted_however_a_layer_keeps_them() -> None:
 
 def test_live_bytes_come_and_go() -> None:
     there = torch.zeros(1000)
-    with Live([there]) as live:
+    with LiveMemory([there]) as live:
         first = there + 1
         assert live.now == 4000
         view = first[:10]
@@ -48,7 +48,7 @@ def test_live_bytes_come_and_go() -> None:
 
 def test_live_bytes_see_the_backward_pass() -> None:
     x = torch.rand(1000, requires_grad=True)
-    with Live([x]) as live:
+    with LiveMemory([x]) as live:
         y = x.sin().sum()
         before = live.most
         (gradient,) = torch.autograd.grad(y, [x])

@@ -13,18 +13,18 @@ from ambigan.core.settings import override
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.schedule import num_iterations
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import Play
+from ambigan.engine.train_step import TrainStep
 from ambigan.estimate import training_cost as planning
 from ambigan.estimate.memory import allocated_bytes
-from ambigan.estimate.simulated_process_group import rehearsed
-from ambigan.estimate.training_cost import describe, plan
+from ambigan.estimate.simulated_process_group import simulated_process_group
+from ambigan.estimate.training_cost import describe, estimate_training
 from ambigan.training import make_method
 from games import toy_config
 
 
 def test_memory_is_that_of_the_tensors() -> None:
     config = toy_config("bigan-official", train__batch_size="50")
-    found = plan(config)
+    found = estimate_training(config)
     learned = sum(found.parameters.values())
     assert found.parameters.keys() == {"discriminator", "generator", "encoder"}
     assert found.optimizer == 2 * 4 * learned
@@ -36,7 +36,10 @@ def test_memory_is_that_of_the_tensors() -> None:
 
 
 def test_alternating_players_need_the_gradients_of_one() -> None:
-    together, apart = plan(toy_config("gan-official")), plan(toy_config("gan-alternating"))
+    together, apart = (
+        estimate_training(toy_config("gan-official")),
+        estimate_training(toy_config("gan-alternating")),
+    )
     assert apart.gradients < together.gradients
     assert apart.gradients == 4 * max(apart.parameters.values())
 
@@ -44,12 +47,12 @@ def test_alternating_players_need_the_gradients_of_one() -> None:
 def test_players_that_begin_later_are_planned_too() -> None:
     """E of a latent regressor moves in the second half, alone."""
     after, during = (toy_config(f"latent_regressor-{name}") for name in ("after", "joint"))
-    found = plan(after)
+    found = estimate_training(after)
     learned = {name: 4 * count for name, count in found.parameters.items()}
     assert found.optimizer == pytest.approx(2 * sum(learned.values()), rel=0.01)
     game = learned["discriminator"] + learned["generator"]
     assert found.gradients == max(game, learned["encoder"])
-    assert plan(during).gradients == sum(learned.values())
+    assert estimate_training(during).gradients == sum(learned.values())
 
 
 @pytest.fixture
@@ -79,13 +82,13 @@ def test_peak_memory_is_what_the_allocator_says(
     Its copies grow with the threads, and networks as small as these hardly hold more themselves.
     """
     config = override(toy_config(variant), network)
-    found, dataset = plan(config, num_processes), open_dataset(config.data)
-    with rehearsed(num_processes) if num_processes > 1 else nullcontext():
+    found, dataset = estimate_training(config, num_processes), open_dataset(config.data)
+    with simulated_process_group(num_processes) if num_processes > 1 else nullcontext():
         method = make_method(config, dataset.spec).train()
         state = TrainState(method, config.train.ema_decay)
-        play = Play(state, Batches(dataset.train, 0, torch.device("cpu")), config.train)
-        play.iterate()
-        most = allocated_bytes(play.iterate, torch.device("cpu"))
+        play = TrainStep(state, Batches(dataset.train, 0, torch.device("cpu")), config.train)
+        play.run_iteration()
+        most = allocated_bytes(play.run_iteration, torch.device("cpu"))
     standing = found.weights + found.optimizer + found.average
     assert found.memory == pytest.approx(standing + most, rel=0.15)
     assert found.working == pytest.approx(most, rel=0.15)  # what operations need inside is not seen
@@ -93,7 +96,7 @@ def test_peak_memory_is_what_the_allocator_says(
 
 def test_several_processes_share_a_batch() -> None:
     config = toy_config("bigbigan-ablated")
-    one, four = plan(config), plan(config, num_processes=4, link=1e9)
+    one, four = estimate_training(config), estimate_training(config, num_processes=4, link=1e9)
     assert four.images == one.images
     assert four.working < one.working
     assert four.weights == one.weights
@@ -104,18 +107,18 @@ def test_several_processes_share_a_batch() -> None:
     assert four.sent > 2 * turns * 3 // 4, "statistics of batches as well"
     assert "from each of 4 processes" in dict(describe(four))["traffic"]
     assert four.images_per_second > 0
-    assert plan(config, num_processes=100).working < four.working, "one image each"
+    assert estimate_training(config, num_processes=100).working < four.working, "one image each"
     with pytest.raises(ConfigError, match="does not divide over 3 processes"):
-        plan(config, num_processes=3)
+        estimate_training(config, num_processes=3)
     for link in (0, float("nan")):
         with pytest.raises(ConfigError, match=f"a link of {link} GB/s carries nothing"):
-            plan(config, num_processes=2, link=link)
+            estimate_training(config, num_processes=2, link=link)
     with pytest.raises(ConfigError, match="a link of inf GB/s is none"):
-        plan(config, num_processes=2, link=float("inf"))
+        estimate_training(config, num_processes=2, link=float("inf"))
 
 
 def test_it_is_told_in_a_few_lines() -> None:
-    lines = dict(describe(plan(toy_config("autoencoder-images"))))
+    lines = dict(describe(estimate_training(toy_config("autoencoder-images"))))
     assert lines.keys() == {"parameters", "memory", "data", "rate", "time"}
     assert "generator" in lines["parameters"]
 

@@ -15,14 +15,14 @@ from sklearn.svm import LinearSVC
 
 from ambigan.evaluation.classifiers import preconditioned_lbfgs as minimise
 from ambigan.evaluation.classifiers.convex import (
+    ConvexObjective,
     LinearModel,
-    Objective,
     cross_entropy,
     linear_svm,
     softmax_regression,
     squared_hinge,
 )
-from ambigan.evaluation.classifiers.preconditioned_lbfgs import Fit, Problem
+from ambigan.evaluation.classifiers.preconditioned_lbfgs import Fit, LbfgsProblem
 
 EXACT = {"tolerance": 1e-7, "max_iterations": 500}
 """What float64 features allow."""
@@ -81,7 +81,7 @@ def objective_of_svm(
 @pytest.mark.parametrize("c", [1e-4, 1e-2, 1.0])
 def test_the_svm_is_liblinears(c: float) -> None:
     train, labels, test = digits()
-    fit = Problem(train.double(), labels, 10, linear_svm()).fit(l2=1, scale=c, **EXACT)
+    fit = LbfgsProblem(train.double(), labels, 10, linear_svm()).fit(l2=1, scale=c, **EXACT)
     coef, bias = liblinear(train, labels, c)
     same_optimum(fit, coef, bias)
     same_predictions(fit.model, test.double(), coef, bias)
@@ -90,7 +90,7 @@ def test_the_svm_is_liblinears(c: float) -> None:
 @pytest.mark.parametrize("c", [1e-4, 1e-2, 1.0])
 def test_the_svm_in_float32_as_protocols_ask_for_it(c: float) -> None:
     train, labels, test = digits()
-    fit = Problem(train, labels, 10, linear_svm()).fit(l2=1, scale=c, **PINNED)
+    fit = LbfgsProblem(train, labels, 10, linear_svm()).fit(l2=1, scale=c, **PINNED)
     coef, bias = liblinear(train, labels, c)
     least = objective_of_svm(coef, bias, train, labels, c)
     ours = objective_of_svm(fit.model.weights.numpy(), fit.model.bias.numpy(), train, labels, c)
@@ -105,7 +105,7 @@ def test_the_svm_in_float32_as_protocols_ask_for_it(c: float) -> None:
 @pytest.mark.parametrize("c", [1e-3, 1.0])
 def test_fewer_examples_than_features_are_solved_in_their_span(c: float) -> None:
     train, labels, test = digits(num=60)
-    problem = Problem(train, labels, 10, linear_svm())
+    problem = LbfgsProblem(train, labels, 10, linear_svm())
     assert problem.features.shape[1] <= 60
     coef, bias = liblinear(train, labels, c)
     fit = problem.fit(l2=1, scale=c, **EXACT)
@@ -117,7 +117,7 @@ def test_many_features_are_whitened_by_parts(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(minimise, "WHOLE", 40)
     monkeypatch.setattr(minimise, "PART", 40)
     train, labels, test = digits()
-    problem = Problem(train.double(), labels, 10, linear_svm())
+    problem = LbfgsProblem(train.double(), labels, 10, linear_svm())
     assert [len(moments) for moments in problem.moments] == [40, 40, 17]
     coef, bias = liblinear(train, labels, 1e-2)
     fit = problem.fit(l2=1, scale=1e-2, **EXACT)
@@ -130,7 +130,7 @@ def test_logistic_regression_is_scikit_learns(l2: float) -> None:
     train, labels, test = digits()
     scaler = StandardScaler().fit(train.double().numpy())
     x, y = (torch.as_tensor(scaler.transform(part.double().numpy())) for part in (train, test))
-    fit = Problem(x, labels, 10, softmax_regression(10)).fit(l2=l2, scale=1 / len(x), **EXACT)
+    fit = LbfgsProblem(x, labels, 10, softmax_regression(10)).fit(l2=l2, scale=1 / len(x), **EXACT)
     model = LogisticRegression(C=1 / (l2 * len(x)), tol=1e-9, max_iter=10_000)
     model.fit(x.numpy(), labels.numpy())
     shift = model.intercept_ - model.intercept_.mean() + float(fit.model.bias.mean())
@@ -140,7 +140,7 @@ def test_logistic_regression_is_scikit_learns(l2: float) -> None:
 
 def test_only_the_first_examples_count_if_so_asked() -> None:
     train, labels, test = digits()
-    problem = Problem(train.double(), labels, 10, linear_svm())
+    problem = LbfgsProblem(train.double(), labels, 10, linear_svm())
     whole = problem.fit(l2=1, scale=1e-2, num=700, **EXACT)
     coef, bias = liblinear(train[:700], labels[:700], 1e-2)
     same_optimum(whole, coef, bias)
@@ -149,7 +149,7 @@ def test_only_the_first_examples_count_if_so_asked() -> None:
 
 def test_a_fit_begun_at_the_solution_is_over_at_once() -> None:
     train, labels, _ = digits()
-    problem = Problem(train, labels, 10, linear_svm())
+    problem = LbfgsProblem(train, labels, 10, linear_svm())
     first = problem.fit(l2=1, scale=1e-2, **PINNED)
     again = problem.fit(l2=1, scale=1e-2, tolerance=1e-3, max_iterations=50, start=first.parameters)
     assert again.iterations <= 1
@@ -158,7 +158,7 @@ def test_a_fit_begun_at_the_solution_is_over_at_once() -> None:
 
 def test_too_few_iterations_are_told() -> None:
     train, labels, _ = digits()
-    fit = Problem(train, labels, 10, linear_svm()).fit(
+    fit = LbfgsProblem(train, labels, 10, linear_svm()).fit(
         l2=1, scale=1.0, tolerance=1e-6, max_iterations=2
     )
     assert not fit.converged
@@ -168,7 +168,7 @@ def test_too_few_iterations_are_told() -> None:
 def test_the_answer_is_the_same_twice() -> None:
     train, labels, _ = digits()
     fits = [
-        Problem(train.clone(), labels, 10, linear_svm()).fit(l2=1, scale=1e-2, **PINNED)
+        LbfgsProblem(train.clone(), labels, 10, linear_svm()).fit(l2=1, scale=1e-2, **PINNED)
         for _ in range(2)
     ]
     assert torch.equal(fits[0].model.weights, fits[1].model.weights)
@@ -191,10 +191,10 @@ def test_losses_and_slopes(loss: Any) -> None:
 
 
 @pytest.mark.parametrize("objective", [linear_svm(), softmax_regression(3)])
-def test_the_gradient_is_that_of_the_value(objective: Objective) -> None:
+def test_the_gradient_is_that_of_the_value(objective: ConvexObjective) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(40, 5, dtype=torch.float64, generator=generator)
-    problem = Problem(x, torch.arange(40) % 3, 3, objective)
+    problem = LbfgsProblem(x, torch.arange(40) % 3, 3, objective)
     at = torch.randn(3, 6, dtype=torch.float64, generator=generator)
     _, gradient = problem.value_and_gradient(at, 0.7, 0.1, 40)
     numeric = torch.zeros_like(at)
@@ -210,6 +210,6 @@ def test_constant_and_repeated_features_do_no_harm() -> None:
     train, labels, _ = digits()
     train = torch.cat([train, train[:, :8], torch.zeros(len(train), 2), train[:, :1] * 0 + 3], 1)
     for objective, l2, scale in ((linear_svm(), 1.0, 1e-3), (softmax_regression(10), 1e-4, 1e-3)):
-        fit = Problem(train, labels, 10, objective).fit(l2=l2, scale=scale, **PINNED)
+        fit = LbfgsProblem(train, labels, 10, objective).fit(l2=l2, scale=scale, **PINNED)
         assert fit.converged
         assert (fit.model.predict(train) == labels).double().mean() > 0.9

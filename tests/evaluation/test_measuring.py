@@ -19,7 +19,7 @@ from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.evaluation.protocols import PROTOCOLS, Protocol
 from ambigan.measuring import Tell, evaluate, evaluate_curve
 from ambigan.measuring import feature_sets as candidates
-from ambigan.measuring.result_cache import KeptRows
+from ambigan.measuring.result_cache import ResultCache
 from ambigan.measuring.runner import _spaced
 from ambigan.measuring.select_protocols import _warn_of_unseen_classes
 
@@ -133,7 +133,7 @@ def test_a_gan_of_data_without_labels_is_measured_by_its_samples(
     rows = [{"kind": "model", "frechet": 1.0}]
     monkeypatch.setattr("ambigan.measuring.runner.measure_generation", lambda *_: rows)
     able = frozenset(("decode", "sample"))
-    monkeypatch.setattr(Run, "abilities", property(lambda _run: able))
+    monkeypatch.setattr(Run, "capabilities", property(lambda _run: able))
     monkeypatch.setattr(Dataset, "has_labels", property(lambda _dataset: False))
     (record,) = evaluate(mlp)
     assert record["protocol"] == "generation_features"
@@ -315,7 +315,7 @@ def test_rows_of_other_networks_or_data_are_not_taken(mlp: Path, tmp_path: Path)
 
     def measured(run: Run, dataset: Dataset, name: str = "encoder") -> bool:
         asked: list[str] = []
-        kept = KeptRows(path)
+        kept = ResultCache(path)
         kept.turn_to([run], dataset)
         kept.row(protocol, name, "raw", lambda: asked.append(name) or {"kind": "model"})
         return bool(asked)

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from ambigan.cli import main
 from ambigan.cli.output import cell
 from ambigan.core.errors import ConfigError
-from ambigan.evaluation.metrics.similarity_search import Index, search_exactly
+from ambigan.evaluation.metrics.similarity_search import SimilarityIndex, search_exactly
 
 
 def features(num: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,7 +53,7 @@ def test_an_index_finds_nearly_all_and_is_the_same_when_read_again(tmp_path: Pat
     pytest.importorskip("faiss")
     queries, references = features(15_000)
     exact = search_exactly(queries, references, 10)
-    index = Index.build(references)
+    index = SimilarityIndex.build(references)
     found = index.search(queries, 10)
     hits = (found.places[:, :, None] == exact.places[:, None]).any(2).double().mean()
     assert hits > 0.95
@@ -61,13 +61,13 @@ def test_an_index_finds_nearly_all_and_is_the_same_when_read_again(tmp_path: Pat
     torch.testing.assert_close(found.cosines[same], exact.cosines[same], atol=1e-5, rtol=0)
     path = tmp_path / "index.faiss"
     path.write_bytes(index.dump())
-    assert torch.equal(Index.read(path).search(queries, 10).places, found.places)
+    assert torch.equal(SimilarityIndex.read(path).search(queries, 10).places, found.places)
 
 
 def test_without_faiss_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(ConfigError, match=r"extra `search`, or leave out --index faiss"):
-        Index.build(torch.eye(3))
+        SimilarityIndex.build(torch.eye(3))
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_an_index_is_kept_and_used_again(run: Path, monkeypatch: pytest.MonkeyPa
     assert main(words) == 0
     first = json.loads((run / "search.json").read_text())
     (kept,) = (run / "search").glob("*.faiss")
-    monkeypatch.setattr(Index, "build", None)
+    monkeypatch.setattr(SimilarityIndex, "build", None)
     assert main(words) == 0
     assert json.loads((run / "search.json").read_text()) == first
     kept.write_bytes(b"torn")

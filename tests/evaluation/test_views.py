@@ -17,7 +17,7 @@ from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.data.values import to_float
 from ambigan.evaluation.features import FeatureFunction
 from ambigan.evaluation.protocols import PROTOCOLS, run_classification
-from ambigan.evaluation.views import Views, ViewSettings
+from ambigan.evaluation.views import CroppedViews, CropSettings
 from ambigan.measuring import evaluate
 
 CPU = torch.device("cpu")
@@ -44,8 +44,8 @@ def windows(picture: Tensor) -> list[Tensor]:
 def test_each_view_is_a_crop_of_its_picture_and_they_differ(
     digits: Dataset, cropped: Dataset
 ) -> None:
-    settings = ViewSettings(num=4, flip=True)
-    views = Views(cropped, settings)
+    settings = CropSettings(num=4, flip=True)
+    views = CroppedViews(cropped, settings)
     found = views.train_features(FLAT, CPU).view(4, 120, 36)
     for i in range(0, 120, 17):
         known = torch.stack(windows(digits.train.values[i]))
@@ -53,26 +53,26 @@ def test_each_view_is_a_crop_of_its_picture_and_they_differ(
             assert (known == view).all(1).any()
     assert not torch.equal(found[0], found[1])
     assert torch.equal(found, views.train_features(FLAT, CPU).view(4, 120, 36)), "drawn by a seed"
-    other = Views(cropped, replace(settings, seed=1)).train_features(FLAT, CPU)
+    other = CroppedViews(cropped, replace(settings, seed=1)).train_features(FLAT, CPU)
     assert not torch.equal(found.flatten(), other.flatten())
 
 
 def test_ten_crops_are_the_corners_and_the_middle_and_their_mirror_images(
     digits: Dataset, cropped: Dataset
 ) -> None:
-    views = Views(cropped, ViewSettings(test_crops=10))
+    views = CroppedViews(cropped, CropSettings(test_crops=10))
     x = to_float(digits.test.values)
     corners = [x[..., t : t + 6, w : w + 6] for t, w in ((1, 1), (0, 0), (0, 2), (2, 0), (2, 2))]
     mean = torch.stack([c for crop in corners for c in (crop, crop.flip(-1))]).mean(0)
     torch.testing.assert_close(views.test_features(FLAT, CPU), mean.flatten(1))
-    five = Views(cropped, ViewSettings(test_crops=5)).test_features(FLAT, CPU)
+    five = CroppedViews(cropped, CropSettings(test_crops=5)).test_features(FLAT, CPU)
     torch.testing.assert_close(five, torch.stack(corners).mean(0).flatten(1))
     middle = to_float(digits.train.values[..., 1:7, 1:7]).flatten(1)
     torch.testing.assert_close(views.train_features(FLAT, CPU), middle)
 
 
 def test_scaled_views_are_as_large_as_networks_take_them(digits: Dataset) -> None:
-    views = Views(digits, ViewSettings(num=2, short_side=(8, 12)))
+    views = CroppedViews(digits, CropSettings(num=2, short_side=(8, 12)))
     found = views.train_features(FLAT, CPU)
     assert found.shape == (240, 64)
     whole = to_float(digits.train.values).flatten(1)
@@ -83,16 +83,16 @@ def test_scaled_views_are_as_large_as_networks_take_them(digits: Dataset) -> Non
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (ViewSettings(num=3), "of 3 views of a picture there would be one"),
-        (ViewSettings(num=3, flip=True), "there would be two"),
-        (ViewSettings(test_crops=5), "five crops of 8x8 of pictures of that size would be equal"),
-        (ViewSettings(num=3, short_side=(4, 9)), "cannot be cut from pictures scaled to a short"),
-        (ViewSettings(num=3, short_side=(12, 9)), "two rising lengths of 8 or more"),
+        (CropSettings(num=3), "of 3 views of a picture there would be one"),
+        (CropSettings(num=3, flip=True), "there would be two"),
+        (CropSettings(test_crops=5), "five crops of 8x8 of pictures of that size would be equal"),
+        (CropSettings(num=3, short_side=(4, 9)), "cannot be cut from pictures scaled to a short"),
+        (CropSettings(num=3, short_side=(12, 9)), "two rising lengths of 8 or more"),
     ],
 )
-def test_views_that_cannot_be(digits: Dataset, settings: ViewSettings, words: str) -> None:
+def test_views_that_cannot_be(digits: Dataset, settings: CropSettings, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Views(digits, settings)
+        CroppedViews(digits, settings)
 
 
 def test_no_view_of_an_example_is_held_out_while_another_is_learned_from() -> None:
@@ -139,9 +139,9 @@ def test_too_many_views_are_refused_before_they_are_made(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ambigan.evaluation.views.physical_memory", lambda: 120 * 64 * 4 * 10.0)
-    Views(digits, ViewSettings(num=5, short_side=(8, 9))).train_features(FLAT, CPU)
+    CroppedViews(digits, CropSettings(num=5, short_side=(8, 9))).train_features(FLAT, CPU)
     with pytest.raises(ConfigError, match="720 views of 64 features need"):
-        Views(digits, ViewSettings(num=6, short_side=(8, 9))).train_features(FLAT, CPU)
+        CroppedViews(digits, CropSettings(num=6, short_side=(8, 9))).train_features(FLAT, CPU)
 
 
 def test_rows_kept_of_other_views_are_not_taken(conv_run: Path, tmp_path: Path) -> None:
@@ -154,11 +154,11 @@ def test_rows_kept_of_other_views_are_not_taken(conv_run: Path, tmp_path: Path) 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(run, views=ViewSettings(num=2, flip=True), weights="raw", tell=stop_at_pixels)
+        evaluate(run, views=CropSettings(num=2, flip=True), weights="raw", tell=stop_at_pixels)
     first = told[0]
     for seed, again in ((0, False), (7, True)):
         told.clear()
-        settings = ViewSettings(num=2, flip=True, seed=seed)
+        settings = CropSettings(num=2, flip=True, seed=seed)
         evaluate(run, views=settings, weights="raw", baselines=["raw"], tell=told.append)
         assert (first in told) == again
 

@@ -13,7 +13,7 @@ import torch
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import CheckpointError, ConfigError
-from ambigan.core.files import StorageError, held, read_json, write_json
+from ambigan.core.files import StorageError, hold_lock, read_json, write_json
 from ambigan.experiments import STUDIES, Arm, Study, compare, shared_folder
 from ambigan.experiments.study.planning import SOME_IMAGES, plan_runs
 from ambigan.methods import find_method
@@ -147,7 +147,7 @@ def test_arms_are_made_one_by_one_and_in_any_order(whole: Path, tmp_path: Path) 
 
 
 def test_an_arm_that_another_process_is_at_is_left_to_it(whole: Path, tmp_path: Path) -> None:
-    with held(tmp_path / "arms" / "sao" / "seed-0.lock"):
+    with hold_lock(tmp_path / "arms" / "sao" / "seed-0.lock"):
         told = make(tmp_path)
     assert "run 1 of 2: SAO, seed 0, is made by another process" in told
     assert not (tmp_path / "arms" / "sao" / "seed-0").exists()

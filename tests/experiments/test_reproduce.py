@@ -17,7 +17,7 @@ import pytest
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import CheckpointError, ConfigError
-from ambigan.core.files import held
+from ambigan.core.files import hold_lock
 from ambigan.experiments import find_table, reproduce
 from ambigan.experiments.table.cells import plan_cells
 from ambigan.measuring import evaluate
@@ -177,7 +177,7 @@ def test_a_setting_that_a_column_lacks_is_named_with_it(tmp_path: Path) -> None:
 
 
 def test_two_at_once_are_refused(whole: Path) -> None:
-    with held(whole / ".lock"), pytest.raises(ConfigError, match="another process"):
+    with hold_lock(whole / ".lock"), pytest.raises(ConfigError, match="another process"):
         make(whole)
 
 

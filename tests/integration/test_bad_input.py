@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from ambigan.cli import main
-from ambigan.core.files import held
+from ambigan.core.files import hold_lock
 
 SMALL = ["--settings.network.hidden", "8,8", "--epochs", "1", "--device", "cpu"]
 
@@ -258,12 +258,12 @@ def test_a_run_is_never_overwritten(refused: Refused, finished_run: Path) -> Non
 
 def test_one_process_trains_in_a_folder(refused: Refused, finished_run: Path) -> None:
     shutil.copytree(finished_run, "run")
-    with held(Path("run/.lock")):
+    with hold_lock(Path("run/.lock")):
         told = refused("train", "--resume", "run")
         assert "another process is training in run; wait for it, or stop it" in told
         refused("train", "bigan", "--preset", "small", "--data", "digits", "--out", "run")
     Path("new").mkdir()
-    with held(Path("new/.lock")):
+    with hold_lock(Path("new/.lock")):
         told = refused("train", "bigan", "--data", "digits", *SMALL, "--out", "new")
         assert "another process" in told
     assert [path.name for path in Path("new").iterdir()] == [".lock"]

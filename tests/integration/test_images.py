@@ -54,7 +54,7 @@ def test_rectangles_of_one_channel_need_no_code(method: str, tall: Path, tmp_pat
     assert main(["embed", str(out), "--out", str(tmp_path / "features.npy")]) == 0
     assert np.load(tmp_path / "features.npy").shape[0] == 40
     assert main(["report", str(out)]) == 0
-    if "sample" in run.abilities:
+    if "sample" in run.capabilities:
         assert main(["sample", str(out), "--num", "4"]) == 0
         assert np.load(out / "samples.npy").shape == (4, 1, 96, 48)
 

@@ -50,10 +50,10 @@ def test_a_sheet_to_pick_from_then_a_sum(run: str, capsys: pytest.CaptureFixture
 
 
 def test_terms_keep_their_order_and_signs() -> None:
-    from ambigan.cli.parser import parse
+    from ambigan.cli.parser import parse_arguments
 
     words = ["--minus", "1", "--plus", "2", "--minus", "3,4"]
-    flags = parse(["arithmetic", "run", *words]).flags
+    flags = parse_arguments(["arithmetic", "run", *words]).flags
     assert flags.terms == [("minus", "1"), ("plus", "2"), ("minus", "3,4")]
 
 

@@ -26,12 +26,12 @@ def test_the_python_snippet(finished_run: Path) -> None:
 
 
 def test_every_command_of_the_readme_is_one() -> None:
-    from ambigan.cli.parser import parse
+    from ambigan.cli.parser import parse_arguments
 
     commands = re.findall(r"^ambigan (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
     assert len(commands) >= 6
     for command in commands:
-        parse(command.split())
+        parse_arguments(command.split())
 
 
 def test_links_point_at_files() -> None:

@@ -11,7 +11,7 @@ from test_resume import Killed, contents, kill_at
 
 from ambigan.core.errors import ConfigError
 from ambigan.engine.trainer import Interrupted
-from ambigan.training import train, train_together
+from ambigan.training import train, train_interleaved_runs
 from games import toy_config
 
 
@@ -20,33 +20,33 @@ def configs(folder: Path):
 
 
 def test_together_equals_alone(tmp_path: Path) -> None:
-    train_together(configs(tmp_path / "together"))
+    train_interleaved_runs(configs(tmp_path / "together"))
     for config, out in configs(tmp_path / "alone"):
         train(config, out)
         assert contents(out) == contents(tmp_path / "together" / out.name)
 
 
 def test_killed_and_begun_again_equals_undisturbed(tmp_path: Path) -> None:
-    train_together(configs(tmp_path / "whole"))
+    train_interleaved_runs(configs(tmp_path / "whole"))
     with pytest.raises(Killed):
-        train_together(configs(tmp_path / "killed"), progress=kill_at(13))
-    train_together(configs(tmp_path / "killed"))
+        train_interleaved_runs(configs(tmp_path / "killed"), progress=kill_at(13))
+    train_interleaved_runs(configs(tmp_path / "killed"))
     for seed in "012":
         assert contents(tmp_path / "killed" / seed) == contents(tmp_path / "whole" / seed)
 
 
 def test_a_signal_stops_all_and_loses_nothing(tmp_path: Path) -> None:
-    train_together(configs(tmp_path / "whole"))
+    train_interleaved_runs(configs(tmp_path / "whole"))
 
     def stop(seen: int, _total: int, _losses: dict[str, float]) -> None:
         if seen == 700:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted):
-        train_together(configs(tmp_path / "stopped"), progress=stop)
+        train_interleaved_runs(configs(tmp_path / "stopped"), progress=stop)
     newest = [sorted((tmp_path / "stopped" / s / "checkpoints").glob("*.pt"))[-1] for s in "012"]
     assert {path.stem for path in newest} == {f"{700:012d}"}
-    train_together(configs(tmp_path / "stopped"))
+    train_interleaved_runs(configs(tmp_path / "stopped"))
     for seed in "012":
         assert contents(tmp_path / "stopped" / seed) == contents(tmp_path / "whole" / seed)
 
@@ -54,4 +54,4 @@ def test_a_signal_stops_all_and_loses_nothing(tmp_path: Path) -> None:
 def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
     train(toy_config("bigan-official", train__seed="5"), tmp_path / "0")
     with pytest.raises(ConfigError, match=r"train\.seed"):
-        train_together(configs(tmp_path))
+        train_interleaved_runs(configs(tmp_path))

@@ -16,10 +16,10 @@ from ambigan.methods.gan import GAN
 from ambigan.networks.convnet import ConvNet
 from ambigan.networks.convolutional import (
     ConvSettings,
-    drawn_spec,
-    make_discriminator,
-    make_encoder,
-    make_generator,
+    conv_sample_spec,
+    make_conv_discriminator,
+    make_conv_encoder,
+    make_conv_generator,
 )
 from ambigan.networks.families import NetworkSettings
 from ambigan.presets import find_preset
@@ -53,9 +53,9 @@ SMALL = st.builds(
 def test_any_size_and_channels_fit(network: ConvSettings, channels: int, height: int, width: int):
     spec = images(channels, height, width)
     x, z = torch.rand(2, *spec.shape), torch.rand(2, 5)
-    assert make_discriminator(spec, network, 5).eval()(x, z).shape == (2, 1)
-    assert make_encoder(spec, network, 5).eval()(x).shape == (2, 5)
-    drawn = make_generator(spec, network, 5).eval()(z, z)
+    assert make_conv_discriminator(spec, network, 5).eval()(x, z).shape == (2, 1)
+    assert make_conv_encoder(spec, network, 5).eval()(x).shape == (2, 5)
+    drawn = make_conv_generator(spec, network, 5).eval()(z, z)
     assert drawn.shape == x.shape
     assert drawn.abs().max() <= 1
 
@@ -64,8 +64,8 @@ def test_dcgan_at_64_is_the_published_one() -> None:
     network = ConvSettings(width=128)
     x, z = torch.zeros(1, 3, 64, 64), torch.zeros(1, 100)
     halves = [(128, 32, 32), (256, 16, 16), (512, 8, 8), (1024, 4, 4)]
-    assert sides_of(make_discriminator(images(3, 64, 64), network), x) == halves
-    generator = make_generator(images(3, 64, 64), network, 100)
+    assert sides_of(make_conv_discriminator(images(3, 64, 64), network), x) == halves
+    generator = make_conv_generator(images(3, 64, 64), network, 100)
     assert generator.project.shape == (1024, 4, 4)
     assert generator.project.norm.running_mean.shape == (1024 * 4 * 4,)
     assert sides_of(generator, z) == [(512, 8, 8), (256, 16, 16), (128, 32, 32)]
@@ -103,7 +103,9 @@ def test_pooled_features_are_the_largest_of_each_part() -> None:
     [(112, [14, 7, 7, 7, 7]), (64, [16, 8, 8, 8, 8]), (32, [16, 8, 8, 8, 8])],
 )
 def test_alexnet_reaches_conv5_with_something_left(side: int, expected: list[int]) -> None:
-    encoder = make_encoder(images(3, side, side), ConvSettings(width=96, encoder="alexnet"), 10)
+    encoder = make_conv_encoder(
+        images(3, side, side), ConvSettings(width=96, encoder="alexnet"), 10
+    )
     sides = sides_of(encoder, torch.zeros(1, 3, side, side))
     assert [s[1] for s in sides] == expected
     assert [s[0] for s in sides] == [96, 256, 384, 384, 256]
@@ -120,7 +122,7 @@ def test_first_layers_of_d_and_e_have_no_batch_norm_and_others_have() -> None:
 def test_latents_enter_d_wider_by_the_area_of_the_kernel() -> None:
     torch.manual_seed(0)
     network = ConvSettings(width=64, kernel=5)
-    d = make_discriminator(images(3, 64, 64), network, 200)
+    d = make_conv_discriminator(images(3, 64, 64), network, 200)
     assert d.conv1.latent is None
     for name in d.hidden_names[1:]:
         assert d.get_submodule(name).latent.weight.std().item() == pytest.approx(0.5, rel=0.05)
@@ -133,11 +135,11 @@ def test_the_generalised_game_is_played_on_smaller_images() -> None:
     network = replace(find_preset("bigan", "imagenet_112").settings.network, width=4)
     method = BiGAN(BiGANSettings(latent_dim=6, network=network), images(3, 112, 112))
     x = torch.rand(2, 3, 112, 112) * 2 - 1
-    assert method.target(x).shape == (2, 3, 64, 64)
-    assert method.reconstruct(x).shape == method.target(x).shape
-    assert method.drawn.shape == (3, 64, 64)
+    assert method.resize_to_sample(x).shape == (2, 3, 64, 64)
+    assert method.reconstruct(x).shape == method.resize_to_sample(x).shape
+    assert method.sample_spec.shape == (3, 64, 64)
     flat = torch.full((1, 3, 112, 112), 0.25)
-    torch.testing.assert_close(method.target(flat), torch.full((1, 3, 64, 64), 0.25))
+    torch.testing.assert_close(method.resize_to_sample(flat), torch.full((1, 3, 64, 64), 0.25))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_the_generalised_game_is_played_on_smaller_images() -> None:
 )
 def test_what_does_not_fit_is_refused(spec: DataSpec, network: ConvSettings, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        drawn_spec(spec, network)
+        conv_sample_spec(spec, network)
 
 
 def test_an_even_kernel_is_refused() -> None:

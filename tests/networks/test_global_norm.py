@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ambigan.estimate.memory import saved_bytes
-from ambigan.estimate.simulated_process_group import rehearsed
+from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.networks.layers.distributed_norm import normalise
 
 EPSILON = 1e-5
@@ -75,7 +75,7 @@ def test_small_deviations_beside_a_large_mean_are_kept() -> None:
 
 def test_it_keeps_its_input_alone_and_says_little() -> None:
     x = torch.randn(64, 5, 16, 16, requires_grad=True)
-    with rehearsed(4) as traffic, saved_bytes() as saved:
+    with simulated_process_group(4) as traffic, saved_bytes() as saved:
         y, *_ = normalise(x, *gains(torch.float32, True), EPSILON)
         assert traffic.messages == 1
         assert saved.now < 1.01 * x.nbytes

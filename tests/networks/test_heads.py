@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.feature_layers import find_reading, read
+from ambigan.core.feature_layers import parse_layer_spec, read_layer
 from ambigan.game import _measured
 from ambigan.networks.biggan import BigGANBody
 from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP
@@ -98,7 +98,9 @@ def test_layers_are_read_by_name(judge: JointDiscriminator) -> None:
     widths = {}
     for network in runs:
         for name in _measured(network, game.get_submodule(network)):
-            found = read(game, find_reading(game, name, known), lambda n, x: runs[n](x), x)
+            found = read_layer(
+                game, parse_layer_spec(game, name, known), lambda n, x: runs[n](x), x
+            )
             widths[name] = found.shape[1]
     maps = sum(width for name, width in widths.items() if name.startswith("encoder.st"))
     assert widths["encoder.convs@4"] == maps

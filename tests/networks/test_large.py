@@ -16,7 +16,7 @@ from ambigan.core.settings import override
 from ambigan.engine.schedule import player_rate
 from ambigan.game import Batch
 from ambigan.methods.bigbigan import SLOW_ADAM, BigBiGAN, BigBiGANSettings
-from ambigan.networks.large import LargeSettings, drawn_spec, make_encoder
+from ambigan.networks.large import LargeSettings, large_sample_spec, make_large_encoder
 from ambigan.presets import find_preset
 from games import converge
 from reference import numpy_bigbigan
@@ -48,7 +48,7 @@ def test_an_encoder_of_larger_images_plays_with_their_means() -> None:
     assert method.decode(z).shape == (6, 2, 8, 8)
     assert method.reconstruct(x).shape == (6, 2, 8, 8)
     means = x.numpy().reshape(6, 2, 8, 2, 8, 3).mean((3, 5))
-    np.testing.assert_allclose(method.target(x).numpy(), means)
+    np.testing.assert_allclose(method.resize_to_sample(x).numpy(), means)
     code = numpy_bigbigan.encoder(method.encoder, x.numpy(), reversible=False)["output"]
     real = numpy_bigbigan.scores(method.discriminator, means, code)
     losses = method.losses(Batch(x, z, noise), ["encoder"])
@@ -86,7 +86,7 @@ def test_weights_of_the_encoder_may_begin_small(encoder: Literal["resnet50", "re
 
 def smallest_deviation(settings: LargeSettings) -> float:
     """Of E's weights, of those that have enough values to tell."""
-    weights = make_encoder(LARGE_IMAGES, settings, 8).parameters()
+    weights = make_large_encoder(LARGE_IMAGES, settings, 8).parameters()
     return min(w.std().item() for w in weights if w.ndim > 1 and w.numel() > 1000)
 
 
@@ -99,7 +99,7 @@ def test_the_paper_s_encoder_learns_ten_times_as_fast_as_its_generator() -> None
         )
     rates = {player.name: player.optimizer.learning_rate for player in method.players}
     assert rates == {"discriminator": 2e-4, "generator": 5e-5, "encoder": pytest.approx(5e-4)}
-    assert method.drawn.shape == (3, 128, 128)
+    assert method.sample_spec.shape == (3, 128, 128)
     assert (config.train.ema_decay, config.train.batch_size) == (0.9999, 2048)
     assert method.turns == (("discriminator",), ("discriminator",), ("generator", "encoder"))
 
@@ -138,7 +138,7 @@ def test_data_they_are_not_made_for_are_refused(
     spec: DataSpec, size: tuple[int, int] | None, said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
-        drawn_spec(spec, replace(SMALL, image_size=size))
+        large_sample_spec(spec, replace(SMALL, image_size=size))
 
 
 @pytest.mark.parametrize("name", ["head_places", "joint_places"])

@@ -10,7 +10,7 @@ from torch import Tensor
 from ambigan.core.errors import ConfigError
 from ambigan.core.randomness import Randomness
 from ambigan.networks.families import check_prior_fits
-from ambigan.networks.layers.basic import BatchNorm, squash
+from ambigan.networks.layers.basic import BatchNorm, scaled_sigmoid
 from ambigan.networks.layers.elu import elu
 from ambigan.networks.layers.init import init_normal
 from ambigan.networks.mlp import MLP
@@ -63,13 +63,13 @@ def test_batch_norm_without_momentum_averages_all_batches() -> None:
 
 def test_squash_is_the_rescaled_sigmoid() -> None:
     h = torch.linspace(-5, 5, 11)
-    torch.testing.assert_close(squash(h), 2 * torch.sigmoid(h) - 1)
+    torch.testing.assert_close(scaled_sigmoid(h), 2 * torch.sigmoid(h) - 1)
 
 
 def test_squash_of_bfloat16_keeps_its_gradient_near_the_ends() -> None:
     h = torch.full((3,), -8.0, dtype=torch.bfloat16, requires_grad=True)
-    (gradient,) = torch.autograd.grad(squash(h).sum(), h)
-    assert squash(h).dtype == torch.float32
+    (gradient,) = torch.autograd.grad(scaled_sigmoid(h).sum(), h)
+    assert scaled_sigmoid(h).dtype == torch.float32
     assert (gradient > 1e-4).all()
 
 

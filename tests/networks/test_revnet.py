@@ -12,11 +12,11 @@ from torch import Tensor
 from ambigan.core import distributed
 from ambigan.core.ema import ExponentialMovingAverage
 from ambigan.core.errors import ConfigError
-from ambigan.estimate.memory import Live, saved_bytes
+from ambigan.estimate.memory import LiveMemory, saved_bytes
 from ambigan.networks.layers import basic as layers
 from ambigan.networks.layers.basic import BatchNorm
 from ambigan.networks.layers.checkpointing import Checkpointed
-from ambigan.networks.resnet50 import Branch, Encoder, Stem, resnet50
+from ambigan.networks.resnet50 import Branch, ResNet50Encoder, StemKind, resnet50
 from ambigan.networks.revnet import Reversible, revnet50
 from reference import numpy_bigbigan as reference
 
@@ -178,7 +178,7 @@ def test_gradients_of_gradients_are_refused() -> None:
         torch.autograd.grad(blocks()(x).sum(), x, create_graph=True)
 
 
-def kept_and_peak(network: Encoder, x: Tensor) -> tuple[int, int]:
+def kept_and_peak(network: ResNet50Encoder, x: Tensor) -> tuple[int, int]:
     """Bytes between the forward and the backward pass, and at most during both."""
     with saved_bytes() as saved:
         y = network(x)
@@ -205,7 +205,7 @@ def test_sixteen_blocks_keep_a_third_of_the_activations(
 
 def most_alive(network: torch.nn.Module, x: Tensor) -> int:
     """Bytes of all that both passes make, what autograd does not keep too, at their most."""
-    with Live([x, *network.parameters(), *network.buffers()]) as live:
+    with LiveMemory([x, *network.parameters(), *network.buffers()]) as live:
         gradients(network(x), list(network.parameters()))
     return live.most
 
@@ -229,7 +229,9 @@ def test_all_that_is_alive_is_a_third_at_sixteen_blocks_and_no_more_at_thirty_tw
     ("stem", "size", "places"),
     [("small", (8, 10), 1), ("imagenet", (26, 30), 1), ("small", (15, 24), 3)],
 )
-def test_encoders_equal_numpy(kind: str, stem: Stem, size: tuple[int, int], places: int) -> None:
+def test_encoders_equal_numpy(
+    kind: str, stem: StemKind, size: tuple[int, int], places: int
+) -> None:
     torch.manual_seed(0)
     sizes = {"depths": (3, 2, 1), "stem": stem, "head_places": places}
     network = MAKERS[kind]((2, *size), 3, **sizes, **SMALL)
@@ -259,7 +261,7 @@ def test_large_images_are_made_smaller_by_the_stem(kind: str) -> None:
     assert sides(network, 128) == [128, 128, 64]
 
 
-def sides(network: Encoder, side: int) -> list[int]:
+def sides(network: ResNet50Encoder, side: int) -> list[int]:
     seen: list[int] = []
     for name in network.hidden_names:
         network.get_submodule(name).register_forward_hook(lambda _m, _i, h: seen.append(h.shape[2]))
@@ -275,7 +277,7 @@ def test_sizes_are_those_reported_of_the_paper_s_encoders() -> None:
     assert round(without_head(usual) / 1e6, 1) == 23.5
 
 
-def without_head(network: Encoder) -> int:
+def without_head(network: ResNet50Encoder) -> int:
     return sum(p.numel() for n, p in network.named_parameters() if not n.startswith("output."))
 
 

@@ -11,15 +11,15 @@ from torch import nn
 from ambigan.core.ema import ExponentialMovingAverage
 from ambigan.networks.layers.spectral_norm import (
     SpectralNorm,
-    normalise_spectrum,
-    settle_spectrum,
+    apply_spectral_norm,
+    converge_sigma,
 )
 
 
 def a_network() -> nn.Sequential:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(2, 6, 3), nn.Flatten(), nn.Linear(6 * 4, 5))
-    normalise_spectrum(network)
+    apply_spectral_norm(network)
     return network
 
 
@@ -98,16 +98,16 @@ def true_norms(network: nn.Module) -> list[float]:
 def test_untrained_networks_are_normalised_too() -> None:
     """As baselines they are used as they are made, without a step of training."""
     network = nn.Sequential(nn.Conv2d(3, 32, 3), nn.Conv2d(32, 64, 3), nn.Linear(500, 1))
-    normalise_spectrum(network)
+    apply_spectral_norm(network)
     assert true_norms(network.eval()) == pytest.approx([1, 1, 1], abs=0.05)
 
 
 def test_vectors_are_brought_to_weights_that_changed() -> None:
     network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Linear(40, 20))
-    normalise_spectrum(network)
+    apply_spectral_norm(network)
     with torch.no_grad():
         for parameter in network.parameters():
             nn.init.normal_(parameter)
     assert max(abs(norm - 1) for norm in true_norms(network.eval())) > 0.5
-    settle_spectrum(network)
+    converge_sigma(network)
     assert true_norms(network) == pytest.approx([1, 1], abs=0.05)

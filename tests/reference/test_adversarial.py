@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ambigan.objectives.adversarial import (
+    bce_fake,
+    bce_real,
     hinge_fake,
     hinge_real,
     hinge_saturation,
-    judged_fake,
-    judged_real,
     saturation,
 )
 
@@ -23,13 +23,13 @@ LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=20)
 def test_cross_entropies(logits: list[float]) -> None:
     exact = np.asarray(logits, dtype=np.float64)
     tensor = torch.tensor(logits, dtype=torch.float64)
-    np.testing.assert_allclose(judged_real(tensor), np.logaddexp(0, -exact).mean(), rtol=1e-9)
-    np.testing.assert_allclose(judged_fake(tensor), np.logaddexp(0, exact).mean(), rtol=1e-9)
+    np.testing.assert_allclose(bce_real(tensor), np.logaddexp(0, -exact).mean(), rtol=1e-9)
+    np.testing.assert_allclose(bce_fake(tensor), np.logaddexp(0, exact).mean(), rtol=1e-9)
 
 
 def test_cross_entropies_stay_finite_far_out() -> None:
     far = torch.tensor([-1e4, 1e4])
-    assert judged_real(far).item() == judged_fake(far).item() == 5000
+    assert bce_real(far).item() == bce_fake(far).item() == 5000
     assert saturation(far) == 1
 
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
 from ambigan.core.randomness import Randomness
-from ambigan.objectives.contrastive import ViewSettings, make_contrast, make_views, view
+from ambigan.objectives.contrastive import ContrastiveViewSettings, make_contrast, make_views, view
 
 SPEC = DataSpec("images", (3, 12, 10), bounded=True)
-WHOLE = ViewSettings(min_scale=1, flip=False, jitter=0, grayscale=0)
+WHOLE = ContrastiveViewSettings(min_scale=1, flip=False, jitter=0, grayscale=0)
 
 
 def images(num: int = 6) -> Tensor:
@@ -21,7 +21,7 @@ def images(num: int = 6) -> Tensor:
     return Randomness(0).uniform(num, *SPEC.shape).mul(255).round().div(127.5).sub(1)
 
 
-def views(settings: ViewSettings, noise: Randomness, x: Tensor | None = None) -> Tensor:
+def views(settings: ContrastiveViewSettings, noise: Randomness, x: Tensor | None = None) -> Tensor:
     return view(images() if x is None else x, make_views(settings, SPEC), noise)
 
 
@@ -43,13 +43,13 @@ def test_whole_views_are_the_images() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        ViewSettings(),
-        ViewSettings(min_scale=1, flip=True, jitter=0, grayscale=0),
-        ViewSettings(min_scale=0.5, flip=False, jitter=0, grayscale=0),
+        ContrastiveViewSettings(),
+        ContrastiveViewSettings(min_scale=1, flip=True, jitter=0, grayscale=0),
+        ContrastiveViewSettings(min_scale=0.5, flip=False, jitter=0, grayscale=0),
     ],
     ids=["all", "flip", "crop"],
 )
-def test_views_are_told_by_their_key(settings: ViewSettings) -> None:
+def test_views_are_told_by_their_key(settings: ContrastiveViewSettings) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
     one, same = (views(settings, Randomness(3)) for _ in range(2))
@@ -62,7 +62,7 @@ def test_views_are_told_by_their_key(settings: ViewSettings) -> None:
 
 def test_flips_mirror_some_images_and_change_no_other() -> None:
     x = images(40)
-    seen = views(ViewSettings(min_scale=1, jitter=0, grayscale=0), Randomness(0), x)
+    seen = views(ContrastiveViewSettings(min_scale=1, jitter=0, grayscale=0), Randomness(0), x)
     mirrored = ((seen - x.flip(-1)).abs().amax((1, 2, 3)) < 1e-6).sum().item()
     kept = ((seen - x).abs().amax((1, 2, 3)) < 1e-6).sum().item()
     assert mirrored + kept == 40
@@ -71,9 +71,13 @@ def test_flips_mirror_some_images_and_change_no_other() -> None:
 
 def test_ranks_together_see_what_one_sees() -> None:
     x = images()
-    whole = views(ViewSettings(), Randomness(1), x)
+    whole = views(ContrastiveViewSettings(), Randomness(1), x)
     halves = [
-        views(ViewSettings(), Randomness(1, rank=rank, world_size=2), x[3 * rank : 3 * rank + 3])
+        views(
+            ContrastiveViewSettings(),
+            Randomness(1, rank=rank, world_size=2),
+            x[3 * rank : 3 * rank + 3],
+        )
         for rank in (0, 1)
     ]
     assert torch.equal(torch.cat(halves), whole)
@@ -81,14 +85,17 @@ def test_ranks_together_see_what_one_sees() -> None:
 
 def test_grey_images_stay_grey() -> None:
     spec = DataSpec("images", (1, 12, 10), bounded=True)
-    assert view(images()[:, :1], make_views(ViewSettings(), spec), Randomness(0)).shape[1] == 1
+    assert (
+        view(images()[:, :1], make_views(ContrastiveViewSettings(), spec), Randomness(0)).shape[1]
+        == 1
+    )
 
 
 def test_views_of_vectors_are_refused() -> None:
     with pytest.raises(ConfigError, match="these are vectors of 7"):
-        make_views(ViewSettings(), DataSpec("vectors", (7,), bounded=False))
+        make_views(ContrastiveViewSettings(), DataSpec("vectors", (7,), bounded=False))
 
 
 def test_a_view_is_no_larger_than_its_image() -> None:
     with pytest.raises(ConfigError, match="min_scale is 2"):
-        make_views(ViewSettings(min_scale=2), SPEC)
+        make_views(ContrastiveViewSettings(min_scale=2), SPEC)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ambigan.core.randomness import Randomness
-from ambigan.objectives.penalties import with_jacobian_norm
+from ambigan.objectives.penalties import jacobian_normalized
 from ambigan.objectives.structural import (
     Divergence,
     gaussian_divergence,
     mean_similarity,
     moments_of,
-    nearest,
+    nearest_rows,
     norm_hinge,
 )
 
@@ -95,14 +95,14 @@ def test_gradients_of_the_gaussian_terms(form: Divergence) -> None:
 def test_neighbours_and_their_similarity(num: int) -> None:
     queries, keys = embeddings(10, 4, 0), embeddings(30, 4, 1)
     both = torch.cat([queries, keys])
-    chosen = nearest(3 * queries, 5 * both, num, skip=1)
+    chosen = nearest_rows(3 * queries, 5 * both, num, skip=1)
     expected = []
     for row, query in enumerate(queries.numpy()):
         order = np.argsort(-both.numpy() @ query, kind="stable")
         assert order[0] == row
         expected.append(order[1 : num + 1])
     assert np.array_equal(chosen.numpy(), expected)
-    without = nearest(queries, both, num)
+    without = nearest_rows(queries, both, num)
     assert torch.equal(without[:, 0], torch.arange(10))
     similar = np.mean([both.numpy()[e] @ q for e, q in zip(expected, queries.numpy(), strict=True)])
     assert mean_similarity(queries, both, chosen).item() == pytest.approx(similar, abs=1e-12)
@@ -110,14 +110,14 @@ def test_neighbours_and_their_similarity(num: int) -> None:
 
 def test_neighbours_are_the_same_under_autocast() -> None:
     queries, keys = embeddings(64, 16, 0).float(), embeddings(512, 16, 1).float()
-    expected = nearest(queries, keys, 8)
+    expected = nearest_rows(queries, keys, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(nearest(queries, keys, 8), expected)
+        assert torch.equal(nearest_rows(queries, keys, 8), expected)
 
 
 def test_gradients_of_similarity_reach_queries_and_keys() -> None:
     queries, keys = embeddings(6, 3, 0).requires_grad_(), embeddings(9, 3, 1).requires_grad_()
-    chosen = nearest(queries, keys, 2)
+    chosen = nearest_rows(queries, keys, 2)
     assert torch.autograd.gradcheck(lambda q, k: mean_similarity(q, k, chosen), (queries, keys))
 
 
@@ -151,7 +151,7 @@ def explicit_norms(network: nn.Module, x: Tensor) -> Tensor:
 def test_power_iteration_reaches_the_largest_singular_value() -> None:
     network, x = small_network(), Randomness(0).normal(4, 2, 6, 6).double()
     start, expected = Randomness(1).normal(4, 5).double(), explicit_norms(small_network(), x)
-    one, many = (with_jacobian_norm(network, x, start, iterations=n) for n in (1, 60))
+    one, many = (jacobian_normalized(network, x, start, iterations=n) for n in (1, 60))
     assert torch.equal(one[0], network(x))
     torch.testing.assert_close(many[1], expected, rtol=1e-2, atol=0)
     assert (one[1] <= expected * (1 + 1e-9)).all()
@@ -162,7 +162,7 @@ def test_the_norm_after_one_iteration_is_what_products_with_the_jacobian_give() 
     network, x = small_network(), Randomness(0).normal(4, 2, 6, 6).double()
     start = Randomness(1).normal(4, 5).double()
     jacobian = torch.autograd.functional.jacobian(network, x)
-    for number, norm in enumerate(with_jacobian_norm(network, x, start)[1]):
+    for number, norm in enumerate(jacobian_normalized(network, x, start)[1]):
         matrix = jacobian[number, :, number].flatten(1)
         v = matrix.T @ start[number]
         assert norm.item() == pytest.approx((matrix @ (v / v.norm())).norm().item(), rel=1e-9)
@@ -173,7 +173,7 @@ def test_gradients_of_the_norm_are_those_with_both_directions_held() -> None:
     network, x = small_network(), Randomness(0).normal(3, 2, 6, 6).double()
     start = Randomness(1).normal(3, 5).double()
     weights = list(network.parameters())
-    outputs, norms = with_jacobian_norm(network, x, start)
+    outputs, norms = jacobian_normalized(network, x, start)
     found = torch.autograd.grad((norms - 1).square().mean() + outputs.square().mean(), weights)
     leaf = x.clone().requires_grad_()
     (pulled,) = torch.autograd.grad(network(leaf), leaf, start)

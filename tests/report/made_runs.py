@@ -67,10 +67,10 @@ def write_logs(folder: Path, seen: int, alarms: dict[int, list[str]] | None = No
             "epoch": index + 1.0,
             "losses": {"discriminator/real": 0.5, "discriminator/fake": 0.6, "generator/all": 1.0},
             "learning_rate": {"discriminator": 1e-3, "generator": 1e-3},
-            "watch": {"feature_spread": 0.5, "feature_rank": 9.0, "sample_spread": 0.9},
+            "diagnostics": {"feature_spread": 0.5, "feature_rank": 9.0, "sample_spread": 0.9},
         }
         if found := (alarms or {}).get(index):
-            line["alarms"] = found
+            line["warnings"] = found
         stats.append(json.dumps(line))
         timing.append(json.dumps({"images_seen": at, "seconds": 1.2, "images_per_second": 1000.0}))
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 from made_runs import make_result, make_run, make_vectors, write_logs
 
-from ambigan.cli.parser import parse
+from ambigan.cli.parser import parse_arguments
 from ambigan.core.settings import override
 from ambigan.data import Dataset
 from ambigan.presets import find_preset
 from ambigan.report import summary as facts
-from ambigan.report.report_data import Material, gather
+from ambigan.report.report_data import ReportData, gather_report_data
 
 
-def material_of(folder: Path, dataset: Dataset, results: Any = (), **changes: str) -> Material:
+def material_of(folder: Path, dataset: Dataset, results: Any = (), **changes: str) -> ReportData:
     run, run_folder = make_run(folder, dataset, **changes)
-    return gather(run, run_folder, dataset, list(results))
+    return gather_report_data(run, run_folder, dataset, list(results))
 
 
 def test_key_facts_say_what_was_run(tmp_path: Path, digits: Dataset) -> None:
     material = material_of(tmp_path, digits, [make_result(digits)])
-    found = {fact.name: (fact.value, fact.detail) for fact in facts.key_facts(material)}
+    found = {fact.name: (fact.value, fact.detail) for fact in facts.summary_items(material)}
     assert found["images seen"] == ("4,800", "40 epochs of 120")
     parameters = sum(p.numel() for p in material.run.method.parameters())
     assert found["parameters"][0] == f"{parameters:,}"
@@ -34,12 +34,12 @@ def test_key_facts_say_what_was_run(tmp_path: Path, digits: Dataset) -> None:
 
 
 def test_without_results_facts_are_of_this_machine(tmp_path: Path, digits: Dataset) -> None:
-    names = [fact.name for fact in facts.key_facts(material_of(tmp_path, digits))]
+    names = [fact.name for fact in facts.summary_items(material_of(tmp_path, digits))]
     assert "page made on" in names
 
 
 def test_vectors_are_no_images(tmp_path: Path) -> None:
-    names = [fact.name for fact in facts.key_facts(material_of(tmp_path, make_vectors(3)))]
+    names = [fact.name for fact in facts.summary_items(material_of(tmp_path, make_vectors(3)))]
     assert "examples seen" in names
 
 
@@ -66,7 +66,7 @@ def test_an_alarm_is_told_once_with_its_time(tmp_path: Path, digits: Dataset) ->
     run, folder = make_run(tmp_path, digits)
     spread, rank = "samples hardly differ: 0.{} of the spread", "features lie on a line"
     write_logs(tmp_path, 400, {0: [rank], 2: [spread.format(12)], 3: [spread.format("05")]})
-    ongoing, passed = facts.find_alarms(gather(run, folder, digits, []))
+    ongoing, passed = facts.find_warnings(gather_report_data(run, folder, digits, []))
     assert ongoing.text == spread.format("05")
     assert ongoing.when == "from 300 to 400 images, at 2 of 4 looks, the last one too."
     assert not ongoing.passed
@@ -140,9 +140,9 @@ def test_the_command_line_gives_the_same_settings(tmp_path: Path, digits: Datase
     }
     material = material_of(tmp_path / "a run", digits, [make_result(digits)], **changes)
     train, evaluate, report = (shlex.split(line) for line in facts.commands(material))
-    request = parse(train[1:])
+    request = parse_arguments(train[1:])
     again = override(find_preset(request.flags.name, request.flags.preset), request.settings)
     assert again == material.run.config
     assert request.flags.out == str(tmp_path / "a run")
-    assert parse(evaluate[1:]).flags.protocol == ["knn1_euclidean"]
-    assert parse(report[1:]).flags.run == str(tmp_path / "a run")
+    assert parse_arguments(evaluate[1:]).flags.protocol == ["knn1_euclidean"]
+    assert parse_arguments(report[1:]).flags.run == str(tmp_path / "a run")

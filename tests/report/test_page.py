@@ -27,7 +27,7 @@ HOSTILE = '"><script>alert(1)</script><img src=http://evil.example/x onerror=ale
 class BlindBiGAN(BiGAN):
     """A method that gives features and can do nothing else."""
 
-    abilities = frozenset()
+    capabilities = frozenset()
 
 
 class Reader(HTMLParser):
@@ -204,7 +204,7 @@ def test_alarms_are_prominent_while_they_last(
     assert '<aside class="alarms passed"' in passed
     assert "since passed" in passed
     lasting = write_page(digits, [make_result(digits)], alarms={3: [text]}, **blind).text
-    assert '<aside class="alarms"' in lasting
+    assert '<aside class="warnings"' in lasting
     assert text in lasting
 
 

@@ -7,13 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ambigan.analysis import Filters, Forgotten, Sums, Term
+from ambigan.analysis import ArithmeticResult, Filters, ForgettingResult, Term
 from ambigan.analysis.map_classifier import Box
 from ambigan.report.figures import canvas, theme
 from ambigan.report.figures.filters import as_images, draw_filters, draw_tiles
-from ambigan.report.figures.forgetting import draw_forgotten, summary
+from ambigan.report.figures.forgetting import draw_forgotten, forgetting_summary
 from ambigan.report.figures.latent_arithmetic import draw_sheet, draw_sums
-from ambigan.report.figures.transfer import flags_of, layer_names, transfer_chart, transfer_table
+from ambigan.report.figures.transfer import (
+    flags_of,
+    transfer_chart,
+    transfer_layer_names,
+    transfer_table,
+)
 
 NOISE = np.random.default_rng(0)
 
@@ -67,10 +72,10 @@ def test_filters_stand_beside_themselves() -> None:
     assert many.shape[0] < 1500
 
 
-def sums(num_exemplars: int = 3, shape: tuple[int, int, int] = (3, 32, 32)) -> Sums:
+def sums(num_exemplars: int = 3, shape: tuple[int, int, int] = (3, 32, 32)) -> ArithmeticResult:
     numbers = tuple(range(num_exemplars))
     terms = (Term(1, numbers), Term(-1, numbers[:1]))
-    return Sums(
+    return ArithmeticResult(
         terms,
         (images(num_exemplars, *shape), images(1, *shape)),
         images(2, *shape),
@@ -101,9 +106,11 @@ def test_sheets_number_every_image() -> None:
     assert one.shape[1] == 2 * 20 + 10 * 64 + 9 * 6
 
 
-def forgotten(boxes: tuple[Box, ...], measured: dict[str, Any]) -> Forgotten:
+def forgotten(boxes: tuple[Box, ...], measured: dict[str, Any]) -> ForgettingResult:
     shown = {name: images(6, 3, 16, 16) for name in ("as generated", "without these maps")}
-    return Forgotten("generator.deconv1", np.ones(8), np.arange(3), shown, boxes, 2, measured)
+    return ForgettingResult(
+        "generator.deconv1", np.ones(8), np.arange(3), shown, boxes, 2, measured
+    )
 
 
 def test_boxes_are_drawn_where_they_lie() -> None:
@@ -119,8 +126,8 @@ def test_boxes_are_drawn_where_they_lie() -> None:
     columns = np.flatnonzero(red.any(0))
     left = 20 + 64 + 3
     assert left + 16 <= columns.min() <= columns.max() < left + 48
-    assert "0.50 within the boxes and by 0.10 outside" in summary(found)
-    assert "3 of 8 maps" in summary(found)
+    assert "0.50 within the boxes and by 0.10 outside" in forgetting_summary(found)
+    assert "3 of 8 maps" in forgetting_summary(found)
 
 
 def test_shares_are_told() -> None:
@@ -133,8 +140,8 @@ def test_shares_are_told() -> None:
         "num_random_as_low": 0,
     }
     found = forgotten((), measured)
-    assert "in 11.4 % of new samples, in 3.2 % without" in summary(found)
-    assert "(0 of 2 draws are as low)" in summary(found)
+    assert "in 11.4 % of new samples, in 3.2 % without" in forgetting_summary(found)
+    assert "(0 of 2 draws are as low)" in forgetting_summary(found)
     assert draw_forgotten(found, "ship").shape[1] > 6 * 64
 
 
@@ -159,7 +166,7 @@ def transfer_record(num_layers: int = 3) -> dict[str, Any]:
 
 def test_transfer_is_a_table_and_a_chart() -> None:
     record = transfer_record()
-    assert layer_names(record) == ["conv1", "conv2", "conv3"]
+    assert transfer_layer_names(record) == ["conv1", "conv2", "conv3"]
     table = transfer_table(record)
     assert table.columns == ("first layers", "0", "conv1", "conv2", "conv3")
     texts = [[cell.text for cell in row.cells] for row in table.rows]
@@ -181,9 +188,9 @@ def test_half_a_measurement_is_drawn_too() -> None:
 
 
 def test_what_to_type_again_is_a_command() -> None:
-    from ambigan.cli.parser import parse
+    from ambigan.cli.parser import parse_arguments
 
-    flags = parse(["transfer", "run", *flags_of(transfer_record()).split()]).flags
+    flags = parse_arguments(["transfer", "run", *flags_of(transfer_record()).split()]).flags
     assert (flags.network, flags.labels, flags.flip) == ("encoder", 100, False)
     whole = transfer_record() | {"data": {"num_train": 100}}
     assert "--labels" not in flags_of(whole)

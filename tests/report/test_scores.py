@@ -7,11 +7,11 @@ from made_runs import make_reconstruction, make_result, make_run, make_vectors
 
 from ambigan.data import Dataset
 from ambigan.report import result_tables as scores
-from ambigan.report.report_data import Material, gather
+from ambigan.report.report_data import ReportData, gather_report_data
 
 
-def material_of(folder: Path, dataset: Dataset, *results: dict[str, Any]) -> Material:
-    return gather(*make_run(folder, dataset), dataset, list(results))
+def material_of(folder: Path, dataset: Dataset, *results: dict[str, Any]) -> ReportData:
+    return gather_report_data(*make_run(folder, dataset), dataset, list(results))
 
 
 def texts(table: scores.Table) -> list[list[str]]:

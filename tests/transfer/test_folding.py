@@ -8,7 +8,7 @@ from torch import nn
 
 from ambigan.core.errors import ConfigError
 from ambigan.networks.convnet import ConvLayer, NormSettings, Stage
-from ambigan.networks.layers.spectral_norm import normalise_spectrum
+from ambigan.networks.layers.spectral_norm import apply_spectral_norm
 from ambigan.networks.mlp import DenseLayer
 from ambigan.transfer import fold
 from ambigan.transfer.bn_folding import Layer
@@ -78,7 +78,7 @@ def test_folding_leaves_the_layer_and_its_mode_matter_no_more() -> None:
 def test_spectral_norm_is_folded_as_it_stands() -> None:
     torch.manual_seed(0)
     layer = CONV["plain"]().eval()
-    normalise_spectrum(layer)
+    apply_spectral_norm(layer)
     x = torch.randn(4, 3, 8, 8)
     folded = fold(layer)
     assert not hasattr(folded.convolution, "parametrizations")

@@ -13,8 +13,8 @@ import ambigan
 from ambigan.core.errors import ConfigError
 from ambigan.data import Dataset, open_dataset
 from ambigan.transfer import TransferSettings
-from ambigan.transfer.frozen_layers import transfer
-from ambigan.transfer.frozen_layers import transfer as measure
+from ambigan.transfer.frozen_layers import measure_transfer
+from ambigan.transfer.frozen_layers import measure_transfer as measure
 
 QUICK = TransferSettings(epochs=1, batch_size=64, flip=False)
 
@@ -58,16 +58,20 @@ def test_it_goes_on_where_it_was(run: ambigan.Run, digits: Dataset) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        transfer(run, digits, network="encoder", labels=100, settings=QUICK, tell=stop)
+        measure_transfer(run, digits, network="encoder", labels=100, settings=QUICK, tell=stop)
     path = run.path / "results/transfer.json"
     first = json.loads(path.read_text())["rows"]
     assert len(first) == 3
     told.clear()
-    record = transfer(run, digits, network="encoder", labels=100, settings=QUICK, tell=told.append)
+    record = measure_transfer(
+        run, digits, network="encoder", labels=100, settings=QUICK, tell=told.append
+    )
     assert record["rows"][:3] == first
     assert len(told) == len(record["rows"]) - 3 == 10
     told.clear()
-    again = transfer(run, digits, network="encoder", labels=100, settings=QUICK, tell=told.append)
+    again = measure_transfer(
+        run, digits, network="encoder", labels=100, settings=QUICK, tell=told.append
+    )
     assert (again["rows"], told) == (record["rows"], [])
 
 
@@ -75,20 +79,22 @@ def test_other_constants_begin_anew(run: ambigan.Run, digits: Dataset) -> None:
     told: list[str] = []
     for epochs in (1, 2):
         settings = dataclasses.replace(QUICK, epochs=epochs)
-        transfer(run, digits, network="encoder", labels=50, settings=settings, tell=told.append)
+        measure_transfer(
+            run, digits, network="encoder", labels=50, settings=settings, tell=told.append
+        )
     assert len(told) == 26
 
 
 def test_what_cannot_be_transferred_is_refused(run: ambigan.Run, digits: Dataset) -> None:
     with pytest.raises(ConfigError, match=r"latents beside the data.*; take --network encoder"):
-        transfer(run, digits, network="discriminator", settings=QUICK)
+        measure_transfer(run, digits, network="discriminator", settings=QUICK)
     with pytest.raises(ConfigError, match="no chain of layers"):
-        transfer(run, digits, network="generator", settings=QUICK)
+        measure_transfer(run, digits, network="generator", settings=QUICK)
     with pytest.raises(ConfigError, match="--labels 9999: there are 1 to 1,500"):
-        transfer(run, digits, labels=9999, settings=QUICK)
+        measure_transfer(run, digits, labels=9999, settings=QUICK)
     with pytest.raises(ConfigError, match="3 labels are fewer than the 10 classes"):
-        transfer(run, digits, labels=3, settings=QUICK)
+        measure_transfer(run, digits, labels=3, settings=QUICK)
     blind = dataclasses.replace(digits, train=dataclasses.replace(digits.train, labels=None))
     with pytest.raises(ConfigError, match="needs labels of two classes"):
-        transfer(run, blind, settings=QUICK)
+        measure_transfer(run, blind, settings=QUICK)
     assert not (run.path / "results/transfer.json").exists()

@@ -9,10 +9,10 @@ import torch
 
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
-from ambigan.networks.convolutional import ConvSettings, make_discriminator, make_encoder
+from ambigan.networks.convolutional import ConvSettings, make_conv_discriminator, make_conv_encoder
 from ambigan.networks.families import make_generator
 from ambigan.networks.permutation_invariant import MLPSettings
-from ambigan.networks.permutation_invariant import make_encoder as make_dense_encoder
+from ambigan.networks.permutation_invariant import make_mlp_encoder as make_dense_encoder
 from ambigan.transfer import TransferSettings, split_chain, train_rest
 from ambigan.transfer.training import Labelled
 
@@ -23,7 +23,7 @@ QUICK = TransferSettings(epochs=3, batch_size=32, learning_rate=1e-2)
 
 def encoder():
     torch.manual_seed(0)
-    network = make_encoder(SPEC, SMALL, 5)
+    network = make_conv_encoder(SPEC, SMALL, 5)
     network(torch.rand(64, 1, 8, 8) * 2 - 1)  # running statistics
     return network.eval()
 
@@ -124,7 +124,7 @@ def test_a_layer_is_drawn_alike_wherever_the_cut_is() -> None:
 
 def test_networks_that_cannot_be_cut_are_refused() -> None:
     with pytest.raises(ConfigError, match="sees latents beside the data"):
-        split_chain(make_discriminator(SPEC, SMALL, 4), 1, 2)
+        split_chain(make_conv_discriminator(SPEC, SMALL, 4), 1, 2)
     with pytest.raises(ConfigError, match="DeconvNet is no chain"):
         split_chain(make_generator(SPEC, SMALL, 4), 1, 2)
 

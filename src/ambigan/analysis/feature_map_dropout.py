@@ -14,11 +14,11 @@ from ..run import Run
 from .map_classifier import without_maps
 
 NETWORK = "generator"
-CHUNK = 256
+_CHUNK = 256
 
 
 @dataclass(frozen=True)
-class Surgery:
+class FeatureMapDropout:
     """What is dropped of a run's generator, and the same latents drawn in three ways.
 
     Attributes:
@@ -55,7 +55,7 @@ class Surgery:
 @torch.no_grad()
 def draw(run: Run, latents: Tensor) -> Tensor:
     """Images of latents, `(N, C, H, W)` float32 on the CPU."""
-    parts = [run.method.decode(part.to(run.device)).float().cpu() for part in latents.split(CHUNK)]
+    parts = [run.method.decode(part.to(run.device)).float().cpu() for part in latents.split(_CHUNK)]
     return torch.cat(parts)
 
 

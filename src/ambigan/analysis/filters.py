@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import ConfigError, unknown
+from ..core.errors import ConfigError, unknown_name
 from ..game import Method
 from ..run import Run
 from ..training import make_method
@@ -64,10 +64,10 @@ def find_network(method: Method, name: str) -> Any:
         ConfigError: there is none; the nearest name is suggested.
     """
     if name not in networks_of(method):
-        raise unknown("network", name, networks_of(method))
+        raise unknown_name("network", name, networks_of(method))
     return method.get_submodule(name)
 
 
 def _kernels_of(method: Method, network: str) -> NDArray[np.float32]:
-    shapes = (method.drawn.shape, method.spec.shape)
+    shapes = (method.sample_spec.shape, method.spec.shape)
     return pixel_kernels(find_network(method, network), shapes).numpy()

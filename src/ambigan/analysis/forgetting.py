@@ -15,7 +15,7 @@ from ..core.errors import ConfigError
 from ..core.randomness import Randomness
 from ..data import Dataset
 from ..run import Run
-from .feature_map_dropout import Surgery, draw_with_maps, find_maps
+from .feature_map_dropout import FeatureMapDropout, draw_with_maps, find_maps
 from .map_classifier import (
     Box,
     activations_at,
@@ -24,9 +24,9 @@ from .map_classifier import (
     pixels_inside,
     positive_maps,
 )
-from .probing import Probe, percent, train_probe
+from .probing import Probe, probe_percent, train_probe
 
-Floats = NDArray[np.floating]
+_Floats = NDArray[np.floating]
 Tell = Callable[[str], None]
 
 
@@ -53,7 +53,7 @@ class ForgetSettings:
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class ForgettingResult:
     """What was dropped, and what came of it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Forgotten:
     layer: str
     weights: NDArray[np.float64]
     dropped: NDArray[np.int64]
-    shown: dict[str, Floats]
+    shown: dict[str, _Floats]
     boxes: tuple[Box, ...]
     num_marked: int
     measured: dict[str, Any]
@@ -78,7 +78,7 @@ class Forgotten:
 
 def forget_boxes(
     run: Run, boxes: Sequence[Box], num_sheet: int, num_shown: int, settings: ForgetSettings
-) -> Forgotten:
+) -> ForgettingResult:
     """Drops the maps that are active within boxes, as the paper does.
 
     Args:
@@ -116,7 +116,7 @@ def forget_label(
     num_shown: int,
     settings: ForgetSettings,
     tell: Tell = lambda _line: None,
-) -> Forgotten:
+) -> ForgettingResult:
     """Drops the maps that go with a label, which a probe of the run's own features gives.
 
     The probe learns from labelled training data; the run itself never saw a label. Maps are
@@ -159,7 +159,7 @@ def forget_label(
 
 def _size(run: Run) -> tuple[int, int]:
     """Height and width of what the run draws."""
-    _, height, width = run.method.drawn.shape
+    _, height, width = run.method.sample_spec.shape
     return height, width
 
 
@@ -168,7 +168,7 @@ def _latents(run: Run, settings: ForgetSettings, use: str) -> Tensor:
     return run.method.prior.sample(settings.num_samples, noise)
 
 
-def _surgery(run: Run, layer: str, weights: Tensor, settings: ForgetSettings) -> Surgery:
+def _surgery(run: Run, layer: str, weights: Tensor, settings: ForgetSettings) -> FeatureMapDropout:
     dropped = positive_maps(weights, settings.most)
     if not len(dropped):
         raise ConfigError("no map speaks for this feature: all weights are negative or zero.")
@@ -177,10 +177,10 @@ def _surgery(run: Run, layer: str, weights: Tensor, settings: ForgetSettings) ->
             f"all {len(weights)} maps of {layer} speak for this feature, and nothing would be left"
             f" to draw with; drop fewer, such as --most {max(1, len(weights) // 2)}."
         )
-    return Surgery(run, layer, dropped, len(weights), settings.seed)
+    return FeatureMapDropout(run, layer, dropped, len(weights), settings.seed)
 
 
-def _pictures(surgery: Surgery, latents: Tensor) -> dict[str, Floats]:
+def _pictures(surgery: FeatureMapDropout, latents: Tensor) -> dict[str, _Floats]:
     """The same latents drawn with all maps, without those, and without as many others."""
     return {
         "as generated": surgery.whole(latents).numpy(),
@@ -190,18 +190,23 @@ def _pictures(surgery: Surgery, latents: Tensor) -> dict[str, Floats]:
 
 
 def _shares(
-    surgery: Surgery, probe: Probe, latents: Tensor, label: int, num_random: int, tell: Tell
+    surgery: FeatureMapDropout,
+    probe: Probe,
+    latents: Tensor,
+    label: int,
+    num_random: int,
+    tell: Tell,
 ) -> tuple[dict[str, Any], Tensor]:
     """Percent of samples given the label, in three ways; and which are with all maps."""
     tell(f"testing on {len(latents):,} new samples")
     sees = probe.sees(surgery.whole(latents), label)
-    without = percent(probe.sees(surgery.without(latents), label))
+    without = probe_percent(probe.sees(surgery.without(latents), label))
     random: list[float] = []
     for turn in range(num_random):
         tell(f"dropping random maps, {turn + 1} of {num_random}")
-        random.append(percent(probe.sees(surgery.without_random(latents, turn), label)))
+        random.append(probe_percent(probe.sees(surgery.without_random(latents, turn), label)))
     return {
-        "share": percent(sees),
+        "share": probe_percent(sees),
         "share_without": without,
         "share_without_random": float(np.mean(random)),
         "shares_without_random": random,
@@ -210,7 +215,7 @@ def _shares(
 
 
 def _change_in_boxes(
-    surgery: Surgery, latents: Tensor, boxes: Sequence[Box], num_random: int
+    surgery: FeatureMapDropout, latents: Tensor, boxes: Sequence[Box], num_random: int
 ) -> dict[str, Any]:
     """Mean change of a value within the boxes and outside; of the maps and of random ones."""
     marked = sorted({box.sample for box in boxes})
@@ -237,14 +242,14 @@ def _moved(box: Box, sample: int) -> Box:
 
 
 def _forgotten(
-    surgery: Surgery,
+    surgery: FeatureMapDropout,
     weights: Tensor,
-    shown: dict[str, Floats],
+    shown: dict[str, _Floats],
     boxes: tuple[Box, ...],
     num_marked: int,
     measured: dict[str, Any],
-) -> Forgotten:
-    return Forgotten(
+) -> ForgettingResult:
+    return ForgettingResult(
         surgery.layer,
         weights.numpy(),
         surgery.dropped.numpy(),

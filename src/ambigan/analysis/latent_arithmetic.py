@@ -14,7 +14,7 @@ from ..core.randomness import Randomness
 from ..data import Dataset, Split
 from ..run import Run
 
-Floats = NDArray[np.floating]
+_Floats = NDArray[np.floating]
 NOISE = 0.25
 NEIGHBOURS = 8
 
@@ -29,7 +29,7 @@ class Exemplars:
     """
 
     latents: NDArray[np.float32]
-    images: Floats
+    images: _Floats
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Sums:
+class ArithmeticResult:
     """What came of a sum.
 
     Attributes:
@@ -60,12 +60,12 @@ class Sums:
     """
 
     terms: tuple[Term, ...]
-    shown: tuple[Floats, ...]
-    means: Floats
-    pixel_means: Floats
+    shown: tuple[_Floats, ...]
+    means: _Floats
+    pixel_means: _Floats
     latent: NDArray[np.float32]
-    result: Floats
-    pixel_result: Floats
+    result: _Floats
+    pixel_result: _Floats
 
 
 def exemplars(run: Run, num: int, seed: int, dataset: Dataset | None = None) -> Exemplars:
@@ -92,7 +92,7 @@ def exemplars(run: Run, num: int, seed: int, dataset: Dataset | None = None) -> 
     return Exemplars(run.encode(split), run.originals(split))
 
 
-def add_up(run: Run, chosen: Exemplars, terms: Sequence[Term], seed: int) -> Sums:
+def add_up(run: Run, chosen: Exemplars, terms: Sequence[Term], seed: int) -> ArithmeticResult:
     """Sums of averages, decoded; around the result, uniform noise of +-0.25 is added to it.
 
     Source: DCGAN, section 6.3.2 and Figure 7: three exemplars a concept; in pixels, the same sums
@@ -114,7 +114,7 @@ def add_up(run: Run, chosen: Exemplars, terms: Sequence[Term], seed: int) -> Sum
     latent = np.tensordot(signs, averages, 1).astype(np.float32)
     noise = Randomness(seed, "arithmetic").uniform(NEIGHBOURS, len(latent)).numpy()
     around = latent + NOISE * (2 * noise - 1)
-    return Sums(
+    return ArithmeticResult(
         terms=tuple(terms),
         shown=tuple(chosen.images[list(term.numbers)] for term in terms),
         means=run.decode(averages),

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..core.errors import ConfigError
 from ..core.randomness import Randomness
 
-L2 = 0.1
+MAP_CLASSIFIER_L2 = 0.1
 """Of map weights. Weaker, activations that go with each other are told apart by chance."""
 
 MAX_ITERATIONS = 1000
@@ -69,7 +69,7 @@ class Classifier:
         return self.classes[self.logits(features).argmax(1)]
 
 
-def fit_classifier(features: Tensor, labels: Tensor, l2: float = L2) -> Classifier:
+def fit_classifier(features: Tensor, labels: Tensor, l2: float = MAP_CLASSIFIER_L2) -> Classifier:
     """Logistic regression by L-BFGS on features brought to mean 0 and deviation 1.
 
     Minimises the mean cross-entropy plus l2 / 2 times the square of the weights.
@@ -94,7 +94,7 @@ def fit_classifier(features: Tensor, labels: Tensor, l2: float = L2) -> Classifi
     return Classifier(weights, bias - weights @ mean, classes)
 
 
-def map_weights(positives: Tensor, negatives: Tensor, l2: float = L2) -> Tensor:
+def map_weights(positives: Tensor, negatives: Tensor, l2: float = MAP_CLASSIFIER_L2) -> Tensor:
     """How much each map speaks for the feature, float64 `(C,)`, per deviation of its activation.
 
     Args:

@@ -14,7 +14,7 @@ from ..evaluation.classifiers.label_subsets import balanced_draw
 from ..run import Run
 from .map_classifier import Classifier, fit_classifier
 
-L2 = 1e-2
+PROBE_L2 = 1e-2
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ def train_probe(run: Run, dataset: Dataset, num: int, seed: int) -> Probe:
     counts = train.labels.unique(return_counts=True)[1]
     rows = balanced_draw(train.labels, min(num, int(counts.min()) * len(counts)), seed, 0)
     features = _features(run, train.values[rows])
-    classifier = fit_classifier(features, train.labels[rows], l2=L2)
+    classifier = fit_classifier(features, train.labels[rows], l2=PROBE_L2)
     found = classifier.predict(_features(run, test.values[:num]))
-    return Probe(run, classifier, percent(found == test.labels[:num]))
+    return Probe(run, classifier, probe_percent(found == test.labels[:num]))
 
 
-def percent(true: Tensor) -> float:
+def probe_percent(true: Tensor) -> float:
     """How many of a bool tensor are true."""
     return 100 * int(true.sum()) / max(true.numel(), 1)
 

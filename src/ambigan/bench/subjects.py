@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
-from ..core.errors import unknown
+from ..core.errors import unknown_name
 from ..core.settings import override
 from ..engine.config import RunConfig
 from ..presets import find_preset
@@ -151,5 +151,5 @@ def find_subject(name: str, device: torch.device) -> Subject:
         ConfigError: there is none.
     """
     if name not in SUBJECTS:
-        raise unknown("game to time", name, SUBJECTS)
+        raise unknown_name("game to time", name, SUBJECTS)
     return SUBJECTS[name](device)

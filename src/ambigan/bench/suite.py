@@ -18,7 +18,7 @@ from ..data import Batches, Split
 from ..engine.config import choose_device
 from ..engine.graph_capture import TurnGraph
 from ..engine.train_state import TrainState, count_parameters
-from ..engine.train_step import TURNS_BEFORE_CAPTURE, Play
+from ..engine.train_step import TURNS_BEFORE_CAPTURE, TrainStep
 from ..estimate.memory import allocated_bytes
 from ..evaluation.results import hardware
 from ..training import make_method
@@ -169,7 +169,7 @@ def _play(
     method = make_method(config, game.spec)
     state = TrainState(method.to(images.device).train(), config.train.ema_decay)
     batches = Batches(Split(images, None), seed, images.device)
-    return Play(state, batches, config.train, TurnGraph if captured else None).iterate
+    return TrainStep(state, batches, config.train, TurnGraph if captured else None).run_iteration
 
 
 def _together(game: Subject, images: torch.Tensor, precision: str) -> Work:

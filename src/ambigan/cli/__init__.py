@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from ..core.errors import AmbiganError
-from ..core.machine import num_started
-from .parser import Request, parse
+from ..core.machine import num_launched_processes
+from .parser import Request, parse_arguments
 
 _RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
 _MEASURED = "what was measured is kept; repeat the command to go on"
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in typed
     typed = [word for word in typed if word != "--debug"]
     try:
-        request = parse(typed)
+        request = parse_arguments(typed)
         if not debug:
             warnings.showwarning = _one_line
         return _run(request.verb)(request)
@@ -72,7 +72,7 @@ def _in_one_line(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or "allocate" in str(error):
         return "out of memory; use smaller networks, fewer examples at once or less data."
     words = ("connection", "gloo", "nccl", "timeout")
-    if num_started() > 1 and any(word in str(error).lower() for word in words):
+    if num_launched_processes() > 1 and any(word in str(error).lower() for word in words):
         return "another process of this run died; continue with --resume."
     return None
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..analysis import (
-    Forgotten,
+    ForgettingResult,
     Term,
     add_up,
     exemplars,
@@ -23,18 +23,18 @@ from ..analysis import (
 from ..analysis import map_classifier as forgetting
 from ..analysis.forgetting import ForgetSettings
 from ..analysis.map_classifier import Box
-from ..core.errors import ConfigError, unknown
+from ..core.errors import ConfigError, unknown_name
 from ..core.files import write_json
 from ..core.settings import plain
 from ..data import Dataset
 from ..report.figures import save_figure, save_png
 from ..report.figures.filters import draw_filters
-from ..report.figures.forgetting import draw_forgotten, summary
+from ..report.figures.forgetting import draw_forgotten, forgetting_summary
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..report.figures.transfer import transfer_chart, transfer_table
 from ..run import Run
 from ..transfer.frozen_layers import changed_settings
-from ..transfer.frozen_layers import transfer as measure_transfer
+from ..transfer.frozen_layers import measure_transfer as measure_transfer
 from .embed import write_npy
 from .output import note
 from .parser import Request
@@ -98,7 +98,7 @@ def forget(request: Request) -> int:
     _written(
         write_json, picture.with_suffix(".json"), _forgotten(run, found, feature, settings, flags)
     )
-    print(summary(found))
+    print(forgetting_summary(found))
     return 0
 
 
@@ -159,7 +159,7 @@ def _label(text: str, dataset: Dataset) -> int:
         raise ConfigError(f"{dataset.name} has no labels; say by --box what is to be forgotten.")
     codes = [str(code) for code in dataset.train.labels.unique().tolist()]
     if text not in codes:
-        raise unknown("label", text, [*names, *codes])
+        raise unknown_name("label", text, [*names, *codes])
     return int(text)
 
 
@@ -177,7 +177,7 @@ def _forget_settings(flags: Any) -> ForgetSettings:
 
 
 def _forgotten(
-    run: Run, found: Forgotten, feature: str, settings: ForgetSettings, flags: Any
+    run: Run, found: ForgettingResult, feature: str, settings: ForgetSettings, flags: Any
 ) -> dict[str, Any]:
     weights = found.weights
     return {
@@ -190,7 +190,8 @@ def _forgotten(
         "dropped": [
             {"map": int(number), "weight": float(weights[number])} for number in found.dropped
         ],
-        "settings": plain(settings) | {"l2": forgetting.L2, "probe_l2": probing.L2},
+        "settings": plain(settings)
+        | {"l2": forgetting.MAP_CLASSIFIER_L2, "probe_l2": probing.PROBE_L2},
         **found.measured,
         "source": "DCGAN, section 6.3.1",
     }

@@ -11,9 +11,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from ..core.errors import ConfigError, unknown
+from ..core.errors import ConfigError, unknown_name
 from ..core.files import write_json
-from ..core.machine import num_started
+from ..core.machine import num_launched_processes
 from .output import alarm, cell, note
 from .parser import Request
 
@@ -44,10 +44,10 @@ def reproduce(request: Request) -> int:
             raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
         _print_tables([*TABLES.values(), *STUDIES.values()])
         return 0
-    if num_started() > 1:
+    if num_launched_processes() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
     if flags.table not in {*TABLES, *STUDIES}:
-        raise unknown("table or study", flags.table, [*TABLES, *STUDIES])
+        raise unknown_name("table or study", flags.table, [*TABLES, *STUDIES])
     common: dict[str, Any] = {
         "seeds": _seeds(flags.seeds),
         "changes": request.settings,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from ..core.errors import ConfigError, nearest, unknown
+from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
 from .analysis_flags import add_arithmetic, add_filters, add_forget, add_transfer
 
@@ -41,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message.rstrip('.')}. See `{self.prog} --help`.")
 
 
-def parse(arguments: Sequence[str]) -> Request:
+def parse_arguments(arguments: Sequence[str]) -> Request:
     """Reads a command line.
 
     Raises:
@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str]) -> Request:
         parser.print_help()
         raise SystemExit(0)
     if not arguments[0].startswith("-") and arguments[0] not in verbs:
-        raise unknown("verb", arguments[0], verbs)
+        raise unknown_name("verb", arguments[0], verbs)
     settings: dict[str, str] = {}
     if arguments[0] in TRAINING:  # first, or argparse would take their values for a METHOD
         arguments, settings = _take_settings(arguments)
@@ -95,7 +95,7 @@ def _unknown_flag(name: str, verb: _Parser) -> ConfigError:
     if not name.startswith("-"):
         return ConfigError(f"unexpected '{name}'. See `{verb.prog} --help`.")
     known = [flag for action in verb._actions for flag in action.option_strings]
-    return ConfigError(f"unknown flag '{name}'.{nearest(name, known)} See `{verb.prog} --help`.")
+    return ConfigError(f"unknown flag '{name}'.{suggestion(name, known)} See `{verb.prog} --help`.")
 
 
 def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:

@@ -6,10 +6,10 @@ import re
 import sys
 from pathlib import Path
 
-from ..core.errors import ConfigError, nearest
+from ..core.errors import ConfigError, suggestion
 from ..core.files import as_typed
 from ..core.settings import override
-from ..data import DataSettings, Manifest, find_gallery, located, pack
+from ..data import DataSettings, Manifest, find_image_source, located, prepare_images
 from .parser import Request
 from .progress import decoding_progress
 
@@ -28,8 +28,8 @@ def prepare(request: Request) -> int:
     settings = located(override(DataSettings(flags.source), _settings(request)))
     out = Path(flags.out)
     with decoding_progress() as progress:
-        gallery = find_gallery(settings)
-        manifest, was_finished = pack(
+        gallery = find_image_source(settings)
+        manifest, was_finished = prepare_images(
             settings, gallery, out, workers=flags.workers, progress=progress
         )
     if was_finished:
@@ -48,7 +48,7 @@ def _settings(request: Request) -> dict[str, str]:
     for dotted, value in request.settings.items():
         name = dotted.removeprefix("data.")
         if name not in FLAGS:
-            hint = nearest(dotted, [f"data.{flag}" for flag in FLAGS])
+            hint = suggestion(dotted, [f"data.{flag}" for flag in FLAGS])
             raise ConfigError(f"'{dotted}' has no part in preparing.{hint} Give it to `train`.")
         if name in settings:
             flag = name.replace("_", "-")

@@ -19,8 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ..data.images.parallel_decoding import Progress as Decoded
-from ..engine.trainer import Progress as Report
+from ..data.images.parallel_decoding import DecodingProgress as Decoded
+from ..engine.trainer import TrainingProgress as Report
 
 PLAIN_SECONDS = 20.0
 
@@ -77,7 +77,7 @@ def _on_bar(bars: Progress, title: str) -> Report:
     def report(seen: int, total: int, losses: dict[str, float]) -> None:
         if not tasks:  # what a resumed run or preparation has done is no part of the rate
             tasks.append(bars.add_task(title, total=total, completed=seen, losses=""))
-        bars.update(tasks[0], completed=seen, losses=summary(losses))
+        bars.update(tasks[0], completed=seen, losses=training_summary(losses))
 
     return report
 
@@ -107,7 +107,7 @@ def _in_lines() -> Report:
         left = (total - seen) / rate if rate else 0.0
         print(
             f"{seen:,} of {total:,} images, {rate:,.0f} images/s, {left:,.0f} s left"
-            f"  {summary(losses)}",
+            f"  {training_summary(losses)}",
             file=sys.stderr,
             flush=True,
         )
@@ -115,7 +115,7 @@ def _in_lines() -> Report:
     return report
 
 
-def summary(losses: dict[str, float]) -> str:
+def training_summary(losses: dict[str, float]) -> str:
     """Each player's loss, summed over its terms."""
     players: dict[str, float] = {}
     for name, value in losses.items():

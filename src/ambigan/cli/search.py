@@ -16,12 +16,12 @@ from rich.table import Table
 from ..core.errors import ConfigError, DataError
 from ..data import open_examples
 from ..data.images.cropping import augment_of
-from ..data.images.image_dataset import read_gallery
+from ..data.images.image_dataset import read_image_source
 from ..data.images.image_decoding import image_suffixes
-from ..data.images.image_source import Gallery
+from ..data.images.image_source import ImageSource
 from ..data.splits import take
-from ..retrieval import Examples, Found, write_found
-from ..retrieval import search as find
+from ..retrieval import SearchedExamples, SearchResult, write_search_result
+from ..retrieval import search_similar as find
 from ..run import Run
 from .output import cell, note
 from .parser import Request
@@ -54,7 +54,7 @@ def search(request: Request) -> int:
         if path.suffix == ".png":
             _draw(found, path)
         else:
-            write_found(found, path)
+            write_search_result(found, path)
         print(f"written: {path}")
     return 0
 
@@ -70,7 +70,7 @@ def _paths(flags: argparse.Namespace, run: Run) -> list[Path]:
     return [Path(flags.out)]
 
 
-def _among(flags: argparse.Namespace, run: Run) -> Examples:
+def _among(flags: argparse.Namespace, run: Run) -> SearchedExamples:
     """Where to look: a source, or a split of the run's own data."""
     if flags.data:
         if flags.split not in (None, "all"):
@@ -82,15 +82,15 @@ def _among(flags: argparse.Namespace, run: Run) -> Examples:
         return _source(run.config.data.source, run, flags)
     chosen = dataset.train if split == "train" else dataset.test
     name = "training" if split == "train" else "test"
-    return Examples(chosen, f"{name} examples of {dataset.name}", run.label_names)
+    return SearchedExamples(chosen, f"{name} examples of {dataset.name}", run.label_names)
 
 
-def _source(source: str, run: Run, flags: argparse.Namespace) -> Examples:
+def _source(source: str, run: Run, flags: argparse.Namespace) -> SearchedExamples:
     split = open_examples(other_data(run, source, flags), run.spec, run.scaling)
-    return Examples(split, f"examples of {source}", split.label_names)
+    return SearchedExamples(split, f"examples of {source}", split.label_names)
 
 
-def _queries(flags: argparse.Namespace, run: Run) -> Examples:
+def _queries(flags: argparse.Namespace, run: Run) -> SearchedExamples:
     """What was typed: rows of the test split, or picture files, or one source.
 
     Raises:
@@ -120,7 +120,7 @@ def _are_rows(words: list[str]) -> bool:
     return all(re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", word) for word in words)
 
 
-def _rows(words: list[str], run: Run) -> Examples:
+def _rows(words: list[str], run: Run) -> SearchedExamples:
     """Examples of the test split, by their places in it."""
     dataset = dataset_of(run)
     places: list[int] = []
@@ -135,28 +135,28 @@ def _rows(words: list[str], run: Run) -> Examples:
     if not places:
         raise ConfigError(f"'{','.join(words)}' names no example; a range rises, such as 10-19.")
     chosen = take(dataset.test, torch.tensor(places))
-    return Examples(
+    return SearchedExamples(
         replace(chosen, rows=torch.tensor(places)),
         f"examples of the test split of {dataset.name}",
         run.label_names,
     )
 
 
-def _pictures(files: list[Path], run: Run, max_corrupt: float) -> Examples:
+def _pictures(files: list[Path], run: Run, max_corrupt: float) -> SearchedExamples:
     """Pictures, cut and scaled as those of the run."""
     if missing := [str(path) for path in files if not path.is_file()]:
         raise DataError(f"there is no file {missing[0]} to search for.")
     settings = replace(run.config.data, max_corrupt=max_corrupt)
     size = settings.size if settings.crop else run.spec.shape[1:]
     names = [str(path) for path in files]
-    gallery = Gallery(names[0], len(files), lambda place: files[place], names=names)
-    split = read_gallery(settings, gallery, run.spec.shape[0], size)
+    gallery = ImageSource(names[0], len(files), lambda place: files[place], names=names)
+    split = read_image_source(settings, gallery, run.spec.shape[0], size)
     if augment := augment_of(settings, tuple(split.values.shape[1:])):
         split = replace(split, values=augment.centre(split.values))
-    return Examples(split, "picture files")
+    return SearchedExamples(split, "picture files")
 
 
-def _print(found: Found) -> None:
+def _print(found: SearchResult) -> None:
     shown = min(LISTED, found.neighbours.places.shape[1])
     title = f"most like them among {len(found.among.split):,} {found.among.origin}, by the cosine"
     table = Table(box=SIMPLE, title=cell(f"{title} in {found.layer}"), title_justify="left")
@@ -175,12 +175,12 @@ def _print(found: Found) -> None:
     Console().print(table)
 
 
-def _named(examples: Examples, place: int) -> str:
+def _named(examples: SearchedExamples, place: int) -> str:
     label = examples.label(place)
     return f" ({label})" if label is not None else ""
 
 
-def _draw(found: Found, path: Path) -> None:
+def _draw(found: SearchResult, path: Path) -> None:
     from ..report.figures import save_figure
     from ..report.figures.similar import Caption, similar_figure
 
@@ -206,7 +206,7 @@ def _draw(found: Found, path: Path) -> None:
     save_figure(path, figure)
 
 
-def _short(examples: Examples, place: int) -> str:
+def _short(examples: SearchedExamples, place: int) -> str:
     """A name for the picture: the label, the file's own name, or the row."""
     label, file = examples.label(place), examples.file(place)
     if label is not None:

@@ -14,14 +14,14 @@ from rich.table import Table
 
 from ..core.errors import ConfigError
 from ..core.files import as_typed
-from ..core.machine import num_started
-from ..core.settings import build, override, parse
+from ..core.machine import num_launched_processes
+from ..core.settings import build, from_strings, override
 from ..data import DataSettings, SourceSplit, Split, located, open_examples
 from ..engine.config import RunConfig
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
-from ..estimate.training_cost import LINK, describe, plan
-from ..evaluation.views import ViewSettings
+from ..estimate.training_cost import LINK, describe, estimate_training
+from ..evaluation.views import CropSettings
 from ..measuring import evaluate as measure
 from ..measuring import evaluate_curve
 from ..methods import find_method, is_external
@@ -30,7 +30,7 @@ from ..report import write_report
 from ..run import Run, load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
-from ..training import train_together
+from ..training import train_interleaved_runs
 from .output import alarm, note
 from .parser import Request
 from .progress import decoding_progress, run_progress
@@ -101,7 +101,7 @@ def _check_plan(flags: argparse.Namespace) -> None:
     for name, value in (("--continue", flags.go_on), ("--out", flags.out)):
         if value:
             raise ConfigError(f"--plan trains nothing and writes nothing; leave out {name}.")
-    if num_started() > 1:
+    if num_launched_processes() > 1:
         raise ConfigError(
             "--plan runs as one process; start it without torchrun, and give --processes N."
         )
@@ -112,7 +112,7 @@ def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
     link = LINK if flags.link is None else flags.link * 1e9
     num_processes = 1 if flags.processes is None else flags.processes
     note("a few iterations are played, to plan by")
-    for name, value in describe(plan(config, num_processes, link)):
+    for name, value in describe(estimate_training(config, num_processes, link)):
         table.add_row(name, value)
     Console().print(table)
     return 0
@@ -182,7 +182,7 @@ def evaluate(request: Request) -> int:
     return 0
 
 
-def _views_of(flags: Any) -> ViewSettings | None:
+def _views_of(flags: Any) -> CropSettings | None:
     """Views that are asked for, if any are."""
     asked = {
         "num": flags.views,
@@ -190,9 +190,9 @@ def _views_of(flags: Any) -> ViewSettings | None:
         "flip": "true" if flags.views_flip else None,
         "test_crops": flags.test_crops,
     }
-    values = {name: parse(value) for name, value in asked.items() if value is not None}
-    defaults = {field.name: field.default for field in fields(ViewSettings)}
-    return build(ViewSettings, defaults | values, "views.") if values else None
+    values = {name: from_strings(value) for name, value in asked.items() if value is not None}
+    defaults = {field.name: field.default for field in fields(CropSettings)}
+    return build(CropSettings, defaults | values, "views.") if values else None
 
 
 def sample(request: Request) -> int:
@@ -222,7 +222,7 @@ def interpolate(request: Request) -> int:
     run.need("decode")
     if flags.pairs < 1 or flags.steps < 2:
         raise ConfigError("interpolate needs --pairs of 1 or more and --steps of 2 or more.")
-    if "encode" in run.abilities:
+    if "encode" in run.capabilities:
         ends = run.encode(_first(dataset_of(run).test, 2 * flags.pairs))
     else:
         ends = run.latents(2 * flags.pairs, flags.seed)
@@ -261,7 +261,7 @@ def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
     config = _located(config)
     if go_on:
         return _guarded(
-            lambda progress, decoding: train_together(
+            lambda progress, decoding: train_interleaved_runs(
                 [(config, out)], progress=progress, alarm=alarm, decoding=decoding
             ),
             out,

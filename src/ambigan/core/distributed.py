@@ -17,8 +17,8 @@ import torch.distributed
 from torch import Tensor
 
 from .errors import ConfigError
-from .machine import num_started
-from .rendezvous import meet
+from .machine import num_launched_processes
+from .rendezvous import join_rendezvous
 
 dist: Any = torch.distributed  # its functions are wrapped in a way that hides their types
 
@@ -51,11 +51,11 @@ def join_from_environment(device_type: str) -> World:
     Args:
         device_type: `cpu` talks over gloo, `cuda` over NCCL.
     """
-    if num_started() > 1 and not dist.is_initialized():
+    if num_launched_processes() > 1 and not dist.is_initialized():
         store, rank, size = next(dist.rendezvous("env://"))
         dist.init_process_group(
             "nccl" if device_type == "cuda" else "gloo",
-            store=meet(store, rank, size),
+            store=join_rendezvous(store, rank, size),
             rank=rank,
             world_size=size,
         )

@@ -26,13 +26,15 @@ class NonFiniteError(AmbiganError, ArithmeticError):
     """A loss, gradient or parameter that is no longer a number."""
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
+def suggestion(name: str, allowed: Iterable[str]) -> str:
     """Returns " Did you mean 'x'?" for the closest allowed name, or an empty string."""
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
-def unknown(kind: str, name: str, allowed: Iterable[str]) -> ConfigError:
+def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> ConfigError:
     """An error for a name that is not among those allowed, with the nearest one suggested."""
     names = sorted(allowed)
-    return ConfigError(f"unknown {kind} '{name}'.{nearest(name, names)} Known: {', '.join(names)}.")
+    return ConfigError(
+        f"unknown {kind} '{name}'.{suggestion(name, names)} Known: {', '.join(names)}."
+    )

@@ -10,21 +10,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .errors import ConfigError, unknown
+from .errors import ConfigError, unknown_name
 
-ALL = "convs"
+ALL_CONVS = "convs"
 """Stands for every convolutional layer of a network, as in `discriminator.convs@4`."""
 
 LATENTS = "latents"
 """Stands for what a method that encodes makes of data: of a stochastic encoder the mean."""
 
-POOLED = 4
+POOL_SIDE = 4
 """Side to which the layers of a convolutional network are pooled to be measured, as in DCGAN;
 smaller maps are then taken whole."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class LayerSpec:
     """Which outputs are read, and to what size each is pooled.
 
     Attributes:
@@ -51,7 +51,7 @@ def is_convolutional(network: nn.Module) -> bool:
     return any(isinstance(module, nn.Conv2d) for module in network.modules())
 
 
-def find_reading(method: nn.Module, name: str, known: Sequence[str]) -> Reading:
+def parse_layer_spec(method: nn.Module, name: str, known: Sequence[str]) -> LayerSpec:
     """What a name asks for: `LAYER`, `LAYER@SIDE` or `NETWORK.convs@SIDE`.
 
     Args:
@@ -65,29 +65,33 @@ def find_reading(method: nn.Module, name: str, known: Sequence[str]) -> Reading:
     layer, has_side, typed = name.partition("@")
     side = _side(name, typed) if has_side else None
     network, _, rest = layer.partition(".")
-    if rest == ALL and network in known:
+    if rest == ALL_CONVS and network in known:
         modules = tuple(f"{network}.{inner}" for inner in hidden_layers(_inner(method, network)))
     else:
         modules = (layer,)
     if not modules or any(module not in known for module in modules):
         networks = [name for name in known if "." not in name]
         outer = [name for name in known if name.count(".") < 2]  # not all that they are made of
-        raise unknown("layer", layer, [*outer, *(f"{network}.{ALL}" for network in networks)])
+        raise unknown_name(
+            "layer", layer, [*outer, *(f"{network}.{ALL_CONVS}" for network in networks)]
+        )
     if side is not None and not is_convolutional(_inner(method, network)):
         raise ConfigError(
             f"layer '{name}': {network} holds no images to be pooled to {side}x{side}; "
             f"leave out @{side}."
         )
-    if rest == ALL and side is None:
+    if rest == ALL_CONVS and side is None:
         raise ConfigError(
             f"layer '{name}': layers of several sizes are put together pooled to one; say to "
             f"which, as in {name}@4."
         )
-    return Reading(name, network, modules, side)
+    return LayerSpec(name, network, modules, side)
 
 
 @torch.no_grad()
-def read(method: nn.Module, reading: Reading, run: Callable[[str, Tensor], Tensor], x: Tensor):
+def read_layer(
+    method: nn.Module, reading: LayerSpec, run: Callable[[str, Tensor], Tensor], x: Tensor
+):
     """The outputs asked for, flattened to `(N, D)` float32 and put side by side.
 
     Args:
@@ -130,7 +134,7 @@ def _keeper(seen: dict[str, Tensor], name: str) -> Callable[..., None]:
     return keep
 
 
-def _check_side(reading: Reading, seen: dict[str, Tensor]) -> None:
+def _check_side(reading: LayerSpec, seen: dict[str, Tensor]) -> None:
     if reading.side is None:
         return
     for output in seen.values():
@@ -140,7 +144,7 @@ def _check_side(reading: Reading, seen: dict[str, Tensor]) -> None:
                 f"that could be pooled; leave out @{reading.side}."
             )
     largest = max((output.shape[2:] for output in seen.values()), key=max)
-    if reading.side > max(*largest, POOLED):
+    if reading.side > max(*largest, POOL_SIDE):
         what = "its map" if len(seen) == 1 else "the largest map"
         raise ConfigError(
             f"layer '{reading.name}': {what} is {largest[0]}x{largest[1]}, which cannot be pooled "
@@ -148,7 +152,7 @@ def _check_side(reading: Reading, seen: dict[str, Tensor]) -> None:
         )
 
 
-def _pooled(output: Tensor, reading: Reading) -> Tensor:
+def _pooled(output: Tensor, reading: LayerSpec) -> Tensor:
     if reading.side is not None:
         height, width = output.shape[2:]
         size = (min(height, reading.side), min(width, reading.side))

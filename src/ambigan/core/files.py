@@ -148,7 +148,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 
 @contextmanager
-def held(path: Path, *, wait: bool = False) -> Generator[bool]:
+def hold_lock(path: Path, *, wait: bool = False) -> Generator[bool]:
     """Holds a lock file while the block runs; the system frees it even if this process is killed.
 
     Args:

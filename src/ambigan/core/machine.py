@@ -6,7 +6,7 @@ import math
 import os
 
 
-def num_started() -> int:
+def num_launched_processes() -> int:
     """How many processes torchrun has started, this one among them; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 

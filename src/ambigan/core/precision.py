@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-SIDE = 128
+MATMUL_SIDE = 128
 """Of the matrices by whose product a processor is judged."""
 
 WORTHWHILE = 1.2
@@ -43,7 +43,7 @@ def usable_precisions(device: torch.device) -> tuple[str, ...]:
 
 
 def _product_seconds(dtype: torch.dtype) -> float:
-    matrix = torch.zeros(SIDE, SIDE, dtype=dtype)
+    matrix = torch.zeros(MATMUL_SIDE, MATMUL_SIDE, dtype=dtype)
     found: list[float] = []
     for _ in range(4):
         start = perf_counter()

@@ -16,7 +16,7 @@ LONGEST = timedelta(minutes=30)  # as torch waits for a process group
 _PAUSE = 0.05  # seconds
 
 
-def meet(store: Store, rank: int, size: int, longest: timedelta = LONGEST) -> Store:
+def join_rendezvous(store: Store, rank: int, size: int, longest: timedelta = LONGEST) -> Store:
     """Waits for all processes of this start, and returns a store that is theirs alone.
 
     Rank 0 chooses the place. Every other tells it a name that was never used before, and is told

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from .errors import ConfigError, nearest
+from .errors import ConfigError, suggestion
 
 T = TypeVar("T")
 
@@ -103,16 +103,16 @@ def override(settings: T, values: Mapping[str, str]) -> T:
         for parent in parents:
             branch, owner = branch[parent], getattr(owner, parent)
         hint = str(get_type_hints(cast(type, type(owner))).get(leaf, ""))
-        branch[leaf] = _texts(text, hint) if _OF_TEXTS.fullmatch(hint) else parse(text)
+        branch[leaf] = _texts(text, hint) if _OF_TEXTS.fullmatch(hint) else from_strings(text)
     return _rebuild(settings, tree, "")
 
 
-def parse(text: str) -> Any:
+def from_strings(text: str) -> Any:
     """A value typed on a command line: JSON, a list with commas, or plain text."""
     try:
         return json.loads(text.lower() if text.lower() in ("true", "false") else text)
     except ValueError:
-        return [parse(part) for part in text.split(",")] if "," in text else text
+        return [from_strings(part) for part in text.split(",")] if "," in text else text
 
 
 def _texts(text: str, hint: str) -> Any:
@@ -201,4 +201,4 @@ def _takes(adapter: TypeAdapter[Any], value: Any) -> bool:
 
 def _unknown_setting(name: str, known: Mapping[str, Any] | list[str]) -> ConfigError:
     names = list(known)
-    return ConfigError(f"unknown setting '{name}'.{nearest(name, names)}")
+    return ConfigError(f"unknown setting '{name}'.{suggestion(name, names)}")

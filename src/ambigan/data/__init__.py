@@ -2,13 +2,20 @@
 
 from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split
-from .images.parallel_decoding import Progress as Decoding
+from .images.parallel_decoding import DecodingProgress as Decoding
 from .inputs import as_array, as_examples
 from .packed.manifest import Manifest
-from .packed.prepare import pack
+from .packed.prepare import prepare_images
 from .sampler import Batches, Sampler
 from .settings import DataSettings
-from .sources import find_gallery, for_other, list_sources, located, open_dataset, open_examples
+from .sources import (
+    find_image_source,
+    for_other,
+    list_sources,
+    located,
+    open_dataset,
+    open_examples,
+)
 from .values import chunk_size, to_float
 
 __all__ = [
@@ -24,13 +31,13 @@ __all__ = [
     "as_array",
     "as_examples",
     "chunk_size",
-    "find_gallery",
+    "find_image_source",
     "for_other",
     "import_torchvision",
     "list_sources",
     "located",
     "open_dataset",
     "open_examples",
-    "pack",
+    "prepare_images",
     "to_float",
 ]

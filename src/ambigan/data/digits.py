@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 from ..core.data_spec import DataSpec
 from .dataset import Dataset, SourceSplit, Split
 from .settings import DataSettings
-from .splits import allot, assemble, cut, joined, num_held_out, places, shuffled, take
+from .splits import apply_holdout, arange, assemble, concat, num_held_out, shuffled, split_at, take
 
 NAMES = tuple(str(digit) for digit in range(10))
 NUM_TEST = 297  # 1,500 stay to train on
@@ -24,14 +24,14 @@ def open_digits(settings: DataSettings) -> Dataset:
     examples = _load()
     assert examples.labels is not None
     order = stratified_order(examples.labels, shuffled(len(examples), settings))
-    test, train = cut(take(examples, order), num_held_out(len(examples), settings, NUM_TEST))
+    test, train = split_at(take(examples, order), num_held_out(len(examples), settings, NUM_TEST))
     spec = DataSpec("images", (1, 8, 8), bounded=True)
-    return assemble(settings, spec, allot(train, test, settings), NAMES)
+    return assemble(settings, spec, apply_holdout(train, test, settings), NAMES)
 
 
 def read_digits(_settings: DataSettings) -> SourceSplit:
     """All digits, in the order of scikit-learn."""
-    return joined([_load()], NAMES)
+    return concat([_load()], NAMES)
 
 
 def stratified_order(labels: Tensor, order: Tensor) -> Tensor:
@@ -50,4 +50,4 @@ def _load() -> Split:
     bunch: Any = import_module("sklearn.datasets").load_digits()
     images = np.round(np.asarray(bunch.images, np.float64) * (255 / 16))
     values = torch.as_tensor(images.astype(np.uint8)[:, None])
-    return Split(values, torch.as_tensor(bunch.target, dtype=torch.int64), places(len(values)))
+    return Split(values, torch.as_tensor(bunch.target, dtype=torch.int64), arange(len(values)))

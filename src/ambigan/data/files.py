@@ -26,7 +26,7 @@ def check_file(path: Path, kind: str) -> None:
         raise DataError(f"{path} is empty; {kind} was expected.")
 
 
-def check_folder(path: Path) -> None:
+def check_data_folder(path: Path) -> None:
     """Refuses a path that is not a folder.
 
     Raises:

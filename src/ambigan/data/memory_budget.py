@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 
-class Gate:
+class MemoryBudget:
     """Holds back a thread whose share would exceed what is left of the budget.
 
     Args:
@@ -19,7 +19,7 @@ class Gate:
         self._changed = Condition()
 
     @contextmanager
-    def holding(self, share: int) -> Generator[None]:
+    def reserve(self, share: int) -> Generator[None]:
         """Holds a share of the budget while the block runs; waits first until there is enough."""
         share = min(share, self._budget)
         with self._changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ..core.errors import ConfigError, unknown
+from ..core.errors import ConfigError, unknown_name
 
 ScalingName = Literal["standard", "minmax", "none"]
 
@@ -97,7 +97,7 @@ class DataSettings:
                 f"data.max_corrupt is {self.max_corrupt}; it is a fraction, from 0 to 1."
             )
         if self.scaling not in get_args(ScalingName):
-            raise unknown("data.scaling", self.scaling, get_args(ScalingName))
+            raise unknown_name("data.scaling", self.scaling, get_args(ScalingName))
         if self.label_column is not None and self.label_column in self.drop:
             raise ConfigError(
                 f"column '{self.label_column}' is both data.label_column and in data.drop;"

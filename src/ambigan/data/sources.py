@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..core.data_spec import DataSpec
-from ..core.errors import ConfigError, DataError, unknown
+from ..core.errors import ConfigError, DataError, unknown_name
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
-from .images.cropping import augment_of, framed
+from .images.cropping import augment_of, cropped_form
 from .images.folder import find_folder
 from .images.hub import find_hub
-from .images.image_dataset import open_gallery, read_gallery
-from .images.image_source import Gallery, gallery_of
-from .images.parallel_decoding import Progress, by, find_form
+from .images.image_dataset import open_image_source, read_image_source
+from .images.image_source import ImageSource, image_source_of
+from .images.parallel_decoding import DecodingProgress, by, find_form
 from .images.photo_datasets import find_celeba, find_imagenet, find_lsun
 from .images.torchvision_datasets import (
     CIFAR10,
@@ -59,7 +59,7 @@ class Pictures:
     """Images that must be decoded, typed `kind:PATH`: found, and then opened; see `gallery`."""
 
     description: str
-    find: Callable[[DataSettings, str], Gallery]
+    find: Callable[[DataSettings, str], ImageSource]
     uses: frozenset[str] = _IMAGES
     argument: str = "PATH"
 
@@ -142,7 +142,7 @@ def list_sources() -> dict[str, str]:
     return {_typed(name): source.description for name, source in SOURCES.items()}
 
 
-def open_dataset(settings: DataSettings, progress: Progress | None = None) -> Dataset:
+def open_dataset(settings: DataSettings, progress: DecodingProgress | None = None) -> Dataset:
     """Reads, checks and splits the examples that the settings name.
 
     Args:
@@ -164,16 +164,16 @@ def open_dataset(settings: DataSettings, progress: Progress | None = None) -> Da
     _warn_of_idle_settings(settings, name, source.uses | packed)
     if isinstance(source, File):
         return build_vectors(source.read(settings, _path(typed), None), settings)
-    return framed(_open_images(settings, source, typed, progress), settings)
+    return cropped_form(_open_images(settings, source, typed, progress), settings)
 
 
 def _open_images(
-    settings: DataSettings, source: Images, typed: str, progress: Progress | None
+    settings: DataSettings, source: Images, typed: str, progress: DecodingProgress | None
 ) -> Dataset:
     if isinstance(source, Packed):
         return source.open(settings, typed)
     if isinstance(source, Pictures):
-        return open_gallery(settings, source.find(settings, typed), progress)
+        return open_image_source(settings, source.find(settings, typed), progress)
     return source.open(settings)
 
 
@@ -209,7 +209,7 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
     return replace(other, size=(size[0], size[1]))
 
 
-def find_gallery(settings: DataSettings) -> Gallery:
+def find_image_source(settings: DataSettings) -> ImageSource:
     """The images that the settings name, not decoded yet; of arrays, as they lie in memory.
 
     Raises:
@@ -224,14 +224,14 @@ def find_gallery(settings: DataSettings) -> Gallery:
     _warn_of_idle_settings(settings, name, source.uses, _SPLIT)
     whole = replace(settings, holdout=0)
     opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
-    return gallery_of(opened)
+    return image_source_of(opened)
 
 
 def open_examples(
     settings: DataSettings,
     spec: DataSpec,
     scaling: Scaling | None,
-    progress: Progress | None = None,
+    progress: DecodingProgress | None = None,
 ) -> SourceSplit:
     """Reads all that a source holds, in its order, as a trained model takes it.
 
@@ -275,7 +275,7 @@ def _read_images(
     source: Images,
     typed: str,
     spec: DataSpec,
-    progress: Progress | None,
+    progress: DecodingProgress | None,
 ) -> SourceSplit:
     """All images; those that must be decoded, in the size from which the model's are cut."""
     if isinstance(source, Packed):
@@ -283,7 +283,7 @@ def _read_images(
     if isinstance(source, Pictures):
         size = settings.size if settings.crop else spec.shape[1:]
         gallery = source.find(settings, typed)
-        return read_gallery(settings, gallery, spec.shape[0], size, progress)
+        return read_image_source(settings, gallery, spec.shape[0], size, progress)
     return source.read(settings)
 
 
@@ -323,7 +323,7 @@ def _unknown_source(typed: str) -> ConfigError:
             return ConfigError(f"unknown data set '{typed}'. Did you mean '{name}:{typed}'?")
     if path.is_dir():
         return ConfigError(f"unknown data set '{typed}'. Did you mean 'folder:{typed}'?")
-    return unknown("data set", typed.partition(":")[0], [*SOURCES])
+    return unknown_name("data set", typed.partition(":")[0], [*SOURCES])
 
 
 def _warn_of_idle_settings(

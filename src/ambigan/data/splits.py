@@ -66,13 +66,13 @@ def take(split: Split, chosen: Tensor) -> Split:
     )
 
 
-def cut(split: Split, length: int) -> tuple[Split, Split]:
+def split_at(split: Split, length: int) -> tuple[Split, Split]:
     """The first `length` examples and the others; both are views, so nothing is copied."""
     head, tail = slice(None, length), slice(length, None)
     return _view(split, head), _view(split, tail)
 
 
-def joined(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> SourceSplit:
+def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> SourceSplit:
     """Splits that are still in the order of their source, one after the other."""
     values = torch.cat([split.values for split in splits])
     labels = [split.labels for split in splits if split.labels is not None]
@@ -80,12 +80,12 @@ def joined(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> Sour
     return SourceSplit(
         values=values,
         labels=torch.cat(labels) if is_labelled else None,
-        rows=places(len(values)),
+        rows=arange(len(values)),
         label_names=label_names if is_labelled else None,
     )
 
 
-def allot(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:
+def apply_holdout(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:
     """Training and test split as the settings ask: `holdout`, then `max_train`.
 
     Raises:
@@ -97,9 +97,9 @@ def allot(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Spl
             f" examples of {settings.source}; allowed are 0 to {len(train) - 1}."
         )
     if settings.holdout:
-        train, test = cut(train, len(train) - settings.holdout)
+        train, test = split_at(train, len(train) - settings.holdout)
     if settings.max_train is not None:
-        train, _ = cut(train, settings.max_train)
+        train, _ = split_at(train, settings.max_train)
     return train, test
 
 
@@ -120,12 +120,12 @@ def assemble(
         test=test,
         label_names=label_names,
         scaling=scaling,
-        sha256=fingerprint(train, test, scaling=scaling),
+        sha256=data_fingerprint(train, test, scaling=scaling),
         skipped=skipped,
     )
 
 
-def fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
+def data_fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
     """Hex SHA-256 of values and labels: their bytes, shapes and types; of vectors, before scaling.
 
     Scaled values are hashed with the map that scaled them, which together tell the raw ones.
@@ -142,7 +142,7 @@ def fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
     return digest.hexdigest()
 
 
-def places(length: int) -> Tensor:
+def arange(length: int) -> Tensor:
     """The rows of examples that are still in the order of their source."""
     return torch.arange(length)
 

@@ -10,7 +10,7 @@ from ..core.randomness import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
 from ..networks.layers.basic import BatchNorm
-from ..networks.layers.spectral_norm import settle_spectrum
+from ..networks.layers.spectral_norm import converge_sigma
 from .config import TrainSettings
 
 MOST_AT_ONCE = 256
@@ -19,7 +19,7 @@ and batch statistics of so many differ little from those of more."""
 
 
 @torch.no_grad()
-def reestimate_statistics(method: Method, batches: Batches, num: int, size: int, seed: int) -> None:
+def reestimate_bn_stats(method: Method, batches: Batches, num: int, size: int, seed: int) -> None:
     """Averages batch-norm statistics over `num` batches, with equal weight, in place.
 
     Plays the method forward without gradients, so that every network sees what it is trained on: E
@@ -48,14 +48,16 @@ def reestimate_statistics(method: Method, batches: Batches, num: int, size: int,
     for i in range(num):
         noise = Randomness(seed, "statistics", i, device=batches.device)
         batch = Batch(batches.draw(i * size, size), method.prior.sample(size, noise), noise)
-        method.pass_through(batch)
+        method.update_norm_stats(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     for module, training in modes.items():
         module.training = training
 
 
-def settle(method: Method, batches: Batches, settings: TrainSettings, *, at_least: int = 0) -> None:
+def recompute_bn_stats(
+    method: Method, batches: Batches, settings: TrainSettings, *, at_least: int = 0
+) -> None:
     """Readies networks for use: batch statistics over as many batches as the run is told to.
 
     The vectors of spectral norm are brought close to the weights first, which may be averaged ones.
@@ -66,8 +68,8 @@ def settle(method: Method, batches: Batches, settings: TrainSettings, *, at_leas
         settings: of the run.
         at_least: so many batches, whatever the run was told.
     """
-    settle_spectrum(method)
+    converge_sigma(method)
     num = max(settings.statistics_batches, at_least)
     batch = min(settings.batch_size, len(batches))
     parts = math.ceil(batch / MOST_AT_ONCE)
-    reestimate_statistics(method, batches, num * parts, batch // parts, settings.seed)
+    reestimate_bn_stats(method, batches, num * parts, batch // parts, settings.seed)

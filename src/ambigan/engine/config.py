@@ -34,7 +34,7 @@ class TrainSettings:
             features are measured or the model is saved, those of more than 256 in parts; 0 keeps
             the running averages.
         log_every: iterations between lines of the log; terms are averaged between them.
-        watch_every: lines of the log between looks at spread, rank and saturation.
+        diagnose_every: lines of the log between looks at spread, rank and saturation.
         checkpoint_every: iterations between checkpoints; 0 for one an epoch.
         keep_checkpoints: how many of the newest to keep; one that a stop wrote is kept beside
             them until the next.
@@ -53,7 +53,7 @@ class TrainSettings:
     ema_decay: Fraction = 0.999
     statistics_batches: NonNegativeInt = 0
     log_every: PositiveInt = 100
-    watch_every: PositiveInt = 5
+    diagnose_every: PositiveInt = 5
     checkpoint_every: NonNegativeInt = 0
     keep_checkpoints: PositiveInt = 2
     tensorboard: bool = False
@@ -140,7 +140,7 @@ def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
     return differences(replace(asked, train=train), there)
 
 
-def settle_precision(config: RunConfig, device: torch.device) -> RunConfig:
+def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
     """The config with `auto` replaced by a precision, on all processes by the main one's choice."""
     if config.train.precision != "auto":
         return config

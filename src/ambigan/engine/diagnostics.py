@@ -15,7 +15,7 @@ HIGHEST = {"saturation": 0.9}
 
 
 @torch.no_grad()
-def look(method: Method, batch: Batch) -> dict[str, float]:
+def diagnose(method: Method, batch: Batch) -> dict[str, float]:
     """Scalars that show collapse, in eval mode; the method is left unchanged.
 
     Returns:
@@ -31,9 +31,9 @@ def look(method: Method, batch: Batch) -> dict[str, float]:
             "feature_spread": features.std(0).mean(),
             "feature_rank": effective_rank(features),
         }
-        if "sample" in method.abilities:
+        if "sample" in method.capabilities:
             seen["sample_spread"] = _spread(method.decode(batch.z)) / _spread(batch.x)
-        seen |= method.watch(batch)
+        seen |= method.diagnostics(batch)
     finally:
         for module, training in modes.items():
             module.training = training
@@ -53,7 +53,7 @@ def effective_rank(features: Tensor) -> Tensor:
     return (-torch.xlogy(shares, shares).sum()).exp()
 
 
-def alarms(seen: dict[str, float]) -> list[str]:
+def collapse_warnings(seen: dict[str, float]) -> list[str]:
     """One line for each sign of collapse among what `look` saw."""
     found: list[str] = []
     if seen.get("sample_spread", 1.0) < LOWEST["sample_spread"]:

@@ -20,13 +20,13 @@ def num_iterations(settings: TrainSettings, num_examples: int, num_turns: int) -
 
 def is_active(player: Player, images_seen: int, total_images: int) -> bool:
     """Whether a player moves now; who plays to the end plays on after it, too."""
-    begin, end = player.active
+    begin, end = player.schedule_window
     return begin <= min(images_seen / total_images, math.nextafter(1.0, 0.0)) < end
 
 
 def player_rate(player: Player, images_seen: int, total_images: int) -> float:
     """A player's learning rate, planned over the part of training in which it moves."""
-    begin, end = (fraction * total_images for fraction in player.active)
+    begin, end = (fraction * total_images for fraction in player.schedule_window)
     return learning_rate(player.optimizer, max(images_seen - begin, 0), end - begin)
 
 

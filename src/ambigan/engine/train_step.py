@@ -24,7 +24,7 @@ TURNS_BEFORE_CAPTURE = 3
 Recorder = Callable[[Turn, int, torch.device], TurnGraph]
 
 
-class Play:
+class TrainStep:
     """The game going on, iteration after iteration.
 
     On CUDA a turn is played as it is a few times, then recorded, and replayed from there on.
@@ -54,7 +54,7 @@ class Play:
         self._num_played: dict[tuple[str, ...], int] = {}
         self._graphs: dict[tuple[str, ...], TurnGraph] = {}
 
-    def iterate(self) -> None:
+    def run_iteration(self) -> None:
         """All turns, each on a fresh batch; then teachers, banks and the average."""
         state, played = self.state, list[Batch]()
         for name, player in self.players.items():
@@ -77,11 +77,11 @@ class Play:
     def _play(self, turn: int, moving: tuple[str, ...]) -> Batch:
         state, settings = self.state, self.settings
         rows = draw_rows(self.batches, settings, state.images_seen)
-        expect_rows(self.batches, settings, state.images_seen + settings.batch_size)
+        prefetch_rows(self.batches, settings, state.images_seen + settings.batch_size)
         key = (settings.seed, state.images_seen, turn)
         self._num_played[moving] = self._num_played.get(moving, 0) + 1
         if self.recorder is None or self._num_played[moving] <= TURNS_BEFORE_CAPTURE:
-            batch = self._turn(moving, rows, noise_of(self.batches, *key))
+            batch = self._turn(moving, rows, keyed_noise(self.batches, *key))
         else:
             if moving not in self._graphs:
                 turn_of_these = partial(self._turn, moving)
@@ -95,7 +95,7 @@ class Play:
     def _turn(self, moving: Sequence[str], rows: Tensor, noise: Randomness) -> Batch:
         """What is recorded: nothing here depends on where in training we are."""
         batch = make_batch(self.state.method, self.batches, rows, noise)
-        losses = play_turn(self.state, batch, moving, self.settings.precision)
+        losses = train_step(self.state, batch, moving, self.settings.precision)
         self.state.meters.add(losses)
         return batch
 
@@ -106,13 +106,13 @@ def draw_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> Te
     return batches.indices(images_seen, settings.batch_size, here.rank, here.size)
 
 
-def expect_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> None:
+def prefetch_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> None:
     """Has the rows of a later turn read meanwhile, where they are not on the device."""
     here = world()
     batches.expect(images_seen, settings.batch_size, here.rank, here.size)
 
 
-def noise_of(batches: Batches, *key: int | str) -> Randomness:
+def keyed_noise(batches: Batches, *key: int | str) -> Randomness:
     """The randomness of a turn, a function of its key, sliced by rank."""
     here = world()
     return Randomness(*key, device=batches.device, rank=here.rank, world_size=here.size)
@@ -124,7 +124,7 @@ def make_batch(method: Method, batches: Batches, rows: Tensor, noise: Randomness
     return Batch(batches.gather(rows, noise), z, noise)
 
 
-def play_turn(
+def train_step(
     state: TrainState, batch: Batch, players: Sequence[str], precision: str
 ) -> dict[str, Terms]:
     """Losses, gradients, their mean over processes, and the players' moves, all at once.
@@ -133,10 +133,10 @@ def play_turn(
     no weight gradient is computed and thrown away, and no player can move another's networks.
     """
     method = state.method
-    owned = give_graphs(method, players)
+    owned = set_requires_grad(method, players)
     with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=precision == "bf16"):
         losses = method.losses(batch, players)
-    gradients = take_gradients(owned, losses)
+    gradients = compute_gradients(owned, losses)
     average_([gradient for part in gradients.values() for gradient in part])
     for name, part in gradients.items():
         for parameter, gradient in zip(owned[name].values(), part, strict=True):
@@ -146,7 +146,9 @@ def play_turn(
     return losses
 
 
-def give_graphs(method: Method, players: Sequence[str]) -> dict[str, dict[str, torch.nn.Parameter]]:
+def set_requires_grad(
+    method: Method, players: Sequence[str]
+) -> dict[str, dict[str, torch.nn.Parameter]]:
     """Parameters of each player; those of players who wait get no graph."""
     owned = {player.name: method.player_parameters(player) for player in method.players}
     for name, parameters in owned.items():
@@ -155,7 +157,7 @@ def give_graphs(method: Method, players: Sequence[str]) -> dict[str, dict[str, t
     return owned
 
 
-def take_gradients(
+def compute_gradients(
     owned: dict[str, dict[str, torch.nn.Parameter]], losses: dict[str, Terms]
 ) -> dict[str, list[Tensor]]:
     """Of each player that has a loss, by its own parameters, in their order and layout."""

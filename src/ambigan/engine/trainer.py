@@ -20,13 +20,13 @@ from ..data.sampler import Batches
 from ..game import Batch, Method
 from .checkpoint import list_checkpoints, load_newest, save_checkpoint, sweep
 from .config import RunConfig
-from .diagnostics import alarms, look
+from .diagnostics import collapse_warnings, diagnose
 from .graph_capture import TurnGraph
 from .log_writers import Log
 from .run_folder import RunFolder
 from .schedule import num_iterations
 from .train_state import TrainState
-from .train_step import Play
+from .train_step import TrainStep
 
 WATCHED_IMAGES = 256
 
@@ -39,11 +39,11 @@ class Interrupted(Exception):
         self.signal_number = signal_number
 
 
-Progress = Callable[[int, int, dict[str, float]], None]
+TrainingProgress = Callable[[int, int, dict[str, float]], None]
 """Called after every iteration with images seen, images in all, and the newest mean losses."""
 
 
-class Loop:
+class Trainer:
     """A run in progress.
 
     Args:
@@ -61,7 +61,7 @@ class Loop:
         method: Method,
         batches: Batches,
         config: RunConfig,
-        progress: Progress,
+        progress: TrainingProgress,
         alarm: Callable[[str], None],
     ) -> None:
         self.run, self.method, self.batches = run, method, batches
@@ -76,7 +76,7 @@ class Loop:
         self.total_images = self.iterations * per_iteration
         on_device = batches.is_resident and self.device.type == "cuda"
         graphs = settings.cuda_graphs and on_device and world().size == 1
-        self.play = Play(self.state, batches, settings, TurnGraph if graphs else None)
+        self.play = TrainStep(self.state, batches, settings, TurnGraph if graphs else None)
         per_epoch = max(1, math.ceil(num_examples / per_iteration))
         self.checkpoint_every = settings.checkpoint_every or per_epoch
         self.latest: dict[str, float] = {}
@@ -103,7 +103,7 @@ class Loop:
         self.clock = Clock(state.images_seen)
         try:
             while state.iterations < self.iterations:
-                self.play.iterate()
+                self.play.run_iteration()
                 last = state.iterations == self.iterations
                 if last or state.iterations % self.settings.log_every == 0:
                     self._log(log)
@@ -121,7 +121,7 @@ class Loop:
     def _warn_of_idle_players(self) -> None:
         """Tells of players whose part of the schedule lies beyond the end of training."""
         for player in self.method.players:
-            begin = player.active[0] * self.play.total_images
+            begin = player.schedule_window[0] * self.play.total_images
             if begin >= self.total_images and world().is_main:
                 self.alarm(
                     f"player '{player.name}' would begin after {begin:,.0f} images, but training "
@@ -148,12 +148,12 @@ class Loop:
             "losses": means,
             "learning_rate": self.play.rates,
         }
-        if (state.iterations // self.settings.log_every) % self.settings.watch_every == 0:
-            line["watch"] = seen = look(self.method, self._watched())
-            if found := alarms(seen):
-                line["alarms"] = found
+        if (state.iterations // self.settings.log_every) % self.settings.diagnose_every == 0:
+            line["diagnostics"] = seen = diagnose(self.method, self._watched())
+            if found := collapse_warnings(seen):
+                line["warnings"] = found
         if log is not None:
-            for text in line.get("alarms", ()):
+            for text in line.get("warnings", ()):
                 self.alarm(f"{state.images_seen} images: {text}")
             log.write(line, self.clock.lap(state.images_seen))
 
@@ -214,7 +214,7 @@ class Loop:
             )
 
 
-def fit_together(loops: Sequence[Loop]) -> None:
+def train_interleaved(loops: Sequence[Trainer]) -> None:
     """Trains runs to their ends, an iteration of each in turn; on CUDA, each on its own stream.
 
     Raises:
@@ -228,7 +228,7 @@ def fit_together(loops: Sequence[Loop]) -> None:
     streams = [torch.cuda.Stream(loop.device) if own_streams else None for loop in loops]
     going = [(loop.iterations_done(), s) for loop, s in zip(loops, streams, strict=True)]
     stopped: Interrupted | None = None
-    with signals(*loops):
+    with catch_signals(*loops):
         while going:
             for pair in tuple(going):
                 steps, stream = pair
@@ -269,7 +269,7 @@ class Clock:
 
 
 @contextmanager
-def signals(*loops: Loop) -> Generator[None]:
+def catch_signals(*loops: Trainer) -> Generator[None]:
     """Notes SIGINT and SIGTERM for all loops, so that their iterations are finished and saved."""
 
     def note(number: int, _frame: FrameType | None) -> None:

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class Saved:
+class SavedTensors:
     """Bytes kept for backward passes, each storage counted once, at their most."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Saved:
 class _Kept:
     """A tensor that autograd keeps; counted as long as it does."""
 
-    def __init__(self, saved: Saved, tensor: Tensor) -> None:
+    def __init__(self, saved: SavedTensors, tensor: Tensor) -> None:
         self.saved, self.tensor = saved, tensor
         self.key = tensor.untyped_storage().data_ptr()
         origin = tensor if tensor._base is None else tensor._base  # a layer keeps its weight turned
@@ -49,9 +49,9 @@ class _Kept:
 
 
 @contextmanager
-def saved_bytes() -> Generator[Saved]:
+def saved_bytes() -> Generator[SavedTensors]:
     """Counts what autograd keeps while the block runs."""
-    saved = Saved()
+    saved = SavedTensors()
 
     def unpack(kept: Any) -> Tensor:
         return kept.tensor
@@ -82,7 +82,7 @@ def allocated_bytes(work: Callable[[], object], device: torch.device) -> int:
     return most
 
 
-class Live(TorchDispatchMode):
+class LiveMemory(TorchDispatchMode):
     """Bytes of tensors that operations make while the block runs, and that are still there.
 
     Each storage is counted once, from its making to its end. What an operation needs inside and

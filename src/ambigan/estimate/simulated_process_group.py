@@ -14,7 +14,7 @@ from ..core import distributed
 
 
 @dataclass
-class Traffic:
+class CollectiveTraffic:
     """What a process sends to the others.
 
     Attributes:
@@ -31,7 +31,7 @@ class _Others:
 
     ReduceOp: Any = torch.distributed.ReduceOp
 
-    def __init__(self, size: int, traffic: Traffic) -> None:
+    def __init__(self, size: int, traffic: CollectiveTraffic) -> None:
         self.size, self.traffic = size, traffic
 
     def is_available(self) -> bool:
@@ -66,12 +66,12 @@ class _Others:
 
 
 @contextmanager
-def rehearsed(size: int) -> Generator[Traffic]:
+def simulated_process_group(size: int) -> Generator[CollectiveTraffic]:
     """The first of so many processes, as long as the block runs; what it sends is counted.
 
     The others are taken to hold the same, so that sums are multiples and rows repeat.
     """
-    traffic, before = Traffic(), distributed.dist
+    traffic, before = CollectiveTraffic(), distributed.dist
     distributed.dist = _Others(size, traffic)
     try:
         yield traffic

@@ -17,15 +17,15 @@ from ..core.distributed import share_of
 from ..core.errors import ConfigError
 from ..core.machine import physical_memory
 from ..data import Batches, open_dataset
-from ..engine.config import RunConfig, choose_device, settle_precision
+from ..engine.config import RunConfig, choose_device, resolve_precision
 from ..engine.schedule import num_iterations
 from ..engine.train_state import TrainState
-from ..engine.train_step import Play
+from ..engine.train_step import TrainStep
 from ..evaluation.results import hardware
 from ..game import Method
 from ..training import check_trainable, make_method
-from .memory import Live, allocated_bytes, saved_bytes
-from .simulated_process_group import Traffic, rehearsed
+from .memory import LiveMemory, allocated_bytes, saved_bytes
+from .simulated_process_group import CollectiveTraffic, simulated_process_group
 
 WARM_UP = 2
 NUM_STEPS = 8
@@ -35,7 +35,7 @@ LINK = 50e9
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingEstimate:
     """What a training takes; memory in bytes, of tensors alone, on each process.
 
     Attributes:
@@ -90,7 +90,9 @@ class Plan:
         return self.images / self.images_per_second
 
 
-def plan(config: RunConfig, num_processes: int = 1, link: float = LINK) -> Plan:
+def estimate_training(
+    config: RunConfig, num_processes: int = 1, link: float = LINK
+) -> TrainingEstimate:
     """Plays a few iterations of a training, writes nothing, and says what the whole will take.
 
     Of several processes, what one of them does is played, on its part of a batch. What they send
@@ -108,25 +110,27 @@ def plan(config: RunConfig, num_processes: int = 1, link: float = LINK) -> Plan:
     config = config.check()
     _check_shared(config, num_processes, link)
     if num_processes == 1:
-        return _plan(config, Traffic(), 1, link)
-    with rehearsed(num_processes) as traffic:
+        return _plan(config, CollectiveTraffic(), 1, link)
+    with simulated_process_group(num_processes) as traffic:
         return _plan(config, traffic, num_processes, link)
 
 
-def _plan(config: RunConfig, traffic: Traffic, num_processes: int, link: float) -> Plan:
+def _plan(
+    config: RunConfig, traffic: CollectiveTraffic, num_processes: int, link: float
+) -> TrainingEstimate:
     device = choose_device(config.train.device)
-    config = settle_precision(config, device)
+    config = resolve_precision(config, device)
     dataset = open_dataset(config.data)
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)
     batches = Batches(dataset.train, config.train.seed, device)
-    play = Play(state, batches, config.train)
+    play = TrainStep(state, batches, config.train)
     per_iteration = config.train.batch_size * len(method.turns)
     images = num_iterations(config.train, len(batches), len(method.turns)) * per_iteration
     phases = [_Phase.of(play, *part, device, traffic) for part in _parts(play, images)]
     seconds = sum(phase.share * (phase.seconds + phase.sent / link) for phase in phases)
-    return Plan(
+    return TrainingEstimate(
         num_processes=num_processes,
         parameters=_by_network(method),
         weights=_bytes(method.state_dict().values()),
@@ -162,7 +166,12 @@ class _Phase:
 
     @classmethod
     def of(
-        cls, play: Play, begin: int, share: float, device: torch.device, traffic: Traffic
+        cls,
+        play: TrainStep,
+        begin: int,
+        share: float,
+        device: torch.device,
+        traffic: CollectiveTraffic,
     ) -> _Phase:
         """Plays some of it.
 
@@ -176,10 +185,10 @@ class _Phase:
         play.state.images_seen = begin
         active = {name for name in play.players if play.is_active(name)}
         turns = [active.intersection(names) for names in play.state.method.turns]
-        play.iterate()  # so that optimisers have their moments
+        play.run_iteration()  # so that optimisers have their moments
         traffic.messages = traffic.sent = 0
         with saved_bytes() as saved:
-            play.iterate()
+            play.run_iteration()
         sent, messages = traffic.sent, traffic.messages
         working, seconds = _working(play, device), _timed(play, device)
         return cls(
@@ -194,9 +203,9 @@ class _Phase:
         )
 
 
-def _parts(play: Play, images: int) -> list[tuple[int, float]]:
+def _parts(play: TrainStep, images: int) -> list[tuple[int, float]]:
     """Parts of training between which players begin or end: images seen before, and share."""
-    ends = {end for player in play.players.values() for end in player.active}
+    ends = {end for player in play.players.values() for end in player.schedule_window}
     batch = play.settings.batch_size
     marks = {0, *(math.ceil(end * play.total_images / batch) * batch for end in ends)}
     bounds = [*sorted(mark for mark in marks if mark < images), images]
@@ -213,7 +222,7 @@ def _check_shared(config: RunConfig, num_processes: int, link: float) -> None:
     share_of(config.train.batch_size, num_processes)
 
 
-def describe(found: Plan) -> list[tuple[str, str]]:
+def describe(found: TrainingEstimate) -> list[tuple[str, str]]:
     """A plan as lines of a table."""
     networks = ", ".join(f"{name} {count:,}" for name, count in found.parameters.items())
     memory = {
@@ -246,25 +255,25 @@ def describe(found: Plan) -> list[tuple[str, str]]:
     return lines
 
 
-def _working(play: Play, device: torch.device) -> int:
+def _working(play: TrainStep, device: torch.device) -> int:
     """Bytes of what comes and goes in an iteration, at their most."""
     if device.type == "cuda":
-        return allocated_bytes(play.iterate, device)
+        return allocated_bytes(play.run_iteration, device)
     state = play.state
     there = [*state.method.state_dict().values(), play.batches.values]
     there += state.ema.module.state_dict().values() if state.ema else []
     there += [moment for each in state.optimizers.values() for moment in _moments(each)]
-    with Live(there) as live:
-        play.iterate()
+    with LiveMemory(there) as live:
+        play.run_iteration()
     return live.most
 
 
-def _timed(play: Play, device: torch.device) -> list[float]:
+def _timed(play: TrainStep, device: torch.device) -> list[float]:
     """Seconds of each iteration; fewer of them where they are long."""
     seconds: list[float] = []
     for number in range(WARM_UP + NUM_STEPS):
         started = perf_counter()
-        play.iterate()
+        play.run_iteration()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         if number >= WARM_UP or perf_counter() - started > MOST_SECONDS / 4:

@@ -15,9 +15,9 @@ from ..game import Method
 from .float32_matmul import full_precision
 
 Kind = Literal["model", "baseline"]
-Progress = Callable[[int, int], None]
+ExtractionProgress = Callable[[int, int], None]
 """Told how many of how many examples are done."""
-Prepare = Callable[[Tensor, int], Tensor]
+PrepareInput = Callable[[Tensor, int], Tensor]
 """Makes a batch as networks take it of stored examples and the place of the first."""
 
 
@@ -59,8 +59,8 @@ def extract(
     device: torch.device | str = "cpu",
     *,
     chunk: int | None = None,
-    progress: Progress | None = None,
-    prepare: Prepare = lambda part, _start: to_float(part),
+    progress: ExtractionProgress | None = None,
+    prepare: PrepareInput = lambda part, _start: to_float(part),
 ) -> Tensor:
     """Features of a whole split, `(N, D)` float32 on the CPU.
 

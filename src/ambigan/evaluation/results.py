@@ -18,7 +18,7 @@ from ..data.dataset import Dataset
 from .features import FeatureFunction, Kind
 from .protocols import Protocol
 
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 Record = dict[str, Any]
 
 MEASURING = ("numpy", "scikit-learn", "scipy", "torch-fidelity")
@@ -51,7 +51,7 @@ def classification_row(
     dim: int,
     seconds: float,
     weights: str | None = None,
-) -> Row:
+) -> ResultRow:
     """One line of a table of accuracies.
 
     Args:
@@ -81,7 +81,7 @@ def generation_row(
     num: int,
     seconds: float,
     weights: str | None = None,
-) -> Row:
+) -> ResultRow:
     """One line of a table of distances between samples and data.
 
     Args:
@@ -105,7 +105,7 @@ def reconstruction_row(
     *,
     seconds: float,
     weights: str | None = None,
-) -> Row:
+) -> ResultRow:
     """One line of a table of reconstructions.
 
     Args:
@@ -121,7 +121,7 @@ def reconstruction_row(
 
 def result_record(
     protocol: Protocol,
-    rows: Sequence[Row],
+    rows: Sequence[ResultRow],
     *,
     method: str,
     preset: str | None,
@@ -246,7 +246,7 @@ def _holds(value: Any, parts: Mapping[str, Any]) -> bool:
     )
 
 
-def _headline(rows: Sequence[Row]) -> dict[str, float | None]:
+def _headline(rows: Sequence[ResultRow]) -> dict[str, float | None]:
     for row in rows:
         if row["kind"] == "model":
             return {name: row[column] for column, name in HEADLINES.items() if column in row}

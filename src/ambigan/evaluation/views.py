@@ -22,7 +22,7 @@ from .features import FeatureFunction, extract
 
 
 @dataclass(frozen=True)
-class ViewSettings:
+class CropSettings:
     """How many views there are of a picture, and how they differ.
 
     Attributes:
@@ -68,7 +68,7 @@ class ViewSettings:
         return "-".join(word for word in (*words, ending, seed) if word)
 
 
-class Views:
+class CroppedViews:
     """The pictures of a data set as they are stored, and views of them as networks take them.
 
     Args:
@@ -79,7 +79,7 @@ class Views:
         ConfigError: these are no pictures, they are too small, or views would be equal.
     """
 
-    def __init__(self, dataset: Dataset, settings: ViewSettings) -> None:
+    def __init__(self, dataset: Dataset, settings: CropSettings) -> None:
         self.settings = settings = checked(settings, "views.")
         spec = dataset.spec
         if spec.kind != "images":

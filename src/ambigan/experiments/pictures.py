@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..data import Dataset, Split
-from ..report.panels import Gallery, Section, gallery
+from ..report.panels import GalleryPanel, Section, gallery
 from ..run import Run, load
 from .run_spec import PlannedRun
 
@@ -17,16 +17,16 @@ def pictures_of(planned: PlannedRun, dataset: Dataset) -> Section | None:
     run = load(planned.run.path, device="cpu")
     if run.spec.kind != "images":
         return None
-    panels: list[Gallery] = []
-    if "sample" in run.abilities:
+    panels: list[GalleryPanel] = []
+    if "sample" in run.capabilities:
         panels.append(gallery(list(run.sample(NUM_PICTURES)[:, None]), "single", "Samples"))
-    if "reconstruct" in run.abilities:
+    if "reconstruct" in run.capabilities:
         panels.append(_reconstructions(run, dataset))
     words = {
         "sample": "samples, drawn and not picked",
         "reconstruct": "held-out data above what is made of them",
     }
-    lead = "; ".join(words[ability] for ability in words if ability in run.abilities)
+    lead = "; ".join(words[capability] for capability in words if capability in run.capabilities)
     key = "-".join(planned.run.path.parts[-3:-1])
     title = f"{planned.variant.name}, {planned.preset}"
     kind = "averaged" if run.weights == "ema" else "last"
@@ -34,7 +34,7 @@ def pictures_of(planned: PlannedRun, dataset: Dataset) -> Section | None:
     return Section(key, title, lead, tuple(panels))
 
 
-def _reconstructions(run: Run, dataset: Dataset) -> Gallery:
+def _reconstructions(run: Run, dataset: Dataset) -> GalleryPanel:
     split = Split(dataset.test.values[:NUM_PICTURES], None)
     pairs = zip(run.originals(split), run.reconstruct(split), strict=True)
     return gallery([np.stack(pair) for pair in pairs], "pairs", "Data above reconstructions")

@@ -16,12 +16,12 @@ from ..data import Dataset
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.log_writers import read_lines
 from ..engine.run_folder import RunFolder
-from ..engine.trainer import Progress
+from ..engine.trainer import TrainingProgress
 from ..evaluation.results import is_whole, same_column
-from ..training import train_together
+from ..training import train_interleaved_runs
 
 Alarm = Callable[[str], None]
-Bar = Callable[[], AbstractContextManager[Progress]]
+Bar = Callable[[], AbstractContextManager[TrainingProgress]]
 """Opens a progress bar for one training."""
 
 
@@ -96,12 +96,12 @@ def check_unchanged(planned: PlannedRun) -> None:
         )
 
 
-def train_planned(runs: Sequence[PlannedRun], progress: Progress, alarm: Alarm) -> None:
+def train_planned(runs: Sequence[PlannedRun], progress: TrainingProgress, alarm: Alarm) -> None:
     """Trains runs side by side, from where each was; those that are trained stay as they are."""
     untrained = [planned for planned in runs if planned.images_trained is None]
     if untrained:
         entries = [(planned.config, planned.run.path) for planned in untrained]
-        train_together(entries, progress=progress, alarm=alarm)
+        train_interleaved_runs(entries, progress=progress, alarm=alarm)
 
 
 def read_cost(planned: PlannedRun) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from ..data import Batches, Dataset
 from ..evaluation.baselines.feature_baselines import pca_features, pixel_features, random_encoder
 from ..evaluation.features import FeatureFunction, extract, layer_features
 from ..evaluation.protocols import Protocol, run_classification
-from ..evaluation.results import Row, classification_row
-from ..evaluation.views import Views
+from ..evaluation.results import ResultRow, classification_row
+from ..evaluation.views import CroppedViews
 from ..run import Run, Weights
 from ..training import untrained
-from .result_cache import KeptRows
+from .result_cache import ResultCache
 
 Baseline = Literal["raw", "pca", "random"]
 BASELINES: tuple[Baseline, ...] = ("raw", "pca", "random")
@@ -32,14 +32,14 @@ EACH = "each"
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FeatureSet:
     """One column of a table before it is measured: features, and whose weights they use."""
 
     function: FeatureFunction
     weights: Weights | None = None
 
 
-def layer_names(layers: Sequence[str], run: Run) -> list[str]:
+def resolve_layers(layers: Sequence[str], run: Run) -> list[str]:
     """The layers that are meant: the method's own if none is named, `each` spelt out.
 
     Raises:
@@ -56,25 +56,25 @@ def layer_names(layers: Sequence[str], run: Run) -> list[str]:
     return list(dict.fromkeys(named)) or [run.method.default_layer]
 
 
-def make_candidates(
+def make_feature_sets(
     runs: Sequence[Run], dataset: Dataset, names: Sequence[str], baselines: Sequence[Baseline]
-) -> Iterable[Candidate]:
+) -> Iterable[FeatureSet]:
     """The layers of each kind of weights; then pixels, PCA and random layers.
 
     PCA is as wide as the first layer.
     """
     for layer in names:
         for run in runs:
-            yield Candidate(layer_features(run.method, layer), run.weights)
+            yield FeatureSet(layer_features(run.method, layer), run.weights)
     if "raw" in baselines:
-        yield Candidate(raw_features(dataset))
+        yield FeatureSet(raw_features(dataset))
     if "pca" in baselines:
         width = runs[0].method.features(_few(dataset, runs[0].device), names[0]).shape[1]
-        yield Candidate(pca_features(dataset.train.values, width))
+        yield FeatureSet(pca_features(dataset.train.values, width))
     if "random" in baselines:
         random = untrained(runs[0], dataset)
         for layer in names:
-            yield Candidate(random_encoder(random, layer))
+            yield FeatureSet(random_encoder(random, layer))
 
 
 def raw_features(dataset: Dataset) -> FeatureFunction:
@@ -82,21 +82,21 @@ def raw_features(dataset: Dataset) -> FeatureFunction:
     return pixel_features("pixels" if dataset.spec.kind == "images" else "raw values")
 
 
-def measure_candidates(
-    candidates: Iterable[Candidate],
+def measure_feature_sets(
+    candidates: Iterable[FeatureSet],
     protocols: Sequence[Protocol],
     dataset: Dataset,
     device: torch.device,
     tell: Tell,
-    kept: KeptRows,
-    views: Views | None = None,
-) -> dict[str, list[Row]]:
+    kept: ResultCache,
+    views: CroppedViews | None = None,
+) -> dict[str, list[ResultRow]]:
     """The rows of each protocol; features of each candidate are computed once, if at all.
 
     With views, features are of these.
     """
     seen = "" if views is None else json.dumps(views.describe())
-    rows: dict[str, list[Row]] = {protocol.name: [] for protocol in protocols}
+    rows: dict[str, list[ResultRow]] = {protocol.name: [] for protocol in protocols}
     for candidate in candidates:
         features = _Features(candidate, dataset, device, views)
         for protocol in protocols:
@@ -111,10 +111,10 @@ def measure_candidates(
 class _Features:
     """Those of one candidate, of both splits, computed when they are first asked for."""
 
-    candidate: Candidate
+    candidate: FeatureSet
     dataset: Dataset
     device: torch.device
-    views: Views | None
+    views: CroppedViews | None
 
     @cached_property
     def splits(self) -> tuple[Tensor, Tensor, float]:
@@ -133,7 +133,7 @@ def _few(dataset: Dataset, device: torch.device) -> Tensor:
     return Batches(dataset.train, 0, device).draw(0, min(2, len(dataset.train)))
 
 
-def _row(features: _Features, protocol: Protocol, tell: Tell) -> Row:
+def _row(features: _Features, protocol: Protocol, tell: Tell) -> ResultRow:
     candidate, dataset = features.candidate, features.dataset
     kind = f" ({candidate.weights})" if candidate.weights else ""
     tell(f"measuring {protocol.name} of {candidate.function.name}{kind}")

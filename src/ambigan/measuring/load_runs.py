@@ -8,7 +8,7 @@ import torch
 
 from ..core.errors import CheckpointError
 from ..data import Batches, Dataset
-from ..engine.bn_statistics import settle
+from ..engine.bn_statistics import recompute_bn_stats
 from ..engine.checkpoint import read_checkpoint
 from ..engine.config import RunConfig
 from ..engine.run_folder import RunFolder
@@ -57,7 +57,7 @@ def runs_of_checkpoint(
             method.load_state_dict(state[key])
         except RuntimeError as error:
             raise CheckpointError(f"{checkpoint} is of other networks.") from error
-        settle(method.to(device), batches, config.train)
+        recompute_bn_stats(method.to(device), batches, config.train)
         runs.append(
             Run(
                 folder.path,

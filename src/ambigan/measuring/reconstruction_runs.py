@@ -25,7 +25,7 @@ def measure_reconstructions(
         means = mean_baseline(dataset, maps.target, runs[0].device)
         rows.append(reconstruction_row("training mean", "baseline", means, seconds=0))
     if "pca" in baselines:
-        num_values = runs[0].method.drawn.num_values
+        num_values = runs[0].method.sample_spec.num_values
         width = min(runs[0].method.prior.dim, num_values, len(dataset.train))
         kept = pca_baseline(dataset, width, maps.target, runs[0].device)
         rows.append(reconstruction_row(pca_name(width), "baseline", kept, seconds=0))

@@ -19,22 +19,22 @@ from ..core.randomness import Randomness
 from ..data import Dataset, chunk_size, to_float
 from ..evaluation.baselines.sample_baselines import gaussian_stand_in, shuffled_values
 from ..evaluation.features import FeatureFunction, extract
-from ..evaluation.metrics.inception import POOLED, find_weights, load_inception
-from ..evaluation.metrics.sample_distances import WIDEST
+from ..evaluation.metrics.inception import POOL_LAYER, find_weights, load_inception
+from ..evaluation.metrics.sample_distances import WIDEST_COVARIANCE
 from ..evaluation.protocols import Protocol, run_generation
-from ..evaluation.results import Row, generation_row
+from ..evaluation.results import ResultRow, generation_row
 from ..game import Method
 from ..run import Run, Weights, load
 from ..training import untrained
 from .feature_sets import Baseline, Tell
-from .result_cache import KeptRows
+from .result_cache import ResultCache
 
 RANDOM_GENERATOR = "random generator"
 """The row of what an untrained generator draws."""
 
 
 @dataclass
-class Spaces:
+class ReferenceFeatures:
     """In which features samples and data are compared.
 
     Attributes:
@@ -74,14 +74,14 @@ class Spaces:
 
     def _check_widths(self, protocol: Protocol, run: Run) -> None:
         for name in self._names(run):
-            if (width := self._width(name, run)) <= WIDEST:
+            if (width := self._width(name, run)) <= WIDEST_COVARIANCE:
                 continue
             folder = space_parts(name)[1]
             others = (load(folder) if folder else run).method.feature_layers
             narrower = self._widest([f"{folder}:{o}" if folder else o for o in others], run)
             raise ConfigError(
-                f"{protocol.name} takes the covariance of features, of {WIDEST:,} at most, and"
-                f" {name} has {width:,}; compare in a narrower layer, such as --space"
+                f"{protocol.name} takes the covariance of at most {WIDEST_COVARIANCE:,} features,"
+                f" and {name} has {width:,}; compare in a narrower layer, such as --space"
                 f" {narrower or 'RUN:LAYER of another run'}."
             )
 
@@ -89,19 +89,19 @@ class Spaces:
         if self.names:
             return self.names
         method = (self._owner or run).method
-        if self._width(method.default_layer, run) <= WIDEST:
+        if self._width(method.default_layer, run) <= WIDEST_COVARIANCE:
             return [method.default_layer]
         return [self._widest(method.feature_layers, run) or method.default_layer]
 
     def _widest(self, names: Sequence[str], run: Run) -> str | None:
         """Of layers not too wide; None if all are."""
         widths = {name: self._width(name, run) for name in names}
-        narrow = [name for name, width in widths.items() if width <= WIDEST]
+        narrow = [name for name, width in widths.items() if width <= WIDEST_COVARIANCE]
         return max(narrow, key=lambda name: widths[name], default=None)
 
     def _width(self, name: str, run: Run) -> int:
         """Of a layer's features of examples as this run's generator draws them."""
-        few = torch.zeros(2, *run.method.drawn.shape)
+        few = torch.zeros(2, *run.method.sample_spec.shape)
         return extract(_layer_of(name, self._owner or run), few, run.device).shape[1]
 
     @cached_property
@@ -135,17 +135,17 @@ def measure_generation(
     runs: Sequence[Run],
     dataset: Dataset,
     protocol: Protocol,
-    spaces: Spaces,
+    spaces: ReferenceFeatures,
     baselines: Sequence[Baseline],
     tell: Tell,
-    kept: KeptRows,
-) -> list[Row]:
+    kept: ResultCache,
+) -> list[ResultRow]:
     """The rows of one protocol, for each space: samples of each kind of weights, then stand-ins.
 
     Stand-ins that no network draws are of the data alone, in the form that the features of its test
     split tell.
     """
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     for function in spaces.functions(protocol, runs[0]):
         device = runs[0].device
         real = extract(_of_data(function, runs[0].method), dataset.test.values, device)
@@ -166,7 +166,7 @@ def _row(
     real: Tensor,
     device: torch.device,
     tell: Tell,
-) -> Row:
+) -> ResultRow:
     started = perf_counter()
     kind = f" ({weights})" if weights else ""
     tell(f"measuring {protocol.name} of {name}{kind} in {function.name}")
@@ -177,7 +177,7 @@ def _row(
         "model" if weights else "baseline",
         scores,
         space=function.name,
-        dim=POOLED if protocol.name.endswith("_inception") else real.shape[1],
+        dim=POOL_LAYER if protocol.name.endswith("_inception") else real.shape[1],
         num=len(generated),
         seconds=perf_counter() - started,
         weights=weights,
@@ -196,9 +196,9 @@ def _drawn(
         some = Randomness(seed, "floor").permutation(len(dataset.train))[:num].sort().values
         yield "training examples", None, lambda: _targets(first, dataset.train.values[some])
     if "pca" in baselines:
-        width = min(first.prior.dim, first.drawn.num_values, len(dataset.train))
+        width = min(first.prior.dim, first.sample_spec.num_values, len(dataset.train))
         train = lambda: _targets(first, dataset.train.values)  # noqa: E731
-        bounded = first.drawn.bounded
+        bounded = first.sample_spec.bounded
         name = f"gaussian of pca{width}"
         yield name, None, lambda: gaussian_stand_in(train(), width, num, seed, bounded)
         yield "shuffled values", None, lambda: shuffled_values(train(), num, seed)
@@ -215,7 +215,7 @@ def _samples(method: Method, num: int, seed: int) -> Tensor:
     """What a method draws of so many latents, on the CPU."""
     device = next(method.parameters()).device
     latents = method.prior.sample(num, Randomness(seed, "generation"))
-    chunks = latents.split(chunk_size(method.drawn.num_values, device))
+    chunks = latents.split(chunk_size(method.sample_spec.num_values, device))
     parts = [method.decode(z.to(device)).float().cpu() for z in chunks]
     return torch.cat(parts)
 
@@ -223,18 +223,18 @@ def _samples(method: Method, num: int, seed: int) -> Tensor:
 @torch.no_grad()
 def _targets(method: Method, values: Tensor) -> Tensor:
     """Data in the form that the generator draws, on the CPU; as stored if that is it."""
-    if method.drawn == method.spec:
+    if method.sample_spec == method.spec:
         return values
     device = next(method.parameters()).device
     chunks = values.split(chunk_size(method.spec.num_values, device))
-    parts = [method.target(to_float(x.to(device))).cpu() for x in chunks]
+    parts = [method.resize_to_sample(to_float(x.to(device))).cpu() for x in chunks]
     return torch.cat(parts)
 
 
 def _of_data(function: FeatureFunction, method: Method) -> FeatureFunction:
     """The same features of data, brought to the form that the generator draws first."""
     return FeatureFunction(
-        function.name, function.kind, lambda x: function.function(method.target(x))
+        function.name, function.kind, lambda x: function.function(method.resize_to_sample(x))
     )
 
 
@@ -242,7 +242,7 @@ def _layer_of(name: str, run: Run) -> FeatureFunction:
     """A layer of this run, or with `RUN:LAYER` of another; images are resized to what it sees."""
     called, folder, layer = space_parts(name)
     other = load(folder, device=str(run.device)) if folder else run
-    _check_alike(name, other.spec, run.method.drawn)
+    _check_alike(name, other.spec, run.method.sample_spec)
     other.method.find_layer(layer)
     size = other.spec.shape
     return FeatureFunction(

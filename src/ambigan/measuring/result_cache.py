@@ -15,13 +15,13 @@ from ..core.files import append_json, write_text
 from ..core.version import __version__
 from ..data import Dataset
 from ..evaluation.protocols import Protocol
-from ..evaluation.results import Row, libraries
+from ..evaluation.results import ResultRow, libraries
 from ..run import Run, Weights
 
 FILE_NAME = "unfinished.jsonl"
 
 
-class KeptRows:
+class ResultCache:
     """The rows that an evaluation has come to, by all that they depend on.
 
     A row is taken from the file only if it was made by this version, by the same protocol with the
@@ -44,18 +44,18 @@ class KeptRows:
         """Says whose networks are measured next, and on what."""
         self._about = _about(runs[0], dataset)
         self._config = runs[0].config.to_json()
-        self._networks = {run.weights: fingerprint(run.method) for run in runs}
+        self._networks = {run.weights: weights_fingerprint(run.method) for run in runs}
 
     def row(
         self,
         protocol: Protocol,
         name: str,
         weights: Weights | None,
-        measure: Callable[[], Row],
+        measure: Callable[[], ResultRow],
         *,
         of_data: bool = False,
         **also: str,
-    ) -> Row:
+    ) -> ResultRow:
         """A row that is known, or is measured now and kept.
 
         Args:
@@ -98,7 +98,7 @@ class KeptRows:
             self.path.unlink(missing_ok=True)
 
 
-def fingerprint(module: nn.Module) -> str:
+def weights_fingerprint(module: nn.Module) -> str:
     """The SHA-256 of all that a module would save."""
     total = hashlib.sha256()
     for name, value in module.state_dict().items():
@@ -118,9 +118,9 @@ def _about(run: Run, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> list[tuple[str, Row]]:
+def _read(path: Path) -> list[tuple[str, ResultRow]]:
     """The keys and rows of a file; what a kill has torn is left out."""
-    found: list[tuple[str, Row]] = []
+    found: list[tuple[str, ResultRow]] = []
     for text in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             line = json.loads(text)

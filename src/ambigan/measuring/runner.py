@@ -16,25 +16,25 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.baselines.feature_baselines import pca_features
 from ..evaluation.protocols import PROTOCOLS, Protocol, find_protocol
 from ..evaluation.results import result_record, without_scores
-from ..evaluation.views import Views, ViewSettings
+from ..evaluation.views import CroppedViews, CropSettings
 from ..game import Method
 from ..run import Run, Weights, read_config, record_of
 from ..training import check_same_data
 from .feature_sets import (
     BASELINES,
     Baseline,
-    Candidate,
+    FeatureSet,
     Tell,
-    layer_names,
-    make_candidates,
-    measure_candidates,
+    make_feature_sets,
+    measure_feature_sets,
     raw_features,
+    resolve_layers,
 )
 from .load_runs import load_kinds, runs_of_checkpoint
 from .reconstruction_runs import measure_reconstructions
-from .reference_features import Spaces, measure_generation, space_parts
-from .result_cache import FILE_NAME, KeptRows
-from .select_protocols import check_names, check_used, choose
+from .reference_features import ReferenceFeatures, measure_generation, space_parts
+from .result_cache import FILE_NAME, ResultCache
+from .select_protocols import check_names, check_used, select_protocols
 
 OF_CURVE = "knn1_euclidean"
 """What a curve is of, where no protocol is named."""
@@ -52,7 +52,7 @@ def evaluate(
     baselines: Sequence[Baseline] = BASELINES,
     spaces: Sequence[str] = (),
     inception: str | Path | None = None,
-    views: ViewSettings | None = None,
+    views: CropSettings | None = None,
     stand_ins: str | Path | None = None,
     device: str = "auto",
     method: type[Method] | None = None,
@@ -98,14 +98,14 @@ def evaluate(
     runs = load_kinds(path, weights, device, method)
     dataset = open_dataset(runs[0].config.data)
     check_same_data(folder, dataset)
-    spots = Spaces(spaces, inception)
+    spots = ReferenceFeatures(spaces, inception)
     if views is not None and not protocols:
         protocols = (WITH_VIEWS,)
-    chosen = choose(protocols, runs[0], dataset, spots, tell, views)
+    chosen = select_protocols(protocols, runs[0], dataset, spots, tell, views)
     check_used(protocols, chosen, layers, spaces, inception)
-    seen = None if views is None else Views(dataset, views)
+    seen = None if views is None else CroppedViews(dataset, views)
     shared = None if stand_ins is None else Path(stand_ins)
-    kept = KeptRows(folder.results / FILE_NAME, shared)
+    kept = ResultCache(folder.results / FILE_NAME, shared)
     kept.turn_to(runs, dataset)
     found: list[dict[str, Any]] = []
     for record in _measure(runs, dataset, chosen, layers, baselines, spots, tell, kept, seen):
@@ -139,10 +139,10 @@ def evaluate_baselines(
     """
     dataset, found = open_dataset(settings), find_protocol(protocol)
     found.check((), dataset)
-    candidates = [Candidate(raw_features(dataset))]
-    candidates += [Candidate(pca_features(dataset.train.values, width)) for width in pca_widths]
+    candidates = [FeatureSet(raw_features(dataset))]
+    candidates += [FeatureSet(pca_features(dataset.train.values, width)) for width in pca_widths]
     target = choose_device(device)
-    rows = measure_candidates(candidates, [found], dataset, target, tell, KeptRows())[protocol]
+    rows = measure_feature_sets(candidates, [found], dataset, target, tell, ResultCache())[protocol]
     return result_record(
         found, rows, method="baselines", preset=None, images_seen=0, dataset=dataset, device=target
     )
@@ -180,10 +180,12 @@ def evaluate_curve(
     paths = _spaced(list_checkpoints(folder.checkpoints), spacing)
     if not paths:
         raise CheckpointError(f"{folder.path} has no checkpoints to measure.")
-    spots = Spaces(spaces, inception, own=lambda: load_kinds(path, None, device, method)[0])
+    spots = ReferenceFeatures(
+        spaces, inception, own=lambda: load_kinds(path, None, device, method)[0]
+    )
     chosen: list[Protocol] = []
     curves: dict[str, dict[str, Any]] = {}
-    kept = KeptRows(folder.results / FILE_NAME)
+    kept = ResultCache(folder.results / FILE_NAME)
     for checkpoint in paths:
         try:
             runs = runs_of_checkpoint(
@@ -193,7 +195,7 @@ def evaluate_curve(
             warnings.warn(f"left out of the curve: {error}", stacklevel=2)
             continue
         if not chosen:
-            chosen = choose(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
+            chosen = select_protocols(protocols or (OF_CURVE,), runs[0], dataset, spots, tell)
             check_used(protocols, chosen, layers, spaces, inception)
         beside = () if curves else baselines
         kept.turn_to(runs, dataset)
@@ -226,20 +228,20 @@ def _measure(
     protocols: Sequence[Protocol],
     layers: Sequence[str],
     baselines: Sequence[Baseline],
-    spaces: Spaces,
+    spaces: ReferenceFeatures,
     tell: Tell,
-    kept: KeptRows,
-    views: Views | None = None,
+    kept: ResultCache,
+    views: CroppedViews | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The records as they are finished: of features, then of reconstructions, then of samples."""
     for protocol in protocols:
         spaces.check(protocol, runs[0], dataset)
     of_features = [protocol for protocol in protocols if "labels" in protocol.needs]
     if of_features:
-        names = layer_names(layers, runs[0])
-        candidates = make_candidates(runs, dataset, names, baselines)
+        names = resolve_layers(layers, runs[0])
+        candidates = make_feature_sets(runs, dataset, names, baselines)
         device = runs[0].device
-        table = measure_candidates(candidates, of_features, dataset, device, tell, kept, views)
+        table = measure_feature_sets(candidates, of_features, dataset, device, tell, kept, views)
         for protocol in of_features:
             record = record_of(protocol, runs[0], dataset, table[protocol.name])
             record["settings"] |= {} if views is None else views.describe()
@@ -259,7 +261,7 @@ def _file_name(
     layers: Sequence[str],
     spaces: Sequence[str],
     weights: Weights | None,
-    views: ViewSettings | None,
+    views: CropSettings | None,
 ) -> str:
     """The protocol's name; with layers or spaces, weights and views asked for, these too."""
     needs = PROTOCOLS[record["protocol"]].needs

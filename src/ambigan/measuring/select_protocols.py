@@ -10,12 +10,12 @@ from ..core.errors import ConfigError
 from ..data import Dataset
 from ..evaluation.classifiers.label_subsets import class_sizes
 from ..evaluation.protocols import PROTOCOLS, Protocol, check_views, find_protocol
-from ..evaluation.views import ViewSettings
+from ..evaluation.views import CropSettings
 from ..run import Run
 from .feature_sets import Tell
-from .reference_features import Spaces
+from .reference_features import ReferenceFeatures
 
-ALL = "all"
+ALL_PROTOCOLS = "all"
 """Instead of a protocol's name: all that the run and its data allow."""
 
 WITHOUT_LABELS = "generation_features"
@@ -29,32 +29,32 @@ def check_names(protocols: Sequence[str]) -> None:
         ConfigError: there is no such protocol.
     """
     for name in protocols:
-        if name != ALL:
+        if name != ALL_PROTOCOLS:
             find_protocol(name)
 
 
-def choose(
+def select_protocols(
     protocols: Sequence[str],
     run: Run,
     dataset: Dataset,
-    spaces: Spaces,
+    spaces: ReferenceFeatures,
     tell: Tell,
-    views: ViewSettings | None = None,
+    views: CropSettings | None = None,
 ) -> list[Protocol]:
     """The protocols named; all that apply for `all`; the quick ones that apply if none is named.
 
     Raises:
         ConfigError: one that is named does not apply, or none does.
     """
-    named = [find_protocol(name) for name in protocols if name != ALL]
+    named = [find_protocol(name) for name in protocols if name != ALL_PROTOCOLS]
     if not protocols:
         quick = [p for p in _applying(run, dataset, spaces) if p.quick]
         named = quick or [find_protocol(WITHOUT_LABELS)]
     _warn_of_unseen_classes(dataset)
     for protocol in named:
-        protocol.check(run.abilities, dataset)
+        protocol.check(run.capabilities, dataset)
         _check_views(protocol, views)
-    return _applying(run, dataset, spaces, tell, views) if ALL in protocols else named
+    return _applying(run, dataset, spaces, tell, views) if ALL_PROTOCOLS in protocols else named
 
 
 def check_used(
@@ -69,7 +69,7 @@ def check_used(
     Raises:
         ConfigError: layers where no features are measured, or spaces where no samples are.
     """
-    if ALL in protocols:
+    if ALL_PROTOCOLS in protocols:
         return
     needs = {need for protocol in chosen for need in protocol.needs}
     names = ", ".join(protocol.name for protocol in chosen)
@@ -83,7 +83,7 @@ def check_used(
         raise ConfigError(f"{flag} is of protocols of samples, and {names} is none; leave it out.")
 
 
-def _check_views(protocol: Protocol, views: ViewSettings | None) -> None:
+def _check_views(protocol: Protocol, views: CropSettings | None) -> None:
     """Refuses a protocol that cannot use what is asked for of views.
 
     Raises:
@@ -115,16 +115,16 @@ def _warn_of_unseen_classes(dataset: Dataset) -> None:
 def _applying(
     run: Run,
     dataset: Dataset,
-    spaces: Spaces,
+    spaces: ReferenceFeatures,
     tell: Tell = lambda _line: None,
-    views: ViewSettings | None = None,
+    views: CropSettings | None = None,
 ) -> list[Protocol]:
     """The protocols that the run and its data allow; it is told why others are left out."""
     chosen: list[Protocol] = []
     left_out: dict[str, list[str]] = {}
     for protocol in PROTOCOLS.values():
         try:
-            protocol.check(run.abilities, dataset)
+            protocol.check(run.capabilities, dataset)
             _check_views(protocol, views)
             if not protocol.quick:
                 spaces.check(protocol, run, dataset)

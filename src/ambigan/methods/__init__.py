@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from ..core.errors import ConfigError, unknown
+from ..core.errors import ConfigError, unknown_name
 from ..game import Method
 from .autoencoder import Autoencoder
 from .bigan import BiGAN
@@ -42,7 +42,7 @@ def find_method(name: str) -> type[Method]:
     """
     if not is_external(name):
         if name not in METHODS:
-            raise unknown("method", name, METHODS)
+            raise unknown_name("method", name, METHODS)
         return METHODS[name]
     module_name, _, class_name = name.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), class_name)):

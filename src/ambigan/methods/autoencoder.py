@@ -18,10 +18,10 @@ from ..core.errors import ConfigError
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.families import (
     NetworkSettings,
-    drawn_spec,
     last_hidden,
     make_encoder,
     make_generator,
+    sample_spec_of,
 )
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.reconstruction import absolute_error, squared_error
@@ -51,23 +51,23 @@ class Autoencoder(Method):
     """E and G, over data alone."""
 
     Settings = AutoencoderSettings
-    abilities = frozenset({"decode", "encode", "reconstruct"})
+    capabilities = frozenset({"decode", "encode", "reconstruct"})
 
     def __init__(self, settings: AutoencoderSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         self.prior = make_prior("uniform", settings.latent_dim)  # drawn, never looked at
         self.encoder = make_encoder(spec, settings.network, settings.latent_dim)
-        self.drawn = drawn_spec(spec, settings.network)
-        self.generator = make_generator(self.drawn, settings.network, settings.latent_dim)
+        self.sample_spec = sample_spec_of(spec, settings.network)
+        self.generator = make_generator(self.sample_spec, settings.network, settings.latent_dim)
         self.players = (Player("autoencoder", ("encoder", "generator"), settings.optimizer),)
         self.turns = (("autoencoder",),)
-        self.seeing = ("encoder",)
+        self.data_networks = ("encoder",)
         self.default_layer = settings.feature_layer or last_hidden("encoder", self.encoder)
         self.error = squared_error if settings.loss == "l2" else absolute_error
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """The distance of x from G(E(x)) (BiGAN, section 4.2)."""
-        x, again = self.target(batch.x), self.reconstruct(batch.x)
+        x, again = self.resize_to_sample(batch.x), self.reconstruct(batch.x)
         return {"autoencoder": {"reconstruction": self.error(x, again)}}
 
     def run(self, network: str, x: Tensor) -> Tensor:

@@ -21,15 +21,15 @@ from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.families import (
     NetworkSettings,
     check_prior_fits,
-    drawn_spec,
     last_hidden,
     make_discriminator,
     make_encoder,
     make_generator,
+    sample_spec_of,
 )
-from ..networks.layers.basic import hide_values
+from ..networks.layers.basic import mask_inputs
 from ..networks.permutation_invariant import MLPSettings
-from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturated
+from ..objectives.adversarial import bce_fake, bce_real, hinge_fake, hinge_real, saturated
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import r1
 from ..objectives.reconstruction import absolute_error
@@ -89,7 +89,7 @@ class BiGAN(Method):
     """D against G and E, over pairs of data and latents."""
 
     Settings = BiGANSettings
-    abilities = frozenset({"sample", "decode", "encode", "reconstruct"})
+    capabilities = frozenset({"sample", "decode", "encode", "reconstruct"})
 
     def __init__(self, settings: BiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -102,9 +102,11 @@ class BiGAN(Method):
                 "bounded, so D would tell them apart by that; choose prior 'normal'."
             )
         self.prior = make_prior(settings.prior, settings.latent_dim)
-        self.drawn = drawn_spec(spec, settings.network)
-        self.discriminator = make_discriminator(self.drawn, settings.network, settings.latent_dim)
-        self.generator = make_generator(self.drawn, settings.network, settings.latent_dim)
+        self.sample_spec = sample_spec_of(spec, settings.network)
+        self.discriminator = make_discriminator(
+            self.sample_spec, settings.network, settings.latent_dim
+        )
+        self.generator = make_generator(self.sample_spec, settings.network, settings.latent_dim)
         num_outputs = settings.latent_dim * (2 if self.gaussian else 1)
         self.encoder = make_encoder(spec, settings.network, num_outputs)
         self.players = (
@@ -113,7 +115,7 @@ class BiGAN(Method):
         )
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
-        self.seeing = ("discriminator", "encoder")
+        self.data_networks = ("discriminator", "encoder")
         self.default_layer = settings.feature_layer or last_hidden("encoder", self.encoder)
         self.unit_features = settings.unit_features
         self.objective: Objective = settings.objective
@@ -127,7 +129,7 @@ class BiGAN(Method):
         Where E sees larger images than D, x of D and G is g_X(x), the smaller ones (section 3.5).
         """
         D, G, E, w = self._judge, self.generator, self._draw_latents, self.weight
-        x, z, noise = self.target(batch.x), batch.z, batch.noise
+        x, z, noise = self.resize_to_sample(batch.x), batch.z, batch.noise
         code = E(batch.x, noise)
         real = D(x, code, noise)
         fake = D(G(z, z), z, noise)
@@ -136,7 +138,7 @@ class BiGAN(Method):
             losses["discriminator"] = {"real": w * hinge_real(real), "fake": w * hinge_fake(fake)}
         elif "discriminator" in players:
             # ascends V = E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]
-            losses["discriminator"] = {"real": w * judged_real(real), "fake": w * judged_fake(fake)}
+            losses["discriminator"] = {"real": w * bce_real(real), "fake": w * bce_fake(fake)}
         if "discriminator" in players and (weight := self.settings.gradient_penalty):
             losses["discriminator"]["r1"] = weight * r1(self.discriminator, x, code)
         if "generator_encoder" in players:
@@ -150,16 +152,16 @@ class BiGAN(Method):
         w = self.weight
         match self.objective:
             case "inverse":  # ascend Λ = E_x[log(1 - D(x, E(x)))] + E_z[log D(G(z), z)]
-                return {"real": w * judged_fake(real), "fake": w * judged_real(fake)}
+                return {"real": w * bce_fake(real), "fake": w * bce_real(fake)}
             case "minimax":  # descend V
-                return {"real": -w * judged_real(real), "fake": -w * judged_fake(fake)}
+                return {"real": -w * bce_real(real), "fake": -w * bce_fake(fake)}
             case "hinge":
                 return {"real": w * real.mean(), "fake": -w * fake.mean()}
 
     def _draw_latents(self, x: Tensor, noise: Randomness) -> Tensor:
         """E(x), or for a Gaussian encoder a draw from q(z | x); in training with masking noise."""
         if self.training:
-            x = hide_values(x, self.settings.encoder_dropout, noise, self.empty)
+            x = mask_inputs(x, self.settings.encoder_dropout, noise, self.empty)
         if not self.gaussian:
             return self.encoder(x)
         mean, log_deviation = self.encoder(x).chunk(2, dim=1)
@@ -170,7 +172,7 @@ class BiGAN(Method):
         if self.training and self.settings.augment:
             x = augment(x, noise)
         if self.training:
-            x = hide_values(x, self.settings.discriminator_dropout, noise, self.empty)
+            x = mask_inputs(x, self.settings.discriminator_dropout, noise, self.empty)
         return self.discriminator(x, z)
 
     def run(self, network: str, x: Tensor) -> Tensor:
@@ -180,7 +182,7 @@ class BiGAN(Method):
             case "encoder":
                 return z
             case "discriminator":
-                return self.discriminator(self.target(x), z)
+                return self.discriminator(self.resize_to_sample(x), z)
             case "generator":
                 return self.generator(z, z)
             case _:
@@ -195,9 +197,9 @@ class BiGAN(Method):
         z = self.encoder(x)
         return z.chunk(2, dim=1)[0] if self.gaussian else z
 
-    def watch(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the discriminator is, on both kinds of pairs."""
         D, G, E = self.discriminator, self.generator, self._draw_latents
-        real = D(self.target(batch.x), E(batch.x, batch.noise))
+        real = D(self.resize_to_sample(batch.x), E(batch.x, batch.noise))
         fake = D(G(batch.z, batch.z), batch.z)
         return {"saturation": saturated(real, fake, hinge=self.settings.objective == "hinge")}

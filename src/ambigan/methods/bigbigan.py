@@ -23,16 +23,18 @@ from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.heads import Unary
 from ..networks.large import (
     LargeSettings,
-    drawn_spec,
-    make_discriminator,
-    make_encoder,
-    make_generator,
+    large_sample_spec,
+    make_large_discriminator,
+    make_large_encoder,
+    make_large_generator,
 )
 from ..objectives.adversarial import hinge_fake, hinge_real, hinge_saturation
 from ..priors import PriorName, make_prior
 
-ADAM = OptimizerSettings(betas=(0.0, 0.999), epsilon=1e-6, weight_decay=0, final_learning_rate=None)
-SLOW_ADAM = replace(ADAM, learning_rate=5e-5)
+BIGBIGAN_ADAM = OptimizerSettings(
+    betas=(0.0, 0.999), epsilon=1e-6, weight_decay=0, final_learning_rate=None
+)
+SLOW_ADAM = replace(BIGBIGAN_ADAM, learning_rate=5e-5)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class BigBiGANSettings:
     discriminator_steps: Few = 2
     encoder_rate_multiplier: Positive = 1.0
     network: LargeSettings = field(default_factory=LargeSettings)
-    discriminator_optimizer: OptimizerSettings = ADAM
+    discriminator_optimizer: OptimizerSettings = BIGBIGAN_ADAM
     generator_optimizer: OptimizerSettings = SLOW_ADAM
 
 
@@ -68,7 +70,7 @@ class BigBiGAN(Method):
     """D against G and E, over images, latents and pairs."""
 
     Settings = BigBiGANSettings
-    abilities = frozenset({"sample", "decode", "encode", "reconstruct"})
+    capabilities = frozenset({"sample", "decode", "encode", "reconstruct"})
 
     def __init__(self, settings: BigBiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -81,10 +83,12 @@ class BigBiGAN(Method):
                 " prior 'normal'."
             )
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.drawn = drawn_spec(spec, s.network)
-        self.discriminator = make_discriminator(self.drawn, s.network, s.latent_dim, s.unary)
-        self.generator = make_generator(self.drawn, s.network, s.latent_dim)
-        self.encoder = make_encoder(spec, s.network, s.latent_dim * (1 + self.stochastic))
+        self.sample_spec = large_sample_spec(spec, s.network)
+        self.discriminator = make_large_discriminator(
+            self.sample_spec, s.network, s.latent_dim, s.unary
+        )
+        self.generator = make_large_generator(self.sample_spec, s.network, s.latent_dim)
+        self.encoder = make_large_encoder(spec, s.network, s.latent_dim * (1 + self.stochastic))
         of_generator, times = s.generator_optimizer, s.encoder_rate_multiplier
         final = of_generator.final_learning_rate
         of_encoder = replace(
@@ -98,7 +102,7 @@ class BigBiGAN(Method):
             Player("encoder", ("encoder",), of_encoder),
         )
         self.turns = (*[("discriminator",)] * s.discriminator_steps, ("generator", "encoder"))
-        self.seeing = ("discriminator", "encoder")
+        self.data_networks = ("discriminator", "encoder")
         self.default_layer = "encoder.pool"
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
@@ -107,7 +111,7 @@ class BigBiGAN(Method):
         Means run over the scores of a pair too, as in the authors' module: sums of the scores, as
         printed, would be three times as large.
         """
-        x, z = self.target(batch.x), batch.z
+        x, z = self.resize_to_sample(batch.x), batch.z
         drawn, _mean = self._latents(batch.x, batch.noise)
         real = self.discriminator(x, drawn)
         fake = self.discriminator(self.generator(z), z)
@@ -128,15 +132,15 @@ class BigBiGAN(Method):
         mean, before = self.encoder(x).chunk(2, dim=1)
         return mean + F.softplus(before) * noise.normal(*mean.shape), mean
 
-    def pass_through(self, batch: Batch) -> None:
+    def update_norm_stats(self, batch: Batch) -> None:
         """G(z) and E(x): D has no batch norm."""
         self.generator(batch.z)
         self.encoder(batch.x)
 
-    def target(self, x: Tensor) -> Tensor:
-        """Data in the form `drawn`: each pixel the mean of those it stands for."""
-        height, width = self.drawn.shape[1:]
-        return x if self.drawn == self.spec else F.adaptive_avg_pool2d(x, (height, width))
+    def resize_to_sample(self, x: Tensor) -> Tensor:
+        """Data in the form `sample_spec`: each pixel the mean of those it stands for."""
+        height, width = self.sample_spec.shape[1:]
+        return x if self.sample_spec == self.spec else F.adaptive_avg_pool2d(x, (height, width))
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """E(x); D(x, E(x)); G(E(x))."""
@@ -145,7 +149,7 @@ class BigBiGAN(Method):
             case "encoder":
                 return z
             case "discriminator":
-                return self.discriminator(self.target(x), z)
+                return self.discriminator(self.resize_to_sample(x), z)
             case "generator":
                 return self.generator(z)
             case _:
@@ -162,14 +166,14 @@ class BigBiGAN(Method):
             return z.chunk(2, dim=1)[0]
         return torch.tanh(z) if self.settings.prior == "uniform" else z
 
-    def watch(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated D's scores are, all and each; of a stochastic E its noise over its signal.
 
         The scores differ in scale, so that one may be saturated and another unused.
         """
         D = self.discriminator
         drawn, mean = self._latents(batch.x, batch.noise)
-        real, fake = D(self.target(batch.x), drawn), D(self.generator(batch.z), batch.z)
+        real, fake = D(self.resize_to_sample(batch.x), drawn), D(self.generator(batch.z), batch.z)
         seen = {"saturation": hinge_saturation(real, fake)}
         for i, name in enumerate(D.output.names):
             seen[f"saturation_{name}"] = hinge_saturation(real[:, i], fake[:, i])

@@ -16,20 +16,20 @@ from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.feature_layers import ALL, POOLED
+from ..core.feature_layers import ALL_CONVS, POOL_SIDE
 from ..core.randomness import Randomness
 from ..core.settings import NonNegative, Positive
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.convnet import ConvNet
 from ..networks.families import (
     GameSettings,
-    drawn_spec,
     last_hidden,
     make_discriminator,
     make_generator,
+    sample_spec_of,
 )
 from ..networks.permutation_invariant import MLPSettings
-from ..objectives.adversarial import hinge_fake, hinge_real, judged_fake, judged_real, saturated
+from ..objectives.adversarial import bce_fake, bce_real, hinge_fake, hinge_real, saturated
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import gradient_norm, r1
 from ..priors import PriorName, make_prior
@@ -79,24 +79,24 @@ class GAN(Method):
     """D against G, over data."""
 
     Settings = GANSettings
-    abilities = frozenset({"sample", "decode"})
+    capabilities = frozenset({"sample", "decode"})
 
     def __init__(self, settings: GANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         check_augmentable(spec, settings.augment)
         self.prior = make_prior(settings.prior, settings.latent_dim)
-        self.drawn = drawn_spec(spec, settings.network)
-        self.discriminator = make_discriminator(self.drawn, settings.network)
-        self.generator = make_generator(self.drawn, settings.network, settings.latent_dim)
+        self.sample_spec = sample_spec_of(spec, settings.network)
+        self.discriminator = make_discriminator(self.sample_spec, settings.network)
+        self.generator = make_generator(self.sample_spec, settings.network, settings.latent_dim)
         self.players = (
             Player("discriminator", ("discriminator",), settings.optimizer),
             Player("generator", ("generator",), settings.optimizer),
         )
         names = tuple(player.name for player in self.players)
         self.turns = (names,) if settings.simultaneous else tuple((name,) for name in names)
-        self.seeing, self.blind = ("discriminator",), ("generator",)
+        self.data_networks, self.latent_networks = ("discriminator",), ("generator",)
         self.default_layer = settings.feature_layer or (
-            f"discriminator.{ALL}@{POOLED}"
+            f"discriminator.{ALL_CONVS}@{POOL_SIDE}"
             if isinstance(self.discriminator, ConvNet)
             else last_hidden("discriminator", self.discriminator)
         )
@@ -106,7 +106,7 @@ class GAN(Method):
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """V for the discriminator (Eq. 1), -log D(G(z)) or V for the generator (section 3)."""
         D, G, w = self._judge, self.generator, self.weight
-        x, z, noise = self.target(batch.x), batch.z, batch.noise
+        x, z, noise = self.resize_to_sample(batch.x), batch.z, batch.noise
         made = G(z, z)
         fake = D(made, noise)
         losses: dict[str, Terms] = {}
@@ -115,7 +115,7 @@ class GAN(Method):
             if self.objective == "hinge":
                 terms = {"real": w * hinge_real(real), "fake": w * hinge_fake(fake)}
             else:  # ascends V = E_x[log D(x)] + E_z[log(1 - D(G(z)))]
-                terms = {"real": w * judged_real(real), "fake": w * judged_fake(fake)}
+                terms = {"real": w * bce_real(real), "fake": w * bce_fake(fake)}
             if weight := self.settings.gradient_penalty:
                 terms["r1"] = weight * r1(self.discriminator, x)
             if weight := self.settings.smoothness_weight:
@@ -132,9 +132,9 @@ class GAN(Method):
         """What G descends."""
         match self.objective:
             case "non_saturating":
-                return judged_real(fake)
+                return bce_real(fake)
             case "minimax":
-                return -judged_fake(fake)
+                return -bce_fake(fake)
             case "hinge":
                 return -fake.mean()
 
@@ -148,14 +148,14 @@ class GAN(Method):
         """D(x). The generator never sees data."""
         if network != "discriminator":
             raise ConfigError(f"the {network} of GAN never sees data; take a discriminator layer.")
-        return self.discriminator(self.target(x))
+        return self.discriminator(self.resize_to_sample(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """G(z)."""
         return self.generator(z, z)
 
-    def watch(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the discriminator is, on real and generated data."""
         D, G = self.discriminator, self.generator
-        real, fake = D(self.target(batch.x)), D(G(batch.z, batch.z))
+        real, fake = D(self.resize_to_sample(batch.x)), D(G(batch.z, batch.z))
         return {"saturation": saturated(real, fake, hinge=self.settings.objective == "hinge")}

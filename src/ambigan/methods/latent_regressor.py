@@ -19,15 +19,15 @@ from ..core.settings import NonNegative, Positive
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.families import (
     NetworkSettings,
-    drawn_spec,
     last_hidden,
     make_discriminator,
     make_encoder,
     make_generator,
+    sample_spec_of,
 )
-from ..networks.layers.basic import squash
+from ..networks.layers.basic import scaled_sigmoid
 from ..networks.permutation_invariant import MLPSettings
-from ..objectives.adversarial import judged_fake, judged_real, saturation
+from ..objectives.adversarial import bce_fake, bce_real, saturation
 from ..objectives.reconstruction import latent_cross_entropy
 from ..priors import make_prior
 
@@ -64,7 +64,7 @@ class LatentRegressor(Method):
     """D against G over data, and E that inverts G."""
 
     Settings = LatentRegressorSettings
-    abilities = frozenset({"sample", "decode", "encode", "reconstruct"})
+    capabilities = frozenset({"sample", "decode", "encode", "reconstruct"})
 
     def __init__(self, settings: LatentRegressorSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -75,7 +75,7 @@ class LatentRegressor(Method):
                 "settings.regress 'after' G has finished when E begins; choose 'during' or 0."
             )
         self.prior = make_prior("uniform", settings.latent_dim)
-        self.drawn = drawn = drawn_spec(spec, settings.network)
+        self.sample_spec = drawn = sample_spec_of(spec, settings.network)
         self.discriminator = make_discriminator(drawn, settings.network)
         self.generator = make_generator(drawn, settings.network, settings.latent_dim)
         self.encoder = make_encoder(drawn, settings.network, settings.latent_dim, output="linear")
@@ -88,25 +88,25 @@ class LatentRegressor(Method):
             Player("encoder", ("encoder",), settings.optimizer, encoder_is),
         )
         self.turns = (tuple(player.name for player in self.players),)
-        self.seeing = ("discriminator", "encoder")
+        self.data_networks = ("discriminator", "encoder")
         self.default_layer = settings.feature_layer or last_hidden("encoder", self.encoder)
         self.weight, self.joint_weight = settings.term_weight, settings.joint_weight
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """V of a plain GAN for D and G; L(z, E(G(z))) for E, and for G if it is joint."""
         D, G, E, w = self.discriminator, self.generator, self.encoder, self.weight
-        x, z = self.target(batch.x), batch.z
+        x, z = self.resize_to_sample(batch.x), batch.z
         generated = G(z, z)
         losses: dict[str, Terms] = {}
         if "discriminator" in players or "generator" in players:
             fake = D(generated)
             if "discriminator" in players:  # ascends V = E_x[log D(x)] + E_z[log(1 - D(G(z)))]
                 losses["discriminator"] = {
-                    "real": w * judged_real(D(x)),
-                    "fake": w * judged_fake(fake),
+                    "real": w * bce_real(D(x)),
+                    "fake": w * bce_fake(fake),
                 }
             if "generator" in players:  # ascends E_z[log D(G(z))]
-                losses["generator"] = {"fake": judged_real(fake)}
+                losses["generator"] = {"fake": bce_real(fake)}
         if "encoder" in players or ("generator" in players and self.joint_weight):
             regression = latent_cross_entropy(E(generated), z)  # L(z, E(G(z))), section 4.1
             if "encoder" in players:
@@ -119,9 +119,9 @@ class LatentRegressor(Method):
         """D(x); E(x) before its sigmoid; G(E(x))."""
         match network:
             case "discriminator":
-                return self.discriminator(self.target(x))
+                return self.discriminator(self.resize_to_sample(x))
             case "encoder":
-                return self.encoder(self.target(x))
+                return self.encoder(self.resize_to_sample(x))
             case "generator":
                 return self.reconstruct(x)
             case _:
@@ -133,10 +133,10 @@ class LatentRegressor(Method):
 
     def encode(self, x: Tensor) -> Tensor:
         """E(x), in (-1, 1)."""
-        return squash(self.encoder(self.target(x)))
+        return scaled_sigmoid(self.encoder(self.resize_to_sample(x)))
 
-    def watch(self, batch: Batch) -> dict[str, Tensor]:
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """How saturated the discriminator is, on real and generated data."""
         D, G = self.discriminator, self.generator
-        real, fake = D(self.target(batch.x)), D(G(batch.z, batch.z))
+        real, fake = D(self.resize_to_sample(batch.x)), D(G(batch.z, batch.z))
         return {"saturation": saturation(torch.cat([real, fake]))}

@@ -17,11 +17,17 @@ from torch import Tensor
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
-from ..networks.residual import ResidualSettings, make_discriminator
-from ..objectives.contrastive import Temperature, ViewSettings, make_contrast, make_views, view
+from ..networks.residual import ResidualSettings, make_residual_discriminator
+from ..objectives.contrastive import (
+    ContrastiveViewSettings,
+    Temperature,
+    make_contrast,
+    make_views,
+    view,
+)
 from ..priors import make_prior
 
-ADAM = OptimizerSettings(
+SIMCLR_ADAM = OptimizerSettings(
     learning_rate=1e-3, betas=(0.9, 0.999), weight_decay=1e-6, final_learning_rate=None
 )
 
@@ -40,9 +46,9 @@ class SimCLRSettings:
 
     embedding_dim: PositiveInt = 128
     temperature: Temperature = 0.5
-    views: ViewSettings = field(default_factory=ViewSettings)
+    views: ContrastiveViewSettings = field(default_factory=ContrastiveViewSettings)
     network: ResidualSettings = field(default_factory=ResidualSettings)
-    optimizer: OptimizerSettings = ADAM
+    optimizer: OptimizerSettings = SIMCLR_ADAM
 
 
 class SimCLR(Method):
@@ -53,10 +59,10 @@ class SimCLR(Method):
     def __init__(self, settings: SimCLRSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         self.prior = make_prior("normal", 1)  # drawn, never looked at
-        self.encoder = make_discriminator(spec, settings.network, settings.embedding_dim)
+        self.encoder = make_residual_discriminator(spec, settings.network, settings.embedding_dim)
         self.players = (Player("encoder", ("encoder",), settings.optimizer),)
         self.turns = (("encoder",),)
-        self.seeing = ("encoder",)
+        self.data_networks = ("encoder",)
         self.default_layer = "encoder.pool"
         self.transform = make_views(settings.views, spec)
         self.contrast = make_contrast(settings.temperature)

@@ -22,20 +22,24 @@ from ..core.errors import ConfigError
 from ..core.settings import Fraction, NonNegative, Positive
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
 from ..networks.layers.memory import Bank, Teacher
-from ..networks.residual import ResidualSettings, make_discriminator, make_generator
-from ..objectives.penalties import with_jacobian_norm
+from ..networks.residual import (
+    ResidualSettings,
+    make_residual_discriminator,
+    make_residual_generator,
+)
+from ..objectives.penalties import jacobian_normalized
 from ..objectives.structural import (
     Divergence,
     gaussian_divergence,
     mean_similarity,
     moments_of,
-    nearest,
+    nearest_rows,
     norm_hinge,
 )
 from ..priors import PriorName, make_prior
 
-ADAM = OptimizerSettings(weight_decay=0, final_learning_rate=None)
-ADAMW = replace(ADAM, kind="adamw", weight_decay=0.1)
+STRUCTURAL_ADAM = OptimizerSettings(weight_decay=0, final_learning_rate=None)
+ADAMW = replace(STRUCTURAL_ADAM, kind="adamw", weight_decay=0.1)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class StructuralSettings:
     norm_weight: NonNegative = 20.0
     network: ResidualSettings = field(default_factory=ResidualSettings)
     discriminator_optimizer: OptimizerSettings = ADAMW
-    generator_optimizer: OptimizerSettings = ADAM
+    generator_optimizer: OptimizerSettings = STRUCTURAL_ADAM
 
     def __post_init__(self) -> None:
         if not (self.gaussian_weight or self.cluster_weight):
@@ -116,12 +120,12 @@ class Neighborhood:
 
     def of_real(self, r: Tensor) -> Tensor:
         """s_r, the mean cosine of real embeddings with their neighbours', themselves left out."""
-        chosen = nearest(self.h_real, self.keys, self.num, skip=1)
+        chosen = nearest_rows(self.h_real, self.keys, self.num, skip=1)
         return mean_similarity(r, self.embeddings, chosen)
 
     def of_fake(self, f: Tensor) -> Tensor:
         """s_f, the same of generated ones."""
-        chosen = nearest(self.h_fake, self.keys, self.num, self.skip_for_fake)
+        chosen = nearest_rows(self.h_fake, self.keys, self.num, self.skip_for_fake)
         return mean_similarity(f, self.embeddings, chosen)
 
 
@@ -129,20 +133,20 @@ class Structural(Method):
     """D, a map of images to embeddings, against G."""
 
     Settings = StructuralSettings
-    abilities = frozenset({"sample", "decode"})
+    capabilities = frozenset({"sample", "decode"})
 
     def __init__(self, settings: StructuralSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         s = settings
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.discriminator = make_discriminator(spec, s.network, s.embedding_dim)
-        self.generator = make_generator(spec, s.network, s.latent_dim)
+        self.discriminator = make_residual_discriminator(spec, s.network, s.embedding_dim)
+        self.generator = make_residual_generator(spec, s.network, s.latent_dim)
         self.players = (
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
             Player("generator", ("generator",), s.generator_optimizer),
         )
         self.turns = (("discriminator",), ("generator",))
-        self.seeing, self.blind = ("discriminator",), ("generator",)
+        self.data_networks, self.latent_networks = ("discriminator",), ("generator",)
         self.default_layer = "discriminator.pool"
         self.scale = s.gaussian_scale or 2.0 * s.embedding_dim
         if s.cluster_weight:
@@ -205,7 +209,7 @@ class Structural(Method):
             return e_real, e_fake, images.new_zeros(())
         shape = (len(batch.x), s.embedding_dim)
         start = torch.cat([batch.noise.normal(*shape), batch.noise.normal(*shape)])
-        embeddings, norms = with_jacobian_norm(
+        embeddings, norms = jacobian_normalized(
             self.discriminator, images, start, s.power_iterations
         )
         e_real, e_fake = embeddings.chunk(2)
@@ -216,12 +220,12 @@ class Structural(Method):
         images = torch.cat([batch.x, fake])
         h_real, h_fake = self.teacher.run(self.discriminator, images, pooled=True).chunk(2)
         own, own_keys = all_rows(r), all_rows(h_real)
-        batch.kept.update(embeddings=own.detach(), keys=own_keys)
+        batch.cache.update(embeddings=own.detach(), keys=own_keys)
         s, bank = self.settings, self.bank
         keys, embeddings = torch.cat([own_keys, bank.keys]), torch.cat([own, bank.embeddings])
         return Neighborhood(h_real, h_fake, keys, embeddings, s.neighbors, int(s.skip_for_fake))
 
-    def pass_through(self, batch: Batch) -> None:
+    def update_norm_stats(self, batch: Batch) -> None:
         """G(z): D, the only other network, has no batch norm."""
         self.generator(batch.z)
 
@@ -229,7 +233,7 @@ class Structural(Method):
         """The teacher follows D; the bank takes in the real images of D's turn."""
         if self.settings.cluster_weight:
             self.teacher.update(self.discriminator)
-            kept = batches[0].kept
+            kept = batches[0].cache
             self.bank.put(kept["embeddings"], kept["keys"])
 
     def run(self, network: str, x: Tensor) -> Tensor:

@@ -10,17 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from .convnet import Size, channels_last, enlarged, shrunk
-from .layers.basic import BatchNorm, LatentNorm, bound
+from .convnet import Size, channels_last, downsampled, upsampled
+from .layers.basic import BatchNorm, LatentNorm, output_activation
 from .layers.checkpointing import checkpointed
 from .layers.init import init_orthogonal
-from .layers.spectral_norm import normalise_spectrum
+from .layers.spectral_norm import apply_spectral_norm
 from .resnet import Pool, halved
 
-SMALLEST = 4
+SMALLEST_BIGGAN_SIDE = 4
 """Height or width of the smallest maps inside: those between 4 and 8 are not halved again."""
 
-NARROW = 4
+NARROW_CHANNELS = 4
 """Channels of all blocks for images up to 32x32, in units of the width."""
 
 DOUBLING = (2, 4, 8, 16)
@@ -90,9 +90,9 @@ class UpBlock(nn.Module):
 
     def forward(self, h: Tensor, code: Tensor, size: Size) -> Tensor:
         """`(N, C, H, W)` and `(N, code_dim)` to `(N, out_channels, *size)`."""
-        inner = self.conv1(enlarged(F.relu(self.norm1(h, code)), size))
+        inner = self.conv1(upsampled(F.relu(self.norm1(h, code)), size))
         inner = self.conv2(F.relu(self.norm2(inner, code)))
-        h = inner + enlarged(self.shortcut(h), size)  # each place alone: small images are enough
+        h = inner + upsampled(self.shortcut(h), size)  # each place alone: small images are enough
         return h if self.attention is None else self.attention(h)
 
 
@@ -188,7 +188,7 @@ class BigGANGenerator(nn.Module):
         self.sizes = halvings(out_shape)[::-1]
         num = len(self.sizes) - 1
         ones = (1,) * (num - max(GENERATOR))
-        small = (NARROW,) * (num + 1) if growth == "biggan" else DOUBLING[num::-1]
+        small = (NARROW_CHANNELS,) * (num + 1) if growth == "biggan" else DOUBLING[num::-1]
         times = small if num < 4 else (*GENERATOR[min(num, 6)], *ones)
         channels = [width * n for n in times]
         if latent_dim <= num:
@@ -215,7 +215,7 @@ class BigGANGenerator(nn.Module):
         h = channels_last(self.project(first).view(-1, *self.start))
         for name, code, size in zip(self.hidden_names, codes, self.sizes[1:], strict=True):
             h = self.run_block(self.get_submodule(name), h, code, size)
-        return bound(self.output(F.relu(self.norm(h))), "tanh")
+        return output_activation(self.output(F.relu(self.norm(h))), "tanh")
 
 
 class BigGANBody(nn.Module):
@@ -256,7 +256,7 @@ class BigGANBody(nn.Module):
         sizes = halvings(in_shape)
         num = len(sizes) - 1
         ones = (1,) * (num - max(BODY))
-        small = (NARROW,) * 4 if growth == "biggan" else DOUBLING
+        small = (NARROW_CHANNELS,) * 4 if growth == "biggan" else DOUBLING
         channels = [width * n for n in (small if num < 4 else (*ones, *BODY[min(num, 6)]))]
         num_halved = min(num, 2) if num < 4 else num
         before = in_shape[0]
@@ -289,12 +289,13 @@ def halvings(shape: tuple[int, ...]) -> list[Size]:
         ConfigError: they are too small to be halved once.
     """
     sizes: list[Size] = [(shape[1], shape[2])]
-    while min(sizes[-1]) >= 2 * SMALLEST:
-        sizes.append(shrunk(sizes[-1]))
+    while min(sizes[-1]) >= 2 * SMALLEST_BIGGAN_SIDE:
+        sizes.append(downsampled(sizes[-1]))
     if len(sizes) == 1:
+        smallest = 2 * SMALLEST_BIGGAN_SIDE
         raise ConfigError(
-            f"BigGAN's networks are for images of {2 * SMALLEST}x{2 * SMALLEST} and more; these"
-            f" are {shape[1]}x{shape[2]}."
+            f"BigGAN's networks are for images of {smallest}x{smallest} and more; these are"
+            f" {shape[1]}x{shape[2]}."
         )
     return sizes
 
@@ -312,4 +313,4 @@ def _attended(sizes: list[Size], attention: int | None) -> Size | None:
 def _prepare(network: nn.Module) -> None:
     init_orthogonal(network)
     cast(Any, network).to(memory_format=torch.channels_last)
-    normalise_spectrum(network)
+    apply_spectral_norm(network)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convnet import Size, channels_last, enlarged
-from .layers.basic import BatchNorm, LatentNorm, bound
+from .convnet import Size, channels_last, upsampled
+from .layers.basic import BatchNorm, LatentNorm, output_activation
 
 
 class BottleneckBlock(nn.Module):
@@ -45,9 +45,9 @@ class BottleneckBlock(nn.Module):
         ):
             inner = F.relu(norm(inner, code))
             if number == 1:
-                inner = enlarged(inner, size)
+                inner = upsampled(inner, size)
             inner = convolution(inner)
-        return inner + enlarged(h[:, : self.out_channels], size)
+        return inner + upsampled(h[:, : self.out_channels], size)
 
 
 class BigGANDeepGenerator(nn.Module):
@@ -96,4 +96,4 @@ class BigGANDeepGenerator(nn.Module):
         h = channels_last(self.project(code).view(-1, *self.start))
         for name, size in zip(self.hidden_names, self.sizes, strict=True):
             h = self.get_submodule(name)(h, code, size)
-        return bound(self.output(F.relu(self.norm(h))), "tanh")
+        return output_activation(self.output(F.relu(self.norm(h))), "tanh")

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.precision import at_least_float32
-from .layers.basic import BatchNorm, Output, activate, bound
+from .layers.basic import BatchNorm, Output, activate, output_activation
 
 Size = tuple[int, int]
 
@@ -22,12 +22,12 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def shrunk(size: Size, step: int = 2) -> Size:
+def downsampled(size: Size, step: int = 2) -> Size:
     """What a stride leaves of height and width, rounded up."""
     return -(-size[0] // step), -(-size[1] // step)
 
 
-def enlarged(h: Tensor, size: Size) -> Tensor:
+def upsampled(h: Tensor, size: Size) -> Tensor:
     """Each place repeated, up to that size."""
     return h if h.shape[2:] == size else F.interpolate(h, size, mode="nearest")
 
@@ -52,7 +52,7 @@ class Stage:
         """Height and width that it leaves."""
         steps = (self.stride, 2) if self.pool else (self.stride,)
         for step in steps:
-            size = shrunk(size, step)
+            size = downsampled(size, step)
         return size
 
 
@@ -173,7 +173,7 @@ class ConvNet(nn.Module):
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
-        return bound(self.output(h, z), self.ending)
+        return output_activation(self.output(h, z), self.ending)
 
 
 class Projection(nn.Module):
@@ -301,4 +301,4 @@ class DeconvNet(nn.Module):
         h = channels_last(self.project(z))
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, skipped)
-        return bound(self.output(h), self.ending)
+        return output_activation(self.output(h), self.ending)

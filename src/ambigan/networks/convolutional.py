@@ -12,13 +12,22 @@ from torch import nn
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import NonNegative, Positive
-from .convnet import ConvLayer, ConvNet, DeconvLayer, DeconvNet, NormSettings, Size, Stage, shrunk
+from .convnet import (
+    ConvLayer,
+    ConvNet,
+    DeconvLayer,
+    DeconvNet,
+    NormSettings,
+    Size,
+    Stage,
+    downsampled,
+)
 from .layers.basic import BatchNorm, Output
 from .layers.init import init_normal
-from .layers.spectral_norm import normalise_spectrum
+from .layers.spectral_norm import apply_spectral_norm
 
-Chain = Literal["dcgan", "six_layer", "alexnet"]
-SMALLEST = 4  # to which images are halved
+LayerChain = Literal["dcgan", "six_layer", "alexnet"]
+SMALLEST_CONV_SIDE = 4  # to which images are halved
 FEWEST_HALVINGS = 2  # so that there is a layer after the first, where z can enter
 
 
@@ -63,9 +72,9 @@ class ConvSettings:
 
     kind: Literal["conv"] = "conv"
     width: PositiveInt = 64
-    discriminator: Chain = "dcgan"
+    discriminator: LayerChain = "dcgan"
     discriminator_width: PositiveInt | None = None
-    encoder: Chain = "dcgan"
+    encoder: LayerChain = "dcgan"
     encoder_width: PositiveInt | None = None
     kernel: PositiveInt = 5
     image_size: tuple[PositiveInt, PositiveInt] | None = None
@@ -101,7 +110,7 @@ class ConvSettings:
         return NormSettings(self.norm_affine, self.norm_epsilon)
 
 
-def drawn_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
+def conv_sample_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
     """The form of what G draws and D sees.
 
     Raises:
@@ -114,10 +123,10 @@ def drawn_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
         )
     channels, height, width = spec.shape
     size = settings.image_size or (height, width)
-    if min(size) < SMALLEST:
+    if min(size) < SMALLEST_CONV_SIDE:
         raise ConfigError(
             f"images of {size[0]}x{size[1]} are too small for convolutions; each side must be "
-            f"{SMALLEST} or more. Take a preset with the kind 'mlp', such as small."
+            f"{SMALLEST_CONV_SIDE} or more. Take a preset with the kind 'mlp', such as small."
         )
     if size[0] > height or size[1] > width:
         raise ConfigError(
@@ -127,7 +136,7 @@ def drawn_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
     return DataSpec("images", (channels, *size), spec.bounded)
 
 
-def make_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: int = 0) -> ConvNet:
+def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: int = 0) -> ConvNet:
     """D(x) or, with latents, D(x, z): z enters at every layer after the first. `(N, 1)`."""
     width = settings.discriminator_width or settings.width
     stages = _stages(settings.discriminator, width, spec, settings.kernel)
@@ -144,11 +153,11 @@ def make_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: int =
     if settings.zero_init_logit:
         nn.init.zeros_(network.output.linear.weight)
     if settings.discriminator_norm == "spectral":
-        normalise_spectrum(network)
+        apply_spectral_norm(network)
     return network
 
 
-def make_generator(spec: DataSpec, settings: ConvSettings, latent_dim: int) -> DeconvNet:
+def make_conv_generator(spec: DataSpec, settings: ConvSettings, latent_dim: int) -> DeconvNet:
     """G(z), `(N, latent_dim)` to `(N, *spec.shape)`; z is given twice where it skips."""
     sizes = _halvings(spec)
     channels = [settings.width * 2**i for i in range(len(sizes) - 1)]
@@ -167,7 +176,7 @@ def make_generator(spec: DataSpec, settings: ConvSettings, latent_dim: int) -> D
     return network
 
 
-def make_encoder(
+def make_conv_encoder(
     spec: DataSpec, settings: ConvSettings, num_outputs: int, output: Output | None = None
 ) -> ConvNet:
     """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
@@ -184,7 +193,7 @@ def make_encoder(
     return network
 
 
-def _stages(chain: Chain, width: int, spec: DataSpec, kernel: int) -> list[Stage]:
+def _stages(chain: LayerChain, width: int, spec: DataSpec, kernel: int) -> list[Stage]:
     match chain:
         case "dcgan":
             return [Stage(width * 2**i, kernel, 2) for i in range(len(_halvings(spec)) - 1)]
@@ -214,8 +223,8 @@ def _alexnet(width: int, side: int) -> list[Stage]:
 def _halvings(spec: DataSpec) -> list[Size]:
     """Height and width of the images and of their halves, rounded up, until one side is small."""
     sizes: list[Size] = [(spec.shape[1], spec.shape[2])]
-    while min(sizes[-1]) > SMALLEST or len(sizes) <= FEWEST_HALVINGS:
-        sizes.append(shrunk(sizes[-1]))
+    while min(sizes[-1]) > SMALLEST_CONV_SIDE or len(sizes) <= FEWEST_HALVINGS:
+        sizes.append(downsampled(sizes[-1]))
     return sizes
 
 

@@ -25,7 +25,7 @@ Encoder = MLP | ConvNet
 Generator = MLP | DeconvNet | BigGANDeepGenerator
 
 
-def drawn_spec(spec: DataSpec, settings: GameSettings) -> DataSpec:
+def sample_spec_of(spec: DataSpec, settings: GameSettings) -> DataSpec:
     """The form of what G draws and D sees: the data's, or smaller images of them.
 
     Raises:
@@ -33,7 +33,7 @@ def drawn_spec(spec: DataSpec, settings: GameSettings) -> DataSpec:
     """
     match settings:
         case ConvSettings():
-            return convolutional.drawn_spec(spec, settings)
+            return convolutional.conv_sample_spec(spec, settings)
         case ResidualSettings():
             residual.check_images(spec)
             return spec
@@ -46,19 +46,19 @@ def make_discriminator(
 ) -> Discriminator:
     """D(x) or, with latents, D(x, z); `(N, 1)`. Residual networks take no latents."""
     if isinstance(settings, ResidualSettings):
-        return residual.make_discriminator(spec, settings)
+        return residual.make_residual_discriminator(spec, settings)
     if isinstance(settings, ConvSettings):
-        return convolutional.make_discriminator(spec, settings, latent_dim)
-    return permutation_invariant.make_discriminator(spec, settings, latent_dim)
+        return convolutional.make_conv_discriminator(spec, settings, latent_dim)
+    return permutation_invariant.make_mlp_discriminator(spec, settings, latent_dim)
 
 
 def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> Generator:
     """G(z, z), `(N, latent_dim)` to `(N, *spec.shape)`; the second z goes to hidden layers."""
     if isinstance(settings, ResidualSettings):
-        return residual.make_generator(spec, settings, latent_dim)
+        return residual.make_residual_generator(spec, settings, latent_dim)
     if isinstance(settings, ConvSettings):
-        return convolutional.make_generator(spec, settings, latent_dim)
-    return permutation_invariant.make_generator(spec, settings, latent_dim)
+        return convolutional.make_conv_generator(spec, settings, latent_dim)
+    return permutation_invariant.make_mlp_generator(spec, settings, latent_dim)
 
 
 def make_encoder(
@@ -66,8 +66,8 @@ def make_encoder(
 ) -> Encoder:
     """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
     if isinstance(settings, ConvSettings):
-        return convolutional.make_encoder(spec, settings, num_outputs, output)
-    return permutation_invariant.make_encoder(spec, settings, num_outputs, output)
+        return convolutional.make_conv_encoder(spec, settings, num_outputs, output)
+    return permutation_invariant.make_mlp_encoder(spec, settings, num_outputs, output)
 
 
 def last_hidden(name: str, network: Discriminator | Encoder) -> str:

@@ -13,7 +13,7 @@ from ..core.precision import at_least_float32
 from .biggan import BigGANBody
 from .layers.basic import BatchNorm
 from .layers.init import init_orthogonal
-from .layers.spectral_norm import normalise_spectrum
+from .layers.spectral_norm import apply_spectral_norm
 
 Unary = Literal["both", "x", "z", "none"]
 """Scores beside the joint one: of the image, of the latents, of each alone."""
@@ -106,7 +106,7 @@ class LatentHead(nn.Module):
             return self.linear(at_least_float32(h))
 
 
-class Scores(nn.Module):
+class JointScores(nn.Module):
     """s_x = theta_x F, s_z = theta_z H and s_xz = theta_xz J, in fp32 even under autocast.
 
     Args:
@@ -178,9 +178,9 @@ class JointDiscriminator(nn.Module):
         num_joined = image.out_shape[0] + width
         self.joint = ResidualMLP(num_joined, width, depth, batch_norm=False)
         num_x = image.num_features if unary in ("both", "x") else 0
-        self.output = Scores(num_x, width if unary in ("both", "z") else 0, width)
+        self.output = JointScores(num_x, width if unary in ("both", "z") else 0, width)
         init_orthogonal(self)
-        normalise_spectrum(self if mlp_spectral_norm else self.output)
+        apply_spectral_norm(self if mlp_spectral_norm else self.output)
         self.image = image  # comes with its own
         self.scale_of_image = NUM_PLACES * image.output.pool.side / image.num_places
 

@@ -10,9 +10,9 @@ from pydantic import PositiveInt
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import Few, Positive
-from .biggan import SMALLEST, BigGANBody, BigGANGenerator, Growth
+from .biggan import SMALLEST_BIGGAN_SIDE, BigGANBody, BigGANGenerator, Growth
 from .heads import JointDiscriminator, Unary
-from .resnet50 import Encoder, Stem, resnet50
+from .resnet50 import ResNet50Encoder, StemKind, resnet50
 from .revnet import revnet50
 
 
@@ -60,7 +60,7 @@ class LargeSettings:
     encoder: Literal["resnet50", "revnet50"] = "resnet50"
     encoder_width: Positive = 1.0
     encoder_depths: tuple[Few, ...] = (3, 4, 6, 3)
-    encoder_stem: Stem | None = None
+    encoder_stem: StemKind | None = None
     encoder_init_std: Positive | None = None
     head_places: PositiveInt = 1
     joint_places: PositiveInt = 1
@@ -81,7 +81,7 @@ class LargeSettings:
                 )
 
 
-def drawn_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
+def large_sample_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
     """The form of what G draws and D sees.
 
     Raises:
@@ -99,15 +99,15 @@ def drawn_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
             f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
             f"{height}x{width}; what G draws may be as large or smaller."
         )
-    if min(size) < 2 * SMALLEST:
+    if min(size) < (smallest := 2 * SMALLEST_BIGGAN_SIDE):
         raise ConfigError(
-            f"settings.network.kind 'large' is for images of {2 * SMALLEST}x{2 * SMALLEST} and"
-            f" more; these are {size[0]}x{size[1]}. Take bigan with a preset of the kind 'mlp'."
+            f"settings.network.kind 'large' is for images of {smallest}x{smallest} and more;"
+            f" these are {size[0]}x{size[1]}. Take bigan with a preset of the kind 'mlp'."
         )
     return DataSpec("images", (channels, *size), spec.bounded)
 
 
-def make_discriminator(
+def make_large_discriminator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int, unary: Unary
 ) -> JointDiscriminator:
     """D(x, z), `(N, *spec.shape)` and `(N, latent_dim)` to its scores."""
@@ -130,7 +130,9 @@ def make_discriminator(
     )
 
 
-def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> BigGANGenerator:
+def make_large_generator(
+    spec: DataSpec, settings: LargeSettings, latent_dim: int
+) -> BigGANGenerator:
     """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
     return BigGANGenerator(
         latent_dim,
@@ -142,7 +144,9 @@ def make_generator(spec: DataSpec, settings: LargeSettings, latent_dim: int) -> 
     )
 
 
-def make_encoder(spec: DataSpec, settings: LargeSettings, num_outputs: int) -> Encoder:
+def make_large_encoder(
+    spec: DataSpec, settings: LargeSettings, num_outputs: int
+) -> ResNet50Encoder:
     """E(x), `(N, *spec.shape)` to `(N, num_outputs)`."""
     _check_places("head_places", settings.head_places, spec)
     sizes: dict[str, Any] = {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.precision import at_least_float32
-from .layers.basic import Activation, BatchNorm, Output, activate, bound
+from .layers.basic import Activation, BatchNorm, Output, activate, output_activation
 
 
 class DenseLayer(nn.Module):
@@ -119,4 +119,4 @@ class MLP(nn.Module):
             h = self.get_submodule(name)(h, z)
         with torch.autocast(h.device.type, enabled=False):  # see docs/mnist.md, "Precision"
             h = self.output(at_least_float32(h), z)
-        return bound(h, self.ending).view(-1, *self.out_shape)
+        return output_activation(h, self.ending).view(-1, *self.out_shape)

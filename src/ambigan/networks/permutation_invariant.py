@@ -64,7 +64,7 @@ class MLPSettings:
     init_std: Positive = 0.02
 
 
-def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
+def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
     """D(x) or, with latents, D(x, z): x alone enters first, z at the layers after it. `(N, 1)`."""
     last = len(settings.hidden)
     latent_at = range(2, last + 1 + settings.latent_at_logit)
@@ -91,7 +91,7 @@ def make_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 
     return network
 
 
-def make_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> MLP:
+def make_mlp_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> MLP:
     """G(z), `(N, latent_dim)` to `(N, *spec.shape)`. `MLP.forward` takes z twice where it skips."""
     last = len(settings.hidden)
     norm_at = {"last": [last], "all": range(1, last + 1), "none": []}[settings.generator_norm]
@@ -111,7 +111,7 @@ def make_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> ML
     return network
 
 
-def make_encoder(
+def make_mlp_encoder(
     spec: DataSpec, settings: MLPSettings, num_outputs: int, output: Output | None = None
 ) -> MLP:
     """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""

@@ -14,15 +14,15 @@ from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import Few
 from .biggan_deep import BigGANDeepGenerator
-from .convnet import Size, shrunk
+from .convnet import Size, downsampled
 from .layers.init import init_kaiming
-from .layers.spectral_norm import normalise_spectrum
+from .layers.spectral_norm import apply_spectral_norm
 from .resnet import ResNet
 
-SMALLEST = 4
+SMALLEST_RESIDUAL_SIDE = 4
 """Height or width of the smallest images inside: those between 4 and 8 are not halved again."""
 
-WIDEST = 8
+WIDEST_RESIDUAL_SIDE = 8
 """Channels of a stage, in units of the first one's, grow no further."""
 
 
@@ -59,36 +59,40 @@ def check_images(spec: DataSpec) -> None:
     Raises:
         ConfigError: the data are no images, or too small.
     """
-    if spec.kind != "images" or min(spec.shape[1:]) < SMALLEST:
-        form = "x".join(map(str, spec.shape))
+    if spec.kind != "images" or min(spec.shape[1:]) < SMALLEST_RESIDUAL_SIDE:
+        form, smallest = "x".join(map(str, spec.shape)), SMALLEST_RESIDUAL_SIDE
         raise ConfigError(
-            f"settings.network.kind 'residual' is for images of {SMALLEST}x{SMALLEST} and more;"
+            f"settings.network.kind 'residual' is for images of {smallest}x{smallest} and more;"
             f" these are {spec.kind} of {form}. Take a method and preset with the kind 'mlp'."
         )
 
 
-def make_discriminator(spec: DataSpec, settings: ResidualSettings, num_outputs: int = 1) -> ResNet:
+def make_residual_discriminator(
+    spec: DataSpec, settings: ResidualSettings, num_outputs: int = 1
+) -> ResNet:
     """D(x), `(N, *spec.shape)` to `(N, num_outputs)`."""
     check_images(spec)
-    channels = [settings.width * min(2**i, WIDEST) for i in range(_num_halvings(spec) + 1)]
+    channels = [
+        settings.width * min(2**i, WIDEST_RESIDUAL_SIDE) for i in range(_num_halvings(spec) + 1)
+    ]
     groups = settings.group_size if settings.discriminator_norm == "group" else 0
     network = ResNet(spec.shape, channels, settings.depth, num_outputs, groups)
     for name in network.hidden_names:  # the head stays as torch draws it: embeddings begin short
         init_kaiming(network.get_submodule(name), by_outputs=True)
     _last_channels(network)
     if settings.discriminator_norm == "spectral":
-        normalise_spectrum(network)
+        apply_spectral_norm(network)
     return network
 
 
-def make_generator(
+def make_residual_generator(
     spec: DataSpec, settings: ResidualSettings, latent_dim: int
 ) -> BigGANDeepGenerator:
     """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
     check_images(spec)
     sizes: list[Size] = [(spec.shape[1], spec.shape[2])]
     for _ in range(_num_halvings(spec)):
-        sizes.append(shrunk(sizes[-1]))
+        sizes.append(downsampled(sizes[-1]))
     network = BigGANDeepGenerator(
         latent_dim,
         settings.generator_width,
@@ -100,12 +104,12 @@ def make_generator(
     init_kaiming(network, by_outputs=True)
     _last_channels(network)
     if settings.generator_norm == "spectral":
-        normalise_spectrum(network)
+        apply_spectral_norm(network)
     return network
 
 
 def _num_halvings(spec: DataSpec) -> int:
-    return int(log2(min(spec.shape[1:]) / SMALLEST))
+    return int(log2(min(spec.shape[1:]) / SMALLEST_RESIDUAL_SIDE))
 
 
 def _last_channels(network: nn.Module) -> None:

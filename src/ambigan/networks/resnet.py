@@ -54,7 +54,7 @@ class ResBlock(nn.Module):
         return elu(self.norm(self.second(inner)) + self.shortcut(h))
 
 
-class Stem(nn.Module):
+class ResNetStem(nn.Module):
     """elu(W * x) with 3x3 kernels, at full size."""
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
@@ -144,7 +144,7 @@ class ResNet(nn.Module):
         stages = tuple(f"stage{i + 1}" for i in range(len(channels)))
         self.hidden_names = ("stem", *stages)
         self.vector_names = ("pool",)
-        self.stem, before = Stem(in_shape[0], channels[0], bias=not group_size), channels[0]
+        self.stem, before = ResNetStem(in_shape[0], channels[0], bias=not group_size), channels[0]
         for number, (name, after) in enumerate(zip(stages, channels, strict=True)):
             blocks = [ResBlock(before, after, number > 0, group_size)]
             blocks += [ResBlock(after, after, False, group_size) for _ in range(depth - 1)]

@@ -16,7 +16,7 @@ from .layers.checkpointing import Checkpointed
 from .layers.init import init_kaiming, init_normal
 from .resnet import Pool
 
-Stem = Literal["small", "imagenet"]
+StemKind = Literal["small", "imagenet"]
 
 LARGEST_SMALL = 64
 """Side up to which images are too small for the stem of ImageNet's networks."""
@@ -56,7 +56,7 @@ class Branch(nn.Module):
         return self.conv3(F.relu(self.norm3(self.conv2(h))))
 
 
-class Bottleneck(Branch):
+class ResNetBottleneck(Branch):
     """h + branch(h); where channels or size change, a 1x1 convolution of relu(norm(h)) + branch(h).
 
     Source: He et al. (2016), identity mappings.
@@ -99,7 +99,7 @@ class CReLU(nn.Module):
         return F.relu(torch.cat([a, -a], 1))
 
 
-class Encoder(nn.Module):
+class ResNet50Encoder(nn.Module):
     """`stem`, `stage1`, `stage2`, ..., features at `pool` and `crelu`, and latents at `output`.
 
     Nothing comes after `crelu`: it is there to be read.
@@ -168,10 +168,10 @@ def resnet50(
     *,
     width: float = 1,
     depths: Sequence[int] = (3, 4, 6, 3),
-    stem: Stem | None = None,
+    stem: StemKind | None = None,
     checkpoint_activations: bool = False,
     **rest: Any,
-) -> Encoder:
+) -> ResNet50Encoder:
     """E(x), `(N, *in_shape)` to `(N, num_outputs)`: ResNet-50 and a residual MLP.
 
     Source: BigBiGAN for the choice, with 2048 features at width 1 as its authors' module has;
@@ -193,12 +193,12 @@ def resnet50(
     first, stages = make_stem(in_shape, before, stem), list[nn.Module]()
     for number, depth in enumerate(depths):
         after = stage_channels(width, number)
-        blocks = [Bottleneck(before, after, stride=2 if number else 1)]
-        blocks += [Bottleneck(after, after, stride=1) for _ in range(depth - 1)]
+        blocks = [ResNetBottleneck(before, after, stride=2 if number else 1)]
+        blocks += [ResNetBottleneck(after, after, stride=1) for _ in range(depth - 1)]
         stages.append(stage(*blocks))
         before = after
     ending = nn.Sequential(BatchNorm(before), nn.ReLU())
-    return Encoder(first, stages, ending, before, num_outputs, **rest)
+    return ResNet50Encoder(first, stages, ending, before, num_outputs, **rest)
 
 
 def stage_channels(width: float, number: int) -> int:
@@ -206,7 +206,7 @@ def stage_channels(width: float, number: int) -> int:
     return 8 * max(1, round(BASE * width / 8)) * 2**number
 
 
-def make_stem(in_shape: tuple[int, ...], channels: int, stem: Stem | None = None) -> nn.Module:
+def make_stem(in_shape: tuple[int, ...], channels: int, stem: StemKind | None = None) -> nn.Module:
     """The first convolution, and on images like ImageNet's max-pooling; by size unless said."""
     small = max(in_shape[1:]) <= LARGEST_SMALL if stem is None else stem == "small"
     if small:

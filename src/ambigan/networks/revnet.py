@@ -15,7 +15,7 @@ from ..core.precision import at_least_float32
 from .layers.basic import BatchNorm, statistics_kept
 from .layers.checkpointing import Checkpointed
 from .resnet import halved
-from .resnet50 import Branch, Encoder, Stem, make_stem, stage_channels
+from .resnet50 import Branch, ResNet50Encoder, StemKind, make_stem, stage_channels
 
 
 class Reversible(nn.Module):
@@ -116,9 +116,9 @@ def revnet50(
     *,
     width: float = 1,
     depths: Sequence[int] = (3, 4, 6, 3),
-    stem: Stem | None = None,
+    stem: StemKind | None = None,
     **rest: Any,
-) -> Encoder:
+) -> ResNet50Encoder:
     """E(x), `(N, *in_shape)` to `(N, num_outputs)`: RevNet-50 and a residual MLP.
 
     Source: Kolesnikov et al. (2019), Revisiting Self-Supervised Visual Representation Learning,
@@ -141,4 +141,4 @@ def revnet50(
         channels = stage_channels(width, number)
         blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])
         stages.append(nn.Sequential(Widen(), blocks) if number else blocks)
-    return Encoder(first, stages, BatchNorm(channels), channels, num_outputs, **rest)
+    return ResNet50Encoder(first, stages, BatchNorm(channels), channels, num_outputs, **rest)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..core.precision import at_least_float32
 
 
-def judged_real(logits: Tensor) -> Tensor:
+def bce_real(logits: Tensor) -> Tensor:
     """-E[log D]: small where the logits say real. With D = sigmoid(logits), computed stably.
 
     Source: the cross-entropy of label 1 in Goodfellow et al. (2014) and Eq. 3 of BiGAN.
@@ -23,7 +23,7 @@ def judged_real(logits: Tensor) -> Tensor:
     return F.softplus(-at_least_float32(logits)).mean()
 
 
-def judged_fake(logits: Tensor) -> Tensor:
+def bce_fake(logits: Tensor) -> Tensor:
     """-E[log(1 - D)]: small where the logits say fake. The cross-entropy of label 0."""
     return F.softplus(at_least_float32(logits)).mean()
 

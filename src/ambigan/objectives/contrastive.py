@@ -35,7 +35,7 @@ BITS = 16
 
 
 @dataclass(frozen=True)
-class ViewSettings:
+class ContrastiveViewSettings:
     """How one image becomes two; the defaults are SimCLR's for CIFAR-10 (appendix B.9).
 
     Attributes:
@@ -57,7 +57,7 @@ Transform = Callable[[Image.Image], Tensor]
 """One image to a float tensor `(C, H, W)` in [0, 1]."""
 
 
-def make_views(settings: ViewSettings, spec: DataSpec) -> Transform:
+def make_views(settings: ContrastiveViewSettings, spec: DataSpec) -> Transform:
     """The transform of `lightly`, for images of that form.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..core.precision import at_least_float32
 
-linalg: Any = torch.linalg  # its functions carry no types
+_linalg: Any = torch.linalg  # its functions carry no types
 
 
 def r1(discriminator: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def _squared_gradients(discriminator: Callable[..., Tensor], inputs: Sequence[Te
     return torch.stack(squares).sum(0)
 
 
-def with_jacobian_norm(
+def jacobian_normalized(
     network: Callable[[Tensor], Tensor], x: Tensor, start: Tensor, iterations: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Outputs, and how much each can change with its input: |J v|, J = d output / d x, per sample.
@@ -96,12 +96,12 @@ def with_jacobian_norm(
             v = _to_length_one(pulled.detach()).to(pulled.dtype)
             is_last = number == iterations - 1
             (change,) = torch.autograd.grad(pulled, u, v, create_graph=is_last)
-    return outputs, linalg.vector_norm(at_least_float32(change), dim=1)
+    return outputs, _linalg.vector_norm(at_least_float32(change), dim=1)
 
 
 def _to_length_one(v: Tensor) -> Tensor:
     """Each sample's tensor, divided by its length; zeros stay."""
     wide = at_least_float32(v)
-    length: Tensor = linalg.vector_norm(wide.flatten(1), dim=1)
+    length: Tensor = _linalg.vector_norm(wide.flatten(1), dim=1)
     length = length.clamp_min(torch.finfo(wide.dtype).tiny)
     return wide / length.view(-1, *[1] * (v.ndim - 1))

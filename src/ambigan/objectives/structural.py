@@ -17,7 +17,7 @@ from torch import Tensor
 from ..core.distributed import global_mean
 from ..core.precision import at_least_float32
 
-linalg: Any = torch.linalg  # its functions carry no types
+_linalg: Any = torch.linalg  # its functions carry no types
 
 Divergence = Literal["jsd", "bhattacharyya"]
 
@@ -50,7 +50,7 @@ def moments_of(embeddings: Tensor) -> Moments:
         return Moments(mean, global_mean(centred.T @ centred / len(wide)))
 
 
-def united(a: Moments, b: Moments) -> Moments:
+def merge_moments(a: Moments, b: Moments) -> Moments:
     """The moments of two sets of equal size together."""
     apart = (a.mean - b.mean) / 2
     together = (a.covariance + b.covariance) / 2 + torch.outer(apart, apart)
@@ -87,7 +87,7 @@ def gaussian_divergence(
         A scalar.
     """
     if form == "jsd":
-        whole = log_volume(united(real, fake).scatter, scale)
+        whole = log_volume(merge_moments(real, fake).scatter, scale)
         return (whole - (log_volume(real.scatter, scale) + log_volume(fake.scatter, scale)) / 2) / 2
     middle = (real.covariance + fake.covariance) / 2
     volumes = log_volume(real.covariance, scale) + log_volume(fake.covariance, scale)
@@ -104,11 +104,11 @@ def log_volume(covariance: Tensor, scale: float) -> Tensor:
 def _factor(covariance: Tensor, scale: float) -> Tensor:
     """The lower triangular L with L L' = I + scale C; not a number where C is none."""
     unit = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
-    return linalg.cholesky_ex(unit + scale * covariance).L
+    return _linalg.cholesky_ex(unit + scale * covariance).L
 
 
 @torch.no_grad()
-def nearest(queries: Tensor, keys: Tensor, num: int, skip: int = 0) -> Tensor:
+def nearest_rows(queries: Tensor, keys: Tensor, num: int, skip: int = 0) -> Tensor:
     """Which keys lie at the smallest angles to each query, int64 `(N, num)`.
 
     In float32 at least, under autocast too: bfloat16 keeps two digits of a cosine, and among
@@ -143,5 +143,5 @@ def mean_similarity(queries: Tensor, keys: Tensor, chosen: Tensor) -> Tensor:
 
 def norm_hinge(embeddings: Tensor) -> Tensor:
     """E[max(0, 1 - |e|)^2]: embeddings that are not to shrink below length 1, `(N, D)`."""
-    lengths: Tensor = linalg.vector_norm(at_least_float32(embeddings), dim=1)
+    lengths: Tensor = _linalg.vector_norm(at_least_float32(embeddings), dim=1)
     return F.relu(1 - lengths).square().mean()

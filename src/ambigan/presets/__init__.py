@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..core.errors import unknown
+from ..core.errors import unknown_name
 from ..engine.config import RunConfig
 from ..methods import METHODS, find_method, is_external
 from . import bigbigan, images, mnist, structural
@@ -42,13 +42,13 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
     """
     if is_external(method):
         if name not in (None, "default"):
-            raise unknown(f"preset of {method}", name, ["default"])
+            raise unknown_name(f"preset of {method}", name, ["default"])
         return RunConfig(method, "default", find_method(method).Settings())
     find_method(method)
     presets = PRESETS[method]
     name = name or _usual(presets, source)
     if name not in presets:
-        raise unknown(f"preset of {method}", name, presets)
+        raise unknown_name(f"preset of {method}", name, presets)
     return presets[name].make()
 
 

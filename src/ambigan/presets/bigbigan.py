@@ -6,20 +6,20 @@ from dataclasses import replace
 
 from ..data.settings import DataSettings
 from ..engine.config import RunConfig, TrainSettings
-from ..methods.bigbigan import ADAM, BigBiGANSettings
+from ..methods.bigbigan import BIGBIGAN_ADAM, BigBiGANSettings
 from ..networks.large import LargeSettings
 from .preset import Preset
 
-BATCH = 2048
+_BATCH = 2048
 IMAGENET_IMAGES = 1_281_167
 STEPS = 500_000
 TURNS = 3
 """Two of D and one of G and E, each on images of its own."""
 
 IMAGENET = DataSettings(source="imagenet", size=(288, 288), crop=(256, 256), flip=True)
-LONG = TrainSettings(
-    epochs=round(STEPS * TURNS * BATCH / IMAGENET_IMAGES),
-    batch_size=BATCH,
+_LONG = TrainSettings(
+    epochs=round(STEPS * TURNS * _BATCH / IMAGENET_IMAGES),
+    batch_size=_BATCH,
     precision="auto",
     ema_decay=0.9999,
     statistics_batches=100,
@@ -27,8 +27,8 @@ LONG = TrainSettings(
 )
 AT_128 = LargeSettings(image_size=(128, 128))
 
-QUICK = replace(ADAM, betas=(0.5, 0.999), learning_rate=2e-4)
-SHORT = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
+QUICK = replace(BIGBIGAN_ADAM, betas=(0.5, 0.999), learning_rate=2e-4)
+_SHORT = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
 
 
 def bigbigan_paper() -> RunConfig:
@@ -39,14 +39,14 @@ def bigbigan_paper() -> RunConfig:
     of D, 500,000 steps, the average's 0.9999. Ours: how images are cropped.
     """
     settings = BigBiGANSettings(encoder_rate_multiplier=10, network=AT_128)
-    return RunConfig("bigbigan", "paper", settings, IMAGENET, LONG)
+    return RunConfig("bigbigan", "paper", settings, IMAGENET, _LONG)
 
 
 def bigbigan_revnet() -> RunConfig:
     """The same with the paper's best encoder, a RevNet-50 four times as wide."""
     network = replace(AT_128, encoder="revnet50", encoder_width=4.0)
     settings = BigBiGANSettings(encoder_rate_multiplier=10, network=network)
-    return RunConfig("bigbigan", "revnet", settings, IMAGENET, LONG)
+    return RunConfig("bigbigan", "revnet", settings, IMAGENET, _LONG)
 
 
 def bigbigan_folder() -> RunConfig:
@@ -54,10 +54,10 @@ def bigbigan_folder() -> RunConfig:
     network = LargeSettings(
         width=32, attention=32, head_width=1024, mlp_width=1024, encoder_width=0.5
     )
-    optimizer = replace(ADAM, learning_rate=1e-4)
+    optimizer = replace(BIGBIGAN_ADAM, learning_rate=1e-4)
     settings = BigBiGANSettings(
         network=network,
-        discriminator_optimizer=replace(ADAM, learning_rate=4e-4),
+        discriminator_optimizer=replace(BIGBIGAN_ADAM, learning_rate=4e-4),
         generator_optimizer=optimizer,
         discriminator_steps=1,
     )
@@ -85,7 +85,7 @@ def bigbigan_images() -> RunConfig:
     )
     faster = replace(QUICK, learning_rate=4e-4)
     settings = replace(_NARROW, network=network, discriminator_optimizer=faster)
-    return RunConfig("bigbigan", "images", settings, DataSettings(source="cifar10"), SHORT)
+    return RunConfig("bigbigan", "images", settings, DataSettings(source="cifar10"), _SHORT)
 
 
 def bigbigan_small() -> RunConfig:

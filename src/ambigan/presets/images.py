@@ -16,7 +16,7 @@ from ..networks.convolutional import ConvSettings
 from .preset import Preset
 
 CONSTANT = OptimizerSettings(weight_decay=0, final_learning_rate=None)
-CIFAR10 = DataSettings(source="cifar10")
+_CIFAR10 = DataSettings(source="cifar10")
 
 DCGAN_NETWORK = ConvSettings(width=128, norm_epsilon=1e-8, bias=False)
 
@@ -87,7 +87,7 @@ def gan_images() -> RunConfig:
         network=ConvSettings(width=32, discriminator="six_layer"),
         optimizer=CONSTANT,
     )
-    return RunConfig("gan", "images", settings, CIFAR10, _TRAIN)
+    return RunConfig("gan", "images", settings, _CIFAR10, _TRAIN)
 
 
 def gan_images_modern() -> RunConfig:
@@ -102,7 +102,7 @@ def gan_images_modern() -> RunConfig:
         network=ConvSettings(width=32, discriminator="six_layer", discriminator_norm="spectral"),
         optimizer=CONSTANT,
     )
-    return RunConfig("gan", "images_modern", settings, CIFAR10, _TRAIN)
+    return RunConfig("gan", "images_modern", settings, _CIFAR10, _TRAIN)
 
 
 def gan_imagenet() -> RunConfig:
@@ -134,13 +134,13 @@ def bigan_imagenet_112() -> RunConfig:
 def bigan_images() -> RunConfig:
     """A narrow BiGAN for small pictures on two cores."""
     settings = BiGANSettings(**_SMALL, term_weight=0.5)
-    return RunConfig("bigan", "images", settings, CIFAR10, _TRAIN)
+    return RunConfig("bigan", "images", settings, _CIFAR10, _TRAIN)
 
 
 def bigan_images_modern() -> RunConfig:
     """The same with a cycle term, so that reconstructions keep what they are of."""
     settings = BiGANSettings(**_SMALL, term_weight=0.5, cycle_weight=0.005)
-    return RunConfig("bigan", "images_modern", settings, CIFAR10, _TRAIN)
+    return RunConfig("bigan", "images_modern", settings, _CIFAR10, _TRAIN)
 
 
 def latent_regressor_imagenet() -> RunConfig:
@@ -163,7 +163,7 @@ def latent_regressor_imagenet() -> RunConfig:
 def latent_regressor_images() -> RunConfig:
     """A narrow joint latent regressor for small pictures on two cores."""
     settings = LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25)
-    return RunConfig("latent_regressor", "images", settings, CIFAR10, _TRAIN)
+    return RunConfig("latent_regressor", "images", settings, _CIFAR10, _TRAIN)
 
 
 def autoencoder_imagenet() -> RunConfig:
@@ -177,7 +177,7 @@ def autoencoder_imagenet() -> RunConfig:
 def autoencoder_images() -> RunConfig:
     """A narrow autoencoder for small pictures on two cores."""
     settings = AutoencoderSettings(**_SMALL)
-    return RunConfig("autoencoder", "images", settings, CIFAR10, _TRAIN)
+    return RunConfig("autoencoder", "images", settings, _CIFAR10, _TRAIN)
 
 
 _IMAGENET_BIGAN = BiGANSettings(

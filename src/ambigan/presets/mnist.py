@@ -33,19 +33,19 @@ SMALL_NETWORK = replace(
     OFFICIAL_NETWORK, hidden=(256, 256), unit_input=False, bias=True, norm_epsilon=1e-5
 )
 
-MNIST = DataSettings(source="mnist")
+_MNIST = DataSettings(source="mnist")
 OFFICIAL_TRAIN = TrainSettings(epochs=400, statistics_batches=1000)
 
 
 def bigan_paper() -> RunConfig:
     """BiGAN as printed: section 4.2, appendices B and C."""
-    return RunConfig("bigan", "paper", BiGANSettings(), MNIST, TrainSettings(epochs=400))
+    return RunConfig("bigan", "paper", BiGANSettings(), _MNIST, TrainSettings(epochs=400))
 
 
 def bigan_official() -> RunConfig:
     """BiGAN as its authors' code trains it on MNIST."""
     settings = BiGANSettings(term_weight=0.5, network=OFFICIAL_NETWORK)
-    return RunConfig("bigan", "official", settings, MNIST, OFFICIAL_TRAIN)
+    return RunConfig("bigan", "official", settings, _MNIST, OFFICIAL_TRAIN)
 
 
 def bigan_modern() -> RunConfig:
@@ -56,7 +56,7 @@ def bigan_modern() -> RunConfig:
     settings = BiGANSettings(
         term_weight=0.5, cycle_weight=0.1, encoder_dropout=0.5, network=OFFICIAL_NETWORK
     )
-    return RunConfig("bigan", "modern", settings, MNIST, replace(OFFICIAL_TRAIN, epochs=50))
+    return RunConfig("bigan", "modern", settings, _MNIST, replace(OFFICIAL_TRAIN, epochs=50))
 
 
 def bigan_small() -> RunConfig:
@@ -66,13 +66,13 @@ def bigan_small() -> RunConfig:
 
 def gan_paper() -> RunConfig:
     """The `D` column of BiGAN's Table 1, as printed."""
-    return RunConfig("gan", "paper", GANSettings(), MNIST, TrainSettings(epochs=400))
+    return RunConfig("gan", "paper", GANSettings(), _MNIST, TrainSettings(epochs=400))
 
 
 def gan_official() -> RunConfig:
     """The `D` column of BiGAN's Table 1, as the authors' code trains it."""
     settings = GANSettings(term_weight=0.5, network=OFFICIAL_NETWORK)
-    return RunConfig("gan", "official", settings, MNIST, OFFICIAL_TRAIN)
+    return RunConfig("gan", "official", settings, _MNIST, OFFICIAL_TRAIN)
 
 
 def gan_small() -> RunConfig:
@@ -86,7 +86,7 @@ def latent_regressor_paper() -> RunConfig:
     "All models are trained for 400 epochs"; whether that is each of the two is not said.
     """
     train = TrainSettings(epochs=400)
-    return RunConfig("latent_regressor", "paper", LatentRegressorSettings(), MNIST, train)
+    return RunConfig("latent_regressor", "paper", LatentRegressorSettings(), _MNIST, train)
 
 
 def latent_regressor_official() -> RunConfig:
@@ -94,7 +94,7 @@ def latent_regressor_official() -> RunConfig:
     settings = LatentRegressorSettings(
         regress="during", term_weight=0.5, zero_init_encoder=True, network=OFFICIAL_NETWORK
     )
-    return RunConfig("latent_regressor", "official", settings, MNIST, OFFICIAL_TRAIN)
+    return RunConfig("latent_regressor", "official", settings, _MNIST, OFFICIAL_TRAIN)
 
 
 def latent_regressor_small() -> RunConfig:
@@ -106,13 +106,13 @@ def latent_regressor_small() -> RunConfig:
 def autoencoder_paper() -> RunConfig:
     """The `AE (l2)` column of BiGAN's Table 1, as printed."""
     train = TrainSettings(epochs=400)
-    return RunConfig("autoencoder", "paper", AutoencoderSettings(), MNIST, train)
+    return RunConfig("autoencoder", "paper", AutoencoderSettings(), _MNIST, train)
 
 
 def autoencoder_official() -> RunConfig:
     """The same with the networks of the authors' code, which holds no autoencoder."""
     settings = AutoencoderSettings(network=OFFICIAL_NETWORK)
-    return RunConfig("autoencoder", "official", settings, MNIST, OFFICIAL_TRAIN)
+    return RunConfig("autoencoder", "official", settings, _MNIST, OFFICIAL_TRAIN)
 
 
 def autoencoder_small() -> RunConfig:

@@ -11,20 +11,20 @@ from ..data.settings import DataSettings
 from ..engine.config import RunConfig, TrainSettings
 from ..methods.gan import GANSettings
 from ..methods.simclr import SimCLRSettings
-from ..methods.structural import ADAM, ADAMW, StructuralSettings
+from ..methods.structural import ADAMW, STRUCTURAL_ADAM, StructuralSettings
 from ..networks.residual import ResidualSettings
 from .preset import Preset
 
-CIFAR10 = DataSettings(source="cifar10")
-AUGMENTED = replace(CIFAR10, crop=(32, 32), short_side=(32, 45), flip=True)
-LONG = TrainSettings(epochs=2000, batch_size=512, ema_decay=0.99, statistics_batches=100)
-NARROW = ResidualSettings(width=16, generator_width=128)
-SHORT = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
+_CIFAR10 = DataSettings(source="cifar10")
+AUGMENTED = replace(_CIFAR10, crop=(32, 32), short_side=(32, 45), flip=True)
+_LONG = TrainSettings(epochs=2000, batch_size=512, ema_decay=0.99, statistics_batches=100)
+_NARROW = ResidualSettings(width=16, generator_width=128)
+_SHORT = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
 
 
 def structural_paper() -> RunConfig:
     """CIFAR at 32x32 without augmentation, as the paper claims; the constants are the code's."""
-    return RunConfig("structural", "paper", StructuralSettings(), CIFAR10, LONG)
+    return RunConfig("structural", "paper", StructuralSettings(), _CIFAR10, _LONG)
 
 
 def structural_official() -> RunConfig:
@@ -36,7 +36,7 @@ def structural_official() -> RunConfig:
     """
     everything = replace(ADAMW, decay_biases=True, decay_gains=True)
     settings = StructuralSettings(skip_for_fake=True, discriminator_optimizer=everything)
-    return RunConfig("structural", "official", settings, AUGMENTED, LONG)
+    return RunConfig("structural", "official", settings, AUGMENTED, _LONG)
 
 
 def structural_images() -> RunConfig:
@@ -45,13 +45,13 @@ def structural_images() -> RunConfig:
     Steps are few, so they are small batches' and longer than the paper's; at 1e-3 G wins.
     """
     settings = StructuralSettings(
-        network=NARROW,
+        network=_NARROW,
         embedding_dim=64,
         bank_size=2048,
         discriminator_optimizer=replace(ADAMW, learning_rate=5e-4),
-        generator_optimizer=replace(ADAM, learning_rate=5e-4),
+        generator_optimizer=replace(STRUCTURAL_ADAM, learning_rate=5e-4),
     )
-    return RunConfig("structural", "images", settings, CIFAR10, SHORT)
+    return RunConfig("structural", "images", settings, _CIFAR10, _SHORT)
 
 
 def structural_folder() -> RunConfig:
@@ -62,7 +62,7 @@ def structural_folder() -> RunConfig:
     network = ResidualSettings(width=64, generator_width=256)
     settings = StructuralSettings(network=network, bank_size=1024)
     data = DataSettings(source="imagenet", size=(64, 64))
-    train = replace(LONG, epochs=800, batch_size=256, precision="auto")
+    train = replace(_LONG, epochs=800, batch_size=256, precision="auto")
     return RunConfig("structural", "folder", settings, data, train)
 
 
@@ -81,10 +81,10 @@ def gan_residual() -> RunConfig:
         prior="normal",
         objective="hinge",
         simultaneous=False,
-        network=replace(NARROW, discriminator_norm="spectral"),
-        optimizer=replace(ADAM, weight_decay=0),
+        network=replace(_NARROW, discriminator_norm="spectral"),
+        optimizer=replace(STRUCTURAL_ADAM, weight_decay=0),
     )
-    return RunConfig("gan", "residual", settings, CIFAR10, SHORT)
+    return RunConfig("gan", "residual", settings, _CIFAR10, _SHORT)
 
 
 def simclr_views() -> RunConfig:
@@ -93,7 +93,7 @@ def simclr_views() -> RunConfig:
     The paper has ResNet-50 with batch norm, LARS, warm-up and a cosine, and batches of up to 4096.
     """
     train = TrainSettings(epochs=1000, batch_size=512, cuda_graphs=False)
-    return RunConfig("simclr", "views", SimCLRSettings(), CIFAR10, train)
+    return RunConfig("simclr", "views", SimCLRSettings(), _CIFAR10, train)
 
 
 def simclr_folder() -> RunConfig:
@@ -106,9 +106,9 @@ def simclr_folder() -> RunConfig:
 
 def simclr_images() -> RunConfig:
     """The same at a quarter of the width, for small pictures on two cores."""
-    train = replace(SHORT, cuda_graphs=False)
+    train = replace(_SHORT, cuda_graphs=False)
     return RunConfig(
-        "simclr", "images", SimCLRSettings(network=NARROW, embedding_dim=64), CIFAR10, train
+        "simclr", "images", SimCLRSettings(network=_NARROW, embedding_dim=64), _CIFAR10, train
     )
 
 

@@ -7,15 +7,15 @@ import numpy as np
 from ..analysis.filters import default_network, read_filters
 from ..core.feature_layers import is_convolutional
 from .figures.filters import as_images
-from .figures.transfer import layer_names, transfer_chart, transfer_table
+from .figures.transfer import transfer_chart, transfer_layer_names, transfer_table
 from .panels import Section, chart, gallery
-from .report_data import Material
+from .report_data import ReportData
 from .result_tables import is_transfer
 
 PAIRS = 48
 
 
-def filters(material: Material) -> Section | None:
+def filters_section(material: ReportData) -> Section | None:
     """The first kernels of the network that is used, if it has images inside."""
     method = material.run.method
     if not material.are_images or not is_convolutional(
@@ -35,7 +35,7 @@ def filters(material: Material) -> Section | None:
     return Section("filters", "First filters", lead, (panel,))
 
 
-def transfer(material: Material) -> Section | None:
+def transfer_section(material: ReportData) -> Section | None:
     """Accuracy over frozen layers, where it was measured."""
     records = [result for result in material.results if is_transfer(result)]
     if not records or not material.labelled:
@@ -48,7 +48,7 @@ def transfer(material: Material) -> Section | None:
             transfer_chart(record),
         )
         for record in records
-        if layer_names(record)
+        if transfer_layer_names(record)
     )
     lead = (
         "The first layers stay as they are, all above them is drawn anew and trained with labels: "

@@ -17,7 +17,7 @@ from . import sections
 from . import summary as facts
 from .figures import theme
 from .figures.curves import curves
-from .report_data import Material, gather
+from .report_data import ReportData, gather_report_data
 from .templates import render_template
 
 PAGE = "page.html.jinja"
@@ -40,16 +40,18 @@ def write_report(
     Raises:
         StorageError: it cannot be written.
     """
-    write_text(folder.report_file, render(gather(run, folder, dataset, list(results))))
+    write_text(
+        folder.report_file, render_report(gather_report_data(run, folder, dataset, list(results)))
+    )
     return folder.report_file
 
 
-def render(material: Material) -> str:
+def render_report(material: ReportData) -> str:
     """The page as HTML."""
     return render_template(PAGE, _context(material))
 
 
-def _context(material: Material) -> dict[str, Any]:
+def _context(material: ReportData) -> dict[str, Any]:
     config = material.run.config
     settings = facts.settings_of(material)
     return {
@@ -59,9 +61,9 @@ def _context(material: Material) -> dict[str, Any]:
         "version": __version__,
         "dataset": material.dataset,
         "labelled": material.labelled,
-        "facts": facts.key_facts(material),
+        "facts": facts.summary_items(material),
         "notes": facts.find_notes(material),
-        "alarms": facts.find_alarms(material),
+        "warnings": facts.find_warnings(material),
         "headline": scores.headline(material),
         "measured": scores.measured(material),
         "sections": [s for s in _sections(material) if s is not None],
@@ -72,13 +74,13 @@ def _context(material: Material) -> dict[str, Any]:
     }
 
 
-def _sections(material: Material) -> list[sections.Section | None]:
+def _sections(material: ReportData) -> list[sections.Section | None]:
     return [
         sections.samples(material),
         sections.reconstructions(material),
         sections.interpolations(material),
         sections.feature_map(material),
-        inside.filters(material),
-        inside.transfer(material),
+        inside.filters_section(material),
+        inside.transfer_section(material),
         curves(material),
     ]

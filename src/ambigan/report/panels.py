@@ -13,11 +13,11 @@ from .figures.grids import at_most, data_uri, fitting_scale, to_pixels
 from .figures.theme import inline_svg
 from .result_tables import Table
 
-WIDEST = {"single": 128, "pairs": 128, "paths": 64, "walks": 64}  # CSS pixels of a picture
+WIDEST_PANEL = {"single": 128, "pairs": 128, "paths": 64, "walks": 64}  # CSS pixels of a picture
 
 
 @dataclass(frozen=True)
-class Chart:
+class ChartPanel:
     """One SVG figure with a title and a line on how to read it."""
 
     title: str
@@ -27,7 +27,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class GalleryPanel:
     """Pictures in groups that stay together; groups flow to the width of the page.
 
     Attributes:
@@ -65,22 +65,22 @@ class Section:
     key: str
     title: str
     lead: str
-    panels: tuple[Chart | Gallery, ...] = ()
+    panels: tuple[ChartPanel | GalleryPanel, ...] = ()
     table: Table | None = None
     legend: tuple[tuple[str, str], ...] = ()
 
 
-def chart(title: str, caption: str, figure: Figure) -> Chart:
+def chart(title: str, caption: str, figure: Figure) -> ChartPanel:
     """A figure as a part of a page."""
-    return Chart(title, caption, inline_svg(figure, f"{title}. {caption}"))
+    return ChartPanel(title, caption, inline_svg(figure, f"{title}. {caption}"))
 
 
-def gallery(groups: Sequence[NDArray[np.float32]], form: str, label: str) -> Gallery:
+def gallery(groups: Sequence[NDArray[np.float32]], form: str, label: str) -> GalleryPanel:
     """Groups of images, each `(N, C, H, W)` as in `image_grid`, as a part of a page."""
-    pixels = [at_most(to_pixels(group), WIDEST[form]) for group in groups]
+    pixels = [at_most(to_pixels(group), WIDEST_PANEL[form]) for group in groups]
     height, width = pixels[0].shape[1:3]
     scale = fitting_scale(height, width)
-    return Gallery(
+    return GalleryPanel(
         groups=tuple(tuple(data_uri(image) for image in group) for group in pixels),
         form=form,
         width=width * scale,

@@ -21,7 +21,7 @@ FEWEST_HELD_OUT = 200
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """Everything that the sections read.
 
     Attributes:
@@ -60,7 +60,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Examples:
+class ReportExamples:
     """Some examples of the data, chosen by a fixed seed.
 
     Attributes:
@@ -76,22 +76,22 @@ class Examples:
     origin: str
 
 
-def gather(run: Run, folder: RunFolder, dataset: Dataset, results: Lines) -> Material:
+def gather_report_data(run: Run, folder: RunFolder, dataset: Dataset, results: Lines) -> ReportData:
     """Reads the logs of a run, and puts its results in order."""
     own = [r for r in results if r.get("data", {}).get("sha256", dataset.sha256) == dataset.sha256]
     foreign = tuple(str(r["protocol"]) for r in results if r not in own)
     layer = run.method.default_layer
     own.sort(key=lambda result: (_place(result), not _has_layer(result, layer)))
     stats, timing = read_lines(folder.stats_file), read_lines(folder.timing_file)
-    return Material(run, folder, dataset, own, foreign, stats, timing)
+    return ReportData(run, folder, dataset, own, foreign, stats, timing)
 
 
-def held_out(dataset: Dataset, num: int) -> Examples:
+def held_out(dataset: Dataset, num: int) -> ReportExamples:
     """At most `num` examples of the test split."""
     return _choose(dataset, dataset.test, num, "test")
 
 
-def for_map(dataset: Dataset, num: int) -> Examples:
+def for_map(dataset: Dataset, num: int) -> ReportExamples:
     """At most `num` examples of the test split; of both splits where it is small."""
     tested = held_out(dataset, num)
     missing = num - len(tested.x)
@@ -101,7 +101,7 @@ def for_map(dataset: Dataset, num: int) -> Examples:
     labels = None
     if tested.labels is not None and trained.labels is not None:
         labels = np.concatenate([tested.labels, trained.labels])
-    return Examples(
+    return ReportExamples(
         np.concatenate([tested.x, trained.x]),
         np.concatenate([tested.scaled, trained.scaled]),
         labels,
@@ -121,12 +121,12 @@ def _in_units(dataset: Dataset, values: torch.Tensor) -> NDArray[Any]:
     return (dataset.scaling.invert(values) if dataset.scaling else values).numpy()
 
 
-def _choose(dataset: Dataset, split: Split, num: int, name: str) -> Examples:
+def _choose(dataset: Dataset, split: Split, num: int, name: str) -> ReportExamples:
     chosen = Randomness(0, "report").permutation(len(split))[:num]
     values = split.values[chosen]
     labels = None if split.labels is None else split.labels[chosen].numpy()
     origin = f"{len(chosen):,} {name} examples"
-    return Examples(_in_units(dataset, values), to_float(values).numpy(), labels, origin)
+    return ReportExamples(_in_units(dataset, values), to_float(values).numpy(), labels, origin)
 
 
 def _place(result: dict[str, Any]) -> int:

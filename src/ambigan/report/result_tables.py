@@ -9,9 +9,9 @@ from typing import Any
 from ..evaluation.results import title_of, views_of
 from .figures.charts import Score, accuracy_chart, confidence
 from .figures.theme import inline_svg
-from .report_data import Lines, Material
+from .report_data import Lines, ReportData
 
-RECONSTRUCTION = "reconstruction"
+RECONSTRUCTION_PROTOCOL = "reconstruction"
 TRANSFER = "transfer"
 _TEXTS = ("features", "weights", "space", "metric")
 _HIDDEN = ("kind", "iterations")
@@ -46,7 +46,7 @@ _RECONSTRUCTED = {"real": "data", "generated": "samples", "latent": "latents"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A text of a table; `best` is set in bold."""
 
     text: str
@@ -54,10 +54,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A line of a table."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     is_baseline: bool
 
 
@@ -67,7 +67,7 @@ class Table:
 
     columns: tuple[str, ...]
     num_texts: int
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Headline:
     chance: str = ""
 
 
-def measured(material: Material) -> list[Measured]:
+def measured(material: ReportData) -> list[Measured]:
     """Every protocol but those that have sections of their own."""
     shown = [
         result
@@ -109,7 +109,9 @@ def measured(material: Material) -> list[Measured]:
 
 def is_reconstruction(result: dict[str, Any]) -> bool:
     """Whether a result belongs beside the reconstructions."""
-    return str(result.get("protocol", "")).startswith(RECONSTRUCTION) and bool(result.get("rows"))
+    return str(result.get("protocol", "")).startswith(RECONSTRUCTION_PROTOCOL) and bool(
+        result.get("rows")
+    )
 
 
 def is_transfer(result: dict[str, Any]) -> bool:
@@ -117,7 +119,7 @@ def is_transfer(result: dict[str, Any]) -> bool:
     return result.get("protocol") == TRANSFER and bool(result.get("rows"))
 
 
-def headline(material: Material) -> Headline | None:
+def headline(material: ReportData) -> Headline | None:
     """The first protocol's accuracy in one large number; None where nothing was measured.
 
     It is that of the method's own feature layer, or of the first one where that was not measured,
@@ -148,7 +150,7 @@ def table_of(result: dict[str, Any]) -> Table:
     score = "map" if any("map" in row for row in rows) else "accuracy"
     best = max((row[score] for row in rows if _is_number(row.get(score))), default=None)
     lines = [
-        Row(tuple(_cell(key, row.get(key), best) for key in columns), _is_baseline(row))
+        TableRow(tuple(_cell(key, row.get(key), best) for key in columns), _is_baseline(row))
         for row in rows
     ]
     titles = tuple(_TITLES.get(key, key.replace("_", " ")) for key in columns)
@@ -158,7 +160,7 @@ def table_of(result: dict[str, Any]) -> Table:
 def reconstruction_table(result: dict[str, Any]) -> Table:
     """Errors of a reconstruction result, a line for each thing that was reconstructed."""
     rows = [
-        Row(_reconstruction_cells(row, kind, what), _is_baseline(row))
+        TableRow(_reconstruction_cells(row, kind, what), _is_baseline(row))
         for row in result["rows"]
         for kind, what in _RECONSTRUCTED.items()
         if row.get(f"error_{kind}") is not None
@@ -166,7 +168,7 @@ def reconstruction_table(result: dict[str, Any]) -> Table:
     return Table(("by", "of", "L2 error", "shuffled", "ratio"), 2, tuple(rows))
 
 
-def errors_in(material: Material) -> tuple[float, float] | None:
+def errors_in(material: ReportData) -> tuple[float, float] | None:
     """The reconstruction errors of the page's own weights, own and shuffled, if measured."""
     for row in (row for r in material.results if is_reconstruction(r) for row in r["rows"]):
         if row.get("weights") == material.run.weights and row.get("error_real") is not None:
@@ -179,7 +181,7 @@ def name_of(row: dict[str, Any]) -> str:
     return f"{row.get('features', '')}{_suffix(row)}"
 
 
-def _allowed(material: Material, result: dict[str, Any]) -> bool:
+def _allowed(material: ReportData, result: dict[str, Any]) -> bool:
     """An accuracy needs labels to be read; on unlabelled data there is none to show."""
     return material.labelled or not scored(result)
 
@@ -268,11 +270,11 @@ def _num_test(result: dict[str, Any]) -> int:
     return int(result.get("data", {}).get("num_test") or 0)
 
 
-def _reconstruction_cells(row: dict[str, Any], kind: str, what: str) -> tuple[Cell, ...]:
+def _reconstruction_cells(row: dict[str, Any], kind: str, what: str) -> tuple[TableCell, ...]:
     keys = (f"error_{kind}", f"error_{kind}_shuffled", f"ratio_{kind}")
     numbers = [_cell(key, row.get(key), None) for key in keys]
     name = str(row.get("features", "")) if _is_baseline(row) else "this model"
-    return (Cell(name + _suffix(row)), Cell(what), *numbers)
+    return (TableCell(name + _suffix(row)), TableCell(what), *numbers)
 
 
 def _suffix(row: dict[str, Any]) -> str:
@@ -296,21 +298,21 @@ def _tells(key: str, values: list[Any]) -> bool:
     return plain and any(value is not None and value is not True for value in values)
 
 
-def _cell(key: str, value: Any, best: float | None) -> Cell:
+def _cell(key: str, value: Any, best: float | None) -> TableCell:
     if key in _PERCENT and _is_number(value):
-        return Cell(f"{value:.2f}", best=key in ("accuracy", "map") and value == best)
+        return TableCell(f"{value:.2f}", best=key in ("accuracy", "map") and value == best)
     if key in _CHOSEN and _is_number(value):
-        return Cell(f"{value:g}")
+        return TableCell(f"{value:g}")
     if key in _FINE and _is_number(value):
-        return Cell(f"{value:.4f}")
+        return TableCell(f"{value:.4f}")
     if key == "weights":
-        return Cell({"ema": "EMA", "raw": "raw"}.get(str(value), ""))
+        return TableCell({"ema": "EMA", "raw": "raw"}.get(str(value), ""))
     if value is None:
-        return Cell("")
+        return TableCell("")
     if isinstance(value, bool):
-        return Cell("yes" if value else "no")
+        return TableCell("yes" if value else "no")
     if isinstance(value, float) and key == "seconds":
-        return Cell(f"{value:,.2f}" if value < 1 else f"{value:,.1f}")
+        return TableCell(f"{value:,.2f}" if value < 1 else f"{value:,.1f}")
     if isinstance(value, float):
-        return Cell("< 0.001" if 0 < value < 0.001 else f"{value:,.3f}")
-    return Cell(f"{value:,}" if isinstance(value, int) else str(value))
+        return TableCell("< 0.001" if 0 < value < 0.001 else f"{value:,.3f}")
+    return TableCell(f"{value:,}" if isinstance(value, int) else str(value))

@@ -1,6 +1,6 @@
 """The pictures of a page, section by section; a builder returns None where it does not apply.
 
-What a model can do is asked of `run.abilities`; what data are, of their spec.
+What a model can do is asked of `run.capabilities`; what data are, of their spec.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from .figures import theme
 from .figures.maps import latent_map
 from .figures.vector_panels import path_charts, reconstruction_charts, sample_charts
-from .panels import Chart, Section, chart, gallery
-from .report_data import Examples, Material, for_map, held_out, scaled
+from .panels import ChartPanel, Section, chart, gallery
+from .report_data import ReportData, ReportExamples, for_map, held_out, scaled
 from .result_tables import errors_in, is_reconstruction, reconstruction_table
 
 MAP_POINTS = 1000
 MEASURED = 1000
-STEPS = 9
+PATH_STEPS = 9
 PATHS = 6
 NAMED_CLASSES = 40
 
-Floats = NDArray[Any]
+_Floats = NDArray[Any]
 
 
-def samples(material: Material) -> Section | None:
+def samples(material: ReportData) -> Section | None:
     """What the model generates."""
-    if "sample" not in material.run.abilities:
+    if "sample" not in material.run.capabilities:
         return None
     lead = "Latents drawn from the prior and decoded; the first draws, not picked by hand."
     if material.are_images:
@@ -39,9 +39,9 @@ def samples(material: Material) -> Section | None:
     return Section("samples", "Samples", lead, panels)
 
 
-def reconstructions(material: Material) -> Section | None:
+def reconstructions(material: ReportData) -> Section | None:
     """Data beside their reconstructions, with how near they are."""
-    if "reconstruct" not in material.run.abilities:
+    if "reconstruct" not in material.run.capabilities:
         return None
     examples = held_out(material.dataset, MEASURED)
     again = material.run.reconstruct(examples.x)
@@ -62,17 +62,17 @@ def reconstructions(material: Material) -> Section | None:
     return Section("reconstructions", "Reconstructions", lead + _nearness(errors), panels, table)
 
 
-def interpolations(material: Material) -> Section | None:
+def interpolations(material: ReportData) -> Section | None:
     """Paths through the latent space."""
-    if "decode" not in material.run.abilities:
+    if "decode" not in material.run.capabilities:
         return None
     ends, examples = _ends(material)
     if len(ends) < 2:
         return None
     pairs = ends[: len(ends) // 2 * 2].reshape(-1, 2, ends.shape[1])
-    path = latent_paths(pairs[:, 0], pairs[:, 1], STEPS)
+    path = latent_paths(pairs[:, 0], pairs[:, 1], PATH_STEPS)
     made = material.run.decode(path.reshape(-1, path.shape[-1]))
-    made = made.reshape(len(path), STEPS, *made.shape[1:])
+    made = made.reshape(len(path), PATH_STEPS, *made.shape[1:])
     lead = "Straight lines through the latent space, decoded step by step. "
     if examples is None:
         lead += "Each leads from one draw of the prior to another. "
@@ -90,7 +90,7 @@ def interpolations(material: Material) -> Section | None:
     return Section("interpolations", "Interpolations", lead, panels)
 
 
-def feature_map(material: Material) -> Section:
+def feature_map(material: ReportData) -> Section:
     """The space of features beside that of raw values, each in two dimensions."""
     examples = for_map(material.dataset, MAP_POINTS)
     features = material.run.features(examples.x)
@@ -114,13 +114,13 @@ def feature_map(material: Material) -> Section:
     return Section("map", "Feature map", lead, panels, legend=_legend(material, examples))
 
 
-def latent_paths(starts: Floats, stops: Floats, steps: int) -> Floats:
+def latent_paths(starts: _Floats, stops: _Floats, steps: int) -> _Floats:
     """Straight lines between latents, both `(N, D)`, ends included: `(N, steps, D)`."""
     share = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
     return starts[:, None] * (1 - share) + stops[:, None] * share
 
 
-def _errors_of(x: Floats, again: Floats, unit: float) -> tuple[float, float]:
+def _errors_of(x: _Floats, again: _Floats, unit: float) -> tuple[float, float]:
     """Mean L2 distance of reconstructions from their own example, and from the next one."""
     flat, other = unit * x.reshape(len(x), -1), unit * again.reshape(len(x), -1)
     own = np.linalg.norm(flat - other, axis=1).mean()
@@ -137,13 +137,13 @@ def _nearness(errors: tuple[float, float]) -> str:
 
 
 def _map(
-    title: str, caption: str, features: Floats, material: Material, examples: Examples
-) -> Chart:
+    title: str, caption: str, features: _Floats, material: ReportData, examples: ReportExamples
+) -> ChartPanel:
     names = material.dataset.label_names
     return chart(title, caption, latent_map(features, examples.labels, names))
 
 
-def _legend(material: Material, examples: Examples) -> tuple[tuple[str, str], ...]:
+def _legend(material: ReportData, examples: ReportExamples) -> tuple[tuple[str, str], ...]:
     if examples.labels is None:
         return ()
     names = material.dataset.label_names or ()
@@ -154,15 +154,15 @@ def _legend(material: Material, examples: Examples) -> tuple[tuple[str, str], ..
     )
 
 
-def _ends(material: Material) -> tuple[Floats, Examples | None]:
+def _ends(material: ReportData) -> tuple[_Floats, ReportExamples | None]:
     """The latents that paths lead between, and the examples they encode, if they do."""
-    if "encode" not in material.run.abilities:
+    if "encode" not in material.run.capabilities:
         return material.run.latents(2 * PATHS, seed=1), None
     examples = held_out(material.dataset, 2 * PATHS)
     return material.run.encode(examples.x), examples
 
 
-def _framed(x: Floats, made: Floats) -> list[Floats]:
+def _framed(x: _Floats, made: _Floats) -> list[_Floats]:
     """Each path between the two examples whose codes it joins."""
     return [
         np.concatenate([x[2 * i : 2 * i + 1], path, x[2 * i + 1 : 2 * i + 2]])
@@ -170,11 +170,11 @@ def _framed(x: Floats, made: Floats) -> list[Floats]:
     ]
 
 
-def _singles(images: Floats) -> list[Floats]:
+def _singles(images: _Floats) -> list[_Floats]:
     return [image[None] for image in images]
 
 
-def _num_images(material: Material) -> int:
+def _num_images(material: ReportData) -> int:
     """As many as fill a few rows of a page."""
-    side = max(material.run.method.drawn.shape[1:])
+    side = max(material.run.method.sample_spec.shape[1:])
     return 96 if side < 64 else 84 if side == 64 else 28

@@ -18,12 +18,12 @@ from ..evaluation.results import hardware, views_of
 from ..methods import is_external
 from ..presets import find_preset
 from .figures.transfer import flags_of
-from .report_data import Lines, Material
+from .report_data import Lines, ReportData
 from .result_tables import is_transfer, scored
 
 
 @dataclass(frozen=True)
-class Fact:
+class SummaryItem:
     """A name, its value, and a line of detail under it."""
 
     name: str
@@ -32,7 +32,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Alarm:
+class RunWarning:
     """A sign of trouble in plain words, when it was seen, and whether it has passed."""
 
     text: str
@@ -49,26 +49,30 @@ class Setting:
     preset: str | None = None
 
 
-def key_facts(material: Material) -> list[Fact]:
+def summary_items(material: ReportData) -> list[SummaryItem]:
     """The row of facts under the title."""
     run = material.run
     seconds = training_seconds(material.timing)
     facts = [
-        Fact(f"{material.noun} seen", f"{run.images_seen:,}", _epochs(material)),
-        Fact("parameters", f"{count_parameters(run.method):,}", _by_network(material)),
+        SummaryItem(f"{material.noun} seen", f"{run.images_seen:,}", _epochs(material)),
+        SummaryItem("parameters", f"{count_parameters(run.method):,}", _by_network(material)),
     ]
     if seconds:
         last = material.timing[-1]["images_seen"]
         facts.append(
-            Fact("training", duration(seconds), f"{last / seconds:,.0f} {material.noun}/s")
+            SummaryItem("training", duration(seconds), f"{last / seconds:,.0f} {material.noun}/s")
         )
     kind = "averaged over training" if run.weights == "ema" else "as the last step left them"
-    facts.append(Fact("weights", run.weights.upper() if run.weights == "ema" else "raw", kind))
-    facts.append(Fact("ambigan", _version(material.results), _torch_version(material.results)))
+    facts.append(
+        SummaryItem("weights", run.weights.upper() if run.weights == "ema" else "raw", kind)
+    )
+    facts.append(
+        SummaryItem("ambigan", _version(material.results), _torch_version(material.results))
+    )
     return [*facts, _hardware(material.results, run.device)]
 
 
-def epochs_seen(material: Material) -> float:
+def epochs_seen(material: ReportData) -> float:
     """How often the training split was seen."""
     return material.run.images_seen / max(1, len(material.dataset.train))
 
@@ -89,18 +93,18 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def find_alarms(material: Material) -> list[Alarm]:
+def find_warnings(material: ReportData) -> list[RunWarning]:
     """Every sign of collapse that was logged, each once; those of the last look first."""
-    looks = [line for line in material.stats if "watch" in line or "alarms" in line]
+    looks = [line for line in material.stats if "diagnostics" in line or "warnings" in line]
     seen: dict[str, list[tuple[int, str]]] = {}
     for index, line in enumerate(looks):
-        for text in line.get("alarms", ()):
+        for text in line.get("warnings", ()):
             seen.setdefault(_kind(str(text)), []).append((index, str(text)))
     alarms = [_alarm(found, looks, material.noun) for found in seen.values()]
     return sorted(alarms, key=lambda alarm: alarm.passed)
 
 
-def find_notes(material: Material) -> list[str]:
+def find_notes(material: ReportData) -> list[str]:
     """What a reader must know before the numbers: a run cut short, results of another state."""
     run, notes = material.run, []
     if epochs_seen(material) < run.config.train.epochs * 0.999:
@@ -126,7 +130,7 @@ def find_notes(material: Material) -> list[str]:
     return notes
 
 
-def settings_of(material: Material) -> list[Setting]:
+def settings_of(material: ReportData) -> list[Setting]:
     """All settings, each beside its preset's where they differ."""
     config = material.run.config
     preset = dotted(base) if (base := _preset_of(config)) else {}
@@ -137,7 +141,7 @@ def settings_of(material: Material) -> list[Setting]:
     return settings
 
 
-def commands(material: Material) -> list[str]:
+def commands(material: ReportData) -> list[str]:
     """What to type to make the run, its results and this page again."""
     config, out = material.run.config, shlex.quote(str(material.folder.path))
     words = ["ambigan", "train", config.method, "--preset", config.preset]
@@ -197,14 +201,14 @@ def _preset_of(config: RunConfig) -> RunConfig | None:
         return None
 
 
-def _epochs(material: Material) -> str:
+def _epochs(material: ReportData) -> str:
     seen, planned = epochs_seen(material), material.run.config.train.epochs
     if abs(seen - planned) < 0.01 * planned:
         return f"{planned:,} epochs of {len(material.dataset.train):,}"
     return f"{seen:,.3g} of {planned:,} epochs of {len(material.dataset.train):,}"
 
 
-def _by_network(material: Material) -> str:
+def _by_network(material: ReportData) -> str:
     method = material.run.method
     names = [name for player in method.players for name in player.networks]
     return ", ".join(
@@ -224,14 +228,14 @@ def _torch_version(results: Lines) -> str:
     return f"torch {results[0].get('torch', torch.__version__) if results else torch.__version__}"
 
 
-def _hardware(results: Lines, device: torch.device) -> Fact:
+def _hardware(results: Lines, device: torch.device) -> SummaryItem:
     named = [result["hardware"] for result in results if result.get("hardware")]
     name = "measured on" if named else "page made on"
     found = named[0] if named else hardware(device)
     if not isinstance(found, dict):
-        return Fact(name, str(found))
+        return SummaryItem(name, str(found))
     cores = f"{found.get('cores')} cores" if found.get("cores") else "CPU"
-    return Fact(name, str(found.get("gpu") or cores), str(found.get("processor") or ""))
+    return SummaryItem(name, str(found.get("gpu") or cores), str(found.get("processor") or ""))
 
 
 def _kind(text: str) -> str:
@@ -239,9 +243,11 @@ def _kind(text: str) -> str:
     return re.sub(r"[\d.,]+(e[+-]?\d+)?", "#", text)
 
 
-def _alarm(found: list[tuple[int, str]], looks: Lines, noun: str) -> Alarm:
+def _alarm(found: list[tuple[int, str]], looks: Lines, noun: str) -> RunWarning:
     first, last = looks[found[0][0]]["images_seen"], looks[found[-1][0]]["images_seen"]
     passed = found[-1][0] < len(looks) - 1
     when = f"at {first:,} {noun}" if first == last else f"from {first:,} to {last:,} {noun}"
     when += f", at {len(found)} of {len(looks)} looks"
-    return Alarm(found[-1][1], when + ("; not since." if passed else ", the last one too."), passed)
+    return RunWarning(
+        found[-1][1], when + ("; not since." if passed else ", the last one too."), passed
+    )

@@ -24,7 +24,7 @@ from ..game import Method
 from ..run import Run, record_of
 from ..training import untrained
 from . import TransferSettings, split_chain, train_rest
-from .training import DRAWN_ON, Labelled, Prepare
+from .training import DRAWN_ON, Labelled, PrepareBatch
 
 NAME = "transfer"
 SUMMARY = "accuracy with the first layers frozen, all above them drawn anew and trained with labels"
@@ -47,7 +47,7 @@ class Cut:
     start: str
 
 
-def transfer(
+def measure_transfer(
     run: Run,
     dataset: Dataset,
     *,
@@ -115,7 +115,7 @@ def _check_chain(method: Method, name: str) -> None:
         return ""
 
     if reason := trouble(name):
-        able = [f"--network {other}" for other in method.seeing if not trouble(other)]
+        able = [f"--network {other}" for other in method.data_networks if not trouble(other)]
         remedy = f"take {' or '.join(able)}" if able else "no other network of this run can be cut"
         raise ConfigError(f"{name}: {reason.rstrip('.')}; {remedy}.")
 
@@ -142,7 +142,7 @@ def _measure(
     train: Labelled,
     test: Labelled,
     settings: TransferSettings,
-    prepare: Prepare,
+    prepare: PrepareBatch,
     run: Run,
 ) -> dict[str, Any]:
     started = perf_counter()
@@ -173,7 +173,7 @@ def _labelled(dataset: Dataset, num: int | None, seed: int) -> tuple[Labelled, L
 
 
 @torch.no_grad()
-def _entrance(method: Method, name: str, dataset: Dataset) -> Prepare:
+def _entrance(method: Method, name: str, dataset: Dataset) -> PrepareBatch:
     """What a network is given of the data: as they are, or as the smaller images of `target`."""
     x = to_float(dataset.test.values[:2]).to(next(method.parameters()).device)
     seen: list[Tensor] = []
@@ -185,8 +185,8 @@ def _entrance(method: Method, name: str, dataset: Dataset) -> Prepare:
         handle.remove()
     if seen and seen[0].shape == x.shape and torch.equal(seen[0], x):
         return lambda x: x
-    if seen and torch.equal(seen[0], method.target(x)):
-        return method.target
+    if seen and torch.equal(seen[0], method.resize_to_sample(x)):
+        return method.resize_to_sample
     raise ConfigError(f"the {name} does not see the data themselves, so it cannot be transferred.")
 
 

@@ -15,7 +15,7 @@ from ..networks.mlp import MLP
 from .bn_folding import Layer, fold, weights_of
 
 
-class Chain(nn.Module):
+class FrozenChain(nn.Module):
     """Frozen layers, layers that learn, and a linear classifier; no batch norm anywhere.
 
     Between them each channel of what the frozen layers give is shifted and scaled, by numbers that
@@ -97,7 +97,7 @@ class Chain(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
 
-def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> Chain:
+def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> FrozenChain:
     """A copy of a network with its first layers frozen and folded, for a classifier.
 
     Args:
@@ -118,7 +118,7 @@ def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> Chain:
             "this network sees latents beside the data, so its layers cannot stand alone."
         )
     folded = [fold(layer) for layer in layers]
-    chain = Chain(
+    chain = FrozenChain(
         folded[:num_frozen],
         folded[num_frozen:],
         network.output.linear.in_features,

@@ -16,15 +16,15 @@ from ..core.randomness import Randomness
 from ..core.settings import NonNegative, Positive
 from ..data import to_float
 from ..data.sampler import Sampler
-from .layer_chain import Chain
+from .layer_chain import FrozenChain
 
-Prepare = Callable[[Tensor], Tensor]
+PrepareBatch = Callable[[Tensor], Tensor]
 """Data as they are stored on the device, made floats, to what the network takes."""
 
 DRAWN_ON = 256
 """Examples by which fresh layers are scaled."""
 
-CHUNK = 1024
+_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Labelled:
 
 
 def train_rest(
-    chain: Chain,
+    chain: FrozenChain,
     train: Labelled,
     test: Labelled,
     settings: TransferSettings,
     *,
-    prepare: Prepare = lambda x: x,
+    prepare: PrepareBatch = lambda x: x,
     device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
     """Draws and trains all that is not frozen, by cross-entropy, and tests the last state of it.
@@ -109,28 +109,28 @@ def train_rest(
             correct += right
     counted = total - -(-(total - len(data)) // settings.batch_size) * settings.batch_size
     return {
-        "accuracy": accuracy_of(chain, test, prepare=prepare, device=device),
+        "accuracy": transfer_accuracy(chain, test, prepare=prepare, device=device),
         "train_accuracy": 100 * correct / max(counted, 1),
     }
 
 
 @torch.no_grad()
-def accuracy_of(
-    chain: Chain,
+def transfer_accuracy(
+    chain: FrozenChain,
     test: Labelled,
     *,
-    prepare: Prepare = lambda x: x,
+    prepare: PrepareBatch = lambda x: x,
     device: torch.device | str = "cpu",
 ) -> float:
     """Percent of examples whose class has the largest logit."""
     right = 0
-    for start in range(0, len(test), CHUNK):
-        x = prepare(to_float(test.values[start : start + CHUNK].to(device)))
-        right += int((chain(x).argmax(1).cpu() == test.labels[start : start + CHUNK]).sum())
+    for start in range(0, len(test), _CHUNK):
+        x = prepare(to_float(test.values[start : start + _CHUNK].to(device)))
+        right += int((chain(x).argmax(1).cpu() == test.labels[start : start + _CHUNK]).sum())
     return 100 * right / len(test)
 
 
-def _optimizer(chain: Chain, settings: TransferSettings) -> torch.optim.Optimizer:
+def _optimizer(chain: FrozenChain, settings: TransferSettings) -> torch.optim.Optimizer:
     learning = [p for p in chain.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [p for p in learning if p.ndim > 1], "weight_decay": settings.weight_decay},
@@ -139,7 +139,7 @@ def _optimizer(chain: Chain, settings: TransferSettings) -> torch.optim.Optimize
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas)
 
 
-def _step(chain: Chain, x: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer) -> int:
+def _step(chain: FrozenChain, x: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer) -> int:
     """One step of the optimiser; how many of the batch were right before it."""
     logits = chain(x)
     loss = F.cross_entropy(logits, labels)

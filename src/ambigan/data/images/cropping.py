@@ -12,7 +12,7 @@ from ..dataset import Dataset
 from ..settings import DataSettings
 
 
-def framed(dataset: Dataset, settings: DataSettings) -> Dataset:
+def cropped_form(dataset: Dataset, settings: DataSettings) -> Dataset:
     """A data set of images, cropped as the settings say; its hash stays that of what is stored.
 
     Raises:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ..settings import DataSettings
 from .folder_scan import ImageFile, find_images
-from .image_source import Gallery
+from .image_source import ImageSource
 
 
-def find_folder(_settings: DataSettings, typed: str) -> Gallery:
+def find_folder(_settings: DataSettings, typed: str) -> ImageSource:
     """Images below a folder; classes and splits are read from the names of folders, see `tree`.
 
     Raises:
@@ -22,7 +22,7 @@ def find_folder(_settings: DataSettings, typed: str) -> Gallery:
     train, test = find_images(path)
     files = [*train, *(test or [])]
     label_names = _label_names(files)
-    return Gallery(
+    return ImageSource(
         where=str(path),
         length=len(files),
         content=lambda place: files[place].path,

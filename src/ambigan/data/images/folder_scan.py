@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import DataError
-from ..files import check_folder
+from ..files import check_data_folder
 from .image_decoding import image_suffixes
 
 TRAIN_NAMES = ("train", "training")
@@ -43,7 +43,7 @@ def find_images(root: Path) -> tuple[list[ImageFile], list[ImageFile] | None]:
     Raises:
         DataError: no such folder, or no images in it.
     """
-    check_folder(root)
+    check_data_folder(root)
     folders = {path.name.casefold(): path for path in _visible(root) if path.is_dir()}
     train, test = _first(folders, TRAIN_NAMES), _first(folders, TEST_NAMES)
     if train and test:

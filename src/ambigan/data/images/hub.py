@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.errors import ConfigError, DataError, unknown
+from ...core.errors import ConfigError, DataError, unknown_name
 from ..labels import encode_labels
 from ..settings import DataSettings
 from .image_decoding import Content
-from .image_source import Gallery
+from .image_source import ImageSource
 from .torchvision_datasets import last_line
 
 _SAVED = ("dataset_dict.json", "state.json")
 _TEST_NAMES = ("test", "validation", "valid", "val")
 
 
-def find_hub(settings: DataSettings, typed: str) -> Gallery:
+def find_hub(settings: DataSettings, typed: str) -> ImageSource:
     """The images of `NAME_OR_PATH` or, of one split alone, `NAME_OR_PATH:SPLIT`.
 
     A set with a split `train` and one named `test` (or `validation`) is split as published; of any
@@ -46,7 +46,7 @@ def find_hub(settings: DataSettings, typed: str) -> Gallery:
         part, row = (0, place) if place < num_first else (1, place - num_first)
         return _content(pictures[part][row][image])
 
-    return Gallery(
+    return ImageSource(
         where=f"hf:{typed}",
         length=sum(map(len, pictures)),
         content=content,
@@ -85,7 +85,7 @@ def _chosen(typed: str, found: Mapping[str, Any], split: str | None) -> dict[str
     """The split that is named, or the one to train on and the one to test on."""
     if split is not None:
         if split not in found:
-            raise unknown(f"split of hf:{typed}", split, found)
+            raise unknown_name(f"split of hf:{typed}", split, found)
         return {split: found[split]}
     test = next((name for name in _TEST_NAMES if name in found), None)
     if "train" in found and test:
@@ -115,7 +115,7 @@ def _labels(
     kind, features = _library().ClassLabel, parts[0].features
     classes = [name for name, feature in features.items() if isinstance(feature, kind)]
     if wanted is not None and wanted not in features:
-        raise unknown(f"column of hf:{typed}", wanted, features)
+        raise unknown_name(f"column of hf:{typed}", wanted, features)
     name = wanted or ("label" if "label" in features else None)
     name = name or (classes[0] if len(classes) == 1 else None)
     if name is None:

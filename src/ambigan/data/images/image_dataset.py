@@ -12,13 +12,13 @@ from ...core.data_spec import DataSpec
 from ...core.errors import DataError
 from ..dataset import Dataset, SourceSplit, Split
 from ..settings import DataSettings
-from ..splits import allot, assemble, cut, num_held_out, warn_of_published
-from .image_source import Gallery
-from .parallel_decoding import Progress, decode_images
+from ..splits import apply_holdout, assemble, num_held_out, split_at, warn_of_published
+from .image_source import ImageSource
+from .parallel_decoding import DecodingProgress, decode_images
 
 
-def open_gallery(
-    settings: DataSettings, gallery: Gallery, progress: Progress | None = None
+def open_image_source(
+    settings: DataSettings, gallery: ImageSource, progress: DecodingProgress | None = None
 ) -> Dataset:
     """Both splits of a gallery, decoded into memory.
 
@@ -37,20 +37,20 @@ def open_gallery(
         files=gallery.names_of(kept),
     )
     start, end = train_range(gallery, kept, settings)
-    head, rest = cut(everything, start)
-    train, tail = cut(rest, end - start)
-    splits = allot(train, tail if start == 0 else head, settings)
+    head, rest = split_at(everything, start)
+    train, tail = split_at(rest, end - start)
+    splits = apply_holdout(train, tail if start == 0 else head, settings)
     spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
     named = without_blanks(splits[0]), without_blanks(splits[1])
     return assemble(settings, spec, named, gallery.label_names, skipped=skipped)
 
 
-def read_gallery(
+def read_image_source(
     settings: DataSettings,
-    gallery: Gallery,
+    gallery: ImageSource,
     channels: int,
     size: tuple[int, ...] | None,
-    progress: Progress | None = None,
+    progress: DecodingProgress | None = None,
 ) -> SourceSplit:
     """All pictures in the order of their source, brought to the channels and size of a model.
 
@@ -74,7 +74,9 @@ def read_gallery(
     )
 
 
-def train_range(gallery: Gallery, kept: Sequence[int], settings: DataSettings) -> tuple[int, int]:
+def train_range(
+    gallery: ImageSource, kept: Sequence[int], settings: DataSettings
+) -> tuple[int, int]:
     """Where the training split begins and ends among the pictures that could be read.
 
     A published test split comes after it; one that is cut by the seed comes before.
@@ -103,7 +105,7 @@ def train_range(gallery: Gallery, kept: Sequence[int], settings: DataSettings) -
     return start, end
 
 
-def _rows(gallery: Gallery, kept: Sequence[int]) -> Tensor:
+def _rows(gallery: ImageSource, kept: Sequence[int]) -> Tensor:
     """Where each picture stood in its own published split, or in all where there is none."""
     rows, num_train = torch.tensor(kept), gallery.num_train
     return rows if num_train is None else torch.where(rows < num_train, rows, rows - num_train)

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from ..memory_budget import Gate
+from ..memory_budget import MemoryBudget
 
-Pixels = NDArray[np.uint8]
+DecodedPixels = NDArray[np.uint8]
 
-Content = Path | bytes | Pixels
+Content = Path | bytes | DecodedPixels
 """What a picture is made of: a file, the bytes of one, or pixels `(channels, height, width)`."""
 
 MAX_PIXELS = 89_478_485
@@ -27,7 +27,7 @@ MAX_PIXELS = 89_478_485
 Pillow's own limit, a quarter of a gibibyte in RGB."""
 
 # Threads decode at once while their pictures together have no more pixels than the largest may.
-_gate = Gate(MAX_PIXELS)
+_gate = MemoryBudget(MAX_PIXELS)
 
 # Still images that Pillow decodes by itself. EPS is left out, since it is a program that an
 # outside interpreter runs; PDF, MPEG and the scientific containers, since Pillow only writes or
@@ -91,7 +91,7 @@ def read_header(content: Content) -> Header:
         return Header(height, width, image.mode in _GRAY_MODES)
 
 
-def read_pixels(content: Content, channels: int, size: tuple[int, int] | None) -> Pixels:
+def read_pixels(content: Content, channels: int, size: tuple[int, int] | None) -> DecodedPixels:
     """Pixels of a picture, `(channels, height, width)`.
 
     The camera's orientation is applied. What is transparent is laid on white. 16-bit gray becomes
@@ -116,18 +116,18 @@ def read_pixels(content: Content, channels: int, size: tuple[int, int] | None) -
     with _open(content) as opened:
         if size is not None:
             _shrink(opened, size)
-        with _gate.holding(opened.width * opened.height):
+        with _gate.reserve(opened.width * opened.height):
             return _fitted(_eight_bit(opened, opened.format).convert(mode), size)
 
 
-def _fitted(image: Image.Image, size: tuple[int, int] | None) -> Pixels:
+def _fitted(image: Image.Image, size: tuple[int, int] | None) -> DecodedPixels:
     if size is not None:
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
     values = np.asarray(image)
     return values.reshape(image.height, image.width, -1).transpose(2, 0, 1)
 
 
-def _from_pixels(values: Pixels) -> Image.Image:
+def _from_pixels(values: DecodedPixels) -> Image.Image:
     return Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
 
 
@@ -181,7 +181,7 @@ def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
     return Image.alpha_composite(white, image.convert("RGBA"))
 
 
-def _from_16_bit(values: NDArray[np.integer]) -> Pixels:
+def _from_16_bit(values: NDArray[np.integer]) -> DecodedPixels:
     # The nearest of 256 levels; in integers, since of a large image floats would fill memory.
     wide = values.clip(0, 65535).astype(np.uint32)
     wide += 128

@@ -15,7 +15,7 @@ from .image_decoding import Content
 
 
 @dataclass(frozen=True)
-class Gallery:
+class ImageSource:
     """Pictures known by place: those to train on first, then those of a published test split.
 
     Attributes:
@@ -63,7 +63,7 @@ class Gallery:
         return tuple(self.names[place] for place in chosen) if self.names else ()
 
 
-def gallery_of(dataset: Dataset) -> Gallery:
+def image_source_of(dataset: Dataset) -> ImageSource:
     """The images of a data set that needs no decoding, in the order and splits that it has."""
     train, test = dataset.train, dataset.test
 
@@ -71,7 +71,7 @@ def gallery_of(dataset: Dataset) -> Gallery:
         split, row = (train, place) if place < len(train) else (test, place - len(train))
         return split.values[row].numpy()
 
-    return Gallery(
+    return ImageSource(
         where=dataset.name,
         length=len(train) + len(test),
         content=content,

@@ -17,22 +17,22 @@ from PIL import UnidentifiedImageError
 from ...core.errors import DataError
 from ...core.machine import physical_memory
 from ..files import first_line
-from .image_decoding import Header, Pixels, bombs_refused, read_header, read_pixels
-from .image_source import Gallery
+from .image_decoding import DecodedPixels, Header, bombs_refused, read_header, read_pixels
+from .image_source import ImageSource
 
 # Pictures per task of a thread. A future per picture would be much memory for millions; progress is
 # told by whole tasks.
 _BLOCK = 32
 _TICK_SECONDS = 0.1
 
-Progress = Callable[[int, int], None]
+DecodingProgress = Callable[[int, int], None]
 """Told of long work: how many examples are done, and of how many."""
 
-Result = TypeVar("Result")
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True)
-class Form:
+class ImageForm:
     """What all pictures of a gallery are brought to.
 
     Attributes:
@@ -52,7 +52,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Block:
+class DecodedBlock:
     """Some pictures, decoded.
 
     Attributes:
@@ -61,19 +61,19 @@ class Block:
         reasons: by place, why the others could not.
     """
 
-    pixels: list[Pixels]
+    pixels: list[DecodedPixels]
     kept: list[int]
     reasons: dict[int, str]
 
 
 def decode_images(
-    gallery: Gallery,
+    gallery: ImageSource,
     order: Sequence[int],
     size: tuple[int, int] | None,
     channels: int | None,
     max_corrupt: float,
-    progress: Progress | None = None,
-) -> tuple[Pixels, list[int], tuple[str, ...]]:
+    progress: DecodingProgress | None = None,
+) -> tuple[DecodedPixels, list[int], tuple[str, ...]]:
     """Decodes all pictures that can be read into one array.
 
     Args:
@@ -105,12 +105,12 @@ def decode_images(
 
 
 def find_form(
-    gallery: Gallery,
+    gallery: ImageSource,
     order: Sequence[int],
     size: tuple[int, int] | None,
     channels: int | None,
     max_corrupt: float,
-) -> Form:
+) -> ImageForm:
     """What the pictures are brought to, from as few of their headers as will tell.
 
     Args:
@@ -124,7 +124,7 @@ def find_form(
         DataError: sizes differ, or too many headers cannot be read.
     """
     if size is not None and channels is not None:
-        return Form(channels, size, resizes=True)
+        return ImageForm(channels, size, resizes=True)
     headers = dict[int, Header]()
     reasons = dict[int, str]()
     for places, results in _in_threads(lambda place: read_header(gallery.content(place)), order):
@@ -137,12 +137,12 @@ def find_form(
         check_corrupt(gallery, reasons, len(order), max_corrupt)
     is_gray = all(header.is_gray for header in headers.values())
     found_size = size or _common_size(gallery, headers)
-    return Form(channels or (1 if is_gray else 3), found_size, resizes=size is not None)
+    return ImageForm(channels or (1 if is_gray else 3), found_size, resizes=size is not None)
 
 
 def decode_blocks(
-    gallery: Gallery, order: Sequence[int], form: Form, workers: int | None = None
-) -> Iterator[Block]:
+    gallery: ImageSource, order: Sequence[int], form: ImageForm, workers: int | None = None
+) -> Iterator[DecodedBlock]:
     """Decodes the pictures at the given places, some at a time, in order.
 
     Args:
@@ -152,7 +152,7 @@ def decode_blocks(
         workers: how many threads; None for one a core, eight at most.
     """
 
-    def decode(place: int) -> Pixels:
+    def decode(place: int) -> DecodedPixels:
         size = form.size if form.resizes else None
         pixels = read_pixels(gallery.content(place), form.channels, size)
         if pixels.shape != form.shape:
@@ -161,7 +161,7 @@ def decode_blocks(
 
     for places, results in _in_threads(decode, order, workers):
         pairs = list(zip(places, results, strict=True))
-        yield Block(
+        yield DecodedBlock(
             pixels=[it for it in results if not isinstance(it, str)],
             kept=[place for place, it in pairs if not isinstance(it, str)],
             reasons={place: it for place, it in pairs if isinstance(it, str)},
@@ -169,21 +169,21 @@ def decode_blocks(
 
 
 def _in_threads(
-    function: Callable[[int], Result], order: Sequence[int], workers: int | None = None
-) -> Iterator[tuple[Sequence[int], list[Result | str]]]:
+    function: Callable[[int], Decoded], order: Sequence[int], workers: int | None = None
+) -> Iterator[tuple[Sequence[int], list[Decoded | str]]]:
     """The function of every place, a block at a time, in order; or the reason why there is none.
 
     Few blocks are under way at once, so that a slow consumer does not fill memory.
     """
     workers = workers or min(8, os.cpu_count() or 1)
 
-    def run(start: int) -> tuple[Sequence[int], list[Result | str]]:
+    def run(start: int) -> tuple[Sequence[int], list[Decoded | str]]:
         places = order[start : start + _BLOCK]
         return places, [_or_reason(function, place) for place in places]
 
     # Pillow's codecs release the interpreter's lock, so threads do decode at once.
     with bombs_refused(), ThreadPoolExecutor(workers) as pool:
-        going: deque[Future[tuple[Sequence[int], list[Result | str]]]] = deque()
+        going: deque[Future[tuple[Sequence[int], list[Decoded | str]]]] = deque()
         try:
             for start in range(0, len(order), _BLOCK):
                 going.append(pool.submit(run, start))
@@ -196,7 +196,7 @@ def _in_threads(
                 future.cancel()
 
 
-def _or_reason(function: Callable[[int], Result], place: int) -> Result | str:
+def _or_reason(function: Callable[[int], Decoded], place: int) -> Decoded | str:
     try:
         return function(place)
     except MemoryError:
@@ -207,7 +207,7 @@ def _or_reason(function: Callable[[int], Result], place: int) -> Result | str:
         return first_line(error)
 
 
-def paced(progress: Progress | None, total: int) -> Callable[[int], None]:
+def paced(progress: DecodingProgress | None, total: int) -> Callable[[int], None]:
     """Passes on what is done, at once and at the end, and between them once a tick."""
     last = -math.inf
 
@@ -223,7 +223,7 @@ def paced(progress: Progress | None, total: int) -> Callable[[int], None]:
 
 
 def check_corrupt(
-    gallery: Gallery, reasons: dict[int, str], tried: int, max_corrupt: float, remedy: str = ""
+    gallery: ImageSource, reasons: dict[int, str], tried: int, max_corrupt: float, remedy: str = ""
 ) -> None:
     """Refuses a gallery of which too much cannot be read, as soon as that is known.
 
@@ -250,12 +250,12 @@ def check_corrupt(
     )
 
 
-def skipped_lines(gallery: Gallery, reasons: dict[int, str]) -> tuple[str, ...]:
+def skipped_lines(gallery: ImageSource, reasons: dict[int, str]) -> tuple[str, ...]:
     """A line on each picture that was left out, sorted by name."""
     return tuple(sorted(f"{gallery.name(place)}: {text}" for place, text in reasons.items()))
 
 
-def _common_size(gallery: Gallery, headers: dict[int, Header]) -> tuple[int, int]:
+def _common_size(gallery: ImageSource, headers: dict[int, Header]) -> tuple[int, int]:
     """Height and width of all pictures."""
     (name, height, width), *others = sorted(
         (gallery.name(place), header.height, header.width) for place, header in headers.items()
@@ -275,7 +275,7 @@ def by(size: Sequence[int]) -> str:
     return "x".join(str(length) for length in size)
 
 
-def _allocated(where: str, shape: tuple[int, ...]) -> Pixels:
+def _allocated(where: str, shape: tuple[int, ...]) -> DecodedPixels:
     """An empty array; refused here where it cannot fit, or the system would kill the process."""
     needed = math.prod(shape)
     if needed > physical_memory():

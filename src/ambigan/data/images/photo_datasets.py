@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.errors import ConfigError, DataError, unknown
+from ...core.errors import ConfigError, DataError, unknown_name
 from ...core.torchvision_compat import import_torchvision
 from ..settings import DataSettings
-from .image_source import Gallery
+from .image_source import ImageSource
 from .torchvision_datasets import data_root, found_or_downloaded, last_line
 
 
-def find_imagenet(settings: DataSettings, _typed: str) -> Gallery:
+def find_imagenet(settings: DataSettings, _typed: str) -> ImageSource:
     """The images of ILSVRC 2012; its validation split is the test split. Classes by their names.
 
     Raises:
@@ -34,7 +34,7 @@ def find_imagenet(settings: DataSettings, _typed: str) -> Gallery:
             " torchvision unpacks them."
         ) from error
     samples: list[tuple[str, int]] = [*train.samples, *test.samples]
-    return Gallery(
+    return ImageSource(
         where=str(root),
         length=len(samples),
         content=lambda place: Path(samples[place][0]),
@@ -45,7 +45,7 @@ def find_imagenet(settings: DataSettings, _typed: str) -> Gallery:
     )
 
 
-def find_celeba(settings: DataSettings, _typed: str) -> Gallery:
+def find_celeba(settings: DataSettings, _typed: str) -> ImageSource:
     """The aligned faces of CelebA: its training and test splits; `attribute` is the label.
 
     Raises:
@@ -60,7 +60,7 @@ def find_celeba(settings: DataSettings, _typed: str) -> Gallery:
     files: list[str] = [*train.filename, *test.filename]
     labels, names = _attribute(settings.attribute, train, test)
     folder = root / "celeba" / "img_align_celeba"
-    return Gallery(
+    return ImageSource(
         where=str(folder),
         length=len(files),
         content=lambda place: folder / files[place],
@@ -79,13 +79,13 @@ def _attribute(
         return None, None
     known: list[str] = [other for other in splits[0].attr_names if other]
     if name not in known:
-        raise unknown("attribute of celeba", name, known)
+        raise unknown_name("attribute of celeba", name, known)
     column = known.index(name)
     codes = [split.attr[:, column] for split in splits]
     return torch.cat(codes).to(torch.int64), (f"not {name}", name)
 
 
-def find_lsun(settings: DataSettings, category: str) -> Gallery:
+def find_lsun(settings: DataSettings, category: str) -> ImageSource:
     """The images of one category of LSUN, such as `bedroom`, by its two databases.
 
     They are read by `lmdb` and not by torchvision, which keeps its list of them in the working
@@ -103,7 +103,7 @@ def find_lsun(settings: DataSettings, category: str) -> Gallery:
         part, key = entries[place]
         return part.read(key)
 
-    return Gallery(
+    return ImageSource(
         where=str(root),
         length=len(entries),
         content=content,

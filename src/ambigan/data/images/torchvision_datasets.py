@@ -16,7 +16,7 @@ from ...core.errors import DataError
 from ...core.torchvision_compat import import_torchvision
 from ..dataset import Dataset, SourceSplit, Split
 from ..settings import DataSettings
-from ..splits import allot, assemble, joined, places
+from ..splits import apply_holdout, arange, assemble, concat
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Published:
         """
         (train, test), names = self._read(settings)
         spec = DataSpec("images", self.shape, bounded=True)
-        return assemble(settings, spec, allot(train, test, settings), names)
+        return assemble(settings, spec, apply_holdout(train, test, settings), names)
 
     def read(self, settings: DataSettings) -> SourceSplit:
         """All images, train and then test.
@@ -59,7 +59,7 @@ class Published:
             DataError: as `open`.
         """
         splits, names = self._read(settings)
-        return joined(splits, names)
+        return concat(splits, names)
 
     def _read(self, settings: DataSettings) -> tuple[tuple[Split, Split], tuple[str, ...]]:
         root = data_root(settings)
@@ -79,7 +79,7 @@ class Published:
         return Split(
             torch.from_numpy(values),  # pyright: ignore[reportUnknownMemberType]
             torch.cat(labels) if is_labelled else None,
-            places(len(values)),
+            arange(len(values)),
         )
 
     def _pixels(self, data: Any) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from ...core.files import sha256_of
 from ..dataset import Dataset, SourceSplit, Split
 from ..images.image_dataset import without_blanks
 from ..settings import DataSettings
-from ..splits import allot, cut, places
+from ..splits import apply_holdout, arange, split_at
 from .index import read_index
 from .manifest import IMAGES, INDEX, Manifest, read_manifest
 from .pixel_file import mapped
@@ -61,9 +61,9 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
         DataError: the folder is no packed one, is not finished, torn or altered.
     """
     manifest, whole = _read(Path(typed).expanduser())
-    head, tail = cut(whole, min(manifest.train[1], manifest.test[1]))
+    head, tail = split_at(whole, min(manifest.train[1], manifest.test[1]))
     train, test = (head, tail) if manifest.train[0] == 0 else (tail, head)
-    splits = allot(without_blanks(train), without_blanks(test), settings)
+    splits = apply_holdout(without_blanks(train), without_blanks(test), settings)
     sha256 = manifest.sha256
     if settings.holdout:  # a hash of the splits themselves would have to read them all
         sha256 = sha256_of(f"{sha256} holdout {settings.holdout}".encode())
@@ -104,4 +104,4 @@ def _read(path: Path) -> tuple[Manifest, Split]:
     length = manifest.num_images
     index = read_index(path / INDEX, manifest.index_sha256, length)
     values = mapped(path / IMAGES, (length, *manifest.shape))
-    return manifest, Split(values, index.labels, places(length), tuple(index.files))
+    return manifest, Split(values, index.labels, arange(length), tuple(index.files))

@@ -19,7 +19,7 @@ from ..tables.parquet import read_columns
 
 
 @dataclass(frozen=True)
-class Index:
+class PackedIndex:
     """The columns of `index.parquet`, a row for each image.
 
     Attributes:
@@ -35,7 +35,7 @@ class Index:
     places: Sequence[int]
 
 
-def write_index(path: Path, index: Index, label_names: tuple[str, ...] | None) -> str:
+def write_index(path: Path, index: PackedIndex, label_names: tuple[str, ...] | None) -> str:
     """Writes the table atomically; returns the SHA-256 of its bytes."""
     arrow: Any = import_module("pyarrow")  # late: it takes a while to import
     length = len(index.places)
@@ -56,7 +56,7 @@ def write_index(path: Path, index: Index, label_names: tuple[str, ...] | None) -
     return sha256_of(content)
 
 
-def read_index(path: Path, sha256: str, length: int) -> Index:
+def read_index(path: Path, sha256: str, length: int) -> PackedIndex:
     """Reads the table.
 
     Args:
@@ -80,7 +80,7 @@ def read_index(path: Path, sha256: str, length: int) -> Index:
     is_labelled = codes.null_count < length
     labels = torch.tensor(codes.fill_null(-1).to_numpy()) if is_labelled else None
     has_names = table.column("file").null_count < length
-    return Index(
+    return PackedIndex(
         files=table.column("file").to_pylist() if has_names else (),
         labels=labels,
         splits=table.column("split").to_pylist(),

@@ -12,7 +12,7 @@ from ...core.files import read_json, write_json
 from ...core.settings import build
 from ..files import ANEW
 
-FORMAT = 1
+MANIFEST_FORMAT = 1
 IMAGES, INDEX, MANIFEST, JOURNAL = "images.npy", "index.parquet", "manifest.json", "journal.jsonl"
 
 
@@ -74,10 +74,10 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         content = read_json(path)
-        if content.get("format") not in (None, FORMAT):
+        if content.get("format") not in (None, MANIFEST_FORMAT):
             raise DataError(
-                f"{folder} is of format {content['format']}, and {FORMAT} is what this version"
-                f" reads; {ANEW}."
+                f"{folder} has format {content['format']}, and this version reads format"
+                f" {MANIFEST_FORMAT}; {ANEW}."
             )
         return build(Manifest, content)
     except (CheckpointError, ConfigError) as error:

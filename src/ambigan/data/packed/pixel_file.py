@@ -18,7 +18,7 @@ from torch import Tensor
 from ...core.errors import DataError
 from ...core.files import storage_error
 from ..files import ANEW
-from ..images.image_decoding import Pixels
+from ..images.image_decoding import DecodedPixels
 
 HEADER_BYTES = 128
 
@@ -55,7 +55,7 @@ class PixelFile:
         with nullcontext() if error is None else suppress(OSError):
             self._file.close()
 
-    def append(self, images: Sequence[Pixels]) -> None:
+    def append(self, images: Sequence[DecodedPixels]) -> None:
         """Writes images after the others; they are safe after the next `sync`."""
         try:
             for image in images:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ConfigError, DataError
-from ...core.files import held, sha256_of, storage_error
+from ...core.files import hold_lock, sha256_of, storage_error
 from ...core.version import __version__
 from ..dataset import Split
 from ..images.image_dataset import train_range, without_blanks
-from ..images.image_source import Gallery
+from ..images.image_source import ImageSource
 from ..images.parallel_decoding import (
-    Form,
-    Progress,
+    DecodingProgress,
+    ImageForm,
     check_corrupt,
     decode_blocks,
     find_form,
@@ -24,24 +24,24 @@ from ..images.parallel_decoding import (
     skipped_lines,
 )
 from ..settings import DataSettings
-from ..splits import cut, fingerprint, places
-from .index import Index, read_index, write_index
-from .manifest import FORMAT, IMAGES, INDEX, JOURNAL, MANIFEST, Manifest, read_manifest
+from ..splits import arange, data_fingerprint, split_at
+from .index import PackedIndex, read_index, write_index
+from .manifest import IMAGES, INDEX, JOURNAL, MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest
 from .pixel_file import PixelFile, mapped, num_stored
-from .progress_log import Journal
+from .progress_log import ProgressLog
 
-PART = "images.part"
+PART_SUFFIX = "images.part"
 _COMMIT_SECONDS = 1.0
 """What a kill loses at most; each commit waits for the disk."""
 
 
-def pack(
+def prepare_images(
     settings: DataSettings,
-    gallery: Gallery,
+    gallery: ImageSource,
     out: Path,
     *,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: DecodingProgress | None = None,
 ) -> tuple[Manifest, bool]:
     """Decodes a gallery into a folder; after a kill, the same call goes on to the same bytes.
 
@@ -66,7 +66,7 @@ def pack(
     except OSError as error:
         raise storage_error(out, error) from error
     lock = out / ".lock"
-    with held(lock) as is_ours:
+    with hold_lock(lock) as is_ours:
         if not is_ours:
             raise ConfigError(f"another process is preparing {out}; wait for it to end.")
         try:
@@ -80,7 +80,7 @@ def pack(
             lock.unlink(missing_ok=True)
 
 
-def _asked(settings: DataSettings, gallery: Gallery) -> dict[str, Any]:
+def _asked(settings: DataSettings, gallery: ImageSource) -> dict[str, Any]:
     """What decides the bytes that come of it; a list of names stands for the pictures."""
     values = asdict(settings)
     kept = ("source", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
@@ -110,12 +110,14 @@ def _check_asked(where: str, theirs: dict[str, Any], ours: dict[str, Any]) -> No
 
 
 def _begun(
-    settings: DataSettings, gallery: Gallery, out: Path, asked: dict[str, Any]
-) -> tuple[Journal, Form]:
+    settings: DataSettings, gallery: ImageSource, out: Path, asked: dict[str, Any]
+) -> tuple[ProgressLog, ImageForm]:
     """The journal of the preparation, begun or gone on with, and the form of its images."""
-    journal = Journal(out / JOURNAL)
+    journal = ProgressLog(out / JOURNAL)
     if journal.asked is None:
-        others = [path.name for path in out.iterdir() if path.name not in (".lock", JOURNAL, PART)]
+        others = [
+            path.name for path in out.iterdir() if path.name not in (".lock", JOURNAL, PART_SUFFIX)
+        ]
         if others:
             raise ConfigError(
                 f"{out} is not empty (it holds {min(others)}) and was not prepared; name a new"
@@ -129,20 +131,20 @@ def _begun(
     _check_asked(f"another preparation was begun in {out}", journal.asked, asked)
     channels, *size = journal.asked["shape"]
     if (out / IMAGES).is_file():  # killed between the last two steps
-        (out / IMAGES).rename(out / PART)
-    form = Form(channels, (size[0], size[1]), resizes=settings.size is not None)
-    journal.go_on(num_stored(out / PART, form.shape))
+        (out / IMAGES).rename(out / PART_SUFFIX)
+    form = ImageForm(channels, (size[0], size[1]), resizes=settings.size is not None)
+    journal.go_on(num_stored(out / PART_SUFFIX, form.shape))
     return journal, form
 
 
 def _decode(
     settings: DataSettings,
-    gallery: Gallery,
-    journal: Journal,
-    form: Form,
+    gallery: ImageSource,
+    journal: ProgressLog,
+    form: ImageForm,
     out: Path,
     workers: int | None,
-    progress: Progress | None,
+    progress: DecodingProgress | None,
 ) -> None:
     """Decodes what is left, and notes what is safe about once a second."""
     order, reasons, new = gallery.order(settings), journal.reasons, dict[int, str]()
@@ -150,7 +152,7 @@ def _decode(
     _check_space(out, form, gallery.length - tried)
     tell, last = paced(progress, gallery.length), time.monotonic()
     tell(tried)
-    with PixelFile(out / PART, form.shape, kept) as file:
+    with PixelFile(out / PART_SUFFIX, form.shape, kept) as file:
         for block in decode_blocks(gallery, order[tried:], form, workers):
             file.append(block.pixels)
             kept += len(block.kept)
@@ -167,7 +169,7 @@ def _decode(
 
 
 def _finish(
-    settings: DataSettings, gallery: Gallery, journal: Journal, form: Form, out: Path
+    settings: DataSettings, gallery: ImageSource, journal: ProgressLog, form: ImageForm, out: Path
 ) -> Manifest:
     """Puts the files in place, the manifest last, and tells what they hold."""
     reasons = journal.reasons
@@ -175,17 +177,17 @@ def _finish(
     start, end = train_range(gallery, kept, settings)
     train = (start, end)
     test = (0, start) if start else (end, len(kept))
-    (out / PART).replace(out / IMAGES)
+    (out / PART_SUFFIX).replace(out / IMAGES)
     values = mapped(out / IMAGES, (len(kept), *form.shape))
     labels = gallery.labels_of(kept)
     splits = ["train" if start <= row < end else "test" for row in range(len(kept))]
-    whole = Split(values, labels, places(len(kept)))
-    head, tail = cut(whole, start or end)
+    whole = Split(values, labels, arange(len(kept)))
+    head, tail = split_at(whole, start or end)
     ordered = (tail, head) if start else (head, tail)
-    index = Index(gallery.names_of(kept), labels, splits, kept)
+    index = PackedIndex(gallery.names_of(kept), labels, splits, kept)
     skipped = skipped_lines(gallery, reasons)
     manifest = Manifest(
-        format=FORMAT,
+        format=MANIFEST_FORMAT,
         ambigan=__version__,
         asked=_asked(settings, gallery),
         shape=form.shape,
@@ -193,7 +195,7 @@ def _finish(
         test=test,
         num_skipped=len(skipped),
         label_names=gallery.label_names,
-        sha256=fingerprint(*(without_blanks(split) for split in ordered)),
+        sha256=data_fingerprint(*(without_blanks(split) for split in ordered)),
         index_sha256=write_index(out / INDEX, index, gallery.label_names),
         skipped=skipped,
     )
@@ -202,7 +204,7 @@ def _finish(
     return manifest
 
 
-def _check_space(out: Path, form: Form, num_left: int) -> None:
+def _check_space(out: Path, form: ImageForm, num_left: int) -> None:
     channels, height, width = form.shape
     needed, free = num_left * channels * height * width, shutil.disk_usage(out).free
     if needed > free:

@@ -12,7 +12,7 @@ from ...core.files import append_json
 
 
 @dataclass(frozen=True)
-class Line:
+class ProgressEntry:
     """What is safe on the disk, in the order of the data set.
 
     Attributes:
@@ -28,7 +28,7 @@ class Line:
     end: int
 
 
-class Journal:
+class ProgressLog:
     """The file: first what was asked for, then a line whenever more is safe.
 
     Args:
@@ -38,7 +38,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.asked: dict[str, Any] | None = None
-        self.lines: list[Line] = []
+        self.lines: list[ProgressEntry] = []
         content = path.read_bytes() if path.is_file() else b""
         for text in content.split(b"\n")[:-1]:  # the last is empty, or was cut short
             try:
@@ -95,4 +95,4 @@ class Journal:
             return
         reasons = {int(place): reason for place, reason in content["reasons"].items()}
         end = self._end + len(text) + 1
-        self.lines.append(Line(int(content["tried"]), int(content["kept"]), reasons, end))
+        self.lines.append(ProgressEntry(int(content["tried"]), int(content["kept"]), reasons, end))

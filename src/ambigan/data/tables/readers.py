@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import DataError, nearest
+from ...core.errors import DataError, suggestion
 from ..files import check_file, first_line
 from ..settings import DataSettings
 from .columns import contents, is_numeric, labels_of, numbers
@@ -211,7 +211,7 @@ def _check_unique(path: Path, names: list[str]) -> None:
 
 def _no_column(path: Path, name: str, names: list[str], why: str = "") -> DataError:
     return DataError(
-        f"{path} has no column '{name}'{why}.{nearest(name, names)} Its columns: {some(names)}."
+        f"{path} has no column '{name}'{why}.{suggestion(name, names)} Its columns: {some(names)}."
     )
 
 

@@ -19,13 +19,13 @@ from ..dataset import Dataset, Scaling, SourceSplit, Split
 from ..labels import encode_labels
 from ..settings import DataSettings
 from ..splits import (
-    allot,
+    apply_holdout,
+    arange,
     assemble,
-    cut,
-    joined,
+    concat,
     num_held_out,
-    places,
     shuffled,
+    split_at,
     take,
     warn_of_published,
 )
@@ -65,7 +65,7 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
         DataError: see the checks below; each names the file and the column.
     """
     splits, label_names = _raw_splits(raw)
-    train, test = allot(*_divided(splits, settings), settings)
+    train, test = apply_holdout(*_divided(splits, settings), settings)
     if len(train) < 2:
         raise DataError(
             f"{raw.file}: only {len(train)} of {len(train) + len(test)} rows is left to train on;"
@@ -102,7 +102,7 @@ def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> So
         replace(split, values=scaling.apply(split.values) if scaling else split.values.float())
         for split in splits
     ]
-    return joined(scaled, label_names)
+    return concat(scaled, label_names)
 
 
 def _taken(array: NDArray[Any], width: int, columns: tuple[str, ...], where: str) -> NDArray[Any]:
@@ -139,7 +139,7 @@ def _raw_splits(raw: RawVectors) -> tuple[list[Split], tuple[str, ...] | None]:
                 f"{raw.where(part)}: {len(array)} rows but {len(code)} labels; each row needs one."
             )
     splits = [
-        Split(torch.as_tensor(array), code, places(len(array)))
+        Split(torch.as_tensor(array), code, arange(len(array)))
         for array, code in zip(values, codes, strict=True)
     ]
     return splits, names
@@ -155,7 +155,7 @@ def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]
         if settings.test_fraction is not None:
             warn_of_published(settings.source)
         return parts[0], parts[1]
-    test, train = cut(parts[0], num_held_out(len(parts[0]), settings))
+    test, train = split_at(parts[0], num_held_out(len(parts[0]), settings))
     return train, test
 
 

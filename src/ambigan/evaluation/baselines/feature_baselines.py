@@ -13,7 +13,7 @@ from ...data.values import to_float
 from ...game import Method
 from ..features import FeatureFunction, layer_features
 
-CHUNK = 2048
+_CHUNK = 2048
 MAX_EXACT_DIMS = 4096
 MAX_RANDOMIZED_EXAMPLES = 20_000
 
@@ -104,7 +104,8 @@ def pca_features(train_values: Tensor, width: int) -> FeatureFunction:
 def _mean(values: Tensor) -> Tensor:
     """The mean example, `(D,)` float64."""
     sums = [
-        to_float(part).flatten(1).sum(0, dtype=torch.float64) for part in torch.split(values, CHUNK)
+        to_float(part).flatten(1).sum(0, dtype=torch.float64)
+        for part in torch.split(values, _CHUNK)
     ]
     return torch.stack(sums).sum(0) / len(values)
 
@@ -112,7 +113,7 @@ def _mean(values: Tensor) -> Tensor:
 def _scatter(values: Tensor, mean: Tensor) -> Tensor:
     """The covariance times the number of examples, `(D, D)` float64."""
     total = mean.new_zeros(len(mean), len(mean))
-    for part in torch.split(values, CHUNK):
+    for part in torch.split(values, _CHUNK):
         centred = to_float(part).flatten(1).double() - mean
         total.addmm_(centred.T, centred)
     return total

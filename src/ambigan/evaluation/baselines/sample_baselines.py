@@ -9,7 +9,7 @@ from ...core.randomness import Randomness
 from ...data.values import to_float
 from .feature_baselines import fit_pca
 
-CHUNK = 1024
+_CHUNK = 1024
 
 
 def gaussian_stand_in(
@@ -28,7 +28,7 @@ def gaussian_stand_in(
         float32 `(num, *shape)`, as networks take them.
     """
     pca = fit_pca(train_values, width)
-    parts = [pca.encode(to_float(part)) for part in torch.split(train_values, CHUNK)]
+    parts = [pca.encode(to_float(part)) for part in torch.split(train_values, _CHUNK)]
     deviation = torch.cat(parts).std(0)
     coordinates = Randomness(seed, "gaussian").normal(num, len(deviation)) * deviation
     drawn = (coordinates @ pca.components + pca.mean).view(num, *train_values.shape[1:])

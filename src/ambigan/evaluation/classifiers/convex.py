@@ -25,7 +25,7 @@ ROWS = 512
 
 
 @dataclass(frozen=True)
-class Objective:
+class ConvexObjective:
     """What is minimised.
 
     Attributes:
@@ -78,7 +78,7 @@ def cross_entropy(logits: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def linear_svm() -> Objective:
+def linear_svm() -> ConvexObjective:
     """One-against-rest L2-SVM with squared hinge, the intercept a weight like the others.
 
     With `l2` of 1 and `scale` of C it is liblinear's L2R_L2LOSS_SVC for each class, the intercept
@@ -86,14 +86,14 @@ def linear_svm() -> Objective:
 
     Source: Fan et al., LIBLINEAR, JMLR 9 (2008), appendix A.
     """
-    return Objective(squared_hinge, curvature=0.6, penalises_bias=True)
+    return ConvexObjective(squared_hinge, curvature=0.6, penalises_bias=True)
 
 
-def softmax_regression(num_classes: int) -> Objective:
+def softmax_regression(num_classes: int) -> ConvexObjective:
     """Multinomial logistic regression, the biases free.
 
     With `scale` of 1 / N and `l2` per example it is scikit-learn's `LogisticRegression` with `C`
     of 1 / (l2 N).
     """
     share = 1 / num_classes
-    return Objective(cross_entropy, curvature=share * (1 - share), penalises_bias=False)
+    return ConvexObjective(cross_entropy, curvature=share * (1 - share), penalises_bias=False)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from ..float32_matmul import full_precision
-from .convex import LinearModel, Objective
+from .convex import ConvexObjective, LinearModel
 from .label_subsets import hold_out
-from .preconditioned_lbfgs import Fit, Problem
+from .preconditioned_lbfgs import Fit, LbfgsProblem
 
-Weigh = Callable[[float, int], tuple[float, float]]
+Regularization = Callable[[float, int], tuple[float, float]]
 """A strength of the grid and a number of examples to `l2` and `scale` of the problem."""
 
 
@@ -74,8 +74,8 @@ def choose_and_fit(
     features: Tensor,
     classes: Tensor,
     num_kept: int,
-    objective: Objective,
-    weigh: Weigh,
+    objective: ConvexObjective,
+    weigh: Regularization,
     choice: Choice,
     views: int = 1,
 ) -> Chosen:
@@ -93,7 +93,7 @@ def choose_and_fit(
         choice: the grid and its constants.
         views: rows that each example has; they tell no more than one of how sure an accuracy is.
     """
-    problem = Problem(features, classes, int(classes.max()) + 1, objective)
+    problem = LbfgsProblem(features, classes, int(classes.max()) + 1, objective)
     held, truth = features[num_kept:], classes[num_kept:]
     validation: dict[float, float] = {}
     best: dict[float, Tensor] = {}
@@ -108,7 +108,7 @@ def choose_and_fit(
             num=num_kept,
             start=found and found.parameters,
         )
-        accuracy = validation[strength] = accuracy_of(found.model, held, truth)
+        accuracy = validation[strength] = validation_accuracy(found.model, held, truth)
         highest = max(validation.values())
         best = {s: kept for s, kept in best.items() if validation[s] == highest}
         if accuracy == highest:
@@ -128,7 +128,7 @@ def choose_and_fit(
     return Chosen(last, strength, at_end, validation)
 
 
-def accuracy_of(model: LinearModel, features: Tensor, classes: Tensor) -> float:
+def validation_accuracy(model: LinearModel, features: Tensor, classes: Tensor) -> float:
     """In percent, of features `(N, D)`."""
     return 100 * int((model.predict(features) == classes).sum()) / len(classes)
 

@@ -20,7 +20,7 @@ from scipy.optimize import (  # pyright: ignore[reportMissingTypeStubs]
 )
 from torch import Tensor
 
-from .convex import ROWS, LinearModel, Objective
+from .convex import ROWS, ConvexObjective, LinearModel
 
 _linalg = cast(Any, torch.linalg)
 
@@ -31,7 +31,7 @@ GRAM_ROWS = 8192
 WHOLE = 8192
 """Up to so many features, their second moments are used whole, on the CPU."""
 
-PART = 4096
+LBFGS_PART = 4096
 """Of more features, second moments are taken within parts of so many neighbouring ones."""
 
 WHOLE_ON_CUDA = 32_768
@@ -58,7 +58,7 @@ class Fit:
     value: float
 
 
-class Problem:
+class LbfgsProblem:
     """Examples with their classes, made ready to be fitted under several regularisations.
 
     Fewer examples than features (up to 4096) are first brought to coordinates of their own span,
@@ -72,7 +72,7 @@ class Problem:
     """
 
     def __init__(
-        self, features: Tensor, classes: Tensor, num_classes: int, objective: Objective
+        self, features: Tensor, classes: Tensor, num_classes: int, objective: ConvexObjective
     ) -> None:
         self.objective, self.num_classes = objective, num_classes
         self.given, self.into_span = features, None
@@ -189,7 +189,7 @@ class _Descent:
 
     def __init__(
         self,
-        problem: Problem,
+        problem: LbfgsProblem,
         whitening: Whitening,
         l2: float,
         scale: float,
@@ -243,7 +243,7 @@ def _second_moments(features: Tensor) -> list[Tensor]:
     """Sums of x x' in float64 over all examples, x with a 1 at the end; by parts if x is long."""
     width = features.shape[1]
     whole = WHOLE_ON_CUDA if features.device.type == "cuda" else WHOLE
-    starts = list(range(0, width, width if width <= whole else PART))
+    starts = list(range(0, width, width if width <= whole else LBFGS_PART))
     return [_moments_of(features, s, e) for s, e in zip(starts, [*starts[1:], None], strict=True)]
 
 

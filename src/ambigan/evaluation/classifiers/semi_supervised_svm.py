@@ -14,7 +14,7 @@ from ...core.randomness import Randomness
 from ..float32_matmul import full_precision
 from .convex import ROWS, LinearModel, linear_svm
 from .label_subsets import balanced_draw
-from .preconditioned_lbfgs import Problem
+from .preconditioned_lbfgs import LbfgsProblem
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _Draws:
         """A model for each C, from the smallest up, each starting where the one before ended."""
         chosen = self.pool[balanced_draw(self.classes[self.pool], self.num_labels, self.seed, draw)]
         rows = self.features[chosen.to(self.features.device)]
-        problem = Problem(rows, self.classes[chosen], self.num_classes, linear_svm())
+        problem = LbfgsProblem(rows, self.classes[chosen], self.num_classes, linear_svm())
         models: list[LinearModel] = []
         start: Tensor | None = None
         for c in grid:

@@ -15,10 +15,10 @@ from ...core.errors import ConfigError
 from ...core.files import sha256_of
 from ...core.torchvision_compat import import_torchvision
 
-POOLED = 2048
+POOL_LAYER = 2048
 """Features; the logits without their bias follow them."""
 
-BATCH = 64
+INCEPTION_BATCH = 64
 
 
 def find_weights(path: str | Path | None) -> Path:
@@ -63,7 +63,7 @@ def load_inception(
         network = (
             _module()
             .FeatureExtractorInceptionV3(
-                "inception-v3-compat", [str(POOLED), "logits_unbiased"], str(file)
+                "inception-v3-compat", [str(POOL_LAYER), "logits_unbiased"], str(file)
             )
             .to(device)
         )
@@ -76,7 +76,7 @@ def load_inception(
     def describe(images: Tensor) -> Tensor:
         levels = ((images + 1) * 127.5).round().clamp(0, 255).byte()
         levels = levels.expand(-1, 3, -1, -1).to(device)
-        parts = [torch.cat(network(part), dim=1) for part in torch.split(levels, BATCH)]
+        parts = [torch.cat(network(part), dim=1) for part in torch.split(levels, INCEPTION_BATCH)]
         return torch.cat(parts)
 
     return describe, sha256_of(file.read_bytes())

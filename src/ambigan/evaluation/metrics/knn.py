@@ -23,7 +23,7 @@ from ..float32_matmul import full_precision
 
 Metric = Literal["euclidean", "cosine"]
 Indices = NDArray[np.int64]
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 
 BLOCKS = (2048, 4096)
 _EXACT_VALUES = 1 << 17  # numbers per operand measured at a time in float64: they fit the cache
@@ -214,7 +214,7 @@ class _Search:
         start = np.searchsorted(query[order], np.arange(len(queries)))
         return index[order][start[:, None] + np.arange(self.k)]
 
-    def _distances(self, queries: NDArray[Any], query: Indices, reference: Indices) -> Floats:
+    def _distances(self, queries: NDArray[Any], query: Indices, reference: Indices) -> _Floats:
         """Distances of pairs in float64, up to what does not change their order."""
         rows, chunk = self.references.numpy(), max(1, _EXACT_VALUES // self.references.shape[1])
         measure = _squared_distance if self.metric == "euclidean" else _negative_cosine
@@ -228,10 +228,10 @@ class _Search:
         return np.concatenate(parts)
 
 
-def _squared_distance(a: Floats, b: Floats) -> Floats:
+def _squared_distance(a: _Floats, b: _Floats) -> _Floats:
     return np.square(a - b).sum(1)
 
 
-def _negative_cosine(a: Floats, b: Floats) -> Floats:
+def _negative_cosine(a: _Floats, b: _Floats) -> _Floats:
     lengths = np.sqrt(np.square(a).sum(1) * np.square(b).sum(1))
     return -np.divide((a * b).sum(1), lengths, out=np.zeros(len(a)), where=lengths > 0)

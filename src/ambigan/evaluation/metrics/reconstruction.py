@@ -28,7 +28,7 @@ Errors = dict[str, float | None]
 UNITS = {"images": 0.5, "vectors": 1.0}
 """Images are measured in [0, 1], half their range here; vectors as their scaling left them."""
 
-CHUNK = 1024
+_CHUNK = 1024
 
 
 def as_they_are(x: Tensor) -> Tensor:
@@ -63,16 +63,16 @@ def maps_of(method: Method) -> Maps:
     Raises:
         ConfigError: it cannot reconstruct.
     """
-    if "reconstruct" not in method.abilities:
-        known = ", ".join(sorted(method.abilities)) or "nothing but features"
+    if "reconstruct" not in method.capabilities:
+        known = ", ".join(sorted(method.capabilities)) or "nothing but features"
         raise ConfigError(f"{type(method).__name__} cannot reconstruct; it can do: {known}.")
-    is_whole = method.drawn == method.spec
+    is_whole = method.sample_spec == method.spec
     return Maps(
         reconstruct=method.reconstruct,
-        sample=method.decode if "sample" in method.abilities and is_whole else None,
-        encode=method.encode if "encode" in method.abilities else None,
+        sample=method.decode if "sample" in method.capabilities and is_whole else None,
+        encode=method.encode if "encode" in method.capabilities else None,
         draw=method.prior.sample,
-        target=method.target,
+        target=method.resize_to_sample,
     )
 
 
@@ -163,7 +163,7 @@ def mean_baseline(
     values = dataset.train.values
     sums = [
         target(to_float(part.to(device))).sum(0, dtype=torch.float64)
-        for part in torch.split(values, CHUNK)
+        for part in torch.split(values, _CHUNK)
     ]
     mean = (torch.stack(sums).sum(0) / len(values)).float()
     return _of_baseline(lambda x: mean.expand(len(x), *mean.shape), dataset, target, device)
@@ -185,7 +185,7 @@ def _targets(values: Tensor, target: Map, device: torch.device | str) -> Tensor:
     first = target(to_float(values[:1].to(device)))
     if first.shape[1:] == values.shape[1:]:
         return values
-    parts = (target(to_float(part.to(device))) for part in torch.split(values, CHUNK))
+    parts = (target(to_float(part.to(device))) for part in torch.split(values, _CHUNK))
     return torch.cat([((x + 1) * 127.5).round_().clamp_(0, 255).byte().cpu() for x in parts])
 
 
@@ -234,8 +234,8 @@ def _keys(*names: str) -> list[str]:
 def _overlapping(num: int) -> Iterator[Tensor]:
     """Places of consecutive chunks of a drawn order, each with the first of the next."""
     order = Randomness("pairs").permutation(num)
-    for start in range(0, num, CHUNK):
-        yield order[torch.arange(start, min(start + CHUNK, num) + 1) % num]
+    for start in range(0, num, _CHUNK):
+        yield order[torch.arange(start, min(start + _CHUNK, num) + 1) % num]
 
 
 def _sum_of_distances(a: Tensor, b: Tensor) -> float:

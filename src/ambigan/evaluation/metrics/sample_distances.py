@@ -11,8 +11,8 @@ from torch import Tensor
 from ...core.errors import ConfigError
 from ...core.torchvision_compat import import_torchvision
 
-WIDEST = 4096
-CHUNK = 4096
+WIDEST_COVARIANCE = 4096
+_CHUNK = 4096
 Device = torch.device | str
 
 _linalg = cast(Any, torch.linalg)
@@ -34,10 +34,10 @@ def frechet_distance(a: Tensor, b: Tensor, device: Device = "cpu") -> float:
     Raises:
         ConfigError: there are fewer than two examples, or D is above 4096.
     """
-    if (width := a.shape[1]) > WIDEST:
+    if (width := a.shape[1]) > WIDEST_COVARIANCE:
         raise ConfigError(
             f"the Fréchet distance of {width:,} features takes their covariance; use a layer of"
-            f" {WIDEST:,} or fewer, such as one convolution instead of all."
+            f" {WIDEST_COVARIANCE:,} or fewer, such as one convolution instead of all."
         )
     (mean_a, cov_a), (mean_b, cov_b) = (_moments(x, device) for x in (a, b))
     values, vectors = _linalg.eigh(cov_a)
@@ -104,7 +104,7 @@ def precision_and_recall(generated: Tensor, real: Tensor, neighbours: int) -> tu
         (generated - middle).float(),
         (real - middle).float(),
         prc_neighborhood=neighbours,
-        prc_batch_size=CHUNK,
+        prc_batch_size=_CHUNK,
         save_cpu_ram=True,
         verbose=False,
     )
@@ -129,7 +129,7 @@ def _moments(features: Tensor, device: Device) -> tuple[Tensor, Tensor]:
     num = len(features)
     if num < 2:
         raise ConfigError(f"distances of distributions need two examples or more; there are {num}.")
-    parts = torch.split(features, CHUNK)
+    parts = torch.split(features, _CHUNK)
     mean = torch.stack([part.sum(0, dtype=torch.float64) for part in parts]).sum(0) / num
     mean = mean.to(device)
     scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=device)

@@ -50,7 +50,7 @@ def search_exactly(
     )
 
 
-class Index:
+class SimilarityIndex:
     """FAISS's inverted file over directions: quick among very many, and nearly right.
 
     References are kept as they are, in 2 sqrt(M) cells around centres found by k-means; a search
@@ -61,7 +61,7 @@ class Index:
         self.inner = inner
 
     @classmethod
-    def build(cls, references: Tensor) -> Index:
+    def build(cls, references: Tensor) -> SimilarityIndex:
         """An index over float32 `(M, D)`.
 
         Raises:
@@ -79,7 +79,7 @@ class Index:
         return cls(inner)
 
     @classmethod
-    def read(cls, path: Path) -> Index:
+    def read(cls, path: Path) -> SimilarityIndex:
         """An index that was written.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ...core.errors import ConfigError, unknown
+from ...core.errors import ConfigError, unknown_name
 from ...data.dataset import Dataset
 from ..classifiers.label_subsets import class_sizes
 
@@ -48,7 +48,7 @@ class Protocol:
     Attributes:
         name: by which it is asked for.
         summary: one line.
-        needs: labels of the data, or abilities of the method.
+        needs: labels of the data, or capabilities of the method.
         constants: all of them, by name.
         source: of the protocol.
         measure: what is called, with the constants.
@@ -67,11 +67,11 @@ class Protocol:
     demands: Callable[[Tensor], None] = field(default=lambda _labels: None)
     takes_views: bool = False
 
-    def check(self, abilities: Collection[str], dataset: Dataset) -> None:
+    def check(self, capabilities: Collection[str], dataset: Dataset) -> None:
         """Refuses what the protocol cannot measure.
 
         Args:
-            abilities: of the method; none for features alone.
+            capabilities: of the method; none for features alone.
             dataset: that it is to be measured on.
 
         Raises:
@@ -79,11 +79,11 @@ class Protocol:
                 them.
         """
         if "labels" in self.needs and not dataset.has_labels:
-            quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs <= set(abilities)]
+            quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs <= set(capabilities)]
             remedy = f"use {' or '.join(quick)}" if quick else "give them some"
             raise ConfigError(f"{self.name} needs labels, and {dataset.name} has none; {remedy}.")
-        if missing := sorted(self.needs - {"labels", *abilities}):
-            known = ", ".join(sorted(abilities)) or "nothing but features"
+        if missing := sorted(self.needs - {"labels", *capabilities}):
+            known = ", ".join(sorted(capabilities)) or "nothing but features"
             raise ConfigError(
                 f"{self.name} needs a method that can {' and '.join(missing)}; this one can do:"
                 f" {known}."
@@ -119,7 +119,7 @@ def find_protocol(name: str) -> Protocol:
         ConfigError: there is none; the nearest name is suggested.
     """
     if name not in PROTOCOLS:
-        raise unknown("protocol", name, PROTOCOLS)
+        raise unknown_name("protocol", name, PROTOCOLS)
     return PROTOCOLS[name]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..metrics.inception import POOLED
+from ..metrics.inception import POOL_LAYER
 from ..metrics.sample_distances import (
     frechet_distance,
     inception_score,
@@ -102,8 +102,8 @@ def generation_inception(
         splits: for IS.
         score_seed: of the order and subsets that IS and KID draw; torch-fidelity's own.
     """
-    pooled, data = generated[:, :POOLED].contiguous(), real[:, :POOLED].contiguous()
-    score, deviation = inception_score(generated[:, POOLED:], splits=splits, seed=score_seed)
+    pooled, data = generated[:, :POOL_LAYER].contiguous(), real[:, :POOL_LAYER].contiguous()
+    score, deviation = inception_score(generated[:, POOL_LAYER:], splits=splits, seed=score_seed)
     return {
         "fid": frechet_distance(pooled, data, device),
         **_others(pooled, data, subsets, subset_size, score_seed, neighbours),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...core.errors import unknown
+from ...core.errors import unknown_name
 from . import bigbigan, sao
 from .design import Study
 
@@ -16,5 +16,5 @@ def find_study(name: str) -> Study:
         ConfigError: there is none; the nearest name is suggested.
     """
     if name not in STUDIES:
-        raise unknown("study", name, STUDIES)
+        raise unknown_name("study", name, STUDIES)
     return STUDIES[name]

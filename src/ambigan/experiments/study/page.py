@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ...core.version import __version__
 from ...report.figures.charts import Curve, line_chart
-from ...report.panels import Chart, Section, chart
-from ...report.result_tables import Cell, Row, Table
-from ...report.summary import Fact, duration
+from ...report.panels import ChartPanel, Section, chart
+from ...report.result_tables import Table, TableCell, TableRow
+from ...report.summary import SummaryItem, duration
 from ...report.templates import render_template
 from ..values import machines
 from .comparison import COST_COLUMNS, DIGITS, TITLES, Comparison
@@ -48,45 +48,48 @@ def render(comparison: Comparison, pictures: Sequence[Section]) -> str:
     return render_template(TEMPLATE, context, "reproduce/study")
 
 
-def _facts(comparison: Comparison) -> list[Fact]:
+def _facts(comparison: Comparison) -> list[SummaryItem]:
     spent = sum(finding.cost["training_seconds"] for finding in comparison.findings)
     shown = [finding.images for finding in comparison.findings]
     least, most = (min(shown), max(shown)) if shown else (0, 0)
     images = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     return [
-        Fact("runs", f"{len(comparison.findings)}", f"of {comparison.num_runs}"),
-        Fact("images shown to each", images, ""),
-        Fact("training", duration(spent) if spent else "–", "of all runs"),
-        *[Fact("hardware", name.partition(", ")[0], "") for name in machines(comparison.records)],
-        Fact("ambigan", __version__, ""),
+        SummaryItem("runs", f"{len(comparison.findings)}", f"of {comparison.num_runs}"),
+        SummaryItem("images shown to each", images, ""),
+        SummaryItem("training", duration(spent) if spent else "–", "of all runs"),
+        *[
+            SummaryItem("hardware", name.partition(", ")[0], "")
+            for name in machines(comparison.records)
+        ],
+        SummaryItem("ambigan", __version__, ""),
     ]
 
 
 def _table(comparison: Comparison) -> Table:
     protocols = comparison.study.protocols
     best = {protocol: comparison.best(protocol) for protocol in protocols}
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for line in comparison.lines:
         texts = comparison.texts(line)
         bold = [
             protocol in line.values and round(line.values[protocol].mean, DIGITS) == best[protocol]
             for protocol in protocols
         ]
-        cells = [Cell(text) for text in texts[:2]]
-        cells += [Cell(text, is_best) for text, is_best in zip(texts[2:], bold, strict=True)]
-        rows.append(Row(tuple(cells), line.is_baseline))
+        cells = [TableCell(text) for text in texts[:2]]
+        cells += [TableCell(text, is_best) for text, is_best in zip(texts[2:], bold, strict=True)]
+        rows.append(TableRow(tuple(cells), line.is_baseline))
     return Table(tuple(comparison.columns), 1, tuple(rows))
 
 
 def _plain(
     columns: Sequence[str], texts: Sequence[Sequence[str]], muted: Sequence[Sequence[str]] = ()
 ) -> Table:
-    rows = [Row(tuple(Cell(text) for text in row), False) for row in texts]
-    rows += [Row(tuple(Cell(text) for text in row), True) for row in muted]
+    rows = [TableRow(tuple(TableCell(text) for text in row), False) for row in texts]
+    rows += [TableRow(tuple(TableCell(text) for text in row), True) for row in muted]
     return Table(tuple(columns), 1, tuple(rows))
 
 
-def _chart(comparison: Comparison) -> Chart | None:
+def _chart(comparison: Comparison) -> ChartPanel | None:
     """Accuracy of each run's first layer while it learns."""
     curves: dict[str, Curve] = {}
     for finding in comparison.findings:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ...core.data_spec import DataSpec
-from ...core.errors import ConfigError, unknown
+from ...core.errors import ConfigError, unknown_name
 from ...core.settings import override
 from ...data import Dataset
 from ...engine.run_folder import RunFolder
@@ -62,7 +62,7 @@ def choose_arms(study: Study, names: Sequence[str]) -> set[str]:
     folders = [folder_name(arm) for arm in study.arms]
     for name in names:
         if name not in folders:
-            raise unknown("arm", name, folders)
+            raise unknown_name("arm", name, folders)
     return set(names or folders)
 
 

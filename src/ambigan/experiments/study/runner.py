@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import CheckpointError
-from ...core.files import check_writable, held, read_if_whole, write_json, write_text
+from ...core.files import check_writable, hold_lock, read_if_whole, write_json, write_text
 from ...data import Dataset, open_dataset
 from ...engine.checkpoint import list_checkpoints
 from ...evaluation.baselines.feature_baselines import pca_name, pca_width
@@ -136,11 +136,11 @@ class Maker:
 
     def _alone(self) -> AbstractContextManager[bool]:
         """In which no other process writes what is of the whole folder."""
-        return held(self.out / ".lock", wait=True)
+        return hold_lock(self.out / ".lock", wait=True)
 
     def _make(self, run: StudyRun, title: str, bar: Bar, alarm: Alarm) -> None:
         """Trains and measures a run, if no other process is at it."""
-        with held(run.lock_file) as is_ours:
+        with hold_lock(run.lock_file) as is_ours:
             if not is_ours:
                 self.tell(f"{title}, is made by another process")
             elif run.finding is None:  # still, now that nobody else can be at it
@@ -162,7 +162,7 @@ class Maker:
                 f"what {run.variant.name} draws is left out: it was compared in features of"
                 f" {lost.arm.name}, of which {lost.run.path} has no finished model",
             )
-        with held(run.lock_file) as is_ours:
+        with hold_lock(run.lock_file) as is_ours:
             missing = [protocol for protocol in run.drawn_files if run.drawn(protocol) is None]
             judge = run.judge if DRAWING in missing else None
             if not is_ours or not missing or not self._can_judge(run, judge):

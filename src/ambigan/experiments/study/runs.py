@@ -79,7 +79,7 @@ class StudyRun(PlannedRun):
     @property
     def drawn_files(self) -> dict[str, str]:
         """Where records of what this run can draw lie, by protocol; of samples if one judges."""
-        able = find_method(self.config.method).abilities
+        able = find_method(self.config.method).capabilities
         files: dict[str, str] = {}
         if "sample" in able and self.judge and (space := self.judge.name):
             files[DRAWING] = f"{DRAWING}--{space}--{WEIGHTS}.json"

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import ConfigError, unknown
+from ...core.errors import ConfigError, unknown_name
 from ...core.files import read_if_whole
 from ...core.settings import override
 from ...engine.config import choose_device
@@ -27,7 +27,7 @@ class Cell(PlannedRun):
 
     def protocols(self, protocol: str) -> tuple[str, ...]:
         """All it is measured by: the table's, and reconstruction where the method can."""
-        able = "reconstruct" in METHODS[self.config.method].abilities
+        able = "reconstruct" in METHODS[self.config.method].capabilities
         return (RECONSTRUCTION, protocol) if able else (protocol,)
 
     def record(self, protocol: str) -> dict[str, Any] | None:
@@ -66,7 +66,7 @@ def plan_cells(
         columns = [column for column in table.columns if preset in PRESETS[column.method]]
         if not columns:
             known = sorted({name for column in table.columns for name in PRESETS[column.method]})
-            raise unknown(f"preset of {table.name}", preset, known)
+            raise unknown_name(f"preset of {table.name}", preset, known)
         for seed in seeds:
             cells += [_plan(table, column, preset, seed, changes, out) for column in columns]
     for cell in cells:

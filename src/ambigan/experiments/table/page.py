@@ -8,10 +8,10 @@ from typing import Any
 
 from ...core.version import __version__
 from ...report.figures import theme
-from ...report.panels import Chart, Section, chart
-from ...report.result_tables import Cell as Text
-from ...report.result_tables import Row, Table
-from ...report.summary import Fact, duration
+from ...report.panels import ChartPanel, Section, chart
+from ...report.result_tables import Table, TableRow
+from ...report.result_tables import TableCell as Text
+from ...report.summary import SummaryItem, duration
 from ...report.templates import render_template
 from ..values import machines
 from .cells import Cell
@@ -43,15 +43,18 @@ def render(summary: Summary, pictures: Sequence[Section]) -> str:
     return render_template(TEMPLATE, context, "reproduce/table")
 
 
-def _facts(summary: Summary) -> list[Fact]:
+def _facts(summary: Summary) -> list[SummaryItem]:
     spent = sum(cost["training_seconds"] + cost["measuring_seconds"] for cost in summary.costs)
     images = sum(result["images_seen"] for result in summary.results)
     return [
-        Fact("cells", f"{len(summary.results)}", f"of {summary.num_cells}"),
-        Fact("protocol", summary.table.protocol, "accuracy in %"),
-        Fact("time", duration(spent) if spent else "–", f"{images:,} images seen"),
-        *[Fact("hardware", *_split_machine(machine)) for machine in machines(summary.results)],
-        Fact("ambigan", __version__, ""),
+        SummaryItem("cells", f"{len(summary.results)}", f"of {summary.num_cells}"),
+        SummaryItem("protocol", summary.table.protocol, "accuracy in %"),
+        SummaryItem("time", duration(spent) if spent else "–", f"{images:,} images seen"),
+        *[
+            SummaryItem("hardware", *_split_machine(machine))
+            for machine in machines(summary.results)
+        ],
+        SummaryItem("ambigan", __version__, ""),
     ]
 
 
@@ -81,13 +84,13 @@ def _block(summary: Summary, block: Block) -> dict[str, Any]:
 
 def _table(lines: Sequence[Line], columns: Sequence[str]) -> Table:
     rows = [
-        Row(tuple(Text(text) for text in (line.name, *texts(line, columns))), not line.is_ours)
+        TableRow(tuple(Text(text) for text in (line.name, *texts(line, columns))), not line.is_ours)
         for line in lines
     ]
     return Table(("", *columns), 1, tuple(rows))
 
 
-def _chart(summary: Summary, block: Block) -> Chart:
+def _chart(summary: Summary, block: Block) -> ChartPanel:
     """Each column on a line: the paper's value, ours, and the network untrained."""
     columns = [column.name for column in summary.table.columns]
     by_key = {line.key: line for line in block.lines} | {"paper": summary.published}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...core.errors import unknown
+from ...core.errors import unknown_name
 from ..run_spec import Variant
 
 
@@ -81,5 +81,5 @@ def find_table(name: str) -> PaperTable:
         ConfigError: there is none; the nearest name is suggested.
     """
     if name not in TABLES:
-        raise unknown("table", name, TABLES)
+        raise unknown_name("table", name, TABLES)
     return TABLES[name]

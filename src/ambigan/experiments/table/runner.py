@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ConfigError
-from ...core.files import held, read_if_whole, read_json, write_json
-from ...core.settings import parse
+from ...core.files import hold_lock, read_if_whole, read_json, write_json
+from ...core.settings import from_strings
 from ...data import Dataset, open_dataset
 from ...evaluation.protocols import find_protocol
 from ...evaluation.results import is_current
@@ -71,7 +71,7 @@ def reproduce(
     dataset = open_dataset(cells[0].config.data)
     _check(table, cells, dataset)
     check_folder(out, ("plan.json", "cells"))
-    with held(out / ".lock") as is_ours:
+    with hold_lock(out / ".lock") as is_ours:
         if not is_ours:
             raise ConfigError(f"{out} is being made by another process; wait for it or stop it.")
         _claim(table, changes, out)
@@ -193,7 +193,7 @@ def command_for(
 def _claim(table: PaperTable, changes: Mapping[str, str], out: Path) -> None:
     """Notes what the folder is for, or refuses one that is for something else."""
     plan = out / "plan.json"
-    settings = {name: parse(text) for name, text in sorted(changes.items())}
+    settings = {name: from_strings(text) for name, text in sorted(changes.items())}
     settings.pop("train.device", None)
     ours = {"table": table.name, "changes": settings}
     if plan.is_file():

@@ -141,7 +141,7 @@ def activate(h: Tensor, activation: Activation) -> Tensor:
     return F.relu(h) if activation == "relu" else F.leaky_relu(h, 0.2)
 
 
-def hide_values(x: Tensor, share: float, noise: Randomness, empty: float) -> Tensor:
+def mask_inputs(x: Tensor, share: float, noise: Randomness, empty: float) -> Tensor:
     """Masking noise: each value of x is replaced by `empty` with a chance of `share`.
 
     Source: Vincent et al. (2008), denoising autoencoders. What is left is not scaled up.
@@ -157,18 +157,18 @@ def hide_values(x: Tensor, share: float, noise: Randomness, empty: float) -> Ten
     return torch.where(noise.uniform(*x.shape) < share, empty, x)
 
 
-def bound(h: Tensor, output: Output) -> Tensor:
+def output_activation(h: Tensor, output: Output) -> Tensor:
     """What a network ends in: nothing, `squash` or `tanh`, in fp32 (see `squash`)."""
     match output:
         case "linear":
             return h
         case "squash":
-            return squash(h)
+            return scaled_sigmoid(h)
         case "tanh":
             return torch.tanh(at_least_float32(h))
 
 
-def squash(h: Tensor) -> Tensor:
+def scaled_sigmoid(h: Tensor) -> Tensor:
     """The logistic sigmoid, rescaled from [0, 1] to [-1, 1]: 2 sigmoid(h) - 1 = tanh(h / 2).
 
     In bfloat16, whose steps next to -1 are 0.004, dark pixels would round to -1, where the

@@ -38,7 +38,7 @@ class SpectralNorm(nn.Module):
         for name, length in zip(self.not_averaged, weight.flatten(1).shape, strict=True):
             drawn = torch.randn(length, device=weight.device, dtype=weight.dtype)
             self.register_buffer(name, drawn)
-        self.settle(weight)
+        self.converge(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight, scaled; in training the vectors take one step first."""
@@ -57,7 +57,7 @@ class SpectralNorm(nn.Module):
         return self.left.clone(), self.right.clone()
 
     @torch.no_grad()
-    def settle(self, weight: Tensor) -> None:
+    def converge(self, weight: Tensor) -> None:
         """Brings the vectors close to the weight's own, where no training did."""
         if weight.device.type != "meta":
             for _ in range(SETTLING):
@@ -70,7 +70,7 @@ class SpectralNorm(nn.Module):
         self.left.copy_(F.normalize(matrix @ self.right, dim=0, eps=self.epsilon))
 
 
-def normalise_spectrum(network: nn.Module) -> None:
+def apply_spectral_norm(network: nn.Module) -> None:
     """Puts spectral norm on the weight of every linear and convolutional layer of a network.
 
     To be called after initialisation, so that the vectors begin on the weights that train.
@@ -81,11 +81,11 @@ def normalise_spectrum(network: nn.Module) -> None:
             parametrize.register_parametrization(module, "weight", norm, unsafe=True)
 
 
-def settle_spectrum(network: nn.Module) -> None:
+def converge_sigma(network: nn.Module) -> None:
     """Brings the vectors close to the weights that are there now, such as averaged ones."""
     for module in network.modules():
         if parametrize.is_parametrized(module, "weight"):
             chain = cast(Any, module).parametrizations.weight
             for part in chain:
                 if isinstance(part, SpectralNorm):
-                    part.settle(chain.original)
+                    part.converge(chain.original)

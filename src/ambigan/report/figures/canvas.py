@@ -17,19 +17,19 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from . import theme
-from .grids import Pixels, at_most, to_pixels
+from .grids import PixelArray, at_most, to_pixels
 
 Align = Literal["start", "middle", "end"]
 TITLE, NOTE, SMALL = 17, 14, 12  # heights of type, in pixels
 _SHARE: dict[Align, float] = {"start": 0.0, "middle": 0.5, "end": 1.0}
 
 
-def space(height: int, width: int) -> Pixels:
+def space(height: int, width: int) -> PixelArray:
     """Empty paper."""
     return np.broadcast_to(_rgb(theme.PAPER), (height, width, 3)).copy()
 
 
-def text(line: str, size: int = NOTE, colour: str = theme.INK, *, bold: bool = False) -> Pixels:
+def text(line: str, size: int = NOTE, colour: str = theme.INK, *, bold: bool = False) -> PixelArray:
     """One line of text.
 
     Args:
@@ -45,7 +45,7 @@ def text(line: str, size: int = NOTE, colour: str = theme.INK, *, bold: bool = F
     return np.asarray(image)
 
 
-def paragraph(words: str, width: int, size: int = NOTE, colour: str = theme.MUTED) -> Pixels:
+def paragraph(words: str, width: int, size: int = NOTE, colour: str = theme.MUTED) -> PixelArray:
     """Text broken into lines no wider than `width` pixels, but for a longer word."""
     font, lines = _font(size, False), [""]
     for word in words.split():
@@ -57,23 +57,23 @@ def paragraph(words: str, width: int, size: int = NOTE, colour: str = theme.MUTE
     return above([text(line, size, colour) for line in lines], gap=2)
 
 
-def above(blocks: Sequence[Pixels], gap: int = 8, align: Align = "start") -> Pixels:
+def above(blocks: Sequence[PixelArray], gap: int = 8, align: Align = "start") -> PixelArray:
     """Blocks from top to bottom."""
     width = max(block.shape[1] for block in blocks)
-    rows: list[Pixels] = []
+    rows: list[PixelArray] = []
     for block in blocks:
         left = round((width - block.shape[1]) * _SHARE[align])
         rows += [_framed(block, 0, left, 0, width - block.shape[1] - left), space(gap, width)]
     return np.concatenate(rows[:-1], axis=0)
 
 
-def beside(blocks: Sequence[Pixels], gap: int = 8, align: Align = "start") -> Pixels:
+def beside(blocks: Sequence[PixelArray], gap: int = 8, align: Align = "start") -> PixelArray:
     """Blocks from left to right."""
     turned = [block.transpose(1, 0, 2) for block in blocks]
     return np.ascontiguousarray(above(turned, gap, align).transpose(1, 0, 2))
 
 
-def tiles(images: ArrayLike, columns: int, *, side: int = 56, gap: int = 3) -> Pixels:
+def tiles(images: ArrayLike, columns: int, *, side: int = 56, gap: int = 3) -> PixelArray:
     """Images `(N, C, H, W)`, as in `image_grid`, in rows, with paper between them.
 
     Args:
@@ -82,24 +82,24 @@ def tiles(images: ArrayLike, columns: int, *, side: int = 56, gap: int = 3) -> P
         side: to about which small ones are scaled up, by whole numbers.
         gap: pixels between them.
     """
-    cells = enlarged(images, side)
+    cells = scaled_up(images, side)
     rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
     return above([beside(list(row), gap) for row in rows], gap)
 
 
-def enlarged(images: ArrayLike, side: int) -> Pixels:
+def scaled_up(images: ArrayLike, side: int) -> PixelArray:
     """Images `(N, C, H, W)` to `(N, H', W', 3)`; small ones by a whole number, to about `side`."""
     pixels = at_most(to_pixels(images), 2 * side)
     scale = max(1, round(side / max(pixels.shape[1:3])))
     return pixels.repeat(scale, 1).repeat(scale, 2)
 
 
-def page(blocks: Sequence[Pixels], margin: int = 20, gap: int = 14) -> Pixels:
+def page(blocks: Sequence[PixelArray], margin: int = 20, gap: int = 14) -> PixelArray:
     """Blocks from top to bottom, within a margin."""
     return _framed(above(blocks, gap), margin, margin, margin, margin)
 
 
-def outlined(block: Pixels, box: tuple[int, int, int, int], width: int = 2) -> Pixels:
+def outlined(block: PixelArray, box: tuple[int, int, int, int], width: int = 2) -> PixelArray:
     """A block with the outline of a box, `(x, y, width, height)` in its pixels, drawn on it."""
     image = Image.fromarray(np.ascontiguousarray(block))
     x, y, across, down = box
@@ -110,7 +110,7 @@ def outlined(block: Pixels, box: tuple[int, int, int, int], width: int = 2) -> P
     return np.asarray(image)
 
 
-def ringed(block: Pixels, width: int = 3, colour: str = theme.ACCENT) -> Pixels:
+def ringed(block: PixelArray, width: int = 3, colour: str = theme.ACCENT) -> PixelArray:
     """A block within a frame of its own."""
     height, across = block.shape[:2]
     frame = np.broadcast_to(_rgb(colour), (height + 2 * width, across + 2 * width, 3)).copy()
@@ -118,13 +118,13 @@ def ringed(block: Pixels, width: int = 3, colour: str = theme.ACCENT) -> Pixels:
     return frame
 
 
-def _framed(block: Pixels, top: int, left: int, bottom: int, right: int) -> Pixels:
+def _framed(block: PixelArray, top: int, left: int, bottom: int, right: int) -> PixelArray:
     canvas = space(block.shape[0] + top + bottom, block.shape[1] + left + right)
     canvas[top : top + block.shape[0], left : left + block.shape[1]] = block
     return canvas
 
 
-def _rgb(colour: str) -> Pixels:
+def _rgb(colour: str) -> PixelArray:
     return np.array(ImageColor.getrgb(colour)[:3], dtype=np.uint8)
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...engine.diagnostics import HIGHEST, LOWEST
-from ..panels import Chart, Section, chart
-from ..report_data import Lines, Material
+from ..panels import ChartPanel, Section, chart
+from ..report_data import Lines, ReportData
 from .charts import Curve, line_chart
 
 
 @dataclass(frozen=True)
-class Watched:
+class DiagnosticCurve:
     """How a watched value is shown.
 
     Attributes:
@@ -29,35 +29,35 @@ class Watched:
 
 _SCORES = {"x": "image", "z": "latent", "xz": "pair"}
 WATCHED = {
-    "feature_spread": Watched(
+    "feature_spread": DiagnosticCurve(
         "Feature spread",
         "How far a feature varies over data. Healthy: it settles well above zero.",
         {"include": (0,), "alarm_below": LOWEST["feature_spread"]},
     ),
-    "feature_rank": Watched(
+    "feature_rank": DiagnosticCurve(
         "Effective rank of features",
         "How many directions the features use. Healthy: it rises and holds; near 1 they are one.",
         {"include": (0,), "alarm_below": LOWEST["feature_rank"]},
     ),
-    "sample_spread": Watched(
+    "sample_spread": DiagnosticCurve(
         "Sample spread",
         "How far samples vary, as a share of the data. Healthy: near 1; near 0 all are alike.",
         {"include": (0,), "reference": 1, "alarm_below": LOWEST["sample_spread"]},
     ),
-    "saturation": Watched(
+    "saturation": DiagnosticCurve(
         "Discriminator saturation",
         "Share of examples it is too sure of to teach from. Healthy: well below 1.",
         {"include": (0, 1), "alarm_above": HIGHEST["saturation"]},
     ),
     **{
-        f"saturation_{name}": Watched(
+        f"saturation_{name}": DiagnosticCurve(
             f"Saturation of the {kind} score",
             f"Share of {kind}s beyond the hinge's margin. At 0 the score may be unused.",
             {"include": (0, 1)},
         )
         for name, kind in _SCORES.items()
     },
-    "encoder_noise": Watched(
+    "encoder_noise": DiagnosticCurve(
         "Noise of the encoder",
         "What E draws over how far its means vary. Healthy: it falls; above 1 latents say little.",
         {"include": (0, 1)},
@@ -69,7 +69,7 @@ _LOSS = (
 _LOSS_ALONE = "Healthy: it falls, then levels off."
 
 
-def curves(material: Material) -> Section | None:
+def curves(material: ReportData) -> Section | None:
     """All curves of a run; None if nothing was logged."""
     if not material.stats:
         return None
@@ -79,7 +79,7 @@ def curves(material: Material) -> Section | None:
     return Section("curves", "Training", lead, tuple(panels))
 
 
-def _losses(stats: Lines, across: str) -> Iterable[Chart]:
+def _losses(stats: Lines, across: str) -> Iterable[ChartPanel]:
     """One chart a player, one line a term."""
     terms = _names(stats, "losses")
     players = list(dict.fromkeys(name.partition("/")[0] for name in terms))
@@ -96,17 +96,19 @@ def _losses(stats: Lines, across: str) -> Iterable[Chart]:
         yield chart(title, caption, line_chart(own, across=across))
 
 
-def _watched(stats: Lines, across: str) -> Iterable[Chart]:
-    names = _names(stats, "watch")
+def _watched(stats: Lines, across: str) -> Iterable[ChartPanel]:
+    names = _names(stats, "diagnostics")
     known = [name for name in WATCHED if name in names]
     for name in known + [name for name in names if name not in WATCHED]:
-        plain = Watched(name.replace("_", " ").capitalize(), "Watched by the method.", {})
+        plain = DiagnosticCurve(name.replace("_", " ").capitalize(), "Watched by the method.", {})
         shown = WATCHED.get(name, plain)
-        figure = line_chart({name: _curve(stats, "watch", name)}, across=across, **shown.options)
+        figure = line_chart(
+            {name: _curve(stats, "diagnostics", name)}, across=across, **shown.options
+        )
         yield chart(shown.title, shown.caption, figure)
 
 
-def _rates(stats: Lines, across: str) -> Iterable[Chart]:
+def _rates(stats: Lines, across: str) -> Iterable[ChartPanel]:
     """Learning rates; players that share one share a line."""
     same: dict[tuple[float, ...], list[str]] = {}
     for name in _names(stats, "learning_rate"):

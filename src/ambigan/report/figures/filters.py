@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from ...analysis.filters import Filters
 from . import theme
 from .canvas import SMALL, TITLE, above, beside, page, paragraph, text, tiles
-from .grids import Pixels
+from .grids import PixelArray
 
 MOST = 100
 _SIDE = {3: 34, 5: 36, 7: 40}  # of a tile in pixels, by the kernel's
 
 
-def draw_filters(filters: Filters) -> Pixels:
+def draw_filters(filters: Filters) -> PixelArray:
     """The kernels as learned, and the same ones before training, on one sheet."""
     learned = _titled("as learned", filters.learned)
     start = _titled("before training", filters.initial)
@@ -25,7 +25,7 @@ def draw_filters(filters: Filters) -> Pixels:
     return page([title, paragraph(caption(filters), panels.shape[1], SMALL), panels])
 
 
-def draw_tiles(kernels: NDArray[np.float32]) -> Pixels:
+def draw_tiles(kernels: NDArray[np.float32]) -> PixelArray:
     """The first kernels, `(N, C, h, w)`, in a square of tiles."""
     shown = kernels[:MOST]
     side = _SIDE.get(max(shown.shape[2:]), 44)
@@ -56,7 +56,7 @@ def caption(filters: Filters) -> str:
     return f"{few} kernels ({form}) that touch pixels, in the same places. {how}{grey}"
 
 
-def _titled(name: str, kernels: NDArray[np.float32]) -> Pixels:
+def _titled(name: str, kernels: NDArray[np.float32]) -> PixelArray:
     return above([text(name, colour=theme.MUTED), draw_tiles(kernels)], gap=6)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ...analysis.forgetting import Forgotten
+from ...analysis.forgetting import ForgettingResult
 from . import theme
-from .canvas import SMALL, TITLE, above, beside, enlarged, outlined, page, paragraph
+from .canvas import SMALL, TITLE, above, beside, outlined, page, paragraph, scaled_up
 from .canvas import text as line
-from .grids import Pixels
+from .grids import PixelArray
 
-SIDE = 64
+FORGETTING_SIDE = 64
 
 
-def draw_forgotten(found: Forgotten, feature: str) -> Pixels:
+def draw_forgotten(found: ForgettingResult, feature: str) -> PixelArray:
     """A row as generated, one without the maps, one without as many others.
 
     Args:
@@ -23,11 +23,11 @@ def draw_forgotten(found: Forgotten, feature: str) -> Pixels:
     ]
     body = above(rows, gap=12)
     title = line(f"Forgetting {feature}", TITLE, bold=True)
-    words = paragraph(summary(found), max(body.shape[1], 520), SMALL)
+    words = paragraph(forgetting_summary(found), max(body.shape[1], 520), SMALL)
     return page([title, words, body])
 
 
-def summary(found: Forgotten) -> str:
+def forgetting_summary(found: ForgettingResult) -> str:
     """What was dropped and what that did, in a few sentences."""
     told = f"{len(found.dropped)} of {len(found.weights)} maps of {found.layer} dropped. "
     values = found.measured
@@ -48,8 +48,8 @@ def summary(found: Forgotten) -> str:
     return told + "On the left, samples with boxes; on the right, others."
 
 
-def _row(found: Forgotten, name: str) -> Pixels:
-    cells = list(enlarged(found.shown[name], SIDE))
+def _row(found: ForgettingResult, name: str) -> PixelArray:
+    cells = list(scaled_up(found.shown[name], FORGETTING_SIDE))
     for box in found.boxes:
         scale = cells[0].shape[1] / found.shown[name].shape[-1]
         place = tuple(round(scale * v) for v in (box.x, box.y, box.width, box.height))

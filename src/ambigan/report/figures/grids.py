@@ -14,7 +14,7 @@ from PIL import Image
 from ...core.errors import DataError
 from ...core.files import write_bytes
 
-Pixels = NDArray[np.uint8]
+PixelArray = NDArray[np.uint8]
 CELL = 56  # pixels: smaller images are scaled up to about this
 SEPARATOR = 128
 BLANK = -1
@@ -27,7 +27,7 @@ def image_grid(
     scale: int | None = None,
     gap: int | tuple[int, int] = 2,
     separator: int = SEPARATOR,
-) -> Pixels:
+) -> PixelArray:
     """Images side by side, row after row, with thin separators between them.
 
     Args:
@@ -61,7 +61,7 @@ def reconstruction_grid(
     scale: int | None = None,
     gap: int = 2,
     separator: int = SEPARATOR,
-) -> Pixels:
+) -> PixelArray:
     """Data above its reconstruction, in pairs of rows that stand apart from one another.
 
     Args:
@@ -89,7 +89,7 @@ def reconstruction_grid(
 
 def interpolation_grid(
     rows: ArrayLike, steps: int, *, scale: int | None = None, gap: int = 2
-) -> Pixels:
+) -> PixelArray:
     """One path in each row; rows stand further apart than the steps of a path.
 
     Args:
@@ -101,12 +101,12 @@ def interpolation_grid(
     return image_grid(rows, steps, scale=scale, gap=(gap, 4 * gap))
 
 
-def save_png(path: Path, array: Pixels) -> None:
+def save_png(path: Path, array: PixelArray) -> None:
     """Writes pixels, `(height, width, 3)` uint8, as a PNG file, atomically."""
     write_bytes(path, png_bytes(array))
 
 
-def png_bytes(array: Pixels) -> bytes:
+def png_bytes(array: PixelArray) -> bytes:
     """Pixels as the content of a PNG file, in grey where they are."""
     grey = bool((array == array[..., :1]).all())
     image = Image.fromarray(np.ascontiguousarray(array[..., 0] if grey else array))
@@ -115,12 +115,12 @@ def png_bytes(array: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def data_uri(array: Pixels) -> str:
+def data_uri(array: PixelArray) -> str:
     """Pixels as the `src` of an image that needs no file."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(array)).decode()
 
 
-def to_pixels(images: ArrayLike) -> Pixels:
+def to_pixels(images: ArrayLike) -> PixelArray:
     """Images, as in `image_grid`, to `(N, H, W, 3)` uint8; what is not a number becomes grey."""
     values: NDArray[Any] = np.asarray(images)
     if values.ndim != 4 or len(values) == 0:
@@ -134,7 +134,7 @@ def to_pixels(images: ArrayLike) -> Pixels:
     return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
 
 
-def at_most(pixels: Pixels, side: int) -> Pixels:
+def at_most(pixels: PixelArray, side: int) -> PixelArray:
     """Images `(N, H, W, 3)`, the larger ones made smaller until no side is longer."""
     height, width = pixels.shape[1:3]
     share = side / max(height, width)
@@ -150,15 +150,15 @@ def fitting_scale(height: int, width: int) -> int:
     return max(1, round(CELL / max(height, width)))
 
 
-def _cells(images: ArrayLike, scale: int | None) -> Pixels:
+def _cells(images: ArrayLike, scale: int | None) -> PixelArray:
     pixels = to_pixels(images)
     scale = scale or fitting_scale(*pixels.shape[1:3])
     return pixels.repeat(scale, 1).repeat(scale, 2)
 
 
 def _lay_out(
-    cells: Pixels, rows: NDArray[Any], across: int, down: list[int], separator: int
-) -> Pixels:
+    cells: PixelArray, rows: NDArray[Any], across: int, down: list[int], separator: int
+) -> PixelArray:
     """Puts cells into a table of their indices; `BLANK` leaves a place empty."""
     _, height, width, _ = cells.shape
     columns = rows.shape[1]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...analysis.latent_arithmetic import NOISE, Sums, Term
+from ...analysis.latent_arithmetic import NOISE, ArithmeticResult, Term
 from . import theme
-from .canvas import NOTE, SMALL, TITLE, above, beside, enlarged, page, paragraph, ringed, space
+from .canvas import NOTE, SMALL, TITLE, above, beside, page, paragraph, ringed, scaled_up, space
 from .canvas import text as line
-from .grids import Pixels
+from .grids import PixelArray
 
-SIDE = 64
+ARITHMETIC_SIDE = 64
 COLUMNS = 10
 
 
-def draw_sheet(images: ArrayLike, what: str) -> Pixels:
+def draw_sheet(images: ArrayLike, what: str) -> PixelArray:
     """Images `(N, C, H, W)` with their numbers below them.
 
     Args:
@@ -27,7 +27,7 @@ def draw_sheet(images: ArrayLike, what: str) -> Pixels:
     return page([line(what, TITLE, bold=True), above(rows, gap=6)])
 
 
-def draw_sums(sums: Sums) -> Pixels:
+def draw_sums(sums: ArithmeticResult) -> PixelArray:
     """Exemplars, their means, and what the means add up to, in latents and in pixels."""
     title = line("Arithmetic of latents: " + " ".join(map(_written, sums.terms)), TITLE, bold=True)
     blocks = [_exemplars(sums), _latent_sum(sums), _pixel_sum(sums)]
@@ -39,7 +39,7 @@ def draw_sums(sums: Sums) -> Pixels:
     return page([title, paragraph(words, max(body.shape[1], 520), SMALL), body])
 
 
-def _exemplars(sums: Sums) -> Pixels:
+def _exemplars(sums: ArithmeticResult) -> PixelArray:
     """One column for each concept, its exemplars from top to bottom."""
     columns = [
         above([_numbered(image, number) for image, number in zip(shown, term.numbers, strict=True)])
@@ -48,8 +48,8 @@ def _exemplars(sums: Sums) -> Pixels:
     return _equation(sums, columns, None, "exemplars")
 
 
-def _latent_sum(sums: Sums) -> Pixels:
-    around = enlarged(sums.result, SIDE)
+def _latent_sum(sums: ArithmeticResult) -> PixelArray:
+    around = scaled_up(sums.result, ARITHMETIC_SIDE)
     order = [1, 2, 3, 4, 0, 5, 6, 7, 8]
     cells = [around[i] if i else ringed(around[0]) for i in order]
     width = max(cell.shape[1] for cell in cells)
@@ -58,14 +58,16 @@ def _latent_sum(sums: Sums) -> Pixels:
     return _equation(sums, [_cell(i) for i in sums.means], grid, "means of latents, decoded")
 
 
-def _pixel_sum(sums: Sums) -> Pixels:
+def _pixel_sum(sums: ArithmeticResult) -> PixelArray:
     result = _cell(sums.pixel_result)
     return _equation(sums, [_cell(i) for i in sums.pixel_means], result, "means of pixels")
 
 
-def _equation(sums: Sums, parts: list[Pixels], result: Pixels | None, name: str) -> Pixels:
+def _equation(
+    sums: ArithmeticResult, parts: list[PixelArray], result: PixelArray | None, name: str
+) -> PixelArray:
     """`+ part - part = result`, below a line of text."""
-    row: list[Pixels] = []
+    row: list[PixelArray] = []
     for term, part in zip(sums.terms, parts, strict=True):
         row += [_sign("+" if term.sign > 0 else "−"), part]
     if result is not None:
@@ -73,15 +75,15 @@ def _equation(sums: Sums, parts: list[Pixels], result: Pixels | None, name: str)
     return above([line(name, NOTE, theme.MUTED), beside(row, gap=8, align="middle")], gap=6)
 
 
-def _cell(image: np.ndarray) -> Pixels:
-    return enlarged(image[None], SIDE)[0]
+def _cell(image: np.ndarray) -> PixelArray:
+    return scaled_up(image[None], ARITHMETIC_SIDE)[0]
 
 
-def _numbered(image: np.ndarray, number: int) -> Pixels:
+def _numbered(image: np.ndarray, number: int) -> PixelArray:
     return above([_cell(image), line(str(number), SMALL, theme.MUTED)], gap=1, align="middle")
 
 
-def _centred(cell: Pixels, side: int) -> Pixels:
+def _centred(cell: PixelArray, side: int) -> PixelArray:
     """A cell in the middle of a square of paper."""
     height = side - (cell.shape[1] - cell.shape[0])
     canvas = space(height, side)
@@ -90,7 +92,7 @@ def _centred(cell: Pixels, side: int) -> Pixels:
     return canvas
 
 
-def _sign(character: str) -> Pixels:
+def _sign(character: str) -> PixelArray:
     """A sign as wide as every other, so that rows stand under one another."""
     drawn = line(character, 22, theme.INK)
     canvas = space(drawn.shape[0], 24)

@@ -17,16 +17,16 @@ from threadpoolctl import threadpool_limits
 from ...core.errors import DataError
 from . import theme
 
-MAX_POINTS = 2000
+MAX_MAP_POINTS = 2000
 MAX_NAMED = 24  # classes: more names would cover the points
 FEWEST = 10  # points: below, t-SNE has no neighbourhoods to keep
 _DIMENSIONS = 50
 _PERPLEXITY = 30.0
 
-Floats = NDArray[Any]
+_Floats = NDArray[Any]
 
 
-def embed_2d(features: ArrayLike, seed: int = 0) -> Floats:
+def embed_2d(features: ArrayLike, seed: int = 0) -> _Floats:
     """A point `(N, 2)` for each example: t-SNE, or the first principal components of a few.
 
     Wide features go through PCA to 50 dimensions first, and the map starts from their first two;
@@ -40,9 +40,9 @@ def embed_2d(features: ArrayLike, seed: int = 0) -> Floats:
         DataError: there are too many, none, or some that are not numbers.
     """
     values = np.asarray(features, dtype=np.float64)
-    if values.ndim != 2 or not 0 < len(values) <= MAX_POINTS:
+    if values.ndim != 2 or not 0 < len(values) <= MAX_MAP_POINTS:
         raise DataError(
-            f"features have shape {values.shape}; a map takes (N, D), N from 1 to {MAX_POINTS:,}."
+            f"features have shape {values.shape}; a map takes (N, D), N at most {MAX_MAP_POINTS:,}."
         )
     if not np.isfinite(values).all():
         raise DataError("some features are not numbers; there is no map of them.")
@@ -54,7 +54,7 @@ def embed_2d(features: ArrayLike, seed: int = 0) -> Floats:
         return _tsne(reduced / spread, seed)
 
 
-def principal_components(reference: ArrayLike, values: ArrayLike, num: int) -> Floats:
+def principal_components(reference: ArrayLike, values: ArrayLike, num: int) -> _Floats:
     """Values on the first `num` principal components of the reference, signs fixed.
 
     Args:
@@ -113,7 +113,7 @@ def draw_map(
     return figure
 
 
-def dots(axes: Axes, points: Floats, colour: str, diameter: float, *, alpha: float = 1.0) -> None:
+def dots(axes: Axes, points: _Floats, colour: str, diameter: float, *, alpha: float = 1.0) -> None:
     """Points `(N, 2)` as one path of round dots: a tenth of what as many markers would weigh."""
     path = Path(points.repeat(2, axis=0), [Path.MOVETO, Path.LINETO] * len(points))
     path.should_simplify = False  # it would drop the lines that lead nowhere
@@ -123,7 +123,7 @@ def dots(axes: Axes, points: Floats, colour: str, diameter: float, *, alpha: flo
 
 def _draw_classes(
     axes: Axes,
-    points: Floats,
+    points: _Floats,
     labels: NDArray[Any],
     names: Sequence[str] | None,
     diameter: float,
@@ -144,7 +144,7 @@ def _draw_classes(
         dots(axes, points[labels == label], theme.colour_of(label), diameter, alpha=0.85)
     if len(present) > MAX_NAMED:
         return
-    taken: list[Floats] = []
+    taken: list[_Floats] = []
     for label in present:
         name = theme.clean(names[label] if names and 0 <= label < len(names) else label, 14)
         half = np.array([5 * len(name) + 6, 12]) * unit
@@ -169,7 +169,7 @@ def _draw_classes(
         )
 
 
-def _free_place(points: Floats, half: Floats, taken: Sequence[Floats]) -> Floats:
+def _free_place(points: _Floats, half: _Floats, taken: Sequence[_Floats]) -> _Floats:
     """Where a name stands: where its class is densest and no other name does, if there is a place.
 
     The middle of the closest third of the points is tried first, since a class in two islands is
@@ -190,13 +190,13 @@ def _free_place(points: Floats, half: Floats, taken: Sequence[Floats]) -> Floats
     return densest
 
 
-def _framed_height(points: Floats, size: int) -> int:
+def _framed_height(points: _Floats, size: int) -> int:
     """As high as the points need at one scale for both directions, within limits."""
     across, up = np.maximum(points.max(0) - points.min(0), 1e-9)
     return round(size * float(np.clip(up / across, 0.5, 1.25)))
 
 
-def _frame(axes: Axes, points: Floats, shape: tuple[int, int]) -> None:
+def _frame(axes: Axes, points: _Floats, shape: tuple[int, int]) -> None:
     """Limits around all points, at one scale for both directions."""
     centre, unit = (points.min(0) + points.max(0)) / 2, _unit(points, shape)
     width, height = shape
@@ -204,13 +204,13 @@ def _frame(axes: Axes, points: Floats, shape: tuple[int, int]) -> None:
     axes.set_ylim(centre[1] - unit * height / 2, centre[1] + unit * height / 2)
 
 
-def _unit(points: Floats, shape: tuple[int, int]) -> float:
+def _unit(points: _Floats, shape: tuple[int, int]) -> float:
     """How long a pixel is, with a margin around all points."""
     extent, (width, height) = points.max(0) - points.min(0), shape
     return max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
 
 
-def _axes(centred: Floats, num: int) -> Floats:
+def _axes(centred: _Floats, num: int) -> _Floats:
     """The first `num` right singular vectors, by the smaller of the two products."""
     rows, columns = centred.shape
     if columns <= rows:
@@ -220,7 +220,7 @@ def _axes(centred: Floats, num: int) -> Floats:
     return axes / np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-300)
 
 
-def _tsne(values: Floats, seed: int) -> Floats:
+def _tsne(values: _Floats, seed: int) -> _Floats:
     from sklearn.manifold import TSNE  # takes a second
 
     start: Any = (_two(values) * 1e-4).astype(np.float32)
@@ -229,6 +229,6 @@ def _tsne(values: Floats, seed: int) -> Floats:
     return np.asarray(model.fit_transform(values.astype(np.float32)), dtype=np.float64)
 
 
-def _two(values: Floats) -> Floats:
+def _two(values: _Floats) -> _Floats:
     """The first two columns; a missing second one is zero."""
     return np.pad(values[:, :2], ((0, 0), (0, max(0, 2 - values.shape[1]))))

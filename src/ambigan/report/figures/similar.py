@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from .grids import Pixels, at_most, to_pixels
+from .grids import PixelArray, at_most, to_pixels
 from .theme import ACCENT, ALARM, INK, MUTED, RULE, clean, new_figure
 
-SIDE = 76  # CSS pixels of the longer side of an image
+SIMILAR_SIDE = 76  # CSS pixels of the longer side of an image
 GAP = 8
 CAPTION = 27  # two lines
 APART = 26  # between the queries and what was found
@@ -55,8 +55,8 @@ def similar_figure(
         captions: what stands under what was found.
         title: above what was found.
     """
-    asked = at_most(to_pixels(queries), 4 * SIDE)
-    rows = [at_most(to_pixels(images), 4 * SIDE) for images in found]
+    asked = at_most(to_pixels(queries), 4 * SIMILAR_SIDE)
+    rows = [at_most(to_pixels(images), 4 * SIMILAR_SIDE) for images in found]
     height, width = _size(asked)
     columns = max(len(row) for row in rows)
     right = width + APART
@@ -76,10 +76,10 @@ def similar_figure(
     return figure
 
 
-def _size(pixels: Pixels) -> tuple[int, int]:
+def _size(pixels: PixelArray) -> tuple[int, int]:
     """Height and width at which images are shown."""
     height, width = pixels.shape[1:3]
-    share = SIDE / max(height, width)
+    share = SIMILAR_SIDE / max(height, width)
     return round(height * share), round(width * share)
 
 
@@ -94,7 +94,7 @@ def _heads(axes: Axes, right: int, lines: Sequence[str], header: int) -> None:
 
 def _image(
     axes: Axes,
-    pixels: Pixels,
+    pixels: PixelArray,
     left: float,
     top: float,
     size: tuple[int, int],
@@ -102,7 +102,7 @@ def _image(
     frame: str | None,
 ) -> None:
     height, width = size
-    small = max(pixels.shape[:2]) < 2 * SIDE
+    small = max(pixels.shape[:2]) < 2 * SIMILAR_SIDE
     axes.imshow(
         pixels,
         extent=(left, left + width, top + height, top),

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..result_tables import Cell, Row, Table
+from ..result_tables import Table, TableCell, TableRow
 from . import theme
 from .charts import legend_above
 
@@ -14,7 +14,7 @@ from .charts import legend_above
 def transfer_chart(record: dict[str, Any], *, height: int = 260) -> Figure:
     """Test accuracy over the frozen layers; the dashed line is all trained from scratch."""
     figure, axes = theme.new_figure(theme.WIDTH, height)
-    names = layer_names(record)
+    names = transfer_layer_names(record)
     for start, colour, label in (
         ("trained", theme.ACCENT, "layers of this run"),
         ("random", theme.MUTED, "random layers"),
@@ -38,7 +38,7 @@ def transfer_chart(record: dict[str, Any], *, height: int = 260) -> Figure:
 
 def transfer_table(record: dict[str, Any]) -> Table:
     """One row for each start, one column for each number of frozen layers."""
-    names = layer_names(record)
+    names = transfer_layer_names(record)
     lines = [
         _line(record, "trained", f"{record['settings']['network']}, learned", names),
         _line(record, "random", "random layers", names),
@@ -47,7 +47,7 @@ def transfer_table(record: dict[str, Any]) -> Table:
     return Table(("first layers", "0", *names), 1, tuple(lines))
 
 
-def layer_names(record: dict[str, Any]) -> list[str]:
+def transfer_layer_names(record: dict[str, Any]) -> list[str]:
     """The last frozen layer of each number of them, from 1."""
     found = {row["frozen"]: row["layers"] for row in record["rows"] if row["frozen"]}
     return [found[number].rpartition(".")[2].rpartition(" ")[2] for number in sorted(found)]
@@ -68,7 +68,7 @@ def _points(record: dict[str, Any], start: str) -> list[tuple[int, float]]:
     return sorted((row["frozen"], row["accuracy"]) for row in rows)
 
 
-def _line(record: dict[str, Any], start: str, name: str, names: list[str]) -> Row:
+def _line(record: dict[str, Any], start: str, name: str, names: list[str]) -> TableRow:
     found = dict(_points(record, start))
-    cells = [Cell(f"{found[i]:.1f}" if i in found else "") for i in range(len(names) + 1)]
-    return Row((Cell(name), *cells), is_baseline=start != "trained")
+    cells = [TableCell(f"{found[i]:.1f}" if i in found else "") for i in range(len(names) + 1)]
+    return TableRow((TableCell(name), *cells), is_baseline=start != "trained")

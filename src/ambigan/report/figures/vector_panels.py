@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..panels import Chart, chart
-from ..report_data import Examples, Material, for_map, scaled
+from ..panels import ChartPanel, chart
+from ..report_data import ReportData, ReportExamples, for_map, scaled
 from . import theme, vectors
 
 NUM_EXAMPLES = 1000
@@ -16,10 +16,10 @@ FEW_LINES = 24
 COMPARABLE = 100.0  # largest over smallest scale of columns that may share one axis as they are
 BANDS = "Lines and bands hold 90 % and 50 % of the values; marks are medians."
 
-Floats = NDArray[Any]
+_Floats = NDArray[Any]
 
 
-def sample_charts(material: Material) -> tuple[Chart, ...]:
+def sample_charts(material: ReportData) -> tuple[ChartPanel, ...]:
     """Samples against as many data: how each dimension is spread, and where they lie together."""
     data = for_map(material.dataset, NUM_EXAMPLES).x
     made = material.run.sample(len(data))
@@ -36,10 +36,10 @@ def sample_charts(material: Material) -> tuple[Chart, ...]:
 
 
 def reconstruction_charts(
-    material: Material, examples: Examples, again: Floats
-) -> tuple[Chart, ...]:
+    material: ReportData, examples: ReportExamples, again: _Floats
+) -> tuple[ChartPanel, ...]:
     """Data beside their reconstructions: a few whole examples, and every value."""
-    charts: list[Chart] = []
+    charts: list[ChartPanel] = []
     if _are_profiles(material):
         x, y, unit = _on_axis(material, examples.x), _on_axis(material, again), _unit(material)
         for index in range(min(3, len(x))):
@@ -51,9 +51,9 @@ def reconstruction_charts(
     return tuple(charts)
 
 
-def path_charts(material: Material, made: Floats) -> tuple[Chart, ...]:
+def path_charts(material: ReportData, made: _Floats) -> tuple[ChartPanel, ...]:
     """Paths `(P, steps, D)`: among the data, and step by step where an example is a profile."""
-    charts: list[Chart] = []
+    charts: list[ChartPanel] = []
     flat = scaled(material.dataset, made.reshape(-1, made.shape[-1])).reshape(made.shape)
     if _lie_on_plane(material):
         data = for_map(material.dataset, NUM_EXAMPLES).scaled
@@ -67,7 +67,7 @@ def path_charts(material: Material, made: Floats) -> tuple[Chart, ...]:
     return tuple(charts)
 
 
-def _line_charts(data: Floats, made: Floats, unit: str) -> list[Chart]:
+def _line_charts(data: _Floats, made: _Floats, unit: str) -> list[ChartPanel]:
     limits = vectors.common_limits(data, made)
     grey = vectors.profiles(data, colour=theme.MUTED, limits=limits, unit=unit)
     ours = vectors.profiles(made, colour=theme.CLASSES[6], limits=limits, unit=unit)
@@ -77,26 +77,26 @@ def _line_charts(data: Floats, made: Floats, unit: str) -> list[Chart]:
     ]
 
 
-def _names(material: Material) -> tuple[str, ...]:
+def _names(material: ReportData) -> tuple[str, ...]:
     return material.dataset.scaling.columns if material.dataset.scaling else ()
 
 
-def _are_profiles(material: Material) -> bool:
+def _are_profiles(material: ReportData) -> bool:
     """Whether dimensions are many enough to be drawn as the points of a line."""
     return material.dataset.spec.num_values > vectors.FEW_DIMENSIONS
 
 
-def _lie_on_plane(material: Material) -> bool:
+def _lie_on_plane(material: ReportData) -> bool:
     return material.dataset.spec.num_values > 1
 
 
-def _axes(material: Material) -> str:
+def _axes(material: ReportData) -> str:
     if material.dataset.spec.num_values == 2:
         return "The two dimensions of the data."
     return "On the first two principal components of the data."
 
 
-def _as_in_file(material: Material) -> bool:
+def _as_in_file(material: ReportData) -> bool:
     """Whether values are shown in the units of their file: where one axis can hold them all."""
     scaling = material.dataset.scaling
     if scaling is None:
@@ -105,14 +105,14 @@ def _as_in_file(material: Material) -> bool:
     return comparable and _are_profiles(material)
 
 
-def _on_axis(material: Material, values: Floats) -> Floats:
+def _on_axis(material: ReportData, values: _Floats) -> _Floats:
     return values if _as_in_file(material) else scaled(material.dataset, values)
 
 
-def _unit(material: Material) -> str:
+def _unit(material: ReportData) -> str:
     return "value" if _as_in_file(material) else _scaled_unit(material)
 
 
-def _scaled_unit(material: Material) -> str:
+def _scaled_unit(material: ReportData) -> str:
     names = {"standard": "deviations from the mean", "minmax": "value, scaled to [-1, 1]"}
     return names.get(material.run.config.data.scaling, "value")

@@ -21,7 +21,7 @@ MAX_DOTS = 2000
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _ROW = 30
 
-Floats = NDArray[Any]
+_Floats = NDArray[Any]
 
 
 def quantile_bands(
@@ -167,7 +167,7 @@ def common_limits(*groups: ArrayLike) -> tuple[float, float]:
 
 
 def _rows_of_bands(
-    spread: dict[str, Floats], names: Sequence[str], unit: str, width: int
+    spread: dict[str, _Floats], names: Sequence[str], unit: str, width: int
 ) -> Figure:
     figure, axes = theme.new_figure(width, _ROW * len(names) + 76)
     rows = np.arange(len(names), dtype=float)
@@ -186,7 +186,7 @@ def _rows_of_bands(
     return figure
 
 
-def _axis_of_bands(spread: dict[str, Floats], unit: str, width: int) -> Figure:
+def _axis_of_bands(spread: dict[str, _Floats], unit: str, width: int) -> Figure:
     figure, axes = theme.new_figure(width, 320)
     for name, colour in _colours():
         q5, q25, median, q75, q95 = spread[name]
@@ -227,10 +227,10 @@ def _handle(name: str, colour: str) -> Line2D:
     return Line2D([], [], color=colour, marker="o", linestyle="", markersize=6, label=name)
 
 
-def _on_plane(base: Floats, values: Floats) -> Floats:
+def _on_plane(base: _Floats, values: _Floats) -> _Floats:
     return values if base.shape[1] == 2 else principal_components(base, values, 2)
 
 
-def _finite(values: ArrayLike) -> Floats:
+def _finite(values: ArrayLike) -> _Floats:
     """Values as floats; what is no number becomes 0, so that a broken model can be looked at."""
     return np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
