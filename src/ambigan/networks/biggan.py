@@ -209,7 +209,7 @@ class BigGANGenerator(nn.Module):
         channels = [width * n for n in factors]
         if latent_dim <= num:
             raise ConfigError(
-                f"latent_dim {latent_dim} is too small: z is cut into {num + 1} parts, for the"
+                f"latent_dim {latent_dim} is too small: z is split into {num + 1} parts, for the"
                 f" first layer and for {num} blocks; choose {num + 1} or more."
             )
         self.parts = [len(part) for part in torch.empty(latent_dim).tensor_split(num + 1)]
@@ -313,7 +313,7 @@ def halvings(shape: tuple[int, ...]) -> list[Size]:
     if len(sizes) == 1:
         smallest = 2 * SMALLEST_BIGGAN_SIDE
         raise ConfigError(
-            f"BigGAN's networks are for images of {smallest}x{smallest} and more; these are"
+            f"BigGAN's networks need images of {smallest}x{smallest} or more; these are"
             f" {shape[1]}x{shape[2]}."
         )
     return sizes

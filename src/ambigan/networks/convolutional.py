@@ -105,13 +105,13 @@ class ConvSettings:
     def __post_init__(self) -> None:
         if self.kernel % 2 == 0:
             raise ConfigError(
-                f"settings.network.kernel {self.kernel} is even; take an odd one, such as 5."
+                f"settings.network.kernel {self.kernel} is even; choose an odd number, such as 5."
             )
         if self.zero_init_logit and self.discriminator_norm == "spectral":
             raise ConfigError(
-                "settings.network.zero_init_logit true and discriminator_norm 'spectral' do not go"
-                " together: a weight of zero has no norm to be divided by. Set zero_init_logit"
-                " false or discriminator_norm batch."
+                "settings.network.zero_init_logit true cannot be combined with discriminator_norm"
+                " 'spectral': a zero weight has no norm to divide by. Set zero_init_logit false or"
+                " discriminator_norm batch."
             )
 
     @property
@@ -132,20 +132,20 @@ def conv_sample_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
     """
     if spec.kind != "images":
         raise ConfigError(
-            f"settings.network.kind 'conv' is for images; these are vectors of {spec.num_values} "
-            "values. Take a preset with the kind 'mlp', such as small."
+            "settings.network.kind 'conv' is for images, but the data are vectors of"
+            f" {spec.num_values} values. Choose a preset with kind 'mlp', such as small."
         )
     channels, height, width = spec.shape
     size = settings.image_size or (height, width)
     if min(size) < SMALLEST_CONV_SIDE:
         raise ConfigError(
             f"images of {size[0]}x{size[1]} are too small for convolutions; each side must be "
-            f"{SMALLEST_CONV_SIDE} or more. Take a preset with the kind 'mlp', such as small."
+            f"{SMALLEST_CONV_SIDE} or more. Choose a preset with kind 'mlp', such as small."
         )
     if size[0] > height or size[1] > width:
         raise ConfigError(
             f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
-            f"{height}x{width}; what G draws may be as large or smaller."
+            f"{height}x{width}; choose that size or a smaller one."
         )
     return DataSpec("images", (channels, *size), spec.bounded)
 

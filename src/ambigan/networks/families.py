@@ -120,7 +120,7 @@ def check_prior_fits(settings: NetworkSettings, prior: str) -> None:
     """
     if settings.encoder_output != "linear" and prior == "normal":
         raise ConfigError(
-            "settings.prior 'normal' has no bounds but settings.network.encoder_output "
+            "settings.prior 'normal' is unbounded, but settings.network.encoder_output "
             f"'{settings.encoder_output}' keeps E(x) in [-1, 1]; choose encoder_output 'linear' or "
             "prior 'uniform'."
         )

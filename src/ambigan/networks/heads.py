@@ -63,7 +63,7 @@ class ResidualMLP(nn.Module):
         super().__init__()
         if depth % 2:
             raise ConfigError(
-                f"a residual MLP has blocks of two layers; its depth {depth} is odd, choose"
+                f"the depth {depth} of a residual MLP is odd, but a block has two layers; choose"
                 f" {depth + 1}."
             )
         self.out_shape: tuple[int, ...] = (width,)

@@ -86,7 +86,7 @@ class LargeSettings:
         for name in ("head_depth", "mlp_depth"):
             if (depth := getattr(self, name)) % 2:
                 raise ConfigError(
-                    f"settings.network.{name} {depth} is odd and blocks have two layers; choose"
+                    f"settings.network.{name} {depth} is odd, but a block has two layers; choose"
                     f" {depth + 1}."
                 )
 
@@ -103,20 +103,21 @@ def large_sample_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
     """
     if spec.kind != "images":
         raise ConfigError(
-            f"settings.network.kind 'large' is for images; these are vectors of {spec.num_values}"
-            " values. Take bigan with a preset of the kind 'mlp', such as small."
+            "settings.network.kind 'large' is for images, but the data are vectors of"
+            f" {spec.num_values} values. Choose method bigan with a preset of kind 'mlp', such as"
+            " small."
         )
     channels, height, width = spec.shape
     size = settings.image_size or (height, width)
     if size[0] > height or size[1] > width:
         raise ConfigError(
             f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
-            f"{height}x{width}; what G draws may be as large or smaller."
+            f"{height}x{width}; choose that size or a smaller one."
         )
     if min(size) < (smallest := 2 * SMALLEST_BIGGAN_SIDE):
         raise ConfigError(
-            f"settings.network.kind 'large' is for images of {smallest}x{smallest} and more;"
-            f" these are {size[0]}x{size[1]}. Take bigan with a preset of the kind 'mlp'."
+            f"settings.network.kind 'large' needs images of {smallest}x{smallest} or more; these"
+            f" are {size[0]}x{size[1]}. Choose method bigan with a preset of kind 'mlp'."
         )
     return DataSpec("images", (channels, *size), spec.bounded)
 
@@ -207,6 +208,6 @@ def _check_places(name: str, side: int, spec: DataSpec) -> None:
     _, height, width = spec.shape
     if side > min(height, width):
         raise ConfigError(
-            f"settings.network.{name} {side} is a finer grid than images of {height}x{width} have;"
-            f" choose {min(height, width)} or less, best as many as the last maps have."
+            f"settings.network.{name} {side} is a finer grid than images of {height}x{width};"
+            f" choose {min(height, width)} or less, ideally the side of the last maps."
         )

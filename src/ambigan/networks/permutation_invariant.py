@@ -87,8 +87,8 @@ def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: in
     latent_at = range(2, last + 1 + settings.latent_at_logit)
     if latent_dim and not latent_at:
         raise ConfigError(
-            f"settings.network.hidden {settings.hidden} leaves no layer at which z could enter D; "
-            "give two widths or more, or settings.network.latent_at_logit true."
+            f"settings.network.hidden {settings.hidden} leaves no layer of D for z to enter; give"
+            " two or more widths, or set settings.network.latent_at_logit true."
         )
     network = MLP(
         spec.num_values,

@@ -70,8 +70,8 @@ def check_images(spec: DataSpec) -> None:
     if spec.kind != "images" or min(spec.shape[1:]) < SMALLEST_RESIDUAL_SIDE:
         form, smallest = "x".join(map(str, spec.shape)), SMALLEST_RESIDUAL_SIDE
         raise ConfigError(
-            f"settings.network.kind 'residual' is for images of {smallest}x{smallest} and more;"
-            f" these are {spec.kind} of {form}. Take a method and preset with the kind 'mlp'."
+            f"settings.network.kind 'residual' needs images of {smallest}x{smallest} or more; these"
+            f" are {spec.kind} of {form}. Choose a method and preset with kind 'mlp'."
         )
 
 

@@ -188,7 +188,7 @@ def _group_norm(channels: int, group_size: int) -> nn.Module:
     num_groups = max(1, channels // group_size)
     if channels % num_groups:
         raise ConfigError(
-            f"{channels} channels cannot be divided into groups of {group_size}; choose"
-            " settings.network.width as a multiple of settings.network.group_size."
+            f"{channels} channels cannot be divided into groups of {group_size}; make"
+            " settings.network.width a multiple of settings.network.group_size."
         )
     return nn.GroupNorm(num_groups, channels)

@@ -77,8 +77,8 @@ class _Reversed(Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
         if torch.is_grad_enabled():
             raise ConfigError(
-                "a RevNet has no gradients of gradients, since it keeps no activations; leave out"
-                " the penalty on its gradients, or take a ResNet."
+                "a RevNet stores no activations, so it has no gradients of gradients; leave out the"
+                " penalty on its gradients, or choose a ResNet."
             )
         network, y = ctx.network, ctx.saved_tensors[0]
         if network.training != ctx.training:

@@ -87,8 +87,8 @@ class _Recomputation(AbstractContextManager[None]):
         # belong to a function that was never evaluated, and nothing else would show it.
         if first.block.training != first.training:
             raise ConfigError(
-                "a network with checkpointed activations changed between train and eval before its"
-                " backward pass; leave its mode as it is until then."
+                "a network with checkpointed activations was switched between train and eval mode"
+                " before its backward pass; keep its mode until then."
             )
         self.stack = ExitStack()
         self.stack.enter_context(statistics_kept(first.block))
