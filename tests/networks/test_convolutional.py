@@ -175,9 +175,9 @@ def test_layers_are_asked_for_by_name_and_side() -> None:
     assert "discriminator.output" not in method.feature_layers
     for layer, words in {
         "encoder.convs": "say to which, as in encoder.convs@4",
-        "encoder.conv1@": "after @ stands the side",
-        "encoder.conv1@x": "after @ stands the side",
-        "encoder.output@4": "no images that could be pooled",
+        "encoder.conv1@": "@ must be followed by the side",
+        "encoder.conv1@x": "@ must be followed by the side",
+        "encoder.output@4": "no maps to pool",
         "encoder.conv2@99": r"conv2@99': its map is 16x16, .* at most @16",
         "encoder.convs@33": "the largest map is 32x32",
         "encoder.conv9@4": "Did you mean 'encoder.conv",
@@ -186,7 +186,7 @@ def test_layers_are_asked_for_by_name_and_side() -> None:
         with pytest.raises(ConfigError, match=words):
             method.features(x, layer)
     mlp = BiGAN(find_preset("bigan", "small").settings, images(1, 8, 8))
-    with pytest.raises(ConfigError, match="holds no images to be pooled"):
+    with pytest.raises(ConfigError, match="has no maps to pool"):
         mlp.features(torch.rand(2, 1, 8, 8), "encoder.hidden1@4")
 
 

@@ -1,4 +1,4 @@
-"""What results are compared with: raw values, PCA of equal width, the same network untrained."""
+"""Baseline features: raw values, PCA of equal width, and the same network before training."""
 
 from __future__ import annotations
 
@@ -15,21 +15,27 @@ from ..features import FeatureFunction, layer_features
 
 _CHUNK = 2048
 MAX_EXACT_DIMS = 4096
+"""Number of values per example up to which PCA is exact."""
 MAX_RANDOMIZED_EXAMPLES = 20_000
+"""Largest number of examples that the randomised solver is given."""
 
 
 def pixel_features(name: str = "pixels") -> FeatureFunction:
-    """The raw values, flattened; say `raw values` where the data are vectors."""
+    """Returns the raw values, flattened, as features.
+
+    Args:
+        name: Name in tables; `raw values` suits vectors.
+    """
     return FeatureFunction(name, "baseline", lambda x: x.flatten(1))
 
 
 def random_encoder(method: Method, layer: str | None = None) -> FeatureFunction:
-    """A layer of a method before any training, such as `random encoder.hidden2`.
+    """Returns a layer of a method before any training, such as `random encoder.hidden2`.
 
     Args:
-        method: fresh, with the settings of the one measured, from another seed. Its running batch
-            statistics must have been taken on the data, as those of the trained one were.
-        layer: the method's feature layer if None.
+        method: New method with the settings of the trained one, from another seed. Its running
+            batch statistics must have been taken on the data, as those of the trained one were.
+        layer: Name of the layer; the method's default feature layer if None.
     """
     layer = layer or method.default_layer
     return layer_features(method, layer, f"random {layer}", "baseline")
@@ -40,8 +46,8 @@ class PCA:
     """Principal components of a training split.
 
     Attributes:
-        mean: float32 `(D,)`.
-        components: float32 `(width, D)`, orthonormal rows, largest variance first.
+        mean: Mean example, float32 `(D,)`.
+        components: Orthonormal rows, float32 `(width, D)`, largest variance first.
     """
 
     mean: Tensor
@@ -49,16 +55,16 @@ class PCA:
 
     @property
     def name(self) -> str:
-        """Such as `pca50`, with the width that it has, not the one asked for."""
+        """The name in tables, such as `pca50`, with the actual width and not the requested one."""
         return pca_name(len(self.components))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Data `(N, *shape)` to coordinates `(N, width)`."""
+        """Maps data `(N, *shape)` to coordinates `(N, width)`."""
         mean, components = self.mean.to(x.device), self.components.to(x.device)
         return (x.flatten(1) - mean) @ components.T
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Data to coordinates and back, `(N, *shape)`; the best linear way in squared error."""
+        """Maps data to coordinates and back, `(N, *shape)`, with the least squared error."""
         mean, components = self.mean.to(x.device), self.components.to(x.device)
         return (self.encode(x) @ components + mean).view_as(x)
 
@@ -69,14 +75,14 @@ class PCA:
 
 
 def fit_pca(train_values: Tensor, width: int) -> PCA:
-    """Fits components on a training split, deterministically.
+    """Fits principal components on a training split, deterministically.
 
-    Exact, in float64 and by chunks, up to 4096 values per example. Above that by scikit-learn's
-    randomised solver, with a fixed seed, on at most 20,000 examples, evenly spaced.
+    Up to 4096 values per example it is exact, in float64 and by chunks. Above that it uses
+    scikit-learn's randomised solver, with a fixed seed, on at most 20,000 evenly spaced examples.
 
     Args:
-        train_values: a split's values, uint8 images or float vectors.
-        width: how many components are asked for; there are no more than examples or values.
+        train_values: Values of a split, uint8 images or float vectors.
+        width: Requested number of components; there are no more than examples or values.
     """
     dims, width = train_values[0].numel(), pca_width(train_values, width)
     if dims > MAX_EXACT_DIMS:
@@ -87,22 +93,22 @@ def fit_pca(train_values: Tensor, width: int) -> PCA:
 
 
 def pca_name(width: int) -> str:
-    """Of so many components, in tables."""
+    """Returns the name of a PCA of this width in tables."""
     return f"pca{width}"
 
 
 def pca_width(train_values: Tensor, width: int) -> int:
-    """How many components there are, of so many asked for."""
+    """Returns the actual number of components for a requested one."""
     return min(width, len(train_values), train_values[0].numel())
 
 
 def pca_features(train_values: Tensor, width: int) -> FeatureFunction:
-    """Coordinates along the first components of a training split; see `fit_pca`."""
+    """Returns coordinates along the first components of a training split, see `fit_pca`."""
     return fit_pca(train_values, width).features
 
 
 def _mean(values: Tensor) -> Tensor:
-    """The mean example, `(D,)` float64."""
+    """Returns the mean example, float64 `(D,)`."""
     sums = [
         to_float(part).flatten(1).sum(0, dtype=torch.float64)
         for part in torch.split(values, _CHUNK)
@@ -111,7 +117,7 @@ def _mean(values: Tensor) -> Tensor:
 
 
 def _scatter(values: Tensor, mean: Tensor) -> Tensor:
-    """The covariance times the number of examples, `(D, D)` float64."""
+    """Returns the covariance times the number of examples, float64 `(D, D)`."""
     total = mean.new_zeros(len(mean), len(mean))
     for part in torch.split(values, _CHUNK):
         centred = to_float(part).flatten(1).double() - mean
@@ -120,12 +126,13 @@ def _scatter(values: Tensor, mean: Tensor) -> Tensor:
 
 
 def _eigenvectors(symmetric: Tensor) -> Tensor:
-    """The columns, `(D, D)`, with the largest eigenvalue first."""
+    """Returns the eigenvectors as columns `(D, D)`, the largest eigenvalue first."""
     _, vectors = cast(Any, torch.linalg).eigh(symmetric)
     return vectors.flip(1)
 
 
 def _fit_randomized(train_values: Tensor, width: int) -> PCA:
+    """Fits components by scikit-learn's randomised solver."""
     step = -(-len(train_values) // MAX_RANDOMIZED_EXAMPLES)
     x = to_float(train_values[::step]).flatten(1).numpy()
     solver = cast(Any, SklearnPCA)(min(width, len(x)), svd_solver="randomized", random_state=0)

@@ -1,4 +1,4 @@
-"""Logistic regression on frozen features."""
+"""Logistic regression on frozen features, by scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LogisticResult:
-    """What a fitted classifier says of the test split.
+    """Predictions of a fitted classifier on the test split.
 
     Attributes:
-        predictions: labels, int64 `(N,)`.
-        converged: whether it stopped by itself and not at the last iteration allowed.
-        iterations: of L-BFGS.
+        predictions: Predicted labels, int64 `(N,)`.
+        converged: Whether the solver stopped before the largest allowed number of iterations.
+        iterations: Number of iterations of L-BFGS.
     """
 
     predictions: Tensor
@@ -38,21 +38,21 @@ def logistic_predict(
     tolerance: float,
     max_iterations: int,
 ) -> LogisticResult:
-    """Fits multinomial logistic regression by L-BFGS and applies it.
+    """Fits multinomial logistic regression by L-BFGS and predicts labels.
 
-    Minimises the mean cross-entropy plus l2 / 2 times the square of the weights (not of the
-    biases), from zero, over features brought to mean 0 and deviation 1 by the references. The
-    strength is per example, so that it means the same for data sets of any size: scikit-learn's
-    `C` is 1 / (l2 * M). One thread: the matrices are too narrow to gain much by more, lose a lot
-    where other processes want the cores, and so the sums are the same on every number of cores.
+    The objective is the mean cross-entropy plus l2 / 2 times the squared weights (not the biases).
+    Features are standardised by the references, and the weights start at zero. The strength is per
+    example, so that it means the same for data sets of any size: scikit-learn's `C` is 1 / (l2 *
+    M). The fit runs on one thread: the matrices are too narrow to gain much from more, which would
+    also change the order of sums with the number of cores.
 
     Args:
-        queries: float32 `(N, D)`.
-        references: float32 `(M, D)`.
-        labels: of the references, int64 `(M,)`, of two classes or more.
-        l2: strength of the penalty.
-        tolerance: it has converged when no derivative is larger.
-        max_iterations: allowed.
+        queries: Features to classify, float32 `(N, D)`.
+        references: Labelled features, float32 `(M, D)`.
+        labels: Labels of the references, int64 `(M,)`, with two or more classes.
+        l2: Strength of the penalty, positive.
+        tolerance: Threshold of convergence: no entry of the gradient may be larger.
+        max_iterations: Largest number of iterations.
     """
     scaler = cast(Any, StandardScaler)()
     inputs = scaler.fit_transform(references.numpy())
@@ -60,7 +60,7 @@ def logistic_predict(
         C=1 / (l2 * len(references)), tol=tolerance, max_iter=max_iterations, solver="lbfgs"
     )
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the result tells it
+        warnings.simplefilter("ignore", ConvergenceWarning)  # reported as `converged`
         model.fit(inputs, labels.numpy())
     predictions = torch.as_tensor(model.predict(scaler.transform(queries.numpy())))
     iterations = int(model.n_iter_.max())
