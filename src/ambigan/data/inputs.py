@@ -1,4 +1,4 @@
-"""A user's arrays as examples: what `Run` is given in Python."""
+"""Checks of the arrays that users pass to a `Run` in Python."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from ..core.errors import ConfigError
 from .values import to_float
 
 SLACK = 1e-3
-"""How far beyond [-1, 1] a float image may go by rounding."""
+"""Distance beyond [-1, 1] that rounding may move float images."""
 
 
 def as_array(x: Any, what: str = "data") -> NDArray[Any]:
-    """Any array, tensor or nested list of real numbers as a native NumPy array.
+    """Converts an array, tensor or nested list of real numbers to a native NumPy array.
+
+    Args:
+        x: Array to convert.
+        what: Name of the argument, for messages.
 
     Raises:
-        ConfigError: it holds something else.
+        ConfigError: It is not an array of real numbers.
     """
     if isinstance(x, Tensor):
         x = x.detach().cpu()
@@ -40,12 +44,16 @@ def as_array(x: Any, what: str = "data") -> NDArray[Any]:
 
 
 def as_examples(x: Any, spec: DataSpec) -> Tensor:
-    """A user's array `(N, *spec.shape)`, checked: images as networks take them, vectors raw.
+    """Checks a user's array `(N, *spec.shape)`; images become what networks take, vectors stay raw.
 
-    Images are integers in 0 to 255, or floats in [-1, 1].
+    Images are integers from 0 to 255, or floats in [-1, 1].
+
+    Args:
+        x: Array to check.
+        spec: Form of one example of the model's data.
 
     Raises:
-        ConfigError: the shape, type or range is not what the model takes.
+        ConfigError: The model does not take this shape, type or range.
     """
     array = as_array(x)
     if array.shape[1:] != spec.shape:
@@ -75,6 +83,7 @@ def as_examples(x: Any, spec: DataSpec) -> Tensor:
 
 
 def _warn_of_range(allowed: str, scaled: str) -> None:
+    """Warns that the range of float images suggests another scale."""
     warnings.warn(
         f"images {allowed}, and all of these lie between 0 and 1; if they are meant to go from 0 to"
         f" 1, scale them: {scaled}.",

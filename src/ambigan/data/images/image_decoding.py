@@ -1,4 +1,4 @@
-"""One picture to pixels: every format, depth and colour mode to 8-bit gray or RGB."""
+"""Decoding of one image: every format, depth and colour mode to 8-bit gray or RGB."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..memory_budget import MemoryBudget
 DecodedPixels = NDArray[np.uint8]
 
 Content = Path | bytes | DecodedPixels
-"""What a picture is made of: a file, the bytes of one, or pixels `(channels, height, width)`."""
+"""An image to decode: a file, the bytes of one, or pixels `(channels, height, width)`."""
 
 MAX_PIXELS = 89_478_485
-"""A picture of more is refused unread: a small file may unpack to more than fits in memory. It is
-Pillow's own limit, a quarter of a gibibyte in RGB."""
+"""Largest number of pixels of an image, since a small file may unpack to more than fits in memory.
+It is Pillow's own limit, a quarter of a gibibyte in RGB."""
 
 # Threads decode at once while their pictures together have no more pixels than the largest may.
 _gate = MemoryBudget(MAX_PIXELS)
@@ -42,12 +42,12 @@ _SIDEWAYS = frozenset((5, 6, 7, 8))  # EXIF orientations that swap height and wi
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of an image before its pixels are decoded.
+    """The properties of an image that are known before its pixels are decoded.
 
     Attributes:
-        height: in pixels, after the camera's orientation is applied.
-        width: likewise.
-        is_gray: it is stored without colours.
+        height: Height in pixels, after the camera's orientation is applied.
+        width: Width in pixels, after the camera's orientation is applied.
+        is_gray: Whether the image is stored without colours.
     """
 
     height: int
@@ -57,23 +57,23 @@ class Header:
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """The endings, in lower case, of files that are taken for images."""
+    """Returns the file suffixes, in lower case, that count as images."""
     known = Image.registered_extensions()
     return frozenset(suffix for suffix, kind in known.items() if kind in _formats())
 
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of the formats that this build of Pillow has."""
+    """Returns the formats that this build of Pillow supports."""
     Image.init()
     return tuple(kind for kind in _FORMATS if kind in Image.OPEN)
 
 
 @contextmanager
 def bombs_refused() -> Generator[None]:
-    """Makes an error of Pillow's warning of pictures of too many pixels, while the block runs.
+    """Turns Pillow's warning about images with too many pixels into an error inside the block.
 
-    To be entered by the thread that starts the others, since filters of warnings are of all.
+    Enter it in the thread that starts the others, since warning filters are global.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -81,7 +81,7 @@ def bombs_refused() -> Generator[None]:
 
 
 def read_header(content: Content) -> Header:
-    """Size and colour of a picture; raises whatever Pillow raises where it is none."""
+    """Reads size and colour of an image; raises Pillow's error if it is not one."""
     if isinstance(content, np.ndarray):
         return Header(content.shape[1], content.shape[2], is_gray=len(content) == 1)
     with _open(content) as image:
@@ -92,21 +92,21 @@ def read_header(content: Content) -> Header:
 
 
 def read_pixels(content: Content, channels: int, size: tuple[int, int] | None) -> DecodedPixels:
-    """Pixels of a picture, `(channels, height, width)`.
+    """Decodes the pixels of an image, `(channels, height, width)`.
 
-    The camera's orientation is applied. What is transparent is laid on white. 16-bit gray becomes
-    8-bit by its full range. Of an animation, the first frame is taken. Colours become gray by
-    their luma (ITU-R 601). A JPEG of at least four times the size is decoded at half of its own,
-    or at a quarter or an eighth, but never below twice the size.
+    The camera's orientation is applied. Transparent pixels are laid on white. 16-bit gray becomes
+    8-bit by its full range. The first frame of an animation is taken. Colours become gray by their
+    luma (ITU-R 601). A JPEG of at least four times the size is decoded at a half, a quarter or an
+    eighth of its own size, but never below twice the size asked for.
 
     Args:
-        content: a file, the bytes of one, or pixels.
-        channels: 1 or 3.
-        size: height and width; the image is resized so that it just covers them (Lanczos) and cut
-            to them around its centre.
+        content: File, bytes of one, or pixels.
+        channels: Number of channels, 1 or 3.
+        size: Height and width. The image is resized so that it just covers them (Lanczos) and
+            cropped to them around its centre. None to keep its size.
 
     Raises:
-        Exception: whatever Pillow raises of a file that is damaged or no image.
+        Exception: The file is damaged or not an image; the error is Pillow's.
     """
     mode = "L" if channels == 1 else "RGB"
     if isinstance(content, np.ndarray):
@@ -132,7 +132,7 @@ def _from_pixels(values: DecodedPixels) -> Image.Image:
 
 
 def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
-    """Has a JPEG decoded at a reduced scale, which costs less by the square; nothing of others."""
+    """Makes Pillow decode a JPEG at a reduced scale, at a cost that falls with its square."""
     height, width = size
     if _orientation(image) in _SIDEWAYS:
         height, width = width, height
@@ -168,7 +168,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
-    """The image upright and opaque, in 8 bits a channel."""
+    """Returns the image upright and opaque, with 8 bits per channel."""
     image = ImageOps.exif_transpose(image)
     # Pillow gives 16-bit PPM, and PNG before its version 11, as 32-bit integers.
     if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):

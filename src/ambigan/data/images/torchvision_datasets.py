@@ -1,4 +1,4 @@
-"""Sets known by name, through torchvision: from files that are there, else downloaded."""
+"""Data sets known by name, through torchvision, from local files or downloaded."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..splits import apply_holdout, arange, assemble, concat
 
 @dataclass(frozen=True)
 class Published:
-    """A set of torchvision that fits in memory.
+    """A data set of torchvision that fits in memory.
 
     Attributes:
-        title: as it is known, which is also the name of torchvision's class.
-        folder: of its files, below the root.
-        holds: what must lie in the root, for messages.
-        shape: of an image, `(C, H, W)`.
-        label_names: class names; None to take those that torchvision reads.
-        choice: torchvision's argument that chooses a split, and its values: of each part of the
-            training split, and of the test split.
-        is_labelled: every training image has a label.
+        title: Common name of the data set, which is also the name of torchvision's class.
+        folder: Folder of its files, relative to the root.
+        holds: Description of what the root must contain, for messages.
+        shape: Shape of one image, `(C, H, W)`.
+        label_names: Class names; None for those that torchvision reads.
+        choice: Argument of torchvision that selects a split, with its values for each part of the
+            training split and for the test split.
+        is_labelled: Whether every training image has a label.
     """
 
     title: str
@@ -43,20 +43,20 @@ class Published:
     is_labelled: bool = True
 
     def open(self, settings: DataSettings) -> Dataset:
-        """Both splits as uint8 images, in the published order.
+        """Opens both splits as uint8 images, in the published order.
 
         Raises:
-            DataError: the files are not there and cannot be downloaded, or cannot be read.
+            DataError: The files are missing and cannot be downloaded, or cannot be read.
         """
         (train, test), names = self._read(settings)
         spec = DataSpec("images", self.shape, bounded=True)
         return assemble(settings, spec, apply_holdout(train, test, settings), names)
 
     def read(self, settings: DataSettings) -> SourceSplit:
-        """All images, train and then test.
+        """Reads all images, training and then test split.
 
         Raises:
-            DataError: as `open`.
+            DataError: The files are missing and cannot be downloaded, or cannot be read.
         """
         splits, names = self._read(settings)
         return concat(splits, names)
@@ -83,7 +83,7 @@ class Published:
         )
 
     def _pixels(self, data: Any) -> NDArray[np.uint8]:
-        """Images `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)` as the last of these."""
+        """Converts images `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)` to the last of these."""
         array = np.asarray(data)
         if array.ndim == 3:
             return array[:, None]
@@ -114,7 +114,7 @@ STL10_UNLABELLED = Published(*_STL10, ("split", ("train", "unlabeled"), "test"),
 
 
 def data_root(settings: DataSettings) -> Path:
-    """Where downloaded sets lie: the setting, then $AMBIGAN_DATA, then `~/.cache/ambigan`."""
+    """Returns the folder of downloaded data: the setting, $AMBIGAN_DATA, or `~/.cache/ambigan`."""
     root = settings.root or os.environ.get("AMBIGAN_DATA") or "~/.cache/ambigan"
     return Path(root).expanduser()
 
@@ -122,17 +122,17 @@ def data_root(settings: DataSettings) -> Path:
 def found_or_downloaded(
     title: str, root: Path, chosen: dict[str, Any], folder: str, holds: str
 ) -> Any:
-    """A data set of torchvision: from its files, else downloaded.
+    """Returns a data set of torchvision, from its files or downloaded.
 
     Args:
-        title: the name of torchvision's class.
-        root: where its files lie or are to lie.
-        chosen: the arguments that choose a split.
-        folder: of its files, below the root, for messages.
-        holds: what must lie in the root, for messages.
+        title: Name of torchvision's class.
+        root: Folder that holds its files, or will.
+        chosen: Arguments that select a split.
+        folder: Folder of its files relative to the root, for messages.
+        holds: Description of what the root must contain, for messages.
 
     Raises:
-        DataError: the files are not there and cannot be downloaded, or cannot be read.
+        DataError: The files are missing and cannot be downloaded, or cannot be read.
     """
     source = getattr(import_torchvision("datasets"), title)
     try:
@@ -157,6 +157,6 @@ def _labels(part: Any) -> Any:
 
 
 def last_line(error: Exception) -> str:
-    """The last line of an error's text; torchvision lists a mirror per line."""
+    """Returns the last line of an error's text; torchvision lists one mirror per line."""
     lines = str(error).strip().splitlines()
     return lines[-1].strip(" .") if lines else type(error).__name__

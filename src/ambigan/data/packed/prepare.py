@@ -1,4 +1,4 @@
-"""Pictures decoded once, into a folder that is then read without decoding; see `manifest`."""
+"""Preparation of images: decoded once into a folder that is then read without decoding."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ from .progress_log import ProgressLog
 
 PART_SUFFIX = "images.part"
 _COMMIT_SECONDS = 1.0
-"""What a kill loses at most; each commit waits for the disk."""
+"""Time between commits in seconds, which is all the work that a kill can lose. Each commit waits
+for the disk."""
 
 
 def prepare_images(
@@ -43,22 +44,22 @@ def prepare_images(
     workers: int | None = None,
     progress: DecodingProgress | None = None,
 ) -> tuple[Manifest, bool]:
-    """Decodes a gallery into a folder; after a kill, the same call goes on to the same bytes.
+    """Decodes images into a folder; after a kill, the same call continues to the same bytes.
 
     Args:
-        settings: all but those of training and of vectors are used.
-        gallery: the pictures that `settings.source` names.
-        out: a new or empty folder, or one that the same call has begun.
-        workers: threads that decode; None for one a core, eight at most.
-        progress: told of the pictures decoded.
+        settings: Settings of the data. Those of training and of vectors are not used.
+        gallery: Images that `settings.source` names.
+        out: New or empty folder, or one that the same call has begun.
+        workers: Number of decoding threads; None for one per core, eight at most.
+        progress: Function that is called with the number of images decoded and the total.
 
     Returns:
-        What was packed, and whether it had been finished before.
+        The manifest, and whether the folder had been finished before.
 
     Raises:
-        ConfigError: the folder holds something else, or another process is at it.
-        DataError: too many pictures cannot be read, their sizes differ, or too few are left.
-        StorageError: the disk is full or the folder cannot be written.
+        ConfigError: The folder holds something else, or another process is preparing it.
+        DataError: Too many images cannot be read, their sizes differ, or too few are left.
+        StorageError: The disk is full or the folder cannot be written.
     """
     asked = _asked(settings, gallery)
     try:
@@ -81,7 +82,7 @@ def prepare_images(
 
 
 def _asked(settings: DataSettings, gallery: ImageSource) -> dict[str, Any]:
-    """What decides the bytes that come of it; a list of names stands for the pictures."""
+    """Returns all that decides the resulting bytes; a hash of names stands for the images."""
     values = asdict(settings)
     kept = ("source", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
     listing = sha256_of("\n".join(gallery.names).encode())
@@ -91,6 +92,7 @@ def _asked(settings: DataSettings, gallery: ImageSource) -> dict[str, Any]:
 
 
 def _finished(out: Path, asked: dict[str, Any]) -> Manifest | None:
+    """Returns the manifest if the folder is finished."""
     if not (out / MANIFEST).is_file():
         return None
     manifest = read_manifest(out)
@@ -101,6 +103,7 @@ def _finished(out: Path, asked: dict[str, Any]) -> Manifest | None:
 
 
 def _check_asked(where: str, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Checks that a folder was begun with the same settings."""
     for name, value in ours.items():
         if theirs.get(name) != value:
             raise ConfigError(
@@ -112,7 +115,7 @@ def _check_asked(where: str, theirs: dict[str, Any], ours: dict[str, Any]) -> No
 def _begun(
     settings: DataSettings, gallery: ImageSource, out: Path, asked: dict[str, Any]
 ) -> tuple[ProgressLog, ImageForm]:
-    """The journal of the preparation, begun or gone on with, and the form of its images."""
+    """Starts or continues the log of a preparation, and returns it with the form of the images."""
     journal = ProgressLog(out / JOURNAL)
     if journal.asked is None:
         others = [
@@ -146,7 +149,7 @@ def _decode(
     workers: int | None,
     progress: DecodingProgress | None,
 ) -> None:
-    """Decodes what is left, and notes what is safe about once a second."""
+    """Decodes the remaining images and logs about once a second what is safe on the disk."""
     order, reasons, new = gallery.order(settings), journal.reasons, dict[int, str]()
     tried, kept = journal.tried, journal.kept
     _check_space(out, form, gallery.length - tried)
@@ -171,7 +174,7 @@ def _decode(
 def _finish(
     settings: DataSettings, gallery: ImageSource, journal: ProgressLog, form: ImageForm, out: Path
 ) -> Manifest:
-    """Puts the files in place, the manifest last, and tells what they hold."""
+    """Puts the files in place, the manifest last, and returns it."""
     reasons = journal.reasons
     kept = [place for place in gallery.order(settings) if place not in reasons]
     start, end = train_range(gallery, kept, settings)
@@ -205,6 +208,7 @@ def _finish(
 
 
 def _check_space(out: Path, form: ImageForm, num_left: int) -> None:
+    """Checks that the disk has room for the remaining images."""
     channels, height, width = form.shape
     needed, free = num_left * channels * height * width, shutil.disk_usage(out).free
     if needed > free:

@@ -1,4 +1,4 @@
-"""How far a preparation has come: a file of lines, each written after the data it speaks of."""
+"""The log of a preparation, whose lines are each written after the data they describe."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...core.files import append_json
 
 @dataclass(frozen=True)
 class ProgressEntry:
-    """What is safe on the disk, in the order of the data set.
+    """One line of the log: what is safe on the disk, in the order of the data set.
 
     Attributes:
-        tried: how many pictures so far, read or not.
-        kept: how many of them are in the file of pixels.
-        reasons: by place in the gallery, why others are not; those since the line before.
-        end: where the line ends in the file.
+        tried: Number of images processed so far, readable or not.
+        kept: Number of them in the file of pixels.
+        reasons: Reasons why images were left out since the last line, by index in the source.
+        end: Position in the file at which the line ends.
     """
 
     tried: int
@@ -29,10 +29,10 @@ class ProgressEntry:
 
 
 class ProgressLog:
-    """The file: first what was asked for, then a line whenever more is safe.
+    """The log file: first the settings asked for, then a line whenever more images are safe.
 
     Args:
-        path: of the file; it need not be there.
+        path: Path of the file, which need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,47 +48,49 @@ class ProgressLog:
 
     @property
     def tried(self) -> int:
-        """How many pictures are done with."""
+        """The number of images processed."""
         return self.lines[-1].tried if self.lines else 0
 
     @property
     def kept(self) -> int:
-        """How many pictures are in the file of pixels."""
+        """The number of images in the file of pixels."""
         return self.lines[-1].kept if self.lines else 0
 
     @property
     def reasons(self) -> dict[int, str]:
-        """By place in the gallery, why pictures were left out."""
+        """The reasons why images were left out, by index in the source."""
         return {place: text for line in self.lines for place, text in line.reasons.items()}
 
     def begin(self, asked: dict[str, Any]) -> None:
-        """Starts anew, with what was asked for."""
+        """Starts a new log with the settings asked for."""
         self.asked, self.lines = None, []
         self.path.unlink(missing_ok=True)
         self._append(asked)
 
     def go_on(self, num_there: int) -> None:
-        """Goes on after the last line of whose pictures so many are there; later ones are cut off.
+        """Continues after the last line whose images are all there, and cuts off later lines.
 
         Args:
-            num_there: how many pictures the file of pixels holds.
+            num_there: Number of images in the file of pixels.
         """
         self.lines = [line for line in self.lines if line.kept <= num_there]
         os.truncate(self.path, self._end)
 
     def add(self, tried: int, kept: int, reasons: dict[int, str]) -> None:
-        """Notes what has become safe; `reasons` are those since the line before."""
+        """Logs what has become safe; `reasons` are those since the last line."""
         self._append({"tried": tried, "kept": kept, "reasons": reasons})
 
     @property
     def _end(self) -> int:
+        """Returns the position after the last valid line."""
         return self.lines[-1].end if self.lines else self._begun
 
     def _append(self, content: dict[str, Any]) -> None:
+        """Appends a line and waits for the disk."""
         self._take(append_json(self.path, content))
 
     def _take(self, text: bytes) -> None:
-        """Reads a line; raises whatever a torn one makes of its parser."""
+        """Parses a line; a torn one raises its parser's error."""
         content = json.loads(text)
         if self.asked is None:
             self.asked, self._begun = dict(content), len(text) + 1
