@@ -145,7 +145,7 @@ def test_the_generalised_game_is_played_on_smaller_images() -> None:
 @pytest.mark.parametrize(
     ("spec", "network", "words"),
     [
-        (DataSpec("vectors", (9,), False), ConvSettings(), "for images, but the data are vectors of 9"),
+        (DataSpec("vectors", (9,), False), ConvSettings(), "but the data are vectors of 9"),
         (images(1, 3, 40), ConvSettings(), "3x40 are too small"),
         (images(1, 9, 9), ConvSettings(image_size=(16, 9)), "16,9 is larger than the data, 9x9"),
     ],

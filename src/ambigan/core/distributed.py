@@ -170,6 +170,7 @@ class _AllRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
         parts = [torch.empty_like(tensor) for _ in range(world().size)]
+        # all_gather needs contiguous memory, which a slice or transpose is not.
         dist.all_gather(parts, tensor.contiguous())
         return torch.cat(parts)
 
@@ -177,6 +178,9 @@ class _AllRows(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
         total = grad_outputs[0].contiguous().clone()
         dist.all_reduce(total)
+        # grad_outputs holds this rank's gradient of the whole global batch. The sum over ranks is
+        # the gradient of the sum of their losses, of which the chunk with this rank's rows belongs
+        # here.
         return total.chunk(world().size)[world().rank]
 
 

@@ -45,6 +45,8 @@ class ExponentialMovingAverage:
         Args:
             num_updates: Number of updates before this one.
         """
+        # The values of a network from early in training should not outlive the warm-up: with d =
+        # 0.9999 from the start, the initial weights would dominate for ten thousand updates.
         decay = min(self.decay, (1 + num_updates) / (10 + num_updates))
         move(self._averages, self._values, 1 - decay)
         for average, value in self._copies:
@@ -59,6 +61,8 @@ def move(averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> 
         values: Tensors to move towards, of the same shapes.
         share: Fraction of the difference, in [0, 1].
     """
+    # One fused kernel for all tensors: a separate one for each would cost more to launch than to
+    # run.
     _foreach._foreach_lerp_(list(averages), list(values), share)
 
 

@@ -158,6 +158,7 @@ def _check_side(reading: LayerSpec, seen: dict[str, Tensor]) -> None:
                 f"layer '{reading.name}' has {output.ndim - 1} dimensions per example and no maps "
                 f"to pool; leave out @{reading.side}."
             )
+    # Of several layers the deeper ones may have smaller maps, which are then used whole.
     largest = max((output.shape[2:] for output in seen.values()), key=max)
     if reading.side > max(*largest, POOL_SIDE):
         what = "its map" if len(seen) == 1 else "the largest map"
@@ -171,6 +172,7 @@ def _pooled(output: Tensor, reading: LayerSpec) -> Tensor:
     """Max-pools an output where it is larger than asked for, and flattens it to `(N, D)`."""
     if reading.side is not None:
         height, width = output.shape[2:]
+        # Never enlarged: repeating pixels would only duplicate features.
         size = (min(height, reading.side), min(width, reading.side))
         output = F.adaptive_max_pool2d(output, size)
     return output.flatten(1).float()

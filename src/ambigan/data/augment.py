@@ -57,6 +57,7 @@ class Augment:
     def _cut(self, images: Tensor, top: Tensor, left: Tensor) -> Tensor:
         """Crops pixels without resampling."""
         (height, width), (crop_height, crop_width) = images.shape[-2:], self.crop
+        # All windows as a view without copying, of which one per image is picked by index.
         windows = images.unfold(2, crop_height, 1).unfold(3, crop_width, 1)
         each = torch.arange(len(images), device=images.device)
         rows = _whole(top, height - crop_height + 1)
@@ -71,6 +72,8 @@ class Augment:
         heights, widths = (scaled_length(n, side, min(height, width)) for n in (height, width))
         rows = _weights(height, heights, _whole(top, heights - crop_height + 1), crop_height)
         columns = _weights(width, widths, _whole(left, widths - crop_width + 1), crop_width)
+        # Resampling is separable: one matrix per axis, whose rows are the weights of an output
+        # pixel. Only the rows and columns of the crop are built.
         return rows[:, None] @ images.to(torch.float32) @ columns.mT[:, None]
 
 
@@ -99,7 +102,8 @@ def _weights(length: int, scaled: Tensor, start: Tensor, count: int) -> Tensor:
     step = (length / scaled)[:, None, None]
     at = torch.arange(count, device=start.device)[None, :, None] + start[:, None, None] + 0.5
     stored = torch.arange(length, device=start.device) + 0.5
-    # A pixel of the result covers `step` stored ones; of an enlarged image, it lies between two.
+    # One output pixel covers `step` input pixels, with a triangular weight around its centre. That
+    # is an antialiased bilinear filter; when enlarging, the triangle spans two input pixels.
     reach = step.clamp_min(1)
     weights = (1 - (stored - at * step).abs() / reach).clamp_min(0)
     return weights / weights.sum(-1, keepdim=True)

@@ -73,7 +73,7 @@ class Scaling:
 
     def apply(self, raw: Tensor) -> Tensor:
         """Maps raw values `(N, D)`, ideally float64, to scaled ones, float32 `(N, D)`."""
-        # In place on a copy: of large data, two more float64 copies might not fit.
+        # In place on a copy, since two more float64 copies of large data might not fit.
         exact = raw.to(torch.float64, copy=True).sub_(self.shift).div_(self.scale)
         return exact.to(torch.float32)
 

@@ -50,8 +50,8 @@ def stratified_order(labels: Tensor, order: Tensor) -> Tensor:
 
 
 def _load() -> Split:
-    # scikit-learn carries no types; imported late, because it takes a second.
     """Loads the digits as one split."""
+    # scikit-learn has no type hints; it is imported late because that takes a second.
     bunch: Any = import_module("sklearn.datasets").load_digits()
     images = np.round(np.asarray(bunch.images, np.float64) * (255 / 16))
     values = torch.as_tensor(images.astype(np.uint8)[:, None])

@@ -51,7 +51,7 @@ class Sampler:
         """Returns the order of one epoch, drawn on the CPU so that every device sees the same."""
         if epoch not in self._cache:
             order = Randomness(self.seed, "permutation", epoch).permutation(self.length)
-            # Two are kept, because the ranks' slices of one batch may straddle a border.
+            # Two epochs are kept, because the ranks' slices of one batch may straddle a border.
             self._cache = {key: self._cache[key] for key in sorted(self._cache)[-1:]}
             self._cache[epoch] = order.to(self.device)
         return self._cache[epoch]
@@ -107,6 +107,8 @@ class Batches:
         """Returns the rows that `draw` would gather, for a CUDA graph that gathers them itself."""
         self.check(batch_size)
         rows = share_of(batch_size, world_size)
+        # Each rank reads its own slice of one global stream, so the number of ranks does not change
+        # which examples a step sees.
         return self.sampler.indices(images_seen + rank * rows, rows)
 
     def gather(self, indices: Tensor, noise: Randomness | None = None) -> Tensor:

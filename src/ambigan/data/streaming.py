@@ -41,7 +41,7 @@ class Stream:
     def expect(self, rows: Tensor) -> None:
         """Starts to read rows that will be fetched soon, int64 `(B,)` on the host."""
         if not any(torch.equal(rows, known) for known, _ in self._pending):
-            # Two: those of the turn that is about to begin, and of the next.
+            # At most two requests: the rows of the turn that is about to begin, and of the next.
             self._pending = [*self._pending[-1:], (rows, self._thread.submit(self._read, rows))]
 
     def fetch(self, rows: Tensor) -> Tensor:
@@ -58,8 +58,8 @@ class Stream:
         return ThreadPoolExecutor(1, "ambigan-stream")
 
     def _read(self, rows: Tensor) -> Tensor:
-        # From pinned memory a copy to the device needs nobody to wait for it.
         """Gathers rows on the host."""
+        # Only copies from pinned memory run asynchronously.
         shape, pin = (len(rows), *self.values.shape[1:]), self.device.type == "cuda"
         target = torch.empty(shape, dtype=self.values.dtype, pin_memory=pin)
         return torch.index_select(self.values, 0, rows, out=target)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 _MOST = 2048
-_IN_CACHE = 3 << 17  # values, 1.5 MiB
+_IN_CACHE = 3 << 17  # values in a chunk on a CPU, 1.5 MiB
 
 
 def to_float(values: Tensor) -> Tensor:

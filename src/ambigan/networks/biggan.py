@@ -212,6 +212,7 @@ class BigGANGenerator(nn.Module):
                 f"latent_dim {latent_dim} is too small: z is split into {num + 1} parts, for the"
                 f" first layer and for {num} blocks; choose {num + 1} or more."
             )
+        # tensor_split gives lengths that differ by one at most.
         self.parts = [len(part) for part in torch.empty(latent_dim).tensor_split(num + 1)]
         self.start = (channels[0], *self.sizes[0])
         self.project = nn.Linear(self.parts[0], self.start[0] * self.start[1] * self.start[2])
@@ -283,6 +284,7 @@ class BigGANBody(nn.Module):
         attention_size = _attention_size(sizes[1 : num_halved + 1], attention)
         for i, (name, after) in enumerate(zip(self.hidden_names, channels, strict=True)):
             halve = i < num_halved
+            # Blocks after the last halving keep the size, which `sizes` lists only once.
             attend = halve and sizes[i + 1] == attention_size
             block = DownBlock(before, after, first=i == 0, halve=halve, attend=attend)
             self.add_module(name, block)

@@ -217,6 +217,7 @@ class Projection(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Maps z `(N, latent_dim)` to images `(N, C, H, W)`."""
         h = self.linear(z)
+        # The norm sees `(N, C H W)` here, so that each value has statistics over the batch alone.
         if self.over_units:
             return F.relu(self.norm(h)).view(-1, *self.shape)
         return F.relu(self.norm(h.view(-1, *self.shape)))

@@ -172,6 +172,7 @@ def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: 
         bias=settings.bias,
     )
     _initialise(network, settings)
+    # All logits start at 0, D's best guess before it has learned.
     if settings.zero_init_logit:
         nn.init.zeros_(network.output.linear.weight)
     if settings.discriminator_norm == "spectral":
@@ -275,6 +276,7 @@ def _initialise(network: nn.Module, settings: ConvSettings) -> None:
             nn.init.normal_(module.weight, 1.0, settings.norm_gain_std)
         if isinstance(module, ConvLayer | DeconvLayer) and settings.latent_init == "area":
             _widen(module, settings.init_std)
+    # Kernels in the layout of the images (see `channels_last`), or every call would convert them.
     cast(Any, network).to(memory_format=torch.channels_last)
 
 

@@ -188,6 +188,8 @@ class JointDiscriminator(nn.Module):
         # Assigned last: F has its own initialisation and spectral norm, which the two calls above
         # must not repeat.
         self.image = image
+        # A field of the grid sums num_places / side^2 pixels, but J sees side^2 fields; scaling by
+        # side keeps the length of the whole vector.
         self.image_scale = REFERENCE_NUM_PIXELS * image.output.pool.side / image.num_places
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
@@ -196,6 +198,7 @@ class JointDiscriminator(nn.Module):
         Unary scores that are left out have no column.
         """
         f, h = self.image(x), self.latent(z)
+        # H ends without ReLU (`rectify=False`) for J; s_z is computed after the ReLU below.
         joined = torch.cat([f * self.image_scale, h.to(f.dtype)], 1)
         # s_x sees the paper's single sum per channel, whatever grid J sees.
         sums = f.unflatten(1, (self.image.num_features, -1)).sum(2)

@@ -84,6 +84,7 @@ def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: in
         ConfigError: There is no layer that z could enter.
     """
     last = len(settings.hidden)
+    # Layers are counted from 1, and layer `last + 1` is the output.
     latent_at = range(2, last + 1 + settings.latent_at_logit)
     if latent_dim and not latent_at:
         raise ConfigError(

@@ -74,7 +74,7 @@ def _images(root: Path, top: Path) -> list[ImageFile]:
     found = [_image_file(root, top, path) for path in images]
     if all(image.label for image in found):
         return found
-    # Images beside the folders have no class, and a class that only some have is none.
+    # Images next to the folders have no class, and labels that only some images have are dropped.
     return [ImageFile(image.path, image.name, None) for image in found]
 
 

@@ -26,7 +26,7 @@ MAX_PIXELS = 89_478_485
 """Largest number of pixels of an image, since a small file may unpack to more than fits in memory.
 It is Pillow's own limit, a quarter of a gibibyte in RGB."""
 
-# Threads decode at once while their pictures together have no more pixels than the largest may.
+# Threads decode at the same time only while their images together fit the budget of the largest.
 _gate = MemoryBudget(MAX_PIXELS)
 
 # Still images that Pillow decodes by itself. EPS is left out, since it is a program that an
@@ -161,7 +161,8 @@ def _bomb(said: object) -> OSError:
 
 
 def _orientation(image: Image.Image) -> int:
-    # TIFF: Pillow's size already has it. PNG without it in front: asking would decode the image.
+    # For TIFF, Pillow's size already includes the orientation. For a PNG without EXIF data before
+    # its pixels, asking would decode the image.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return 1
     return image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -182,7 +183,7 @@ def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
 
 
 def _from_16_bit(values: NDArray[np.integer]) -> DecodedPixels:
-    # The nearest of 256 levels; in integers, since of a large image floats would fill memory.
+    # The nearest of 256 levels, in integers because floats of a large image would fill memory.
     wide = values.clip(0, 65535).astype(np.uint32)
     wide += 128
     wide //= 257

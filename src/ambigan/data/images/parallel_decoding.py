@@ -20,8 +20,8 @@ from ..files import first_line
 from .image_decoding import DecodedPixels, Header, bombs_refused, read_header, read_pixels
 from .image_source import ImageSource
 
-# Pictures per task of a thread. A future per picture would be much memory for millions; progress is
-# told by whole tasks.
+# Images per task of a thread. One future per image would take much memory for millions of images.
+# Progress is reported by whole tasks.
 _BLOCK = 32
 _TICK_SECONDS = 0.1
 
@@ -184,7 +184,7 @@ def _in_threads(
         places = order[start : start + _BLOCK]
         return places, [_or_reason(function, place) for place in places]
 
-    # Pillow's codecs release the interpreter's lock, so threads do decode at once.
+    # Pillow's codecs release the interpreter's lock, so threads decode in parallel.
     with bombs_refused(), ThreadPoolExecutor(workers) as pool:
         going: deque[Future[tuple[Sequence[int], list[Decoded | str]]]] = deque()
         try:
@@ -195,7 +195,7 @@ def _in_threads(
             while going:
                 yield going.popleft().result()
         finally:
-            for future in going:  # of what nobody waits for any more
+            for future in going:  # their results are no longer needed
                 future.cancel()
 
 

@@ -27,7 +27,7 @@ def find_imagenet(settings: DataSettings, _typed: str) -> ImageSource:
     source = import_torchvision("datasets").ImageNet
     try:
         train, test = (source(root, split=split) for split in ("train", "val"))
-    except Exception as error:  # of archives that are missing or damaged, each its own
+    except Exception as error:  # missing and damaged archives fail in many ways
         raise DataError(
             f"ImageNet is not in {root} ({last_line(error)}). It is not downloaded: lay the three"
             " archives of ILSVRC 2012 (train, val, devkit_t12) there, or train, val and meta.bin as"
@@ -118,7 +118,7 @@ class _Database:
     def __init__(self, path: Path) -> None:
         lmdb = _import_lmdb()
         try:
-            # Not locked: it is only read, and may lie where nothing can be written.
+            # No lock: the file is only read, and its folder may not be writable.
             self._open: Any = lmdb.open(
                 str(path), create=False, readonly=True, lock=False, readahead=False
             )

@@ -109,7 +109,8 @@ CIFAR100 = Published(
 # torchvision keeps the files of SVHN in the root itself.
 SVHN = Published("SVHN", ".", "train_32x32.mat and test_32x32.mat", (3, 32, 32), _DIGITS, _SPLITS)
 STL10 = Published(*_STL10, _SPLITS)
-# A label on 5,000 of 105,000 would be a class named "none" to whatever measures; so there is none.
+# Only 5,000 of the 105,000 images have a label. Protocols would take the others for one class, so
+# the split counts as unlabelled.
 STL10_UNLABELLED = Published(*_STL10, ("split", ("train", "unlabeled"), "test"), False)
 
 
@@ -137,7 +138,7 @@ def found_or_downloaded(
     source = getattr(import_torchvision("datasets"), title)
     try:
         return source(root, **chosen, download=False)
-    except Exception as error:  # what a damaged file makes of its parser is not foreseeable
+    except Exception as error:  # a damaged file can make its parser raise anything
         if "not found" not in str(error) or not isinstance(error, RuntimeError):
             raise DataError(
                 f"the files of {title} in {root / folder} cannot be read ({last_line(error)});"
@@ -145,7 +146,7 @@ def found_or_downloaded(
             ) from error
     try:
         return source(root, **chosen, download=True)
-    except Exception as error:  # of the network, of the disk, of what was downloaded
+    except Exception as error:  # network, disk and downloaded files fail in their own ways
         raise DataError(
             f"{title} is not in {root / folder}, or not whole, and could not be downloaded"
             f" ({last_line(error)}). Set AMBIGAN_DATA or --data.root to a folder with {holds}."

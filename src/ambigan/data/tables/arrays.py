@@ -112,7 +112,7 @@ def _read(path: Path, load: Callable[[], Any]) -> Any:
     """Runs NumPy's reader and translates its errors, which describe its internals."""
     try:
         return load()
-    except Exception as error:  # of damage, NumPy raises whatever its parts happen to
+    except Exception as error:  # NumPy's parts raise different errors for damaged files
         if "Object arrays" in str(error):
             raise DataError(
                 f"{path} holds Python objects, which are refused, since reading them can run code;"

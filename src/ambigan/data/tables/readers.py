@@ -28,7 +28,7 @@ _BLOCK_BYTES = 1 << 24
 FEW = 8
 """Number of column names below which sorted numbers may be a coincidence."""
 
-# How pandas and R call the row numbers that they write beside the data.
+# Names that pandas and R give the row numbers they write next to the data.
 _ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 
 
@@ -94,7 +94,7 @@ def _read(path: Path, kind: str, load: Callable[[], Any]) -> Any:
         table.validate(full=True)  # a damaged text is otherwise found where it is first used
         list(table.column_names)
         return table
-    except Exception as error:  # of damage, Arrow raises whatever its parts happen to
+    except Exception as error:  # Arrow's parts raise different errors for damaged files
         raise DataError(
             f"{path} is damaged, cut short or not {kind} ({first_line(error)})."
         ) from error
@@ -154,7 +154,7 @@ def _raw_vectors(
     if needed:
         used = list(needed)
         _check_needed(path, names, used, label)
-        if not settings.drop and not settings.drop_constant:  # else training left some places out
+        if not settings.drop and not settings.drop_constant:  # else training dropped entries
             _check_lengths(path, names, used, lists & {*given})
     else:
         used = [name for name in names if name != label and name not in settings.drop]

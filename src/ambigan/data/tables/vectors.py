@@ -112,7 +112,7 @@ def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> So
 def _taken(array: NDArray[Any], width: int, columns: tuple[str, ...], where: str) -> NDArray[Any]:
     """Returns the columns of an array that a model takes: all, or those kept in training."""
     if array.ndim != 2 or array.shape[1] == width:
-        return array  # any other than a 2-D array is refused by the checks of all
+        return array  # later checks reject all arrays that are not 2-D
     kept = _positions(columns)
     if kept and kept[-1] < array.shape[1]:
         return array[:, kept]

@@ -120,6 +120,7 @@ def _scatter(values: Tensor, mean: Tensor) -> Tensor:
     """Returns the covariance times the number of examples, float64 `(D, D)`."""
     total = mean.new_zeros(len(mean), len(mean))
     for part in torch.split(values, _CHUNK):
+        # Centring first, in float64, loses no digits, where E[x x'] - m m' would.
         centred = to_float(part).flatten(1).double() - mean
         total.addmm_(centred.T, centred)
     return total

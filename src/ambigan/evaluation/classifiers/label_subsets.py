@@ -90,6 +90,7 @@ def balanced_draw(labels: Tensor, num: int, seed: int, draw: int) -> Tensor:
             f" each; label {scarce} has {sizes[scarce]} to draw from."
         )
     wanted = {label: share + (place < rest) for place, label in enumerate(sizes)}
+    # One permutation of all examples, of which each class takes its first ones.
     order = Randomness(seed, "draw", draw).permutation(len(labels))
     parts = [order[labels[order] == label][:size] for label, size in wanted.items()]
     return torch.cat(parts).sort().values

@@ -80,6 +80,8 @@ def svm_over_draws(
         for i, c in enumerate(grid)
     }
     best = max(grid, key=lambda c: validation[c])  # the smallest C among equals
+    # C is measured on other draws than those it was selected on, or the accuracy would be
+    # optimistic.
     draws = range(num_choosing, num_choosing + num_draws)
     models = [found.fit(draw, [best])[0] for draw in draws]
     everything = torch.arange(len(test[1]))
@@ -141,6 +143,7 @@ class _Draws:
                 max_iterations=self.max_iterations,
             )
             models.append(fit.model)
+            # A warm start: neighbouring values of C have close solutions.
             start, self.converged = fit.parameters, self.converged and fit.converged
         return models
 

@@ -87,6 +87,7 @@ def mean_average_precision(
     sought = F.normalize(references.to(device), dim=1).T
     total = 0.0
     for label in class_sizes(query_labels):
+        # Queries of one class share their relevant references, so they form one block.
         members = (labels == label).nonzero().squeeze(1).to(device)
         for rows in torch.split(queries[query_labels == label], QUERIES):
             cosines = F.normalize(rows.to(device), dim=1) @ sought

@@ -135,6 +135,7 @@ def real_errors(
         target: Map t from data to the form that is reconstructed.
     """
     total = _Pairs("real", len(values))
+    # x holds one example more than is reconstructed, whose target pairs with the last one.
     for part in _overlapping(len(values)):
         x = to_float(values[part].to(device))
         total.add(target(x), reconstruct(x[:-1]))
@@ -191,6 +192,7 @@ def pca_baseline(
 def _targets(values: Tensor, target: Map, device: torch.device | str) -> Tensor:
     """Returns the targets of a split, images in the 256 levels of their files."""
     first = target(to_float(values[:1].to(device)))
+    # PCA is fitted on what is compared: resized images, rounded as a file would store them.
     if first.shape[1:] == values.shape[1:]:
         return values
     parts = (target(to_float(part.to(device))) for part in torch.split(values, _CHUNK))
@@ -244,6 +246,7 @@ def _overlapping(num: int) -> Iterator[Tensor]:
     """Yields the chunks of a random order of indices, each with the first of the next chunk."""
     order = Randomness("pairs").permutation(num)
     for start in range(0, num, _CHUNK):
+        # The modulo closes the circle: the last example is paired with the first.
         yield order[torch.arange(start, min(start + _CHUNK, num) + 1) % num]
 
 

@@ -120,6 +120,7 @@ def statistics_kept(module: nn.Module) -> Generator[None]:
         module: Network whose `BatchNorm` layers, at any depth, are held still inside the `with`
             block.
     """
+    # Restored to what they were and not to True: blocks may be nested.
     norms = [part for part in module.modules() if isinstance(part, BatchNorm)]
     before = [norm.tracking for norm in norms]
     for norm in norms:

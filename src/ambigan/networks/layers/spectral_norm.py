@@ -38,6 +38,7 @@ class SpectralNorm(nn.Module):
     def __init__(self, weight: Tensor, epsilon: float = 1e-12) -> None:
         super().__init__()
         self.epsilon = epsilon
+        # `left` has an entry for each row and `right` one for each column of the matrix.
         for name, length in zip(self.not_averaged, weight.flatten(1).shape, strict=True):
             drawn = torch.randn(length, device=weight.device, dtype=weight.dtype)
             self.register_buffer(name, drawn)
@@ -73,6 +74,7 @@ class SpectralNorm(nn.Module):
     @torch.no_grad()
     def iterate(self, matrix: Tensor) -> None:
         """Does one step of the power iteration on a weight matrix of shape `(rows, columns)`."""
+        # In place: checkpoints and recorded CUDA graphs hold these tensors.
         self.right.copy_(F.normalize(matrix.T @ self.left, dim=0, eps=self.epsilon))
         self.left.copy_(F.normalize(matrix @ self.right, dim=0, eps=self.epsilon))
 
