@@ -62,20 +62,22 @@ def as_examples(x: Any, spec: DataSpec) -> Tensor:
     if len(array) == 0:
         raise ConfigError("there are no examples: the first dimension is 0.")
     if not np.isfinite(array).all():
-        raise ConfigError("data hold values that are missing (NaN) or infinite; fill them in.")
+        raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
     if spec.kind == "vectors":
         return torch.as_tensor(array.astype(np.float64))
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind != "f":
         if low < 0 or high > 255:
-            raise ConfigError(f"images of integers go from 0 to 255; these from {low} to {high}.")
+            raise ConfigError(
+                f"integer images must be in 0 to 255; these range from {low} to {high}."
+            )
         if high == 1 and low >= 0:
             _warn_of_range("of integers go from 0 to 255", "x * 255")
         return to_float(torch.as_tensor(array.astype(np.uint8)))
     if low < -1 - SLACK or high > 1 + SLACK:
         raise ConfigError(
-            f"images of floats go from -1 to 1; these from {low:.3g} to {high:.3g}. Give bytes "
-            "(0 to 255) as integers, or scale: x / 127.5 - 1."
+            f"float images must be in -1 to 1; these range from {low:.3g} to {high:.3g}. Give "
+            "integers from 0 to 255, or rescale: x / 127.5 - 1."
         )
     if low >= 0:
         _warn_of_range("of floats go from -1 to 1", "x * 2 - 1")

@@ -59,7 +59,7 @@ def _whole(labels: NDArray[Any], where: str) -> NDArray[Any]:
     fractions = labels != np.round(labels)
     if fractions.any() or np.isinf(labels).any():
         value = labels[fractions | np.isinf(labels)][0]
-        raise DataError(f"{where}: {value} is no label; labels must be integers or text.")
+        raise DataError(f"{where}: {value} is not a label; labels must be integers or text.")
     return labels.astype(np.int64)
 
 

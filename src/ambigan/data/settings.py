@@ -78,9 +78,13 @@ class DataSettings:
     def __post_init__(self) -> None:
         """Rejects values that no source could use, before any file is opened."""
         if self.holdout < 0:
-            raise ConfigError(f"data.holdout is {self.holdout}; it counts examples: 0 or more.")
+            raise ConfigError(
+                f"data.holdout is {self.holdout}; it must be a number of examples, 0 or more."
+            )
         if self.max_train is not None and self.max_train < 1:
-            raise ConfigError(f"data.max_train is {self.max_train}; train on 1 example or more.")
+            raise ConfigError(
+                f"data.max_train is {self.max_train}; it must be a number of examples, 1 or more."
+            )
         if self.test_fraction is not None and not 0 < self.test_fraction < 1:
             raise ConfigError(
                 f"data.test_fraction is {self.test_fraction}; it must lie between 0 and 1,"
@@ -99,7 +103,7 @@ class DataSettings:
         self._check_short_side()
         if not 0 <= self.max_corrupt <= 1:
             raise ConfigError(
-                f"data.max_corrupt is {self.max_corrupt}; it is a fraction, from 0 to 1."
+                f"data.max_corrupt is {self.max_corrupt}; it must be a fraction from 0 to 1."
             )
         if self.scaling not in get_args(ScalingName):
             raise unknown_name("data.scaling", self.scaling, get_args(ScalingName))
@@ -116,8 +120,8 @@ class DataSettings:
         low, high = self.short_side
         if not 1 <= low <= high:
             raise ConfigError(
-                f"data.short_side is {low},{high}; it is a least and a greatest length, for"
-                " instance --data.short-side 64,96."
+                f"data.short_side is {low},{high}; it must be a least and a greatest length in"
+                " pixels, for instance --data.short-side 64,96."
             )
         if self.crop is None:
             raise ConfigError(

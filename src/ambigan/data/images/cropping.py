@@ -63,7 +63,7 @@ def augment_of(settings: DataSettings, shape: tuple[int, ...]) -> Augment | None
     if crop[0] > height or crop[1] > width:
         raise ConfigError(
             f"data.crop of {crop[0]},{crop[1]} is larger than the stored images, {height}x{width}"
-            " (height x width), whose middle is what is measured; crop less, or store them larger"
+            " (height x width), whose central crop is evaluated; crop less, or store them larger"
             " with --data.size."
         )
     return Augment(crop, settings.short_side, settings.flip)

@@ -141,7 +141,7 @@ def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
 
 def _open(content: Path | bytes) -> Image.Image:
     if isinstance(content, Path) and not content.is_file():  # opening a pipe would wait for ever
-        raise OSError("not a regular file" if content.exists() else "the link leads nowhere")
+        raise OSError("not a regular file" if content.exists() else "a broken link")
     file = BytesIO(content) if isinstance(content, bytes) else content
     try:
         image = Image.open(file, formats=_formats())
@@ -157,7 +157,7 @@ def _bomb(said: object) -> OSError:
     count = re.search(r"\((\d+) pixels\)", str(said))
     had = f"it has {int(count[1]):,} pixels" if count else "it has too many pixels"
     limit = min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
-    return OSError(f"{had}, more than the {limit:,} that are decoded")
+    return OSError(f"{had}, more than the limit of {limit:,}")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -248,8 +248,8 @@ def check_corrupt(
         remedy += ", or allow more with --data.max-corrupt"
     raise DataError(
         f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
-        f" cannot be read, the first {name} ({reason}); allowed is a share of {max_corrupt:g}."
-        f" Mend or remove them{remedy}."
+        f" cannot be read, the first {name} ({reason}); the largest fraction allowed is"
+        f" {max_corrupt:g}. Repair or remove them{remedy}."
     )
 
 

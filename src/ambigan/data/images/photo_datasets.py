@@ -29,9 +29,9 @@ def find_imagenet(settings: DataSettings, _typed: str) -> ImageSource:
         train, test = (source(root, split=split) for split in ("train", "val"))
     except Exception as error:  # missing and damaged archives fail in many ways
         raise DataError(
-            f"ImageNet is not in {root} ({last_line(error)}). It is not downloaded: lay the three"
-            " archives of ILSVRC 2012 (train, val, devkit_t12) there, or train, val and meta.bin as"
-            " torchvision unpacks them."
+            f"ImageNet is not in {root} ({last_line(error)}). It cannot be downloaded by ambigan:"
+            " put the three archives of ILSVRC 2012 (train, val, devkit_t12) there, or train, val"
+            " and meta.bin as torchvision unpacks them."
         ) from error
     samples: list[tuple[str, int]] = [*train.samples, *test.samples]
     return ImageSource(

@@ -148,7 +148,7 @@ def found_or_downloaded(
         return source(root, **chosen, download=True)
     except Exception as error:  # network, disk and downloaded files fail in their own ways
         raise DataError(
-            f"{title} is not in {root / folder}, or not whole, and could not be downloaded"
+            f"{title} is missing or incomplete in {root / folder}, and could not be downloaded"
             f" ({last_line(error)}). Set AMBIGAN_DATA or --data.root to a folder with {holds}."
         ) from error
 

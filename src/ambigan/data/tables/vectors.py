@@ -166,7 +166,9 @@ def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]
 def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[np.floating]:
     where = raw.where(part)
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{where}: values of type {array.dtype} are no real numbers; convert them.")
+        raise DataError(
+            f"{where}: values of type {array.dtype} are not real numbers; convert them."
+        )
     if array.ndim != 2:
         raise DataError(
             f"{where}: the array is {array.ndim}-D, {array.shape}; it must be 2-D, one example a"
@@ -220,7 +222,7 @@ def _without_constants(
         counted = "" if raw.columns else " (counted from 0)"
         raise DataError(
             f"{raw.file}: {listed(found)}{counted} never changes in the {len(train)} training rows;"
-            " leave out what is constant with --data.drop-constant true."
+            " leave out constant columns with --data.drop-constant true."
         )
     if constant.all():
         raise DataError(f"{raw.file}: every column is constant in the {len(train)} training rows.")
