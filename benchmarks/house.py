@@ -1,6 +1,7 @@
 """Counts what the package is made of: lines, files, functions, comments, names, imports.
 
     python benchmarks/house.py [COMMIT ...] [--json FILE]
+    python benchmarks/house.py --picture docs/house.png
 
 Each commit is checked out into a temporary folder and measured there; without one, the working
 tree is. The floors are those of `[tool.importlinter]` in pyproject.toml of the same commit.
@@ -15,6 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import textwrap
 import tokenize
 import tomllib
 from collections import Counter, defaultdict
@@ -33,10 +35,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("commits", nargs="*", help="commits to measure; the working tree if none")
     parser.add_argument("--json", type=Path, help="a file for the counts")
+    parser.add_argument("--picture", type=Path, help="draw the floors of the working tree instead")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.here:  # a process of its own for each commit, since imports are cached by name
         print(json.dumps(measure(Path.cwd())))
+        return 0
+    if flags.picture:
+        draw(Path.cwd(), flags.picture)
         return 0
     found = {commit: measured_at(commit) for commit in flags.commits or ["."]}
     names = list(next(iter(found.values())))
@@ -151,10 +157,7 @@ def _circles(graph: nx.DiGraph) -> Iterator[set[str]]:
 
 def _upward(root: Path, graph: nx.DiGraph) -> list[str]:
     """Imports of a module on a higher floor, or on the same floor in another folder."""
-    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    contracts = settings["tool"]["importlinter"]["contracts"]
-    layers = next(c["layers"] for c in contracts if c["type"] == "layers")
-    rooms = [[name.strip() for name in layer.split("|")] for layer in layers]  # highest first
+    rooms = _floors(root)
     place = {room: (-depth, room) for depth, layer in enumerate(rooms) for room in layer}
 
     def room_of(module: str) -> tuple[int, str] | None:
@@ -166,6 +169,61 @@ def _upward(root: Path, graph: nx.DiGraph) -> list[str]:
         if mine and theirs and mine != theirs and theirs[0] >= mine[0]:
             found.append(f"{module} -> {imported}")
     return sorted(found)
+
+
+def _floors(root: Path) -> list[list[str]]:
+    """The rooms of each floor, the highest floor first."""
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    layers = next(c["layers"] for c in contracts if c["type"] == "layers")
+    return [[name.strip() for name in layer.split("|")] for layer in layers]
+
+
+def draw(root: Path, out: Path) -> None:
+    """Draws one row a floor, and in it each room with its purpose and its lines of code."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    floors = _floors(root)
+    figure, axes = plt.subplots(figsize=(12, 0.85 * len(floors)), layout="constrained")
+    axes.set(xlim=(-0.3, 12), ylim=(-0.05, len(floors)))
+    axes.axis("off")
+    colours = mpl.colormaps["YlGnBu"]
+    for row, rooms in enumerate(floors):
+        floor = len(floors) - 1 - row
+        axes.text(-0.1, floor + 0.45, str(floor), ha="right", va="center", color="0.45")
+        width = 12 / len(rooms)
+        for column, room in enumerate(sorted(rooms)):
+            left, colour = column * width, colours(0.08 + 0.035 * floor)
+            box = mpl.patches.FancyBboxPatch(
+                (left + 0.06, floor + 0.08), width - 0.12, 0.78,
+                boxstyle="round,pad=0,rounding_size=0.08", facecolor=colour, edgecolor="0.6",
+            )  # fmt: skip
+            axes.add_patch(box)
+            name, purpose, lines = _about(root, room)
+            middle = left + width / 2
+            axes.text(middle, floor + 0.64, name, ha="center", va="center", weight="bold", size=11)
+            wrapped = "\n".join(textwrap.wrap(purpose, int(width * 13))[:2])
+            axes.text(middle, floor + 0.33, wrapped, ha="center", va="center", size=7.5)
+            axes.text(
+                left + width - 0.12, floor + 0.75, f"{lines:,}", ha="right", size=6.5, color="0.35"
+            )
+    figure.savefig(out, dpi=110)
+
+
+def _about(root: Path, room: str) -> tuple[str, str, int]:
+    """A room's name, the first sentence of its docstring, and its lines."""
+    place = root.joinpath("src", *room.split("."))
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    head = place / "__init__.py" if place.is_dir() else files[0]
+    purpose = (ast.get_docstring(ast.parse(head.read_text(encoding="utf-8"))) or "").split("\n\n")[
+        0
+    ]
+    lines = sum(file.read_text(encoding="utf-8").count("\n") for file in files)
+    name = room.removeprefix("ambigan.") + ("/" if place.is_dir() else ".py")
+    return name, " ".join(purpose.split()), lines
 
 
 if __name__ == "__main__":
