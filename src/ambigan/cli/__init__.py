@@ -78,7 +78,7 @@ def _in_one_line(error: Exception) -> str | None:
 
 
 def _run(verb: str) -> Callable[[Request], int]:
-    if verb in ("reproduce", "bench", "presets"):
+    if verb in ("reproduce", "presets"):
         from . import experiments as module
     elif verb == "prepare":
         from . import prepare as module

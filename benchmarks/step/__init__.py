@@ -1,0 +1,1 @@
+"""A training step next to the textbook loop and the machine's own rates, timed in one process."""
