@@ -27,13 +27,13 @@ from ambigan.core.data_spec import DataSpec
 from ambigan.core.distributed import average_
 from ambigan.core.files import write_json
 from ambigan.engine.train_step import compute_gradients, set_requires_grad
-from ambigan.estimate.memory import LiveMemory
 from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.game import Batch, Method
 from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.networks import biggan, heads, resnet50
 from ambigan.networks.layers import spectral_norm as spectral
 from ambigan.presets import find_preset
+from live_memory import LiveMemory
 from step.matmul import MatmulCounter
 
 SPEC = DataSpec("images", (3, 256, 256), bounded=True)

@@ -11,11 +11,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 import imagenet_plan
 from ambigan.core.randomness import Randomness
 from ambigan.engine.train_step import compute_gradients, set_requires_grad
-from ambigan.estimate.memory import LiveMemory
 from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.game import Batch
 from ambigan.networks.layers.basic import BatchNorm
 from games import SPEC, toy_config, toy_method
+from live_memory import LiveMemory
 
 
 @pytest.mark.parametrize("players", [("discriminator",), ("generator", "encoder")])
