@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from .grids import PixelArray, at_most, to_pixels
+from .sheet import place_image, place_text
 from .theme import ACCENT, ALARM, INK, MUTED, RULE, clean, new_figure
 
 SIMILAR_SIDE = 76  # CSS pixels of the longer side of an image
@@ -102,30 +102,11 @@ def _image(
     frame: str | None,
 ) -> None:
     height, width = size
-    small = max(pixels.shape[:2]) < 2 * SIMILAR_SIDE
-    axes.imshow(
-        pixels,
-        extent=(left, left + width, top + height, top),
-        interpolation="nearest" if small else "antialiased",
-        aspect="auto",
-        zorder=2,
-    )
-    if frame:
-        axes.add_patch(
-            Rectangle(
-                (left, top), width, height, fill=False, edgecolor=frame, linewidth=2, zorder=3
-            )
-        )
+    place_image(axes, pixels, left, top, size, frame=frame)
     colour = INK if caption.right is None or caption.right else ALARM
     lines = [(caption.text, colour)] if caption.text else []
     lines += [(caption.note, MUTED)] if caption.note else []
     for number, (text, shade) in enumerate(lines, 1):
-        axes.text(
-            left + width / 2,
-            top + height + 12 * number,
-            clean(text, LETTERS),
-            color=shade,
-            fontsize=9,
-            ha="center",
-            va="baseline",
-        )
+        centre, base = left + width / 2, top + height + 12 * number
+        style = {"ha": "center", "va": "baseline"}
+        place_text(axes, clean(text, LETTERS), centre, base, 9, shade, **style)
