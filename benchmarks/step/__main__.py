@@ -64,7 +64,10 @@ def _print(record: dict[str, Any]) -> None:
     for row in record["rows"]:
         name, *numbers = (row[column] for column in COLUMNS)
         table.add_row(name, *("" if number is None else f"{number:,}" for number in numbers))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file has no width to keep to
+        console = Console(width=120)
+    console.print(table)
     print(f"{record['title']}: {record['step_gflop']:,} GFLOP a step.")
     print(_hardware(record))
     for precision, shares in record.get("profile", {}).items():

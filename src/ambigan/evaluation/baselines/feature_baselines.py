@@ -130,10 +130,9 @@ def _by_gram_matrix(values: Tensor, mean: Tensor, width: int) -> Tensor:
     """Components from eigenvectors of the products of examples, `(N, N)`."""
 
     def columns() -> Iterator[Tensor]:
-        for part, middle in zip(
-            values.flatten(1).split(_CHUNK, 1), mean.split(_CHUNK), strict=True
-        ):
-            yield to_float(part).double() - middle
+        for begin in range(0, len(mean), _CHUNK):
+            part = values.flatten(1)[:, begin : begin + _CHUNK]
+            yield to_float(part).double() - mean[begin : begin + _CHUNK]
 
     total = mean.new_zeros(len(values), len(values))
     for part in columns():
@@ -148,7 +147,7 @@ def _largest_eigenvectors(symmetric: Tensor, width: int) -> tuple[Tensor, Tensor
     """The `width` largest eigenvalues of a matrix, and their eigenvectors as rows."""
     size = len(symmetric)
     found = cast(Any, eigh)(symmetric.numpy(), subset_by_index=(size - width, size - 1))
-    values, vectors = (cast(Tensor, torch.as_tensor(part)) for part in found)
+    values, vectors = (torch.as_tensor(part) for part in found)
     return values.flip(0), vectors.T.flip(0)
 
 

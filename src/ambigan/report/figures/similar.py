@@ -21,7 +21,7 @@ APART = 26  # between the queries and what was found
 HEADER = 34  # with one line of the title
 LINE = 17  # for each other
 TITLE = 230  # least width of what was found, for the title
-LETTERS = 14  # of a caption under one image
+LETTER = 6  # average width of a letter of a caption
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,11 @@ def _image(
 ) -> None:
     height, width = size
     place_image(axes, pixels, left, top, size, frame=frame)
+    letters = max(6, round((width + GAP) / LETTER))
     colour = INK if caption.right is None or caption.right else ALARM
     lines = [(caption.text, colour)] if caption.text else []
     lines += [(caption.note, MUTED)] if caption.note else []
     for number, (text, shade) in enumerate(lines, 1):
         centre, base = left + width / 2, top + height + 12 * number
         style = {"ha": "center", "va": "baseline"}
-        place_text(axes, clean(text, LETTERS), centre, base, 9, shade, **style)
+        place_text(axes, clean(text, letters), centre, base, 9, shade, **style)
