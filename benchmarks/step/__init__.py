@@ -2,4 +2,4 @@
 
 import os
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # torch's profiler is silent if set before its import
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # before torch is imported: its profiler is silent
