@@ -96,7 +96,7 @@ def test_a_plan_says_what_is_needed_and_writes_nothing(
     assert main(["train", "bigan", "--data", f"folder:{tall}", *words]) == 0
     told = capsys.readouterr().out
     assert sorted(tmp_path.iterdir()) == before
-    for word in ("discriminator", "generator", "encoder", "optimiser", "for backward", "images/s"):
+    for word in ("discriminator", "generator", "encoder", "optimizer", "activations", "images/s"):
         assert word in told
     assert re.search(r"time +\d+ s for 40 images", told)
     assert main(["train", "--resume", "run", "--plan"]) == 2

@@ -13,7 +13,7 @@ from ...core.settings import build
 from ..files import ANEW
 
 MANIFEST_FORMAT = 1
-IMAGES, INDEX, MANIFEST, JOURNAL = "images.npy", "index.parquet", "manifest.json", "journal.jsonl"
+IMAGES, INDEX, MANIFEST, PROGRESS = "images.npy", "index.parquet", "manifest.json", "progress.json"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; one that `ambigan prepare` wrote was expected.")
-    if not path.is_file() and (folder / JOURNAL).is_file():
+    if not path.is_file() and (folder / PROGRESS).is_file():
         raise DataError(f"{folder} is not finished; repeat the `ambigan prepare` that was begun.")
     if not path.is_file():
         raise DataError(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
+from scipy.linalg import eigh  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 from sklearn.decomposition import PCA as SklearnPCA  # pyright: ignore[reportMissingTypeStubs]
 from torch import Tensor
 
@@ -46,8 +48,9 @@ class PCA:
     """Principal components of a training split.
 
     Attributes:
-        mean: Mean example, float32 `(D,)`.
-        components: Orthonormal rows, float32 `(width, D)`, largest variance first.
+        mean: the mean example, float64 `(D,)`.
+        components: orthonormal rows, float64 `(width, D)`, largest variance first. The largest
+            value of a row is positive. Rows beyond the rank of the data may be zero.
     """
 
     mean: Tensor
@@ -59,14 +62,13 @@ class PCA:
         return pca_name(len(self.components))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Maps data `(N, *shape)` to coordinates `(N, width)`."""
-        mean, components = self.mean.to(x.device), self.components.to(x.device)
+        """Data `(N, *shape)` to coordinates `(N, width)`."""
+        mean, components = self.mean.to(x), self.components.to(x)
         return (x.flatten(1) - mean) @ components.T
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Maps data to coordinates and back, `(N, *shape)`, with the least squared error."""
-        mean, components = self.mean.to(x.device), self.components.to(x.device)
-        return (self.encode(x) @ components + mean).view_as(x)
+        """Data to coordinates and back, `(N, *shape)`; the best linear way in squared error."""
+        return (self.encode(x) @ self.components.to(x) + self.mean.to(x)).view_as(x)
 
     @property
     def features(self) -> FeatureFunction:
@@ -77,19 +79,24 @@ class PCA:
 def fit_pca(train_values: Tensor, width: int) -> PCA:
     """Fits principal components on a training split, deterministically.
 
-    Up to 4096 values per example it is exact, in float64 and by chunks. Above that it uses
-    scikit-learn's randomised solver, with a fixed seed, on at most 20,000 evenly spaced examples.
+    Exact, in float64 and by chunks, up to 4096 examples or 4096 values per example, whichever is
+    fewer. Above that by scikit-learn's randomised solver, with a fixed seed, on at most 20,000
+    examples, evenly spaced. Our exact solver needs no float64 copy of the data, as scikit-learn's
+    does.
 
     Args:
-        train_values: Values of a split, uint8 images or float vectors.
-        width: Requested number of components; there are no more than examples or values.
+        train_values: values of a split, uint8 images or float vectors.
+        width: the largest number of components; there are no more than examples or values.
     """
-    dims, width = train_values[0].numel(), pca_width(train_values, width)
-    if dims > MAX_EXACT_DIMS:
+    width = pca_width(train_values, width)
+    num, dims = len(train_values), train_values[0].numel()
+    if min(num, dims) > MAX_EXACT_DIMS:
         return _fit_randomized(train_values, width)
     mean = _mean(train_values)
-    vectors = _eigenvectors(_scatter(train_values, mean))
-    return PCA(mean.float(), vectors[:, :width].T.float().contiguous())
+    fit = _by_covariance if dims <= num else _by_gram_matrix
+    components = fit(train_values, mean, width)
+    largest = components.abs().argmax(1, keepdim=True)
+    return PCA(mean, components * components.gather(1, largest).sign())
 
 
 def pca_name(width: int) -> str:
@@ -116,20 +123,39 @@ def _mean(values: Tensor) -> Tensor:
     return torch.stack(sums).sum(0) / len(values)
 
 
-def _scatter(values: Tensor, mean: Tensor) -> Tensor:
-    """Returns the covariance times the number of examples, float64 `(D, D)`."""
+def _by_covariance(values: Tensor, mean: Tensor, width: int) -> Tensor:
+    """Components as eigenvectors of the covariance, `(D, D)`."""
     total = mean.new_zeros(len(mean), len(mean))
     for part in torch.split(values, _CHUNK):
         # Centring first, in float64, loses no digits, where E[x x'] - m m' would.
         centred = to_float(part).flatten(1).double() - mean
         total.addmm_(centred.T, centred)
-    return total
+    return _largest_eigenvectors(total, width)[1]
 
 
-def _eigenvectors(symmetric: Tensor) -> Tensor:
-    """Returns the eigenvectors as columns `(D, D)`, the largest eigenvalue first."""
-    _, vectors = cast(Any, torch.linalg).eigh(symmetric)
-    return vectors.flip(1)
+def _by_gram_matrix(values: Tensor, mean: Tensor, width: int) -> Tensor:
+    """Components from eigenvectors of the products of examples, `(N, N)`."""
+
+    def columns() -> Iterator[Tensor]:
+        for begin in range(0, len(mean), _CHUNK):
+            part = values.flatten(1)[:, begin : begin + _CHUNK]
+            yield to_float(part).double() - mean[begin : begin + _CHUNK]
+
+    total = mean.new_zeros(len(values), len(values))
+    for part in columns():
+        total.addmm_(part, part.T)
+    variances, vectors = _largest_eigenvectors(total, width)
+    known = variances > variances[0] * len(values) * torch.finfo(torch.float64).eps
+    scale = torch.where(known, variances, torch.inf).rsqrt()
+    return torch.cat([(vectors * scale[:, None]) @ part for part in columns()], 1)
+
+
+def _largest_eigenvectors(symmetric: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """The `width` largest eigenvalues of a matrix, and their eigenvectors as rows."""
+    size = len(symmetric)
+    found = cast(Any, eigh)(symmetric.numpy(), subset_by_index=(size - width, size - 1))
+    values, vectors = (torch.as_tensor(part) for part in found)
+    return values.flip(0), vectors.T.flip(0)
 
 
 def _fit_randomized(train_values: Tensor, width: int) -> PCA:
@@ -139,4 +165,4 @@ def _fit_randomized(train_values: Tensor, width: int) -> PCA:
     solver = cast(Any, SklearnPCA)(min(width, len(x)), svd_solver="randomized", random_state=0)
     solver.fit(x)
     mean, components = torch.as_tensor(solver.mean_), torch.as_tensor(solver.components_)
-    return PCA(mean.float(), components.float())
+    return PCA(mean.double(), components.double())

@@ -31,7 +31,8 @@ def gaussian_stand_in(
     parts = [pca.encode(to_float(part)) for part in torch.split(train_values, _CHUNK)]
     deviation = torch.cat(parts).std(0)
     coordinates = Randomness(seed, "gaussian").normal(num, len(deviation)) * deviation
-    drawn = (coordinates @ pca.components + pca.mean).view(num, *train_values.shape[1:])
+    drawn = coordinates @ pca.components.float() + pca.mean.float()
+    drawn = drawn.view(num, *train_values.shape[1:])
     return drawn.clamp_(-1, 1) if bounded else drawn
 
 
