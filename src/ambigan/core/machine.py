@@ -14,15 +14,20 @@ def num_launched_processes() -> int:
     """How many processes torchrun has started, this one among them; 1 without it.
 
     Raises:
-        ConfigError: WORLD_SIZE is set, and what torchrun sets with it is not, or is no number.
+        ConfigError: what torchrun sets is there in part, or is no number.
     """
-    size, rank = os.environ.get("WORLD_SIZE", "1"), os.environ.get("RANK", "0")
-    if not (size.isdecimal() and rank.isdecimal() and int(rank) < int(size)):
-        raise ConfigError(f"WORLD_SIZE is '{size}' and RANK is '{rank}'; {_REMEDY}")
+    defaults = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "MASTER_PORT": "0"}
+    values = {name: os.environ.get(name, default) for name, default in defaults.items()}
+    for name, value in values.items():
+        if not (value.isascii() and value.isdecimal()):
+            raise ConfigError(f"{name} is '{value}', which is no number; {_REMEDY}")
+    size, rank = int(values["WORLD_SIZE"]), int(values["RANK"])
+    if rank >= size:
+        raise ConfigError(f"RANK is {rank} and WORLD_SIZE is {size}; {_REMEDY}")
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
-    if int(size) > 1 and missing:
+    if size > 1 and missing:
         raise ConfigError(f"WORLD_SIZE is {size} and {missing[0]} is not set; {_REMEDY}")
-    return int(size)
+    return size
 
 
 def physical_memory() -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.files import append_json
+from ...core.errors import DataError
+from ...core.files import append_json, open_in_place, read_bytes, storage_error
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,14 @@ class ProgressLog:
         self.path = path
         self.asked: dict[str, Any] | None = None
         self.lines: list[ProgressEntry] = []
-        content = path.read_bytes() if path.is_file() else b""
+        try:
+            content = read_bytes(path) if path.exists() else b""
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         for text in content.split(b"\n")[:-1]:  # the last is empty, or was cut short
             try:
                 self._take(text)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 break
 
     @property
@@ -74,7 +77,11 @@ class ProgressLog:
             num_there: how many pictures the file of pixels holds.
         """
         self.lines = [line for line in self.lines if line.kept <= num_there]
-        os.truncate(self.path, self._end)
+        with open_in_place(self.path) as file:
+            try:
+                file.truncate(self._end)
+            except OSError as error:
+                raise storage_error(self.path, error) from error
 
     def add(self, tried: int, kept: int, reasons: dict[int, str]) -> None:
         """Notes what has become safe; `reasons` are those since the line before."""
