@@ -129,7 +129,7 @@ def test_a_finished_folder_whose_index_is_damaged_is_not_finished(tmp_path: Path
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ambigan.data import DataSettings, find_gallery, pack
+from ambigan.data import DataSettings, find_image_source, prepare_images
 from ambigan.data.images import parallel_decoding as decoding
 from ambigan.data.packed import prepare as packing
 folder, out, stage = sys.argv[1:]
@@ -142,12 +142,12 @@ def progress(done, _total):
     if stage.isdecimal() and done >= int(stage):
         die()
 
-if stage == "hash": packing.fingerprint = die
+if stage == "hash": packing.data_fingerprint = die
 if stage == "index": packing.write_index = die
 if stage == "manifest": packing.Manifest.write = die
 if stage == "journal": Path.unlink = die
 settings = DataSettings(f"folder:{folder}", size=(6, 5), max_corrupt=0.2)
-pack(settings, find_gallery(settings), Path(out), workers=2, progress=progress)
+prepare_images(settings, find_image_source(settings), Path(out), workers=2, progress=progress)
 """
 
 
