@@ -10,9 +10,9 @@ from ...core.data_spec import DataSpec
 from ...core.errors import ConfigError, DataError
 from ...core.files import sha256_of
 from ..dataset import Dataset, SourceSplit, Split
+from ..files import ANEW
 from ..images.image_dataset import without_blanks
 from ..settings import DataSettings
-from ..files import ANEW
 from ..splits import apply_holdout, arange, data_fingerprint, split_at
 from .index import read_index
 from .manifest import IMAGES, INDEX, Manifest, read_manifest
