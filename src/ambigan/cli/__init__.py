@@ -97,7 +97,7 @@ def _say(line: str) -> None:
 
 
 def _drop_lost_output() -> None:
-    """Sends what stdout cannot be rid of nowhere, or the interpreter would fail on it at its end."""
+    """Discards output that stdout cannot take, on which the interpreter would fail at its end."""
     try:
         sys.stdout.flush()
     except OSError:
