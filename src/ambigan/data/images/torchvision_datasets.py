@@ -137,6 +137,8 @@ def found_or_downloaded(
     source = getattr(import_torchvision("datasets"), title)
     try:
         return source(root, **chosen, download=False)
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # what a damaged file makes of its parser is not foreseeable
         if "not found" not in str(error) or not isinstance(error, RuntimeError):
             raise DataError(
@@ -145,6 +147,8 @@ def found_or_downloaded(
             ) from error
     try:
         return source(root, **chosen, download=True)
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # of the network, of the disk, of what was downloaded
         raise DataError(
             f"{title} is not in {root / folder}, or not whole, and could not be downloaded"

@@ -109,6 +109,8 @@ def _read(path: Path, load: Callable[[], Any]) -> Any:
     """Runs NumPy's reader, whose errors speak of its inside, and says what they mean here."""
     try:
         return load()
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # of damage, NumPy raises whatever its parts happen to
         if "Object arrays" in str(error):
             raise DataError(
