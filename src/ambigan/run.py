@@ -185,7 +185,7 @@ def load(
     run = RunFolder(path)
     config, method = read_config(run, method)
     target = choose_device(device)
-    if not (run.model / "config.json").is_file():
+    if not (run.model / "config.json").exists():
         return _from_checkpoint(run, config, method, weights, target)
     about = _read_about(run)
     kinds = list(about["sha256"])
@@ -327,7 +327,7 @@ def _from_checkpoint(
 ) -> Run:
     """The model of a run that is not finished, with the running batch statistics."""
     state = load_newest(run.checkpoints)
-    if state is None or not run.data_file.is_file():
+    if state is None or not run.data_file.exists():
         raise CheckpointError(
             f"{run.path} has no model and no checkpoint yet; train on with --resume"
             f" {as_typed(run.path)}."

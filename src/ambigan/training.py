@@ -199,7 +199,7 @@ def _go_on(
     check_same_data(run, dataset)
     check_memory(config, make_on_meta(method_class, config, dataset.spec))
     method = make_method(config, dataset.spec, method_class)
-    if here.is_main and not run.data_file.is_file():
+    if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
     return PendingRun(run, config, dataset, method.to(device))
 
@@ -297,7 +297,7 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
     Raises:
         CheckpointError: their hash differs.
     """
-    if not run.data_file.is_file():
+    if not run.data_file.exists():
         return
     known = read_sealed(run.data_file)
     if known.get("sha256") is None:

@@ -63,7 +63,9 @@ def run_many(count: int, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(count):
         words = command(made)
         if words[:1] == ["train"]:  # a command that happens to be right must not take long
-            words += ["--data.max-train", "64", "--device", "cpu"][: 2 + 2 * ("--device" not in words)]
+            words += ["--data.max-train", "64", "--device", "cpu"][
+                : 2 + 2 * ("--device" not in words)
+            ]
         try:
             status = main(words)
         except SystemExit as stop:  # of --help and --version
