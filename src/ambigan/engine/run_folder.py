@@ -49,7 +49,9 @@ class RunFolder:
 
     def read_results(self) -> list[dict[str, Any]]:
         """The records of `results/`, by name; curves over checkpoints are left out."""
-        paths = sorted(p for p in self.results.glob("*.json") if not p.name.startswith("curve-"))
+        there = self.results.iterdir() if self.results.exists() else ()
+        names = sorted(p.name for p in there if p.suffix == ".json" and p.name[:1] != ".")
+        paths = [self.results / name for name in names if not name.startswith("curve-")]
         records = [read_json(path) for path in paths]
         for path, record in zip(paths, records, strict=True):
             if not (isinstance(record.get("rows"), list) and "protocol" in record):
