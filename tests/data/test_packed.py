@@ -182,6 +182,6 @@ def test_what_is_no_packed_folder(tmp_path: Path) -> None:
         open_dataset(settings_of(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=f"folder:{tmp_path} reads a folder of pictures"):
         open_dataset(settings_of(tmp_path))
-    (tmp_path / "journal.jsonl").write_text("")
+    (tmp_path / "progress.json").write_text("")
     with pytest.raises(DataError, match="is not finished; repeat the `ambigan prepare`"):
         open_dataset(settings_of(tmp_path))
