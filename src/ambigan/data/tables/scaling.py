@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..dataset import Scaling
 from ..settings import ScalingName
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float32] | NDArray[np.float64]
 
 
 _PART = 1 << 21
