@@ -141,7 +141,9 @@ def _read(config: Config | None) -> dict[str, Any]:
 
 
 def _is_function(config: str | Path) -> bool:
-    return isinstance(config, str) and not Path(config).exists() and bool(FUNCTION.fullmatch(config))
+    return (
+        isinstance(config, str) and not Path(config).exists() and bool(FUNCTION.fullmatch(config))
+    )
 
 
 def _read_file(path: Path) -> dict[str, Any]:

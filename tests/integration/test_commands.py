@@ -22,7 +22,7 @@ SMALL = ["--settings.network.hidden", "16,16", "--epochs", "3", "--device", "cpu
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys, ambigan.cli.parser as p; p._make_parsers(); print(*sys.modules)"
+    code = "import sys, ambigan.cli.parser as p; p.make_parsers(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert not {"torch", "numpy", "pydantic", "sklearn", "rich"} & set(loaded.split())
 

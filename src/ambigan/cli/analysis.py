@@ -36,7 +36,7 @@ from ..run import Run
 from ..transfer.frozen_layers import changed_settings
 from ..transfer.frozen_layers import measure_transfer as measure_transfer
 from .embed import write_npy
-from .output import note
+from .output import note, say
 from .parser import Request
 from .runs import dataset_of, load_run
 
@@ -64,7 +64,7 @@ def arithmetic(request: Request) -> int:
         what = "Examples of the test split" if of_data else f"Samples, seed {flags.seed}"
         picture = _picture(run, flags.out, "sheet-data" if of_data else "sheet")
         _written(save_png, picture, draw_sheet(chosen.images, what))
-        print("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
+        say("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
         return 0
     sums = add_up(run, chosen, [_term(sign, text) for sign, text in flags.terms], flags.seed)
     picture = _picture(run, flags.out, "arithmetic")
@@ -118,7 +118,7 @@ def transfer(request: Request) -> int:
     )
     _print_transfer(record)
     stem = f"transfer{_suffix(flags, asked)}"
-    print(f"written: {run.path / 'results' / stem}.json")
+    say(f"written: {run.path / 'results' / stem}.json")
     _written(save_figure, run.path / f"{stem}.png", transfer_chart(record))
     return 0
 
@@ -131,7 +131,7 @@ def _picture(run: Run, out: str | None, name: str) -> Path:
 
 def _written(write: Any, path: Path, content: Any) -> None:
     write(path, content)
-    print(f"written: {path}")
+    say(f"written: {path}")
 
 
 def _term(flag: str, text: str) -> Term:

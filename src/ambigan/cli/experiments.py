@@ -1,9 +1,8 @@
-"""Verbs that need no run: papers' tables, the benchmark, and the list of presets."""
+"""Verbs that need no run: papers' tables and studies, and the benchmark."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from rich.table import Table
 from ..core.errors import ConfigError, unknown_name
 from ..core.files import write_json
 from ..core.machine import num_launched_processes
-from .output import alarm, cell, note
+from .listings import list_experiments
+from .output import alarm, cell, note, say
 from .parser import Request
 
 MOST_SEEDS = 1000
@@ -31,6 +31,11 @@ BENCH_COLUMNS = {
 
 def reproduce(request: Request) -> int:
     """Makes a paper's table again or a study, or lists those that can be made."""
+    flags = request.flags
+    if flags.list:
+        return list_experiments(request)
+    if flags.json:
+        raise ConfigError("--json is for --list; what is made is written as .json anyway.")
     from ..engine.trainer import Interrupted
     from ..experiments import STUDIES, TABLES, compare, find_study, find_table, shared_folder
     from ..experiments import reproduce as make_table
@@ -38,12 +43,8 @@ def reproduce(request: Request) -> int:
     from ..experiments.table.writing import as_markdown
     from .progress import training_progress
 
-    flags = request.flags
-    if flags.list or flags.table is None:
-        if flags.table is None and not flags.list:
-            raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
-        _print_tables([*TABLES.values(), *STUDIES.values()])
-        return 0
+    if flags.table is None:
+        raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
     if num_launched_processes() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
     if flags.table not in {*TABLES, *STUDIES}:
@@ -75,7 +76,7 @@ def reproduce(request: Request) -> int:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + stop.signal_number
     print(text)
-    print(f"written: {written}.json, .csv, .md, .html")
+    say(f"written: {written}.json, .csv, .md, .html")
     return 0
 
 
@@ -104,21 +105,7 @@ def bench(request: Request) -> int:
         print(f"Where a step with average goes, {precision}: {listed}.")
     if flags.out:
         write_json(Path(flags.out), found)
-        print(f"written: {flags.out}")
-    return 0
-
-
-def presets(_request: Request) -> int:
-    """Lists published settings."""
-    from ..presets import PRESETS
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("method", "preset", "score", "time", "hardware", "source"):
-        table.add_column(column, overflow="fold")
-    for method, named in PRESETS.items():
-        for name, preset in named.items():
-            table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
-    Console().print(table)
+        say(f"written: {flags.out}")
     return 0
 
 
@@ -143,21 +130,6 @@ def _seeds(text: str) -> list[int]:
     if "," not in text and numbers[0] > MOST_SEEDS:
         raise ConfigError(f"--seeds '{text}': no more than {MOST_SEEDS} at once.")
     return numbers if "," in text else list(range(numbers[0]))
-
-
-def _print_tables(tables: Iterable[Any]) -> None:
-    shown = Table(box=None, pad_edge=False)
-    for column in ("table", "what", "columns", "time", "source"):
-        shown.add_column(column, overflow="fold", no_wrap=column == "table")
-    for table in tables:
-        columns = ", ".join(column.name for column in _columns(table))
-        shown.add_row(table.name, table.title, columns, table.time, table.source)
-    Console().print(shown)
-
-
-def _columns(table: Any) -> Iterable[Any]:
-    """What a table trains, or a study."""
-    return table.arms if hasattr(table, "arms") else table.columns
 
 
 def _machine_of(found: dict[str, Any]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from ..core.errors import ConfigError, suggestion
 from ..core.files import as_typed
 from ..core.settings import override
 from ..data import DataSettings, Manifest, find_image_source, located, prepare_images
+from .output import note, say
 from .parser import Request
 from .progress import decoding_progress
 
@@ -33,7 +33,7 @@ def prepare(request: Request) -> int:
             settings, gallery, out, workers=flags.workers, progress=progress
         )
     if was_finished:
-        print(f"{out} is finished already; nothing was done", file=sys.stderr)
+        note(f"{out} is finished already; nothing was done")
     _tell(manifest, out)
     return 0
 
@@ -68,8 +68,8 @@ def _size(typed: str) -> str:
 def _tell(manifest: Manifest, out: Path) -> None:
     num_train, num_test = (end - start for start, end in (manifest.train, manifest.test))
     shape = "x".join(str(length) for length in manifest.shape)
-    print(f"prepared: {out}, {num_train:,} + {num_test:,} images of {shape}")
+    say(f"prepared: {out}, {num_train:,} + {num_test:,} images of {shape}")
     if manifest.skipped:
         first = manifest.skipped[0]
-        print(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
-    print(f"next: ambigan train bigan --data {as_typed(f'packed:{out}')}")
+        say(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
+    say(f"next: ambigan train bigan --data {as_typed(f'packed:{out}')}")
