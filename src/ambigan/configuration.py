@@ -137,7 +137,7 @@ def _read(config: Config | None) -> dict[str, Any]:
         raise ConfigError(
             f"{what} gives a {type(config).__name__}; a configuration is a RunConfig or a dict."
         )
-    return dict(config or {})
+    return {name: value for name, value in (config or {}).items() if name != "plugins"}
 
 
 def _is_function(config: str | Path) -> bool:

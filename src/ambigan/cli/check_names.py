@@ -1,7 +1,7 @@
 """Refuses a mistyped name within a moment, before torch is imported.
 
-A name that is not known here may still exist: of a plugin, or newer than `names.json`. So what might
-exist is left to the registries, which say the same of what does not.
+A name that is not known here may still exist: a plugin's, or one newer than `names.json`. So what
+might exist is left to the registries, which say the same of what does not.
 """
 
 from __future__ import annotations

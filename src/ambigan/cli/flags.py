@@ -31,7 +31,7 @@ def add_general(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds `--json`."""
     parser.add_argument(
-        "--json", action="store_true", help="print JSON, and nothing else, on stdout"
+        "--json", action="store_true", help="print JSON on stdout, and nothing else"
     )
 
 
@@ -57,7 +57,7 @@ def add_run_shortcuts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size",
         metavar="N",
-        help="number of examples in a step, over all processes together",
+        help="number of examples in a step, over all processes",
     )
     parser.add_argument("--device", help=DEVICE)
     parser.add_argument("--precision", help="number format of matrix products: fp32, bf16 or auto")

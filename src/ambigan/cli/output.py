@@ -104,10 +104,11 @@ def print_columns(
 
 
 def _shares(widths: Sequence[int], left: int) -> list[int]:
-    """How many columns each text gets: narrow ones all they need, wide ones equal shares."""
+    """How many columns each text gets: the last ones give way to those before them."""
     shares = list(widths)
-    while shares and sum(shares) > left and max(shares) > LEAST_TEXT:
-        shares[shares.index(max(shares))] -= 1
+    for place in reversed(range(len(shares))):
+        excess = max(0, sum(shares) - left)
+        shares[place] -= min(excess, max(0, shares[place] - LEAST_TEXT))
     return shares
 
 

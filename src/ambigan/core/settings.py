@@ -26,7 +26,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 """Bounds for fields of settings; NaN and infinities are never allowed."""
 
 Few = Annotated[int, Field(ge=1, le=1000)]
-"""A count of things that are built one by one, such as layers: a typing error may not take hours."""
+"""A count of what is built one by one, such as layers: a typing error may not take hours."""
 
 
 def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
