@@ -145,5 +145,5 @@ def test_a_run_takes_the_place_of_a_preset(finished_run: Path) -> None:
 
 def test_a_file_alone_imports_no_code(tmp_path: Path) -> None:
     path = written(tmp_path / "c.json", {"method": "some_module_of_tests:Game"})
-    with pytest.raises(ConfigError, match="name the method as well .* to let its code run"):
+    with pytest.raises(ConfigError, match=r"name the method as well .* to let its code run"):
         ambigan.make_config(config=path)
