@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import argcomplete
+from argcomplete.shell_integration import shellcode
 
 from .names import known_names, names_of_settings
 from .parser import TRAINING, Request, make_parsers
@@ -16,7 +17,7 @@ Complete = Callable[..., Iterable[str]]
 
 def completion(request: Request) -> int:
     """Prints the script for a shell, which asks this program what may follow."""
-    print(argcomplete.shellcode(["ambigan"], shell=request.flags.shell))
+    print(shellcode(["ambigan"], shell=request.flags.shell))
     return 0
 
 

@@ -270,11 +270,13 @@ def _add_data(
     )
     parser.add_argument(
         "--data.max-corrupt",
-        "--data.max_corrupt",
         dest="max_corrupt",
         type=float,
         metavar="SHARE",
         help="largest share of the images of --data that may be unreadable",
+    )
+    parser.add_argument(
+        "--data.max_corrupt", dest="max_corrupt", type=float, help=argparse.SUPPRESS
     )
 
 

@@ -98,7 +98,7 @@ def merge(settings: Any, values: Mapping[str, Any], prefix: str = "") -> dict[st
         ConfigError: A name is unknown, or nested settings are no mapping.
     """
     tree, known = plain(settings), [prefix + field.name for field in dataclasses.fields(settings)]
-    hints = get_type_hints(cast(type, type(settings)), include_extras=True)
+    hints = get_type_hints(cast(Any, type(settings)), include_extras=True)
     for name, value in values.items():
         if name not in tree:
             raise _unknown_setting(prefix + name, known)
@@ -106,8 +106,9 @@ def merge(settings: Any, values: Mapping[str, Any], prefix: str = "") -> dict[st
         if dataclasses.is_dataclass(inner):
             if not isinstance(value, Mapping):
                 raise ConfigError(f"{prefix}{name} cannot be {value!r}: it holds settings by name.")
-            inner = _switched(inner, hints[name], value, f"{prefix}{name}.")
-            value = merge(inner, cast(Mapping[str, Any], value), f"{prefix}{name}.")
+            named = cast(Mapping[str, Any], value)
+            inner = _switched(inner, hints[name], named, f"{prefix}{name}.")
+            value = merge(inner, named, f"{prefix}{name}.")
         tree[name] = value
     return tree
 
