@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_a_search_is_a_line_each_or_json(
     assert main(words) == 0
     told = capsys.readouterr().out.splitlines()
     head = next(line for line in told if line.startswith("query"))
-    assert head.split() == ["query", "label", "rank", "cosine", "label", "found"]
+    assert re.split("  +", head) == ["query", "query label", "rank", "cosine", "label", "found"]
     assert sum(line.startswith("row ") for line in told) == 6
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -49,6 +49,7 @@ def check_names(request: Request) -> None:
     elif request.verb != "prepare":
         _check_folder(getattr(flags, "run", None))
         _check_method(getattr(flags, "method", None))
+        _check_settings(None, request.settings)
     for name in _listed(getattr(flags, "protocol", None)):
         if name != ALL:
             _check("protocol", name, known_names()["protocols"])
@@ -77,8 +78,9 @@ def _check_training(request: Request) -> None:
     _check_preset(name, flags.preset)
     settings = {key: value for key, value in values.items() if isinstance(value, dict)}
     typed = [*_dotted(settings), *request.settings]
-    known_here = [name_ for name_ in typed if name or not name_.startswith("settings.")]
-    _check_settings(name, known_here)
+    if name is None:  # only the method itself knows its own
+        typed = [setting for setting in typed if not setting.startswith("settings.")]
+    _check_settings(name, typed)
 
 
 def _check(kind: str, name: str, known: Iterable[str]) -> bool:

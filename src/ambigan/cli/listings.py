@@ -44,7 +44,7 @@ def presets(request: Request) -> int:
 
 
 def _known(preset: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a preset beside its settings."""
+    """What is known of a preset apart from its settings."""
     names = {"score": "reached", "time": "time", "hardware": "hardware", "source": "source"}
     return {title: preset[name] for name, title in names.items()}
 

@@ -82,12 +82,13 @@ def print_columns(
     """Prints a table in plain columns, a line for each row, on a terminal and through a pipe alike.
 
     Args:
-        head: Titles of the columns.
+        head: Titles of the columns; a column without any value is left out.
         rows: Values by column. Names and numbers are never cut.
         free: Titles of the columns of free text, which are shortened between words to fit the
             terminal's width, or 80 columns where there is none.
     """
-    table = [list(head), *([printable(value) for value in row] for row in rows)]
+    table = _without_empty([list(head), *([printable(value) for value in row] for row in rows)])
+    head = table[0]
     widths = [max(cell_len(row[place]) for row in table) for place in range(len(head))]
     texts = [place for place, title in enumerate(head) if title in free]
     left = shutil.get_terminal_size((80, 24)).columns - len(GAP) * (len(head) - 1)
@@ -101,6 +102,12 @@ def print_columns(
         ]
         padded = [text + " " * (w - cell_len(text)) for text, w in zip(cells, widths, strict=True)]
         print(GAP.join(padded).rstrip())
+
+
+def _without_empty(table: list[list[str]]) -> list[list[str]]:
+    """The same columns without those that hold nothing but a title."""
+    full = [any(row[place] for row in table[1:]) for place in range(len(table[0]))]
+    return [[text for text, is_kept in zip(row, full, strict=True) if is_kept] for row in table]
 
 
 def _shares(widths: Sequence[int], left: int) -> list[int]:

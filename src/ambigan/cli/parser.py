@@ -153,7 +153,7 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
         return verbs[name]
 
     add_training_verbs(verb)
-    _add_evaluate(verb("evaluate", "Measure a run's features beside their baselines"))
+    _add_evaluate(verb("evaluate", "Measure a run's features, and baselines to compare with"))
     add_run(verb("report", "Write a run's page: curves, samples and tables in one HTML file"))
     add_using_verbs(verb)
     add_analysis_verbs(verb)

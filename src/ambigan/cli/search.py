@@ -74,7 +74,7 @@ def _among(flags: argparse.Namespace, run: Run) -> SearchedExamples:
     """Where to look: a source, or a split of the run's own data."""
     if flags.data:
         if flags.split not in (None, "all"):
-            raise ConfigError("--split is of the run's own data; leave it out beside --data.")
+            raise ConfigError("--split is of the run's own data; leave it out with --data.")
         return _source(flags.data, run, flags)
     split = flags.split or "train"
     dataset = dataset_of(run)
@@ -172,7 +172,7 @@ def _print(found: SearchResult) -> None:
             for rank, (place, cosine) in enumerate(zip(places, cosines, strict=True), start=1)
             if place >= 0 and (other := found.among.name(place))
         ]
-    print_columns(("query", "label", "rank", "cosine", "label", "found"), rows)
+    print_columns(("query", "query label", "rank", "cosine", "label", "found"), rows)
 
 
 def _draw(found: SearchResult, path: Path) -> None:

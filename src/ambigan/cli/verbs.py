@@ -132,7 +132,7 @@ def _split(request: Request, run: Run, default: str) -> Split:
     flags = request.flags
     if flags.data:
         if flags.split not in (None, "all"):
-            raise ConfigError("--split is of the run's own data; leave it out beside --data.")
+            raise ConfigError("--split is of the run's own data; leave it out with --data.")
         return _examples(other_data(run, flags.data, flags), run)
     if flags.max_corrupt is not None:
         raise ConfigError("--data.max-corrupt is of other data; leave it out without --data.")
