@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clean stop by SIGINT or SIGTERM.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else torch's profiler writes to stderr
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name the terminal cannot show is no reason
             stream.reconfigure(errors="backslashreplace")  # to fail
@@ -103,7 +104,7 @@ def _run(verb: str) -> Callable[[Request], int]:
         from . import completion as module
     elif verb in ("train", "demo"):
         from . import training as module
-    elif verb in ("reproduce", "bench"):
+    elif verb == "reproduce":
         from . import experiments as module
     elif verb == "prepare":
         from . import prepare as module

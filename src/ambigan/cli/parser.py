@@ -11,7 +11,6 @@ from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
 from .analysis_flags import add_analysis_verbs
 from .flags import (
-    DEVICE,
     add_general,
     add_json,
     add_lists,
@@ -158,7 +157,6 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     add_using_verbs(verb)
     add_analysis_verbs(verb)
     _add_reproduce(verb("reproduce", "Train and measure what a paper's table or a study needs"))
-    _add_bench(verb("bench", "Time a training step against the textbook loop"))
     add_lists(verb)
     for each in verbs.values():
         add_general(each)
@@ -203,24 +201,6 @@ def _add_reproduce(parser: _Parser) -> None:
         "takes what no other is working on. Any setting that all columns have is changed by its\n"
         "dotted name: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
     )
-
-
-def _add_bench(parser: _Parser) -> None:
-    parser.add_argument(
-        "game",
-        nargs="?",
-        default="bigan",
-        metavar="GAME",
-        help="game to time: bigan (the default), dcgan or bigbigan",
-    )
-    parser.add_argument("--device", default="auto", help=DEVICE)
-    parser.add_argument(
-        "--repeats", type=int, default=9, metavar="N", help="number of rounds; medians are printed"
-    )
-    parser.add_argument(
-        "--steps", type=int, default=10, metavar="N", help="number of steps in a round"
-    )
-    parser.add_argument("--out", metavar="FILE", help=".json file to write")
 
 
 def _add_evaluate(parser: _Parser) -> None:
