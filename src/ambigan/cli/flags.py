@@ -141,9 +141,19 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", metavar="SOURCE", help="images to decode, such as folder:PATH, imagenet or celeba"
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="images to decode, such as folder:PATH, imagenet or celeba",
     )
-    parser.add_argument("out", metavar="OUT", help="folder to write, new or begun before")
+    parser.add_argument(
+        "out", nargs="?", metavar="OUT", help="folder to write, new or begun before"
+    )
+    parser.add_argument(
+        "--verify",
+        metavar="FOLDER",
+        help="packed folder to compare with its hash, and nothing else",
+    )
     parser.add_argument(
         "--size",
         metavar="HxW",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ConfigError
+from ..core.files import check_writable
 from ..core.settings import build, from_strings
 from ..data import DataSettings, SourceSplit, Split, open_examples
 from ..engine.run_folder import RunFolder
@@ -122,7 +123,9 @@ def embed(request: Request) -> int:
 
 def report(request: Request) -> int:
     """Writes the run's page."""
-    page = write_page(load_run(request))
+    run = load_run(request)
+    check_writable(run.path)  # before the figures are drawn
+    page = write_page(run)
     say(f"written: {page}")
     return 0
 

@@ -112,6 +112,8 @@ def _read(path: Path, load: Callable[[], Any]) -> Any:
     """Runs NumPy's reader and translates its errors, which describe its internals."""
     try:
         return load()
+    except MemoryError:  # not a damaged file
+        raise
     except Exception as error:  # NumPy's parts raise different errors for damaged files
         if "Object arrays" in str(error):
             raise DataError(
