@@ -121,7 +121,7 @@ def test_the_folder_of_a_run_may_be_a_link(
     assert (tmp_path / "large disk" / "model" / "config.json").is_file()
 
 
-@pytest.mark.parametrize("name", [".lock", "journal.jsonl", "images.part", "images.npy"])
+@pytest.mark.parametrize("name", [".lock", "progress.json", "images.part", "images.npy"])
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
 def test_links_in_a_folder_that_is_being_packed(
     name: str,

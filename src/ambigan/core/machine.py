@@ -11,7 +11,7 @@ _REMEDY = "start several processes with torchrun, or unset WORLD_SIZE and RANK t
 
 
 def num_launched_processes() -> int:
-    """How many processes torchrun has started, this one among them; 1 without it.
+    """Returns how many processes torchrun has started, including this one; 1 without torchrun.
 
     Raises:
         ConfigError: what torchrun sets is there in part, or is no number.

@@ -75,7 +75,7 @@ class Scaling:
     columns: tuple[str, ...] = ()
 
     def apply(self, raw: Tensor) -> Tensor:
-        """Raw values `(N, D)`, best in float64, to scaled ones, float32 `(N, D)`."""
+        """Maps raw values `(N, D)`, ideally float64, to scaled ones, float32 `(N, D)`."""
         scaled = torch.empty(raw.shape, dtype=torch.float32, device=raw.device)
         for part, place in zip(raw.split(_ROWS), scaled.split(_ROWS), strict=True):
             # Of large data, a float64 copy of all might not fit.

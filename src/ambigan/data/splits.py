@@ -79,7 +79,7 @@ def split_at(split: Split, length: int) -> tuple[Split, Split]:
 
 
 def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> SourceSplit:
-    """Splits that are still in the order of their source, one after the other."""
+    """Concatenates splits that are still in the order of their source."""
     values = splits[0].values
     if len(splits) > 1:
         values = torch.cat([split.values for split in splits])

@@ -77,7 +77,7 @@ def _loaded(name: str) -> Mapping[str, Any]:
             found = library.load_from_disk(str(path))
         else:
             found = library.load_dataset(str(path) if path.exists() else name)
-    except MemoryError:  # not a damaged file
+    except MemoryError:  # is no damage
         raise
     except Exception as error:  # networks, files and formats fail in their own ways
         raise DataError(

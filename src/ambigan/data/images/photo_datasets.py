@@ -27,7 +27,7 @@ def find_imagenet(settings: DataSettings, _typed: str) -> ImageSource:
     source = import_torchvision("datasets").ImageNet
     try:
         train, test = (source(root, split=split) for split in ("train", "val"))
-    except MemoryError:  # not a damaged file
+    except MemoryError:  # is no damage
         raise
     except Exception as error:  # missing and damaged archives fail in many ways
         raise DataError(

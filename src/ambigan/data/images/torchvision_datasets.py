@@ -138,7 +138,7 @@ def found_or_downloaded(
     source = getattr(import_torchvision("datasets"), title)
     try:
         return source(root, **chosen, download=False)
-    except MemoryError:  # not a damaged file
+    except MemoryError:  # is no damage
         raise
     except Exception as error:  # a damaged file can make its parser raise anything
         if "not found" not in str(error) or not isinstance(error, RuntimeError):
@@ -148,7 +148,7 @@ def found_or_downloaded(
             ) from error
     try:
         return source(root, **chosen, download=True)
-    except MemoryError:  # not a damaged file
+    except MemoryError:  # is no damage
         raise
     except Exception as error:  # network, disk and downloaded files fail in their own ways
         raise DataError(

@@ -94,7 +94,7 @@ def _read(path: Path, kind: str, load: Callable[[], Any]) -> Any:
         table.validate(full=True)  # a damaged text is otherwise found where it is first used
         list(table.column_names)
         return table
-    except MemoryError:  # not a damaged file
+    except MemoryError:  # is no damage
         raise
     except Exception as error:  # Arrow's parts raise different errors for damaged files
         raise DataError(

@@ -234,7 +234,7 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
 def _without_constants(
     raw: RawVectors, train: Rows, settings: DataSettings
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """The columns that change in training, by position, and their names."""
+    """Returns the columns that change in training, by position, and their names."""
     constant = constant_columns(train)
     if not constant.any():
         return train.columns, raw.columns
