@@ -19,11 +19,13 @@ __all__ = [
     "Run",
     "__version__",
     "load",
+    "make_config",
     "train",
 ]
 
 
 if TYPE_CHECKING:
+    from .configuration import make_config
     from .run import Run, load
     from .training import train
 
@@ -33,6 +35,10 @@ def __getattr__(name: str) -> Any:
         from . import run as artifacts
 
         return getattr(artifacts, name)
+    if name == "make_config":
+        from .configuration import make_config
+
+        return make_config
     if name == "train":
         from .training import train
 

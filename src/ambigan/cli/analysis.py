@@ -36,7 +36,7 @@ from ..run import Run
 from ..transfer.frozen_layers import changed_settings
 from ..transfer.frozen_layers import measure_transfer as measure_transfer
 from .embed import write_npy
-from .output import note
+from .output import note, say
 from .parser import Request
 from .runs import dataset_of, load_run
 
@@ -64,7 +64,7 @@ def arithmetic(request: Request) -> int:
         title = "Examples of the test split" if of_data else f"Samples, seed {flags.seed}"
         picture = _picture(run, flags.out, "sheet-data" if of_data else "sheet")
         _write(save_figure, picture, draw_sheet(exemplars.images, title))
-        print("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
+        say("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
         return 0
     terms = [_term(sign, text) for sign, text in flags.terms]
     sums = add_latents(run, exemplars, terms, flags.seed)
@@ -121,7 +121,7 @@ def transfer(request: Request) -> int:
     )
     _print_transfer(record)
     stem = f"transfer{_suffix(flags, asked)}"
-    print(f"written: {run.path / 'results' / stem}.json")
+    say(f"written: {run.path / 'results' / stem}.json")
     _write(save_figure, run.path / f"{stem}.png", transfer_chart(record))
     return 0
 
@@ -134,7 +134,7 @@ def _picture(run: Run, out: str | None, name: str) -> Path:
 
 def _write(write: Any, path: Path, content: Any) -> None:
     write(path, content)
-    print(f"written: {path}")
+    say(f"written: {path}")
 
 
 def _term(flag: str, text: str) -> Term:

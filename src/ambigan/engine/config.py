@@ -18,30 +18,30 @@ from ..methods import find_method
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How long, how much at once, on what, and what is written when.
+    """How long to train, on how many examples at once, where, and what to write when.
 
     Attributes:
-        epochs: passes over the training split.
-        schedule_epochs: passes that learning rates are planned for, if not `epochs`; 25 epochs with
-            a schedule of 400 are the first 25 of a run of 400.
-        batch_size: examples in a turn, over all processes together.
-        seed: of initial weights, order, latents and noise.
-        device: `auto` takes CUDA where there is one; `cpu`, `cuda`, `cuda:1`.
-        precision: `fp32`, or `bf16` for matrix products under autocast, where weights stay fp32;
-            `auto` takes bf16 where the device is faster at it. A run records which it was.
-        ema_decay: per iteration, of the averaged copy of the networks; 0 keeps none.
-        statistics_batches: batches over which batch-norm statistics are taken anew before
-            features are measured or the model is saved, those of more than 256 in parts; 0 keeps
-            the running averages.
-        log_every: iterations between lines of the log; terms are averaged between them.
-        diagnose_every: lines of the log between looks at spread, rank and saturation.
-        checkpoint_every: iterations between checkpoints; 0 for one an epoch.
-        keep_checkpoints: how many of the newest to keep; one that a stop wrote is kept beside
-            them until the next.
-        tensorboard: write event files too (needs the `tensorboard` extra).
-        cuda_graphs: on CUDA, record a turn once and replay it, where one process trains on data
-            that are on the device; else turns are played as they are. Nothing else changes; a
-            method that decides on the CPU in the middle of its losses needs `false`.
+        epochs: Number of passes over the training split.
+        schedule_epochs: Number of passes that learning rates are planned for, `epochs` if None; 25
+            epochs with a schedule of 400 are the first 25 of a run of 400.
+        batch_size: Number of examples in a turn, over all processes together.
+        seed: Seed of the initial weights, the order of examples, latents and noise.
+        device: Where to train: `auto` takes CUDA where there is one; `cpu`, `cuda`, `cuda:1`.
+        precision: Number format of matrix products: `fp32`, or `bf16` under autocast, where weights
+            stay fp32; `auto` takes bf16 where the device is faster at it. A run records which.
+        ema_decay: Decay per iteration of the averaged copy of the networks; 0 keeps no copy.
+        statistics_batches: Number of batches over which batch-norm statistics are computed again
+            before features are measured or the model is saved, batches of more than 256 in parts; 0
+            keeps the running averages.
+        log_every: Iterations between lines of the log; terms are averaged between them.
+        diagnose_every: Lines of the log between measurements of spread, rank and saturation.
+        checkpoint_every: Iterations between checkpoints; 0 writes one an epoch.
+        keep_checkpoints: Number of newest checkpoints to keep; a checkpoint written by a stop is
+            kept as well until the next one.
+        tensorboard: Whether to write event files too (needs the `tensorboard` extra).
+        cuda_graphs: Whether to record a turn once on CUDA and replay it, where one process trains
+            on data that are on the device. Nothing else changes; a method that decides on the CPU
+            in the middle of its losses needs `false`.
     """
 
     epochs: PositiveInt = 25
@@ -69,11 +69,11 @@ class RunConfig:
     """All settings of a run; `config.json` holds exactly this.
 
     Attributes:
-        method: a name of the package, or `module:Class`.
-        preset: where the settings started from; for the record.
-        settings: the method's own.
-        data: where examples come from.
-        train: how it is trained.
+        method: Name of a method of the package, or `module:Class`.
+        preset: Name of the preset that the settings started from, for the record.
+        settings: The method's own settings.
+        data: Where examples come from.
+        train: How the method is trained.
     """
 
     method: str
@@ -104,12 +104,14 @@ class RunConfig:
     def from_json(cls, values: dict[str, Any], method: type[Any] | None = None) -> RunConfig:
         """Reads what `to_json` wrote.
 
+        `ambigan.make_config` also reads partial values, and completes them from a preset.
+
         Args:
-            values: nested plain values.
-            method: the method's class; looked up by name if None.
+            values: Nested plain values of all five fields; a setting left out takes its default.
+            method: The method's class, found by name if None.
 
         Raises:
-            ConfigError: a setting is unknown, missing or not allowed.
+            ConfigError: A setting is unknown, missing or not allowed.
         """
         names = {"method", "preset", "settings", "data", "train"}
         if wrong := names ^ set(values):
