@@ -127,6 +127,16 @@ _CHANGED: dict[str, tuple[str, str, dict[str, str]]] = {
             "settings.network.encoder": "revnet50",
         },
     ),
+    "bigbigan-cycle": (
+        "bigbigan",
+        "small",
+        {"settings.cycle_weight": "0.02", "settings.encoder_dropout": "0.3"},
+    ),
+    "gan-masked": (
+        "gan",
+        "official",
+        {"settings.discriminator_dropout": "0.2", "settings.gradient_penalty": "0.1"},
+    ),
     "bigbigan-image": ("bigbigan", "small", {"settings.unary": "x"}),
     "bigbigan-attention": ("bigbigan", "small", {"settings.network.attention": "8"}),  # G's
     "bigan-augmented": (

@@ -93,6 +93,12 @@ class Player:
     schedule_window: tuple[float, float] = (0.0, 1.0)
 
 
+def turns_of(players: Sequence[Player], *, simultaneous: bool) -> tuple[tuple[str, ...], ...]:
+    """The turns of an iteration: one of all players together, or one of each in their order."""
+    names = tuple(player.name for player in players)
+    return (names,) if simultaneous else tuple((name,) for name in names)
+
+
 @dataclass(frozen=True)
 class Batch:
     """What a turn draws.
