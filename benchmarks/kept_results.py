@@ -63,9 +63,7 @@ def main() -> int:
     added = {pattern: [key for key in extra if re.search(pattern, key)] for pattern in ADDED}
     allowed = {key for keys in added.values() for key in keys}
     differing = sorted(
-        key
-        for key in (before.keys() | after.keys()) - allowed
-        if before.get(key) != after.get(key)
+        key for key in (before.keys() | after.keys()) - allowed if before.get(key) != after.get(key)
     )
     summary = {
         "base": _full_name(flags.base),

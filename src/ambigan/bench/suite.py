@@ -16,9 +16,9 @@ from ..core.precision import usable_precisions
 from ..core.version import __version__
 from ..data import Batches, Split
 from ..engine.config import choose_device
-from ..engine.graph_capture import TurnGraph
+from ..engine.graph_capture import TURNS_BEFORE_CAPTURE, TurnGraph
 from ..engine.train_state import TrainState, count_parameters
-from ..engine.train_step import TURNS_BEFORE_CAPTURE, TrainStep
+from ..engine.trainer import Trainer
 from ..estimate.memory import allocated_bytes
 from ..evaluation.results import hardware
 from ..training import make_method
@@ -82,7 +82,7 @@ def run_suite(
     game = find_subject(subject, where)
     precisions = usable_precisions(where)
     if "bf16" not in precisions:
-        tell("bf16 is left out: it is slower than fp32 on this device")
+        tell("bf16 is left out: this device has no instructions for it")
     contestants = _contestants(game, where, precisions)
     seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     for contestant in contestants:
@@ -169,7 +169,7 @@ def _play(
     method = make_method(config, game.spec)
     state = TrainState(method.to(images.device).train(), config.train.ema_decay)
     batches = Batches(Split(images, None), seed, images.device)
-    return TrainStep(state, batches, config.train, TurnGraph if captured else None).run_iteration
+    return Trainer(state, batches, config.train, TurnGraph if captured else None).run_iteration
 
 
 def _together(game: Subject, images: torch.Tensor, precision: str) -> Work:

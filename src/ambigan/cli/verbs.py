@@ -144,7 +144,6 @@ def _resume(request: Request, name: str | None) -> int:
             method_class=method,
             expected=lambda theirs: _asked(theirs, request.settings),
             progress=progress,
-            alarm=alarm,
             decoding=decoding,
         ),
         run.path,
@@ -262,14 +261,14 @@ def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
     if go_on:
         return _guarded(
             lambda progress, decoding: train_interleaved_runs(
-                [(config, out)], progress=progress, alarm=alarm, decoding=decoding
+                [(config, out)], progress=progress, decoding=decoding
             ),
             out,
             again="the same command",
         )
     return _guarded(
         lambda progress, decoding: start_training(
-            config, out, progress=progress, alarm=alarm, decoding=decoding
+            config, out, progress=progress, decoding=decoding
         ),
         out,
     )

@@ -20,7 +20,7 @@ from ..data import Batches, open_dataset
 from ..engine.config import RunConfig, choose_device, resolve_precision
 from ..engine.schedule import num_iterations
 from ..engine.train_state import TrainState
-from ..engine.train_step import TrainStep
+from ..engine.trainer import Trainer
 from ..evaluation.results import hardware
 from ..game import Method
 from ..training import check_trainable, make_method
@@ -125,7 +125,7 @@ def _plan(
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)
     batches = Batches(dataset.train, config.train.seed, device)
-    play = TrainStep(state, batches, config.train)
+    play = Trainer(state, batches, config.train)
     per_iteration = config.train.batch_size * len(method.turns)
     images = num_iterations(config.train, len(batches), len(method.turns)) * per_iteration
     phases = [_Phase.of(play, *part, device, traffic) for part in _parts(play, images)]
@@ -167,7 +167,7 @@ class _Phase:
     @classmethod
     def of(
         cls,
-        play: TrainStep,
+        play: Trainer,
         begin: int,
         share: float,
         device: torch.device,
@@ -203,11 +203,11 @@ class _Phase:
         )
 
 
-def _parts(play: TrainStep, images: int) -> list[tuple[int, float]]:
+def _parts(play: Trainer, images: int) -> list[tuple[int, float]]:
     """Parts of training between which players begin or end: images seen before, and share."""
     ends = {end for player in play.players.values() for end in player.schedule_window}
     batch = play.settings.batch_size
-    marks = {0, *(math.ceil(end * play.total_images / batch) * batch for end in ends)}
+    marks = {0, *(math.ceil(end * play.planned_images / batch) * batch for end in ends)}
     bounds = [*sorted(mark for mark in marks if mark < images), images]
     return [(begin, (end - begin) / images) for begin, end in pairwise(bounds)]
 
@@ -255,7 +255,7 @@ def describe(found: TrainingEstimate) -> list[tuple[str, str]]:
     return lines
 
 
-def _working(play: TrainStep, device: torch.device) -> int:
+def _working(play: Trainer, device: torch.device) -> int:
     """Bytes of what comes and goes in an iteration, at their most."""
     if device.type == "cuda":
         return allocated_bytes(play.run_iteration, device)
@@ -268,7 +268,7 @@ def _working(play: TrainStep, device: torch.device) -> int:
     return live.most
 
 
-def _timed(play: TrainStep, device: torch.device) -> list[float]:
+def _timed(play: Trainer, device: torch.device) -> list[float]:
     """Seconds of each iteration; fewer of them where they are long."""
     seconds: list[float] = []
     for number in range(WARM_UP + NUM_STEPS):
