@@ -77,6 +77,8 @@ def effective_rank(features: Tensor) -> Tensor:
     centred = (features - features.mean(0)).double()
     wide = centred.shape[0] > centred.shape[1]
     gram = centred.T @ centred if wide else centred @ centred.T
+    if not bool(gram.isfinite().all()):
+        return gram.new_tensor(torch.nan)
     eigenvalues = cast(Tensor, _linalg.eigvalsh(gram)).clamp_min(0)
     shares = eigenvalues / eigenvalues.sum().clamp_min(1e-300)
     return (-torch.xlogy(shares, shares).sum()).exp()

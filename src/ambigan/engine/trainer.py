@@ -94,7 +94,7 @@ class Trainer:
             )
         self.state, self.batches, self.settings, self.recorder = state, batches, settings, recorder
         self.output, self.progress = output, progress
-        self.device = batches.device
+        self.device, self.is_bf16 = batches.device, settings.precision == "bf16"
         self.players = {player.name: player for player in state.method.players}
         num_turns = len(state.method.turns)
         self.images_per_iteration = settings.batch_size * num_turns
@@ -115,15 +115,14 @@ class Trainer:
     def train(self) -> Generator[None]:
         """The whole course of a training; yields after every iteration.
 
-        Time is counted in images seen, and every draw is a function of (seed, images seen, turn):
-        a training that is stopped and resumed draws what it would have drawn.
+        Every draw is a function of (seed, images seen, turn), so that a training that is stopped
+        and resumed draws what it would have drawn.
 
         Raises:
             Interrupted: SIGINT or SIGTERM came; a checkpoint was written first.
-            NonFiniteError: a loss or parameter stopped being a number; the last good checkpoint
-                stands.
+            NonFiniteError: a loss or parameter stopped being a number.
             CheckpointError: there are checkpoints but none can be used.
-            StorageError: the run's folder is no longer this training's.
+            StorageError: the run's folder is no longer this training's, or the disk is full.
         """
         state, settings, batches, output = self.state, self.settings, self.batches, self.output
         method, meters = state.method, state.meters
@@ -137,8 +136,7 @@ class Trainer:
 
             # Losses: named terms of every player that moves, from one forward pass.
             owned = set_requires_grad(method, moving)
-            is_bf16 = settings.precision == "bf16"
-            with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=is_bf16):
+            with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=self.is_bf16):
                 losses = method.losses(batch, moving)
 
             # Gradients: of each player's own loss, with respect to its own parameters alone.
@@ -173,6 +171,7 @@ class Trainer:
             # Average: teachers and memory banks of the method, then the EMA of all its networks.
             if played:
                 method.after_iteration(played)
+                played.clear()  # the batches are not kept until the next iteration
             if state.ema is not None:
                 state.ema.update(state.iterations)
             state.iterations += 1
@@ -187,6 +186,7 @@ class Trainer:
 
             # Diagnose: signs of collapse, which losses do not show; the networks stay as they are.
             if is_diagnosis_due(settings, state.iterations, self.num_iterations):
+                self._check_finite(output)
                 line |= self._diagnose()
             if line:
                 epoch = state.images_seen / len(batches)
@@ -282,18 +282,25 @@ class Trainer:
 
     def _save(self, output: RunOutput) -> None:
         """Writes a checkpoint of finite weights, in a folder that is still this training's."""
-        state = self.state
-        broken = state.first_non_finite()
+        self._check_finite(output)
+        output.check_claim(self.state.images_seen, self.device)
+        spacing = self.checkpoint_every * self.images_per_iteration
+        output.save(self.state, self.settings.keep_checkpoints, spacing, self.total_images)
+
+    def _check_finite(self, output: RunOutput) -> None:
+        """Stops, on all processes, where a parameter or a sum of losses is not a number.
+
+        Raises:
+            NonFiniteError: naming it.
+        """
+        broken = self.state.first_non_finite()
         if any_rank(bool(broken), self.device):  # else the others would wait for this one
             what = broken or "something on another process"
             raise self._broken(f"{what} stopped being a number", output)
-        output.check_claim(state.images_seen, self.device)
-        spacing = self.checkpoint_every * self.images_per_iteration
-        output.save(state, self.settings.keep_checkpoints, spacing, self.total_images)
 
     def _broken(self, what: str, output: RunOutput) -> NonFiniteError:
         remedy = "Lower the learning rate, or what else is far from its preset."
-        if self.settings.precision == "bf16":
+        if self.is_bf16:
             remedy = "Lower the learning rate or use train.precision fp32."
         return NonFiniteError(
             f"{what} before {self.state.images_seen} images. {output.last_good()} {remedy}"
