@@ -39,7 +39,7 @@ def test_every_run_is_diagnosed_ten_times_and_at_its_end(total: int) -> None:
     assert len(due) >= min(total, 10)
     assert len(due) <= max(2 * 10 + 1, total / 500 + 1)
     assert due[-1] == total
-    assert {n for n in range(500, total + 1, 500)} <= set(due)
+    assert set(range(500, total + 1, 500)) <= set(due)
 
 
 def test_a_short_run_has_its_diagnoses_in_the_log(

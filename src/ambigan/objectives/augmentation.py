@@ -36,7 +36,8 @@ def augment(x: Tensor, noise: Randomness) -> Tensor:
         noise: source of randomness of the turn; each image is changed in a way of its own.
 
     Returns:
-        Images of the same shape; brightness and contrast may leave [-1, 1], as in the authors' code.
+        Images of the same shape; brightness and contrast may leave [-1, 1], as in the authors'
+        code.
     """
     return cutout(translate(recolour(x, noise), noise), noise)
 
