@@ -78,7 +78,6 @@ class BiGAN(DiscriminatorGame, PairGame):
     """D against G and E, over pairs of data and latents."""
 
     Settings = BiGANSettings
-    settings: BiGANSettings
 
     def __init__(self, settings: BiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)

@@ -73,7 +73,6 @@ class BigBiGAN(PairGame):
     """D against G and E, over images, latents and pairs."""
 
     Settings = BigBiGANSettings
-    settings: BigBiGANSettings
 
     def __init__(self, settings: BigBiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)

@@ -64,7 +64,6 @@ class LatentRegressor(GAN):
     """D against G over data, and E that inverts G."""
 
     Settings = LatentRegressorSettings
-    settings: LatentRegressorSettings
     capabilities = frozenset({"sample", "decode", "encode", "reconstruct"})
     data_networks, latent_networks = ("discriminator", "encoder"), ()
 
@@ -75,7 +74,7 @@ class LatentRegressor(GAN):
                 f"settings.joint_weight {settings.joint_weight} lets E teach G, but with "
                 "settings.regress 'after' G has finished when E begins; choose 'during' or 0."
             )
-        super().__init__(settings, spec)
+        super().__init__(settings, spec)  # pyright: ignore[reportArgumentType]
         self.encoder = make_encoder(
             self.sample_spec, settings.network, settings.latent_dim, output="linear"
         )

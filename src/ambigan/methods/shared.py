@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
@@ -56,8 +57,7 @@ class DiscriminatorGame(Method):
         missing_value: what stands in data for a value that is not seen.
     """
 
-    settings: DiscriminatorSettings
-    discriminator: nn.Module
+    discriminator: Any
     missing_value: float = 0.0
 
     def __init__(self, settings: DiscriminatorSettings, spec: DataSpec) -> None:
@@ -118,11 +118,10 @@ class PairGame(Method):
         missing_value: what stands in data for a value that is not seen.
     """
 
-    settings: EncoderSettings
     capabilities = frozenset({"sample", "decode", "encode", "reconstruct"})
     data_networks = ("discriminator", "encoder")
-    discriminator: nn.Module
-    encoder: nn.Module
+    discriminator: Any
+    encoder: Any
     deviation: Callable[[Tensor], Tensor] | None = None
     missing_value: float = 0.0
 
