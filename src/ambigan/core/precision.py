@@ -19,7 +19,7 @@ CUDA_BF16 = (8, 0)
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Widens bfloat16 and float16; float32 and float64 stay as they are."""
+    """Converts bfloat16 and float16 to float32; float32 and float64 are returned unchanged."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
