@@ -51,13 +51,18 @@ def train_interleaved(trainers: Sequence[Trainer]) -> None:
 
 @contextmanager
 def catch_signals(*trainers: Trainer) -> Generator[None]:
-    """Notes SIGINT and SIGTERM for all trainers, which finish their iterations and save."""
+    """Notes signals to stop for all trainers, which finish their iterations and save.
+
+    SIGHUP, of a terminal that was closed, is one of them, unless `nohup` has it ignored.
+    """
 
     def note(number: int, _frame: FrameType | None) -> None:
         for each in trainers:
             each.signal_number = number
 
     numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     if threading.current_thread() is not threading.main_thread():
         numbers = []  # only the main thread may handle signals
     before: dict[int, Any] = {number: signal.signal(number, note) for number in numbers}

@@ -119,7 +119,7 @@ class Trainer:
         and resumed draws what it would have drawn.
 
         Raises:
-            Interrupted: SIGINT or SIGTERM came; a checkpoint was written first.
+            Interrupted: a signal to stop came; a checkpoint was written first.
             NonFiniteError: a loss or parameter stopped being a number.
             CheckpointError: there are checkpoints but none can be used.
             StorageError: the run's folder is no longer this training's, or the disk is full.
@@ -191,7 +191,8 @@ class Trainer:
             if line:
                 epoch = state.images_seen / len(batches)
                 output.write({"images_seen": state.images_seen, "epoch": epoch} | line)
-            self.progress(state.images_seen, self.total_images, self.latest)
+            if not self.signal_number:  # a terminal that was closed takes no more lines
+                self.progress(state.images_seen, self.total_images, self.latest)
 
             # Checkpoint: on schedule, at the end, and when a signal asks any process to stop.
             stop = any_rank(bool(self.signal_number), self.device)
