@@ -23,7 +23,7 @@ from ..run import load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
-from .output import alarm, note, print_json, say
+from .output import note, print_json, say
 from .parser import Request
 from .progress import run_progress
 
@@ -179,7 +179,6 @@ def _resume(request: Request, name: str | None) -> int:
             method_class=method,
             expected=lambda theirs: _asked(theirs, request.settings),
             progress=progress,
-            alarm=alarm,
             decoding=decoding,
         ),
         run.path,
@@ -194,14 +193,14 @@ def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
     if go_on:
         return _guarded(
             lambda progress, decoding: train_interleaved_runs(
-                [(config, out)], progress=progress, alarm=alarm, decoding=decoding
+                [(config, out)], progress=progress, decoding=decoding
             ),
             out,
             again="the same command",
         )
     return _guarded(
         lambda progress, decoding: start_training(
-            config, out, progress=progress, alarm=alarm, decoding=decoding
+            config, out, progress=progress, decoding=decoding
         ),
         out,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,10 +11,12 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from ..core.distributed import any_rank, world
 from ..core.errors import ConfigError
-from ..core.precision import usable_precisions
+from ..core.precision import bf16_hardware
 from ..core.settings import Fraction, build, checked, differences, plain
 from ..data.settings import DataSettings
 from ..methods import find_method
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -21,27 +24,32 @@ class TrainSettings:
     """How long to train, on how many examples at once, where, and what to write when.
 
     Attributes:
-        epochs: Number of passes over the training split.
-        schedule_epochs: Number of passes that learning rates are planned for, `epochs` if None; 25
-            epochs with a schedule of 400 are the first 25 of a run of 400.
-        batch_size: Number of examples in a turn, over all processes together.
-        seed: Seed of the initial weights, the order of examples, latents and noise.
-        device: Where to train: `auto` takes CUDA where there is one; `cpu`, `cuda`, `cuda:1`.
-        precision: Number format of matrix products: `fp32`, or `bf16` under autocast, where weights
-            stay fp32; `auto` takes bf16 where the device is faster at it. A run records which.
-        ema_decay: Decay per iteration of the averaged copy of the networks; 0 keeps no copy.
-        statistics_batches: Number of batches over which batch-norm statistics are computed again
-            before features are measured or the model is saved, batches of more than 256 in parts; 0
-            keeps the running averages.
-        log_every: Iterations between lines of the log; terms are averaged between them.
-        diagnose_every: Lines of the log between measurements of spread, rank and saturation.
-        checkpoint_every: Iterations between checkpoints; 0 writes one an epoch.
-        keep_checkpoints: Number of newest checkpoints to keep; a checkpoint written by a stop is
-            kept as well until the next one.
-        tensorboard: Whether to write event files too (needs the `tensorboard` extra).
-        cuda_graphs: Whether to record a turn once on CUDA and replay it, where one process trains
-            on data that are on the device. Nothing else changes; a method that decides on the CPU
-            in the middle of its losses needs `false`.
+        epochs: number of passes over the training split.
+        schedule_epochs: number of passes that learning rates are planned for; None for `epochs`.
+            25 epochs with a schedule of 400 are the first 25 of a run of 400.
+        batch_size: number of examples in a turn, over all processes together.
+        seed: seed of initial weights, order of the examples, latents and noise.
+        device: device to train on: `auto` for CUDA where there is one, `cpu`, `cuda` or `cuda:1`.
+        precision: number format of matrix products: `fp32`, or `bf16` under autocast, where
+            weights stay fp32; `auto` is bf16 where the processor has instructions for it. The run
+            records which it was.
+        ema_decay: decay per iteration of the averaged copy of the networks, in [0, 1); 0 keeps no
+            copy.
+        statistics_batches: number of batches over which batch-norm statistics are recomputed before
+            features are measured or the model is saved, batches of more than 256 in parts; 0 keeps
+            the running averages.
+        log_every: iterations between lines of the log, which average the losses between them.
+        diagnose_every: lines of the log between diagnoses of the networks: spread, rank,
+            saturation, reconstruction. Short runs are diagnosed ten times, and every run at its
+            end.
+        checkpoint_every: iterations between checkpoints; 0 for one checkpoint an epoch.
+        keep_checkpoints: number of the newest checkpoints to keep. One that a stop wrote is kept in
+            addition, until the next.
+        tensorboard: whether event files for TensorBoard are written (needs the `tensorboard`
+            extra).
+        cuda_graphs: whether turns are recorded once as CUDA graphs and replayed, where one process
+            trains on data that are on the device; results are the same. A method that decides on
+            the CPU in the middle of its losses needs `false`.
     """
 
     epochs: PositiveInt = 25
@@ -69,11 +77,11 @@ class RunConfig:
     """All settings of a run; `config.json` holds exactly this.
 
     Attributes:
-        method: Name of a method of the package, or `module:Class`.
-        preset: Name of the preset that the settings started from, for the record.
-        settings: The method's own settings.
-        data: Where examples come from.
-        train: How the method is trained.
+        method: name of the method, or `module:Class` for one outside the package.
+        preset: name of the preset that the settings started from, for the record.
+        settings: settings of the method.
+        data: settings of the data.
+        train: settings of the training.
     """
 
     method: str
@@ -143,11 +151,17 @@ def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
 
 
 def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
-    """The config with `auto` replaced by a precision, on all processes by the main one's choice."""
+    """The config with `auto` replaced by a precision, on all processes by the main one's choice.
+
+    It is decided by what the device can do, so that the same command gives the same run.
+    """
     if config.train.precision != "auto":
         return config
-    is_fast = world().is_main and "bf16" in usable_precisions(device)
-    chosen = "bf16" if any_rank(is_fast, device) else "fp32"
+    found = bf16_hardware(device) if world().is_main else ""
+    chosen = "bf16" if any_rank(bool(found), device) else "fp32"
+    if world().is_main:
+        reason = found or "no instructions for bf16"
+        logger.info(f"train.precision auto is {chosen}: {device} has {reason}")
     return replace(config, train=replace(config.train, precision=chosen))
 
 
