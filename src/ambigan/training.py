@@ -16,6 +16,7 @@ from .core.distributed import World, any_rank, join_from_environment, leave, sha
 from .core.errors import CheckpointError, ConfigError
 from .core.files import hold_lock, read_json, write_json
 from .core.machine import physical_memory
+from .core.plugins import load_plugins
 from .core.precision import bf16_gain
 from .core.randomness import seed_from
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
@@ -25,7 +26,7 @@ from .engine.run_folder import RunFolder, check_free, create
 from .engine.train_state import TrainState
 from .engine.trainer import Trainer, TrainingProgress, train_interleaved
 from .game import Method
-from .methods import find_method, is_external
+from .methods import check_game, find_method, is_external
 from .run import Run, describe_data, read_config, save_model
 
 UNTRAINED_BATCHES = 50
@@ -78,6 +79,7 @@ def resume(
     out: str | Path,
     *,
     method_class: type[Method] | None = None,
+    plugins: Sequence[str | Path] = (),
     expected: Callable[[RunConfig], RunConfig] | None = None,
     progress: TrainingProgress = _silent,
     alarm: Callable[[str], None] = print,
@@ -87,7 +89,8 @@ def resume(
 
     Args:
         out: the run's folder.
-        method_class: of a run whose method lies outside the package.
+        method_class: the class of a run whose method is known as `module:Class`.
+        plugins: modules or `.py` files to load first, if the run's method or data come from there.
         expected: applies the settings typed beside `--resume` to the run's own; any that differ,
             but for the device, are an error.
         progress: told of every iteration.
@@ -99,6 +102,7 @@ def resume(
         ConfigError: settings were asked for that the run does not have, or another process is
             training it.
     """
+    load_plugins(plugins)
     open_data = partial(_open_in_turn, decoding=decoding)
     with ExitStack() as locks:
         return _fit([_go_on(out, method_class, expected, open_data, locks)], progress, alarm)[0]
@@ -267,6 +271,7 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
         raise ConfigError(
             "the networks have more weights than can be counted; make settings.network smaller."
         ) from error
+    check_game(method)
     method.find_layer()
     method.check_batch(config.train.batch_size)
     _warn_of_long_iterations(config, method, len(dataset.train))

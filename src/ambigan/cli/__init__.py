@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ..core.errors import AmbiganError
 from ..core.machine import num_launched_processes
+from ..core.plugins import load_installed, load_plugins
 from .parser import Request, parse_arguments
 
 _RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         request = parse_arguments(typed)
         if not debug:
             warnings.showwarning = _one_line
+        load_installed()
+        load_plugins(request.flags.plugin)
         return _run(request.verb)(request)
     except AmbiganError as error:
         if debug:

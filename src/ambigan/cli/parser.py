@@ -117,6 +117,13 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        verbs[name].add_argument(
+            "--plugin",
+            action="append",
+            default=[],
+            metavar="MODULE",
+            help="a module or .py file that registers methods, data or protocols; may be repeated",
+        )
         return verbs[name]
 
     _add_training(verb("demo", "Train on scikit-learn's digits, measure, report: about a minute."))
@@ -218,7 +225,9 @@ def _add_bench(parser: _Parser) -> None:
 
 
 def _add_train_only(parser: _Parser) -> None:
-    parser.add_argument("name", nargs="?", metavar="METHOD", help="such as bigan, or module:Class")
+    parser.add_argument(
+        "name", nargs="?", metavar="METHOD", help="such as bigan; see `ambigan presets`"
+    )
     parser.add_argument("--method", help="the same, as a flag")
     parser.add_argument("--resume", metavar="RUN", help="continue a run exactly where it was")
     parser.add_argument(
@@ -242,7 +251,7 @@ def _add_run(parser: _Parser) -> None:
     parser.add_argument("run", metavar="RUN", help="a folder that `train` wrote")
     parser.add_argument("--weights", choices=["ema", "raw"], help="averaged or last networks")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--method", help="module:Class of a run trained outside the package")
+    parser.add_argument("--method", help="module:Class of a run whose class no decorator registers")
 
 
 def _add_evaluate(parser: _Parser) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from ..core.errors import ConfigError
 from ..core.files import as_typed
 from ..core.machine import num_launched_processes
+from ..core.plugins import plugin_flags
 from ..core.settings import build, from_strings, override
 from ..data import DataSettings, SourceSplit, Split, located, open_examples
 from ..engine.config import RunConfig
@@ -24,7 +25,7 @@ from ..estimate.training_cost import LINK, describe, estimate_training
 from ..evaluation.views import CropSettings
 from ..measuring import evaluate as measure
 from ..measuring import evaluate_curve
-from ..methods import find_method, is_external
+from ..methods import find_method, is_external, registered_name
 from ..presets import PRESETS, find_preset
 from ..report import write_report
 from ..run import Run, load, read_config
@@ -64,6 +65,8 @@ def train(request: Request) -> int:
     if flags.name and flags.method and flags.name != flags.method:
         raise ConfigError(f"two methods, '{flags.name}' and '{flags.method}'; name one.")
     name = flags.name or flags.method
+    if name is not None:
+        name = registered_name(name)
     if not flags.plan and (flags.processes, flags.link) != (None, None):
         raise ConfigError(
             "--processes and --link are of --plan; to train on several processes, start with"
@@ -74,7 +77,7 @@ def train(request: Request) -> int:
     if flags.resume:
         return _resume(request, name)
     if name is None:
-        raise ConfigError(f"name a method: {', '.join(sorted(PRESETS))} or module:Class.")
+        raise ConfigError(f"name a method: {', '.join(sorted(PRESETS))}.")
     source = request.settings.get("data.source")
     config = override(find_preset(name, flags.preset, source), request.settings)
     if flags.plan:
@@ -83,12 +86,12 @@ def train(request: Request) -> int:
     out = Path(flags.out or f"runs/{name.replace(':', '.')}-{kind}")
     status = _train(config, out, go_on=flags.go_on)
     if status == 0 and _is_main():
-        _tell_trained(out)
+        _tell_trained(out, config)
     return status
 
 
-def _tell_trained(out: Path) -> None:
-    typed = as_typed(out)
+def _tell_trained(out: Path, config: RunConfig) -> None:
+    typed = as_typed(out) + plugin_flags(config.plugins)
     print(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
 
 
@@ -147,10 +150,10 @@ def _resume(request: Request, name: str | None) -> int:
             alarm=alarm,
             decoding=decoding,
         ),
-        run.path,
+        again=f"ambigan train --resume {as_typed(run.path)}{plugin_flags(config.plugins)}",
     )
     if status == 0 and _is_main():
-        _tell_trained(run.path)
+        _tell_trained(run.path, config)
     return status
 
 
@@ -258,20 +261,19 @@ def report(request: Request) -> int:
 
 
 def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
-    config = _located(config)
+    config = _located(config).check()
     if go_on:
         return _guarded(
             lambda progress, decoding: train_interleaved_runs(
                 [(config, out)], progress=progress, alarm=alarm, decoding=decoding
             ),
-            out,
             again="the same command",
         )
     return _guarded(
         lambda progress, decoding: start_training(
             config, out, progress=progress, alarm=alarm, decoding=decoding
         ),
-        out,
+        again=f"ambigan train --resume {as_typed(out)}{plugin_flags(config.plugins)}",
     )
 
 
@@ -285,14 +287,13 @@ def _located(config: RunConfig) -> RunConfig:
     return replace(config, data=located(config.data))
 
 
-def _guarded(work: Any, out: Path, again: str = "") -> int:
+def _guarded(work: Any, again: str) -> int:
     """Runs training under a progress bar; a signal becomes its exit status."""
     try:
         with run_progress(quiet=not _is_main()) as (progress, decoding):
             work(progress, decoding)
     except Interrupted as stop:
         if _is_main():
-            again = again or f"ambigan train --resume {as_typed(out)}"
             note(f"stopped; continue with: {again}")
         return 128 + stop.signal_number
     return 0

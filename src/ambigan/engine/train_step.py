@@ -13,6 +13,7 @@ from ..core.errors import ConfigError
 from ..core.randomness import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method, Terms
+from ..methods import check_losses
 from .config import TrainSettings
 from .graph_capture import Turn, TurnGraph
 from .schedule import is_active, player_rate, schedule_images
@@ -136,6 +137,7 @@ def train_step(
     owned = set_requires_grad(method, players)
     with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=precision == "bf16"):
         losses = method.losses(batch, players)
+    check_losses(losses, players)
     gradients = compute_gradients(owned, losses)
     average_([gradient for part in gradients.values() for gradient in part])
     for name, part in gradients.items():

@@ -34,6 +34,7 @@ from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import r1
 from ..objectives.reconstruction import absolute_error
 from ..priors import PriorName, make_prior
+from .registry import register_method
 
 Objective = Literal["inverse", "minimax", "hinge"]
 
@@ -85,6 +86,7 @@ class BiGANSettings:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
+@register_method("bigan")
 class BiGAN(Method):
     """D against G and E, over pairs of data and latents."""
 

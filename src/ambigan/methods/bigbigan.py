@@ -30,6 +30,7 @@ from ..networks.large import (
 )
 from ..objectives.adversarial import hinge_fake, hinge_real, hinge_saturation
 from ..priors import PriorName, make_prior
+from .registry import register_method
 
 BIGBIGAN_ADAM = OptimizerSettings(
     betas=(0.0, 0.999), epsilon=1e-6, weight_decay=0, final_learning_rate=None
@@ -66,6 +67,7 @@ class BigBiGANSettings:
     generator_optimizer: OptimizerSettings = SLOW_ADAM
 
 
+@register_method("bigbigan")
 class BigBiGAN(Method):
     """D against G and E, over images, latents and pairs."""
 

@@ -33,6 +33,7 @@ from ..objectives.adversarial import bce_fake, bce_real, hinge_fake, hinge_real,
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import gradient_norm, r1
 from ..priors import PriorName, make_prior
+from .registry import register_method
 
 Objective = Literal["non_saturating", "minimax", "hinge"]
 
@@ -75,6 +76,7 @@ class GANSettings:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
+@register_method("gan")
 class GAN(Method):
     """D against G, over data."""
 

@@ -30,6 +30,7 @@ from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import bce_fake, bce_real, saturation
 from ..objectives.reconstruction import latent_cross_entropy
 from ..priors import make_prior
+from .registry import register_method
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class LatentRegressorSettings:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
+@register_method("latent_regressor")
 class LatentRegressor(Method):
     """D against G over data, and E that inverts G."""
 
