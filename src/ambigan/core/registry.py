@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
@@ -82,5 +83,7 @@ class Registry(Mapping[str, T], Generic[T]):
 def _place(definition: object) -> object:
     """Where something is defined, by which it is known when that code runs a second time."""
     name = getattr(definition, "__qualname__", "<lambda>")
-    is_unnamed = name.endswith("<lambda>")
-    return id(definition) if is_unnamed else (getattr(definition, "__module__", None), name)
+    if name.endswith("<lambda>"):
+        return id(definition)
+    module = getattr(definition, "__module__", None)
+    return getattr(sys.modules.get(str(module)), "__file__", None) or module, name

@@ -61,10 +61,10 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
 
 def _chosen(hint: Any, value: Any, prefix: str) -> Any:
     """Of several dataclasses a field may hold, the one whose `kind` the values name."""
-    members = [member for member in get_args(hint) if isinstance(member, type)]
-    kinds = {_kind(member): member for member in members if dataclasses.is_dataclass(member)}
-    if not kinds or not isinstance(value, Mapping):
+    members = [member for member in get_args(hint) if dataclasses.is_dataclass(member)]
+    if not members or not isinstance(value, Mapping):
         return hint
+    kinds = {_kind(member): member for member in members}
     named = cast(Mapping[str, Any], value).get("kind", next(iter(kinds)))
     if named not in kinds:
         raise ConfigError(f"{prefix}kind cannot be {named!r}: it is {' or '.join(kinds)}.")
