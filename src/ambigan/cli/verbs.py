@@ -79,7 +79,7 @@ def train(request: Request) -> int:
     if name is None:
         raise ConfigError(f"name a method: {', '.join(sorted(PRESETS))}.")
     source = request.settings.get("data.source")
-    config = override(find_preset(name, flags.preset, source), request.settings)
+    config = override(find_preset(name, flags.preset, source), request.settings).check()
     if flags.plan:
         return _plan(config, flags)
     kind = config.data.source.partition(":")[0]
@@ -261,7 +261,7 @@ def report(request: Request) -> int:
 
 
 def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
-    config = _located(config).check()
+    config = _located(config)
     if go_on:
         return _guarded(
             lambda progress, decoding: train_interleaved_runs(

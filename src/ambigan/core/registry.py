@@ -59,16 +59,20 @@ class Registry(Mapping[str, T], Generic[T]):
         Raises:
             ConfigError: There is none; the nearest name is suggested.
         """
-        if name not in self._entries:
-            load_installed()
-        if name not in self._entries:
+        if name not in self:
             raise unknown_name(self.kind, name, self._entries)
         return self._entries[name]
 
     def origin(self, name: str) -> Plugin | None:
         """The plugin that registered an entry; None for the package itself, or no entry."""
-        plugin = self._origins.get(name)
+        plugin = self._origins[name] if name in self else None
         return plugin and (find_loaded(plugin.name) or plugin)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such an entry, if need be after installed plugins are loaded."""
+        if name not in self._entries:
+            load_installed()
+        return name in self._entries
 
     def __getitem__(self, name: str) -> T:
         return self._entries[name]

@@ -283,10 +283,8 @@ def _find(typed: str) -> tuple[str, Source, str]:
     """The name of a source, what it stands for, and what was typed after its colon."""
     name, _, path = typed.partition(":")
     if name not in SOURCES:
-        load_installed()
-    source = SOURCES.get(name)
-    if source is None:
         raise _unknown_source(typed)
+    source = SOURCES[name]
     argument = source.argument
     if path and not argument:
         raise ConfigError(f"data set '{name}' takes no path; write it as '{name}'.")

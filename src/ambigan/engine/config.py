@@ -13,7 +13,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from ..core.distributed import any_rank, world
 from ..core.errors import ConfigError
-from ..core.plugins import Plugin, find_loaded, load_installed
+from ..core.plugins import Plugin, find_loaded
 from ..core.precision import usable_precisions
 from ..core.settings import Fraction, build, checked, differences, plain
 from ..data.registry import SOURCES
@@ -180,7 +180,6 @@ def check_plugins(where: str, values: Mapping[str, Any]) -> None:
         recorded = (Plugin(method.partition(":")[0]),)
     if not recorded:
         return
-    load_installed()
     for kind, name, is_there in (
         ("method", method, is_external(method) or method in METHODS),
         ("data set", source, source in SOURCES),
