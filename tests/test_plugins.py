@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +19,6 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.plugins import Plugin, load_plugin
 from ambigan.data import DataSettings, list_sources, open_dataset
 from ambigan.data.registry import SOURCES
-from ambigan.evaluation.protocols import PROTOCOLS
 from ambigan.methods import METHODS, find_method, register_method
 from ambigan.methods.bigan import BiGAN
 from ambigan.presets import PRESETS, find_preset
@@ -33,24 +30,19 @@ FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", RECIPES, re.DOTALL)
 COMMANDS = re.findall(r"^ambigan (.*)$", RECIPES, re.MULTILINE)
 
 
+pytestmark = pytest.mark.usefixtures("own_registries")
+
+
 @pytest.fixture(autouse=True)
-def _as_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an empty folder; what a test registers and loads is gone after it."""
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    for registry in (METHODS, SOURCES, PROTOCOLS):
-        for name in ("_entries", "_definitions", "_origins"):
-            if hasattr(registry, name):
-                monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
-    monkeypatch.setattr(plugins, "_loaded", {})
-    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
 
 
 Forget = Callable[[], None]
 
 
 @pytest.fixture
-def forget(monkeypatch: pytest.MonkeyPatch) -> Forget:
+def forget() -> Forget:
     """Makes this process one in which no plugin was loaded."""
 
     def new_process() -> None:
@@ -295,49 +287,37 @@ def test_a_source_of_images_from_outside() -> None:
         open_dataset(DataSettings("noise:3"))
 
 
-INSTALLED = """
-import ambigan
-from ambigan.cli import main
-from ambigan.methods import METHODS
-from ambigan.presets import find_preset
-assert "installed" not in list(METHODS)  # nothing is imported before it is asked for
-config = find_preset("installed", None, "digits").check()
-print(config.preset, [plugin.name for plugin in config.plugins])
-words = "--data digits --epochs 1 --settings.network.hidden 8,8 --out run"
-assert main(["train", "installed", *words.split()]) == 0
-print(ambigan.load("run").sample(2).shape)
-"""
+def install(name: str, code: str) -> None:
+    """Puts a package and its metadata where pip would, with a plugin as its entry point."""
+    about, package = Path("site", f"{name}-1.0.dist-info"), Path("site", name)
+    for folder in (about, package):
+        folder.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[ambigan.plugins]\n{name} = {name}.plugin\n")
+    (package / "__init__.py").touch()
+    (package / "plugin.py").write_text(code)
 
 
-def test_a_package_that_is_installed_needs_no_flag() -> None:
-    """Two packages are put where pip puts them: one names a plugin, one a plugin that fails."""
-    site = Path("site")
-    for name, code in (
-        (
-            "tiny_ambigan",
-            "import ambigan\nfrom ambigan.methods.gan import GAN\n\n"
-            "@ambigan.register_method('installed')\nclass Installed(GAN): pass\n",
-        ),
-        ("broken_ambigan", "1 / 0\n"),
-    ):
-        about = site / f"{name}-1.0.dist-info"
-        about.mkdir(parents=True)
-        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (about / "entry_points.txt").write_text(f"[ambigan.plugins]\n{name} = {name}.plugin\n")
-        (site / name).mkdir()
-        (site / name / "__init__.py").touch()
-        (site / name / "plugin.py").write_text(code)
-    source = str(Path(ambigan.__file__).parents[1])
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(site.absolute()), source])}
-
-    words = [sys.executable, "-c", INSTALLED]
-    asked = subprocess.run(words, env=env, capture_output=True, text=True)
-    assert asked.returncode == 0, asked.stderr
-    first, trained, shape = asked.stdout.splitlines()
-    assert first == "small ['tiny_ambigan.plugin']"
-    assert "ambigan evaluate run;" in trained  # with no --plugin
-    assert shape == "(2, 1, 8, 8)"
-    assert "'broken_ambigan' of broken_ambigan cannot be used: importing the plugin" in asked.stderr
+def test_a_package_that_is_installed_needs_no_flag(
+    monkeypatch: pytest.MonkeyPatch, forget: Forget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("tiny_ambigan", FILES["lsgan.py"])
+    install("broken_ambigan", "1 / 0\n")
+    monkeypatch.syspath_prepend(Path("site").absolute())
+    plugins.load_installed.cache_clear()
+    assert "lsgan" not in list(METHODS)  # nothing is imported before it is asked for
+    with pytest.warns(UserWarning, match="'broken_ambigan' of broken_ambigan cannot be used: imp"):
+        config = find_preset("lsgan", None).check()
+    assert [plugin.name for plugin in config.plugins] == ["tiny_ambigan.plugin"]
+    words = ["--data", "digits", "--epochs", "1", "--settings.network.hidden", "8,8"]
+    assert main(["train", "lsgan", *words, "--out", "run"]) == 0
+    assert "ambigan evaluate run;" in capsys.readouterr().out  # with no --plugin
+    forget()
+    del sys.modules["tiny_ambigan.plugin"]
+    plugins.load_installed.cache_clear()
+    with pytest.warns(UserWarning, match="broken_ambigan"):
+        assert ambigan.load("run").sample(2).shape == (2, 1, 8, 8)
+    plugins.load_installed.cache_clear()
 
 
 def test_a_plugin_is_known_by_its_stem_or_its_package() -> None:
