@@ -159,7 +159,7 @@ def check_ownership(subject: Subject) -> None:
 
 
 def check_purity(subject: Subject) -> None:
-    """`losses` changes nothing but the batch statistics of the networks it runs, in training."""
+    """`losses` changes nothing, but for the statistics of norms and of players' own networks."""
     method = subject.make()
     networks = {network for player in method.players for network in player.networks}
     for is_training in (False, True):
@@ -169,7 +169,7 @@ def check_purity(subject: Subject) -> None:
             method.losses(subject.batch(method, 1), players)
         for name in _changed(method, before):
             module = method.get_submodule(name.rpartition(".")[0])
-            is_norm = isinstance(module, nn.modules.batchnorm._NormBase)  # pyright: ignore[reportPrivateUsage]
+            is_norm = isinstance(module, SpectralNorm | nn.modules.batchnorm._NormBase)  # pyright: ignore[reportPrivateUsage]
             if is_training and (is_norm or name.partition(".")[0] in networks):
                 continue
             raise ContractError(
