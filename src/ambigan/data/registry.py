@@ -108,7 +108,10 @@ def register_source(
         if kind == "images":
             source = Pictures(description, open_, frozenset(uses or IMAGES), takes)
         else:
-            read = lambda settings, typed, _needed: open_(settings, typed)  # noqa: E731
+
+            def read(settings: DataSettings, typed: str, _needed: object) -> RawVectors:
+                return open_(settings, typed)
+
             source = File(description, read, frozenset(uses or ARRAYS), (), takes)
         SOURCES.add(name, source, definition=function)
         return function

@@ -63,7 +63,9 @@ def _add_file(
     uses: frozenset[str],
     *suffixes: str,
 ) -> None:
-    at_path = lambda settings, typed, needed: read(settings, _path(typed), needed)  # noqa: E731
+    def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawVectors:
+        return read(settings, _path(typed), needed)
+
     SOURCES.add(name, File(description, at_path, uses, suffixes))
 
 

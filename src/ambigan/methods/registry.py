@@ -102,7 +102,7 @@ def check_class(cls: Any) -> None:
     """
     if not (isinstance(cls, type) and issubclass(cls, Method)):
         raise ConfigError(f"{cls!r} is no method: derive the class from ambigan.game.Method.")
-    missing = sorted(cast(frozenset[str], getattr(cls, "__abstractmethods__", frozenset())))
+    missing = sorted(cast(Any, cls).__abstractmethods__)
     if missing:
         raise ConfigError(f"{cls.__name__} does not define {' and '.join(missing)}.")
     _check_settings(cls)
@@ -135,11 +135,12 @@ def _check_settings(cls: type[Method]) -> None:
     name = cls.__name__
     if settings is None:
         raise ConfigError(f"{name} has no Settings: set Settings to a frozen dataclass.")
-    is_class = isinstance(settings, type) and dataclasses.is_dataclass(settings)
-    if not is_class or not cast(Any, settings).__dataclass_params__.frozen:
+    parameters: Any = getattr(settings, "__dataclass_params__", None)
+    if not isinstance(settings, type) or parameters is None or not parameters.frozen:
         raise ConfigError(
             f"{name}.Settings is no frozen dataclass: write @dataclass(frozen=True) above it."
         )
+    settings = cast(Any, settings)
     for field in dataclasses.fields(settings):
         defaults = (field.default, field.default_factory)
         if field.init and all(default is dataclasses.MISSING for default in defaults):
@@ -223,7 +224,7 @@ def check_losses(losses: Mapping[str, Terms], players: Sequence[str]) -> None:
         given = type(losses).__name__
         raise ConfigError(f"losses gave {given}, not a dictionary of each player's terms.")
     for player in players:
-        terms = losses.get(player)
+        terms: Any = losses.get(player)
         if not terms or not isinstance(terms, Mapping):
             raise ConfigError(f"losses gave no terms for player '{player}', who moves in the turn.")
         for term, value in cast(Mapping[str, Any], terms).items():
