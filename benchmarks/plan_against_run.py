@@ -83,7 +83,7 @@ def compare(config: RunConfig, num_images: int, rounds: int) -> dict[str, Any]:
     pairs = [(estimate_training(config), _seconds_per_image(short)) for _ in range(rounds)]
     found, runs = [plan for plan, _ in pairs], [seconds for _, seconds in pairs]
     planned = [1 / each.images_per_second for each in found]
-    heard, memory = _heard(config), found[0].memory - found[0].working
+    heard, memory = _heard(config), found[0].memory - found[0].step
     return {
         "time": median(run / plan for run, plan in zip(runs, planned, strict=True)),
         "memory": (memory + heard) / found[0].memory,

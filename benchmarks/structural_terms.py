@@ -30,7 +30,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
-from ambigan.bench.suite import timed
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.files import write_json
 from ambigan.core.precision import usable_precisions
@@ -45,6 +44,7 @@ from ambigan.methods.structural import Structural
 from ambigan.networks.resnet import ResBlock
 from ambigan.presets import find_preset
 from ambigan.training import make_method
+from step.suite import timed
 
 SPEC = DataSpec("images", (3, 32, 32), bounded=True)
 WITHOUT = {

@@ -22,7 +22,7 @@ TABLES = ARRAYS | {"label_column", "drop"}
 
 @dataclass(frozen=True)
 class Named:
-    """Images known by a name alone: opened split, or read whole."""
+    """Images known by a name alone, such as `mnist`."""
 
     description: str
     open: Callable[[DataSettings], Dataset]
@@ -33,7 +33,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images that must be decoded, typed `kind:PATH`: found, and then opened; see `gallery`."""
+    """Images that must be decoded, typed `kind:PATH`."""
 
     description: str
     find: Callable[[DataSettings, str], ImageSource]
@@ -43,7 +43,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Packed:
-    """Images that were prepared, typed `kind:PATH`: opened split, or whole; nothing is decoded."""
+    """Prepared images, typed `kind:PATH`, which need no decoding."""
 
     description: str
     open: Callable[[DataSettings, str], Dataset]
@@ -54,7 +54,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class File:
-    """Vectors, most at a path, typed `kind:PATH`: read, and then split or not; see `vectors`."""
+    """Vectors, most of them at a path, typed `kind:PATH`."""
 
     description: str
     read: Callable[[DataSettings, str, tuple[str, ...] | None], RawVectors]
