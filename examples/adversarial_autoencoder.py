@@ -1,14 +1,14 @@
 """A method of one's own in one file: the adversarial autoencoder (Makhzani et al., 2015).
 
-It is not part of ambigan and has networks of its own; the engine, the protocols and the report
-take it as it is:
+It is not part of ambigan and has networks of its own; `@register_method` is all that makes it one.
+The engine, the protocols and the report take it as it is:
 
-    ambigan train --method adversarial_autoencoder:AdversarialAutoencoder --out runs/aae
-    ambigan evaluate runs/aae --method adversarial_autoencoder:AdversarialAutoencoder
-    ambigan report runs/aae --method adversarial_autoencoder:AdversarialAutoencoder
+    ambigan train adversarial_autoencoder --plugin adversarial_autoencoder.py --out runs/aae
+    ambigan evaluate runs/aae --plugin adversarial_autoencoder.py
+    ambigan report runs/aae --plugin adversarial_autoencoder.py
 
-(from this folder, or with it on PYTHONPATH). The method is named again whenever its run is used,
-because ambigan never imports code that a file names.
+The plugin is given again whenever its run is used, because ambigan never imports code that a file
+names. Whether the method keeps the contract, `check_method(AdversarialAutoencoder)` says.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
 from ambigan.game import Batch, Method, OptimizerSettings, Player, Terms
+from ambigan.methods import register_method
 from ambigan.objectives.adversarial import bce_fake, bce_real, saturation
 from ambigan.priors import NormalPrior
 
@@ -31,10 +32,10 @@ class Settings:
     """What can be changed, as `--settings.NAME`.
 
     Attributes:
-        latent_dim: of z.
-        width: of the hidden layers.
-        reconstruction_weight: of the squared error against the adversarial term.
-        optimizer: of both players.
+        latent_dim: The dimension of z.
+        width: The width of the hidden layers.
+        reconstruction_weight: The weight of the squared error next to the adversarial term.
+        optimizer: The optimiser of both players.
     """
 
     latent_dim: int = 16
@@ -45,6 +46,7 @@ class Settings:
     )
 
 
+@register_method("adversarial_autoencoder")
 class AdversarialAutoencoder(Method):
     """An autoencoder whose latents a discriminator cannot tell from a normal prior."""
 
@@ -71,13 +73,14 @@ class AdversarialAutoencoder(Method):
         x, z = batch.x, batch.z
         code = E(x)
         prior, encoded = C(z), C(code)
-        return {
+        losses: dict[str, Terms] = {
             "critic": {"prior": bce_real(prior), "encoded": bce_fake(encoded)},
             "autoencoder": {
                 "reconstruction": w * (G(code) - x).square().mean(),
                 "deceive": bce_real(encoded),
             },
         }
+        return {player: losses[player] for player in players}
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """E(x), G(E(x)) or C(E(x))."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,22 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = PROTOCOLS[name]
     constants = {**pinned.constants, **fewer}
     monkeypatch.setitem(PROTOCOLS, name, replace(pinned, constants=constants))
+
+
+@pytest.fixture
+def own_registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test registers, and the plugins that it loads, are gone after it."""
+    from ambigan.core import plugins
+    from ambigan.data.registry import SOURCES
+    from ambigan.evaluation.protocols import PROTOCOLS
+    from ambigan.methods import METHODS
+
+    for registry in (METHODS, SOURCES, PROTOCOLS):
+        for name in ("_entries", "_definitions", "_origins"):
+            if hasattr(registry, name):
+                monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+    monkeypatch.setattr(plugins, "_loaded", dict(plugins._loaded))
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @pytest.fixture(scope="session")

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import torch
 
-from ambigan.core.data_spec import DataSpec
-from ambigan.core.distributed import average_
 from ambigan.core.settings import override
 from ambigan.data import DataSettings
 from ambigan.engine.config import RunConfig
-from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import compute_gradients, set_requires_grad, step_optimizers
-from ambigan.game import Batch, Method, Terms
+from ambigan.game import Method
 from ambigan.methods import METHODS
-from ambigan.networks.layers.spectral_norm import SpectralNorm
 from ambigan.presets import PRESETS, find_preset
-
-SPEC = DataSpec("images", (1, 8, 8), bounded=True)
+from ambigan.testing import SPEC, Subject, converge_spectral_norms
 
 TOY = {
     "train.epochs": "2",
@@ -184,28 +177,11 @@ def toy_config(name: str, **changes: str) -> RunConfig:
 def toy_method(config: RunConfig, seed: int = 0) -> Method:
     torch.manual_seed(seed)
     method = METHODS[config.method](config.settings, SPEC)
-    converge(method)
+    converge_spectral_norms(method)
     return method
 
 
-def play_turn(state: TrainState, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
-    """A turn as the trainer plays it, on a batch of one's own, in fp32."""
-    owned = set_requires_grad(state.method, players)
-    losses = state.method.losses(batch, players)
-    gradients = compute_gradients(owned, losses)
-    average_([gradient for part in gradients.values() for gradient in part])
-    step_optimizers(state.optimizers, owned, gradients)
-    return losses
-
-
-def converge(method: Method) -> None:
-    """Spectral norm where further iterations change nothing, so that forward passes are equal."""
-    for module in method.modules():
-        for found in getattr(module, "parametrizations", {}).values():
-            for part in found:
-                if isinstance(part, SpectralNorm):
-                    left, _, right = torch.linalg.svd(
-                        found.original.detach().flatten(1), full_matrices=False
-                    )
-                    part.left.copy_(left[:, 0])
-                    part.right.copy_(right[0])
+def subject(name: str) -> Subject:
+    """A variant, as the checks of `ambigan.testing` take it."""
+    config = toy_config(name)
+    return Subject(lambda: toy_method(config))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .core.errors import AmbiganError, CheckpointError, ConfigError, DataError, NonFiniteError
+from .core.plugins import load_plugin
 from .core.version import __version__
 
 __all__ = [
@@ -19,13 +20,18 @@ __all__ = [
     "Run",
     "__version__",
     "load",
+    "load_plugin",
     "make_config",
+    "register_method",
+    "register_source",
     "train",
 ]
 
 
 if TYPE_CHECKING:
     from .configuration import make_config
+    from .data import register_source
+    from .methods import register_method
     from .run import Run, load
     from .training import train
 
@@ -43,4 +49,12 @@ def __getattr__(name: str) -> Any:
         from .training import train
 
         return train
+    if name == "register_method":
+        from .methods import register_method
+
+        return register_method
+    if name == "register_source":
+        from .data import register_source
+
+        return register_source
     raise AttributeError(f"module 'ambigan' has no attribute '{name}'")

@@ -72,7 +72,7 @@ def make_config(
         whole = _whole(values, method_class)
         base = whole or find_preset(name, wanted, _source_of(values, changes))
     merged = merge(base, {**values, "method": name, "preset": base.preset})
-    return override(RunConfig.from_json(merged, method_class), changes)
+    return override(RunConfig.from_json(merged, method_class), changes).check()
 
 
 def _agreed(what: str, typed: str | None, named: Mapping[Any, Any]) -> str | None:

@@ -31,12 +31,13 @@ from .core.files import (
     write_text,
 )
 from .core.markdown import escape
+from .core.plugins import load_plugins
 from .core.randomness import Randomness
 from .core.settings import build
 from .core.version import __version__
 from .data import Dataset, Scaling, Split, as_array, as_examples, chunk_size, to_float
 from .engine.checkpoint import load_newest
-from .engine.config import RunConfig, choose_device
+from .engine.config import RunConfig, check_plugins, choose_device
 from .engine.run_folder import RunFolder, identity_of
 from .evaluation.protocols import Protocol
 from .evaluation.results import ResultRow, result_record
@@ -166,6 +167,7 @@ def load(
     weights: Weights | None = None,
     device: str = "auto",
     method: type[Method] | None = None,
+    plugins: Sequence[str | Path] = (),
 ) -> Run:
     """Loads a run's model; no code from the folder is run.
 
@@ -173,8 +175,9 @@ def load(
         path: a run folder.
         weights: `ema` or `raw`; the averaged networks where there are any, if None.
         device: as in `train.device`.
-        method: the class, if the run was trained by one outside the package. It must be named
-            again, since loading never imports code that a file names.
+        method: the class, if the run was trained by one that is known as `module:Class`.
+        plugins: modules or `.py` files to load first, if its method or its data come from there;
+            loading never imports code that a file names.
 
     Raises:
         CheckpointError: it is no run, has no model or checkpoint, or they are torn or altered.
@@ -182,6 +185,7 @@ def load(
     """
     if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigError(f"a run is named by its folder, not by {path!r}.")
+    load_plugins(plugins)
     run = RunFolder(path)
     config, method = read_config(run, method)
     target = choose_device(device)
@@ -205,7 +209,7 @@ def read_config(
 
     Args:
         run: the folder.
-        method: the class, if it lies outside the package; code that a file names is not imported.
+        method: the class, if it is known as `module:Class`; code that a file names is not imported.
 
     Raises:
         CheckpointError: this is no run.
@@ -213,14 +217,11 @@ def read_config(
     """
     values = run.read_config()
     name = str(values.get("method"))
-    if method is None and is_external(name):
-        raise ConfigError(
-            f"{run.path} was trained by {name}, outside the package; name it again "
-            f"(--method {name}, or method=...) to let its code run."
-        )
-    if method is not None and is_external(name) and method.__name__ != name.partition(":")[2]:
+    if method is None or not is_external(name):
+        check_plugins(str(run.path), values)
+        method = find_method(name)
+    elif method.__name__ != name.partition(":")[2]:
         raise ConfigError(f"{run.path} was trained by {name}, not by {method.__name__}.")
-    method = method if method is not None and is_external(name) else find_method(name)
     return RunConfig.from_json(values, method), method
 
 

@@ -16,6 +16,7 @@ from .core.distributed import World, any_rank, join_from_environment, leave, sha
 from .core.errors import CheckpointError, ConfigError
 from .core.files import hold_lock, read_sealed, sealed, sweep, write_json
 from .core.machine import physical_memory
+from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
@@ -28,7 +29,7 @@ from .engine.run_output import FolderClaim, RunOutput
 from .engine.train_state import TrainState
 from .engine.trainer import Trainer, TrainingProgress, no_progress
 from .game import Method
-from .methods import find_method, is_external
+from .methods import check_game, find_method, is_external
 from .run import Run, describe_data, make_on_meta, read_config, save_model
 
 UNTRAINED_BATCHES = 50
@@ -86,6 +87,7 @@ def resume(
     out: str | Path,
     *,
     method_class: type[Method] | None = None,
+    plugins: Sequence[str | Path] = (),
     expected: Callable[[RunConfig], RunConfig] | None = None,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
@@ -95,6 +97,7 @@ def resume(
     Args:
         out: path of the run's folder.
         method_class: class of the method, where it lies outside the package.
+        plugins: modules or `.py` files to load first, where the method or data come from plugins.
         expected: function that applies settings typed with `--resume` to the run's own; settings
             that then differ, other than the device, are an error.
         progress: function called after every iteration.
@@ -105,6 +108,7 @@ def resume(
         ConfigError: settings were asked for that the run does not have, or another process is
             training it.
     """
+    load_plugins(plugins)
     open_data = partial(_open_in_turn, decoding=decoding)
     with ExitStack() as locks:
         return _fit([_go_on(out, method_class, expected, open_data, locks)], progress)[0]
@@ -266,6 +270,7 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     """
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
     method = make_on_meta(find_method(config.method), config, dataset.spec)
+    check_game(method)
     method.find_layer()
     method.check_batch(config.train.batch_size)
     _warn_of_long_iterations(config, method, len(dataset.train))

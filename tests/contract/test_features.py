@@ -6,26 +6,15 @@ import pytest
 import torch
 
 from ambigan.core.errors import ConfigError
-from games import SPEC, toy_config, toy_method
+from ambigan.testing import check_capabilities, check_features
+from games import SPEC, subject, toy_config, toy_method
 
 
 def test_features_are_deterministic_and_change_nothing(variant: str) -> None:
-    method = toy_method(toy_config(variant)).train()
-    before = {name: value.clone() for name, value in method.state_dict().items()}
-    x = torch.rand(7, *SPEC.shape) * 2 - 1
-    first, again = method.features(x), method.features(x)
-    assert torch.equal(first, again)
-    assert first.shape[0] == 7
-    assert first.shape[1] >= 16
-    assert first.dtype == torch.float32
-    assert all(module.training for module in method.modules())
-    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
-
-
-def test_features_of_one_example_do_not_depend_on_the_others(variant: str) -> None:
-    method = toy_method(toy_config(variant)).train()
-    x = torch.rand(7, *SPEC.shape) * 2 - 1
-    torch.testing.assert_close(method.features(x)[3:4], method.features(x[3:4]))
+    """Nor do those of one example depend on the others."""
+    check_features(subject(variant))
+    method = toy_method(toy_config(variant))
+    assert method.features(torch.rand(7, *SPEC.shape) * 2 - 1).shape[1] >= 16
 
 
 def test_every_layer_is_read_or_says_why_not(variant: str) -> None:
@@ -61,15 +50,8 @@ def test_an_unknown_layer_suggests_the_nearest(variant: str) -> None:
         method.features(torch.rand(3, *SPEC.shape), wrong)
 
 
-def test_what_a_method_cannot_do_it_says(variant: str) -> None:
-    method = toy_method(toy_config(variant))
-    uses = {"decode": torch.rand(2, 4), "encode": torch.rand(2, *SPEC.shape)}
-    for capability, argument in uses.items():
-        if capability in method.capabilities:
-            assert len(getattr(method, capability)(argument)) == 2
-        else:
-            with pytest.raises(ConfigError, match=f"cannot {capability}"):
-                getattr(method, capability)(argument)
+def test_a_method_does_what_it_declares_and_refuses_the_rest(variant: str) -> None:
+    check_capabilities(subject(variant))
 
 
 def test_unit_features_have_length_one_and_the_same_directions() -> None:

@@ -11,7 +11,15 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.randomness import Randomness
 from ambigan.engine.train_state import TrainState
 from ambigan.game import Batch, Method
-from games import converge, play_turn, toy_config, toy_method
+from ambigan.testing import (
+    check_gradients,
+    check_ownership,
+    check_parts,
+    check_purity,
+    check_terms,
+    play_turn,
+)
+from games import subject, toy_config, toy_method
 
 
 def a_batch(method: Method, seed: int = 1) -> Batch:
@@ -26,42 +34,21 @@ def exact(batch: Batch) -> Batch:
 
 
 def test_each_player_moves_its_own_networks_only(variant: str) -> None:
-    config = toy_config(variant)
-    for player in toy_method(config).players:
-        method = toy_method(config).train()
-        for parameter in method.parameters():  # a D that starts at zero teaches G nothing yet
-            if parameter.ndim > 1 and not parameter.any():
-                torch.nn.init.normal_(parameter, std=0.1)
-        before = {name: value.clone() for name, value in method.named_parameters()}
-        play_turn(TrainState(method, 0.0), a_batch(method), [player.name])
-        own = set(method.player_parameters(player))
-        moved = {n for n, v in method.named_parameters() if not torch.equal(v, before[n])}
-        assert moved <= own
-        assert moved, f"{player.name} moved nothing"
+    check_ownership(subject(variant))
 
 
 def test_every_parameter_has_one_owner(variant: str) -> None:
-    method = toy_method(toy_config(variant))
-    owned = [n for player in method.players for n in method.player_parameters(player)]
-    assert sorted(owned) == sorted(name for name, _ in method.named_parameters())
+    check_parts(subject(variant))
+
+
+def test_losses_are_of_who_is_asked_for_and_change_nothing(variant: str) -> None:
+    check_terms(subject(variant))
+    check_purity(subject(variant))
 
 
 def test_simultaneous_gradients_equal_those_taken_apart(variant: str) -> None:
     """One shared forward gives each player what a backward of its own loss would."""
-    method = toy_method(toy_config(variant)).double().train()
-    converge(method)
-    names = [player.name for player in method.players]
-    losses = method.losses(exact(a_batch(method)), names)
-    for player in method.players:
-        parameters = method.player_parameters(player)
-        together = torch.autograd.grad(
-            sum(losses[player.name].values()), list(parameters.values()), retain_graph=True
-        )
-        alone = method.losses(exact(a_batch(method)), [player.name])[player.name]
-        method.zero_grad()
-        sum(alone.values()).backward()
-        for gradient, (name, parameter) in zip(together, parameters.items(), strict=True):
-            torch.testing.assert_close(gradient, parameter.grad, msg=name)
+    check_gradients(subject(variant), torch.float64)
 
 
 def test_a_parameter_no_loss_depends_on_is_named() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ambigan.core.randomness import Randomness, seed_from
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.train_step import draw_rows, keyed_noise, make_batch
-from games import toy_config, toy_method
+from ambigan.testing import check_randomness
+from games import subject, toy_config, toy_method
 
 KEYS = st.tuples(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 7))
 
@@ -46,3 +47,7 @@ def test_a_turn_draws_the_same_whatever_was_drawn_before(variant: str) -> None:
     assert torch.equal(first.x, again.x)
     assert torch.equal(first.z, again.z)
     assert not torch.equal(first.z, other.z)
+
+
+def test_losses_draw_from_the_batch_alone(variant: str) -> None:
+    check_randomness(subject(variant))

@@ -18,8 +18,9 @@ from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig
 from ambigan.engine.train_state import TrainState
 from ambigan.game import Batch
+from ambigan.testing import converge_spectral_norms, play_turn
 from ambigan.training import train
-from games import SPEC, converge, play_turn, toy_method
+from games import SPEC, toy_method
 
 ITERATIONS = 3
 EMA_DECAY = 0.5
@@ -116,7 +117,7 @@ def play_exactly(config: RunConfig, out: str | Path) -> None:
     for parameter in method.parameters():  # such as attention's share, which nothing passes at 0
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
-    converge(method)
+    converge_spectral_norms(method)
     state, rows = TrainState(method, EMA_DECAY), 100 // here.size
     assert state.ema is not None
     for number in range(ITERATIONS):

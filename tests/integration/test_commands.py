@@ -256,18 +256,19 @@ def test_a_report_is_of_the_weights_that_are_asked_for(finished_run: Path, tmp_p
         assert words in (run / "report.html").read_text()
 
 
-def test_one_method_from_outside_the_package(tmp_path: Path, monkeypatch) -> None:
+def test_one_method_from_outside_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_registries: None
+) -> None:
     """Acceptance: one file, networks of its own, no change in the package."""
-    examples = Path(__file__).parents[2] / "examples"
-    monkeypatch.syspath_prepend(str(examples))
+    name = "adversarial_autoencoder"
+    plugin = ["--plugin", str(Path(__file__).parents[2] / "examples" / f"{name}.py")]
     monkeypatch.chdir(tmp_path)
-    method = ["--method", "adversarial_autoencoder:AdversarialAutoencoder"]
     words = ["--epochs", "20", "--batch-size", "50", "--settings.width", "64", "--device", "cpu"]
-    assert main(["train", *method, "--data", "digits", *words, "--out", "run"]) == 0
-    assert main(["train", "--resume", "run", *method]) == 0
-    assert main(["train", *method, "--data", "digits", *words, "--out", "run", "--continue"]) == 0
+    train = ["train", name, *plugin, "--data", "digits", *words, "--out", "run"]
+    assert main(train) == 0
+    assert main(["train", "--resume", "run", *plugin]) == 0
+    assert main([*train, "--continue"]) == 0
     for verb in ("evaluate", "sample", "reconstruct", "embed", "report"):
-        assert main([verb, "run", *method]) == 0, verb
+        assert main([verb, "run", *plugin]) == 0, verb
     record = json.loads(Path("run/results/reconstruction_l2.json").read_text())
     assert record["ratio"] < 0.8
-    assert main(["sample", "run"]) == 2

@@ -18,7 +18,7 @@ from ambigan.game import Batch
 from ambigan.methods.bigbigan import SLOW_ADAM, BigBiGAN, BigBiGANSettings
 from ambigan.networks.large import LargeSettings, large_sample_spec, make_large_encoder
 from ambigan.presets import find_preset
-from games import converge
+from ambigan.testing import converge_spectral_norms
 from reference import numpy_bigbigan
 
 SMALL = LargeSettings(
@@ -42,7 +42,7 @@ def test_an_encoder_of_larger_images_plays_with_their_means() -> None:
     method = BigBiGAN(settings, LARGE_IMAGES).double().train()
     for parameter in method.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    converge(method)
+    converge_spectral_norms(method)
     noise = Randomness(0)
     x, z = noise.uniform(6, 2, 16, 24).double(), method.prior.sample(6, noise).double()
     assert method.decode(z).shape == (6, 2, 8, 8)

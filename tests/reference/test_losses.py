@@ -15,7 +15,8 @@ from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig
 from ambigan.game import Batch, Method
 from ambigan.objectives.contrastive import view
-from games import converge, toy_config, toy_method
+from ambigan.testing import converge_spectral_norms
+from games import toy_config, toy_method
 from reference import numpy_bigbigan
 
 Totals = dict[str, float]
@@ -269,7 +270,7 @@ def somewhere(config: RunConfig) -> tuple[Method, torch.Tensor, torch.Tensor]:
     method = toy_method(config).double().train()
     for parameter in method.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    converge(method)
+    converge_spectral_norms(method)
     noise = Randomness(3)
     x = (noise.uniform(12, 1, 8, 8) * 2 - 1).double()
     return method, x, method.prior.sample(12, noise).double()

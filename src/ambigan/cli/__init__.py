@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ..core.errors import AmbiganError, is_out_of_memory
+from ..core.plugins import load_installed, load_plugins
 from .parser import Request, parse_arguments
 
 _RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not debug:
             warnings.showwarning = _one_line
         with _quiet_interrupt():
+            load_installed()
+            load_plugins(request.flags.plugin)
             verb = _run(request.verb)
         status = verb(request)
         sys.stdout.flush()  # or a full disk behind it would be found out after the exit status

@@ -69,6 +69,8 @@ def _check_training(request: Request) -> None:
         _check_folder(run)
     values = _values_in(flags.config)
     files = [values, *(_values_in(Path(run) / "config.json") for run in runs)]
+    if any(file.get("plugins") for file in files):
+        return  # their names are known once the plugins are loaded
     named = [flags.name, flags.method, *(file.get("method") for file in files)]
     name = next((str(name) for name in named if name is not None), None)
     if name is None and not runs and ":" not in (flags.config or ""):

@@ -21,6 +21,13 @@ def add_general(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that every verb has."""
     group = parser.add_argument_group("general")
     group.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module or .py file that registers methods, data or protocols; may be repeated",
+    )
+    group.add_argument(
         "--quiet", action="store_true", help="show no progress and no information, only warnings"
     )
     group.add_argument(

@@ -9,7 +9,7 @@ from ..core.errors import ConfigError
 from ..data import Dataset, DataSettings, for_other, open_dataset
 from ..engine.run_folder import RunFolder
 from ..game import Method
-from ..methods import find_method, is_external
+from ..methods import find_method, is_external, registered_name
 from ..run import Run, load
 from ..training import check_same_data
 from .parser import Request
@@ -24,7 +24,7 @@ def load_run(request: Request) -> Run:
     """
     flags = request.flags
     run = load(flags.run, weights=flags.weights, device=flags.device, method=method_of(request))
-    if flags.method not in (None, run.config.method):
+    if flags.method and registered_name(flags.method) != run.config.method:
         raise ConfigError(f"{run.path} was trained by {run.config.method}, not {flags.method}.")
     return run
 
@@ -50,6 +50,6 @@ def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings
 
 
 def method_of(request: Request) -> type[Method] | None:
-    """The class of a method outside the package, if one is named."""
+    """The class of a method that is named as `module:Class`, whose module is then loaded."""
     name = request.flags.method
     return find_method(name) if name and is_external(name) else None

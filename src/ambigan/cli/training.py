@@ -12,13 +12,14 @@ from ..configuration import make_config
 from ..core.errors import AmbiganError, ConfigError
 from ..core.files import as_typed
 from ..core.machine import num_launched_processes
+from ..core.plugins import plugin_flags
 from ..core.settings import override
 from ..data import located
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, describe, estimate_training
-from ..methods import find_method, is_external
+from ..methods import find_method, is_external, registered_name
 from ..run import load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
@@ -64,6 +65,8 @@ def train(request: Request) -> int:
     """Trains a new run, or continues one."""
     flags = request.flags
     name = flags.name or flags.method
+    if name is not None:
+        name = registered_name(name)
     if not flags.plan and (flags.processes, flags.link) != (None, None):
         raise ConfigError(
             "--processes and --link are for --plan; to train on several processes, start with"
@@ -88,7 +91,7 @@ def train(request: Request) -> int:
         return _print_config(config, out)
     status = _train(config, out, go_on=flags.go_on)
     if status == 0 and _is_main():
-        _tell_trained(out)
+        _tell_trained(out, config)
     return status
 
 
@@ -100,8 +103,8 @@ def _print_config(config: RunConfig, out: Path | None) -> int:
     return 0
 
 
-def _tell_trained(out: Path) -> None:
-    typed = as_typed(out)
+def _tell_trained(out: Path, config: RunConfig) -> None:
+    typed = as_typed(out) + plugin_flags(config.plugins)
     say(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
 
 
@@ -181,10 +184,10 @@ def _resume(request: Request, name: str | None) -> int:
             progress=progress,
             decoding=decoding,
         ),
-        run.path,
+        again=_resume_command(run.path, config),
     )
     if status == 0 and _is_main():
-        _tell_trained(run.path)
+        _tell_trained(run.path, config)
     return status
 
 
@@ -195,14 +198,13 @@ def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
             lambda progress, decoding: train_interleaved_runs(
                 [(config, out)], progress=progress, decoding=decoding
             ),
-            out,
             again="the same command",
         )
     return _guarded(
         lambda progress, decoding: start_training(
             config, out, progress=progress, decoding=decoding
         ),
-        out,
+        again=_resume_command(out, config),
     )
 
 
@@ -216,14 +218,17 @@ def _located(config: RunConfig) -> RunConfig:
     return replace(config, data=located(config.data))
 
 
-def _guarded(work: Any, out: Path, again: str = "") -> int:
+def _resume_command(out: Path, config: RunConfig) -> str:
+    return f"ambigan train --resume {as_typed(out)}{plugin_flags(config.plugins)}"
+
+
+def _guarded(work: Any, again: str) -> int:
     """Runs training under a progress bar; a signal becomes its exit status."""
     try:
         with run_progress(quiet=not _is_main()) as (progress, decoding):
             work(progress, decoding)
     except Interrupted as stop:
         if _is_main():
-            again = again or f"ambigan train --resume {as_typed(out)}"
             note(f"stopped; continue with: {again}")
         return 128 + stop.signal_number
     return 0

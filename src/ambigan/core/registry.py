@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
 from .errors import ConfigError, unknown_name
+from .plugins import Plugin, find_loaded, load_installed, origin_of
 
 T = TypeVar("T")
 
@@ -20,29 +22,57 @@ class Registry(Mapping[str, T], Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, T] = {}
+        self._definitions: dict[str, object] = {}
+        self._origins: dict[str, Plugin | None] = {}
 
-    def add(self, name: str, entry: T) -> T:
+    def add(self, name: str, entry: T, definition: object = None) -> T:
         """Adds an entry and returns it.
 
+        What is defined a second time, as a notebook does that runs a cell again, takes the place
+        of what it was.
+
+        Args:
+            name: The name to add it under.
+            entry: What the name stands for.
+            definition: The class or function it was made of, if that is not the entry itself.
+
         Raises:
-            ConfigError: Another entry has this name.
+            ConfigError: The name cannot be typed, or another entry has it.
         """
-        if self._entries.setdefault(name, entry) is not entry:
+        if not name or any(letter in " \t\n:,/\\" for letter in name):
             raise ConfigError(
-                f"two {self.kind}s are named '{name}': {self._entries[name]!r} and {entry!r};"
-                " rename one of them."
+                f"'{name}' cannot name a {self.kind}: take letters, digits, - and _ alone."
             )
+        ours = entry if definition is None else definition
+        theirs = self._definitions.get(name, ours)
+        if _place(ours) != _place(theirs):
+            raise ConfigError(
+                f"two {self.kind}s are named '{name}': {theirs!r} and {ours!r}; rename one of them."
+            )
+        self._entries[name], self._definitions[name] = entry, ours
+        self._origins[name] = origin_of(ours)
         return entry
 
     def find(self, name: str) -> T:
-        """The entry of that name.
+        """The entry of that name, of the package, of a loaded plugin or of an installed one.
 
         Raises:
             ConfigError: There is none; the nearest name is suggested.
         """
-        if name not in self._entries:
+        if name not in self:
             raise unknown_name(self.kind, name, self._entries)
         return self._entries[name]
+
+    def origin(self, name: str) -> Plugin | None:
+        """The plugin that registered an entry; None for the package itself, or no entry."""
+        plugin = self._origins[name] if name in self else None
+        return plugin and (find_loaded(plugin.name) or plugin)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such an entry, if need be after installed plugins are loaded."""
+        if name not in self._entries:
+            load_installed()
+        return name in self._entries
 
     def __getitem__(self, name: str) -> T:
         return self._entries[name]
@@ -52,3 +82,12 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _place(definition: object) -> object:
+    """Where something is defined, by which it is known when that code runs a second time."""
+    name = getattr(definition, "__qualname__", "<lambda>")
+    if name.endswith("<lambda>"):
+        return id(definition)
+    module = getattr(definition, "__module__", None)
+    return getattr(sys.modules.get(str(module)), "__file__", None) or module, name

@@ -9,7 +9,8 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -61,8 +62,7 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
 
 def _chosen(hint: Any, value: Any, prefix: str) -> Any:
     """The dataclass that the values name by their `kind`, where a field may hold one of several."""
-    kinds = kinds_of(hint)
-    if not kinds or not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not (kinds := kinds_of(hint)):
         return hint
     named = cast(Mapping[str, Any], value).get("kind", next(iter(kinds)))
     return _of_kind(kinds, named, prefix)
@@ -70,8 +70,9 @@ def _chosen(hint: Any, value: Any, prefix: str) -> Any:
 
 def kinds_of(hint: Any) -> dict[str, type[Any]]:
     """The dataclasses that a field may hold, by their `kind`; none if the field holds one alone."""
-    members = [member for member in get_args(hint) if isinstance(member, type)]
-    return {_kind(member): member for member in members if dataclasses.is_dataclass(member)}
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else ()
+    kinds = cast("tuple[type[Any], ...]", members)
+    return {_kind(member): member for member in kinds if dataclasses.is_dataclass(member)}
 
 
 def _of_kind(kinds: Mapping[str, type[Any]], named: Any, prefix: str) -> type[Any]:

@@ -2,6 +2,7 @@
 
 from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split
+from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
 from .inputs import as_array, as_examples
 from .packed.dataset import verify_packed
@@ -16,7 +17,9 @@ from .sources import (
     located,
     open_dataset,
     open_examples,
+    register_source,
 )
+from .tables.vectors import RawVectors
 from .values import chunk_size, to_float
 
 __all__ = [
@@ -24,7 +27,9 @@ __all__ = [
     "DataSettings",
     "Dataset",
     "Decoding",
+    "ImageSource",
     "Manifest",
+    "RawVectors",
     "Sampler",
     "Scaling",
     "SourceSplit",
@@ -40,6 +45,7 @@ __all__ = [
     "open_dataset",
     "open_examples",
     "prepare_images",
+    "register_source",
     "to_float",
     "verify_packed",
 ]

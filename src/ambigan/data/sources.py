@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown_name
+from ..core.plugins import Plugin, load_installed
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
 from .images.cropping import augment_of, cropped_form
@@ -31,114 +31,108 @@ from .images.torchvision_datasets import (
 )
 from .packed.dataset import check_as_packed, open_packed, read_packed
 from .packed.manifest import read_manifest
+from .registry import (
+    ARRAYS,
+    FRAMED,
+    IMAGES,
+    SOURCES,
+    SPLIT,
+    TABLES,
+    File,
+    Images,
+    Named,
+    Packed,
+    Pictures,
+    Source,
+    register_source,
+)
 from .settings import DataSettings
 from .tables.arrays import read_npy, read_npz
 from .tables.readers import read_csv, read_parquet
 from .tables.vectors import RawVectors, build_vectors, read_vectors
 
-_FRAMED = frozenset(("crop", "short_side", "flip"))
-_SPLIT = frozenset(("split_seed", "test_fraction"))
-_IMAGES = _FRAMED | _SPLIT | {"size", "grayscale", "max_corrupt"}
-_ARRAYS = _SPLIT | {"drop_constant", "scaling"}
-_TABLES = _ARRAYS | {"label_column", "drop"}
+
+def _add_published(name: str, source: Published, description: str) -> None:
+    SOURCES.add(name, Named(f"{description}, downloaded once", source.open, source.read))
 
 
-@dataclass(frozen=True)
-class Named:
-    """Images known by a name alone, such as `mnist`."""
+def _add_file(
+    name: str,
+    description: str,
+    read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawVectors],
+    uses: frozenset[str],
+    *suffixes: str,
+) -> None:
+    def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawVectors:
+        return read(settings, _path(typed), needed)
 
-    description: str
-    open: Callable[[DataSettings], Dataset]
-    read: Callable[[DataSettings], SourceSplit]
-    uses: frozenset[str] = _FRAMED
-    argument: ClassVar[str] = ""
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Images that must be decoded, typed `kind:PATH`."""
-
-    description: str
-    find: Callable[[DataSettings, str], ImageSource]
-    uses: frozenset[str] = _IMAGES
-    argument: str = "PATH"
+    SOURCES.add(name, File(description, at_path, uses, suffixes))
 
 
-@dataclass(frozen=True)
-class Packed:
-    """Prepared images, typed `kind:PATH`, which need no decoding."""
-
-    description: str
-    open: Callable[[DataSettings, str], Dataset]
-    read: Callable[[DataSettings, str], SourceSplit]
-    uses: frozenset[str] = _FRAMED
-    argument: ClassVar[str] = "PATH"
-
-
-@dataclass(frozen=True)
-class File:
-    """Vectors at a path, typed `kind:PATH`."""
-
-    description: str
-    read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawVectors]
-    uses: frozenset[str]
-    suffixes: tuple[str, ...]
-    argument: ClassVar[str] = "PATH"
-
-
-Images = Named | Pictures | Packed
-Source = Images | File
-
-
-def _published(source: Published, description: str) -> Named:
-    return Named(f"{description}, downloaded once", source.open, source.read)
-
-
-SOURCES: dict[str, Source] = {
-    "digits": Named(
+SOURCES.add(
+    "digits",
+    Named(
         "1,797 handwritten digits, 8x8, always there (scikit-learn)",
         open_digits,
         read_digits,
-        _FRAMED | _SPLIT,
+        FRAMED | SPLIT,
     ),
-    "mnist": _published(MNIST, "70,000 handwritten digits, 28x28"),
-    "cifar10": _published(CIFAR10, "60,000 small photographs of 10 classes, 32x32"),
-    "cifar100": _published(CIFAR100, "60,000 small photographs of 100 classes, 32x32"),
-    "svhn": _published(SVHN, "99,289 digits cut from photographs of house numbers, 32x32"),
-    "stl10": _published(STL10, "13,000 photographs of 10 classes, 96x96"),
-    "stl10-unlabelled": _published(
-        STL10_UNLABELLED, "the same test split, 105,000 images without labels to train on"
-    ),
-    "folder": Pictures(
-        "images below a folder; classes and train/test by the names of folders",
-        find_folder,
-    ),
-    "imagenet": Pictures("1.3 million photographs of 1,000 classes", find_imagenet, argument=""),
-    "celeba": Pictures(
-        "182,732 faces with forty attributes, downloaded once",
-        find_celeba,
-        _IMAGES | {"attribute"},
-        argument="",
-    ),
-    "lsun": Pictures(
-        "photographs of one category, such as lsun:bedroom", find_lsun, argument="CATEGORY"
-    ),
-    "hf": Pictures(
-        "images of the library datasets, by name or folder, and split",
-        find_hub,
-        _IMAGES | {"label_column"},
-        argument="NAME[:SPLIT]",
-    ),
-    "packed": Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed),
-    "npy": File("a 2-D array of numbers, one example a row", read_npy, _ARRAYS, (".npy",)),
-    "npz": File("arrays x, y, or x_train, y_train, x_test, y_test", read_npz, _ARRAYS, (".npz",)),
-    "csv": File("columns of numbers under a line of names", read_csv, _TABLES, (".csv", ".tsv")),
-    "parquet": File("columns of numbers", read_parquet, _TABLES, (".parquet", ".pq")),
-}
+)
+_add_published("mnist", MNIST, "70,000 handwritten digits, 28x28")
+_add_published("cifar10", CIFAR10, "60,000 small photographs of 10 classes, 32x32")
+_add_published("cifar100", CIFAR100, "60,000 small photographs of 100 classes, 32x32")
+_add_published("svhn", SVHN, "99,289 digits cut from photographs of house numbers, 32x32")
+_add_published("stl10", STL10, "13,000 photographs of 10 classes, 96x96")
+_add_published(
+    "stl10-unlabelled",
+    STL10_UNLABELLED,
+    "the same test split, 105,000 images without labels to train on",
+)
+register_source(
+    "folder",
+    "images below a folder; classes and train/test by the names of folders",
+    kind="images",
+    takes="PATH",
+)(find_folder)
+register_source("imagenet", "1.3 million photographs of 1,000 classes", kind="images")(
+    find_imagenet
+)
+register_source(
+    "celeba",
+    "182,732 faces with forty attributes, downloaded once",
+    kind="images",
+    uses=IMAGES | {"attribute"},
+)(find_celeba)
+register_source(
+    "lsun",
+    "photographs of one category, such as lsun:bedroom",
+    kind="images",
+    takes="CATEGORY",
+)(find_lsun)
+register_source(
+    "hf",
+    "images of the library datasets, by name or folder, and split",
+    kind="images",
+    takes="NAME[:SPLIT]",
+    uses=IMAGES | {"label_column"},
+)(find_hub)
+SOURCES.add(
+    "packed", Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed)
+)
+_add_file("npy", "a 2-D array of numbers, one example a row", read_npy, ARRAYS, ".npy")
+_add_file("npz", "arrays x, y, or x_train, y_train, x_test, y_test", read_npz, ARRAYS, ".npz")
+_add_file("csv", "columns of numbers under a line of names", read_csv, TABLES, ".csv", ".tsv")
+_add_file("parquet", "columns of numbers", read_parquet, TABLES, ".parquet", ".pq")
+
+
+def origin_of_source(typed: str) -> Plugin | None:
+    """The plugin from which a source comes; None for the package, or for no source."""
+    return SOURCES.origin(typed.partition(":")[0])
 
 
 def list_sources() -> dict[str, str]:
     """What can be typed as `data.source`, each with a line on what it is."""
+    load_installed()
     return {_typed(name): source.description for name, source in SOURCES.items()}
 
 
@@ -163,7 +157,7 @@ def open_dataset(settings: DataSettings, progress: DecodingProgress | None = Non
         packed = check_as_packed(settings, typed)
     _warn_of_idle_settings(settings, name, source.uses | packed)
     if isinstance(source, File):
-        return build_vectors(source.read(settings, _path(typed), None), settings)
+        return build_vectors(source.read(settings, typed, None), settings)
     return cropped_form(_open_images(settings, source, typed, progress), settings)
 
 
@@ -221,7 +215,7 @@ def find_image_source(settings: DataSettings) -> ImageSource:
         raise ConfigError(f"'{name}' holds vectors; images alone are prepared.")
     if isinstance(source, Pictures):
         return source.find(settings, typed)
-    _warn_of_idle_settings(settings, name, source.uses, _SPLIT)
+    _warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0)
     opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
     return image_source_of(opened)
@@ -261,7 +255,7 @@ def open_examples(
         raise _misfit(settings, kind, spec)
     if isinstance(source, File):
         needed = scaling.columns if scaling else ()
-        return read_vectors(source.read(settings, _path(typed), needed), spec, scaling)
+        return read_vectors(source.read(settings, typed, needed), spec, scaling)
     split = _read_images(settings, source, typed, spec, progress)
     if augment := augment_of(settings, tuple(split.values.shape[1:])):
         split = replace(split, values=augment.centre(split.values))
@@ -290,9 +284,9 @@ def _read_images(
 def _find(typed: str) -> tuple[str, Source, str]:
     """The name of a source, what it stands for, and what was typed after its colon."""
     name, _, path = typed.partition(":")
-    source = SOURCES.get(name)
-    if source is None:
+    if name not in SOURCES:
         raise _unknown_source(typed)
+    source = SOURCES[name]
     argument = source.argument
     if path and not argument:
         raise ConfigError(f"data set '{name}' takes no path; write it as '{name}'.")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 
 from ..core.distributed import any_rank, world
 from ..core.errors import ConfigError
+from ..core.plugins import Plugin, find_loaded
 from ..core.precision import bf16_hardware
 from ..core.settings import Fraction, build, checked, differences, plain
+from ..data.registry import SOURCES
 from ..data.settings import DataSettings
-from ..methods import find_method
+from ..data.sources import origin_of_source
+from ..methods import METHODS, find_method, is_external, origin_of_method
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +88,8 @@ class RunConfig:
         settings: settings of the method.
         data: settings of the data.
         train: settings of the training.
+        plugins: plugins that the method and the source of data come from. Reading a config never
+            imports them.
     """
 
     method: str
@@ -89,9 +97,10 @@ class RunConfig:
     settings: Any
     data: DataSettings = field(default_factory=DataSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    plugins: tuple[Plugin, ...] = ()
 
     def check(self) -> RunConfig:
-        """The same config with every value checked.
+        """The same config with every value checked, and the plugins that it needs.
 
         Raises:
             ConfigError: naming the setting.
@@ -102,11 +111,15 @@ class RunConfig:
             checked(self.settings, "settings."),
             checked(self.data, "data."),
             checked(self.train, "train."),
+            plugins_of(self),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Nested plain values."""
-        return plain(self)
+        """Nested plain values; plugins only where there are any."""
+        values = plain(self)
+        if not self.plugins:
+            del values["plugins"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any], method: type[Any] | None = None) -> RunConfig:
@@ -122,7 +135,7 @@ class RunConfig:
             ConfigError: A setting is unknown, missing or not allowed.
         """
         names = {"method", "preset", "settings", "data", "train"}
-        if wrong := names ^ set(values):
+        if wrong := names ^ (set(values) - {"plugins"}):
             raise ConfigError(
                 f"not the config of a run: '{min(wrong)}' is missing or unknown; it holds "
                 f"{', '.join(sorted(names))}."
@@ -136,18 +149,92 @@ class RunConfig:
             build(method.Settings, settings, "settings."),
             build(DataSettings, data, "data."),
             build(TrainSettings, train, "train."),
+            recorded_plugins(values),
         )
+
+
+def plugins_of(config: RunConfig) -> tuple[Plugin, ...]:
+    """The plugins that a config's method and source come from, as they are loaded now."""
+    origins = (origin_of_method(config.method), origin_of_source(config.data.source))
+    return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
+
+
+def recorded_plugins(values: Mapping[str, Any]) -> tuple[Plugin, ...]:
+    """The plugins that a run's `config.json` names; nothing is imported.
+
+    Raises:
+        ConfigError: What it says of them is damaged.
+    """
+    found = values.get("plugins", [])
+    if not isinstance(found, list):
+        raise ConfigError("plugins must be a list of names and hashes.")
+    return tuple(build(Plugin, plugin, "plugins.") for plugin in cast(list[Any], found))
+
+
+def check_plugins(where: str, values: Mapping[str, Any]) -> None:
+    """Refuses a run whose method or data come from a plugin that is not loaded.
+
+    Loading a run never imports what its files name. Plugins of installed packages count as given.
+
+    Args:
+        where: The run's folder, for messages.
+        values: What its `config.json` holds.
+
+    Raises:
+        ConfigError: Naming the plugin to give.
+    """
+    method, data = str(values.get("method")), values.get("data")
+    source = str(data.get("source") if isinstance(data, dict) else "").partition(":")[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    recorded = recorded_plugins(values)
+    if is_external(method) and not recorded:  # a run of before plugins were recorded
+        recorded = (Plugin(method.partition(":")[0]),)
+    if not recorded:
+        return
+    for kind, name, is_there in (
+        ("method", method, is_external(method) or method in METHODS),
+        ("data set", source, source in SOURCES),
+    ):
+        if not is_there:
+            raise _not_given(where, kind, name, recorded)
+    for kind, name, origin in (
+        ("method", method, origin_of_method(method)),
+        ("data set", source, origin_of_source(source)),
+    ):
+        if origin is None:
+            continue
+        if is_external(name) and find_loaded(origin.name) is None:
+            raise _not_given(where, kind, name, recorded)
+        same = next((plugin for plugin in recorded if plugin.key == origin.key), None)
+        if same is None:
+            raise ConfigError(
+                f"{where} was trained with the {kind} '{name}' of {recorded[0].name}, and the one"
+                f" loaded here is of {origin.name}; give the plugin that it was trained with."
+            )
+        if same.has_changed(origin):
+            warnings.warn(
+                f"the plugin {origin.name} has changed since {where} was trained with it.",
+                stacklevel=3,
+            )
+
+
+def _not_given(where: str, kind: str, name: str, recorded: Sequence[Plugin]) -> ConfigError:
+    flags = " ".join(f"--plugin {shlex.quote(plugin.name)}" for plugin in recorded)
+    calls = ", ".join(repr(plugin.name) for plugin in recorded)
+    return ConfigError(
+        f"{where} was trained with the {kind} '{name}' of a plugin that is not loaded; loading a"
+        f" run imports no code by itself: give it with {flags}, in Python plugins=[{calls}]."
+    )
 
 
 def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
     """How a run differs from what is asked for, `setting: asked, not there`, one line each.
 
-    The device may differ, and the precision where it was left to the device.
+    The device may differ, the precision where it was left to the device, and the code of a plugin.
     """
     train = replace(asked.train, device=there.train.device)
     if train.precision == "auto":
         train = replace(train, precision=there.train.precision)
-    return differences(replace(asked, train=train), there)
+    return differences(replace(asked, train=train, plugins=there.plugins), there)
 
 
 def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:

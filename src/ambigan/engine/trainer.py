@@ -17,6 +17,7 @@ from ..core.errors import ConfigError, NonFiniteError
 from ..core.randomness import Randomness
 from ..data.sampler import Batches
 from ..game import Batch
+from ..methods import check_losses
 from .config import TrainSettings
 from .diagnostics import collapse_warnings, diagnose, diagnosed_batch
 from .graph_capture import CapturedTurns, Names, Recorder
@@ -138,6 +139,7 @@ class Trainer:
             owned = set_requires_grad(method, moving)
             with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=self.is_bf16):
                 losses = method.losses(batch, moving)
+            check_losses(losses, moving)
 
             # Gradients: of each player's own loss, with respect to its own parameters alone.
             gradients = compute_gradients(owned, losses)

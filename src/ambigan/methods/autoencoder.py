@@ -26,6 +26,7 @@ from ..networks.families import (
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.reconstruction import absolute_error, squared_error
 from ..priors import make_prior
+from .registry import register_method
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class AutoencoderSettings:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
+@register_method("autoencoder")
 class Autoencoder(Method):
     """E and G, over data alone."""
 

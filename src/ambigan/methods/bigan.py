@@ -29,6 +29,7 @@ from ..networks.families import (
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import OBJECTIVES
 from ..priors import PriorName, make_prior
+from .registry import register_method
 from .shared import (
     DiscriminatorGame,
     DiscriminatorSettings,
@@ -74,6 +75,7 @@ class BiGANSettings(EncoderSettings, DiscriminatorSettings):
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
+@register_method("bigan")
 class BiGAN(DiscriminatorGame, PairGame):
     """D against G and E, over pairs of data and latents."""
 

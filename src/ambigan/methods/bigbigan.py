@@ -28,6 +28,7 @@ from ..networks.large import (
 )
 from ..objectives.adversarial import hinge_fake, hinge_real, hinge_saturation
 from ..priors import PriorName, make_prior
+from .registry import register_method
 from .shared import EncoderSettings, PairGame, check_stochastic_prior
 
 BIGBIGAN_ADAM = OptimizerSettings(
@@ -69,6 +70,7 @@ class BigBiGANSettings(EncoderSettings):
     generator_optimizer: OptimizerSettings = SLOW_ADAM
 
 
+@register_method("bigbigan")
 class BigBiGAN(PairGame):
     """D against G and E, over images, latents and pairs."""
 

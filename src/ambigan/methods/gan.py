@@ -29,6 +29,7 @@ from ..networks.families import (
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import OBJECTIVES
 from ..priors import PriorName, make_prior
+from .registry import register_method
 from .shared import DiscriminatorGame, DiscriminatorSettings
 
 
@@ -61,6 +62,7 @@ class GANSettings(DiscriminatorSettings):
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
+@register_method("gan")
 class GAN(DiscriminatorGame):
     """D against G, over data."""
 

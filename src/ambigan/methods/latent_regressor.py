@@ -22,6 +22,7 @@ from ..networks.permutation_invariant import MLPSettings
 from ..objectives.reconstruction import latent_cross_entropy
 from ..priors import PriorName
 from .gan import GAN
+from .registry import register_method
 from .shared import DiscriminatorSettings
 
 
@@ -60,6 +61,7 @@ class LatentRegressorSettings(DiscriminatorSettings):
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
 
+@register_method("latent_regressor")
 class LatentRegressor(GAN):
     """D against G over data, and E that inverts G."""
 

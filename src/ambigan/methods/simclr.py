@@ -26,6 +26,7 @@ from ..objectives.contrastive import (
     view,
 )
 from ..priors import make_prior
+from .registry import register_method
 
 SIMCLR_ADAM = OptimizerSettings(
     learning_rate=1e-3, betas=(0.9, 0.999), weight_decay=1e-6, final_learning_rate=None
@@ -54,6 +55,7 @@ class SimCLRSettings:
     optimizer: OptimizerSettings = SIMCLR_ADAM
 
 
+@register_method("simclr")
 class SimCLR(Method):
     """An encoder E, trained on views of the data."""
 

@@ -37,6 +37,7 @@ from ..objectives.structural import (
     norm_hinge,
 )
 from ..priors import PriorName, make_prior
+from .registry import register_method
 
 STRUCTURAL_ADAM = OptimizerSettings(weight_decay=0, final_learning_rate=None)
 ADAMW = replace(STRUCTURAL_ADAM, kind="adamw", weight_decay=0.1)
@@ -131,6 +132,7 @@ class Neighborhood:
         return mean_similarity(f, self.embeddings, chosen)
 
 
+@register_method("structural")
 class Structural(Method):
     """D, which maps images to embeddings, against G."""
 

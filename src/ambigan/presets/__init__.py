@@ -2,51 +2,69 @@
 
 `paper` is as printed, `official` as the authors' code does where it differs, `modern` what measured
 best, `small` for a few thousand examples on two CPU cores, `images` for pictures there. Each says
-what it reached, or that nothing was reproduced yet.
+what it reached, or that nothing was reproduced yet. A method without any has one, `default`; one
+that derives from a published method has that method's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..core.errors import unknown_name
+from ..core.plugins import load_installed
 from ..engine.config import RunConfig
-from ..methods import METHODS, find_method, is_external
+from ..game import Method
+from ..methods import METHODS, find_method, registered_name
 from . import bigbigan, images, mnist, structural
 from .preset import Preset
 
-PRESETS: dict[str, dict[str, Preset]] = {
-    method: {
-        name: preset
-        for module in (mnist, images, structural, bigbigan)
-        for name, preset in module.PRESETS.get(method, {}).items()
-    }
-    for method in METHODS
-}
+_PUBLISHED: dict[str, dict[str, Preset]] = {}
+for _module in (mnist, images, structural, bigbigan):
+    for _method, _presets in _module.PRESETS.items():
+        _PUBLISHED.setdefault(_method, {}).update(_presets)
 
 SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet")
+
+
+class _Presets(Mapping[str, Mapping[str, Preset]]):
+    """The presets of every registered method."""
+
+    def __getitem__(self, method: str) -> Mapping[str, Preset]:
+        return _presets_of(method, METHODS[method])
+
+    def __iter__(self) -> Iterator[str]:
+        load_installed()
+        return iter(METHODS)
+
+    def __len__(self) -> int:
+        return len(METHODS)
+
+
+PRESETS: Mapping[str, Mapping[str, Preset]] = _Presets()
+"""Presets by method and name."""
 
 
 def find_preset(method: str, name: str | None, source: str | None = None) -> RunConfig:
     """The config of a preset.
 
     Args:
-        method: a name of the package, or `module:Class`, whose one preset is its defaults.
-        name: of the preset; if None, `official` on the data it was published for, unless it was
-            never trained here, being for large machines; `small` on small data if there is one, and
-            `images` on all else.
-        source: of the data, if it is known.
+        method: A registered name, or `module:Class`.
+        name: The preset's name. If None, it is `official` on the data that it was published for,
+            unless it was never trained here, being for large machines; `small` on small data if
+            there is one; `images` on all else; and the first where there is no `images`.
+        source: The data, if they are known.
 
     Raises:
-        ConfigError: there is no such method or preset.
+        ConfigError: There is no such method or preset.
     """
-    if is_external(method):
-        if name not in (None, "default"):
-            raise unknown_name(f"preset of {method}", name, ["default"])
-        return RunConfig(method, "default", find_method(method).Settings())
-    find_method(method)
-    presets = PRESETS[method]
-    name = name or _usual(presets, source)
+    cls, method = find_method(method), registered_name(method)
+    presets = _presets_of(method, cls)
+    if name is None:
+        base = _published_base(cls)
+        known = _PUBLISHED[base] if base else presets
+        name = _usual(known, source)
     if name not in presets:
         raise unknown_name(f"preset of {method}", name, presets)
     return presets[name].make()
@@ -58,4 +76,52 @@ def _usual(presets: Mapping[str, Preset], source: str | None) -> str:
     if official and official.is_measured and source in (None, official.make().data.source):
         return "official"
     is_small = source is not None and source.partition(":")[0] in SMALL_SOURCES
-    return "small" if is_small and "small" in presets else "images"
+    usual = "small" if is_small and "small" in presets else "images"
+    return usual if usual in presets else next(iter(presets))
+
+
+def _presets_of(method: str, cls: type[Method]) -> Mapping[str, Preset]:
+    """The presets published for a method, those of the method it derives from, or its defaults."""
+    if method in _PUBLISHED:
+        return _PUBLISHED[method]
+    base = _published_base(cls)
+    if base is None:
+        defaults = Preset(
+            lambda: RunConfig(method, "default", cls.Settings()),
+            score="not reproduced",
+            time="-",
+            hardware="-",
+            source="the defaults of its settings",
+        )
+        return {"default": defaults}
+    return {
+        name: dataclasses.replace(
+            preset,
+            make=lambda preset=preset: _inherited(preset.make(), method, cls),
+            score="not reproduced",
+            time="-",
+            hardware="-",
+            source=f"{base}: {preset.source}",
+        )
+        for name, preset in _PUBLISHED[base].items()
+    }
+
+
+def _published_base(cls: type[Method]) -> str | None:
+    """The nearest published method that a class is or derives from, with its settings or more."""
+    names = {METHODS[name]: name for name in _PUBLISHED}
+    return next(
+        (
+            names[base]
+            for base in cls.__mro__
+            if base in names and issubclass(cls.Settings, base.Settings)
+        ),
+        None,
+    )
+
+
+def _inherited(config: RunConfig, method: str, cls: type[Method]) -> RunConfig:
+    """A config of a published method as one of a method that derives from it."""
+    fields = dataclasses.fields(config.settings)
+    values: dict[str, Any] = {field.name: getattr(config.settings, field.name) for field in fields}
+    return dataclasses.replace(config, method=method, settings=cls.Settings(**values))

@@ -11,6 +11,7 @@ import torch
 
 from .. import __version__
 from ..core.errors import ConfigError
+from ..core.plugins import plugin_flags
 from ..core.settings import dotted
 from ..engine.config import RunConfig
 from ..engine.train_state import count_parameters
@@ -136,6 +137,8 @@ def settings_of(material: ReportData) -> list[Setting]:
     preset = dotted(base) if (base := _preset_of(config)) else {}
     settings: list[Setting] = []
     for name, value in dotted(config).items():
+        if name == "plugins":  # which the commands give
+            continue
         same = name not in preset or preset[name] == value
         settings.append(Setting(name, typed(value), None if same else typed(preset[name])))
     return settings
@@ -149,18 +152,20 @@ def commands(material: ReportData) -> list[str]:
     for setting in settings_of(material):
         if setting.preset is not None and setting.name != "data.source":
             words += [f"--{setting.name.replace('_', '-')}", setting.value]
-    again = [f"{shlex.join(words)} --out {out}"]
-    of_method = f" --method {shlex.quote(config.method)}" if is_external(config.method) else ""
+    given = plugin_flags(config.plugins)
+    again = [f"{shlex.join(words)}{given} --out {out}"]
     evaluated = [result for result in material.results if not is_transfer(result)]
     if evaluated:
         names: dict[str, dict[str, None]] = {}
         for result in evaluated:
             protocol = f"--protocol {shlex.quote(str(result['protocol']))}"
             flags = _flags_of_views(views_of(result)) + _flags_asked(result.get("asked") or {})
-            names.setdefault(flags + of_method, {})[protocol] = None
+            names.setdefault(flags + given, {})[protocol] = None
         again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
-    again += [f"ambigan transfer {out} {flags_of(r)}" for r in material.results if is_transfer(r)]
-    return [*again, f"ambigan report {out}{of_method}"]
+    again += [
+        f"ambigan transfer {out} {flags_of(r)}{given}" for r in material.results if is_transfer(r)
+    ]
+    return [*again, f"ambigan report {out}{given}"]
 
 
 def _flags_of_views(views: dict[str, Any]) -> str:

@@ -1,0 +1,119 @@
+"""Sources of data by name: what each is, and how one is added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
+
+from ..core.errors import unknown_name
+from ..core.registry import Registry
+from .dataset import Dataset, SourceSplit
+from .images.image_source import ImageSource
+from .settings import DataSettings
+from .tables.vectors import RawVectors
+
+FRAMED = frozenset(("crop", "short_side", "flip"))
+SPLIT = frozenset(("split_seed", "test_fraction"))
+IMAGES = FRAMED | SPLIT | {"size", "grayscale", "max_corrupt"}
+ARRAYS = SPLIT | {"drop_constant", "scaling"}
+TABLES = ARRAYS | {"label_column", "drop"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """Images known by a name alone, such as `mnist`."""
+
+    description: str
+    open: Callable[[DataSettings], Dataset]
+    read: Callable[[DataSettings], SourceSplit]
+    uses: frozenset[str] = FRAMED
+    argument: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images that must be decoded, typed `kind:PATH`."""
+
+    description: str
+    find: Callable[[DataSettings, str], ImageSource]
+    uses: frozenset[str] = IMAGES
+    argument: str = "PATH"
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Prepared images, typed `kind:PATH`, which need no decoding."""
+
+    description: str
+    open: Callable[[DataSettings, str], Dataset]
+    read: Callable[[DataSettings, str], SourceSplit]
+    uses: frozenset[str] = FRAMED
+    argument: ClassVar[str] = "PATH"
+
+
+@dataclass(frozen=True)
+class File:
+    """Vectors, most of them at a path, typed `kind:PATH`."""
+
+    description: str
+    read: Callable[[DataSettings, str, tuple[str, ...] | None], RawVectors]
+    uses: frozenset[str]
+    suffixes: tuple[str, ...] = ()
+    argument: str = "PATH"
+
+
+Images = Named | Pictures | Packed
+Source = Images | File
+
+SOURCES: Registry[Source] = Registry("data set")
+"""Every source that was registered, of the package and of plugins."""
+
+ImageFunction = Callable[[DataSettings, str], ImageSource]
+VectorFunction = Callable[[DataSettings, str], RawVectors]
+F = TypeVar("F", bound=ImageFunction | VectorFunction)
+
+
+def register_source(
+    name: str,
+    description: str,
+    *,
+    kind: Literal["images", "vectors"],
+    takes: str = "",
+    uses: Collection[str] | None = None,
+) -> Callable[[F], F]:
+    """Registers the function below it as a source of data.
+
+    The function takes the settings of data and what was typed after the colon, and returns an
+    `ImageSource` or `RawVectors`: the examples as they are. They are decoded, split, scaled and
+    checked as those of every other source.
+
+    Args:
+        name: The name to type as `data.source`.
+        description: One line for lists of sources.
+        kind: Whether the examples are `images` or `vectors`.
+        takes: What follows the name and a colon, such as `PATH`; empty for nothing. A `PATH` is
+            kept in a run as an absolute one.
+        uses: Names of the data settings that have an effect; by default those that have one on
+            every source of the kind.
+
+    Raises:
+        ConfigError: Another source has the name, or the kind is unknown.
+    """
+    if kind not in ("images", "vectors"):
+        raise unknown_name("kind of data", kind, ("images", "vectors"))
+
+    def register(function: F) -> F:
+        open_: Any = function
+        if kind == "images":
+            source = Pictures(description, open_, frozenset(uses or IMAGES), takes)
+        else:
+
+            def read(settings: DataSettings, typed: str, _needed: object) -> RawVectors:
+                return open_(settings, typed)
+
+            source = File(description, read, frozenset(uses or ARRAYS), (), takes)
+        SOURCES.add(name, source, definition=function)
+        return function
+
+    return register

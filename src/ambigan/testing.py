@@ -1,0 +1,412 @@
+"""Whether a method keeps the contract of docs/design.md, checked at toy size in seconds.
+
+`check_method(cls)` runs every check below on a method of one's own, as scikit-learn's
+`check_estimator` does on an estimator. The tests of the package run the same checks on its own.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor, nn
+
+from .core.data_spec import DataSpec
+from .core.distributed import average_
+from .core.errors import AmbiganError, ConfigError
+from .core.randomness import Randomness
+from .core.settings import checked
+from .engine.train_state import TrainState
+from .engine.train_step import compute_gradients, set_requires_grad, step_optimizers
+from .game import Batch, Capability, Method, Terms
+from .methods.registry import check_class, check_game, check_losses
+from .networks.layers.spectral_norm import SpectralNorm
+
+SPEC = DataSpec("images", (1, 8, 8), bounded=True)
+ROWS = 10
+EMA_DECAY = 0.9
+STATISTICS = (*SpectralNorm.not_averaged, "running_mean", "running_var", "num_batches_tracked")
+
+
+class ContractError(AssertionError):
+    """A method that breaks an invariant; the message begins with the invariant's name."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A method that is checked.
+
+    Attributes:
+        make: Returns the method afresh, with the same initial weights each time.
+        rows: Examples in a batch.
+    """
+
+    make: Callable[[], Method]
+    rows: int = ROWS
+
+    def batch(self, method: Method, *key: int, dtype: torch.dtype = torch.float32) -> Batch:
+        """A batch that is a function of its key."""
+        noise = Randomness("check", *key)
+        x = noise.uniform(self.rows, *method.spec.shape) * 2 - 1
+        z = method.prior.sample(self.rows, noise)
+        return Batch(x.to(dtype), z.to(dtype), noise)
+
+
+def check_method(
+    cls: type[Method], settings: Any = None, *, spec: DataSpec = SPEC, rows: int = ROWS
+) -> None:
+    """Checks that a method keeps the contract; the first fault is raised.
+
+    That two processes equal one (invariant 3) is not checked, since it takes two processes.
+
+    Args:
+        cls: The method's class, decorated or not.
+        settings: Its settings, best small ones; the defaults if None.
+        spec: The form of the data; images of 8x8 by default.
+        rows: Examples in a batch.
+
+    Raises:
+        ContractError: An invariant is broken.
+    """
+    try:
+        check_class(cls)
+        settings = cls.Settings() if settings is None else checked(settings, "settings.")
+        with torch.device("meta"):  # as training does first, to count what memory it needs
+            cls(settings, spec)
+    except AmbiganError as error:
+        raise ContractError(f"parts: {error}") from error
+    except Exception as error:
+        raise _failed("parts", cls.__name__, error) from error
+
+    def make() -> Method:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            method = cls(settings, spec)
+        converge_spectral_norms(method)
+        return method
+
+    subject = Subject(make, rows)
+    for name, check in CHECKS.items():
+        try:
+            check(subject)
+        except ContractError:
+            raise
+        except Exception as error:  # the method's code may fail in any way
+            raise _failed(name, cls.__name__, error) from error
+
+
+def check_parts(subject: Subject) -> None:
+    """Players, turns, prior and feature layer are there, and every parameter has one owner."""
+    method = subject.make()
+    try:
+        check_game(method)
+        method.find_layer()
+        method.check_batch(subject.rows)
+    except ConfigError as error:
+        raise ContractError(f"parts: {error}") from error
+    owned = {n for player in method.players for n in method.player_parameters(player)}
+    for name, _ in method.named_parameters():
+        if name not in owned:
+            raise ContractError(
+                f"parts: the parameter '{name}' belongs to no player; name its network in a Player,"
+                " or make it a buffer, as teachers and banks are."
+            )
+
+
+def check_terms(subject: Subject) -> None:
+    """`losses` gives each player asked for, and no other, scalar terms with a gradient."""
+    method = subject.make().train()
+    asked = [*method.turns, *((player.name,) for player in method.players)]
+    for players in dict.fromkeys(map(tuple, asked)):
+        losses = method.losses(subject.batch(method, 1), players)
+        try:
+            check_losses(losses, players)
+        except ConfigError as error:
+            raise ContractError(f"losses: {error}") from error
+        if others := sorted(set(losses) - set(players)):
+            raise ContractError(
+                f"losses: asked for {' and '.join(players)}, it gave terms for '{others[0]}' too."
+            )
+        for player, terms in losses.items():
+            if not any(term.requires_grad for term in terms.values()):
+                raise ContractError(f"losses: no term of player '{player}' has a gradient.")
+
+
+def check_ownership(subject: Subject) -> None:
+    """Invariant 1: a player's update moves its own networks and no other."""
+    for player in subject.make().players:
+        method = subject.make().train()
+        for parameter in method.parameters():  # a D that starts at zero teaches G nothing yet
+            if parameter.ndim > 1 and not parameter.any():
+                nn.init.normal_(parameter, std=0.1)
+        before = {name: value.detach().clone() for name, value in method.named_parameters()}
+        play_turn(TrainState(method, 0.0), subject.batch(method, 1), [player.name])
+        own = set(method.player_parameters(player))
+        moved = [n for n, v in method.named_parameters() if not torch.equal(v, before[n])]
+        if foreign := [name for name in moved if name not in own]:
+            raise ContractError(
+                f"invariant 1, ownership: the update of player '{player.name}' moves"
+                f" '{foreign[0]}', which is not its own."
+            )
+        if not moved:
+            raise ContractError(f"invariant 1, ownership: player '{player.name}' moves nothing.")
+
+
+def check_purity(subject: Subject) -> None:
+    """`losses` changes nothing, but for the statistics of norms and of players' own networks."""
+    method = subject.make()
+    networks = {network for player in method.players for network in player.networks}
+    for is_training in (False, True):
+        method.train(is_training)
+        before = _state(method)
+        for players in method.turns:
+            method.losses(subject.batch(method, 1), players)
+        for name in _changed(method, before):
+            is_statistic = name.replace("/", ".").rpartition(".")[2] in STATISTICS
+            if is_training and (is_statistic or name.partition(".")[0] in networks):
+                continue
+            raise ContractError(
+                f"purity: losses changes '{name}'; leave what it computes in batch.cache, and move"
+                " it in after_iteration."
+            )
+        if any(parameter.grad is not None for parameter in method.parameters()):
+            raise ContractError("purity: losses calls backward(); return the terms instead.")
+
+
+def check_randomness(subject: Subject) -> None:
+    """Invariant 4: what is drawn is a function of the batch's key, and of nothing else."""
+    for players in subject.make().turns:
+        found: list[dict[str, Terms]] = []
+        for seed in (1, 2):
+            method = subject.make().train()
+            with _global_seed(seed):
+                found.append(method.losses(subject.batch(method, 1), players))
+        for player, terms in found[0].items():
+            for term, value in terms.items():
+                if not torch.equal(value, found[1][player][term]):
+                    raise ContractError(
+                        f"invariant 4, randomness: the term '{term}' of player '{player}' depends"
+                        " on a global generator; draw from batch.noise."
+                    )
+
+
+def check_gradients(subject: Subject, dtype: torch.dtype = torch.float32) -> None:
+    """One forward pass for all players gives each what a backward of its own loss would."""
+    is_exact = dtype == torch.float64
+    relative = 1e-7 if is_exact else 1e-3
+    for players in {tuple(turn) for turn in subject.make().turns if len(turn) > 1}:
+        method = subject.make().to(dtype).train()
+        converge_spectral_norms(method)
+        losses = method.losses(subject.batch(method, 1, dtype=dtype), players)
+        for player in (player for player in method.players if player.name in players):
+            other = subject.make().to(dtype).train()
+            converge_spectral_norms(other)
+            alone = other.losses(subject.batch(other, 1, dtype=dtype), [player.name])
+            gradients = [
+                torch.autograd.grad(
+                    sum(terms[player.name].values(), start=torch.zeros(())),
+                    list(owner.player_parameters(player).values()),
+                    retain_graph=True,
+                )
+                for owner, terms in ((method, losses), (other, alone))
+            ]
+            for name, one, two in zip(method.player_parameters(player), *gradients, strict=True):
+                absolute = relative * (1.0 if is_exact else float(two.abs().max()))
+                if not torch.allclose(one, two, relative, absolute):
+                    raise ContractError(
+                        f"gradients: that of player '{player.name}' by '{name}' depends on who"
+                        " else is asked for its loss; detach nothing to steer gradients."
+                    )
+
+
+def check_finite(subject: Subject) -> None:
+    """Invariant 5: a few iterations on random data leave numbers."""
+    state = TrainState(subject.make().train(), EMA_DECAY)
+    _play(subject, state, 3)
+    if broken := state.first_non_finite():
+        raise ContractError(f"invariant 5, finite: {broken} stops being a number at once.")
+
+
+def check_resume(subject: Subject) -> None:
+    """Invariant 2: stopped, saved, loaded into new networks and continued equals undisturbed."""
+    whole = TrainState(subject.make().train(), EMA_DECAY)
+    with _global_seed(1):
+        _play(subject, whole, 4)
+        half = TrainState(subject.make().train(), EMA_DECAY)
+        _play(subject, half, 2)
+    file = io.BytesIO()
+    torch.save(half.state_dict(), file)
+    file.seek(0)
+    resumed = TrainState(subject.make().train(), EMA_DECAY)
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    with _global_seed(2):
+        _play(subject, resumed, 2)
+    if changed := _changed(resumed.method, _state(whole.method)):
+        raise ContractError(
+            f"invariant 2, exact resume: '{changed[0]}' differs after a resume; what a method"
+            " remembers must lie in buffers (register_buffer), since attributes are not saved."
+        )
+
+
+def check_features(subject: Subject) -> None:
+    """Invariant 8: `features` is deterministic and leaves the method as it was."""
+    method = subject.make().train()
+    x = subject.batch(method, 2).x
+    before, modes = _state(method), [module.training for module in method.modules()]
+    with _global_seed(1):
+        first = method.features(x)
+    with _global_seed(2):
+        again = method.features(x)
+    if changed := _changed(method, before):
+        raise ContractError(f"invariant 8, features: reading features changes '{changed[0]}'.")
+    if modes != [module.training for module in method.modules()]:
+        raise ContractError("invariant 8, features: reading features changes the training mode.")
+    if not torch.equal(first, again):
+        raise ContractError("invariant 8, features: they differ when they are read twice.")
+    if first.dtype != torch.float32 or first.ndim != 2 or len(first) != len(x):
+        form = f"{first.dtype} {tuple(first.shape)}"
+        raise ContractError(f"invariant 8, features: they are {form}, not float32 ({len(x)}, D).")
+    if not torch.allclose(first[3:4], method.features(x[3:4]), 1.3e-6, 1e-5):
+        raise ContractError("invariant 8, features: those of an example depend on the others.")
+
+
+def check_capabilities(subject: Subject) -> None:
+    """What a method declares it does, in the right shapes; what it does not, it refuses."""
+    method = subject.make().eval()
+    x, z = subject.batch(method, 3).x, subject.batch(method, 3).z
+    latents, samples = (len(x), method.prior.dim), (len(x), *method.sample_spec.shape)
+    before = _state(method)
+    forms: tuple[tuple[Capability, Tensor, tuple[int, ...]], ...] = (
+        ("decode", z, samples),
+        ("encode", x, latents),
+        ("reconstruct", x, samples),
+    )
+    for name, given, form in forms:
+        if name not in method.capabilities:
+            _check_refused(method, name, given)
+            continue
+        with torch.no_grad():
+            found, again = getattr(method, name)(given), getattr(method, name)(given)
+        if tuple(found.shape) != form:
+            raise ContractError(
+                f"capabilities: {name} gives {tuple(found.shape)} where {form} is declared."
+            )
+        if not torch.equal(found, again):
+            raise ContractError(f"capabilities: {name} gives different results when called twice.")
+    if changed := _changed(method, before):
+        raise ContractError(f"capabilities: using them changes '{changed[0]}'.")
+
+
+def _check_refused(method: Method, name: Capability, given: Tensor) -> None:
+    try:
+        getattr(method, name)(given)
+    except ConfigError:
+        return
+    raise ContractError(f"capabilities: the method can {name} and does not declare it.")
+
+
+def check_state(subject: Subject) -> None:
+    """The state goes through a safetensors file into new networks, which then do the same."""
+    state = TrainState(subject.make().train(), 0.0)
+    _play(subject, state, 1)
+    method, other = state.method, subject.make()
+    tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
+    other.load_state_dict(load_tensors(dump_tensors(tensors)))
+    x = subject.batch(method, 2).x
+    if not torch.equal(method.features(x), other.features(x)):
+        raise ContractError(
+            "state: the features of a loaded model are others; what they depend on must lie in"
+            " parameters or buffers."
+        )
+
+
+CHECKS: dict[str, Callable[[Subject], None]] = {
+    "parts": check_parts,
+    "losses": check_terms,
+    "invariant 5, finite": check_finite,
+    "invariant 1, ownership": check_ownership,
+    "purity": check_purity,
+    "invariant 4, randomness": check_randomness,
+    "gradients": check_gradients,
+    "invariant 2, exact resume": check_resume,
+    "invariant 8, features": check_features,
+    "capabilities": check_capabilities,
+    "state": check_state,
+}
+"""Every check by the name of what it checks, in the order in which `check_method` runs them."""
+
+
+def converge_spectral_norms(method: nn.Module) -> None:
+    """Iterates spectral norms to their end, so that forward passes do not change them."""
+    for module in method.modules():
+        for found in cast(dict[str, Any], getattr(module, "parametrizations", {})).values():
+            for part in cast(Iterable[nn.Module], found):
+                if isinstance(part, SpectralNorm):
+                    matrix = cast(Tensor, found.original).detach().flatten(1)
+                    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+                    part.left.copy_(left[:, 0])
+                    part.right.copy_(right[0])
+
+
+def play_turn(state: TrainState, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+    """Plays a turn as the trainer does, on a given batch and in fp32; returns the losses."""
+    owned = set_requires_grad(state.method, players)
+    losses = state.method.losses(batch, players)
+    check_losses(losses, players)
+    gradients = compute_gradients(owned, losses)
+    average_([gradient for part in gradients.values() for gradient in part])
+    step_optimizers(state.optimizers, owned, gradients)
+    return losses
+
+
+def _play(subject: Subject, state: TrainState, iterations: int) -> None:
+    """Iterations as the engine plays them, each on batches keyed by its number and turn."""
+    for _ in range(iterations):
+        batches: list[Batch] = []
+        for turn, players in enumerate(state.method.turns):
+            batch = subject.batch(state.method, state.iterations, turn)
+            state.meters.add(play_turn(state, batch, players))
+            batches.append(batch)
+        state.method.after_iteration(batches)
+        if state.ema is not None:
+            state.ema.update(state.iterations)
+        state.iterations += 1
+
+
+def _state(method: Method) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in method.state_dict().items()}
+
+
+def _changed(method: Method, before: dict[str, Tensor]) -> Sequence[str]:
+    """Names of what differs from an earlier state."""
+    now = method.state_dict()
+    names = [*before, *(name for name in now if name not in before)]
+    return [n for n in names if n not in now or n not in before or not now[n].equal(before[n])]
+
+
+@contextmanager
+def _global_seed(seed: int) -> Generator[None]:
+    """Seeds every global generator, and puts each back as it was."""
+    ours, theirs = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(ours)
+            np.random.set_state(theirs)
+
+
+def _failed(check: str, name: str, error: Exception) -> ContractError:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return ContractError(f"{check}: {name} fails with {reason}")
