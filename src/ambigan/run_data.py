@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .core.data_spec import DataSpec
 from .core.errors import CheckpointError, ConfigError
@@ -20,8 +22,8 @@ from .data import (
 )
 from .engine.run_folder import RunFolder
 from .evaluation.config import Framing
-from .evaluation.provenance import data_record
-from .evaluation.result import DataRecord
+from .evaluation.provenance import data_record, hardware, versions
+from .evaluation.result import DataRecord, Provenance
 from .run import Run
 from .training import check_same_data
 
@@ -87,8 +89,24 @@ def open_measured(
     return MeasuredData(dataset, framed, _trained_on(folder), tag)
 
 
+def provenance_of(run: Run, data: MeasuredData, asked: Mapping[str, Any]) -> Provenance:
+    """Where results of a run on these data come from."""
+    config = run.config
+    return Provenance(
+        config.method,
+        config.preset,
+        config.train.seed,
+        run.images_seen,
+        data_record(data.dataset),
+        data.trained_on,
+        versions(),
+        hardware(run.device),
+        asked,
+    )
+
+
 def other_settings(run: Run, data: str | DataSettings) -> DataSettings:
-    """How other data are read for a run: whole, from the same root, in the size it was cropped from."""
+    """How other data are read for a run: whole, and cropped from the size that its own were."""
     source = data.source if isinstance(data, DataSettings) else data
     like = for_other(run.config.data, source)
     size = like.size if like.crop else None

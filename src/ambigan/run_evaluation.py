@@ -30,7 +30,7 @@ from .evaluation.runner import choose, file_name, measure
 from .evaluation.select_protocols import check_names
 from .game import Method
 from .run import Run, load, read_config
-from .run_data import MeasuredData, open_measured
+from .run_data import MeasuredData, open_measured, provenance_of
 from .training import check_same_data, make_method, untrained
 
 __all__ = ["EvaluationConfig", "evaluate", "evaluate_baselines", "evaluate_curve"]
@@ -214,23 +214,12 @@ def _inputs(
     config: EvaluationConfig, runs: Sequence[Run], data: MeasuredData, cache: ResultCache
 ) -> EvaluationInputs:
     first = runs[0]
-    run_config, settings = first.config, first.config.to_json()
     cache.turn_to(
-        settings | {"framing": config.framing},
+        first.config.to_json() | {"framing": config.framing},
         {run.weights: run.method for run in runs},
         first.device.type,
     )
-    provenance = Provenance(
-        run_config.method,
-        run_config.preset,
-        run_config.train.seed,
-        first.images_seen,
-        data_record(data.dataset),
-        data.trained_on,
-        versions(),
-        hardware(first.device),
-        config.asked,
-    )
+    provenance = provenance_of(first, data, config.asked)
     return EvaluationInputs(
         config,
         runs,
