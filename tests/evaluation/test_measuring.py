@@ -16,8 +16,8 @@ from ambigan.cli import main
 from ambigan.core.errors import ConfigError
 from ambigan.core.files import StorageError
 from ambigan.data import Dataset, DataSettings, open_dataset
-from ambigan.evaluation.protocols import PROTOCOLS, Protocol
 from ambigan.evaluation import feature_sets as candidates
+from ambigan.evaluation.protocols import PROTOCOLS, Protocol
 from ambigan.evaluation.provenance import data_record
 from ambigan.evaluation.result import Metric, Result, Subject
 from ambigan.evaluation.result_cache import ResultCache
@@ -92,7 +92,8 @@ def test_features_too_wide_for_their_covariance(
     least = min(widths.values())
     narrow = next(layer for layer, width in widths.items() if width == least)
     monkeypatch.setattr("ambigan.evaluation.reference_features.WIDEST_COVARIANCE", least)
-    with pytest.raises(ConfigError, match=f"{widest} has .*; .* such as --reference-features {narrow}"):
+    words = f"{widest} has .*; .* such as --reference-features {narrow}"
+    with pytest.raises(ConfigError, match=words):
         evaluate(mlp, protocols=["generation_features"], reference_features=[widest])
     told: list[str] = []
     listen(told.append)
@@ -113,7 +114,8 @@ def test_a_feature_layer_too_wide_for_its_covariance_gives_way(
     monkeypatch.setattr("ambigan.evaluation.reference_features.WIDEST_COVARIANCE", widths[own] - 1)
     narrower = {layer: width for layer, width in widths.items() if width < widths[own]}
     results = evaluate(mlp, protocols=["generation_features"], weights="raw", baselines=["raw"])
-    assert {r.subject.reference_features for r in results} == {max(narrower, key=narrower.__getitem__)}
+    widest = max(narrower, key=narrower.__getitem__)
+    assert {result.subject.reference_features for result in results} == {widest}
 
 
 def test_what_is_left_out_for_one_reason_is_one_line(
@@ -226,7 +228,8 @@ def test_samples_in_the_features_of_another_run(mlp: Path, conv: Path) -> None:
         baselines=["raw"],
         reference_features=[space, "discriminator.conv1@4"],
     )
-    assert [result.subject.reference_features for result in results] == [space] * 2 + ["discriminator.conv1@4"] * 2
+    compared = [result.subject.reference_features for result in results]
+    assert compared == [space] * 2 + ["discriminator.conv1@4"] * 2
     named = evaluate(
         conv,
         protocols=["generation_features"],
@@ -267,9 +270,7 @@ def stop_after(count: int, told: list[str]) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("protocol", ["knn1_cosine", "generation_features"])
-def test_a_stopped_evaluation_measures_the_rest(
-    protocol: str, mlp: Path, listen: Listen
-) -> None:
+def test_a_stopped_evaluation_measures_the_rest(protocol: str, mlp: Path, listen: Listen) -> None:
     whole: list[str] = []
     ask = partial(evaluate, mlp, protocols=[protocol], weights="raw")
     listen(whole.append)

@@ -14,8 +14,8 @@ from ambigan.data.dataset import Dataset, Split
 from ambigan.evaluation.metrics.reconstruction import Maps
 from ambigan.evaluation.protocols import (
     PROTOCOLS,
-    find_protocol,
     classify,
+    find_protocol,
 )
 
 LABELLED = [name for name, protocol in PROTOCOLS.items() if protocol.needs == "labels"]

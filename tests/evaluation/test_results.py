@@ -65,12 +65,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_every_committed_record_is_read() -> None:
     """Records that older versions wrote, of the repository's own results."""
-    paths = [
-        path
-        for path in RECORDS.rglob("*.json")
-        if path.name == "baselines.json" or (path.parent.name == "results" and path.parent != RECORDS)
-    ]
-    paths += (RECORDS / "mnist-official").rglob("*.json")
+    paths = [*RECORDS.rglob("baselines.json"), *(RECORDS / "mnist-official").rglob("*.json")]
+    paths += [path for path in RECORDS.rglob("*/results/*.json") if path.parent != RECORDS]
     assert len(paths) > 200
     known = {metric.name for protocol in PROTOCOLS.values() for metric in protocol.metrics}
     for path in paths:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ from ambigan.cli import main
 from ambigan.core.errors import ConfigError
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.data.values import to_float
+from ambigan.evaluation.crops import CroppedViews, CropSettings
 from ambigan.evaluation.features import FeatureFunction
 from ambigan.evaluation.protocols import PROTOCOLS, classify
-from ambigan.evaluation.crops import CroppedViews, CropSettings
 from ambigan.evaluation.result_file import read_results
 from ambigan.run_evaluation import evaluate
 

@@ -89,9 +89,7 @@ def write_logs(folder: Path, seen: int, alarms: dict[int, list[str]] | None = No
     (folder / "timing.jsonl").write_text("\n".join(timing) + "\n")
 
 
-def make_result(
-    dataset: Dataset, protocol: str = "knn1_euclidean", **changes: Any
-) -> list[Result]:
+def make_result(dataset: Dataset, protocol: str = "knn1_euclidean", **changes: Any) -> list[Result]:
     """Results of a model with each kind of weights and of two baselines.
 
     Args:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+
 from made_runs import make_reconstruction, make_result, make_run, with_value
 
 from ambigan.data import Dataset
@@ -39,7 +40,8 @@ def test_a_headline_is_the_methods_own_layer_and_not_the_best_one(
 def test_above_level_and_alone(tmp_path: Path, digits: Dataset) -> None:
     first, _, pixels, _ = make_result(digits)
     for baseline, words in ((86.0, "5.25 points above"), (91.25, "Level with")):
-        found = scores.headline(material_of(tmp_path, digits, [first, with_value(pixels, baseline)]))
+        results = [first, with_value(pixels, baseline)]
+        found = scores.headline(material_of(tmp_path, digits, results))
         assert found is not None
         assert found.verdict.startswith(words)
     found = scores.headline(material_of(tmp_path, digits, [first]))
@@ -114,7 +116,9 @@ def test_reconstructions_have_a_table_of_their_own(tmp_path: Path, digits: Datas
     assert scores.measured(material) == []
     assert scores.errors_in(material) == (2.5, 5.0)
     table = scores.table_of(result)
-    assert table.columns == ("features", "weights", "of", "ratio", "L2 error", "shuffled", "seconds")
+    assert table.columns == (
+        "features", "weights", "of", "ratio", "L2 error", "shuffled", "seconds"
+    )  # fmt: skip
     assert texts(table) == [
         ["reconstruction", "EMA", "data", "0.500", "2.500", "5.000", "0.50"],
         ["training mean", "", "data", "0.500", "2.500", "5.000", "0.50"],

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from time import perf_counter
 
-import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError
@@ -140,9 +139,7 @@ def _measure(features: _Features, protocol: Protocol) -> Result:
     assert labels is not None
     assert test_labels is not None
     views = len(train) // len(labels)
-    found = classify(
-        protocol, train, labels, test, test_labels, device=inputs.device, views=views
-    )
+    found = classify(protocol, train, labels, test, test_labels, device=inputs.device, views=views)
     return Result(
         protocol.record,
         Subject(function.name, function.kind, weights, train.shape[1]),
