@@ -14,7 +14,7 @@ import torch
 from .core.data_spec import DataSpec
 from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
-from .core.files import hold_lock, read_json, write_json
+from .core.files import hold_lock, read_sealed, sealed, sweep, write_json
 from .core.machine import physical_memory
 from .core.precision import bf16_gain
 from .core.randomness import seed_from
@@ -26,7 +26,7 @@ from .engine.train_state import TrainState
 from .engine.trainer import Trainer, TrainingProgress, train_interleaved
 from .game import Method
 from .methods import find_method, is_external
-from .run import Run, describe_data, read_config, save_model
+from .run import Run, describe_data, make_on_meta, read_config, save_model
 
 UNTRAINED_BATCHES = 50
 
@@ -166,7 +166,7 @@ def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack
         check_free(RunFolder(out), config)
         _claim(RunFolder(out), locks)
         run = create(out, config)
-        write_json(run.data_file, describe_data(dataset))
+        write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
     return PendingRun(RunFolder(out), config, dataset, method.to(device))
 
@@ -197,9 +197,10 @@ def _go_on(
         _claim(run, locks)
     dataset = open_data(config.data)
     check_same_data(run, dataset)
+    check_memory(config, make_on_meta(method_class, config, dataset.spec))
     method = make_method(config, dataset.spec, method_class)
-    if here.is_main and not run.data_file.is_file():
-        write_json(run.data_file, describe_data(dataset))
+    if here.is_main and not run.data_file.exists():
+        write_json(run.data_file, sealed(describe_data(dataset)))
     return PendingRun(run, config, dataset, method.to(device))
 
 
@@ -214,6 +215,8 @@ def _claim(run: RunFolder, locks: ExitStack) -> None:
             f"another process is training in {run.path}; wait for it, or stop it to go on with"
             " --resume."
         )
+    for folder in (run.path, run.checkpoints, run.model, run.results):
+        sweep(folder)
 
 
 def make_method(
@@ -258,18 +261,23 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
             exist, or the networks need more memory than there is.
     """
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
-    try:
-        with torch.device("meta"):
-            method = find_method(config.method)(config.settings, dataset.spec)
-    except (RuntimeError, TypeError, OverflowError) as error:
-        if "overflow" not in str(error).lower():
-            raise
-        raise ConfigError(
-            "the networks have more weights than can be counted; make settings.network smaller."
-        ) from error
+    method = make_on_meta(find_method(config.method), config, dataset.spec)
     method.find_layer()
     method.check_batch(config.train.batch_size)
     _warn_of_long_iterations(config, method, len(dataset.train))
+    check_memory(config, method)
+
+
+def check_memory(config: RunConfig, method: Method) -> None:
+    """Refuses networks that this machine cannot hold while they are trained.
+
+    Args:
+        config: The settings of the run.
+        method: Its networks, which may be without memory.
+
+    Raises:
+        ConfigError: naming the largest part.
+    """
     copies = 4 + (config.train.ema_decay > 0)
     sizes = {name: copies * p.nbytes for name, p in method.named_parameters()}
     sizes |= {name: buffer.nbytes for name, buffer in method.named_buffers()}
@@ -289,9 +297,9 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
     Raises:
         CheckpointError: their hash differs.
     """
-    if not run.data_file.is_file():
+    if not run.data_file.exists():
         return
-    known = read_json(run.data_file)
+    known = read_sealed(run.data_file)
     if known.get("sha256") is None:
         raise CheckpointError(f"{run.data_file} is damaged: it has no 'sha256'.")
     if known["sha256"] != dataset.sha256:

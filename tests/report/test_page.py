@@ -252,7 +252,7 @@ def test_paths_are_straight_and_include_their_ends() -> None:
 
 @pytest.mark.slow
 def test_a_trained_run_has_a_page(finished_run: Path, tmp_path: Path) -> None:
-    from ambigan.measuring import evaluate
+    from ambigan.run_evaluation import evaluate
 
     from ambigan import load
     from ambigan.data import open_dataset

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 
-from ..core.errors import AmbiganError
-from ..core.machine import num_launched_processes
+from ..core.errors import AmbiganError, is_out_of_memory
 from .output import start_logging
 from .parser import Request, parse_arguments
 
@@ -50,34 +53,81 @@ def main(arguments: Sequence[str] | None = None) -> int:
         start_logging()
         if not debug:
             warnings.showwarning = _one_line
-        return _run(request.verb)(request)
-    except AmbiganError as error:
-        if debug:
-            raise
-        print(f"ambigan: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except (MemoryError, RuntimeError) as error:
-        told = _in_one_line(error)
-        if debug or told is None:
-            raise
-        print(f"ambigan: {told}", file=sys.stderr)
-        return 2
+        with _quiet_interrupt():
+            verb = _run(request.verb)
+        status = verb(request)
+        sys.stdout.flush()  # or a full disk behind it would be found out after the exit status
+        return status
     except KeyboardInterrupt:
-        print(f"stopped; {KEPT.get(''.join(typed[:1]), NOTHING_TORN)}", file=sys.stderr)
+        _say(f"stopped; {KEPT.get(''.join(typed[:1]), NOTHING_TORN)}")
         return 130
-    except BrokenPipeError:  # whoever read our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        _drop_lost_output()
         return 0
+    except Exception as error:
+        line = _in_one_line(error)
+        if debug or line is None:
+            raise
+        _drop_lost_output()
+        _say(f"ambigan: {' '.join(line.split())}")
+        return 2
 
 
 def _in_one_line(error: Exception) -> str | None:
-    """What torch says in a RuntimeError of several kinds, where it is the user's to mend."""
-    if isinstance(error, MemoryError) or "allocate" in str(error):
+    """What is wrong, where it is the user's to mend; None for a fault of the program."""
+    if isinstance(error, AmbiganError):
+        return str(error)
+    if is_out_of_memory(error):
         return "out of memory; use smaller networks, fewer examples at once or less data."
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror or error}; check the path, its permissions and its disk."
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a path holds a null character, which no file's name can."
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in str(error):
+        return f"{error.object[:80]!r} cannot be encoded; a name must be valid Unicode text."
     words = ("connection", "gloo", "nccl", "timeout")
-    if num_launched_processes() > 1 and any(word in str(error).lower() for word in words):
+    is_of_torch = isinstance(error, RuntimeError) and os.environ.get("WORLD_SIZE", "1") != "1"
+    if is_of_torch and any(word in str(error).lower() for word in words):
         return "another process of this run died; continue with --resume."
     return None
+
+
+def _say(line: str) -> None:
+    """Writes a last line to stderr, if it is still there: a terminal may have been closed."""
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _drop_lost_output() -> None:
+    """Discards output that stdout cannot take, on which the interpreter would fail at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _quiet_interrupt() -> Generator[None]:
+    """Ends the process by one line if SIGINT comes during imports, when nothing was begun.
+
+    Raised inside an import, KeyboardInterrupt may come out as any other error.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        _say(f"stopped; {NOTHING_TORN}")
+        os._exit(130)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run(verb: str) -> Callable[[Request], int]:

@@ -29,7 +29,6 @@ from ..report.figures.filters import draw_filters
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
 from .embed import write_npy
-from .output import note
 from .parser import Request
 from .runs import dataset_of, load_run
 

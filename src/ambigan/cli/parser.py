@@ -165,8 +165,11 @@ def _add_shortcuts(parser: _Parser) -> None:
 
 
 def _add_prepare(parser: _Parser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="such as folder:PATH, imagenet or celeba")
-    parser.add_argument("out", metavar="OUT", help="a new folder, or one that was begun")
+    parser.add_argument(
+        "source", nargs="?", metavar="SOURCE", help="such as folder:PATH, imagenet or celeba"
+    )
+    parser.add_argument("out", nargs="?", metavar="OUT", help="a new folder, or one that was begun")
+    parser.add_argument("--verify", metavar="FOLDER", help="compare a packed folder with its hash")
     parser.add_argument("--size", help="height and width, 64x64: the short side, then the centre")
     parser.add_argument("--grayscale", action="store_true", help="one channel")
     parser.add_argument("--workers", type=int, help="threads; one a core, eight at most")

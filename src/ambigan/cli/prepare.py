@@ -9,7 +9,7 @@ from pathlib import Path
 from ..core.errors import ConfigError, suggestion
 from ..core.files import as_typed
 from ..core.settings import override
-from ..data import DataSettings, Manifest, find_image_source, located, prepare_images
+from ..data import DataSettings, Manifest, find_image_source, located, prepare_images, verify_packed
 from .parser import Request
 from .progress import decoding_progress
 
@@ -23,6 +23,10 @@ FLAGS = (
 def prepare(request: Request) -> int:
     """Packs the pictures of a source into a folder; repeated after a kill, it goes on."""
     flags = request.flags
+    if flags.verify is not None:
+        return _verify(request)
+    if flags.source is None or flags.out is None:
+        raise ConfigError("name what is prepared and where: ambigan prepare SOURCE OUT.")
     if flags.workers is not None and flags.workers < 1:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
     settings = located(override(DataSettings(flags.source), _settings(request)))
@@ -35,6 +39,16 @@ def prepare(request: Request) -> int:
     if was_finished:
         print(f"{out} is finished already; nothing was done", file=sys.stderr)
     _tell(manifest, out)
+    return 0
+
+
+def _verify(request: Request) -> int:
+    """Compares all pixels of a packed folder with the hash in its manifest."""
+    typed = {name for name, value in vars(request.flags).items() if value not in (None, False)}
+    if request.settings or typed - {"verb", "verify"}:
+        raise ConfigError("--verify FOLDER compares a packed folder alone; leave out the rest.")
+    manifest = verify_packed(Path(request.flags.verify))
+    print(f"verified: {manifest.num_images:,} images, SHA-256 {manifest.sha256}")
     return 0
 
 

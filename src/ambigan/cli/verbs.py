@@ -12,12 +12,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ..core.errors import ConfigError
-from ..core.files import as_typed
+from ..core.errors import AmbiganError, ConfigError
+from ..core.files import as_typed, check_writable
 from ..core.machine import num_launched_processes
 from ..core.settings import override
 from ..data import DataSettings, SourceSplit, Split, located, open_examples
-from ..engine.config import RunConfig
+from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, describe, estimate_training
@@ -43,9 +43,15 @@ def demo(request: Request) -> int:
     """Trains a BiGAN on digits, measures it, and writes its page."""
     flags = request.flags
     config = override(find_preset("bigan", flags.preset or "small"), request.settings)
-    out = Path(flags.out or _free(DEMO_OUT))
+    config = _located(config)
+    out = Path(flags.out or _free(DEMO_OUT, config))
+    begun = _is_same(RunFolder(out), config)
+    if begun and RunFolder(out).report_file.is_file():
+        print(f"made already; look at it: {RunFolder(out).report_file.resolve().as_uri()}")
+        print(f"for another, name a new folder with --out, or delete {as_typed(out)}")
+        return 0
     print(f"a BiGAN learns {config.data.source} in {out}, without labels")
-    status = _train(config, out)
+    status = _train(config, out, go_on=begun)
     if status or not _is_main():
         return status
     results = measure(out, device=config.train.device)
@@ -210,7 +216,9 @@ def embed(request: Request) -> int:
 
 def report(request: Request) -> int:
     """Writes the run's page."""
-    page = _write_page(load_run(request))
+    run = load_run(request)
+    check_writable(run.path)  # before the figures are drawn
+    page = _write_page(run)
     print(f"written: {page}")
     return 0
 
@@ -261,13 +269,22 @@ def _is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _free(path: str) -> Path:
-    """The path, or the first of `path-2`, `path-3`, ... that is not taken."""
+def _free(path: str, config: RunConfig) -> Path:
+    """The first of `path`, `path-2`, `path-3`, ... that holds nothing, or this run."""
     number, free = 1, Path(path)
-    while free.exists():
+    while free.exists() and not _is_same(RunFolder(free), config):
         number += 1
         free = Path(f"{path}-{number}")
     return free
+
+
+def _is_same(run: RunFolder, config: RunConfig) -> bool:
+    """Whether a folder holds a run of these settings."""
+    try:
+        there, _ = read_config(run)
+    except AmbiganError:
+        return False
+    return not differences_of_runs(config, there)
 
 
 def _split(request: Request, run: Run, default: str) -> Split:

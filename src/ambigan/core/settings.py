@@ -111,7 +111,7 @@ def from_strings(text: str) -> Any:
     """A value typed on a command line: JSON, a list with commas, or plain text."""
     try:
         return json.loads(text.lower() if text.lower() in ("true", "false") else text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [from_strings(part) for part in text.split(",")] if "," in text else text
 
 
@@ -121,7 +121,7 @@ def _texts(text: str, hint: str) -> Any:
         return text
     try:
         return json.loads(text if text[:1] == "[" else "", parse_float=str, parse_int=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.split(",")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import storage_error, write_text
+from ..core.files import check_inside, open_in_place, read_bytes, storage_error, write_text
 
 
 class JsonLines:
@@ -23,7 +23,7 @@ class JsonLines:
         kept = [line for line in read_lines(path) if line["images_seen"] <= images_seen]
         write_text(path, "".join(_dump(line) for line in kept))
         self._path = path
-        self._file = path.open("a", encoding="utf-8")
+        self._file = open_in_place(path, appends=True)
 
     def write(self, line: dict[str, Any]) -> None:
         """Appends one line.
@@ -32,7 +32,7 @@ class JsonLines:
             StorageError: the disk is full; the lines before stand.
         """
         try:
-            self._file.write(_dump(line))
+            self._file.write(_dump(line).encode())
             self._file.flush()
         except OSError as error:
             raise storage_error(self._path, error) from error
@@ -60,6 +60,7 @@ class TensorBoard:
             raise ConfigError(
                 "train.tensorboard needs the extra: pip install 'ambigan[tensorboard]'."
             ) from error
+        check_inside(folder / "events")
         self._writer: Any = SummaryWriter(str(folder))
 
     def write(self, line: dict[str, Any]) -> None:
@@ -112,15 +113,18 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
         CheckpointError: another line is damaged; it is named and nothing is rewritten.
     """
-    if not path.is_file():
+    if not path.exists():
         return []
-    texts = path.read_bytes().splitlines()
+    try:
+        texts = read_bytes(path).splitlines()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
     lines: list[dict[str, Any]] = []
     for number, text in enumerate(texts, start=1):
         try:
             line = json.loads(text)
             lines.append(line | {"images_seen": int(line["images_seen"])})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             if number == len(texts):
                 break
             raise CheckpointError(

@@ -18,12 +18,12 @@ from ..core.errors import CheckpointError, NonFiniteError
 from ..core.randomness import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
-from .checkpoint import list_checkpoints, load_newest, save_checkpoint, sweep
+from .checkpoint import list_checkpoints, load_newest, save_checkpoint
 from .config import RunConfig
 from .diagnostics import collapse_warnings, diagnose
 from .graph_capture import TurnGraph
 from .log_writers import Log
-from .run_folder import RunFolder
+from .run_folder import RunFolder, identity_of
 from .schedule import num_iterations
 from .train_state import TrainState
 from .train_step import TrainStep
@@ -66,7 +66,7 @@ class Trainer:
     ) -> None:
         self.run, self.method, self.batches = run, method, batches
         self.settings = settings = config.train
-        self.identity = _identity(config)
+        self.identity = identity_of(config)
         self.progress, self.alarm = progress, alarm
         self.device = batches.device
         self.state = TrainState(method, settings.ema_decay)
@@ -86,7 +86,7 @@ class Trainer:
         """Trains from the newest checkpoint, or from the start, to the end; an iteration each time.
 
         Raises:
-            Interrupted: SIGINT or SIGTERM came; a checkpoint was written first.
+            Interrupted: SIGINT, SIGTERM or SIGHUP came; a checkpoint was written first.
             NonFiniteError: a loss or parameter stopped being a number; the last good checkpoint
                 stands.
             CheckpointError: there are checkpoints but none can be used.
@@ -95,8 +95,6 @@ class Trainer:
         if (saved := load_newest(self.run.checkpoints, self.device)) is not None:
             self._check_identity(saved)
             state.load_state_dict(saved)
-        if world().is_main:
-            sweep(self.run.checkpoints)
         log = self._open_log() if world().is_main else None
         self._warn_of_idle_players()
         self.method.train()
@@ -107,7 +105,8 @@ class Trainer:
                 last = state.iterations == self.iterations
                 if last or state.iterations % self.settings.log_every == 0:
                     self._log(log)
-                self.progress(state.images_seen, self.total_images, self.latest)
+                if not self.signal_number:  # a terminal that was closed takes no more lines
+                    self.progress(state.images_seen, self.total_images, self.latest)
                 stop = any_rank(bool(self.signal_number), self.device)
                 if stop or last or state.iterations % self.checkpoint_every == 0:
                     self._save()
@@ -270,13 +269,18 @@ class Clock:
 
 @contextmanager
 def catch_signals(*loops: Trainer) -> Generator[None]:
-    """Notes SIGINT and SIGTERM for all loops, so that their iterations are finished and saved."""
+    """Notes signals to stop for all loops, so that their iterations are finished and saved.
+
+    SIGHUP, of a terminal that was closed, is one of them, unless `nohup` has it ignored.
+    """
 
     def note(number: int, _frame: FrameType | None) -> None:
         for loop in loops:
             loop.signal_number = number
 
     numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     if threading.current_thread() is not threading.main_thread():
         numbers = []  # only the main thread may handle signals
     before: dict[int, Any] = {number: signal.signal(number, note) for number in numbers}
@@ -285,10 +289,3 @@ def catch_signals(*loops: Trainer) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _identity(config: RunConfig) -> dict[str, Any]:
-    """The settings a checkpoint belongs to: all but the device, which a run may change."""
-    plain = config.to_json()
-    del plain["train"]["device"]
-    return plain
