@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ..core.errors import AmbiganError, is_out_of_memory
-from .output import start_logging
 from .parser import Request, parse_arguments
 
 _RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
@@ -46,11 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name the terminal cannot show is no reason
             stream.reconfigure(errors="backslashreplace")  # to fail
-    debug = "--debug" in typed
-    typed = [word for word in typed if word != "--debug"]
+    debug, quiet = "--debug" in typed, "--quiet" in typed
+    typed = [word for word in typed if word not in ("--debug", "--quiet")]
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            _complete()
         request = parse_arguments(typed)
-        start_logging()
+        _start(request, quiet)
         if not debug:
             warnings.showwarning = _one_line
         with _quiet_interrupt():
@@ -93,6 +94,23 @@ def _in_one_line(error: Exception) -> str | None:
     return None
 
 
+def _complete() -> None:
+    """Answers a shell that asks what may be typed next."""
+    from .completion import complete
+
+    complete()
+
+
+def _start(request: Request, quiet: bool) -> None:
+    """Starts the log, and refuses mistyped names before anything heavy is imported."""
+    from .check_names import check_names
+
+    from .output import start_logging
+
+    start_logging(quiet=quiet)
+    check_names(request)
+
+
 def _say(line: str) -> None:
     """Writes a last line to stderr, if it is still there: a terminal may have been closed."""
     with suppress(OSError, ValueError):
@@ -131,7 +149,13 @@ def _quiet_interrupt() -> Generator[None]:
 
 
 def _run(verb: str) -> Callable[[Request], int]:
-    if verb in ("reproduce", "presets"):
+    if verb in ("presets", "settings"):
+        from . import listings as module
+    elif verb == "completion":
+        from . import completion as module
+    elif verb in ("train", "demo"):
+        from . import training as module
+    elif verb == "reproduce":
         from . import experiments as module
     elif verb == "prepare":
         from . import prepare as module

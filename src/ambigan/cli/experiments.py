@@ -1,18 +1,15 @@
-"""Verbs that need no run: papers' tables and the list of presets."""
+"""The verb that makes papers' tables and studies."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from ..core.errors import ConfigError, unknown_name
 from ..core.machine import num_launched_processes
-from .output import alarm, note
+from .listings import list_experiments
+from .output import alarm, note, say
 from .parser import Request
 
 MOST_SEEDS = 1000
@@ -20,6 +17,11 @@ MOST_SEEDS = 1000
 
 def reproduce(request: Request) -> int:
     """Makes a paper's table again or a study, or lists those that can be made."""
+    flags = request.flags
+    if flags.list:
+        return list_experiments(request)
+    if flags.json:
+        raise ConfigError("--json is for --list; what is made is written as .json anyway.")
     from ..engine.trainer import Interrupted
     from ..experiments import STUDIES, TABLES, compare, find_study, find_table, shared_folder
     from ..experiments import reproduce as make_table
@@ -27,12 +29,8 @@ def reproduce(request: Request) -> int:
     from ..experiments.table.writing import as_markdown
     from .progress import training_progress
 
-    flags = request.flags
-    if flags.list or flags.table is None:
-        if flags.table is None and not flags.list:
-            raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
-        _print_tables([*TABLES.values(), *STUDIES.values()])
-        return 0
+    if flags.table is None:
+        raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
     if num_launched_processes() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
     if flags.table not in {*TABLES, *STUDIES}:
@@ -64,21 +62,7 @@ def reproduce(request: Request) -> int:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + stop.signal_number
     print(text)
-    print(f"written: {written}.json, .csv, .md, .html")
-    return 0
-
-
-def presets(_request: Request) -> int:
-    """Lists published settings."""
-    from ..presets import PRESETS
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("method", "preset", "score", "time", "hardware", "source"):
-        table.add_column(column, overflow="fold")
-    for method, named in PRESETS.items():
-        for name, preset in named.items():
-            table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
-    Console().print(table)
+    say(f"written: {written}.json, .csv, .md, .html")
     return 0
 
 
@@ -103,18 +87,3 @@ def _seeds(text: str) -> list[int]:
     if "," not in text and numbers[0] > MOST_SEEDS:
         raise ConfigError(f"--seeds '{text}': no more than {MOST_SEEDS} at once.")
     return numbers if "," in text else list(range(numbers[0]))
-
-
-def _print_tables(tables: Iterable[Any]) -> None:
-    shown = Table(box=None, pad_edge=False)
-    for column in ("table", "what", "columns", "time", "source"):
-        shown.add_column(column, overflow="fold", no_wrap=column == "table")
-    for table in tables:
-        columns = ", ".join(column.name for column in _columns(table))
-        shown.add_row(table.name, table.title, columns, table.time, table.source)
-    Console().print(shown)
-
-
-def _columns(table: Any) -> Iterable[Any]:
-    """What a table trains, or a study."""
-    return table.arms if hasattr(table, "arms") else table.columns

@@ -77,7 +77,7 @@ class Scaling:
     def apply(self, raw: Tensor) -> Tensor:
         """Maps raw values `(N, D)`, ideally float64, to scaled ones, float32 `(N, D)`."""
         scaled = torch.empty(raw.shape, dtype=torch.float32, device=raw.device)
-        for part, place in zip(raw.split(_ROWS), scaled.split(_ROWS), strict=True):
+        for part, place in zip(torch.split(raw, _ROWS), torch.split(scaled, _ROWS), strict=True):
             # Of large data, a float64 copy of all might not fit.
             place.copy_(part.to(torch.float64, copy=True).sub_(self.shift).div_(self.scale))
         return scaled

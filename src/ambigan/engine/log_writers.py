@@ -15,8 +15,9 @@ class JsonLines:
     """Appends lines to a `.jsonl` file, each flushed whole.
 
     Args:
-        path: the file.
-        images_seen: lines beyond this are dropped first: a resumed run writes them again.
+        path: path of the file.
+        images_seen: number of images beyond which lines are dropped first: a resumed run writes
+            them again.
     """
 
     def __init__(self, path: Path, images_seen: int = 0) -> None:
@@ -37,17 +38,22 @@ class JsonLines:
         except OSError as error:
             raise storage_error(self._path, error) from error
 
-    def close(self) -> None:
-        """Makes sure the lines are on the disk."""
+    def sync(self) -> None:
+        """Makes sure that the lines so far are on the disk."""
         try:
+            self._file.flush()
             os.fsync(self._file.fileno())
-            self._file.close()
         except OSError as error:
             raise storage_error(self._path, error) from error
 
+    def close(self) -> None:
+        """Closes the file, with all lines on the disk."""
+        self.sync()
+        self._file.close()
+
 
 class TensorBoard:
-    """Event files beside the log.
+    """Event files for TensorBoard, in addition to the log.
 
     Raises:
         ConfigError: the extra is not installed.
@@ -85,7 +91,7 @@ class Log:
         stats: path of the log.
         timing: path of the timings.
         events: folder of TensorBoard's event files, or None.
-        images_seen: where the run goes on from.
+        images_seen: number of images seen at the checkpoint that the run goes on from.
     """
 
     def __init__(self, stats: Path, timing: Path, events: Path | None, images_seen: int) -> None:
@@ -93,15 +99,21 @@ class Log:
         self._stats = JsonLines(stats, images_seen)
         self._timing = JsonLines(timing, images_seen)
 
-    def write(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """Keeps one line of numbers and its timing; `images_seen` is a key of both."""
+    def write(self, line: dict[str, Any], timing: dict[str, Any] | None = None) -> None:
+        """Writes one line of numbers and its timing, if any; `images_seen` is a key of both."""
         self._stats.write(line)
-        self._timing.write(timing)
+        if timing is not None:
+            self._timing.write(timing)
         if self._board is not None:
             self._board.write(line)
 
+    def sync(self) -> None:
+        """Makes sure that the lines so far are on the disk."""
+        self._stats.sync()
+        self._timing.sync()
+
     def close(self) -> None:
-        """Makes sure that all is on the disk."""
+        """Closes all sinks, with everything on the disk."""
         for sink in (self._stats, self._timing, self._board):
             if sink is not None:
                 sink.close()

@@ -101,7 +101,7 @@ def train_planned(runs: Sequence[PlannedRun], progress: TrainingProgress, alarm:
     untrained = [planned for planned in runs if planned.images_trained is None]
     if untrained:
         entries = [(planned.config, planned.run.path) for planned in untrained]
-        train_interleaved_runs(entries, progress=progress, alarm=alarm)
+        train_interleaved_runs(entries, progress=progress)
 
 
 def read_cost(planned: PlannedRun) -> dict[str, Any]:

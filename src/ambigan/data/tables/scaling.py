@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -37,7 +37,8 @@ class Rows:
     @classmethod
     def whole(cls, array: Floats) -> Rows:
         """All of an array."""
-        return cls(array, np.arange(len(array)), np.arange(array.shape[1]))
+        num_rows, num_columns = cast("tuple[int, int]", array.shape)
+        return cls(array, np.arange(num_rows), np.arange(num_columns))
 
     def __len__(self) -> int:
         return len(self.places)
@@ -60,7 +61,7 @@ class Rows:
         """All of them, scaled: float32 `(len(places), len(columns))`."""
         values, start = torch.empty(len(self), len(self.columns)), 0
         for part in self.parts():
-            values[start : start + len(part)] = scaling.apply(torch.from_numpy(part))
+            values[start : start + len(part)] = scaling.apply(torch.tensor(part))
             start += len(part)
         return values
 
