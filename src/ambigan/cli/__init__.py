@@ -104,7 +104,6 @@ def _complete() -> None:
 def _start(request: Request, quiet: bool) -> None:
     """Starts the log, and refuses mistyped names before anything heavy is imported."""
     from .check_names import check_names
-
     from .output import start_logging
 
     start_logging(quiet=quiet)
