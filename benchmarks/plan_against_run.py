@@ -28,7 +28,7 @@ from ambigan.engine.train_state import TrainState
 from ambigan.engine.trainer import Trainer
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.estimate.training_cost import estimate_training
-from ambigan.evaluation.results import hardware
+from ambigan.evaluation.provenance import hardware
 from ambigan.presets import find_preset
 from ambigan.training import make_method, train
 

@@ -38,7 +38,7 @@ from ambigan.engine.config import RunConfig, choose_device
 from ambigan.engine.train_state import TrainState
 from ambigan.engine.train_step import compute_gradients, set_requires_grad, step_optimizers
 from ambigan.estimate.memory import saved_bytes
-from ambigan.evaluation.results import hardware
+from ambigan.evaluation.provenance import hardware
 from ambigan.game import Batch
 from ambigan.methods.structural import Structural
 from ambigan.networks.resnet import ResBlock

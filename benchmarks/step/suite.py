@@ -24,7 +24,7 @@ from ambigan.engine.graph_capture import TURNS_BEFORE_CAPTURE, TurnGraph
 from ambigan.engine.train_state import TrainState, count_parameters
 from ambigan.engine.trainer import Trainer
 from ambigan.estimate.memory import allocated_bytes
-from ambigan.evaluation.results import hardware
+from ambigan.evaluation.provenance import hardware
 from ambigan.training import make_method
 
 from .configs import StepConfig, Work, find_config

@@ -16,9 +16,11 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "EvaluationConfig",
     "NonFiniteError",
     "Run",
     "__version__",
+    "evaluate",
     "load",
     "load_plugin",
     "make_config",
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from .data import register_source
     from .methods import register_method
     from .run import Run, load
+    from .run_evaluation import EvaluationConfig, evaluate
     from .training import train
 
 
@@ -41,6 +44,10 @@ def __getattr__(name: str) -> Any:
         from . import run as artifacts
 
         return getattr(artifacts, name)
+    if name in ("EvaluationConfig", "evaluate"):
+        from . import run_evaluation
+
+        return getattr(run_evaluation, name)
     if name == "make_config":
         from .configuration import make_config
 

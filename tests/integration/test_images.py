@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 import ambigan
 from ambigan.cli import main
+from ambigan.evaluation.result_file import read_results
 from ambigan.methods import METHODS
 
 TOY = [
@@ -70,8 +71,8 @@ def test_the_encoder_may_see_more_than_the_generator_draws(tall: Path, tmp_path:
     assert np.load(out / "reconstructions.npy").shape == (2, 4, 1, 24, 12)
     assert main(["interpolate", str(out), "--pairs", "2", "--steps", "3"]) == 0
     assert main(["report", str(out)]) == 0
-    record = json.loads((out / "results" / "reconstruction_l2.json").read_text())
-    assert 0 < record["rows"][0]["ratio_real"] < 3
+    results = read_results(out / "results" / "reconstruction_l2.json")
+    assert 0 < (results[0].value("ratio_real") or 0) < 3
 
 
 def test_layers_are_measured_pooled_and_together(tall: Path, tmp_path: Path) -> None:
@@ -81,8 +82,8 @@ def test_layers_are_measured_pooled_and_together(tall: Path, tmp_path: Path) -> 
     words = ["evaluate", str(out), "--protocol", "knn1_cosine", "--layer", layers]
     assert main(words) == 0
     (path,) = (out / "results").glob("knn1_cosine*.json")
-    rows = json.loads(path.read_text())["rows"]
-    dims = {row["features"]: row["dim"] for row in rows if row["kind"] == "model"}
+    subjects = [result.subject for result in read_results(path)]
+    dims = {subject.name: subject.dim for subject in subjects if subject.kind == "model"}
     assert dims["discriminator.conv1@4"] == 2 * 16
     assert dims["discriminator.convs@4"] == (2 + 2 + 4 + 4 + 8 + 8) * 16
 
@@ -115,3 +116,22 @@ def test_convolutions_of_vectors_are_refused_in_one_line(
     assert main([*words, *TOY, "--out", str(tmp_path / "run")]) == 2
     assert "is for images, but the data are vectors of 6 values" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_data_far_from_the_runs_form_are_refused_unless_asked(
+    conv_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Large colour images for a run of 8x8 grey digits."""
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (48, 40), (80 * number, 9, 9)).save(tmp_path / f"photos/{number}.png")
+    out = tmp_path / "features.npy"
+    words = ["embed", str(conv_run), "--data", f"folder:{tmp_path / 'photos'}", "--out", str(out)]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "images of 3x40x48, in the run's form: colours made grey, resized and cropped" in line
+    assert "give --framing run" in line
+    assert not out.exists()
+    assert main([*words, "--framing", "run"]) == 0
+    assert "in the run's form" in capsys.readouterr().err
+    assert np.load(out).shape[0] == 3

@@ -161,7 +161,9 @@ def _run(verb: str) -> Callable[[Request], int]:
         from . import experiments as module
     elif verb == "prepare":
         from . import prepare as module
-    elif verb in ("filters", "arithmetic", "forget", "transfer"):
+    elif verb in ("evaluate", "transfer"):
+        from . import evaluation as module
+    elif verb in ("filters", "arithmetic", "forget"):
         from . import analysis as module
     elif verb == "search":
         from . import search as module

@@ -6,10 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
-
 from ..analysis import (
     FeatureRemovalResult,
     FeatureRemovalSettings,
@@ -31,12 +27,10 @@ from ..report.figures import save_figure
 from ..report.figures.feature_removal import draw_removal, removal_summary
 from ..report.figures.filters import draw_filters
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
-from ..report.figures.transfer import transfer_chart, transfer_table
 from ..run import Run
-from ..transfer.frozen_layers import changed_settings
 from ..transfer.frozen_layers import measure_transfer as measure_transfer
 from .embed import write_npy
-from .output import note, say
+from .output import say
 from .parser import Request
 from .runs import dataset_of, load_run
 
@@ -105,27 +99,6 @@ def forget(request: Request) -> int:
     return 0
 
 
-def transfer(request: Request) -> int:
-    """Freezes more and more layers, trains the rest with labels, and prints the table."""
-    flags, run = request.flags, load_run(request)
-    names = ("epochs", "batch_size", "learning_rate", "flip", "seed")
-    asked = {name: getattr(flags, name) for name in names}
-    record = measure_transfer(
-        run,
-        dataset_of(run),
-        network=flags.network,
-        labels=flags.labels,
-        settings=changed_settings(**asked),
-        suffix=_suffix(flags, asked),
-        tell=note,
-    )
-    _print_transfer(record)
-    stem = f"transfer{_suffix(flags, asked)}"
-    say(f"written: {run.path / 'results' / stem}.json")
-    _write(save_figure, run.path / f"{stem}.png", transfer_chart(record))
-    return 0
-
-
 def _picture(run: Run, out: str | None, name: str) -> Path:
     if out and Path(out).suffix != ".png":
         raise ConfigError(f"cannot write '{out}': --out must end in .png.")
@@ -185,21 +158,3 @@ def _removal_record(
         **found.measured,
         "source": "DCGAN, section 6.3.1",
     }
-
-
-def _suffix(flags: Any, asked: dict[str, Any]) -> str:
-    """What of a file's name tells what was asked for."""
-    given = {"": flags.network, "weights-": flags.weights}
-    given |= {"labels-": flags.labels} | {f"{name}-": value for name, value in asked.items()}
-    return "".join(f"--{name}{value}" for name, value in given.items() if value is not None)
-
-
-def _print_transfer(record: dict[str, Any]) -> None:
-    shown = transfer_table(record)
-    title = "transfer: test accuracy, %, by the last frozen layer"
-    table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
-    for number, name in enumerate(shown.columns):
-        table.add_column(name, justify="left" if number < shown.num_texts else "right")
-    for row in shown.rows:
-        table.add_row(*[cell.text for cell in row.cells])
-    Console().print(table)

@@ -121,6 +121,7 @@ def _add_forget(parser: argparse.ArgumentParser) -> None:
 
 def _add_transfer(parser: argparse.ArgumentParser) -> None:
     """What is left out is as `TransferSettings` has it."""
+    parser.add_argument("--data", metavar="SOURCE", help="labelled data in place of the run's own")
     _add_network(parser)
     parser.add_argument(
         "--labels",

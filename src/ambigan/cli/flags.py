@@ -283,6 +283,11 @@ def _add_data(
 ) -> None:
     parser.add_argument("--data", metavar="SOURCE", help=f"{what}; {default} by default")
     parser.add_argument(
+        "--framing",
+        choices=["run"],
+        help="take images that are far larger or smaller than the run's all the same",
+    )
+    parser.add_argument(
         "--split", choices=["train", "test", "all"], help="split of the run's own data to use"
     )
     parser.add_argument(

@@ -33,6 +33,9 @@ SHORTCUTS = {
 TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
 
+MEASURING = ("evaluate", "transfer")
+"""Verbs that take the settings of other data by dotted name."""
+
 EXAMPLES = """\
 examples:
   ambigan demo                               a first model and its page
@@ -84,7 +87,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if not arguments[0].startswith("-") and arguments[0] not in verbs:
         raise unknown_name("verb", arguments[0], verbs)
     settings: dict[str, str] = {}
-    if arguments[0] in TRAINING:  # first, or argparse would take their values for a METHOD
+    if arguments[0] in (*TRAINING, *MEASURING):
+        # First, or argparse would take their values for a METHOD.
         arguments, settings = _take_settings(arguments)
     flags, rest = parser.parse_known_args(arguments)
     if rest:
@@ -220,7 +224,7 @@ def _add_evaluate(parser: _Parser) -> None:
         " that are worth measuring; with commas or repeated",
     )
     parser.add_argument(
-        "--space",
+        "--reference-features",
         action="append",
         help="features in which samples are compared with data: LAYER, RUN:LAYER of another run, or"
         " NAME=RUN:LAYER to give them a name; may be repeated",
@@ -249,3 +253,14 @@ def _add_evaluate(parser: _Parser) -> None:
         action="store_true",
         help="measure every kept checkpoint in place of the final model",
     )
+    parser.add_argument(
+        "--data",
+        metavar="SOURCE",
+        help="data to measure in place of the run's own, read as --data.max-train and the like say",
+    )
+    parser.add_argument(
+        "--framing",
+        choices=["run", "data"],
+        help="form in which other images are given to the networks, the run's by default",
+    )
+    add_json(parser)

@@ -37,8 +37,8 @@ def demo(request: Request) -> int:
     config = make_config("bigan", preset=flags.preset or "small", changes=request.settings)
     if flags.dry_run:
         return _print_config(config, None)
-    from ..measuring import evaluate as measure
-    from .tables import print_records
+    from ..run_evaluation import evaluate as measure
+    from .tables import print_results
     from .verbs import write_page
 
     config = _located(config)
@@ -53,7 +53,7 @@ def demo(request: Request) -> int:
     if status or not _is_main():
         return status
     records = measure(out, device=config.train.device)
-    print_records(records)
+    print_results(records)
     page = write_page(load(out, device=config.train.device))
     say(f"look at it: {page.resolve().as_uri()}")
     typed = as_typed(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,60 +9,15 @@ import numpy as np
 
 from ..core.errors import ConfigError
 from ..core.files import check_writable
-from ..core.settings import build, from_strings
 from ..data import DataSettings, SourceSplit, Split, open_examples
 from ..engine.run_folder import RunFolder
-from ..evaluation.views import CropSettings
-from ..measuring import evaluate as measure
-from ..measuring import evaluate_curve
+from ..evaluation.result_file import read_folder
 from ..report import write_report
 from ..run import Run
-from .output import alarm, note, say
+from .output import alarm, say
 from .parser import Request
 from .progress import decoding_progress
-from .runs import dataset_of, load_run, method_of, other_data
-from .tables import print_records
-
-
-def evaluate(request: Request) -> int:
-    """Measures a run and prints a table for each protocol."""
-    flags = request.flags
-    protocols = list(dict.fromkeys(n for word in flags.protocol or () for n in word.split(",")))
-    layers = list(dict.fromkeys(n for word in flags.layer or () for n in word.split(",")))
-    common: dict[str, Any] = {
-        "protocols": protocols,
-        "layers": layers,
-        "spaces": list(dict.fromkeys(flags.space or ())),
-        "inception": flags.inception,
-        "device": flags.device,
-        "method": method_of(request),
-        "tell": note,
-    }
-    views = _views_of(flags)
-    if flags.curve:
-        if views is not None:
-            raise ConfigError("--curve measures the middle of each picture; leave out --views.")
-        curves = evaluate_curve(flags.run, weights=flags.weights, **common)
-        names = ", ".join(f"{curve['file']}.json" for curve in curves)
-        say(f"written: {flags.run}/results/{names}")
-        return 0
-    records = measure(flags.run, weights=flags.weights, views=views, **common)
-    print_records(records)
-    say(f"written: {Path(flags.run) / 'results'}")
-    return 0
-
-
-def _views_of(flags: Any) -> CropSettings | None:
-    """Views that are asked for, if any are."""
-    asked = {
-        "num": flags.views,
-        "short_side": flags.views_short_side,
-        "flip": "true" if flags.views_flip else None,
-        "test_crops": flags.test_crops,
-    }
-    values = {name: from_strings(value) for name, value in asked.items() if value is not None}
-    defaults = {field.name: field.default for field in fields(CropSettings)}
-    return build(CropSettings, defaults | values, "views.") if values else None
+from .runs import dataset_of, load_run, other_data
 
 
 def sample(request: Request) -> int:
@@ -164,7 +118,7 @@ def _first(split: Split, num: int) -> Split:
 def write_page(run: Run) -> Path:
     """Writes a run's page."""
     folder = RunFolder(run.path)
-    return write_report(run, folder, dataset_of(run), folder.read_results())
+    return write_report(run, folder, dataset_of(run), read_folder(folder.results))
 
 
 def _write_examples(run: Run, out: str | None, name: str, values: np.ndarray[Any, Any]) -> int:

@@ -112,6 +112,7 @@ def read_layer(
         ConfigError: No data pass through one of the layers, or it cannot be pooled.
     """
     seen: dict[str, Tensor] = {}
+    network_output: Tensor | None = None
     # Hooks read the outputs of the one forward pass that the method itself defines, so layers
     # inside a branch are read with the inputs they have in training.
     handles = [
@@ -123,6 +124,9 @@ def read_layer(
     try:
         method.eval()
         network_output = run(reading.network, x)
+    except RuntimeError:  # layers above those that are read may take images of one size alone
+        if not reading.modules or any(name not in seen for name in reading.modules):
+            raise
     finally:
         for handle in handles:
             handle.remove()
@@ -134,6 +138,7 @@ def read_layer(
             " another layer."
         )
     if not reading.modules:
+        assert network_output is not None
         return network_output.flatten(1).float()
     _check_side(reading, seen)
     return torch.cat([_pooled(seen[name], reading) for name in reading.modules], 1)

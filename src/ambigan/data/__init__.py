@@ -18,6 +18,8 @@ from .sources import (
     open_dataset,
     open_examples,
     register_source,
+    open_framed,
+    stored_shape,
 )
 from .tables.vectors import RawVectors
 from .values import chunk_size, to_float
@@ -44,8 +46,10 @@ __all__ = [
     "located",
     "open_dataset",
     "open_examples",
+    "open_framed",
     "prepare_images",
     "register_source",
+    "stored_shape",
     "to_float",
     "verify_packed",
 ]

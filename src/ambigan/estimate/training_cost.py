@@ -20,7 +20,7 @@ from ..engine.config import RunConfig, choose_device, resolve_precision
 from ..engine.schedule import num_iterations
 from ..engine.train_state import TrainState
 from ..engine.trainer import Trainer
-from ..evaluation.results import hardware
+from ..evaluation.provenance import hardware
 from ..training import check_trainable, make_method
 from .memory import allocated_bytes, saved_bytes
 from .simulated_process_group import CollectiveTraffic, simulated_process_group
