@@ -1,21 +1,24 @@
-"""Verbs that need no run: papers' tables, the benchmark, and the list of presets."""
+"""Verbs that need no run: experiments, the benchmark, and the list of presets."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from ..core.errors import ConfigError, unknown_name
+from ..core.errors import ConfigError
 from ..core.files import write_json
 from ..core.machine import num_launched_processes
-from .output import alarm, cell, note
+from .output import cell, note
 from .parser import Request
+
+if TYPE_CHECKING:
+    from ..experiments import Experiment
 
 MOST_SEEDS = 1000
 BENCH_COLUMNS = {
@@ -30,52 +33,39 @@ BENCH_COLUMNS = {
 
 
 def reproduce(request: Request) -> int:
-    """Makes a paper's table again or a study, or lists those that can be made."""
+    """Makes an experiment, or lists those that can be made."""
     from ..engine.trainer import Interrupted
-    from ..experiments import STUDIES, TABLES, compare, find_study, find_table, shared_folder
-    from ..experiments import reproduce as make_table
-    from ..experiments.study.writing import as_markdown as study_text
-    from ..experiments.table.writing import as_markdown
+    from ..experiments import EXPERIMENTS, default_folder
+    from ..experiments import reproduce as make
+    from ..experiments.writers import as_markdown
     from .progress import training_progress
 
     flags = request.flags
-    if flags.list or flags.table is None:
-        if flags.table is None and not flags.list:
-            raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
-        _print_tables([*TABLES.values(), *STUDIES.values()])
+    if flags.list or flags.name is None:
+        if flags.name is None and not flags.list:
+            raise ConfigError(f"name an experiment: {', '.join(EXPERIMENTS)}.")
+        _print_experiments(EXPERIMENTS.values())
         return 0
     if num_launched_processes() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
-    if flags.table not in {*TABLES, *STUDIES}:
-        raise unknown_name("table or study", flags.table, [*TABLES, *STUDIES])
-    common: dict[str, Any] = {
-        "seeds": _seeds(flags.seeds),
-        "changes": request.settings,
-        "bar": training_progress,
-        "tell": note,
-        "alarm": alarm,
-    }
+    experiment = EXPERIMENTS.find(flags.name)
+    out = Path(flags.out or default_folder(experiment, request.settings))
     try:
-        if flags.table in STUDIES:
-            if flags.presets:
-                raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
-            study, arms = find_study(flags.table), _listed("--arms", flags.arms)
-            out = Path(flags.out or shared_folder(study, request.settings))
-            text = study_text(compare(study, out, arms=arms, **common))
-            written = out / flags.table
-        else:
-            table = find_table(flags.table)
-            if flags.arms:
-                raise ConfigError(f"{flags.table} is a table; it has presets, and takes no --arms.")
-            out = Path(flags.out or f"runs/{table.name}")
-            presets = _listed("--presets", flags.presets)
-            text = as_markdown(make_table(table, out, presets=presets, **common))
-            written = out / "table"
+        summary = make(
+            experiment,
+            out,
+            seeds=_seeds(flags.seeds),
+            changes=request.settings,
+            presets=_listed("--presets", flags.presets),
+            runs=_listed("--runs", flags.runs),
+            render_only=flags.render,
+            bar=training_progress,
+        )
     except Interrupted as stop:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + stop.signal_number
-    print(text)
-    print(f"written: {written}.json, .csv, .md, .html")
+    print(as_markdown(summary))
+    print(f"written: {out / experiment.name}.json, .csv, .md, .html")
     return 0
 
 
@@ -145,19 +135,14 @@ def _seeds(text: str) -> list[int]:
     return numbers if "," in text else list(range(numbers[0]))
 
 
-def _print_tables(tables: Iterable[Any]) -> None:
+def _print_experiments(experiments: Iterable[Experiment]) -> None:
     shown = Table(box=None, pad_edge=False)
-    for column in ("table", "what", "columns", "time", "source"):
-        shown.add_column(column, overflow="fold", no_wrap=column == "table")
-    for table in tables:
-        columns = ", ".join(column.name for column in _columns(table))
-        shown.add_row(table.name, table.title, columns, table.time, table.source)
+    for column in ("experiment", "what", "runs", "time", "source"):
+        shown.add_column(column, overflow="fold", no_wrap=column == "experiment")
+    for entry in experiments:
+        runs = ", ".join(run.name for run in entry.runs)
+        shown.add_row(entry.name, entry.title, runs, entry.time, entry.source)
     Console().print(shown)
-
-
-def _columns(table: Any) -> Iterable[Any]:
-    """What a table trains, or a study."""
-    return table.arms if hasattr(table, "arms") else table.columns
 
 
 def _machine_of(found: dict[str, Any]) -> str:

@@ -123,7 +123,7 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_training(verb("train", "Train a method, or continue a run, and save its model."))
     _add_train_only(verbs["train"])
     _add_prepare(verb("prepare", "Decode pictures once, into a folder that `packed:` reads."))
-    _add_reproduce(verb("reproduce", "Make a paper's table again, or a study."))
+    _add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods."))
     _add_evaluate(verb("evaluate", "Measure a run's features beside their baselines."))
     _add_sample(verb("sample", "Generate examples."))
     _add_reconstruct(verb("reconstruct", "Encode data and generate them again."))
@@ -179,27 +179,33 @@ def _add_prepare(parser: _Parser) -> None:
 
 
 def _add_reproduce(parser: _Parser) -> None:
-    parser.add_argument("table", nargs="?", metavar="TABLE", help="such as bigan-table1, sao-main")
     parser.add_argument(
-        "--list", action="store_true", help="what can be made, and how long it takes"
+        "name", nargs="?", metavar="EXPERIMENT", help="such as bigan-table1, sao-main"
     )
     parser.add_argument(
-        "--presets", help="rows of a table, such as paper,official; its own if left out"
+        "--list", action="store_true", help="the experiments, and how long each takes"
+    )
+    parser.add_argument(
+        "--presets",
+        help="presets to start from where an experiment leaves them open: paper,official",
     )
     parser.add_argument(
         "--seeds", default="1", help="how many, counted from 0; or which, with a comma: 0,3 or 4,"
     )
-    parser.add_argument("--data", help="instead of the paper's")
+    parser.add_argument("--data", help="a source instead of the experiment's own")
     parser.add_argument(
-        "--arms", help="of a study, make these alone for now, such as sao-flips,simclr-flips"
+        "--runs", "--arms", dest="runs", help="make these alone for now: sao-flips,simclr-flips"
+    )
+    parser.add_argument(
+        "--render", action="store_true", help="write table and page of what is there; no training"
     )
     _add_shortcuts(parser)
-    parser.add_argument("--out", help="the table's folder: new, or its own to go on")
+    parser.add_argument("--out", help="the experiment's folder: new, or its own to go on")
     parser.epilog = (
         "What is finished is not done again: repeat the command after an interruption, or with\n"
-        "more presets or seeds. Several processes may make one study in one folder: each takes\n"
-        "what no other is at. Any setting that all columns have may be changed by its dotted\n"
-        "name: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
+        "more presets or seeds. Several processes may work in one folder: each takes the runs\n"
+        "that no other is at. Any setting that all runs have may be changed by its dotted name,\n"
+        "and stands in the caption then: --settings.optimizer.learning-rate 1e-4"
     )
 
 

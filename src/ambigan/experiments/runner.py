@@ -1,0 +1,336 @@
+"""Makes an experiment: every run that is not there yet, and its table after each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import CheckpointError, ConfigError
+from ..core.files import check_writable, hold_lock, write_json
+from ..data import Dataset, open_dataset
+from ..engine.checkpoint import list_checkpoints
+from ..engine.config import choose_device
+from ..engine.trainer import TrainingProgress
+from ..evaluation.baselines.feature_baselines import pca_name
+from ..evaluation.protocols import PROTOCOLS, find_protocol
+from ..evaluation.result import Result
+from ..measuring import evaluate, evaluate_baselines, evaluate_curve
+from ..report.panels import Section
+from ..training import train_interleaved_runs
+from .experiment import Experiment
+from .kept_summary import KeptSummary, read_summary
+from .old_records import read_baselines, results_of
+from .pictures import pictures_of
+from .planning import (
+    changed_settings,
+    check_folder,
+    check_runs,
+    choose_runs,
+    command_of,
+    plan_found,
+    plan_runs,
+)
+from .run_records import GENERATION, PlannedRun, RunResult, has_weights
+from .summary import Summary, check_comparable
+from .writers import write_summary
+
+logger = logging.getLogger(__name__)
+
+Bar = Callable[[], AbstractContextManager[TrainingProgress]]
+"""Opens a progress bar for one training."""
+
+BASELINES = "baselines.json"
+"""What needs no training, by protocol."""
+
+STAND_INS = "stand-ins.jsonl"
+"""What samples of every run are compared with, measured once for the folder."""
+
+
+def reproduce(
+    experiment: Experiment,
+    out: str | Path,
+    *,
+    seeds: Sequence[int] = (0,),
+    changes: Mapping[str, str] | None = None,
+    presets: Sequence[str] = (),
+    runs: Sequence[str] = (),
+    render_only: bool = False,
+    bar: Bar,
+) -> Summary:
+    """Makes an experiment and writes `NAME.json`, `.csv`, `.md` and `.html`.
+
+    What is finished is never done again, and what was interrupted goes on where it was, so the
+    same call may be repeated until all is there; seeds and presets may be added later.
+    Experiments that share runs may share a folder: a run is trained once. Several processes may
+    work in one folder: each takes the runs that no other is at.
+
+    Args:
+        experiment: One of `EXPERIMENTS`, or one that is in no registry.
+        out: The folder, new or of experiments.
+        seeds: The seeds of every run; samples are compared in features of the first.
+        changes: Settings of every run as texts by dotted name, such as `train.epochs`.
+        presets: The presets of runs that name none; the experiment's if empty.
+        runs: The slugs of runs to be made now; all if empty.
+        render_only: Whether nothing is trained or measured, and files are written of what is there.
+        bar: Opens a progress bar for one training.
+
+    Raises:
+        ConfigError: A setting is not allowed, there is no such run, or `out` holds runs made with
+            other settings.
+        As `train` and `evaluate`.
+    """
+    out = Path(out)
+    changes = {name.replace("-", "_"): text for name, text in (changes or {}).items()}
+    planned = plan_runs(experiment, out, seeds=seeds, changes=changes, presets=presets)
+    chosen = choose_runs(experiment, runs)
+    if render_only:
+        if not out.is_dir():
+            raise ConfigError(f"there is no folder {out} to show results of.")
+        return Runner(planned, changes, out, None).write()
+    check_folder(out)
+    dataset = open_dataset(planned[0].config.data)
+    check_runs(planned, dataset)
+    check_writable(out)
+    return Runner(planned, changes, out, dataset).make(chosen, bar)
+
+
+class Runner:
+    """An experiment on its way.
+
+    Args:
+        planned: Its runs.
+        changes: Settings that the user changed.
+        out: The folder.
+        dataset: What all runs learn; None to show what is there, whatever the data.
+    """
+
+    def __init__(
+        self,
+        planned: Sequence[PlannedRun],
+        changes: Mapping[str, str],
+        out: Path,
+        dataset: Dataset | None,
+    ) -> None:
+        self.planned, self.changes, self.out, self.dataset = planned, changes, out, dataset
+        self.experiment = planned[0].experiment
+        self.device = planned[0].config.train.device
+        self.pictures: dict[Path, Section | None] = {}
+        self._said: set[str] = set()
+
+    def make(self, chosen: Collection[str], bar: Bar) -> Summary:
+        """Trains and measures what is left of the chosen runs, and writes the table after each."""
+        self._measure_baselines()
+        left = [run for run in self.planned if run.result is None]
+        for run in left:
+            if run.spec.slug not in chosen and run.has_results:
+                logger.warning(
+                    f"{run.label}, is left out: {run.run.path} has records and no finished model"
+                )
+        summary = self.write()
+        if self._measure_drawn():
+            summary = self.write()
+        for group in self._groups([run for run in left if run.spec.slug in chosen]):
+            self._make(group, bar)
+            self._measure_drawn()
+            summary = self.write()
+        return summary
+
+    def write(self) -> Summary:
+        """Writes what all processes have found until now.
+
+        Raises:
+            CheckpointError: Results cannot stand in one table.
+        """
+        with hold_lock(self.out / ".lock", wait=True):
+            runs = [*self.planned, *plan_found(self.planned, self.out, self.changes)]
+            done = [(run, result) for run in runs if (result := run.result) is not None]
+            found = {_key(result): result for _, result in done}
+            kept = KeptSummary() if self.dataset else read_summary(self.experiment, self.out)
+            found |= {_key(run): run for run in kept.runs if _key(run) not in found}
+            baselines = self._baselines() or kept.baselines
+            if not found and not baselines:
+                raise ConfigError(f"{self.out} holds no results of {self.experiment.name}.")
+            self._check([run for run, _ in done], baselines)
+            planned = {(run.spec.name, run.spec.preset, run.seed) for run in self.planned}
+            summary = Summary(
+                self.experiment,
+                tuple(found.values()),
+                baselines,
+                tuple(changed_settings(self.planned, self.changes) or kept.changed),
+                len(planned | found.keys()),
+                command_of(self.planned, self.changes, self.out),
+            )
+            write_summary(summary, self._pictures([run for run, _ in done]), self.out)
+        return summary
+
+    def _groups(self, left: Sequence[PlannedRun]) -> Iterable[list[PlannedRun]]:
+        """What is trained together: a run alone; on CUDA, all seeds of one."""
+        if choose_device(self.device).type == "cpu":
+            return [[run] for run in left]
+        ordered = sorted(left, key=lambda run: (str(run.spec.preset), run.spec.slug))
+        return [list(group) for _, group in groupby(ordered, key=lambda run: run.spec)]
+
+    def _make(self, group: Sequence[PlannedRun], bar: Bar) -> None:
+        """Trains and measures runs, but for those that another process is at."""
+        with ExitStack() as locks:
+            ours: list[PlannedRun] = []
+            for run in group:
+                title = f"run {self.planned.index(run) + 1} of {len(self.planned)}: {run.label}"
+                if not locks.enter_context(hold_lock(run.lock_file)):
+                    logger.info(f"{title}, is made by another process")
+                elif run.result is None:  # still, now that nobody else can be at it
+                    logger.info(title)
+                    ours.append(run)
+            untrained = [(run.config, run.run.path) for run in ours if run.images_trained is None]
+            if untrained:
+                with bar() as progress:
+                    train_interleaved_runs(untrained, progress=progress, alarm=logger.warning)
+            for run in ours:
+                self._measure(run)
+
+    def _measure(self, run: PlannedRun) -> None:
+        """Measures a run by what it is not measured by yet."""
+        common: dict[str, Any] = {
+            "weights": self.experiment.weights,
+            "device": self.device,
+            "tell": logger.info,
+        }
+        missing = [name for name in self.experiment.protocols if not run.features_of(name)]
+        if missing:
+            evaluate(
+                run.run.path,
+                protocols=missing,
+                layers=run.spec.layers,
+                baselines=("random",) if run.spec.untrained else (),
+                **common,
+            )
+        if self.experiment.curve and not run.curve:
+            if not list_checkpoints(run.run.checkpoints):
+                raise CheckpointError(
+                    f"{run.run.path} has a model and no checkpoints to draw its curve by; put them"
+                    " back, or move the folder away and it is trained again, or leave it out by"
+                    " --runs."
+                )
+            assert run.images_trained is not None, "it is measured when it is trained"
+            images_an_epoch = run.images_trained * run.turns // run.config.train.epochs
+            evaluate_curve(
+                run.run.path,
+                protocols=(self.experiment.curve,),
+                layers=run.spec.layers[:1],
+                baselines=(),
+                spacing=1 if run.config.train.checkpoint_every else images_an_epoch,
+                **common,
+            )
+
+    def _measure_drawn(self) -> bool:
+        """Measures what finished runs draw, samples once there is a reference model."""
+        measured = [self._measure_drawn_of(run) for run in self.planned if run.result is not None]
+        return any(measured)
+
+    def _measure_drawn_of(self, run: PlannedRun) -> bool:
+        """Measures samples and reconstructions that are not measured yet; whether any was."""
+        if lost := run.lost_reference:
+            self._say_once(
+                f"what {run.spec.name} draws is left out: it was compared in features of"
+                f" {lost.spec.name}, of which {lost.run.path} has no finished model"
+            )
+        with hold_lock(run.lock_file) as is_ours:
+            missing = [name for name in run.drawn_protocols if not run.drawn(name)]
+            reference = run.reference if GENERATION in missing else None
+            models = {run.spec.name: run.run}
+            models |= {reference.spec.name: reference.run} if reference else {}
+            gone = [name for name, folder in models.items() if not has_weights(folder)]
+            if missing and gone:
+                self._say_once(
+                    f"what {run.spec.name} draws is not measured: no weights of {gone[0]} here"
+                )
+            if not is_ours or not missing or gone:
+                return False
+            space = reference and f"{reference.space}={reference.run.path}:{reference.layer}"
+            evaluate(
+                run.run.path,
+                protocols=missing,
+                weights=self.experiment.weights,
+                baselines=("raw", "pca"),
+                spaces=(space,) if space else (),
+                stand_ins=self.out / STAND_INS,
+                device=self.device,
+                tell=logger.info,
+            )
+        return True
+
+    def _say_once(self, line: str) -> None:
+        """Logs what is so after every run after the first one alone."""
+        if line not in self._said:
+            self._said.add(line)
+            logger.warning(line)
+
+    def _measure_baselines(self) -> None:
+        """Measures what needs no training, once for the folder.
+
+        Another experiment's PCA may be of other widths: they lie in the same file.
+        """
+        with hold_lock(self.out / ".lock", wait=True):
+            found = read_baselines(self.out)
+            for name in self.experiment.protocols:
+                record = found.get(name, {})
+                is_now = record.get("settings") == dict(find_protocol(name).constants)
+                there = results_of(record) if is_now else ()
+                if self._shown(there):
+                    continue
+                data, widths = self.planned[0].config.data, self.experiment.pca_widths
+                new = evaluate_baselines(data, name, widths, device=self.device, tell=logger.info)
+                old = record["rows"] if there else []
+                rows = {row["features"]: row for row in (*old, *new["rows"])}
+                found[name] = new | {"rows": list(rows.values())}
+                write_json(self.out / BASELINES, found)
+
+    def _baselines(self) -> tuple[Result, ...]:
+        """What needs no training, by the experiment's protocols."""
+        found = read_baselines(self.out)
+        names = self.experiment.protocols
+        return tuple(x for name in names for x in self._shown(results_of(found.get(name, {}))))
+
+    def _shown(self, results: Sequence[Result]) -> list[Result]:
+        """Raw values and PCA of the experiment's widths, of those there are; none if one lacks."""
+        raw = next((result for result in results if result.subject.name[:3] != "pca"), None)
+        if raw is None:
+            return []
+        most = min(raw.subject.dim or 0, raw.provenance.data.num_train)
+        names = {raw.subject.name}
+        names |= {pca_name(min(width, most)) for width in self.experiment.pca_widths}
+        shown = [result for result in results if result.subject.name in names]
+        return shown if {result.subject.name for result in shown} == names else []
+
+    def _check(self, done: Sequence[PlannedRun], baselines: Sequence[Result]) -> None:
+        """Refuses results of other data or constants than the rest."""
+        expected = dict[str, Mapping[str, Any]]()
+        digest = None
+        if self.dataset is not None:
+            expected = {name: dict(found.constants) for name, found in PROTOCOLS.items()}
+            digest = self.dataset.sha256
+        everything = [(self.out / BASELINES, baselines)]
+        everything += [(run.run.results, (*run.results, *run.curve)) for run in done]
+        for where, results in everything:
+            for result in results:
+                digest = digest or result.provenance.data.sha256
+            check_comparable(results, expected, str(digest), where)
+
+    def _pictures(self, done: Sequence[PlannedRun]) -> list[Section]:
+        """What each run draws, of one seed; drawn once."""
+        first: dict[tuple[str, str | None], PlannedRun] = {}
+        for run in done:
+            first.setdefault((run.spec.name, run.spec.preset), run)
+        for run in first.values():
+            if run.run.path not in self.pictures:
+                self.pictures[run.run.path] = pictures_of(run, self.dataset)
+        found = [self.pictures[run.run.path] for run in first.values()]
+        return [section for section in found if section]
+
+
+def _key(run: RunResult) -> tuple[str, str, int]:
+    return run.name, run.preset, run.seed

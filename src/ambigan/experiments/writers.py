@@ -1,0 +1,110 @@
+"""A summary as JSON, CSV and Markdown; its page is made in `page`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..core.files import write_json, write_text
+from ..core.version import __version__
+from ..evaluation.result import SCHEMA
+from ..report.panels import Section
+from .page import render
+from .run_records import RunResult
+from .summary import COST_COLUMNS, Line, Summary
+
+
+def write_summary(summary: Summary, pictures: Sequence[Section], out: Path) -> None:
+    """Writes `NAME.json`, `.csv`, `.md`, `.html` and `NAME-cost.json`, each atomically.
+
+    `NAME.json` and `NAME.csv` hold no times: they are equal however often the experiment was
+    interrupted.
+    """
+    name = summary.experiment.name
+    costs = [
+        {"name": run.name, "preset": run.preset, "seed": run.seed, **asdict(run.cost)}
+        for run in summary.runs
+    ]
+    write_json(out / f"{name}.json", as_json(summary))
+    write_json(out / f"{name}-cost.json", {"runs": costs})
+    write_text(out / f"{name}.csv", as_csv(summary))
+    write_text(out / f"{name}.md", as_markdown(summary))
+    write_text(out / f"{name}.html", render(summary, pictures))
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """Everything but times."""
+    experiment = summary.experiment
+    return {
+        "schema": SCHEMA,
+        "experiment": experiment.name,
+        "title": summary.title,
+        "notes": experiment.notes,
+        "source": experiment.source,
+        "published": dict(experiment.published),
+        "published_budget": experiment.published_budget,
+        "changed": list(summary.changed),
+        "ambigan": __version__,
+        "data": asdict(summary.results[0].provenance.data),
+        "lines": [_line(line) for line in summary.lines],
+        "drawn": [_line(line) for line in summary.drawn],
+        "runs": [_run(run) for run in summary.runs],
+    }
+
+
+def as_csv(summary: Summary) -> str:
+    """A line for each row of the tables and each metric."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ("features", "dim", "metric", "mean", "deviation", "low", "high", "num_seeds", "published")
+    )
+    for line in (*summary.lines, *summary.drawn):
+        for key, value in line.values.items():
+            is_headline = key == summary.experiment.protocols[0]
+            numbers = (value.mean, value.deviation, value.low, value.high, value.num)
+            published = line.published if is_headline else None
+            writer.writerow((line.name, line.dim, key, *numbers, published))
+    return text.getvalue()
+
+
+def as_markdown(summary: Summary) -> str:
+    """The tables as they would stand in a README."""
+    experiment = summary.experiment
+    lead = " ".join(filter(None, [experiment.notes, f"{experiment.source}. Accuracy in %."]))
+    parts = [f"# {summary.title}", "", lead, ""]
+    if len(summary.runs) < summary.num_runs:
+        parts += [f"**Not finished: {len(summary.runs)} of {summary.num_runs} runs.**", ""]
+    parts += [summary.caption, ""] if summary.caption else []
+    parts += _grid(summary.columns, [summary.texts(line) for line in summary.lines])
+    if summary.drawn:
+        columns = ["drawn by", *(metric.title for metric in summary.drawn_columns.values())]
+        rows = [summary.drawn_texts(line) for line in summary.drawn]
+        parts += ["", summary.drawn_caption, "", *_grid(columns, rows)]
+    parts += ["", *_grid(COST_COLUMNS, summary.cost_texts()), ""]
+    parts += [f"On {machine}." for machine in summary.machines]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _line(line: Line) -> dict[str, Any]:
+    head = {"features": line.name, "dim": line.dim, "is_baseline": line.is_baseline}
+    published = {} if line.published is None else {"published": line.published}
+    return {**head, **published, **{key: asdict(value) for key, value in line.values.items()}}
+
+
+def _run(run: RunResult) -> dict[str, Any]:
+    """A run without its times, and without what its results tell beside their metrics."""
+    plain = asdict(run)
+    del plain["cost"]
+    for result in plain["results"]:
+        del result["details"], result["seconds"]
+    return plain
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
