@@ -16,6 +16,10 @@ from ..data.settings import DataSettings
 from ..methods import find_method
 
 
+RENAMED = {"watch_every": "diagnose_every"}
+"""Settings of `train` that runs of earlier versions have under other names."""
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """How long, how much at once, on what, and what is written when.
@@ -119,6 +123,8 @@ class RunConfig:
             )
         name, preset, settings = str(values["method"]), str(values["preset"]), values["settings"]
         data, train = values["data"], values["train"]
+        if isinstance(train, dict):
+            train = {RENAMED.get(key, key): value for key, value in train.items()}
         method = method or find_method(name)
         return cls(
             name,
