@@ -15,15 +15,18 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "EvaluationConfig",
     "NonFiniteError",
     "Run",
     "__version__",
+    "evaluate",
     "load",
     "train",
 ]
 
 
 if TYPE_CHECKING:
+    from .run_evaluation import EvaluationConfig, evaluate
     from .run import Run, load
     from .training import train
 
@@ -33,6 +36,10 @@ def __getattr__(name: str) -> Any:
         from . import run as artifacts
 
         return getattr(artifacts, name)
+    if name in ("EvaluationConfig", "evaluate"):
+        from . import run_evaluation
+
+        return getattr(run_evaluation, name)
     if name == "train":
         from .training import train
 

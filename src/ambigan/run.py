@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +24,6 @@ from .data import Dataset, Scaling, Split, as_array, as_examples, chunk_size, to
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
-from .evaluation.protocols import Protocol
-from .evaluation.results import ResultRow, result_record
 from .game import Capability, Method
 from .methods import find_method, is_external
 
@@ -268,21 +265,6 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "sha256": dataset.sha256,
         "skipped": list(dataset.skipped),
     }
-
-
-def record_of(
-    protocol: Protocol, run: Run, dataset: Dataset, rows: Sequence[ResultRow]
-) -> dict[str, Any]:
-    """The record of one protocol on a run, ready for `results/`."""
-    return result_record(
-        protocol,
-        rows,
-        method=run.config.method,
-        preset=run.config.preset,
-        images_seen=run.images_seen,
-        dataset=dataset,
-        device=run.device,
-    )
 
 
 def _from_checkpoint(

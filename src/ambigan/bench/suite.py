@@ -20,7 +20,7 @@ from ..engine.graph_capture import TurnGraph
 from ..engine.train_state import TrainState, count_parameters
 from ..engine.train_step import TURNS_BEFORE_CAPTURE, TrainStep
 from ..estimate.memory import allocated_bytes
-from ..evaluation.results import hardware
+from ..evaluation.provenance import hardware
 from ..training import make_method
 from .products import count_flops
 from .profile import shares_of

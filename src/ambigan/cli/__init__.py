@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ..core.errors import AmbiganError
 from ..core.machine import num_launched_processes
+from .output import start_logging
 from .parser import Request, parse_arguments
 
 _RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = [word for word in typed if word != "--debug"]
     try:
         request = parse_arguments(typed)
+        start_logging()
         if not debug:
             warnings.showwarning = _one_line
         return _run(request.verb)(request)
@@ -82,7 +84,9 @@ def _run(verb: str) -> Callable[[Request], int]:
         from . import experiments as module
     elif verb == "prepare":
         from . import prepare as module
-    elif verb in ("filters", "arithmetic", "forget", "transfer"):
+    elif verb in ("evaluate", "transfer"):
+        from . import evaluation as module
+    elif verb in ("filters", "arithmetic", "forget"):
         from . import analysis as module
     elif verb == "search":
         from . import search as module

@@ -1,14 +1,10 @@
-"""Verbs that look into a run: filters, sums of latents, what it can forget, layers that hold."""
+"""Verbs that look into a run: filters, sums of latents, what it can forget."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import Any
-
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
 from ..analysis import (
     ForgettingResult,
@@ -27,14 +23,11 @@ from ..core.errors import ConfigError, unknown_name
 from ..core.files import write_json
 from ..core.settings import plain
 from ..data import Dataset
-from ..report.figures import save_figure, save_png
+from ..report.figures import save_png
 from ..report.figures.filters import draw_filters
 from ..report.figures.forgetting import draw_forgotten, forgetting_summary
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
-from ..report.figures.transfer import transfer_chart, transfer_table
 from ..run import Run
-from ..transfer.frozen_layers import changed_settings
-from ..transfer.frozen_layers import measure_transfer as measure_transfer
 from .embed import write_npy
 from .output import note
 from .parser import Request
@@ -99,27 +92,6 @@ def forget(request: Request) -> int:
         write_json, picture.with_suffix(".json"), _forgotten(run, found, feature, settings, flags)
     )
     print(forgetting_summary(found))
-    return 0
-
-
-def transfer(request: Request) -> int:
-    """Freezes more and more layers, trains the rest with labels, and prints the table."""
-    flags, run = request.flags, load_run(request)
-    names = ("epochs", "batch_size", "learning_rate", "flip", "seed")
-    asked = {name: getattr(flags, name) for name in names}
-    record = measure_transfer(
-        run,
-        dataset_of(run),
-        network=flags.network,
-        labels=flags.labels,
-        settings=changed_settings(**asked),
-        suffix=_suffix(flags, asked),
-        tell=note,
-    )
-    _print_transfer(record)
-    stem = f"transfer{_suffix(flags, asked)}"
-    print(f"written: {run.path / 'results' / stem}.json")
-    _written(save_figure, run.path / f"{stem}.png", transfer_chart(record))
     return 0
 
 
@@ -195,21 +167,3 @@ def _forgotten(
         **found.measured,
         "source": "DCGAN, section 6.3.1",
     }
-
-
-def _suffix(flags: Any, asked: dict[str, Any]) -> str:
-    """What of a file's name tells what was asked for."""
-    given = {"": flags.network, "weights-": flags.weights}
-    given |= {"labels-": flags.labels} | {f"{name}-": value for name, value in asked.items()}
-    return "".join(f"--{name}{value}" for name, value in given.items() if value is not None)
-
-
-def _print_transfer(record: dict[str, Any]) -> None:
-    shown = transfer_table(record)
-    title = "transfer: test accuracy, %, by the last frozen layer"
-    table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
-    for number, name in enumerate(shown.columns):
-        table.add_column(name, justify="left" if number < shown.num_texts else "right")
-    for row in shown.rows:
-        table.add_row(*[cell.text for cell in row.cells])
-    Console().print(table)

@@ -24,6 +24,7 @@ class _Term(argparse.Action):
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Of `filters`."""
+    parser.add_argument("--data", metavar="SOURCE", help="labelled data to transfer to instead")
     parser.add_argument("--network", help="such as encoder; by default that of the feature layer")
     parser.add_argument("--out", help="a .png; the kernels go beside it as .npy")
 
@@ -67,6 +68,7 @@ def add_forget(parser: argparse.ArgumentParser) -> None:
 
 def add_transfer(parser: argparse.ArgumentParser) -> None:
     """Of `transfer`; what is left out is as `TransferSettings` has it."""
+    parser.add_argument("--data", metavar="SOURCE", help="labelled data to transfer to instead")
     parser.add_argument("--network", help="such as encoder; by default that of the feature layer")
     parser.add_argument("--labels", type=int, help="of so many training examples; all by default")
     parser.add_argument("--epochs", type=int, help="passes over the labelled examples; 5")

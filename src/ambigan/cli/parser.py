@@ -24,6 +24,11 @@ SHORTCUTS = {
 TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
 
+MEASURING = ("evaluate", "transfer")
+"""Verbs that take the settings of other data by dotted name."""
+
+_OTHER_DATA = "Other data are split and read as --data.holdout, --data.max-train and the like say."
+
 
 @dataclass(frozen=True)
 class Request:
@@ -54,7 +59,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if not arguments[0].startswith("-") and arguments[0] not in verbs:
         raise unknown_name("verb", arguments[0], verbs)
     settings: dict[str, str] = {}
-    if arguments[0] in TRAINING:  # first, or argparse would take their values for a METHOD
+    if arguments[0] in (*TRAINING, *MEASURING):  # first, or argparse would take their values for a METHOD
         arguments, settings = _take_settings(arguments)
     flags, rest = parser.parse_known_args(arguments)
     if rest:
@@ -265,10 +270,16 @@ def _add_evaluate(parser: _Parser) -> None:
         " be repeated",
     )
     parser.add_argument(
-        "--space",
+        "--reference-features",
         action="append",
-        help="where samples are compared with data: a LAYER, RUN:LAYER of another run, or"
-        " NAME=RUN:LAYER to call it by a name",
+        help="features in which samples are compared with data: a LAYER, RUN:LAYER of another run,"
+        " or NAME=RUN:LAYER to call it by a name",
+    )
+    parser.add_argument("--data", metavar="SOURCE", help="measure the run on these data instead")
+    parser.add_argument(
+        "--framing",
+        choices=["run", "data"],
+        help="give other images in the form of the run's (the default) or in their own",
     )
     parser.add_argument("--inception", metavar="PATH", help="a file of Inception weights, for FID")
     parser.add_argument(
@@ -284,6 +295,8 @@ def _add_evaluate(parser: _Parser) -> None:
     parser.add_argument(
         "--curve", action="store_true", help="every kept checkpoint instead of the final model"
     )
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.epilog = _OTHER_DATA
 
 
 def _add_looking(verb: Callable[[str, str], _Parser]) -> None:

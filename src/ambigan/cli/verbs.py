@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,26 @@ from rich.table import Table
 from ..core.errors import ConfigError
 from ..core.files import as_typed
 from ..core.machine import num_launched_processes
-from ..core.settings import build, from_strings, override
+from ..core.settings import override
 from ..data import DataSettings, SourceSplit, Split, located, open_examples
 from ..engine.config import RunConfig
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, describe, estimate_training
-from ..evaluation.views import CropSettings
-from ..measuring import evaluate as measure
-from ..measuring import evaluate_curve
+from ..evaluation.result_file import read_folder
 from ..methods import find_method, is_external
 from ..presets import PRESETS, find_preset
 from ..report import write_report
 from ..run import Run, load, read_config
+from ..run_evaluation import evaluate as measure
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
 from .output import alarm, note
 from .parser import Request
 from .progress import decoding_progress, run_progress
-from .runs import dataset_of, load_run, method_of, other_data
-from .tables import print_records
+from .runs import dataset_of, load_run, other_data
+from .tables import print_results
 
 DEMO_OUT = "runs/demo"
 
@@ -49,8 +48,8 @@ def demo(request: Request) -> int:
     status = _train(config, out)
     if status or not _is_main():
         return status
-    records = measure(out, device=config.train.device)
-    print_records(records)
+    results = measure(out, device=config.train.device)
+    print_results(results)
     page = _write_page(load(out, device=config.train.device))
     print(f"look at it: {page.resolve().as_uri()}")
     typed = as_typed(out)
@@ -152,47 +151,6 @@ def _resume(request: Request, name: str | None) -> int:
     if status == 0 and _is_main():
         _tell_trained(run.path)
     return status
-
-
-def evaluate(request: Request) -> int:
-    """Measures a run and prints a table for each protocol."""
-    flags = request.flags
-    protocols = list(dict.fromkeys(n for word in flags.protocol or () for n in word.split(",")))
-    layers = list(dict.fromkeys(n for word in flags.layer or () for n in word.split(",")))
-    common: dict[str, Any] = {
-        "protocols": protocols,
-        "layers": layers,
-        "spaces": list(dict.fromkeys(flags.space or ())),
-        "inception": flags.inception,
-        "device": flags.device,
-        "method": method_of(request),
-        "tell": note,
-    }
-    views = _views_of(flags)
-    if flags.curve:
-        if views is not None:
-            raise ConfigError("--curve measures the middle of each picture; leave out --views.")
-        curves = evaluate_curve(flags.run, weights=flags.weights, **common)
-        names = ", ".join(f"{curve['file']}.json" for curve in curves)
-        print(f"written: {flags.run}/results/{names}")
-        return 0
-    records = measure(flags.run, weights=flags.weights, views=views, **common)
-    print_records(records)
-    print(f"written: {Path(flags.run) / 'results'}")
-    return 0
-
-
-def _views_of(flags: Any) -> CropSettings | None:
-    """Views that are asked for, if any are."""
-    asked = {
-        "num": flags.views,
-        "short_side": flags.views_short_side,
-        "flip": "true" if flags.views_flip else None,
-        "test_crops": flags.test_crops,
-    }
-    values = {name: from_strings(value) for name, value in asked.items() if value is not None}
-    defaults = {field.name: field.default for field in fields(CropSettings)}
-    return build(CropSettings, defaults | values, "views.") if values else None
 
 
 def sample(request: Request) -> int:
@@ -345,7 +303,7 @@ def _first(split: Split, num: int) -> Split:
 
 def _write_page(run: Run) -> Path:
     folder = RunFolder(run.path)
-    return write_report(run, folder, dataset_of(run), folder.read_results())
+    return write_report(run, folder, dataset_of(run), read_folder(folder.results))
 
 
 def _write_examples(run: Run, out: str | None, name: str, values: np.ndarray[Any, Any]) -> int:

@@ -104,6 +104,7 @@ def read_layer(
         ConfigError: data never pass through one of the layers.
     """
     seen: dict[str, Tensor] = {}
+    made: Tensor | None = None
     handles = [
         method.get_submodule(name).register_forward_hook(_keeper(seen, name))
         for name in reading.modules
@@ -112,6 +113,9 @@ def read_layer(
     try:
         method.eval()
         made = run(reading.network, x)
+    except RuntimeError:  # layers above those that are read may take images of one size alone
+        if not reading.modules or any(name not in seen for name in reading.modules):
+            raise
     finally:
         for handle in handles:
             handle.remove()
@@ -122,6 +126,7 @@ def read_layer(
             f"no data passes through layer '{missing[0]}' of {type(method).__name__}."
         )
     if not reading.modules:
+        assert made is not None
         return made.flatten(1).float()
     _check_side(reading, seen)
     return torch.cat([_pooled(seen[name], reading) for name in reading.modules], 1)

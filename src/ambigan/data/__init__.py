@@ -15,6 +15,8 @@ from .sources import (
     located,
     open_dataset,
     open_examples,
+    open_framed,
+    stored_shape,
 )
 from .values import chunk_size, to_float
 
@@ -38,6 +40,8 @@ __all__ = [
     "located",
     "open_dataset",
     "open_examples",
+    "open_framed",
     "prepare_images",
+    "stored_shape",
     "to_float",
 ]

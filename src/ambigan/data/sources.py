@@ -16,6 +16,7 @@ from .digits import open_digits, read_digits
 from .images.cropping import augment_of, cropped_form
 from .images.folder import find_folder
 from .images.hub import find_hub
+from .images.image_decoding import read_header
 from .images.image_dataset import open_image_source, read_image_source
 from .images.image_source import ImageSource, image_source_of
 from .images.parallel_decoding import DecodingProgress, by, find_form
@@ -34,7 +35,7 @@ from .packed.manifest import read_manifest
 from .settings import DataSettings
 from .tables.arrays import read_npy, read_npz
 from .tables.readers import read_csv, read_parquet
-from .tables.vectors import RawVectors, build_vectors, read_vectors
+from .tables.vectors import RawVectors, build_vectors, build_vectors_as, read_vectors
 
 _FRAMED = frozenset(("crop", "short_side", "flip"))
 _SPLIT = frozenset(("split_seed", "test_fraction"))
@@ -268,6 +269,59 @@ def open_examples(
     if split.values.shape[1:] != spec.shape:
         raise _misfit(settings, f"images of {by(split.values.shape[1:])}", spec)
     return split
+
+
+def open_framed(
+    settings: DataSettings,
+    spec: DataSpec,
+    scaling: Scaling | None,
+    progress: DecodingProgress | None = None,
+) -> Dataset:
+    """Reads and splits a source in the form of a trained model's data.
+
+    Images are resized so that they just cover the model's height and width, cut around their
+    centre, and converted to its channels. Vectors go through the scaling that was fitted in
+    training.
+
+    Args:
+        settings: The source and how it is split; `size` and `crop` where the model's images were
+            cropped.
+        spec: The form of the model's data.
+        scaling: The scaling of a model of vectors.
+        progress: As for `open_dataset`.
+
+    Raises:
+        ConfigError: The source is unknown, or holds vectors and the model takes images, or the
+            reverse.
+        DataError: Files are missing, cannot be read, or are not what the model takes.
+    """
+    _, source, typed = _find(settings.source)
+    if isinstance(source, File):
+        if spec.kind != "vectors":
+            raise _misfit(settings, "vectors", spec)
+        needed = scaling.columns if scaling else ()
+        raw = source.read(settings, _path(typed), needed)
+        return build_vectors_as(raw, settings, spec, scaling)
+    if spec.kind != "images" or spec.shape[0] not in (1, 3):
+        raise _misfit(settings, "images of 1 or 3 channels", spec)
+    size = settings.size if settings.crop else (spec.shape[1], spec.shape[2])
+    gallery = find_image_source(replace(settings, size=None, crop=None))
+    dataset = open_image_source(replace(settings, size=size), gallery, progress, spec.shape[0])
+    return cropped_form(dataset, settings)
+
+
+def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
+    """Channels, height and width of a source's first image, or None for vectors."""
+    if isinstance(_find(settings.source)[1], File):
+        return None
+    gallery = find_image_source(replace(settings, size=None, crop=None, flip=False))
+    for place in range(min(gallery.length, 20)):
+        try:
+            header = read_header(gallery.content(place))
+        except Exception:  # Pillow raises many kinds; what cannot be read is counted elsewhere
+            continue
+        return (1 if header.is_gray else 3), header.height, header.width
+    return None
 
 
 def _read_images(

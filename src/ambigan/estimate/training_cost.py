@@ -21,7 +21,7 @@ from ..engine.config import RunConfig, choose_device, resolve_precision
 from ..engine.schedule import num_iterations
 from ..engine.train_state import TrainState
 from ..engine.train_step import TrainStep
-from ..evaluation.results import hardware
+from ..evaluation.provenance import hardware
 from ..game import Method
 from ..training import check_trainable, make_method
 from .memory import LiveMemory, allocated_bytes, saved_bytes

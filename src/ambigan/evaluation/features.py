@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,8 +12,8 @@ from ..core.errors import ConfigError, NonFiniteError
 from ..data.values import chunk_size, to_float
 from ..game import Method
 from .float32_matmul import full_precision
+from .result import Kind
 
-Kind = Literal["model", "baseline"]
 ExtractionProgress = Callable[[int, int], None]
 """Told how many of how many examples are done."""
 PrepareInput = Callable[[Tensor, int], Tensor]

@@ -7,7 +7,7 @@ own title, unit and direction, so a new one appears in all of them without a cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,21 +24,34 @@ class Metric:
 
     Attributes:
         name: The key by which programs ask for it, such as `accuracy`.
-        title: The words a table shows, such as `accuracy`.
+        title: The words a table shows, such as `mAP`.
         value: The number in `unit`; None where it is not defined, such as for an empty class.
         unit: `%` or a word such as `s`; empty for a plain number.
         direction: Whether `higher` or `lower` values are better; `none` where neither is.
         interval: The ends of a 95 % interval in the same unit, or None where none was computed.
         digits: Decimals that a table shows.
+        of: What the number describes where a protocol measures several things, such as `samples`
+            beside `data`; tables then have a row for each.
     """
 
     name: str
     title: str
-    value: float | None
+    value: float | None = None
     unit: str = ""
     direction: Direction = "none"
     interval: tuple[float, float] | None = None
     digits: int = 2
+    of: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title of a table's column, with the unit."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+    @property
+    def text(self) -> str:
+        """The value as a table shows it; empty where it is not defined."""
+        return "" if self.value is None else f"{self.value:,.{self.digits}f}"
 
 
 @dataclass(frozen=True)
@@ -51,14 +64,16 @@ class Subject:
             baseline that needs no network.
         weights: `ema` or `raw` for a model; None for a baseline.
         dim: The number of features, where it has any.
-        space: The reference features in which samples were compared, where they were.
+        reference_features: The features in which samples were compared, where they were.
+        num: The number of samples, where samples were compared.
     """
 
     name: str
     kind: Kind
     weights: str | None = None
     dim: int | None = None
-    space: str | None = None
+    reference_features: str | None = None
+    num: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,11 @@ class ProtocolRecord:
     constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     source: str = ""
     views: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def title(self) -> str:
+        """The name, with the crops if there are any."""
+        return f"{self.name}, {self.views['name']}" if self.views else self.name
 
 
 @dataclass(frozen=True)
@@ -104,7 +124,8 @@ class Provenance:
             given.
         versions: Versions of ambigan, torch and the libraries that scores depend on, by name.
         hardware: Processor, cores and GPU.
-        asked: The layers, spaces and weights that were asked for, by flag.
+        asked: The layers, reference features, weights, data and framing that were asked for, by
+            flag.
     """
 
     method: str | None
@@ -117,6 +138,11 @@ class Provenance:
     hardware: Mapping[str, Any]
     asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def is_of_other_data(self) -> bool:
+        """Whether the measured data are not those of the training."""
+        return self.data.sha256 != self.trained_on.sha256
+
 
 @dataclass(frozen=True)
 class Result:
@@ -128,8 +154,9 @@ class Result:
         metrics: The numbers, most important first: the first is the headline.
         provenance: Where it comes from.
         seconds: Time taken for features and protocol together.
-        details: What else the protocol reports, ready for JSON: chosen constants, accuracy by
-            class, curves over a constant.
+        details: What else the protocol reports, ready for JSON, such as accuracy by class. Tables
+            show two entries: `chosen`, the constants chosen on held-out examples, by name; and
+            `warnings`, a list of signs of trouble, in words.
     """
 
     protocol: ProtocolRecord
@@ -144,6 +171,36 @@ class Result:
         """The first metric."""
         return self.metrics[0]
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the subject is not the trained model."""
+        return self.subject.kind != "model"
+
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, or None."""
         return next((metric for metric in self.metrics if metric.name == name), None)
+
+    def value(self, name: str) -> float | None:
+        """The value of the metric of that name, or None."""
+        found = self.metric(name)
+        return None if found is None else found.value
+
+
+def headline_of(results: Iterable[Result]) -> Result | None:
+    """The result that stands for one record: the first of a trained model."""
+    return next((result for result in results if not result.is_baseline), None)
+
+
+def wilson_interval(percent: float, num: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `num` examples, in percent.
+
+    Source: Wilson (1927), the score interval.
+    """
+    share, squared = min(max(percent / 100, 0.0), 1.0), _NORMAL_95**2
+    centre = (share + squared / (2 * num)) / (1 + squared / num)
+    variance = share * (1 - share) / num + squared / (4 * num**2)
+    half = _NORMAL_95 / (1 + squared / num) * variance**0.5
+    return 100 * (centre - half), 100 * (centre + half)
+
+
+_NORMAL_95 = 1.96

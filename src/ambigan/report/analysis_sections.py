@@ -6,6 +6,7 @@ import numpy as np
 
 from ..analysis.filters import default_network, read_filters
 from ..core.feature_layers import is_convolutional
+from ..evaluation.result import Result
 from .figures.filters import as_images
 from .figures.transfer import transfer_chart, transfer_layer_names, transfer_table
 from .panels import Section, chart, gallery
@@ -38,12 +39,12 @@ def filters_section(material: ReportData) -> Section | None:
 def transfer_section(material: ReportData) -> Section | None:
     """Accuracy over frozen layers, where it was measured."""
     records = [result for result in material.results if is_transfer(result)]
-    if not records or not material.labelled:
+    if not records:
         return None
     panels = tuple(
         chart(
-            f"The {record['settings']['network']}'s first layers",
-            f"{record['settings']['labels']:,} labels. Healthy: above random layers, and level for"
+            f"The {record[0].protocol.constants['network']}'s first layers{_on(record[0])}",
+            f"{record[0].protocol.constants['labels']:,} labels. Healthy: above random layers, and level for"
             " as long as it can be.",
             transfer_chart(record),
         )
@@ -55,3 +56,8 @@ def transfer_section(material: ReportData) -> Section | None:
         "what is lost tells how far the layers serve a task that they never saw."
     )
     return Section("transfer", "Frozen layers", lead, panels, transfer_table(records[0]))
+
+
+def _on(result: Result) -> str:
+    about = result.provenance
+    return f", on {about.data.name}" if about.is_of_other_data else ""

@@ -10,6 +10,7 @@ from .. import __version__
 from ..core.files import write_text
 from ..data import Dataset
 from ..engine.run_folder import RunFolder
+from ..evaluation.result import Result
 from ..run import Run
 from . import analysis_sections as inside
 from . import result_tables as scores
@@ -24,7 +25,7 @@ PAGE = "page.html.jinja"
 
 
 def write_report(
-    run: Run, folder: RunFolder, dataset: Dataset, results: Sequence[dict[str, Any]]
+    run: Run, folder: RunFolder, dataset: Dataset, results: Sequence[Sequence[Result]]
 ) -> Path:
     """Writes `report.html` of a run, atomically.
 
@@ -32,7 +33,7 @@ def write_report(
         run: the model.
         folder: where its logs are, and where the page goes.
         dataset: what it was trained on.
-        results: what was measured, one dictionary for each protocol; may be empty.
+        results: The results of each file of the run; may be empty.
 
     Returns:
         The path of the page.
@@ -41,7 +42,7 @@ def write_report(
         StorageError: it cannot be written.
     """
     write_text(
-        folder.report_file, render_report(gather_report_data(run, folder, dataset, list(results)))
+        folder.report_file, render_report(gather_report_data(run, folder, dataset, results))
     )
     return folder.report_file
 

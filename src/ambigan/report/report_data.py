@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..data import Dataset, Split, to_float
 from ..engine.log_writers import read_lines
 from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import PROTOCOLS
+from ..evaluation.result import Result
 from ..run import Run
 
 Lines = list[dict[str, Any]]
@@ -28,9 +30,9 @@ class ReportData:
         run: the model.
         folder: where it lies.
         dataset: what it was trained on.
-        results: one dictionary for each protocol, in the order in which they are registered; those
-            of the method's own feature layer first.
-        foreign: protocols whose results are of other data; they are not shown.
+        results: The results of each file: first those on the run's own data, in the order in which
+            protocols are registered, and those of the method's own feature layer first.
+        foreign: Protocols whose results are of a run on other data; they are not shown.
         stats: the lines of `stats.jsonl`.
         timing: the lines of `timing.jsonl`.
     """
@@ -38,7 +40,7 @@ class ReportData:
     run: Run
     folder: RunFolder
     dataset: Dataset
-    results: Lines
+    results: list[list[Result]]
     foreign: tuple[str, ...]
     stats: Lines
     timing: Lines
@@ -76,14 +78,23 @@ class ReportExamples:
     origin: str
 
 
-def gather_report_data(run: Run, folder: RunFolder, dataset: Dataset, results: Lines) -> ReportData:
-    """Reads the logs of a run, and puts its results in order."""
-    own = [r for r in results if r.get("data", {}).get("sha256", dataset.sha256) == dataset.sha256]
-    foreign = tuple(str(r["protocol"]) for r in results if r not in own)
-    layer = run.method.default_layer
-    own.sort(key=lambda result: (_place(result), not _has_layer(result, layer)))
+def gather_report_data(
+    run: Run, folder: RunFolder, dataset: Dataset, results: Sequence[Sequence[Result]]
+) -> ReportData:
+    """Reads the logs of a run, and puts the results of each of its files in order."""
+    own = [list(r) for r in results if r[0].provenance.trained_on.sha256 == dataset.sha256]
+    foreign = [r[0] for r in results if r[0].provenance.trained_on.sha256 != dataset.sha256]
+    layer, names = run.method.default_layer, list(PROTOCOLS)
+
+    def place(found: list[Result]) -> tuple[bool, int, bool]:
+        first, has_layer = found[0], any(result.subject.name == layer for result in found)
+        name = first.protocol.name
+        number = names.index(name) if name in names else len(names)
+        return first.provenance.is_of_other_data, number, not has_layer
+
     stats, timing = read_lines(folder.stats_file), read_lines(folder.timing_file)
-    return ReportData(run, folder, dataset, own, foreign, stats, timing)
+    left_out = tuple(result.protocol.name for result in foreign)
+    return ReportData(run, folder, dataset, sorted(own, key=place), left_out, stats, timing)
 
 
 def held_out(dataset: Dataset, num: int) -> ReportExamples:
@@ -127,12 +138,3 @@ def _choose(dataset: Dataset, split: Split, num: int, name: str) -> ReportExampl
     labels = None if split.labels is None else split.labels[chosen].numpy()
     origin = f"{len(chosen):,} {name} examples"
     return ReportExamples(_in_units(dataset, values), to_float(values).numpy(), labels, origin)
-
-
-def _place(result: dict[str, Any]) -> int:
-    names = list(PROTOCOLS)
-    return names.index(result["protocol"]) if result["protocol"] in names else len(names)
-
-
-def _has_layer(result: dict[str, Any], layer: str) -> bool:
-    return any(row.get("features") == layer for row in result.get("rows", ()))

@@ -15,7 +15,7 @@ from .figures.maps import latent_map
 from .figures.vector_panels import path_charts, reconstruction_charts, sample_charts
 from .panels import ChartPanel, Section, chart, gallery
 from .report_data import ReportData, ReportExamples, for_map, held_out, scaled
-from .result_tables import errors_in, is_reconstruction, reconstruction_table
+from .result_tables import errors_in, is_reconstruction, table_of
 
 MAP_POINTS = 1000
 MEASURED = 1000
@@ -58,7 +58,7 @@ def reconstructions(material: ReportData) -> Section | None:
         drawn, scaled(material.dataset, again), 0.5 if material.are_images else 1.0
     )
     found = [result for result in material.results if is_reconstruction(result)]
-    table = reconstruction_table(found[0]) if found else None
+    table = table_of(found[0]) if found else None
     return Section("reconstructions", "Reconstructions", lead + _nearness(errors), panels, table)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,12 @@ from ..core.errors import ConfigError
 from ..core.settings import dotted
 from ..engine.config import RunConfig
 from ..engine.train_state import count_parameters
-from ..evaluation.results import hardware, views_of
+from ..evaluation.provenance import hardware
 from ..methods import is_external
 from ..presets import find_preset
 from .figures.transfer import flags_of
 from .report_data import Lines, ReportData
-from .result_tables import is_transfer, scored
+from .result_tables import is_of_features, is_transfer
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,7 @@ def summary_items(material: ReportData) -> list[SummaryItem]:
     facts.append(
         SummaryItem("weights", run.weights.upper() if run.weights == "ema" else "raw", kind)
     )
-    facts.append(
-        SummaryItem("ambigan", _version(material.results), _torch_version(material.results))
-    )
-    return [*facts, _hardware(material.results, run.device)]
+    return [*facts, _versions(material), _hardware(material)]
 
 
 def epochs_seen(material: ReportData) -> float:
@@ -112,21 +110,22 @@ def find_notes(material: ReportData) -> list[str]:
             f"This run is not finished: {epochs_seen(material):,.4g} of "
             f"{run.config.train.epochs:,} epochs. All below is of its newest checkpoint."
         )
-    if material.labelled and not any(map(scored, material.results)):
+    if material.labelled and not any(map(is_of_features, material.results)):
         notes.append(
             "Its features are not measured yet: run "
             f"`ambigan evaluate {material.folder.path}`, then write this page again."
         )
     older: dict[int, list[str]] = {}
-    for result in material.results:
-        if (seen := result.get("images_seen", run.images_seen)) != run.images_seen:
-            older.setdefault(seen, []).append(str(result["protocol"]))
+    for result in (results[0] for results in material.results):
+        seen = result.provenance.images_seen
+        if seen is not None and seen != run.images_seen:
+            older.setdefault(seen, []).append(result.protocol.name)
     for seen, names in older.items():
         notes.append(
             f"Measured at {seen:,} {material.noun}, not at {run.images_seen:,}: {', '.join(names)}."
         )
     if material.foreign:
-        notes.append(f"Left out, measured on other data: {', '.join(material.foreign)}.")
+        notes.append(f"Left out, measured on a run of other data: {', '.join(material.foreign)}.")
     return notes
 
 
@@ -151,31 +150,33 @@ def commands(material: ReportData) -> list[str]:
             words += [f"--{setting.name.replace('_', '-')}", setting.value]
     again = [f"{shlex.join(words)} --out {out}"]
     of_method = f" --method {shlex.quote(config.method)}" if is_external(config.method) else ""
-    evaluated = [result for result in material.results if not is_transfer(result)]
-    if evaluated:
-        names: dict[str, dict[str, None]] = {}
-        for result in evaluated:
-            protocol = f"--protocol {shlex.quote(str(result['protocol']))}"
-            flags = _flags_of_views(views_of(result)) + _flags_asked(result.get("asked") or {})
-            names.setdefault(flags + of_method, {})[protocol] = None
-        again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
+    names: dict[str, dict[str, None]] = {}
+    for result in (results[0] for results in material.results if not is_transfer(results)):
+        protocol = f"--protocol {shlex.quote(result.protocol.name)}"
+        flags = _flags_of_views(result.protocol.views) + _flags_asked(result.provenance.asked)
+        names.setdefault(flags + of_method, {})[protocol] = None
+    again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
     again += [f"ambigan transfer {out} {flags_of(r)}" for r in material.results if is_transfer(r)]
     return [*again, f"ambigan report {out}{of_method}"]
 
 
-def _flags_of_views(views: dict[str, Any]) -> str:
-    """By which `evaluate` is asked for the same; begins with a space."""
+def _flags_of_views(views: Mapping[str, Any]) -> str:
+    """The flags by which `evaluate` is asked for the same crops; begins with a space."""
     flags = {"--views": views.get("num"), "--views-short-side": views.get("short_side")}
     flags["--test-crops"] = views.get("test_crops") if views.get("test_crops", 1) > 1 else None
     words = [f" {flag} {typed(value)}" for flag, value in flags.items() if value]
     return "".join(words) + (" --views-flip" if views.get("flip") else "")
 
 
-def _flags_asked(asked: dict[str, Any]) -> str:
-    """Layers, spaces and weights that were asked for; begins with a space."""
-    pairs = [(name, text) for name in ("layer", "space") for text in asked.get(name, ())]
-    pairs += [("weights", asked["weights"])] if asked.get("weights") else []
-    return "".join(f" --{name} {shlex.quote(text)}" for name, text in pairs)
+def _flags_asked(asked: Mapping[str, Any]) -> str:
+    """The flags that were given, each value of a list by itself; begins with a space."""
+    pairs = [
+        (name.replace("_", "-"), text)
+        for name, value in asked.items()
+        for text in (value if isinstance(value, (list, tuple)) else [value])
+        if text and (name, text) != ("framing", "run")
+    ]
+    return "".join(f" --{name} {shlex.quote(str(text))}" for name, text in pairs)
 
 
 def typed(value: Any) -> str:
@@ -220,22 +221,20 @@ def _short(num: int) -> str:
     return f"{num / 1e6:.3g}\u00a0M" if num >= 1e6 else f"{num / 1e3:.3g}\u00a0k"
 
 
-def _version(results: Lines) -> str:
-    return str(results[0].get("version", __version__)) if results else __version__
+def _versions(material: ReportData) -> SummaryItem:
+    """Versions of ambigan and torch: those that measured, or those that made the page."""
+    used = {"ambigan": __version__, "torch": torch.__version__}
+    if material.results:
+        used |= material.results[0][0].provenance.versions
+    return SummaryItem("ambigan", used["ambigan"], f"torch {used['torch']}")
 
 
-def _torch_version(results: Lines) -> str:
-    return f"torch {results[0].get('torch', torch.__version__) if results else torch.__version__}"
-
-
-def _hardware(results: Lines, device: torch.device) -> SummaryItem:
-    named = [result["hardware"] for result in results if result.get("hardware")]
-    name = "measured on" if named else "page made on"
-    found = named[0] if named else hardware(device)
-    if not isinstance(found, dict):
-        return SummaryItem(name, str(found))
+def _hardware(material: ReportData) -> SummaryItem:
+    named = [r[0].provenance.hardware for r in material.results if r[0].provenance.hardware]
+    found = named[0] if named else hardware(material.run.device)
     cores = f"{found.get('cores')} cores" if found.get("cores") else "CPU"
-    return SummaryItem(name, str(found.get("gpu") or cores), str(found.get("processor") or ""))
+    name, processor = "measured on" if named else "page made on", str(found.get("processor") or "")
+    return SummaryItem(name, str(found.get("gpu") or cores), processor)
 
 
 def _kind(text: str) -> str:

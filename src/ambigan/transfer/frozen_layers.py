@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -13,15 +14,26 @@ import torch
 from torch import Tensor, nn
 
 from ..analysis.filters import default_network, find_network
-from ..core.errors import CheckpointError, ConfigError
+from ..core.errors import ConfigError
 from ..core.feature_layers import hidden_layers
-from ..core.files import check_writable, read_json, write_json
+from ..core.files import check_writable
 from ..core.settings import build, plain
 from ..data import Dataset, to_float
 from ..evaluation.classifiers.label_subsets import balanced_draw
-from ..evaluation.protocols import Protocol
+from ..evaluation.protocols import ACCURACY
+from ..evaluation.result import (
+    Kind,
+    Metric,
+    ProtocolRecord,
+    Provenance,
+    Result,
+    Subject,
+    wilson_interval,
+)
+from ..evaluation.result_file import read_if_whole, write_results
 from ..game import Method
-from ..run import Run, record_of
+from ..run import Run
+from ..run_data import MeasuredData, provenance_of
 from ..training import untrained
 from . import TransferSettings, split_chain, train_rest
 from .training import DRAWN_ON, Labelled, PrepareBatch
@@ -29,7 +41,9 @@ from .training import DRAWN_ON, Labelled, PrepareBatch
 NAME = "transfer"
 SUMMARY = "accuracy with the first layers frozen, all above them drawn anew and trained with labels"
 SOURCE = "BiGAN, Table 2, after Noroozi and Favaro (2016); batch norm folded, appendix C.2"
-Tell = Callable[[str], None]
+TRAIN_ACCURACY = Metric("train_accuracy", "training accuracy", unit="%")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,34 +63,32 @@ class Cut:
 
 def measure_transfer(
     run: Run,
-    dataset: Dataset,
+    data: MeasuredData,
     *,
     network: str | None = None,
     labels: int | None = None,
     settings: TransferSettings | None = None,
     suffix: str = "",
-    tell: Tell = lambda _line: None,
-) -> dict[str, Any]:
+    asked: Mapping[str, Any] | None = None,
+) -> list[Result]:
     """Freezes ever more layers and writes `results/transfer.json` after each measurement.
 
     What the file holds already, of the same run, data and constants, is not measured again.
 
     Args:
-        run: whose network is taken.
-        dataset: that it was trained on, with labels.
-        network: one that sees data alone; that of the feature layer if None.
-        labels: of so many training examples, of every class as many; all if None.
-        settings: the constants.
-        suffix: of the file's name, for what was asked for.
-        tell: told what is being measured, one line each.
-
-    Returns:
-        The record.
+        run: The run whose network is taken.
+        data: Labelled data in the run's form: its own, or others.
+        network: A network that sees data alone; that of the feature layer if None.
+        labels: The number of training examples whose labels are used, of every class as many; all
+            if None.
+        settings: The constants.
+        suffix: An ending of the file's name, for what was asked for.
+        asked: What was asked for, by flag, for provenance.
 
     Raises:
-        ConfigError: there is no such network, its layers cannot be taken alone, or labels lack.
+        ConfigError: There is no such network, its layers cannot be taken alone, or labels lack.
     """
-    name = network or default_network(run.method)
+    name, dataset = network or default_network(run.method), data.dataset
     settings = settings or TransferSettings()
     trained = find_network(run.method, name)
     cuts = list(_cuts(name, trained))
@@ -84,20 +96,29 @@ def measure_transfer(
     train, test = _labelled(dataset, labels, settings.seed)
     check_writable(run.path / "results")
     protocol = _protocol(name, run, len(train), settings)
-    path = run.path / "results" / f"{NAME}{suffix}.json"
-    rows = _rows_in(path, record_of(protocol, run, dataset, []))
+    provenance = provenance_of(run, data, asked or {})
+    tag = f"--on-{data.tag}" if data.tag else ""
+    path = run.path / "results" / f"{NAME}{suffix}{tag}.json"
+    results = _results_in(path, protocol, provenance)
     prepare = _entrance(run.method, name, dataset)
     fresh: list[Method] = []
     for cut in cuts:
-        if any(row["layers"] == cut.layers and row["start"] == cut.start for row in rows):
+        about = {"frozen": cut.num_frozen, "layers": cut.layers, "start": cut.start}
+        if any(about.items() <= result.details.items() for result in results):
             continue
-        tell(f"measuring {NAME} of {_named(cut)}")
+        logger.info("measuring %s of %s", NAME, _named(cut))
         if cut.start == "random" and not fresh:
             fresh.append(untrained(run, dataset))
         source = fresh[0].get_submodule(name) if cut.start == "random" else trained
-        rows.append(_measure(cut, source, train, test, settings, prepare, run))
-        write_json(path, record_of(protocol, run, dataset, rows))
-    return record_of(protocol, run, dataset, rows)
+        started = perf_counter()
+        num_classes = 1 + int(max(train.labels.max(), test.labels.max()))
+        chain = split_chain(source, cut.num_frozen, num_classes)
+        scores = train_rest(chain, train, test, settings, prepare=prepare, device=run.device)
+        seconds = round(perf_counter() - started, 2)
+        metrics = _metrics(scores, len(test))
+        results.append(Result(protocol, _subject(cut, run), metrics, provenance, seconds, about))
+        write_results(path, results)
+    return results
 
 
 def _check_chain(method: Method, name: str) -> None:
@@ -136,30 +157,19 @@ def _named(cut: Cut) -> str:
     return cut.layers if cut.start == "trained" else f"random {cut.layers}"
 
 
-def _measure(
-    cut: Cut,
-    network: nn.Module,
-    train: Labelled,
-    test: Labelled,
-    settings: TransferSettings,
-    prepare: PrepareBatch,
-    run: Run,
-) -> dict[str, Any]:
-    started = perf_counter()
-    num_classes = 1 + int(max(train.labels.max(), test.labels.max()))
-    chain = split_chain(network, cut.num_frozen, num_classes)
-    scores = train_rest(chain, train, test, settings, prepare=prepare, device=run.device)
-    is_ours = cut.start == "trained"
-    return {
-        "features": _named(cut),
-        "weights": run.weights if is_ours else None,
-        "kind": "model" if is_ours else "baseline",
-        "frozen": cut.num_frozen,
-        "layers": cut.layers,
-        "start": cut.start,
-        **scores,
-        "seconds": round(perf_counter() - started, 2),
-    }
+def _subject(cut: Cut, run: Run) -> Subject:
+    kinds: dict[str, Kind] = {"trained": "model", "random": "untrained", "scratch": "baseline"}
+    return Subject(
+        _named(cut), kinds[cut.start], run.weights if cut.start == "trained" else None
+    )
+
+
+def _metrics(scores: Mapping[str, float], num_test: int) -> tuple[Metric, ...]:
+    interval = wilson_interval(scores["accuracy"], num_test)
+    return (
+        dataclasses.replace(ACCURACY, value=scores["accuracy"], interval=interval),
+        dataclasses.replace(TRAIN_ACCURACY, value=scores["train_accuracy"]),
+    )
 
 
 def _labelled(dataset: Dataset, num: int | None, seed: int) -> tuple[Labelled, Labelled]:
@@ -190,26 +200,28 @@ def _entrance(method: Method, name: str, dataset: Dataset) -> PrepareBatch:
     raise ConfigError(f"the {name} does not see the data themselves, so it cannot be transferred.")
 
 
-def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) -> Protocol:
+def _protocol(
+    name: str, run: Run, num_labels: int, settings: TransferSettings
+) -> ProtocolRecord:
     constants = {"network": name, "weights": run.weights, "labels": num_labels}
     constants |= plain(settings) | {
         "optimizer": "adamw",
         "decay": "linear to 0",
         "scaled_on": DRAWN_ON,
     }
-    return Protocol(NAME, SUMMARY, frozenset({"labels"}), constants, SOURCE, train_rest)
+    return ProtocolRecord(NAME, SUMMARY, constants, SOURCE)
 
 
-def _rows_in(path: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of an earlier measurement, if it was the same as this one."""
-    if not path.is_file():
+def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) -> list[Result]:
+    """The results of an earlier measurement, if it was the same as this one."""
+    there = read_if_whole(path)
+    if not there or there[0].protocol != protocol:
         return []
-    try:
-        there = read_json(path)
-    except CheckpointError:
-        return []
-    same = ("protocol", "settings", "data", "images_seen", "method", "version")
-    return list(there["rows"]) if all(there.get(k) == wanted[k] for k in same) else []
+    apart = {"hardware": {}, "asked": {}}  # neither changes what is measured
+    ours, theirs = (
+        dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance)
+    )
+    return there if ours == theirs else []
 
 
 def changed_settings(**asked: Any) -> TransferSettings:

@@ -18,14 +18,23 @@ from .parallel_decoding import DecodingProgress, decode_images
 
 
 def open_image_source(
-    settings: DataSettings, gallery: ImageSource, progress: DecodingProgress | None = None
+    settings: DataSettings,
+    gallery: ImageSource,
+    progress: DecodingProgress | None = None,
+    channels: int | None = None,
 ) -> Dataset:
     """Both splits of a gallery, decoded into memory.
+
+    Args:
+        settings: How images are sized and split.
+        gallery: The images.
+        progress: Called with how many images are decoded and of how many.
+        channels: 1 or 3 for images of a trained model's form; those of the settings if None.
 
     Raises:
         DataError: too many pictures cannot be read, their sizes differ, or too few are left.
     """
-    channels = 1 if settings.grayscale else None
+    channels = channels or (1 if settings.grayscale else None)
     order = gallery.order(settings)
     values, kept, skipped = decode_images(
         gallery, order, settings.size, channels, settings.max_corrupt, progress

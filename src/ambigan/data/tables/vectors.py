@@ -91,6 +91,27 @@ def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> So
     Raises:
         DataError: another width, or values that are missing, infinite or no numbers.
     """
+    splits, label_names = _as_trained(raw, spec, scaling)
+    return concat(splits, label_names)
+
+
+def build_vectors_as(
+    raw: RawVectors, settings: DataSettings, spec: DataSpec, scaling: Scaling | None
+) -> Dataset:
+    """Both splits of vectors, in the columns and the scaling of a trained model.
+
+    Raises:
+        DataError: As `read_vectors`.
+    """
+    splits, label_names = _as_trained(raw, spec, scaling)
+    parts = apply_holdout(*_divided(splits, settings), settings)
+    return assemble(settings, spec, parts, label_names, scaling)
+
+
+def _as_trained(
+    raw: RawVectors, spec: DataSpec, scaling: Scaling | None
+) -> tuple[list[Split], tuple[str, ...] | None]:
+    """The splits of a file with the columns and the scaling of a trained model."""
     columns = scaling.columns if scaling else ()
     parts = [
         (name, _taken(array, spec.num_values, columns, raw.where(name)))
@@ -102,7 +123,7 @@ def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> So
         replace(split, values=scaling.apply(split.values) if scaling else split.values.float())
         for split in splits
     ]
-    return concat(scaled, label_names)
+    return scaled, label_names
 
 
 def _taken(array: NDArray[Any], width: int, columns: tuple[str, ...], where: str) -> NDArray[Any]:

@@ -32,7 +32,7 @@ def random_encoder(method: Method, layer: str | None = None) -> FeatureFunction:
         layer: the method's feature layer if None.
     """
     layer = layer or method.default_layer
-    return layer_features(method, layer, f"random {layer}", "baseline")
+    return layer_features(method, layer, f"random {layer}", "untrained")
 
 
 @dataclass(frozen=True)

@@ -156,28 +156,25 @@ def generated_errors(
     return data.errors(UNITS[kind]) | codes.errors(1.0)
 
 
-def mean_baseline(
+def mean_maps(
     dataset: Dataset, target: Map = as_they_are, device: torch.device | str = "cpu"
-) -> Errors:
-    """Errors of predicting the training mean, whatever the input."""
+) -> Maps:
+    """Predicts the training mean, whatever the input."""
     values = dataset.train.values
     sums = [
         target(to_float(part.to(device))).sum(0, dtype=torch.float64)
         for part in torch.split(values, _CHUNK)
     ]
     mean = (torch.stack(sums).sum(0) / len(values)).float()
-    return _of_baseline(lambda x: mean.expand(len(x), *mean.shape), dataset, target, device)
+    return Maps(lambda x: mean.expand(len(x), *mean.shape), target=target)
 
 
-def pca_baseline(
-    dataset: Dataset,
-    width: int,
-    target: Map = as_they_are,
-    device: torch.device | str = "cpu",
-) -> Errors:
-    """Errors of keeping `width` principal components of the training split."""
+def pca_maps(
+    dataset: Dataset, width: int, target: Map = as_they_are, device: torch.device | str = "cpu"
+) -> Maps:
+    """Keeps `width` principal components of the training split."""
     pca = fit_pca(_targets(dataset.train.values, target, device), width)
-    return _of_baseline(lambda x: pca.reconstruct(target(x)), dataset, target, device)
+    return Maps(lambda x: pca.reconstruct(target(x)), target=target)
 
 
 def _targets(values: Tensor, target: Map, device: torch.device | str) -> Tensor:
@@ -187,13 +184,6 @@ def _targets(values: Tensor, target: Map, device: torch.device | str) -> Tensor:
         return values
     parts = (target(to_float(part.to(device))) for part in torch.split(values, _CHUNK))
     return torch.cat([((x + 1) * 127.5).round_().clamp_(0, 255).byte().cpu() for x in parts])
-
-
-def _of_baseline(
-    reconstruct: Map, dataset: Dataset, target: Map, device: torch.device | str
-) -> Errors:
-    errors = real_errors(reconstruct, dataset.test.values, dataset.spec.kind, device, target)
-    return errors | dict.fromkeys(_keys("generated", "latent"))
 
 
 class _Pairs:

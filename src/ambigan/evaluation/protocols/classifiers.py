@@ -15,7 +15,8 @@ from ..classifiers.logistic import logistic_predict
 from ..classifiers.model_selection import Choice, Chosen, choose_and_fit, hold_out_last
 from ..classifiers.semi_supervised_svm import check_enough, svm_over_draws
 from ..float32_matmul import full_precision
-from .registry import Protocol, Scores, Task, protocol, scores_of
+from ..result import Metric
+from .registry import ACCURACY, Protocol, Scores, Task, accuracy_of, register_protocol, warnings_of
 
 C_GRID = [
     1e-6,
@@ -48,34 +49,35 @@ CHOICE: dict[str, Any] = {
 }
 
 
-@protocol(
+@register_protocol(
     "labels",
     "accuracy of multinomial logistic regression on standardised features, L-BFGS",
     "ours",
+    metrics=(ACCURACY,),
+    constants={"l2": 1e-3, "tolerance": 1e-4, "max_iterations": 1000},
     quick=True,
-    l2=1e-3,
-    tolerance=1e-4,
-    max_iterations=1000,
 )
 def logistic_lbfgs(task: Task, **constants: Any) -> Scores:
     """A linear classifier, fitted on the CPU in float32; no augmentation, no validation."""
     result = logistic_predict(task.test, task.train, task.labels, **constants)
-    notes = {"converged": result.converged, "iterations": result.iterations}
-    return scores_of(result.predictions, task, **notes)
+    warnings = warnings_of(converged=result.converged)
+    return accuracy_of(
+        result.predictions, task, iterations=result.iterations, warnings=warnings
+    )
 
 
 def _demand_two_of_a_class(labels: Tensor) -> None:
     hold_out(labels, CHOICE["validation_fraction"], CHOICE["seed"])
 
 
-@protocol(
+@register_protocol(
     "labels",
     "accuracy of a linear L2-SVM, its C chosen on training examples held out",
     "DCGAN, arXiv 1511.06434, section 5.1; the grid, the part held out and the solver are ours",
+    metrics=(ACCURACY,),
+    constants={"c": C_GRID, **CHOICE},
     demands=_demand_two_of_a_class,
     takes_views=True,
-    c=C_GRID,
-    **CHOICE,
 )
 def svm_l2(task: Task, *, c: Sequence[float], **constants: Any) -> Scores:
     """One-against-rest linear SVMs with squared hinge on features as they are.
@@ -89,7 +91,7 @@ def svm_l2(task: Task, *, c: Sequence[float], **constants: Any) -> Scores:
     chosen, predictions = _chosen(
         task, torch.arange(len(task.labels)), Choice(c, **constants), standardise=False
     )
-    return scores_of(predictions, task, **_notes("c", chosen))
+    return accuracy_of(predictions, task, **_details("C", chosen))
 
 
 def _demand_a_thousand(labels: Tensor) -> None:
@@ -97,19 +99,22 @@ def _demand_a_thousand(labels: Tensor) -> None:
     balanced_draw(labels, 1000, 0, 0)
 
 
-@protocol(
+@register_protocol(
     "labels",
     "accuracy of a linear L2-SVM on 1,000 labels, mean over 100 draws, C chosen on 10,000 others",
     "DCGAN, arXiv 1511.06434, section 5.2 (SVHN), and the authors' svhn_semisup_analysis.py",
+    metrics=(ACCURACY, Metric("deviation", "±", unit="%")),
+    constants={
+        "c": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2],
+        "num_labels": 1000,
+        "num_validation": 10_000,
+        "num_choosing": 10,
+        "num_draws": 100,
+        "seed": 0,
+        "tolerance": 2e-4,
+        "max_iterations": 300,
+    },
     demands=_demand_a_thousand,
-    c=[1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2],
-    num_labels=1000,
-    num_validation=10_000,
-    num_choosing=10,
-    num_draws=100,
-    seed=0,
-    tolerance=2e-4,
-    max_iterations=300,
 )
 def svm_l2_1000(task: Task, *, c: Sequence[float], **constants: Any) -> Scores:
     """The SVM of `svm_l2` with 1,000 training labels, every class as often.
@@ -126,15 +131,16 @@ def svm_l2_1000(task: Task, *, c: Sequence[float], **constants: Any) -> Scores:
     hits = (found.predictions == test).double().mean(0)
     num_classes = int(max(task.labels.max(), task.test_labels.max())) + 1
     by_class = [task.test_labels == label for label in range(num_classes)]
-    return {
+    values = {
         "accuracy": float(np.mean(found.accuracies)),
+        "deviation": float(np.std(found.accuracies)),
+    }
+    return values, {
         "accuracy_per_class": [
             100 * float(hits[at].mean()) if at.any() else None for at in by_class
         ],
-        "deviation": float(np.std(found.accuracies)),
-        "c": found.c,
-        "at_grid_end": found.at_grid_end,
-        "converged": found.converged,
+        "chosen": {"C": found.c},
+        "warnings": warnings_of(converged=found.converged, at_grid_end=found.at_grid_end),
         "validation_accuracy_by_c": found.validation,
     }
 
@@ -152,24 +158,25 @@ def _probe(task: Task, *, fraction: float, l2: Sequence[float], **constants: Any
     if fraction < 1:
         places = fraction_of_each(task.labels, fraction, constants["seed"])
     chosen, predictions = _chosen(task, places, Choice(l2, **constants), standardise=True)
-    return scores_of(predictions, task, num_labels=len(places), **_notes("l2", chosen))
+    details = _details("L2", chosen)
+    details["chosen"] |= {"labels": len(places)}
+    return accuracy_of(predictions, task, **details)
 
 
 def _make_probe(name: str, share: str, fraction: float) -> Protocol:
     def demand(labels: Tensor) -> None:
         _demand_two_of_a_class(labels[fraction_of_each(labels, fraction, CHOICE["seed"])])
 
-    return protocol(
+    return register_protocol(
         "labels",
         f"accuracy of a linear probe{share}: logistic regression, its L2 chosen on examples held"
         " out",
         "ours",
-        demands=demand,
+        metrics=(ACCURACY,),
+        constants={"fraction": fraction, "l2": L2_GRID, **CHOICE},
         name=name,
+        demands=demand,
         takes_views=True,
-        fraction=fraction,
-        l2=L2_GRID,
-        **CHOICE,
     )(_probe)
 
 
@@ -231,11 +238,10 @@ def _codes(labels: Tensor, names: Tensor) -> Tensor:
     return torch.where(names[place] == labels, place, -1)
 
 
-def _notes(name: str, chosen: Chosen) -> dict[str, Any]:
+def _details(name: str, chosen: Chosen) -> dict[str, Any]:
     return {
-        name: chosen.strength,
-        "at_grid_end": chosen.at_grid_end,
-        "converged": chosen.fit.converged,
+        "chosen": {name: chosen.strength},
+        "warnings": warnings_of(converged=chosen.fit.converged, at_grid_end=chosen.at_grid_end),
         "iterations": chosen.fit.iterations,
-        f"validation_accuracy_by_{name}": chosen.validation,
+        f"validation_accuracy_by_{name.lower()}": chosen.validation,
     }

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ..classifiers.label_subsets import class_sizes, number_classes
 from ..metrics.clustering import kmeans_assign, match_to_classes, mutual_information
-from .registry import Scores, Task, protocol, scores_of
+from ..result import Metric
+from .registry import ACCURACY, Scores, Task, accuracy_of, register_protocol, warnings_of
+
+NMI = Metric("nmi", "NMI", unit="%", direction="higher")
 
 
-@protocol(
+@register_protocol(
     "labels",
     "accuracy of k-means clusters under the best one-to-one matching with the classes, and NMI",
     "SAO, the authors' code (there on the test split alone)",
-    restarts=5,
-    seed=0,
-    tolerance=1e-4,
-    max_iterations=300,
+    metrics=(ACCURACY, NMI),
+    constants={"restarts": 5, "seed": 0, "tolerance": 1e-4, "max_iterations": 300},
 )
 def kmeans(task: Task, **constants: Any) -> Scores:
     """k-means++ with as many clusters as classes, on training features as they are.
@@ -35,5 +37,6 @@ def kmeans(task: Task, **constants: Any) -> Scores:
     truth = codes[len(task.labels) :]
     matched = match_to_classes(clusters, truth)
     labels = torch.where(matched < 0, -1, names[matched.clamp_min(0)])
-    nmi = 100 * mutual_information(clusters, truth)
-    return scores_of(labels, task, nmi=nmi, converged=converged, iterations=iterations)
+    nmi = replace(NMI, value=100 * mutual_information(clusters, truth))
+    warnings = warnings_of(converged=converged)
+    return accuracy_of(labels, task, [nmi], iterations=iterations, warnings=warnings)

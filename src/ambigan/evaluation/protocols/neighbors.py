@@ -8,20 +8,24 @@ import torch
 from torch import Tensor
 
 from ...core.randomness import Randomness
-from ..metrics.knn import Metric, knn_predict, nearest_neighbours, vote
+from ..metrics.knn import Metric as Distance
+from ..metrics.knn import knn_predict, nearest_neighbours, vote
 from ..metrics.ranking import ranking_scores
-from .registry import Scores, Task, percent, protocol, scores_of
+from ..result import Metric
+from .registry import ACCURACY, Scores, Task, accuracy_of, percent, register_protocol
+
+RECALL_AT = [1, 5, 10]
 
 
-@protocol(
+@register_protocol(
     "labels",
     "accuracy of the nearest training example's label, Euclidean distance",
     "BiGAN, arXiv 1605.09782, section 4.2 (Table 1)",
+    metrics=(ACCURACY,),
+    constants={"k": 1, "metric": "euclidean"},
     quick=True,
-    k=1,
-    metric="euclidean",
 )
-def knn1_euclidean(task: Task, *, k: int, metric: Metric) -> Scores:
+def knn1_euclidean(task: Task, *, k: int, metric: Distance) -> Scores:
     """1-NN over features as they are, against the whole training split.
 
     The authors' code compares with 50,000 training images by default (`num_train_megabatch`).
@@ -29,34 +33,37 @@ def knn1_euclidean(task: Task, *, k: int, metric: Metric) -> Scores:
     return _knn(task, k, metric)
 
 
-@protocol(
+@register_protocol(
     "labels",
     "accuracy of the nearest training example's label, by the cosine",
     "ours",
+    metrics=(ACCURACY,),
+    constants={"k": 1, "metric": "cosine"},
     quick=True,
-    k=1,
-    metric="cosine",
 )
-def knn1_cosine(task: Task, *, k: int, metric: Metric) -> Scores:
+def knn1_cosine(task: Task, *, k: int, metric: Distance) -> Scores:
     """1-NN by the angle between features as they are, not centred."""
     return _knn(task, k, metric)
 
 
-@protocol(
+@register_protocol(
     "labels",
     "accuracy of k nearest neighbours' vote, k and metric chosen on training examples held out",
     "ours",
-    k=[1, 5, 10, 20, 50, 100, 200],
-    metrics=["cosine", "euclidean"],
-    num_validation=2000,
-    validation_fraction=0.2,
-    seed=0,
+    metrics=(ACCURACY,),
+    constants={
+        "k": [1, 5, 10, 20, 50, 100, 200],
+        "metrics": ["cosine", "euclidean"],
+        "num_validation": 2000,
+        "validation_fraction": 0.2,
+        "seed": 0,
+    },
 )
 def knn_sweep(
     task: Task,
     *,
     k: Sequence[int],
-    metrics: Sequence[Metric],
+    metrics: Sequence[Distance],
     num_validation: int,
     validation_fraction: float,
     seed: int,
@@ -83,27 +90,30 @@ def knn_sweep(
         )[0]
         for metric in metrics
     }
-    pairs: list[tuple[Metric, int]] = [(metric, count) for metric in metrics for count in ks]
+    pairs: list[tuple[Distance, int]] = [(metric, count) for metric in metrics for count in ks]
     metric, chosen = max(pairs, key=lambda pair: seen[pair[0]][pair[1]] or 0.0)
     by_k, predictions = _accuracies(
         (task.test, task.test_labels), (task.train, task.labels), ks, metric, task
     )
-    return scores_of(
+    return accuracy_of(
         predictions[chosen],
         task,
-        k=chosen,
-        metric=metric,
+        chosen={"k": chosen, "metric": metric},
         accuracy_by_k=by_k,
         validation_accuracy_by_metric_and_k=seen,
     )
 
 
-@protocol(
+@register_protocol(
     "labels",
     "retrieval of training examples of a test example's class by the cosine: mAP and recall at k",
     "ours",
-    recall_at=[1, 5, 10],
-    precision_at=10,
+    metrics=(
+        Metric("map", "mAP", unit="%", direction="higher"),
+        *(Metric(f"recall_{k}", f"recall@{k}", unit="%", direction="higher") for k in RECALL_AT),
+        Metric("precision_10", "precision@10", unit="%", direction="higher"),
+    ),
+    constants={"recall_at": RECALL_AT, "precision_at": 10},
 )
 def retrieval_cosine(task: Task, *, recall_at: Sequence[int], precision_at: int) -> Scores:
     """Every test example is a query; the whole training split is ranked by the cosine with it.
@@ -111,29 +121,27 @@ def retrieval_cosine(task: Task, *, recall_at: Sequence[int], precision_at: int)
     See `ranking_scores` for what mAP, recall at k (the share of queries with a hit among the
     first k) and precision at 10 are exactly.
     """
-    return {
-        **ranking_scores(
-            task.test,
-            task.train,
-            task.test_labels,
-            task.labels,
-            recall_at=recall_at,
-            precision_at=precision_at,
-            device=task.device,
-        )
-    }
+    return ranking_scores(
+        task.test,
+        task.train,
+        task.test_labels,
+        task.labels,
+        recall_at=recall_at,
+        precision_at=precision_at,
+        device=task.device,
+    )
 
 
-def _knn(task: Task, k: int, metric: Metric) -> Scores:
+def _knn(task: Task, k: int, metric: Distance) -> Scores:
     found = knn_predict(task.test, task.train, task.labels, k, metric, device=task.device)
-    return scores_of(found, task)
+    return accuracy_of(found, task)
 
 
 def _accuracies(
     queries: tuple[Tensor, Tensor],
     references: tuple[Tensor, Tensor],
     ks: Sequence[int],
-    metric: Metric,
+    metric: Distance,
     task: Task,
 ) -> tuple[dict[int, float | None], dict[int, Tensor]]:
     """Accuracies and predictions by k, of one search for the largest."""

@@ -1,22 +1,28 @@
-"""What a protocol is, and how one is made of a function. A name pins every constant."""
+"""What a protocol is, and how one is added. A name pins every constant."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ...core.errors import ConfigError, unknown_name
+from ...core.errors import ConfigError
+from ...core.registry import Registry
 from ...data.dataset import Dataset
 from ..classifiers.label_subsets import class_sizes
+from ..result import Metric, ProtocolRecord, wilson_interval
 
-Need = Literal["labels", "reconstruct", "sample", "encode"]
+Need = Literal["labels", "reconstruct", "sample"]
 Device = torch.device | str
-Scores = dict[str, Any]
-"""What was measured, by name, ready for JSON; `accuracy` and the like in percent."""
+Values = Mapping[str, float | None] | Sequence[Metric]
+"""What a protocol measured: values by the names of its declared metrics, or whole metrics."""
+Scores = Values | tuple[Values, Mapping[str, Any]]
+"""What a protocol returns: its values, alone or with details that are ready for JSON."""
+
+ACCURACY = Metric("accuracy", "accuracy", unit="%", direction="higher")
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,12 @@ class Task:
 
     Attributes:
         train: float32 `(V M, D)`.
-        labels: of the training split, int64 `(M,)`.
+        labels: Labels of the training split, int64 `(M,)`.
         test: float32 `(N, D)`.
         test_labels: int64 `(N,)`.
-        device: where it is best computed.
-        views: V, of each training example: row v M + i of `train` is the v-th view of example i,
-            of M that are labelled.
+        device: The device on which it is best computed.
+        views: V, the number of views of each training example: row v M + i of `train` is the v-th
+            view of example i, of M that are labelled.
     """
 
     train: Tensor
@@ -42,60 +48,97 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """What a protocol found on one subject; `measurement["accuracy"]` is a value or a detail."""
+
+    metrics: tuple[Metric, ...]
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __getitem__(self, name: str) -> Any:
+        values = {metric.name: metric.value for metric in self.metrics}
+        return values[name] if name in values else self.details[name]
+
+
+@dataclass(frozen=True)
 class Protocol:
     """A way to measure, with every constant pinned.
 
     Attributes:
-        name: by which it is asked for.
-        summary: one line.
-        needs: labels of the data, or capabilities of the method.
-        constants: all of them, by name.
-        source: of the protocol.
-        measure: what is called, with the constants.
-        quick: whether it is measured where no protocol is named.
-        demands: refuses training labels `(M,)` that are too few.
-        takes_views: it can learn from several views of an example.
+        name: The name by which it is asked for.
+        summary: One line on what it measures.
+        needs: `labels` of the data, or a capability of the method.
+        constants: All constants, by name.
+        source: The paper or code that it follows.
+        function: The function, called with what `needs` says and the constants; see
+            `register_protocol`.
+        metrics: The metrics that it reports, without values, most important first.
+        quick: Whether it is measured where no protocol is named.
+        demands: Refuses training labels `(M,)` that are too few.
+        takes_views: Whether it can learn from several views of an example.
+        reference: The features in which samples are compared: those of a `run`, or `inception`.
     """
 
     name: str
     summary: str
-    needs: frozenset[Need]
+    needs: Need
     constants: Mapping[str, Any]
     source: str
-    measure: Callable[..., Any]
+    function: Callable[..., Scores]
+    metrics: tuple[Metric, ...] = ()
     quick: bool = False
     demands: Callable[[Tensor], None] = field(default=lambda _labels: None)
     takes_views: bool = False
+    reference: Literal["run", "inception"] = "run"
+
+    @property
+    def record(self) -> ProtocolRecord:
+        """The protocol as results name it."""
+        return ProtocolRecord(self.name, self.summary, dict(self.constants), self.source)
+
+    def measure(self, *subject: Any) -> Measurement:
+        """Measures one subject; its form is that of `register_protocol`."""
+        return self.complete(self.function(*subject, **self.constants))
+
+    def complete(self, scores: Scores) -> Measurement:
+        """Scores with the titles, units and directions that the protocol declares."""
+        values, details = scores if isinstance(scores, tuple) else (scores, dict[str, Any]())
+        if not isinstance(values, Mapping):
+            return Measurement(tuple(values), details)
+        known = {metric.name: metric for metric in self.metrics}
+        metrics = tuple(
+            replace(known.get(name, Metric(name, name.replace("_", " "))), value=value)
+            for name, value in values.items()
+        )
+        return Measurement(metrics, details)
 
     def check(self, capabilities: Collection[str], dataset: Dataset) -> None:
         """Refuses what the protocol cannot measure.
 
         Args:
-            capabilities: of the method; none for features alone.
-            dataset: that it is to be measured on.
+            capabilities: The capabilities of the method; empty for features alone.
+            dataset: The data that it is to be measured on.
 
         Raises:
-            ConfigError: something that the protocol needs is missing, such as labels, or enough of
+            ConfigError: Something that the protocol needs is missing, such as labels, or enough of
                 them.
         """
-        if "labels" in self.needs and not dataset.has_labels:
-            quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs <= set(capabilities)]
+        if self.needs == "labels" and not dataset.has_labels:
+            quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs in capabilities]
             remedy = f"use {' or '.join(quick)}" if quick else "give them some"
             raise ConfigError(f"{self.name} needs labels, and {dataset.name} has none; {remedy}.")
-        if missing := sorted(self.needs - {"labels", *capabilities}):
+        if self.needs not in ("labels", *capabilities):
             known = ", ".join(sorted(capabilities)) or "nothing but features"
             raise ConfigError(
-                f"{self.name} needs a method that can {' and '.join(missing)}; this one can do:"
-                f" {known}."
+                f"{self.name} needs a method that can {self.needs}; this one can do: {known}."
             )
-        if "labels" in self.needs and dataset.train.labels is not None:
+        if self.needs == "labels" and dataset.train.labels is not None:
             self.check_labels(dataset.train.labels)
 
     def check_labels(self, labels: Tensor) -> None:
         """Refuses training labels that are too few.
 
         Raises:
-            ConfigError: there are fewer than two classes, or than the protocol demands.
+            ConfigError: There are fewer than two classes, or than the protocol demands.
         """
         if len(class_sizes(labels)) < 2:
             raise ConfigError(
@@ -107,59 +150,153 @@ class Protocol:
         except ConfigError as error:
             raise ConfigError(f"{self.name}: {error}") from error
 
+    def check_views(self, views: int) -> None:
+        """Refuses several views of an example where the protocol takes one.
 
-PROTOCOLS: dict[str, Protocol] = {}
-"""All of them, in the order in which they are measured and shown."""
+        Raises:
+            ConfigError: It takes one; the message names those that take more.
+        """
+        if views > 1 and not self.takes_views:
+            able = ", ".join(other.name for other in PROTOCOLS.values() if other.takes_views)
+            raise ConfigError(
+                f"{self.name} takes one view of each training example; leave out --views, or"
+                f" measure by one of: {able}."
+            )
+
+
+PROTOCOLS: Registry[Protocol] = Registry("protocol")
+"""All protocols, in the order in which they are measured and shown."""
+
+
+def register_protocol(
+    needs: Need,
+    summary: str,
+    source: str,
+    *,
+    metrics: Sequence[Metric] = (),
+    constants: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    quick: bool = False,
+    demands: Callable[[Tensor], None] = lambda _labels: None,
+    takes_views: bool = False,
+    reference: Literal["run", "inception"] = "run",
+) -> Callable[[Callable[..., Scores]], Protocol]:
+    """Makes a function a protocol; that is all there is to adding one, from any package.
+
+    The function is called with the constants as keywords, after what it needs: `labels` gives a
+    `Task`; `reconstruct` gives `(maps, dataset, device)`; `sample` gives `(generated, real,
+    device)`, features `(N, D)` of the samples drawn and of the test split. It returns
+    `{name: value}` or a list of `Metric`, alone or in a pair with a dictionary of details.
+
+    Args:
+        needs: What of the data or the method it measures.
+        summary: One line on what it measures.
+        source: The paper or code that it follows.
+        metrics: The metrics by whose names it returns values; the first is the headline. A value
+            without a declaration is shown under its name.
+        constants: Every constant, by name; those of samples have `num_generated` and `seed`.
+        name: The protocol's name; the function's own by default.
+        quick: Whether it is measured where no protocol is named.
+        demands: Refuses training labels `(M,)` that are too few.
+        takes_views: Whether it can learn from several views of an example.
+        reference: The features in which samples are compared.
+
+    Raises:
+        ConfigError: Another protocol has this name.
+    """
+
+    def register(function: Callable[..., Scores]) -> Protocol:
+        made = Protocol(
+            name or function.__name__,
+            summary,
+            needs,
+            dict(constants or {}),
+            source,
+            function,
+            tuple(metrics),
+            quick,
+            demands,
+            takes_views,
+            reference,
+        )
+        return PROTOCOLS.add(made.name, made)
+
+    return register
 
 
 def find_protocol(name: str) -> Protocol:
     """The protocol of that name.
 
     Raises:
-        ConfigError: there is none; the nearest name is suggested.
+        ConfigError: There is none; the nearest name is suggested.
     """
-    if name not in PROTOCOLS:
-        raise unknown_name("protocol", name, PROTOCOLS)
-    return PROTOCOLS[name]
+    return PROTOCOLS.find(name)
 
 
-def protocol(
-    needs: Need,
-    summary: str,
-    source: str,
+def classify(
+    protocol: Protocol,
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    test_labels: Tensor,
     *,
-    quick: bool = False,
-    demands: Callable[[Tensor], None] = lambda _labels: None,
-    name: str | None = None,
-    takes_views: bool = False,
-    **constants: Any,
-) -> Callable[[Callable[..., Any]], Protocol]:
-    """Makes a protocol of a function, under its own name or another."""
+    device: Device = "cpu",
+    views: int = 1,
+) -> Measurement:
+    """Fits on one split and scores on the other.
 
-    def make(function: Callable[..., Any]) -> Protocol:
-        return Protocol(
-            name or function.__name__,
-            summary,
-            frozenset({needs}),
-            constants,
-            source,
-            function,
-            quick,
-            demands,
-            takes_views,
+    Args:
+        protocol: A protocol that needs labels.
+        train_features: float32 `(V M, D)`.
+        train_labels: int64 `(M,)`.
+        test_features: float32 `(N, D)`.
+        test_labels: int64 `(N,)`.
+        device: The device of products; logistic regression and k-means are on the CPU.
+        views: V, the number of views of each training example; see `Task`.
+
+    Raises:
+        ConfigError: The protocol measures no features, or there are too few labels.
+    """
+    if protocol.needs != "labels":
+        raise ConfigError(f"{protocol.name} classifies nothing; it needs a method, not features.")
+    protocol.check_labels(train_labels)
+    protocol.check_views(views)
+    if views < 1 or len(train_features) != views * len(train_labels):
+        raise ConfigError(
+            f"{len(train_features)} rows of features are not {views} for each of"
+            f" {len(train_labels)} labels."
         )
+    return protocol.measure(
+        Task(train_features, train_labels, test_features, test_labels, device, views)
+    )
 
-    return make
 
+def accuracy_of(
+    predictions: Tensor, task: Task, metrics: Sequence[Metric] = (), **details: Any
+) -> tuple[list[Metric], dict[str, Any]]:
+    """The accuracy of the labels that the test split was given, whole and by class.
 
-def scores_of(predictions: Tensor, task: Task, **notes: Any) -> Scores:
-    """The accuracy of labels given to the test split, whole and by class, and what is noted."""
+    Args:
+        predictions: The labels given, `(N,)`.
+        task: The features and labels.
+        metrics: Further metrics, which follow the accuracy.
+        details: Further details.
+    """
     correct = predictions == task.test_labels
     num_classes = int(max(task.labels.max(), task.test_labels.max())) + 1
     per_class = [percent(correct[task.test_labels == label]) for label in range(num_classes)]
-    return {"accuracy": percent(correct), "accuracy_per_class": per_class, **notes}
+    value = percent(correct)
+    interval = None if value is None else wilson_interval(value, len(correct))
+    accuracy = replace(ACCURACY, value=value, interval=interval)
+    return [accuracy, *metrics], {"accuracy_per_class": per_class, **details}
+
+
+def warnings_of(*, converged: bool, at_grid_end: bool = False) -> list[str]:
+    """Signs of trouble in a fit, in the words that tables show."""
+    signs = {"not converged": not converged, "best constant at the grid's end": at_grid_end}
+    return [words for words, is_so in signs.items() if is_so]
 
 
 def percent(correct: Tensor) -> float | None:
-    """How many of a bool tensor are true; None of an empty one."""
+    """The percentage of a bool tensor that is true; None of an empty one."""
     return 100 * int(correct.sum()) / len(correct) if len(correct) else None

@@ -11,18 +11,35 @@ from ..metrics.sample_distances import (
     kernel_distance,
     precision_and_recall,
 )
-from .registry import Device, Scores, protocol
+from ..result import Metric
+from .registry import Device, Scores, register_protocol
+
+FRECHET = Metric("frechet", "Fréchet", direction="lower")
+FID = Metric("fid", "FID", direction="lower")
+OTHERS = (
+    Metric("kid", "KID", direction="lower", digits=4),
+    Metric("kid_deviation", "±", digits=4),
+    Metric("precision", "precision", unit="%", direction="higher"),
+    Metric("recall", "recall", unit="%", direction="higher"),
+)
+SCORE = (
+    Metric("inception_score", "IS", direction="higher"),
+    Metric("inception_score_deviation", "±"),
+)
 
 
-@protocol(
+@register_protocol(
     "sample",
     "Fréchet and kernel distance, precision and recall of 10,000 samples, in features of a run",
     "ours; Heusel et al. 1706.08500, Bińkowski et al. 1801.01401, Kynkäänniemi et al. 1904.06991",
-    num_generated=10_000,
-    seed=0,
-    subsets=50,
-    subset_size=1000,
-    neighbours=3,
+    metrics=(FRECHET, *OTHERS),
+    constants={
+        "num_generated": 10_000,
+        "seed": 0,
+        "subsets": 50,
+        "subset_size": 1000,
+        "neighbours": 3,
+    },
 )
 def generation_features(
     generated: Tensor,
@@ -59,17 +76,21 @@ def generation_features(
     }
 
 
-@protocol(
+@register_protocol(
     "sample",
     "FID, KID, precision, recall and IS of 10,000 samples against the test split, by Inception",
     "torch-fidelity with the reference weights; FID there is usually of 50,000 samples",
-    num_generated=10_000,
-    seed=0,
-    subsets=100,
-    subset_size=1000,
-    neighbours=3,
-    splits=10,
-    score_seed=2020,
+    metrics=(FID, *OTHERS, *SCORE),
+    constants={
+        "num_generated": 10_000,
+        "seed": 0,
+        "subsets": 100,
+        "subset_size": 1000,
+        "neighbours": 3,
+        "splits": 10,
+        "score_seed": 2020,
+    },
+    reference="inception",
 )
 def generation_inception(
     generated: Tensor,
@@ -114,7 +135,7 @@ def generation_inception(
 
 def _others(
     generated: Tensor, real: Tensor, subsets: int, subset_size: int, seed: int, neighbours: int
-) -> Scores:
+) -> dict[str, float | None]:
     kid, deviation = kernel_distance(
         generated, real, subsets=subsets, subset_size=subset_size, seed=seed
     )

@@ -6,7 +6,7 @@ Images come as pixel arrays for `save_png`; charts come as figures for `save_fig
 
 from __future__ import annotations
 
-from .charts import Score, accuracy_chart, confidence, line_chart
+from .charts import Score, line_chart, score_chart
 from .grids import data_uri, image_grid, interpolation_grid, reconstruction_grid, save_png
 from .maps import draw_map, embed_2d, latent_map, principal_components
 from .theme import inline_svg, save_figure
@@ -22,10 +22,8 @@ from .vectors import (
 
 __all__ = [
     "Score",
-    "accuracy_chart",
     "agreement",
     "common_limits",
-    "confidence",
     "data_uri",
     "draw_map",
     "embed_2d",
@@ -43,4 +41,5 @@ __all__ = [
     "reconstruction_profile",
     "save_figure",
     "save_png",
+    "score_chart",
 ]

@@ -1,4 +1,4 @@
-"""Curves over training, and accuracies beside their baselines."""
+"""Curves over training, and scores with their baselines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ MAX_POINTS = 300  # on a curve: more are joined into means with their range behi
 FEW_POINTS = 20  # are marked: between them nothing was seen
 _ROW = 40
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_NORMAL_95 = 1.96
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """Images seen, and values there."""
@@ -27,17 +26,17 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True)
 class Score:
-    """One accuracy of a chart.
+    """One score of a chart.
 
     Attributes:
-        name: what was measured.
-        accuracy: in percent.
-        is_baseline: not one of our own.
-        interval: its 95 % interval in percent, if known.
+        name: What was measured.
+        value: The score, in the unit of the chart.
+        is_baseline: Whether it is not one of our own.
+        interval: Its 95 % interval in the same unit, if known.
     """
 
     name: str
-    accuracy: float
+    value: float
     is_baseline: bool
     interval: tuple[float, float] | None = None
 
@@ -81,39 +80,35 @@ def line_chart(
     return figure
 
 
-def accuracy_chart(scores: Sequence[Score], *, width: int = theme.WIDTH) -> Figure:
-    """Accuracies as dots on one scale, ours filled; a line marks the best baseline.
+def score_chart(
+    scores: Sequence[Score],
+    unit: str = "%",
+    best: float | None = None,
+    best_baseline: float | None = None,
+    *,
+    width: int = theme.WIDTH,
+) -> Figure:
+    """Scores as dots on one scale, ours filled; a line marks the best baseline.
 
     The scale is cut to where the dots are: what they show is how far apart they lie.
 
     Args:
-        scores: from top to bottom.
-        width: in CSS pixels.
+        scores: The scores from top to bottom.
+        unit: Their unit.
+        best: The best of their values, set in bold; None for none.
+        best_baseline: The best value among baselines; None for none.
+        width: The width in CSS pixels.
     """
     figure, axes = theme.new_figure(width, _ROW * len(scores) + 34)
     axes.set(xlim=_range(scores), ylim=(len(scores) - 0.4, -0.72), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(7, prune="both"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    baselines = [score.accuracy for score in scores if score.is_baseline]
-    if baselines:
-        axes.axvline(max(baselines), color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
-    best = max(score.accuracy for score in scores)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} {unit}".rstrip()))
+    if best_baseline is not None:
+        axes.axvline(best_baseline, color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
     for row, score in enumerate(scores):
         _draw_score(axes, row, score)
-        _name_score(axes, row, score, score.accuracy == best)
+        _name_score(axes, row, score, score.value == best)
     return figure
-
-
-def confidence(percent: float, num: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy over `num` examples, in percent.
-
-    Source: Wilson (1927), the score interval.
-    """
-    share, squared = min(max(percent / 100, 0.0), 1.0), _NORMAL_95**2
-    centre = (share + squared / (2 * num)) / (1 + squared / num)
-    variance = share * (1 - share) / num + squared / (4 * num**2)
-    half = _NORMAL_95 / (1 + squared / num) * variance**0.5
-    return 100 * (centre - half), 100 * (centre + half)
 
 
 def short_number(value: float) -> str:
@@ -204,7 +199,7 @@ def _shade(axes: Axes, below: float | None, above: float | None) -> None:
 
 
 def _range(scores: Sequence[Score]) -> tuple[float, float]:
-    ends = [end for score in scores for end in (score.accuracy, *(score.interval or ()))]
+    ends = [end for score in scores for end in (score.value, *(score.interval or ()))]
     margin = max(0.08 * (max(ends) - min(ends)), 0.2)
     return min(ends) - margin, max(ends) + margin
 
@@ -215,7 +210,7 @@ def _draw_score(axes: Axes, row: int, score: Score) -> None:
     if score.interval:
         axes.plot(score.interval, (row, row), color=colour, linewidth=3, alpha=0.35, zorder=2)
     axes.plot(
-        [score.accuracy],
+        [score.value],
         [row],
         marker="o",
         markersize=9,
@@ -236,4 +231,4 @@ def _name_score(axes: Axes, row: int, score: Score, is_best: bool) -> None:
         "parse_math": False,
     }
     axes.text(0, row - 0.2, theme.clean(score.name), verticalalignment="bottom", **style)
-    axes.text(1.025, row, f"{score.accuracy:.2f}", verticalalignment="center", **style)
+    axes.text(1.025, row, f"{score.value:.2f}", verticalalignment="center", **style)

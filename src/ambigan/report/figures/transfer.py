@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from ...evaluation.result import Result
 from ..result_tables import Table, TableCell, TableRow
 from . import theme
 from .charts import legend_above
 
 
-def transfer_chart(record: dict[str, Any], *, height: int = 260) -> Figure:
+def transfer_chart(record: Sequence[Result], *, height: int = 260) -> Figure:
     """Test accuracy over the frozen layers; the dashed line is all trained from scratch."""
     figure, axes = theme.new_figure(theme.WIDTH, height)
     names = transfer_layer_names(record)
@@ -22,8 +24,7 @@ def transfer_chart(record: dict[str, Any], *, height: int = 260) -> Figure:
         points = _points(record, start)
         axes.plot(*zip(*points, strict=True) if points else ([], []), color=colour, linewidth=1.8,
                   marker="o", markersize=5, label=label)  # fmt: skip
-    scratch = [row["accuracy"] for row in record["rows"] if row["start"] == "scratch"]
-    for level in scratch:
+    for _, level in _points(record, "scratch"):
         axes.axhline(level, color=theme.INK, linewidth=1, linestyle=(0, (3, 3)),
                      label="all from scratch")  # fmt: skip
     axes.grid(axis="y", color=theme.RULE, linewidth=1)
@@ -36,39 +37,41 @@ def transfer_chart(record: dict[str, Any], *, height: int = 260) -> Figure:
     return figure
 
 
-def transfer_table(record: dict[str, Any]) -> Table:
+def transfer_table(record: Sequence[Result]) -> Table:
     """One row for each start, one column for each number of frozen layers."""
     names = transfer_layer_names(record)
     lines = [
-        _line(record, "trained", f"{record['settings']['network']}, learned", names),
+        _line(record, "trained", f"{record[0].protocol.constants['network']}, learned", names),
         _line(record, "random", "random layers", names),
         _line(record, "scratch", "all from scratch", names),
     ]
     return Table(("first layers", "0", *names), 1, tuple(lines))
 
 
-def transfer_layer_names(record: dict[str, Any]) -> list[str]:
+def transfer_layer_names(record: Sequence[Result]) -> list[str]:
     """The last frozen layer of each number of them, from 1."""
-    found = {row["frozen"]: row["layers"] for row in record["rows"] if row["frozen"]}
+    rows = [result.details for result in record]
+    found = {row["frozen"]: row["layers"] for row in rows if row["frozen"]}
     return [found[number].rpartition(".")[2].rpartition(" ")[2] for number in sorted(found)]
 
 
-def flags_of(record: dict[str, Any]) -> str:
+def flags_of(record: Sequence[Result]) -> str:
     """What to type behind `ambigan transfer RUN` to measure the same again."""
     names = ["network", "weights", "labels", "epochs", "batch_size", "learning_rate", "seed"]
-    settings = record["settings"]
-    if settings["labels"] == record.get("data", {}).get("num_train"):
+    settings, about = record[0].protocol.constants, record[0].provenance
+    if settings["labels"] == about.data.num_train:
         names.remove("labels")  # all of them
     words = [f"--{name.replace('_', '-')} {settings[name]}" for name in names]
+    words += [f"--data {shlex.quote(about.asked['data'])}"] if about.asked.get("data") else []
     return " ".join([*words, "--flip" if settings["flip"] else "--no-flip"])
 
 
-def _points(record: dict[str, Any], start: str) -> list[tuple[int, float]]:
-    rows = [row for row in record["rows"] if row["start"] == start]
-    return sorted((row["frozen"], row["accuracy"]) for row in rows)
+def _points(record: Sequence[Result], start: str) -> list[tuple[int, float]]:
+    rows = [result for result in record if result.details["start"] == start]
+    return sorted((result.details["frozen"], result.headline.value or 0.0) for result in rows)
 
 
-def _line(record: dict[str, Any], start: str, name: str, names: list[str]) -> TableRow:
+def _line(record: Sequence[Result], start: str, name: str, names: list[str]) -> TableRow:
     found = dict(_points(record, start))
     cells = [TableCell(f"{found[i]:.1f}" if i in found else "") for i in range(len(names) + 1)]
     return TableRow((TableCell(name), *cells), is_baseline=start != "trained")

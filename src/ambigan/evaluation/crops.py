@@ -111,8 +111,8 @@ class CroppedViews:
             )
 
     def describe(self) -> dict[str, Any]:
-        """For the settings of a record."""
-        return {"views": {"name": self.settings.name, **plain(self.settings)}}
+        """The settings of the views with their name, for records."""
+        return {"name": self.settings.name, **plain(self.settings)}
 
     def train_features(self, function: FeatureFunction, device: torch.device) -> Tensor:
         """`(V N, D)`: of the first view of each of N training pictures, then of the second, ..."""

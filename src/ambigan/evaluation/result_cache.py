@@ -1,0 +1,134 @@
+"""Results kept as they are measured, until their file is written: a kill costs one at most."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from torch import nn
+
+from ..core.files import append_json, write_text
+from .protocols import Protocol
+from .result import Provenance, Result
+from .result_file import from_entry, to_entry
+
+FILE_NAME = "unfinished.jsonl"
+
+
+class ResultCache:
+    """The results of an evaluation under way, by all that they depend on.
+
+    A result is taken from the file only if it was made by this version, by the same protocol with
+    the same constants, of the same data, settings and weights; otherwise it is measured.
+
+    Args:
+        path: The file, which need not exist; None to keep nothing.
+        shared: A file for results that depend on the data alone, for other runs to take; `path` if
+            None.
+    """
+
+    def __init__(self, path: Path | None = None, shared: Path | None = None) -> None:
+        self.path, self.shared = path, shared or path
+        self._used: set[str] = set()
+        self._known = {key: entry for file in (path, shared) if file for key, entry in _read(file)}
+        self._settings: Mapping[str, Any] = {}
+        self._networks: dict[str, str] = {}
+        self._device = "cpu"
+
+    def turn_to(
+        self, settings: Mapping[str, Any], networks: Mapping[str, nn.Module], device: str
+    ) -> None:
+        """Says what is measured next.
+
+        Args:
+            settings: All settings of the run, and how its data are framed.
+            networks: Its networks by kind of weights.
+            device: The type of device that computes.
+        """
+        self._settings, self._device = settings, device
+        self._networks = {kind: weights_fingerprint(module) for kind, module in networks.items()}
+
+    def result(
+        self,
+        protocol: Protocol,
+        name: str,
+        weights: str | None,
+        provenance: Provenance,
+        measure: Callable[[], Result],
+        *,
+        of_data: bool = False,
+        **also: str,
+    ) -> Result:
+        """A result that is known, or is measured now and kept.
+
+        Args:
+            protocol: The protocol that is followed.
+            name: The name of the subject.
+            weights: The kind of weights; None for a baseline, which the settings determine.
+            provenance: Where the result comes from.
+            measure: Measures it.
+            of_data: Whether it depends on the data alone, whatever the run's settings.
+            also: What else it depends on.
+        """
+        if self.path is None or self.shared is None:
+            return measure()
+        depends_on = {
+            "versions": dict(provenance.versions),
+            "device": self._device,
+            "data": provenance.data.sha256,
+            "config": None if of_data else self._settings,
+            "protocol": protocol.name,
+            "constants": dict(protocol.constants),
+            "subject": name,
+            "networks": weights and [weights, self._networks[weights]],
+            **also,
+        }
+        key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+        self._used.add(key)
+        if key in self._known:
+            try:
+                found = from_entry(self._known[key], protocol.record, provenance)
+            except (KeyError, TypeError, ValidationError):  # measured again
+                del self._known[key]
+            else:
+                return found
+        found = measure()
+        self._known[key] = to_entry(found)
+        append_json(self.shared if of_data else self.path, {"key": key, "entry": to_entry(found)})
+        return found
+
+    def forget(self) -> None:
+        """Drops what was asked for, since it is written; other results stay."""
+        if self.path is None:
+            return
+        left = [line for line in _read(self.path) if line[0] not in self._used]
+        if left:
+            lines = [json.dumps({"key": key, "entry": entry}) + "\n" for key, entry in left]
+            write_text(self.path, "".join(lines))
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def weights_fingerprint(module: nn.Module) -> str:
+    """The SHA-256 of all that a module would save."""
+    total = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        total.update(name.encode())
+        total.update(value.detach().cpu().numpy().tobytes())
+    return total.hexdigest()
+
+
+def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The keys and entries of a file; what a kill has torn is left out."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for text in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            line = json.loads(text)
+            found.append((line["key"], dict(line["entry"])))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
