@@ -149,7 +149,9 @@ def _trained_on(folder: RunFolder) -> DataRecord:
     try:
         return DataRecord(*(about[key] for key in ("name", "sha256", "num_train", "num_test")))
     except KeyError as error:
-        raise CheckpointError(f"what {folder.path} keeps of its data is damaged: {error}.") from error
+        raise CheckpointError(
+            f"what {folder.path} keeps of its data is damaged: {error}."
+        ) from error
 
 
 def _tag(source: str, dataset: Dataset) -> str:

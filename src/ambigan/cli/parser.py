@@ -59,7 +59,10 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if not arguments[0].startswith("-") and arguments[0] not in verbs:
         raise unknown_name("verb", arguments[0], verbs)
     settings: dict[str, str] = {}
-    if arguments[0] in (*TRAINING, *MEASURING):  # first, or argparse would take their values for a METHOD
+    if arguments[0] in (
+        *TRAINING,
+        *MEASURING,
+    ):  # first, or argparse would take their values for a METHOD
         arguments, settings = _take_settings(arguments)
     flags, rest = parser.parse_known_args(arguments)
     if rest:

@@ -77,7 +77,9 @@ class EvaluationConfig:
                 raise unknown_name("baseline", name, BASELINES)
         for field in ("protocols", "layers", "reference_features"):
             if isinstance(getattr(self, field), str):
-                raise ConfigError(f"{field} is a list of names, such as ['{getattr(self, field)}'].")
+                raise ConfigError(
+                    f"{field} is a list of names, such as ['{getattr(self, field)}']."
+                )
 
     @property
     def asked(self) -> dict[str, Any]:

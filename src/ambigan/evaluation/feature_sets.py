@@ -140,9 +140,7 @@ def _measure(features: _Features, protocol: Protocol) -> Result:
     assert labels is not None
     assert test_labels is not None
     views = len(train) // len(labels)
-    found = classify(
-        protocol, train, labels, test, test_labels, device=inputs.device, views=views
-    )
+    found = classify(protocol, train, labels, test, test_labels, device=inputs.device, views=views)
     return Result(
         protocol.record,
         Subject(function.name, function.kind, weights, train.shape[1]),

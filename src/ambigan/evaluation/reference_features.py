@@ -148,7 +148,9 @@ class ReferenceFeatures:
         _check_alike(name, other.spec, self.method.sample_spec)
         other.find_layer(layer)
         size = other.spec.shape
-        return FeatureFunction(called, "baseline", lambda x: other.features(_resized(x, size), layer))
+        return FeatureFunction(
+            called, "baseline", lambda x: other.features(_resized(x, size), layer)
+        )
 
 
 def measure_generation(

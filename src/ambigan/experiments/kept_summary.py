@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..core.errors import CheckpointError
 from ..core.files import read_if_whole
-from ..evaluation.result import SCHEMA, Result
+from ..evaluation.legacy_results import LegacyRecord, results_of_legacy
+from ..evaluation.result import SCHEMA, DataRecord, Result
 from .experiment import Experiment
-from .old_records import result_of_row
 from .run_records import RECONSTRUCTION, Cost, RunResult
 
 _RUNS = TypeAdapter(tuple[RunResult, ...])
@@ -63,27 +63,21 @@ def _read_table(table: Mapping[str, Any], out: Path) -> KeptSummary:
     ]
     changes: Mapping[str, Any] = read_if_whole(out / "plan.json").get("changes", {})
     runs = [_run_of_cell(table, cell) for cell in table["cells"]]
-    about = _about(table, table["cells"][0], "baselines")
-    baselines = tuple(
-        result_of_row(about, _row(name, "baseline", None, accuracy=value))
-        for name, value in table["baselines"].items()
-    )
+    rows = [_row(name, "baseline", accuracy=value) for name, value in table["baselines"].items()]
+    baselines = _results(table, table["cells"][0], table["protocol"], rows)
     changed = [f"{name} {value}" for name, value in changes.items()]
     return KeptSummary(_with_costs(runs, costs), baselines, changed)
 
 
 def _run_of_cell(table: Mapping[str, Any], cell: Mapping[str, Any]) -> RunResult:
-    about = _about(table, cell, cell["column"])
-    rows = {
-        weights: _row(cell["features"], "model", weights, accuracy=value)
-        if weights != "random"
-        else _row(f"random {cell['features']}", "baseline", None, accuracy=value)
-        for weights, value in cell["accuracy"].items()
-    }
-    results = [result_of_row(about, row) for row in rows.values()]
-    for weights, ratio in (cell["reconstruction_ratio"] or {}).items():
-        row = _row("reconstruction", "model", weights, ratio_real=ratio)
-        results.append(result_of_row(about | {"protocol": RECONSTRUCTION}, row))
+    layer, accuracy = cell["features"], dict(cell["accuracy"])
+    untrained = accuracy.pop("random")
+    rows = [_row(layer, "model", weights, accuracy=value) for weights, value in accuracy.items()]
+    rows.append(_row(f"random {layer}", "baseline", accuracy=untrained))
+    drawn = [
+        _row("reconstruction", "model", weights, ratio_real=ratio)
+        for weights, ratio in (cell["reconstruction_ratio"] or {}).items()
+    ]
     return RunResult(
         name=cell["column"],
         preset=cell["preset"],
@@ -91,24 +85,30 @@ def _run_of_cell(table: Mapping[str, Any], cell: Mapping[str, Any]) -> RunResult
         epochs=cell["epochs"],
         images=cell["images_seen"],
         precision=cell["precision"],
-        results=tuple(results),
+        results=_results(table, cell, table["protocol"], rows)
+        + _results(table, cell, RECONSTRUCTION, drawn),
     )
 
 
-def _about(table: Mapping[str, Any], cell: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """The head of a record of version 1, which the cells of a table share."""
-    return {
-        "protocol": table["protocol"],
-        "settings": {},
-        "method": method,
-        "preset": cell["preset"],
-        "version": table["ambigan"],
-        **{name: cell[name] for name in ("images_seen", "data", "torch", "hardware")},
-    }
+def _row(features: str, kind: str, weights: str | None = None, **scores: float) -> dict[str, Any]:
+    return {"features": features, "kind": kind, "weights": weights, **scores}
 
 
-def _row(features: str, kind: str, weights: str | None, **scores: float) -> dict[str, Any]:
-    return {"features": features, "kind": kind, "weights": weights, "seconds": 0.0, **scores}
+def _results(
+    table: Mapping[str, Any], cell: Mapping[str, Any], protocol: str, rows: list[dict[str, Any]]
+) -> tuple[Result, ...]:
+    """Rows as results, with what a cell tells of the machine and the data."""
+    record = LegacyRecord(
+        protocol,
+        DataRecord(**cell["data"]),
+        rows,
+        preset=cell["preset"],
+        images_seen=cell["images_seen"],
+        version=table["ambigan"],
+        torch=cell["torch"],
+        hardware=cell["hardware"],
+    )
+    return tuple(results_of_legacy(record))
 
 
 def _with_costs(runs: Sequence[RunResult], costs: Sequence[Mapping[str, Any]]) -> list[RunResult]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..core.version import __version__
-from ..report.figures.charts import Curve, Score, accuracy_chart, line_chart
+from ..report.figures.charts import Curve, Score, line_chart, score_chart
 from ..report.panels import ChartPanel, Section, chart
 from ..report.result_tables import Table, TableCell, TableRow
 from ..report.summary import SummaryItem, duration
 from ..report.templates import render_template
-from .summary import COST_COLUMNS, TITLES, Summary
+from .summary import COST_COLUMNS, DRAWN, TITLES, Summary
 
 WIDE, HIGH = 1016, 420  # CSS pixels of a chart
 
@@ -24,7 +24,7 @@ def render(summary: Summary, pictures: Sequence[Section]) -> str:
     """
     data = summary.results[0].provenance.data
     drawn = [(summary.drawn_texts(line), line.is_baseline) for line in summary.drawn]
-    titles = [metric.title for metric in summary.drawn_columns.values()]
+    titles = [DRAWN[key][0] for key in summary.drawn_columns]
     context = {
         "summary": summary,
         "experiment": summary.experiment,
@@ -94,7 +94,7 @@ def _published(summary: Summary) -> ChartPanel | None:
         ends = (value.low, value.high) if value.num > 1 else None
         scores.append(Score(line.name, value.mean, line.is_baseline, ends))
     caption = "Hollow: the paper's, and what needs no training. Bars: from the lowest seed to the"
-    return chart("Ours and the paper's", f"{caption} highest.", accuracy_chart(scores, width=WIDE))
+    return chart("Ours and the paper's", f"{caption} highest.", score_chart(scores, width=WIDE))
 
 
 def _curves(summary: Summary) -> ChartPanel | None:

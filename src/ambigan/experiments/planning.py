@@ -174,7 +174,7 @@ def check_folder(out: Path) -> None:
     if not out.exists():
         return
     names = {path.name for path in out.iterdir()} if out.is_dir() else {"a file"}
-    ours = {"baselines.json", *(pattern.partition("/")[0] for pattern in _RUN_FOLDERS)}
+    ours = {"baselines", "baselines.json", *(pattern.partition("/")[0] for pattern in _RUN_FOLDERS)}
     if any(not name.startswith(".") for name in names) and not names & ours:
         raise ConfigError(f"{out} exists and is not an empty folder; choose another --out.")
 

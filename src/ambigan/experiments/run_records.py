@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,13 @@ from ..core.files import read_if_whole, read_json
 from ..engine.config import RunConfig
 from ..engine.log_writers import read_lines
 from ..engine.run_folder import RunFolder
+from ..evaluation import result_file
+from ..evaluation.config import EvaluationConfig
+from ..evaluation.protocols import find_protocol
 from ..evaluation.result import Result
+from ..evaluation.runner import file_name
 from ..methods import find_method
 from .experiment import Experiment, RunSpec
-from .old_records import read_record
 
 GENERATION = "generation_features"
 RECONSTRUCTION = "reconstruction_l2"
@@ -73,18 +75,16 @@ class ReferenceModel:
     run: RunFolder
 
     @property
-    def layer(self) -> str:
-        """The layer whose features they are."""
-        return self.spec.layers[0]
-
-    @property
     def space(self) -> str | None:
-        """The name of its features, which differ with its weights; None without a model."""
+        """Its features as `evaluate` takes them; None without a model.
+
+        Their name has part of the hash of its weights, with which they change.
+        """
         try:
             digest = read_if_whole(self.run.model / "config.json")["sha256"]["ema"]
         except (KeyError, TypeError):
             return None
-        return f"{self.spec.slug}-{digest[:8]}"
+        return f"{self.spec.slug}-{digest[:8]}={self.run.path}:{self.spec.layers[0]}"
 
 
 @dataclass(frozen=True)
@@ -132,53 +132,62 @@ class PlannedRun:
             return None
 
     @property
-    def has_weights(self) -> bool:
-        """Whether its model can still be run; records may be kept without it."""
-        return has_weights(self.run)
-
-    @property
     def has_results(self) -> bool:
         """Whether anything was measured, of whatever model."""
         return any(self.run.results.glob("*.json"))
 
-    def features_of(self, protocol: str) -> tuple[Result, ...]:
-        """What a protocol measured of the saved model's layers; empty while some are missing."""
-        found = self._read(protocol, self.spec.layers)
-        measured = {(result.subject.kind, result.subject.name) for result in found}
-        kinds = ("model", "untrained") if self.spec.untrained else ("model",)
-        layers = self.spec.layers or {name for kind, name in measured if kind == "model"}
-        is_whole = {(kind, layer) for kind in kinds for layer in layers} <= measured
-        return found if is_whole else ()
+    @property
+    def features_config(self) -> EvaluationConfig:
+        """What is measured of its layers."""
+        return EvaluationConfig(
+            layers=self.spec.layers,
+            weights=self.experiment.weights,
+            baselines=("random",) if self.spec.untrained else (),
+            device=self.config.train.device,
+        )
 
     @property
-    def curve(self) -> tuple[Result, ...]:
-        """What was measured of the checkpoints, the last of which is the saved model."""
-        if self.experiment.curve is None:
-            return ()
-        layers = self.spec.layers[:1]
-        name = self._file_name(f"curve-{self.experiment.curve}", layers)
-        found = read_record(self.run.results / name, "points")
-        of_model = [result for result in found if result.subject.kind == "model"]
-        is_whole = of_model and of_model[-1].provenance.images_seen == self.images_trained
-        return tuple(of_model) if is_whole else ()
+    def drawn_config(self) -> EvaluationConfig:
+        """What is measured of its samples and reconstructions."""
+        space = self.reference and self.reference.space
+        return EvaluationConfig(
+            weights=self.experiment.weights,
+            baselines=("raw", "pca"),
+            reference_features=(space,) if space else (),
+            device=self.config.train.device,
+        )
 
     @property
     def drawn_protocols(self) -> list[str]:
         """What can be measured of its samples and reconstructions now."""
-        able: Collection[str] = find_method(self.config.method).capabilities
-        has_space = self.reference is not None and self.reference.space is not None
-        possible = {
-            GENERATION: "sample" in able and has_space,
-            RECONSTRUCTION: "reconstruct" in able,
-        }
-        return [protocol for protocol, is_possible in possible.items() if is_possible]
+        able = find_method(self.config.method).capabilities
+        can_compare = "sample" in able and self.drawn_config.reference_features
+        names = [GENERATION] if can_compare else []
+        return names + [RECONSTRUCTION] * ("reconstruct" in able)
 
-    def drawn(self, protocol: str) -> tuple[Result, ...]:
+    def features_of(self, protocol: str) -> list[Result]:
+        """What a protocol measured of the saved model's layers; empty while some are missing."""
+        found = self._read(protocol, self.features_config)
+        measured = {(result.subject.kind, result.subject.name) for result in found}
+        kinds = ("model", "untrained") if self.spec.untrained else ("model",)
+        layers = self.spec.layers or {name for kind, name in measured if kind == "model"}
+        is_whole = {(kind, layer) for kind in kinds for layer in layers} <= measured
+        return found if is_whole else []
+
+    @property
+    def curve(self) -> list[Result]:
+        """What was measured of the checkpoints, the last of which is the saved model."""
+        if self.experiment.curve is None:
+            return []
+        config = replace(self.features_config, layers=self.spec.layers[:1])
+        found = self._read(self.experiment.curve, config, result_file.CURVE)
+        of_model = [result for result in found if not result.is_baseline]
+        is_whole = of_model and of_model[-1].provenance.images_seen == self.images_trained
+        return of_model if is_whole else []
+
+    def drawn(self, protocol: str) -> list[Result]:
         """What was measured of its samples or reconstructions."""
-        if protocol not in self.drawn_protocols:
-            return ()
-        of_samples = protocol == GENERATION and self.reference
-        return self._read(protocol, [str(of_samples.space)] if of_samples else ())
+        return self._read(protocol, self.drawn_config)
 
     @property
     def results(self) -> list[Result]:
@@ -195,7 +204,7 @@ class PlannedRun:
         if images is None or not is_measured or (self.experiment.curve and not curve):
             return None
         results = self.results
-        points = [(x.provenance.images_seen // self.turns, x.headline.value) for x in curve]
+        points = [((x.provenance.images_seen or 0) // self.turns, x.headline.value) for x in curve]
         return RunResult(
             name=self.spec.name,
             preset=str(self.spec.preset),
@@ -213,7 +222,7 @@ class PlannedRun:
         """The reference model, if it is gone and samples were compared in its features before."""
         if self.reference is None or self.reference.space is not None:
             return None
-        before = self._file_name(GENERATION, [f"{self.reference.spec.slug}-*"])
+        before = f"{GENERATION}--{self.reference.spec.slug}-*.json"
         return self.reference if any(self.run.results.glob(before)) else None
 
     @property
@@ -235,16 +244,15 @@ class PlannedRun:
         shown_rate = rate and rate / self.turns
         return Cost(round(training, 1), shown_rate, round(measuring_seconds, 1))
 
-    def _file_name(self, protocol: str, names: Sequence[str]) -> str:
-        """As `evaluate` names what it measured of these layers or in this space."""
-        weights = self.experiment.weights
-        return "--".join([protocol, *names, *([weights] if weights else [])]) + ".json"
-
-    def _read(self, protocol: str, names: Sequence[str]) -> tuple[Result, ...]:
+    def _read(self, name: str, config: EvaluationConfig, prefix: str = "") -> list[Result]:
         """Results of the saved model; none if they are damaged, and then measured again."""
-        found = read_record(self.run.results / self._file_name(protocol, names))
-        is_ours = all(x.provenance.images_seen == self.images_trained for x in found)
-        return found if is_ours else ()
+        protocol = find_protocol(name)
+        path = self.run.results / f"{prefix}{file_name(protocol, config)}.json"
+        found = result_file.read_if_whole(path)
+        headline = [metric.name for metric in protocol.metrics[:1]]
+        is_whole = all(headline == [x.name for x in result.metrics[:1]] for result in found)
+        is_ours = prefix or all(x.provenance.images_seen == self.images_trained for x in found)
+        return found if is_whole and is_ours else []
 
 
 def has_weights(run: RunFolder) -> bool:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import check_writable, hold_lock, write_json
+from ..core.files import check_writable, hold_lock
 from ..data import Dataset, open_dataset
 from ..engine.checkpoint import list_checkpoints
 from ..engine.config import choose_device
 from ..engine.trainer import TrainingProgress
 from ..evaluation.baselines.feature_baselines import pca_name
-from ..evaluation.protocols import PROTOCOLS, find_protocol
-from ..evaluation.result import Result
-from ..measuring import evaluate, evaluate_baselines, evaluate_curve
+from ..evaluation.protocols import find_protocol
+from ..evaluation.provenance import check_comparable, data_record
+from ..evaluation.result import Provenance, Result, Subject
+from ..evaluation.result_file import read_if_whole, write_results
 from ..report.panels import Section
+from ..run_evaluation import evaluate, evaluate_baselines, evaluate_curve
 from ..training import train_interleaved_runs
 from .experiment import Experiment
 from .kept_summary import KeptSummary, read_summary
-from .old_records import read_baselines, results_of
 from .pictures import pictures_of
 from .planning import (
     changed_settings,
@@ -35,7 +36,7 @@ from .planning import (
     plan_runs,
 )
 from .run_records import GENERATION, PlannedRun, RunResult, has_weights
-from .summary import Summary, check_comparable
+from .summary import Summary
 from .writers import write_summary
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,10 @@ logger = logging.getLogger(__name__)
 Bar = Callable[[], AbstractContextManager[TrainingProgress]]
 """Opens a progress bar for one training."""
 
-BASELINES = "baselines.json"
-"""What needs no training, by protocol."""
+BASELINES = "baselines"
+"""The folder of what needs no training, and with `.json` the file of earlier versions."""
 
-STAND_INS = "stand-ins.jsonl"
+SAMPLE_BASELINES = "sample-baselines.jsonl"
 """What samples of every run are compared with, measured once for the folder."""
 
 
@@ -123,6 +124,7 @@ class Runner:
 
     def make(self, chosen: Collection[str], bar: Bar) -> Summary:
         """Trains and measures what is left of the chosen runs, and writes the table after each."""
+        self._check([run for run, _ in self._done()], [])
         self._measure_baselines()
         left = [run for run in self.planned if run.result is None]
         for run in left:
@@ -146,26 +148,31 @@ class Runner:
             CheckpointError: Results cannot stand in one table.
         """
         with hold_lock(self.out / ".lock", wait=True):
-            runs = [*self.planned, *plan_found(self.planned, self.out, self.changes)]
-            done = [(run, result) for run in runs if (result := run.result) is not None]
+            done = self._done()
             found = {_key(result): result for _, result in done}
             kept = KeptSummary() if self.dataset else read_summary(self.experiment, self.out)
             found |= {_key(run): run for run in kept.runs if _key(run) not in found}
-            baselines = self._baselines() or kept.baselines
+            baselines = [x for name in self.experiment.protocols for x in self._baselines_of(name)]
             if not found and not baselines:
                 raise ConfigError(f"{self.out} holds no results of {self.experiment.name}.")
+            baselines = baselines or kept.baselines
             self._check([run for run, _ in done], baselines)
             planned = {(run.spec.name, run.spec.preset, run.seed) for run in self.planned}
             summary = Summary(
                 self.experiment,
                 tuple(found.values()),
-                baselines,
+                tuple(baselines),
                 tuple(changed_settings(self.planned, self.changes) or kept.changed),
                 len(planned | found.keys()),
                 command_of(self.planned, self.changes, self.out),
             )
             write_summary(summary, self._pictures([run for run, _ in done]), self.out)
         return summary
+
+    def _done(self) -> list[tuple[PlannedRun, RunResult]]:
+        """Finished runs: those planned, and those of other seeds that were made before."""
+        runs = [*self.planned, *plan_found(self.planned, self.out, self.changes)]
+        return [(run, result) for run in runs if (result := run.result) is not None]
 
     def _groups(self, left: Sequence[PlannedRun]) -> Iterable[list[PlannedRun]]:
         """What is trained together: a run alone; on CUDA, all seeds of one."""
@@ -194,20 +201,10 @@ class Runner:
 
     def _measure(self, run: PlannedRun) -> None:
         """Measures a run by what it is not measured by yet."""
-        common: dict[str, Any] = {
-            "weights": self.experiment.weights,
-            "device": self.device,
-            "tell": logger.info,
-        }
+        config = run.features_config
         missing = [name for name in self.experiment.protocols if not run.features_of(name)]
         if missing:
-            evaluate(
-                run.run.path,
-                protocols=missing,
-                layers=run.spec.layers,
-                baselines=("random",) if run.spec.untrained else (),
-                **common,
-            )
+            evaluate(run.run.path, config, protocols=missing)
         if self.experiment.curve and not run.curve:
             if not list_checkpoints(run.run.checkpoints):
                 raise CheckpointError(
@@ -219,11 +216,9 @@ class Runner:
             images_an_epoch = run.images_trained * run.turns // run.config.train.epochs
             evaluate_curve(
                 run.run.path,
+                replace(config, layers=config.layers[:1], baselines=()),
                 protocols=(self.experiment.curve,),
-                layers=run.spec.layers[:1],
-                baselines=(),
                 spacing=1 if run.config.train.checkpoint_every else images_an_epoch,
-                **common,
             )
 
     def _measure_drawn(self) -> bool:
@@ -250,17 +245,9 @@ class Runner:
                 )
             if not is_ours or not missing or gone:
                 return False
-            space = reference and f"{reference.space}={reference.run.path}:{reference.layer}"
-            evaluate(
-                run.run.path,
-                protocols=missing,
-                weights=self.experiment.weights,
-                baselines=("raw", "pca"),
-                spaces=(space,) if space else (),
-                stand_ins=self.out / STAND_INS,
-                device=self.device,
-                tell=logger.info,
-            )
+            sample_baselines = self.out / SAMPLE_BASELINES
+            config = replace(run.drawn_config, sample_baselines=sample_baselines)
+            evaluate(run.run.path, config, protocols=missing)
         return True
 
     def _say_once(self, line: str) -> None:
@@ -270,55 +257,57 @@ class Runner:
             logger.warning(line)
 
     def _measure_baselines(self) -> None:
-        """Measures what needs no training, once for the folder.
-
-        Another experiment's PCA may be of other widths: they lie in the same file.
-        """
+        """Measures what needs no training, once for the experiments of the folder."""
         with hold_lock(self.out / ".lock", wait=True):
-            found = read_baselines(self.out)
             for name in self.experiment.protocols:
-                record = found.get(name, {})
-                is_now = record.get("settings") == dict(find_protocol(name).constants)
-                there = results_of(record) if is_now else ()
-                if self._shown(there):
-                    continue
-                data, widths = self.planned[0].config.data, self.experiment.pca_widths
-                new = evaluate_baselines(data, name, widths, device=self.device, tell=logger.info)
-                old = record["rows"] if there else []
-                rows = {row["features"]: row for row in (*old, *new["rows"])}
-                found[name] = new | {"rows": list(rows.values())}
-                write_json(self.out / BASELINES, found)
+                try:
+                    there = self._baselines_of(name)[0]
+                    check_comparable(there, self._as_now(there))
+                except (ConfigError, IndexError):  # by other constants, or none
+                    data, widths = self.planned[0].config.data, self.experiment.pca_widths
+                    found = evaluate_baselines(data, name, widths, device=self.device)
+                    write_results(self._baselines_file(name), found)
 
-    def _baselines(self) -> tuple[Result, ...]:
-        """What needs no training, by the experiment's protocols."""
-        found = read_baselines(self.out)
-        names = self.experiment.protocols
-        return tuple(x for name in names for x in self._shown(results_of(found.get(name, {}))))
+    def _baselines_file(self, protocol: str) -> Path:
+        widths = map(pca_name, self.experiment.pca_widths)
+        return self.out / BASELINES / ("--".join([protocol, *widths]) + ".json")
 
-    def _shown(self, results: Sequence[Result]) -> list[Result]:
+    def _baselines_of(self, protocol: str) -> list[Result]:
         """Raw values and PCA of the experiment's widths, of those there are; none if one lacks."""
-        raw = next((result for result in results if result.subject.name[:3] != "pca"), None)
+        found = read_if_whole(self._baselines_file(protocol))
+        found = found or read_if_whole(self.out / f"{BASELINES}.json")
+        ours = {x.subject.name: x for x in found if x.protocol.name == protocol and x.metrics}
+        raw = next((result for name, result in ours.items() if not name.startswith("pca")), None)
         if raw is None:
             return []
         most = min(raw.subject.dim or 0, raw.provenance.data.num_train)
-        names = {raw.subject.name}
-        names |= {pca_name(min(width, most)) for width in self.experiment.pca_widths}
-        shown = [result for result in results if result.subject.name in names]
-        return shown if {result.subject.name for result in shown} == names else []
+        names = [pca_name(min(width, most)) for width in self.experiment.pca_widths]
+        return [raw, *(ours[name] for name in names)] if {*names} <= ours.keys() else []
 
     def _check(self, done: Sequence[PlannedRun], baselines: Sequence[Result]) -> None:
         """Refuses results of other data or constants than the rest."""
-        expected = dict[str, Mapping[str, Any]]()
-        digest = None
-        if self.dataset is not None:
-            expected = {name: dict(found.constants) for name, found in PROTOCOLS.items()}
-            digest = self.dataset.sha256
-        everything = [(self.out / BASELINES, baselines)]
-        everything += [(run.run.results, (*run.results, *run.curve)) for run in done]
-        for where, results in everything:
-            for result in results:
-                digest = digest or result.provenance.data.sha256
-            check_comparable(results, expected, str(digest), where)
+        expected: dict[str, Result] = {}
+        everything = [(self.out / BASELINES, [*baselines])]
+        everything += [(run.run.results, [*run.results, *run.curve]) for run in done]
+        for where, result in (
+            (where, result) for where, results in everything for result in results
+        ):
+            name = result.protocol.name
+            try:
+                check_comparable(result, expected.setdefault(name, self._as_now(result)))
+            except ConfigError as error:
+                raise CheckpointError(
+                    f"{where}: {error} Delete the record of {name} there and it is measured again,"
+                    " or choose another --out."
+                ) from error
+
+    def _as_now(self, like: Result) -> Result:
+        """A result of a protocol as it would be measured now; without data, the one given."""
+        if self.dataset is None:
+            return like
+        data, subject = data_record(self.dataset), Subject("this experiment", "baseline")
+        protocol = find_protocol(like.protocol.name).record
+        return Result(protocol, subject, (), Provenance(None, None, None, None, data, data, {}, {}))
 
     def _pictures(self, done: Sequence[PlannedRun]) -> list[Section]:
         """What each run draws, of one seed; drawn once."""

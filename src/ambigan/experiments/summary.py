@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
 from statistics import mean, stdev
 
-from ..core.errors import CheckpointError
-from ..evaluation.protocols import PROTOCOLS
 from ..evaluation.result import Metric, Result
 from .experiment import Experiment
 from .run_records import GENERATION, RECONSTRUCTION, RunResult
@@ -22,6 +20,15 @@ TITLES = {
     "kmeans": "k-means",
 }
 COST_COLUMNS = ("run", "images shown", "precision", "training, s", "images/s", "measuring, s")
+DRAWN = {
+    f"{GENERATION}/frechet": ("Fréchet", ".3g"),
+    f"{GENERATION}/kid": ("KID", ".3g"),
+    f"{GENERATION}/precision": ("precision", ".1f"),
+    f"{GENERATION}/recall": ("recall", ".1f"),
+    f"{RECONSTRUCTION}/ratio_real": ("reconstruction", ".2f"),
+}
+"""Columns of what runs draw, by `protocol/metric`: titles and formats."""
+
 _WEIGHTS = {"raw": ", last weights", "ema": ", averaged weights"}
 
 
@@ -178,32 +185,21 @@ class Summary:
         return shown
 
     @property
-    def drawn_columns(self) -> dict[str, Metric]:
-        """The metrics of what runs draw, by the key of their values."""
-        found: dict[str, Metric] = {}
-        shown = [result for run in self.runs for result in run.results]
-        for protocol in (GENERATION, RECONSTRUCTION):
-            for result in shown:
-                if result.protocol.name == protocol and result.subject.kind == "model":
-                    found |= _by_key(result)
-        return found
+    def drawn_columns(self) -> list[str]:
+        """The keys in `DRAWN` of the metrics that some run has."""
+        return [key for key in DRAWN if any(key in line.values for line in self.drawn)]
 
     def drawn_texts(self, line: Line) -> list[str]:
         """A row of the table of what runs draw, below the titles of `drawn_columns`."""
-        shown = [line.name]
-        for key, metric in self.drawn_columns.items():
-            value = line.values.get(key)
-            form = ".1f" if metric.unit == "%" else ".3g"
-            shown.append("–" if value is None else value.text(form))
-        return shown
+        values = [(DRAWN[key][1], line.values.get(key)) for key in self.drawn_columns]
+        return [line.name, *("–" if value is None else value.text(form) for form, value in values)]
 
     @property
     def drawn_caption(self) -> str:
         """What the table of samples and reconstructions says."""
         texts: list[str] = []
-        spaces = {result.subject.space for result in self.results if _is(result, GENERATION)}
         named = [run for run in self.experiment.runs if run.name == self.experiment.reference_model]
-        if spaces and named:
+        if named and any(_is(result, GENERATION) for result in self.results):
             texts.append(
                 "Samples are compared with the held-out data in features of"
                 f" {named[0].name} ({named[0].layers[0]}): Fréchet and kernel distance (KID), where"
@@ -280,36 +276,6 @@ class Summary:
         return ", ".join([*counts, f"{num_seeds} seed{'s' if num_seeds > 1 else ''}"])
 
 
-def check_comparable(
-    results: Iterable[Result], expected: dict[str, Mapping[str, object]], sha256: str, where: object
-) -> None:
-    """Refuses results that cannot stand in one column: of other data, or by other constants.
-
-    Args:
-        results: What was read.
-        expected: The constants of each protocol; one that is not there yet is added.
-        sha256: The hash of the data.
-        where: The folder of the results.
-
-    Raises:
-        CheckpointError: Naming the folder, and what to do.
-    """
-    for result in results:
-        name, constants = result.protocol.name, result.protocol.constants
-        if constants != (ours := expected.setdefault(name, constants)):
-            raise CheckpointError(
-                f"{where} cannot stand in one column with the others: {name} was measured under"
-                f" {dict(constants)} there, and not under {dict(ours)}. Delete the record of {name}"
-                " there and it is measured again, or choose another --out."
-            )
-        if result.provenance.data.sha256 != sha256:
-            raise CheckpointError(
-                f"{where} cannot stand in one column with the others: {name} was measured on other"
-                f" data than {result.provenance.data.name} holds now. Put the old data back, or"
-                f" delete the record of {name} there, or choose another --out."
-            )
-
-
 class _Grouped:
     """Results by the name of their row, in order, one for each seed."""
 
@@ -339,12 +305,14 @@ class _Grouped:
 
 
 def _by_key(result: Result) -> dict[str, Metric]:
-    """Metrics by `protocol` for the headline of features and `protocol/metric` for all others."""
+    """Metrics that tables show, by `protocol/name`; the headline of features by `protocol`."""
     name = result.protocol.name
-    is_drawn = "labels" not in PROTOCOLS[name].needs
-    first, *others = result.metrics
-    keys = {f"{name}/{metric.name}": metric for metric in (*([first] * is_drawn), *others)}
-    return keys if is_drawn else {name: first, **keys}
+    found = {f"{name}/{metric.name}": metric for metric in result.metrics}
+    if name in (GENERATION, RECONSTRUCTION):
+        return {key: metric for key, metric in found.items() if key in DRAWN}
+    others = {key: x for key, x in found.items() if x.direction != "none"}
+    others.pop(f"{name}/{result.headline.name}", None)
+    return {name: result.headline, **others}
 
 
 def _is(result: Result, protocol: str) -> bool:

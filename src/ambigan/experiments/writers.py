@@ -15,7 +15,7 @@ from ..evaluation.result import SCHEMA
 from ..report.panels import Section
 from .page import render
 from .run_records import RunResult
-from .summary import COST_COLUMNS, Line, Summary
+from .summary import COST_COLUMNS, DRAWN, Line, Summary
 
 
 def write_summary(summary: Summary, pictures: Sequence[Section], out: Path) -> None:
@@ -82,7 +82,7 @@ def as_markdown(summary: Summary) -> str:
     parts += [summary.caption, ""] if summary.caption else []
     parts += _grid(summary.columns, [summary.texts(line) for line in summary.lines])
     if summary.drawn:
-        columns = ["drawn by", *(metric.title for metric in summary.drawn_columns.values())]
+        columns = ["drawn by", *(DRAWN[key][0] for key in summary.drawn_columns)]
         rows = [summary.drawn_texts(line) for line in summary.drawn]
         parts += ["", summary.drawn_caption, "", *_grid(columns, rows)]
     parts += ["", *_grid(COST_COLUMNS, summary.cost_texts()), ""]

@@ -41,9 +41,7 @@ def write_report(
     Raises:
         StorageError: it cannot be written.
     """
-    write_text(
-        folder.report_file, render_report(gather_report_data(run, folder, dataset, results))
-    )
+    write_text(folder.report_file, render_report(gather_report_data(run, folder, dataset, results)))
     return folder.report_file
 
 

@@ -159,9 +159,7 @@ def _named(cut: Cut) -> str:
 
 def _subject(cut: Cut, run: Run) -> Subject:
     kinds: dict[str, Kind] = {"trained": "model", "random": "untrained", "scratch": "baseline"}
-    return Subject(
-        _named(cut), kinds[cut.start], run.weights if cut.start == "trained" else None
-    )
+    return Subject(_named(cut), kinds[cut.start], run.weights if cut.start == "trained" else None)
 
 
 def _metrics(scores: Mapping[str, float], num_test: int) -> tuple[Metric, ...]:
@@ -200,9 +198,7 @@ def _entrance(method: Method, name: str, dataset: Dataset) -> PrepareBatch:
     raise ConfigError(f"the {name} does not see the data themselves, so it cannot be transferred.")
 
 
-def _protocol(
-    name: str, run: Run, num_labels: int, settings: TransferSettings
-) -> ProtocolRecord:
+def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) -> ProtocolRecord:
     constants = {"network": name, "weights": run.weights, "labels": num_labels}
     constants |= plain(settings) | {
         "optimizer": "adamw",
@@ -218,9 +214,7 @@ def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) ->
     if not there or there[0].protocol != protocol:
         return []
     apart = {"hardware": {}, "asked": {}}  # neither changes what is measured
-    ours, theirs = (
-        dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance)
-    )
+    ours, theirs = (dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance))
     return there if ours == theirs else []
 
 

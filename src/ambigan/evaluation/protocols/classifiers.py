@@ -61,9 +61,7 @@ def logistic_lbfgs(task: Task, **constants: Any) -> Scores:
     """A linear classifier, fitted on the CPU in float32; no augmentation, no validation."""
     result = logistic_predict(task.test, task.train, task.labels, **constants)
     warnings = warnings_of(converged=result.converged)
-    return accuracy_of(
-        result.predictions, task, iterations=result.iterations, warnings=warnings
-    )
+    return accuracy_of(result.predictions, task, iterations=result.iterations, warnings=warnings)
 
 
 def _demand_two_of_a_class(labels: Tensor) -> None:
