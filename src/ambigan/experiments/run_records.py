@@ -168,7 +168,7 @@ class PlannedRun:
     def features_of(self, protocol: str) -> list[Result]:
         """What a protocol measured of the saved model's layers; empty while some are missing."""
         found = self._read(protocol, self.features_config)
-        measured = {(result.subject.kind, result.subject.name) for result in found}
+        measured = {(result.subject.kind, layer_of(result)) for result in found}
         kinds = ("model", "untrained") if self.spec.untrained else ("model",)
         layers = self.spec.layers or {name for kind, name in measured if kind == "model"}
         is_whole = {(kind, layer) for kind in kinds for layer in layers} <= measured
@@ -253,6 +253,11 @@ class PlannedRun:
         is_whole = all(headline == [x.name for x in result.metrics[:1]] for result in found)
         is_ours = prefix or all(x.provenance.images_seen == self.images_trained for x in found)
         return found if is_whole and is_ours else []
+
+
+def layer_of(result: Result) -> str:
+    """The layer that was measured, of trained networks or untrained ones."""
+    return result.subject.name.removeprefix("random ")
 
 
 def has_weights(run: RunFolder) -> bool:

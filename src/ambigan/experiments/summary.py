@@ -10,7 +10,7 @@ from statistics import mean, stdev
 
 from ..evaluation.result import Metric, Result
 from .experiment import Experiment
-from .run_records import GENERATION, RECONSTRUCTION, RunResult
+from .run_records import GENERATION, RECONSTRUCTION, RunResult, layer_of
 
 TITLES = {
     "linear_lbfgs": "linear probe",
@@ -142,7 +142,7 @@ class Summary:
                     of = "" if self.experiment.weights else _WEIGHTS[str(subject.weights)]
                     trained.add(f"{label}: {subject.name}{of}", result, published)
                 elif subject.kind == "untrained":
-                    untrained.add(f"{label} untrained: {subject.name}", result)
+                    untrained.add(f"{label} untrained: {layer_of(result)}", result)
         baselines = _Grouped()
         for result in self.baselines:
             baselines.add(result.subject.name, result)
