@@ -17,6 +17,7 @@ from .experiment import Experiment
 from .run_records import RECONSTRUCTION, Cost, RunResult
 
 _RUNS = TypeAdapter(tuple[RunResult, ...])
+_RESULTS = TypeAdapter(tuple[Result, ...])
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def read_summary(experiment: Experiment, out: Path) -> KeptSummary:
     try:
         if kept.get("schema") == SCHEMA:
             runs = _RUNS.validate_python(kept["runs"])
-            return KeptSummary(_with_costs(runs, costs), changed=kept["changed"])
+            baselines = _RESULTS.validate_python(kept["baselines"])
+            return KeptSummary(_with_costs(runs, costs), baselines, kept["changed"])
         if old.get("table") == experiment.name:
             path = out / "table.json"
             return _read_table(old, out)

@@ -53,6 +53,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "lines": [_line(line) for line in summary.lines],
         "drawn": [_line(line) for line in summary.drawn],
         "runs": [_run(run) for run in summary.runs],
+        "baselines": [_result(asdict(result)) for result in summary.baselines],
     }
 
 
@@ -97,12 +98,14 @@ def _line(line: Line) -> dict[str, Any]:
 
 
 def _run(run: RunResult) -> dict[str, Any]:
-    """A run without its times, and without what its results tell beside their metrics."""
     plain = asdict(run)
     del plain["cost"]
-    for result in plain["results"]:
-        del result["details"], result["seconds"]
-    return plain
+    return plain | {"results": [_result(result) for result in plain["results"]]}
+
+
+def _result(plain: dict[str, Any]) -> dict[str, Any]:
+    """A result without its time, and without what it tells beside its metrics."""
+    return {name: value for name, value in plain.items() if name not in ("seconds", "details")}
 
 
 def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
