@@ -44,8 +44,7 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     fewer = {"num_generated": 500, "subsets": 5, "subset_size": 100}
     pinned = PROTOCOLS[name]
     constants = {**pinned.constants, **fewer}
-    entries = PROTOCOLS._entries  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setitem(entries, name, replace(pinned, constants=constants))
+    monkeypatch.setitem(PROTOCOLS._entries, name, replace(pinned, constants=constants))
 
 
 @pytest.fixture(scope="session")
