@@ -148,7 +148,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_run_stands_with_its_baselines(whole: Path) -> None:
     found = read_json(whole / "toy.json")
-    assert [line["features"] for line in found["lines"]] == [
+    assert [line["name"] for line in found["lines"]] == [
         "SAO: discriminator.pool",
         "SAO: discriminator.output",
         "SimCLR, flips: encoder.pool",
@@ -159,7 +159,7 @@ def test_every_run_stands_with_its_baselines(whole: Path) -> None:
     ]
     assert [line["is_baseline"] for line in found["lines"]] == [False] * 3 + [True] * 4
     for line in found["lines"]:
-        assert 0 < line["knn1_euclidean"]["mean"] <= 100
+        assert 0 < line["knn1_euclidean/accuracy"]["mean"] <= 100
         assert "kmeans/nmi" in line
     text = (whole / "toy.md").read_text()
     page = (whole / "toy.html").read_text()
@@ -219,7 +219,7 @@ def test_what_runs_draw_is_compared_in_features_of_the_reference_model(tmp_path:
     for words in ("in features of SimCLR, flips (encoder.pool)", "training examples"):
         assert words in text
         assert words in page
-    assert 'class="baseline"' in page.partition("What they draw")[2]
+    assert 'class="baseline"' in page.partition("drawn by")[2]
     assert make(tmp_path, COMPARED) == []
     told = make(tmp_path, COMPARED, seeds=(1, 0))
     assert any("generation_features of samples" in line for line in told), "another reference"
@@ -305,7 +305,7 @@ def test_killed_while_measuring_equals_undisturbed(whole: Path, tmp_path: Path, 
 def test_a_run_of_two_experiments_is_trained_once(whole: Path) -> None:
     other = replace(TOY, name="other", runs=(SIMCLR,))
     assert make(whole, other) == []
-    assert read_json(whole / "other.json")["lines"][0]["features"] == "SimCLR, flips: encoder.pool"
+    assert read_json(whole / "other.json")["lines"][0]["name"] == "SimCLR, flips: encoder.pool"
 
 
 def test_a_run_made_otherwise_is_refused(whole: Path) -> None:
@@ -365,7 +365,7 @@ def test_experiments_of_one_folder_have_their_own_components(whole: Path, tmp_pa
     shutil.copytree(whole, tmp_path / "study")
     other = replace(TOY, name="other", runs=(SIMCLR,), pca_widths=(3, 999))
     make(tmp_path / "study", other)
-    lines = [line["features"] for line in read_json(tmp_path / "study/other.json")["lines"]]
+    lines = [line["name"] for line in read_json(tmp_path / "study/other.json")["lines"]]
     assert lines == ["SimCLR, flips: encoder.pool", "pixels", "pca3", "pca64"]
     for experiment in (TOY, other):
         assert make(tmp_path / "study", experiment) == []

@@ -41,10 +41,11 @@ def result(
 
 
 def run(name: str, seed: int, raw: float, ratio: float | None = 0.7) -> RunResult:
+    layer = "discriminator.hidden2" if name == "D" else "encoder.hidden2"
     found = [
-        result("encoder.hidden2", raw + 1, weights="ema"),
-        result("encoder.hidden2", raw, weights="raw"),
-        result("random encoder.hidden2", 90.0, "untrained"),
+        result(layer, raw + 1, weights="ema"),
+        result(layer, raw, weights="raw"),
+        result(f"random {layer}", 90.0, "untrained"),
     ]
     if ratio is not None:
         metric = Metric("ratio_real", "ratio", ratio, direction="lower")
@@ -62,16 +63,15 @@ def test_means_deviations_and_ranges_over_seeds() -> None:
     runs = [run("BiGAN", seed, raw) for seed, raw in enumerate([96.0, 97.0, 98.0])]
     summary = summary_of(*runs)
     lines = {line.name: line for line in summary.lines}
-    raw = lines["BiGAN: encoder.hidden2, last weights"].values["knn1_euclidean"]
+    raw = lines["BiGAN: encoder.hidden2, last weights"].values["knn1_euclidean/accuracy"]
     assert raw == Value(97.0, 1.0, 96.0, 98.0, 3)
-    averaged = lines["BiGAN: encoder.hidden2, averaged weights"]
-    assert summary.texts(averaged)[2] == "98.00 ± 1.00"
+    assert "| BiGAN: encoder.hidden2, averaged weights | 3 | 98.00 ± 1.00 |" in as_markdown(summary)
     assert summary.caption == "400 epochs, preset official, fp32, 3 seeds."
 
 
 def test_one_seed_has_no_deviation() -> None:
     summary = summary_of(run("D", 0, 97.5, None))
-    assert summary.texts(summary.lines[1])[2] == "97.50"
+    assert "| D: discriminator.hidden2, last weights | 3 | 97.50 | 97.30 |" in as_markdown(summary)
     assert summary.drawn == []
 
 
@@ -83,8 +83,10 @@ def test_published_values_stand_next_to_ours_under_a_caption_of_what_was_changed
     assert "| LR, averaged weights | 0.70 |" in text
     assert "settings: data.max_train 600 instead of none." in text
     assert "Not finished: 1 of 6" in text
-    line = '"LR: encoder.hidden2, last weights",3,knn1_euclidean,97.5,,97.5,97.5,1,97.44'
-    assert as_csv(summary).splitlines()[2] == line
+    name = '"LR: encoder.hidden2, last weights",3,'
+    lines = as_csv(summary).splitlines()
+    assert f"{name}knn1_euclidean/accuracy,97.5,,97.5,97.5,1" in lines
+    assert f"{name}published,97.44,,97.44,97.44,1" in lines
     assert as_json(summary)["published"]["AE (l1)"] == 97.63
 
 
@@ -109,15 +111,15 @@ def test_a_table_of_an_earlier_version_is_rendered_of_its_json_alone(tmp_path: P
     reproduce(TABLE, out, render_only=True, bar=lambda: pytest.fail("it trains"))
     old = read_json(RESULTS / "bigan-table1/table.json")
     new = read_json(out / "bigan-table1.json")
-    lines = {line["features"]: line for line in new["lines"]}
+    lines = {line["name"]: line for line in new["lines"]}
     for cell in old["cells"]:
         for weights, words in (("raw", "last"), ("ema", "averaged")):
             line = lines[f"{cell['column']}: {cell['features']}, {words} weights"]
-            assert line["knn1_euclidean"]["mean"] == cell["accuracy"][weights]
+            assert line["knn1_euclidean/accuracy"]["mean"] == cell["accuracy"][weights]
         untrained = lines[f"{cell['column']} untrained: {cell['features']}"]
-        assert untrained["knn1_euclidean"]["mean"] == cell["accuracy"]["random"]
+        assert untrained["knn1_euclidean/accuracy"]["mean"] == cell["accuracy"]["random"]
     for name, accuracy in old["baselines"].items():
-        assert lines[name]["knn1_euclidean"]["mean"] == accuracy
+        assert lines[name]["knn1_euclidean/accuracy"]["mean"] == accuracy
     text = (out / "bigan-table1.md").read_text()
     assert "settings: train.epochs 25; train.precision bf16." in text
     reproduce(TABLE, out, render_only=True, bar=lambda: pytest.fail("it trains"))
@@ -133,6 +135,6 @@ def test_records_of_an_earlier_version_are_rendered_without_models(tmp_path: Pat
     new = read_json(out / "bigbigan-digits.json")
     assert len(new["lines"]) == len(old["lines"])
     for ours, theirs in zip(new["lines"], old["lines"], strict=True):
-        assert ours["features"] == theirs["features"]
+        assert ours["name"] == theirs["features"]
         for protocol in experiment.protocols:
-            assert ours[protocol]["mean"] == theirs[protocol]["mean"]
+            assert ours[f"{protocol}/accuracy"]["mean"] == theirs[protocol]["mean"]

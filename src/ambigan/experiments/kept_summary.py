@@ -114,13 +114,9 @@ def _results(
 
 
 def _with_costs(runs: Sequence[RunResult], costs: Sequence[Mapping[str, Any]]) -> list[RunResult]:
+    numbers = ("training_seconds", "images_per_second", "measuring_seconds")
     by_run = {
-        (cost["name"], cost["preset"], cost["seed"]): Cost(
-            cost["training_seconds"], cost["images_per_second"], cost["measuring_seconds"]
-        )
+        (cost["name"], cost["preset"], cost["seed"]): Cost(*(cost[name] for name in numbers))
         for cost in costs
     }
-    keys = [(run.name, run.preset, run.seed) for run in runs]
-    return [
-        replace(run, cost=by_run.get(key, run.cost)) for key, run in zip(keys, runs, strict=True)
-    ]
+    return [replace(run, cost=by_run.get(run.key, run.cost)) for run in runs]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ..core.version import __version__
+from ..evaluation.protocols import find_protocol
 from ..report.figures.charts import Curve, Score, line_chart, score_chart
 from ..report.panels import ChartPanel, Section, chart
-from ..report.result_tables import Table, TableCell, TableRow
 from ..report.summary import SummaryItem, duration
 from ..report.templates import render_template
-from .summary import COST_COLUMNS, DRAWN, TITLES, Summary
+from .summary import PUBLISHED, TITLES, Summary
 
 WIDE, HIGH = 1016, 420  # CSS pixels of a chart
 
@@ -23,18 +23,13 @@ def render(summary: Summary, pictures: Sequence[Section]) -> str:
         pictures: Samples and reconstructions of runs, a section each.
     """
     data = summary.results[0].provenance.data
-    drawn = [(summary.drawn_texts(line), line.is_baseline) for line in summary.drawn]
-    titles = [DRAWN[key][0] for key in summary.drawn_columns]
     context = {
         "summary": summary,
         "experiment": summary.experiment,
         "version": __version__,
         "facts": _facts(summary),
         "num_left": summary.num_runs - len(summary.runs),
-        "table": _table(summary),
-        "charts": [panel for panel in (_published(summary), _curves(summary)) if panel],
-        "drawn": _plain(["drawn by", *titles], drawn),
-        "costs": _plain(COST_COLUMNS, ((texts, False) for texts in summary.cost_texts())),
+        "charts": [panel for panel in (_scores(summary), _curves(summary)) if panel],
         "pictures": pictures,
         "data": [
             ("Data", data.name),
@@ -52,59 +47,37 @@ def _facts(summary: Summary) -> list[SummaryItem]:
     machines = [machine.rpartition(", ") for machine in summary.machines]
     return [
         SummaryItem("runs", f"{len(summary.runs)}", f"of {summary.num_runs}"),
-        SummaryItem("images shown to each", images, ""),
+        SummaryItem("images shown to each", images),
         SummaryItem("training", duration(spent) if spent else "–", "of all runs"),
-        *[SummaryItem("hardware", where, torch) for where, _, torch in machines],
-        SummaryItem("ambigan", __version__, ""),
+        *(SummaryItem("hardware", where, torch) for where, _, torch in machines),
+        SummaryItem("ambigan", __version__),
     ]
 
 
-def _table(summary: Summary) -> Table:
-    """The summary's table with the best of each protocol in bold."""
-    best = {protocol: summary.best(protocol) for protocol in summary.experiment.protocols}
-    rows: list[TableRow] = []
-    for line in summary.lines:
-        bold = [False, False]
-        for protocol in best:
-            value = line.values.get(protocol)
-            bold.append(value is not None and round(value.mean, summary.digits) == best[protocol])
-        texts = summary.texts(line)
-        bold += [False] * (len(texts) - len(bold))
-        cells = [TableCell(text, is_best) for text, is_best in zip(texts, bold, strict=True)]
-        rows.append(TableRow(tuple(cells), line.is_baseline))
-    return Table(tuple(summary.columns), 1, tuple(rows))
-
-
-def _plain(columns: Sequence[str], rows: Iterable[tuple[Sequence[str], bool]]) -> Table:
-    lines = [TableRow(tuple(map(TableCell, texts)), is_muted) for texts, is_muted in rows]
-    return Table(tuple(columns), 1, tuple(lines))
-
-
-def _published(summary: Summary) -> ChartPanel | None:
-    """Each run next to the paper's value, with what needs no training."""
+def _scores(summary: Summary) -> ChartPanel | None:
+    """Runs next to the paper's values, where it gives some."""
     if not summary.runs or not summary.experiment.published:
         return None
-    protocol, scores = summary.experiment.protocols[0], list[Score]()
-    papers: set[str] = set()
+    protocol = find_protocol(summary.experiment.protocols[0])
+    scores: dict[str, Score] = {}
     for line in summary.lines:
-        name, value = line.name.partition(":")[0], line.values[protocol]
-        if line.published is not None and name not in papers:
-            papers.add(name)
-            scores.append(Score(f"{name}, {summary.published_title}", line.published, True))
+        value = line.values[f"{protocol.name}/{protocol.metrics[0].name}"]
+        if published := line.values.get(PUBLISHED):
+            name = f"{line.name.partition(':')[0]}, {summary.published_title}"
+            scores.setdefault(name, Score(name, published.mean, is_baseline=True))
         ends = (value.low, value.high) if value.num > 1 else None
-        scores.append(Score(line.name, value.mean, line.is_baseline, ends))
-    caption = "Hollow: the paper's, and what needs no training. Bars: from the lowest seed to the"
-    return chart("Ours and the paper's", f"{caption} highest.", score_chart(scores, width=WIDE))
+        scores[line.name] = Score(line.name, value.mean, line.is_baseline, ends)
+    figure = score_chart(list(scores.values()), width=WIDE)
+    return chart("Ours and the paper's", "Bars are ranges over seeds.", figure)
 
 
 def _curves(summary: Summary) -> ChartPanel | None:
     """Accuracy of each run's first layer while it learns."""
     curves: dict[str, Curve] = {}
     for run in summary.runs:
-        label = summary.label(run)
-        name = label if run.seed == 0 else f"{label}, {run.seed}"
         if run.curve:
-            curves[name] = ([x for x, _ in run.curve], [y for _, y in run.curve])
+            points = [x for x, _ in run.curve], [y for _, y in run.curve]
+            curves[summary.label(run, with_seed=True)] = points
     if not curves:
         return None
     protocol = str(summary.experiment.curve)

@@ -66,6 +66,11 @@ class RunResult:
     curve: tuple[tuple[int, float], ...] = ()
     cost: Cost = field(default=Cost(0, None, 0), compare=False)
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Its name, preset and seed."""
+        return self.name, self.preset, self.seed
+
 
 @dataclass(frozen=True)
 class ReferenceModel:
@@ -137,22 +142,12 @@ class PlannedRun:
         return any(self.run.results.glob("*.json"))
 
     @property
-    def features_config(self) -> EvaluationConfig:
-        """What is measured of its layers."""
+    def evaluation(self) -> EvaluationConfig:
+        """How its layers and its samples are measured."""
+        space = self.reference and self.reference.space
         return EvaluationConfig(
             layers=self.spec.layers,
             weights=self.experiment.weights,
-            baselines=("random",) if self.spec.untrained else (),
-            device=self.config.train.device,
-        )
-
-    @property
-    def drawn_config(self) -> EvaluationConfig:
-        """What is measured of its samples and reconstructions."""
-        space = self.reference and self.reference.space
-        return EvaluationConfig(
-            weights=self.experiment.weights,
-            baselines=("raw", "pca"),
             reference_features=(space,) if space else (),
             device=self.config.train.device,
         )
@@ -161,13 +156,13 @@ class PlannedRun:
     def drawn_protocols(self) -> list[str]:
         """What can be measured of its samples and reconstructions now."""
         able = find_method(self.config.method).capabilities
-        can_compare = "sample" in able and self.drawn_config.reference_features
+        can_compare = "sample" in able and self.evaluation.reference_features
         names = [GENERATION] if can_compare else []
         return names + [RECONSTRUCTION] * ("reconstruct" in able)
 
     def features_of(self, protocol: str) -> list[Result]:
         """What a protocol measured of the saved model's layers; empty while some are missing."""
-        found = self._read(protocol, self.features_config)
+        found = self._read(protocol, self.evaluation)
         measured = {(result.subject.kind, layer_of(result)) for result in found}
         kinds = ("model", "untrained") if self.spec.untrained else ("model",)
         layers = self.spec.layers or {name for kind, name in measured if kind == "model"}
@@ -179,7 +174,7 @@ class PlannedRun:
         """What was measured of the checkpoints, the last of which is the saved model."""
         if self.experiment.curve is None:
             return []
-        config = replace(self.features_config, layers=self.spec.layers[:1])
+        config = replace(self.evaluation, layers=self.spec.layers[:1])
         found = self._read(self.experiment.curve, config, result_file.CURVE)
         of_model = [result for result in found if not result.is_baseline]
         is_whole = of_model and of_model[-1].provenance.images_seen == self.images_trained
@@ -187,7 +182,7 @@ class PlannedRun:
 
     def drawn(self, protocol: str) -> list[Result]:
         """What was measured of its samples or reconstructions."""
-        return self._read(protocol, self.drawn_config)
+        return self._read(protocol, self.evaluation)
 
     @property
     def results(self) -> list[Result]:

@@ -149,9 +149,13 @@ class Runner:
         """
         with hold_lock(self.out / ".lock", wait=True):
             done = self._done()
-            found = {_key(result): result for _, result in done}
-            kept = KeptSummary() if self.dataset else read_summary(self.experiment, self.out)
-            found |= {_key(run): run for run in kept.runs if _key(run) not in found}
+            found = {result.key: result for _, result in done}
+            kept = (
+                KeptSummary()
+                if self.dataset is not None
+                else read_summary(self.experiment, self.out)
+            )
+            found |= {run.key: run for run in kept.runs if run.key not in found}
             baselines = [x for name in self.experiment.protocols for x in self._baselines_of(name)]
             if not found and not baselines:
                 raise ConfigError(f"{self.out} holds no results of {self.experiment.name}.")
@@ -201,7 +205,8 @@ class Runner:
 
     def _measure(self, run: PlannedRun) -> None:
         """Measures a run by what it is not measured by yet."""
-        config = run.features_config
+        baselines = ("random",) if run.spec.untrained else ()
+        config = replace(run.evaluation, reference_features=(), baselines=baselines)
         missing = [name for name in self.experiment.protocols if not run.features_of(name)]
         if missing:
             evaluate(run.run.path, config, protocols=missing)
@@ -245,9 +250,10 @@ class Runner:
                 )
             if not is_ours or not missing or gone:
                 return False
-            sample_baselines = self.out / SAMPLE_BASELINES
-            config = replace(run.drawn_config, sample_baselines=sample_baselines)
-            evaluate(run.run.path, config, protocols=missing)
+            space = run.evaluation.reference_features if GENERATION in missing else ()
+            config = replace(run.evaluation, layers=(), reference_features=space)
+            config = replace(config, sample_baselines=self.out / SAMPLE_BASELINES)
+            evaluate(run.run.path, config, protocols=missing, baselines=("raw", "pca"))
         return True
 
     def _say_once(self, line: str) -> None:
@@ -319,7 +325,3 @@ class Runner:
                 self.pictures[run.run.path] = pictures_of(run, self.dataset)
         found = [self.pictures[run.run.path] for run in first.values()]
         return [section for section in found if section]
-
-
-def _key(run: RunResult) -> tuple[str, str, int]:
-    return run.name, run.preset, run.seed

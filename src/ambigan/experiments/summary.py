@@ -1,14 +1,16 @@
-"""Results of runs as a table: means over seeds, with baselines and published values."""
+"""Results of runs as tables: means over seeds, with baselines and published values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
 from statistics import mean, stdev
 
-from ..evaluation.result import Metric, Result
+from ..evaluation.protocols import find_protocol
+from ..evaluation.result import Result
+from ..report.result_tables import Table, TableCell, TableRow
 from .experiment import Experiment
 from .run_records import GENERATION, RECONSTRUCTION, RunResult, layer_of
 
@@ -19,17 +21,19 @@ TITLES = {
     "svm_l2": "L2-SVM",
     "kmeans": "k-means",
 }
-COST_COLUMNS = ("run", "images shown", "precision", "training, s", "images/s", "measuring, s")
-DRAWN = {
-    f"{GENERATION}/frechet": ("Fréchet", ".3g"),
-    f"{GENERATION}/kid": ("KID", ".3g"),
-    f"{GENERATION}/precision": ("precision", ".1f"),
-    f"{GENERATION}/recall": ("recall", ".1f"),
-    f"{RECONSTRUCTION}/ratio_real": ("reconstruction", ".2f"),
-}
-"""Columns of what runs draw, by `protocol/metric`: titles and formats."""
-
+PUBLISHED = "published"
+COSTS = ("run", "images shown", "precision", "training, s", "images/s", "measuring, s")
+_DRAWN = (
+    (f"{GENERATION}/frechet", "Fréchet", ".3g"),
+    (f"{GENERATION}/kid", "KID", ".3g"),
+    (f"{GENERATION}/precision", "precision, %", ".1f"),
+    (f"{GENERATION}/recall", "recall, %", ".1f"),
+    (f"{RECONSTRUCTION}/ratio_real", "reconstruction", ".2f"),
+)
 _WEIGHTS = {"raw": ", last weights", "ema": ", averaged weights"}
+
+Column = tuple[str, str, str]
+"""The key of its values, its title, and the format of its numbers."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,10 @@ class Value:
     """A number over seeds.
 
     Attributes:
-        mean: Their mean; NaN if one of them is no number.
+        mean: The mean; NaN if one of the numbers is none.
         deviation: The sample deviation; None for one seed.
-        low: The smallest.
-        high: The largest.
+        low: The smallest number.
+        high: The largest number.
         num: The number of seeds.
     """
 
@@ -52,7 +56,7 @@ class Value:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Value:
-        """One value or more."""
+        """One number or more."""
         num = len(values)
         if not all(map(isfinite, values)):
             return cls(nan, nan if num > 1 else None, nan, nan, num)
@@ -67,21 +71,12 @@ class Value:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table.
-
-    Attributes:
-        name: What was measured.
-        dim: The number of features, where it has any.
-        values: By protocol the headline, by `protocol/metric` its other metrics.
-        is_baseline: Whether it is something that was not trained.
-        published: The paper's value, where there is one.
-    """
+    """A row of a table: what was measured, and its values by `protocol/metric`."""
 
     name: str
     dim: int | None
-    values: Mapping[str, Value]
     is_baseline: bool
-    published: float | None = None
+    values: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ class Summary:
     num_runs: int
     command: str
 
-    @property
+    @cached_property
     def results(self) -> list[Result]:
         """All results of runs, then of baselines."""
         return [*(result for run in self.runs for result in run.results), *self.baselines]
@@ -116,120 +111,74 @@ class Summary:
 
     @property
     def caption(self) -> str:
-        """What was trained for how long, and every setting that is not the experiment's own."""
-        texts = [f"{self._trained}."] if self.runs else []
+        """What was trained, and every setting that is not the experiment's own."""
+        texts: list[str] = []
+        if self.runs:
+            epochs = " or ".join(dict.fromkeys(str(run.epochs) for run in self.runs))
+            seeds = len({run.seed for run in self.runs})
+            presets = " or ".join(dict.fromkeys(run.preset for run in self.runs))
+            precisions = " or ".join(sorted({run.precision for run in self.runs}))
+            texts = [
+                f"{epochs} epoch{'s' * (epochs != '1')}, preset {presets}, {precisions},"
+                f" {seeds} seed{'s' * (seeds > 1)}."
+            ]
+            if " or " in precisions:
+                texts.append("The precision of a run is what its machine is faster at.")
         if self.changed:
             texts.append(f"Changed from the experiment's own settings: {'; '.join(self.changed)}.")
-        precisions = sorted({run.precision for run in self.runs})
-        if len(precisions) > 1:
-            texts.append(
-                f"Runs were trained in {' and in '.join(precisions)}, by what the machine is faster"
-                " at."
-            )
         return " ".join(texts)
 
     @cached_property
     def lines(self) -> list[Line]:
         """Runs layer by layer; then the same networks untrained; then baselines."""
-        trained, untrained = _Grouped(), _Grouped()
+        trained: list[_Entry] = []
+        untrained: list[_Entry] = []
         for run in self._by_spec:
             label, published = self.label(run), self.experiment.published.get(run.name)
             for result in run.results:
-                subject = result.subject
                 if result.protocol.name not in self.experiment.protocols:
                     continue
-                if subject.kind == "model":
-                    of = "" if self.experiment.weights else _WEIGHTS[str(subject.weights)]
-                    trained.add(f"{label}: {subject.name}{of}", result, published)
-                elif subject.kind == "untrained":
-                    untrained.add(f"{label} untrained: {layer_of(result)}", result)
-        baselines = _Grouped()
-        for result in self.baselines:
-            baselines.add(result.subject.name, result)
-        return [*trained.lines(), *untrained.lines(), *baselines.lines()]
+                if result.is_baseline:
+                    untrained.append((f"{label} untrained: {layer_of(result)}", result, None))
+                else:
+                    name = f"{label}: {result.subject.name}{self._weights(result)}"
+                    trained.append((name, result, published))
+        baselines = [(result.subject.name, result, None) for result in self.baselines]
+        return _lines([*trained, *untrained, *baselines])
 
     @cached_property
     def drawn(self) -> list[Line]:
         """Samples and reconstructions of runs; then what was not drawn, of the first run."""
-        drawn, others = _Grouped(), _Grouped()
-        first: RunResult | None = None
+        drawn: list[_Entry] = []
+        others: dict[str, _Entry] = {}
         for run in self._by_spec:
             for result in run.results:
                 if result.protocol.name not in (GENERATION, RECONSTRUCTION):
                     continue
-                if result.subject.kind == "model":
-                    of = "" if self.experiment.weights else _WEIGHTS[str(result.subject.weights)]
-                    drawn.add(f"{self.label(run)}{of}", result)
-                elif result.protocol.name == GENERATION and first in (None, run):
-                    first = run
-                    others.add(f"{result.subject.name} (not drawn)", result)
-        return [*drawn.lines(), *others.lines()]
+                if not result.is_baseline:
+                    drawn.append((f"{self.label(run)}{self._weights(result)}", result, None))
+                elif result.protocol.name == GENERATION:
+                    name = f"{result.subject.name} (not drawn)"
+                    others.setdefault(name, (name, result, None))
+        return _lines([*drawn, *others.values()])
 
     @property
-    def columns(self) -> list[str]:
-        """The heads of `texts`."""
-        names = [TITLES.get(protocol, protocol) for protocol in self.experiment.protocols]
-        return ["features", "dimensions", *names, *([self.published_title] * self._is_published)]
-
-    def texts(self, line: Line) -> list[str]:
-        """A row of the table, with a dash where there is nothing."""
-        shown = [line.name, "–" if line.dim is None else f"{line.dim:,}"]
-        form = f".{self.digits}f"
-        for protocol in self.experiment.protocols:
-            value = line.values.get(protocol)
-            nmi = line.values.get(f"{protocol}/nmi")
-            text = "–" if value is None else value.text(form)
-            shown.append(text if nmi is None else f"{text} ({nmi.text(form)})")
-        if self._is_published:
-            shown.append("–" if line.published is None else f"{line.published:{form}}")
-        return shown
-
-    @property
-    def drawn_columns(self) -> list[str]:
-        """The keys in `DRAWN` of the metrics that some run has."""
-        return [key for key in DRAWN if any(key in line.values for line in self.drawn)]
-
-    def drawn_texts(self, line: Line) -> list[str]:
-        """A row of the table of what runs draw, below the titles of `drawn_columns`."""
-        values = [(DRAWN[key][1], line.values.get(key)) for key in self.drawn_columns]
-        return [line.name, *("–" if value is None else value.text(form) for form, value in values)]
-
-    @property
-    def drawn_caption(self) -> str:
-        """What the table of samples and reconstructions says."""
-        texts: list[str] = []
-        named = [run for run in self.experiment.runs if run.name == self.experiment.reference_model]
-        if named and any(_is(result, GENERATION) for result in self.results):
-            texts.append(
-                "Samples are compared with the held-out data in features of"
-                f" {named[0].name} ({named[0].layers[0]}): Fréchet and kernel distance (KID), where"
-                " less is better, precision and recall in %."
-            )
-        if any(_is(result, RECONSTRUCTION) for result in self.results):
-            texts.append(
-                "Reconstruction: its error over that of shuffled pairs; 1 knows nothing of its"
-                " input, 0 is perfect."
-            )
-        return " ".join(texts)
-
-    def cost_texts(self) -> list[list[str]]:
-        """Below `COST_COLUMNS`, a row for each run and seed."""
-        return [
-            [
-                self.label(run) if run.seed == 0 else f"{self.label(run)}, seed {run.seed}",
-                f"{run.images:,}",
-                run.precision,
-                f"{run.cost.training_seconds:,.0f}",
-                f"{run.cost.images_per_second:,.0f}" if run.cost.images_per_second else "–",
-                f"{run.cost.measuring_seconds:,.0f}",
-            ]
-            for run in self.runs
-        ]
-
-    @property
-    def digits(self) -> int:
-        """Decimals of accuracies: the paper's, or as many as 10,000 test examples tell apart."""
-        return 2 if self._is_published else 1
+    def tables(self) -> list[tuple[str, Table]]:
+        """What is shown, each below its caption: features, what runs draw, and costs."""
+        columns: list[Column] = []
+        for name in self.experiment.protocols:
+            for metric in find_protocol(name).metrics:
+                titles = [TITLES.get(name, name)] + [metric.title] * (metric.name != "accuracy")
+                columns.append((f"{name}/{metric.name}", " ".join(titles), self._form))
+        if self.experiment.published:
+            columns.append((PUBLISHED, self.published_title, self._form))
+        caption = f"{self.caption} Accuracy on held-out data in %.".lstrip()
+        found = [(caption, _table(("features", "dimensions"), self.lines, columns, bold=True))]
+        if self.drawn:
+            found.append((self._drawn_caption, _table(("drawn by",), self.drawn, _DRAWN)))
+        if self.runs:
+            found.append(("", Table(COSTS, 1, tuple(self._costs(run) for run in self.runs))))
+        return found
 
     @property
     def published_title(self) -> str:
@@ -238,21 +187,16 @@ class Summary:
         where = "" if ours == theirs else f" on {theirs}"
         return f"paper{where}, {self.experiment.published_budget}"
 
-    def best(self, protocol: str) -> float | None:
-        """The highest mean, rounded as it is shown."""
-        there = [line.values[protocol].mean for line in self.lines if protocol in line.values]
-        return max((round(value, self.digits) for value in there), default=None)
-
     @property
     def machines(self) -> list[str]:
         """What was measured on, each once."""
-        shown = [result for run in self.runs for result in run.results]
-        return list(dict.fromkeys(_machine(result) for result in shown))
+        return list(dict.fromkeys(_machine(x) for run in self.runs for x in run.results))
 
-    def label(self, run: RunResult) -> str:
+    def label(self, run: RunResult, *, with_seed: bool = False) -> str:
         """The name of a run, with its preset where there are several of that name."""
         presets = {other.preset for other in self.runs if other.name == run.name}
-        return f"{run.name}, {run.preset}" if len(presets) > 1 else run.name
+        preset = f", {run.preset}" if len(presets) > 1 else ""
+        return f"{run.name}{preset}{f', seed {run.seed}' if with_seed and run.seed else ''}"
 
     @property
     def _by_spec(self) -> list[RunResult]:
@@ -261,67 +205,91 @@ class Summary:
         return sorted(self.runs, key=lambda run: names.index(run.name))
 
     @property
-    def _is_published(self) -> bool:
-        return bool(self.experiment.published)
+    def _form(self) -> str:
+        """The format of accuracies: the paper's, or the digits that 10,000 examples tell apart."""
+        return ".2f" if self.experiment.published else ".1f"
+
+    def _weights(self, result: Result) -> str:
+        """Whose weights, where both are measured."""
+        return "" if self.experiment.weights else _WEIGHTS[str(result.subject.weights)]
 
     @property
-    def _trained(self) -> str:
-        """Such as `25 epochs, preset official, bf16, 3 seeds`."""
-        counts = [
-            _counted([str(run.epochs) for run in self.runs], "epoch", "epochs"),
-            "preset " + " or ".join(dict.fromkeys(run.preset for run in self.runs)),
-            " or ".join(sorted({run.precision for run in self.runs})),
+    def _drawn_caption(self) -> str:
+        """How the table of samples and reconstructions is read."""
+        texts: list[str] = []
+        measured = {x.protocol.name for run in self.runs for x in run.results if not x.is_baseline}
+        names = [x for x in self.experiment.runs if x.name == self.experiment.reference_model]
+        if GENERATION in measured and names:
+            texts.append(
+                f"Samples are compared with the held-out data in features of {names[0].name}"
+                f" ({names[0].layers[0]}): Fréchet and kernel distance (KID), where less is better,"
+                " precision and recall. Data that were not drawn show what these numbers mean."
+            )
+        if RECONSTRUCTION in measured:
+            texts.append(
+                "Reconstruction: its error over that of shuffled pairs; 1 knows nothing of its"
+                " input, 0 is perfect."
+            )
+        return " ".join(texts)
+
+    def _costs(self, run: RunResult) -> TableRow:
+        rate = run.cost.images_per_second
+        texts = [
+            self.label(run, with_seed=True),
+            f"{run.images:,}",
+            run.precision,
+            f"{run.cost.training_seconds:,.0f}",
+            f"{rate:,.0f}" if rate else "–",
+            f"{run.cost.measuring_seconds:,.0f}",
         ]
-        num_seeds = len({run.seed for run in self.runs})
-        return ", ".join([*counts, f"{num_seeds} seed{'s' if num_seeds > 1 else ''}"])
+        return TableRow(tuple(map(TableCell, texts)), is_baseline=False)
 
 
-class _Grouped:
-    """Results by the name of their row, in order, one for each seed."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[Result]] = {}
-        self._published: dict[str, float | None] = {}
-
-    def add(self, name: str, result: Result, published: float | None = None) -> None:
-        """Puts a result into its row."""
-        self._found.setdefault(name, []).append(result)
-        self._published[name] = published
-
-    def lines(self) -> list[Line]:
-        """The rows with means over seeds."""
-        lines: list[Line] = []
-        for name, results in self._found.items():
-            scores: dict[str, list[float]] = {}
-            for result in results:
-                for key, metric in _by_key(result).items():
-                    if metric.value is not None:
-                        scores.setdefault(key, []).append(metric.value)
-            values = {key: Value.of(found) for key, found in scores.items()}
-            first = results[0].subject
-            is_baseline = first.kind != "model"
-            lines.append(Line(name, first.dim, values, is_baseline, self._published[name]))
-        return lines
+_Entry = tuple[str, Result, float | None]
+"""The name of a row, a result that belongs there, and the paper's value."""
 
 
-def _by_key(result: Result) -> dict[str, Metric]:
-    """Metrics that tables show, by `protocol/name`; the headline of features by `protocol`."""
-    name = result.protocol.name
-    found = {f"{name}/{metric.name}": metric for metric in result.metrics}
-    if name in (GENERATION, RECONSTRUCTION):
-        return {key: metric for key, metric in found.items() if key in DRAWN}
-    others = {key: x for key, x in found.items() if x.direction != "none"}
-    others.pop(f"{name}/{result.headline.name}", None)
-    return {name: result.headline, **others}
+def _lines(entries: Iterable[_Entry]) -> list[Line]:
+    """Rows in the order of their first results, with means over the others."""
+    found: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry[0], []).append(entry)
+    lines: list[Line] = []
+    for name, group in found.items():
+        scores: dict[str, list[float]] = {}
+        for _, result, _ in group:
+            for metric in result.metrics:
+                if metric.value is not None and metric.direction != "none":
+                    key = f"{result.protocol.name}/{metric.name}"
+                    scores.setdefault(key, []).append(metric.value)
+        first, published = group[0][1:]
+        if published is not None:
+            scores[PUBLISHED] = [published]
+        values = {key: Value.of(values) for key, values in scores.items()}
+        lines.append(Line(name, first.subject.dim, first.is_baseline, values))
+    return lines
 
 
-def _is(result: Result, protocol: str) -> bool:
-    return result.protocol.name == protocol and result.subject.kind == "model"
-
-
-def _counted(numbers: Sequence[str], one: str, several: str) -> str:
-    text = " or ".join(dict.fromkeys(numbers))
-    return f"{text} {one if text == '1' else several}"
+def _table(
+    heads: tuple[str, ...], lines: Sequence[Line], columns: Iterable[Column], *, bold: bool = False
+) -> Table:
+    """Lines below those columns that hold something, the best mean of each in bold if wanted."""
+    shown = [column for column in columns if any(column[0] in line.values for line in lines)]
+    best: dict[str, float] = {}
+    for key, _, form in shown if bold else ():
+        means = [float(f"{x.values[key].mean:{form}}") for x in lines if key in x.values]
+        best[key] = max(means) if key != PUBLISHED else nan
+    rows: list[TableRow] = []
+    for line in lines:
+        dim = "–" if line.dim is None else f"{line.dim:,}"
+        cells = [TableCell(text) for text in (line.name, dim)[: len(heads)]]
+        for key, _, form in shown:
+            value = line.values.get(key)
+            text = "–" if value is None else value.text(form)
+            is_best = value is not None and float(f"{value.mean:{form}}") == best.get(key)
+            cells.append(TableCell(text, is_best))
+        rows.append(TableRow(tuple(cells), line.is_baseline))
+    return Table((*heads, *(title for _, title, _ in shown)), 1, tuple(rows))
 
 
 def _machine(result: Result) -> str:

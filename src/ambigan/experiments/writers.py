@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from ..core.files import write_json, write_text
 from ..core.version import __version__
 from ..evaluation.result import SCHEMA
 from ..report.panels import Section
+from ..report.result_tables import Table
 from .page import render
 from .run_records import RunResult
-from .summary import COST_COLUMNS, DRAWN, Line, Summary
+from .summary import Line, Summary
 
 
 def write_summary(summary: Summary, pictures: Sequence[Section], out: Path) -> None:
@@ -58,43 +59,32 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 
 def as_csv(summary: Summary) -> str:
-    """A line for each row of the tables and each metric."""
+    """A line for each row of the tables and each metric, or value of the paper."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ("features", "dim", "metric", "mean", "deviation", "low", "high", "num_seeds", "published")
-    )
+    writer.writerow(("name", "dim", "metric", "mean", "deviation", "low", "high", "num_seeds"))
     for line in (*summary.lines, *summary.drawn):
         for key, value in line.values.items():
-            is_headline = key == summary.experiment.protocols[0]
-            numbers = (value.mean, value.deviation, value.low, value.high, value.num)
-            published = line.published if is_headline else None
-            writer.writerow((line.name, line.dim, key, *numbers, published))
+            writer.writerow((line.name, line.dim, key, *asdict(value).values()))
     return text.getvalue()
 
 
 def as_markdown(summary: Summary) -> str:
     """The tables as they would stand in a README."""
     experiment = summary.experiment
-    lead = " ".join(filter(None, [experiment.notes, f"{experiment.source}. Accuracy in %."]))
-    parts = [f"# {summary.title}", "", lead, ""]
+    lead = " ".join(filter(None, [experiment.notes, f"{experiment.source}."]))
+    parts = [f"# {summary.title}", lead]
     if len(summary.runs) < summary.num_runs:
-        parts += [f"**Not finished: {len(summary.runs)} of {summary.num_runs} runs.**", ""]
-    parts += [summary.caption, ""] if summary.caption else []
-    parts += _grid(summary.columns, [summary.texts(line) for line in summary.lines])
-    if summary.drawn:
-        columns = ["drawn by", *(DRAWN[key][0] for key in summary.drawn_columns)]
-        rows = [summary.drawn_texts(line) for line in summary.drawn]
-        parts += ["", summary.drawn_caption, "", *_grid(columns, rows)]
-    parts += ["", *_grid(COST_COLUMNS, summary.cost_texts()), ""]
+        parts.append(f"**Not finished: {len(summary.runs)} of {summary.num_runs} runs.**")
+    for caption, table in summary.tables:
+        parts += filter(None, [caption, _grid(table)])
     parts += [f"On {machine}." for machine in summary.machines]
-    return "\n".join(parts).rstrip() + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _line(line: Line) -> dict[str, Any]:
-    head = {"features": line.name, "dim": line.dim, "is_baseline": line.is_baseline}
-    published = {} if line.published is None else {"published": line.published}
-    return {**head, **published, **{key: asdict(value) for key, value in line.values.items()}}
+    head = {"name": line.name, "dim": line.dim, "is_baseline": line.is_baseline}
+    return head | {key: asdict(value) for key, value in line.values.items()}
 
 
 def _run(run: RunResult) -> dict[str, Any]:
@@ -108,6 +98,7 @@ def _result(plain: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if name not in ("seconds", "details")}
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+def _grid(table: Table) -> str:
+    rows = [[cell.text for cell in row.cells] for row in table.rows]
+    lines = ["| " + " | ".join(row) + " |" for row in (table.columns, *rows)]
+    return "\n".join([lines[0], "|" + " --- |" * len(table.columns), *lines[1:]])
