@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.version import __version__
-from ..evaluation.protocols import find_protocol
 from ..report.figures.charts import Curve, Score, line_chart, score_chart
 from ..report.panels import ChartPanel, Section, chart
 from ..report.summary import SummaryItem, duration
@@ -58,10 +57,9 @@ def _scores(summary: Summary) -> ChartPanel | None:
     """Runs next to the paper's values, where it gives some."""
     if not summary.runs or not summary.experiment.published:
         return None
-    protocol = find_protocol(summary.experiment.protocols[0])
     scores: dict[str, Score] = {}
     for line in summary.lines:
-        value = line.values[f"{protocol.name}/{protocol.metrics[0].name}"]
+        value = next(iter(line.values.values()))  # the headline of the first protocol
         if published := line.values.get(PUBLISHED):
             name = f"{line.name.partition(':')[0]}, {summary.published_title}"
             scores.setdefault(name, Score(name, published.mean, is_baseline=True))

@@ -23,7 +23,7 @@ from ..presets import find_preset
 from ..report.summary import typed
 from ..training import check_trainable
 from .experiment import Experiment, RunSpec
-from .run_records import PlannedRun, ReferenceModel
+from .run_records import PlannedRun
 
 SOME_IMAGES = DataSpec("images", (3, 32, 32), bounded=True)
 EPOCHS = "train.epochs"
@@ -217,10 +217,13 @@ def _plan(
         own, _ = _config(experiment, spec, seed, {})
     except ConfigError as error:
         raise ConfigError(f"run '{spec.name}': {error}") from error
-    named = [other for other in experiment.runs if other.name == experiment.reference_model]
-    reference = ReferenceModel(named[0], _folder(out, named[0], first_seed)) if named else None
-    run = _folder(out, spec, seed)
-    return PlannedRun(experiment, spec, seed, config, own, run, turns, reference)
+    run = PlannedRun(experiment, spec, seed, config, own, _folder(out, spec, seed), turns)
+    for other in experiment.runs:
+        if other.name == experiment.reference_model:
+            folder = _folder(out, other, first_seed)
+            reference = replace(run, spec=other, seed=first_seed, run=folder)
+            return replace(run, reference=reference)
+    return run
 
 
 def _config(

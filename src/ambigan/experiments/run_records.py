@@ -73,26 +73,6 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class ReferenceModel:
-    """The run in whose features samples of the others are compared with data."""
-
-    spec: RunSpec
-    run: RunFolder
-
-    @property
-    def space(self) -> str | None:
-        """Its features as `evaluate` takes them; None without a model.
-
-        Their name has part of the hash of its weights, with which they change.
-        """
-        try:
-            digest = read_if_whole(self.run.model / "config.json")["sha256"]["ema"]
-        except (KeyError, TypeError):
-            return None
-        return f"{self.spec.slug}-{digest[:8]}={self.run.path}:{self.spec.layers[0]}"
-
-
-@dataclass(frozen=True)
 class PlannedRun:
     """A run of an experiment with one seed.
 
@@ -105,7 +85,7 @@ class PlannedRun:
         run: Its folder.
         turns: The number of turns of an iteration, each on images of its own, of which the measured
             network moves in one; 1 where epochs count the images of all turns.
-        reference: The run in whose features samples are compared with data, or None.
+        reference: The run in whose first layer samples are compared with data, or None.
     """
 
     experiment: Experiment
@@ -115,7 +95,7 @@ class PlannedRun:
     own: RunConfig
     run: RunFolder
     turns: int
-    reference: ReferenceModel | None
+    reference: PlannedRun | None = None
 
     @property
     def label(self) -> str:
@@ -137,9 +117,21 @@ class PlannedRun:
             return None
 
     @property
-    def has_results(self) -> bool:
-        """Whether anything was measured, of whatever model."""
-        return any(self.run.results.glob("*.json"))
+    def has_weights(self) -> bool:
+        """Whether its networks are there; results may be kept without them."""
+        return any(self.run.model.glob("*.safetensors"))
+
+    @property
+    def space(self) -> str | None:
+        """Its first layer as reference features, as `evaluate` takes them; None without a model.
+
+        Their name has part of the hash of its weights, with which they change.
+        """
+        try:
+            digest = read_if_whole(self.run.model / "config.json")["sha256"]["ema"]
+        except (KeyError, TypeError):
+            return None
+        return f"{self.spec.slug}-{digest[:8]}={self.run.path}:{self.spec.layers[0]}"
 
     @property
     def evaluation(self) -> EvaluationConfig:
@@ -206,24 +198,11 @@ class PlannedRun:
             seed=self.seed,
             epochs=self.config.train.epochs // self.turns,
             images=images // self.turns,
-            precision=self._precision,
+            precision=str(self.run.read_config()["train"]["precision"]),
             results=tuple(replace(result, seconds=0.0) for result in results),
             curve=tuple((images, value) for images, value in points if value is not None),
             cost=self._cost(images, sum(result.seconds for result in results)),
         )
-
-    @property
-    def lost_reference(self) -> ReferenceModel | None:
-        """The reference model, if it is gone and samples were compared in its features before."""
-        if self.reference is None or self.reference.space is not None:
-            return None
-        before = f"{GENERATION}--{self.reference.spec.slug}-*.json"
-        return self.reference if any(self.run.results.glob(before)) else None
-
-    @property
-    def _precision(self) -> str:
-        """In which it was trained, where the settings left it to the device."""
-        return str(self.run.read_config()["train"]["precision"])
 
     def _cost(self, images_seen: int, measuring_seconds: float) -> Cost:
         """Times by the lines of `timing.jsonl` that stand.
@@ -244,8 +223,8 @@ class PlannedRun:
         protocol = find_protocol(name)
         path = self.run.results / f"{prefix}{file_name(protocol, config)}.json"
         found = result_file.read_if_whole(path)
-        headline = [metric.name for metric in protocol.metrics[:1]]
-        is_whole = all(headline == [x.name for x in result.metrics[:1]] for result in found)
+        headline = {metric.name for metric in protocol.metrics[:1]}
+        is_whole = all(x.metrics and {x.headline.name} >= headline for x in found)
         is_ours = prefix or all(x.provenance.images_seen == self.images_trained for x in found)
         return found if is_whole and is_ours else []
 
@@ -253,8 +232,3 @@ class PlannedRun:
 def layer_of(result: Result) -> str:
     """The layer that was measured, of trained networks or untrained ones."""
     return result.subject.name.removeprefix("random ")
-
-
-def has_weights(run: RunFolder) -> bool:
-    """Whether the averaged or last networks of a run are there."""
-    return any(run.model.glob("*.safetensors"))

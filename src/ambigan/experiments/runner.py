@@ -35,7 +35,7 @@ from .planning import (
     plan_found,
     plan_runs,
 )
-from .run_records import GENERATION, PlannedRun, RunResult, has_weights
+from .run_records import GENERATION, PlannedRun, RunResult
 from .summary import Summary
 from .writers import write_summary
 
@@ -120,7 +120,7 @@ class Runner:
         self.experiment = planned[0].experiment
         self.device = planned[0].config.train.device
         self.pictures: dict[Path, Section | None] = {}
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
 
     def make(self, chosen: Collection[str], bar: Bar) -> Summary:
         """Trains and measures what is left of the chosen runs, and writes the table after each."""
@@ -128,7 +128,7 @@ class Runner:
         self._measure_baselines()
         left = [run for run in self.planned if run.result is None]
         for run in left:
-            if run.spec.slug not in chosen and run.has_results:
+            if run.spec.slug not in chosen and any(run.run.results.glob("*.json")):
                 logger.warning(
                     f"{run.label}, is left out: {run.run.path} has records and no finished model"
                 )
@@ -233,33 +233,34 @@ class Runner:
 
     def _measure_drawn_of(self, run: PlannedRun) -> bool:
         """Measures samples and reconstructions that are not measured yet; whether any was."""
-        if lost := run.lost_reference:
-            self._say_once(
-                f"what {run.spec.name} draws is left out: it was compared in features of"
-                f" {lost.spec.name}, of which {lost.run.path} has no finished model"
+        reference, name = run.reference, run.spec.name
+        if reference and not reference.space:
+            before = run.run.results.glob(f"{GENERATION}--{reference.spec.slug}-*.json")
+            self._warn_once(
+                any(before),
+                f"what {name} draws is left out: it was compared in features of"
+                f" {reference.spec.name}, of which {reference.run.path} has no finished model",
             )
         with hold_lock(run.lock_file) as is_ours:
             missing = [name for name in run.drawn_protocols if not run.drawn(name)]
-            reference = run.reference if GENERATION in missing else None
-            models = {run.spec.name: run.run}
-            models |= {reference.spec.name: reference.run} if reference else {}
-            gone = [name for name, folder in models.items() if not has_weights(folder)]
-            if missing and gone:
-                self._say_once(
-                    f"what {run.spec.name} draws is not measured: no weights of {gone[0]} here"
-                )
+            space = run.evaluation.reference_features if GENERATION in missing else ()
+            needed = [run, *([reference] if reference and space else [])]
+            gone = [other.spec.name for other in needed if missing and not other.has_weights]
+            self._warn_once(
+                bool(gone),
+                f"what {name} draws is not measured: no weights of {''.join(gone[:1])} here",
+            )
             if not is_ours or not missing or gone:
                 return False
-            space = run.evaluation.reference_features if GENERATION in missing else ()
             config = replace(run.evaluation, layers=(), reference_features=space)
             config = replace(config, sample_baselines=self.out / SAMPLE_BASELINES)
             evaluate(run.run.path, config, protocols=missing, baselines=("raw", "pca"))
         return True
 
-    def _say_once(self, line: str) -> None:
-        """Logs what is so after every run after the first one alone."""
-        if line not in self._said:
-            self._said.add(line)
+    def _warn_once(self, is_so: bool, line: str) -> None:
+        """Warns of what is found after every run after the first one alone."""
+        if is_so and line not in self._warned:
+            self._warned.add(line)
             logger.warning(line)
 
     def _measure_baselines(self) -> None:
@@ -293,11 +294,9 @@ class Runner:
     def _check(self, done: Sequence[PlannedRun], baselines: Sequence[Result]) -> None:
         """Refuses results of other data or constants than the rest."""
         expected: dict[str, Result] = {}
-        everything = [(self.out / BASELINES, [*baselines])]
-        everything += [(run.run.results, [*run.results, *run.curve]) for run in done]
-        for where, result in (
-            (where, result) for where, results in everything for result in results
-        ):
+        everything = [(self.out / BASELINES, result) for result in baselines]
+        everything += [(run.run.results, x) for run in done for x in (*run.results, *run.curve)]
+        for where, result in everything:
             name = result.protocol.name
             try:
                 check_comparable(result, expected.setdefault(name, self._as_now(result)))
@@ -317,11 +316,9 @@ class Runner:
 
     def _pictures(self, done: Sequence[PlannedRun]) -> list[Section]:
         """What each run draws, of one seed; drawn once."""
-        first: dict[tuple[str, str | None], PlannedRun] = {}
-        for run in done:
-            first.setdefault((run.spec.name, run.spec.preset), run)
-        for run in first.values():
+        first = {(run.spec.name, run.spec.preset): run for run in reversed(done)}
+        shown = [run for run in done if run in first.values()]
+        for run in shown:
             if run.run.path not in self.pictures:
                 self.pictures[run.run.path] = pictures_of(run, self.dataset)
-        found = [self.pictures[run.run.path] for run in first.values()]
-        return [section for section in found if section]
+        return [section for run in shown if (section := self.pictures[run.run.path])]

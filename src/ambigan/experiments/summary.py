@@ -8,7 +8,6 @@ from functools import cached_property
 from math import isfinite, nan
 from statistics import mean, stdev
 
-from ..evaluation.protocols import find_protocol
 from ..evaluation.result import Result
 from ..report.result_tables import Table, TableCell, TableRow
 from .experiment import Experiment
@@ -166,10 +165,12 @@ class Summary:
     def tables(self) -> list[tuple[str, Table]]:
         """What is shown, each below its caption: features, what runs draw, and costs."""
         columns: list[Column] = []
+        shown = {f"{x.protocol.name}/{m.name}": m.title for x in self.results for m in x.metrics}
         for name in self.experiment.protocols:
-            for metric in find_protocol(name).metrics:
-                titles = [TITLES.get(name, name)] + [metric.title] * (metric.name != "accuracy")
-                columns.append((f"{name}/{metric.name}", " ".join(titles), self._form))
+            for key, title in shown.items():
+                if key.startswith(f"{name}/"):
+                    more = "" if title == "accuracy" else f" {title}"
+                    columns.append((key, f"{TITLES.get(name, name)}{more}", self._form))
         if self.experiment.published:
             columns.append((PUBLISHED, self.published_title, self._form))
         caption = f"{self.caption} Accuracy on held-out data in %.".lstrip()
@@ -259,7 +260,8 @@ def _lines(entries: Iterable[_Entry]) -> list[Line]:
         scores: dict[str, list[float]] = {}
         for _, result, _ in group:
             for metric in result.metrics:
-                if metric.value is not None and metric.direction != "none":
+                is_shown = metric is result.headline or metric.direction != "none"
+                if metric.value is not None and is_shown:
                     key = f"{result.protocol.name}/{metric.name}"
                     scores.setdefault(key, []).append(metric.value)
         first, published = group[0][1:]
