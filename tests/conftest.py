@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +47,30 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = PROTOCOLS[name]
     constants = {**pinned.constants, **fewer}
     monkeypatch.setitem(PROTOCOLS._entries, name, replace(pinned, constants=constants))
+
+
+class _Listener(logging.Handler):
+    """Hands each line of the log to a function, whose exceptions stop the work."""
+
+    def __init__(self, heard: Callable[[str], object]) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard(record.getMessage())
+
+
+@pytest.fixture
+def listen(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], object]], None]:
+    """Has a function called with each line of the library's log, instead of one before it."""
+    logger = logging.getLogger("ambigan")
+    monkeypatch.setattr(logger, "level", logging.INFO)
+
+    def replace_listener(heard: Callable[[str], object]) -> None:
+        logging.Logger.manager._clear_cache()  # pyright: ignore
+        monkeypatch.setattr(logger, "handlers", [_Listener(heard)])
+
+    return replace_listener
 
 
 @pytest.fixture(scope="session")

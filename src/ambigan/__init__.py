@@ -26,8 +26,8 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from .run_evaluation import EvaluationConfig, evaluate
     from .run import Run, load
+    from .run_evaluation import EvaluationConfig, evaluate
     from .training import train
 
 

@@ -150,7 +150,7 @@ def _trained_on(folder: RunFolder) -> DataRecord:
         return DataRecord(*(about[key] for key in ("name", "sha256", "num_train", "num_test")))
     except KeyError as error:
         raise CheckpointError(
-            f"what {folder.path} keeps of its data is damaged: {error}."
+            f"what {folder.path} keeps of its data is damaged: no {error}."
         ) from error
 
 

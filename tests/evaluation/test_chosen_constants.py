@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 from ambigan.core.randomness import Randomness
 from ambigan.evaluation.classifiers.label_subsets import balanced_draw, fraction_of_each, hold_out
 from ambigan.evaluation.classifiers.semi_supervised_svm import svm_over_draws
-from ambigan.evaluation.protocols import find_protocol, run_classification
+from ambigan.evaluation.protocols import classify, find_protocol
 
 
 def digits(num: int = 1000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -50,10 +50,9 @@ def test_svm_l2() -> None:
         return LinearSVC(C=c, dual=False, tol=1e-8, max_iter=100_000).fit(x, y)
 
     best, model = by_hand(fit, train, labels, protocol.constants["c"], False)
-    scores = run_classification(protocol, train, labels, test, truth)
-    assert scores["c"] == best
-    assert scores["converged"]
-    assert not scores["at_grid_end"]
+    scores = classify(protocol, train, labels, test, truth)
+    assert scores["chosen"]["C"] == best
+    assert scores["warnings"] == []
     right = 100 * (model.predict(test.double().numpy()) == truth.numpy()).mean()
     assert scores["accuracy"] == pytest.approx(right, abs=0.13)  # one example of 797
 
@@ -69,9 +68,9 @@ def test_linear_probes(name: str, fraction: float) -> None:
         return LogisticRegression(C=1 / (l2 * len(x)), tol=1e-7, max_iter=10_000).fit(x, y)
 
     best, model = by_hand(fit, x, y, protocol.constants["l2"], True)
-    scores = run_classification(protocol, train, labels, test, truth)
-    assert scores["l2"] == best
-    assert scores["num_labels"] == len(places)
+    scores = classify(protocol, train, labels, test, truth)
+    assert scores["chosen"]["L2"] == best
+    assert scores["chosen"]["labels"] == len(places)
     exact = x.double().numpy()
     deviation = np.where(exact.std(0) > 0, exact.std(0), 1)
     expected = model.predict((test.double().numpy() - exact.mean(0)) / deviation)
@@ -118,7 +117,7 @@ def test_svm_over_draws() -> None:
 
 def test_knn_sweep() -> None:
     train, labels, test, truth = digits()
-    scores = run_classification(find_protocol("knn_sweep"), train, labels, test, truth)
+    scores = classify(find_protocol("knn_sweep"), train, labels, test, truth)
     order = Randomness(0, "knn").permutation(1000)
     held, kept = order[:200].sort().values, order[200:].sort().values
     ks = [1, 5, 10, 20, 50, 100, 200]
@@ -129,15 +128,15 @@ def test_knn_sweep() -> None:
     for metric, found in scores["validation_accuracy_by_metric_and_k"].items():
         assert found == pytest.approx(seen[metric])
     best = max(max(found.values()) for found in seen.values())
-    assert seen[scores["metric"]][scores["k"]] == best
-    expected = accuracies(test, train, labels, truth, ks, scores["metric"])
+    assert seen[scores["chosen"]["metric"]][scores["chosen"]["k"]] == best
+    expected = accuracies(test, train, labels, truth, ks, scores["chosen"]["metric"])
     assert scores["accuracy_by_k"] == pytest.approx(expected)
-    assert scores["accuracy"] == scores["accuracy_by_k"][scores["k"]]
+    assert scores["accuracy"] == scores["accuracy_by_k"][scores["chosen"]["k"]]
 
 
 def test_knn_sweep_leaves_out_ks_above_the_number_of_examples() -> None:
     train, labels, test, truth = digits(60)
-    scores = run_classification(find_protocol("knn_sweep"), train, labels, test, truth)
+    scores = classify(find_protocol("knn_sweep"), train, labels, test, truth)
     assert list(scores["accuracy_by_k"]) == [1, 5, 10, 20]
 
 

@@ -25,7 +25,7 @@ from ambigan.evaluation.metrics.sample_distances import (
     kernel_distance,
     precision_and_recall,
 )
-from ambigan.evaluation.protocols import find_protocol, run_generation
+from ambigan.evaluation.protocols import find_protocol
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -112,11 +112,11 @@ def test_distances_do_not_count_a_layers_units_and_rank_what_is_nearer_first() -
     protocol = find_protocol("generation_features")
     a, b = digits()
     real, same, other = a[:400], a[400:], b[:400]
-    near, far = (run_generation(protocol, part, real) for part in (same, other))
+    near, far = (protocol.measure(part, real, "cpu") for part in (same, other))
     assert near["frechet"] < far["frechet"]
     assert near["kid"] < far["kid"]
     assert near["precision"] > far["precision"]
-    scaled = run_generation(protocol, 1000 * same, 1000 * real)
+    scaled = protocol.measure(1000 * same, 1000 * real, "cpu")
     assert scaled["frechet"] == pytest.approx(near["frechet"], rel=1e-3)
     assert scaled["kid"] == pytest.approx(near["kid"], abs=1e-4)
 
@@ -169,7 +169,7 @@ def test_the_protocol_by_inception(weights: Path) -> None:
     describe, _ = load_inception(find_weights(weights))
     generator = torch.Generator().manual_seed(0)
     real, fake = (torch.rand(12, 3, 16, 16, generator=generator) * 2 - 1 for _ in range(2))
-    scores = run_generation(find_protocol("generation_inception"), describe(fake), describe(real))
+    scores = find_protocol("generation_inception").measure(describe(fake), describe(real), "cpu")
     assert set(scores) == {
         "fid", "kid", "kid_deviation", "precision", "recall", "inception_score",
         "inception_score_deviation",

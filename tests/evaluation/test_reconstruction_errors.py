@@ -17,8 +17,8 @@ from ambigan.evaluation.metrics.reconstruction import (
     Maps,
     generated_errors,
     maps_of,
-    mean_baseline,
-    pca_baseline,
+    mean_maps,
+    pca_maps,
     real_errors,
     reconstruction_errors,
 )
@@ -119,8 +119,13 @@ def test_data_that_are_all_alike_have_no_ratio() -> None:
     assert found == {"error_real": 0, "error_real_shuffled": 0, "ratio_real": None}
 
 
+def errors_of(maps: reconstruction.Maps, data: Dataset) -> dict[str, float | None]:
+    return reconstruction.reconstruction_errors(maps, data, num_generated=0, seed=0)
+
+
 def test_the_mean_of_the_training_split_has_ratio_one() -> None:
-    found = mean_baseline(dataset(IMAGES, SPEC))
+    data = dataset(IMAGES, SPEC)
+    found = errors_of(mean_maps(data), data)
     x = IMAGES.double() / 255
     expected = (x[30:] - x[:30].mean(0)).flatten(1).norm(dim=1).mean()
     assert found["error_real"] == pytest.approx(float(expected), rel=1e-5)
@@ -130,7 +135,7 @@ def test_the_mean_of_the_training_split_has_ratio_one() -> None:
 
 def test_components_stand_between_the_mean_and_the_data() -> None:
     data = dataset(IMAGES, SPEC)
-    errors = [pca_baseline(data, width)["error_real"] for width in (1, 8, 16)]
+    errors = [errors_of(pca_maps(data, width), data)["error_real"] for width in (1, 8, 16)]
     assert [*sorted(errors, reverse=True)] == errors  # pyright: ignore
     assert errors[-1] == pytest.approx(0, abs=1e-4)
 
@@ -202,5 +207,7 @@ def test_baselines_of_what_is_drawn_smaller() -> None:
     small = halved(IMAGES[:30].float() / 127.5 - 1)
     test = halved(IMAGES[30:].float() / 127.5 - 1)
     expected = (test - small.mean(0)).flatten(1).norm(dim=1).mean() / 2
-    assert mean_baseline(data, halved)["error_real"] == pytest.approx(float(expected), rel=1e-5)
-    assert pca_baseline(data, 4, halved)["error_real"] == pytest.approx(0, abs=1e-5)
+    assert errors_of(mean_maps(data, halved), data)["error_real"] == pytest.approx(
+        float(expected), rel=1e-5
+    )
+    assert errors_of(pca_maps(data, 4, halved), data)["error_real"] == pytest.approx(0, abs=1e-5)

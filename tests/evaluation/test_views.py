@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from torch import Tensor
 
 from ambigan.cli import main
 from ambigan.core.errors import ConfigError
-from ambigan.core.files import read_json
 from ambigan.data import Dataset, DataSettings, open_dataset
 from ambigan.data.values import to_float
+from ambigan.evaluation.crops import CroppedViews, CropSettings
 from ambigan.evaluation.features import FeatureFunction
-from ambigan.evaluation.protocols import PROTOCOLS, run_classification
-from ambigan.evaluation.views import CroppedViews, CropSettings
-from ambigan.measuring import evaluate
+from ambigan.evaluation.protocols import PROTOCOLS, classify
+from ambigan.evaluation.result_file import read_results
+from ambigan.run_evaluation import evaluate
+
+Listen = Callable[[Callable[[str], object]], None]
 
 CPU = torch.device("cpu")
 FLAT = FeatureFunction("pixels", "baseline", lambda x: x.flatten(1))
@@ -101,7 +104,7 @@ def test_no_view_of_an_example_is_held_out_while_another_is_learned_from() -> No
     labels, test_labels = torch.randint(2, (60,)), torch.randint(2, (40,))
     once = torch.randn(60, 200)
     for name in ("linear_lbfgs", "svm_l2"):
-        scores = run_classification(
+        scores = classify(
             PROTOCOLS[name],
             torch.cat([once] * 5),
             labels,
@@ -109,21 +112,21 @@ def test_no_view_of_an_example_is_held_out_while_another_is_learned_from() -> No
             test_labels,
             views=5,
         )
-        (held,) = [v for k, v in scores.items() if k.startswith("validation_accuracy")]
+        (held,) = [v for k, v in scores.details.items() if k.startswith("validation_accuracy")]
         assert max(held.values()) < 90
 
 
-@pytest.mark.parametrize(("name", "constant"), [("linear_lbfgs", "l2"), ("svm_l2", "c")])
+@pytest.mark.parametrize(("name", "constant"), [("linear_lbfgs", "L2"), ("svm_l2", "C")])
 def test_equal_views_are_as_one(name: str, constant: str) -> None:
     """In loss, in choice, and in how sure the choice is."""
     torch.manual_seed(0)
     labels, train, test = torch.randint(3, (90,)), torch.randn(90, 5), torch.randn(50, 5)
     train += 2 * torch.nn.functional.one_hot(labels, 5)
     probe, test_labels = PROTOCOLS[name], torch.randint(3, (50,))
-    once = run_classification(probe, train, labels, test, test_labels)
-    often = run_classification(probe, torch.cat([train] * 20), labels, test, test_labels, views=20)
-    assert often[constant] == once[constant]
-    tried = f"validation_accuracy_by_{constant}"
+    once = classify(probe, train, labels, test, test_labels)
+    often = classify(probe, torch.cat([train] * 20), labels, test, test_labels, views=20)
+    assert often["chosen"][constant] == once["chosen"][constant]
+    tried = f"validation_accuracy_by_{constant.lower()}"
     assert often[tried] == pytest.approx(once[tried])
     assert often["accuracy"] == pytest.approx(once["accuracy"], abs=2.1)
 
@@ -132,19 +135,21 @@ def test_equal_views_are_as_one(name: str, constant: str) -> None:
 def test_rows_that_are_not_views_of_each_label(views: int) -> None:
     data = torch.randn(40, 3), torch.arange(20) % 2, torch.randn(20, 3), torch.arange(20) % 2
     with pytest.raises(ConfigError, match="40 rows of features are not"):
-        run_classification(PROTOCOLS["linear_lbfgs"], *data, views=views)
+        classify(PROTOCOLS["linear_lbfgs"], *data, views=views)
 
 
 def test_too_many_views_are_refused_before_they_are_made(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ambigan.evaluation.views.physical_memory", lambda: 120 * 64 * 4 * 10.0)
+    monkeypatch.setattr("ambigan.evaluation.crops.physical_memory", lambda: 120 * 64 * 4 * 10.0)
     CroppedViews(digits, CropSettings(num=5, short_side=(8, 9))).train_features(FLAT, CPU)
     with pytest.raises(ConfigError, match="720 views of 64 features need"):
         CroppedViews(digits, CropSettings(num=6, short_side=(8, 9))).train_features(FLAT, CPU)
 
 
-def test_rows_kept_of_other_views_are_not_taken(conv_run: Path, tmp_path: Path) -> None:
+def test_rows_kept_of_other_views_are_not_taken(
+    conv_run: Path, tmp_path: Path, listen: Listen
+) -> None:
     run = Path(shutil.copytree(conv_run, tmp_path / "run"))
     told: list[str] = []
 
@@ -153,20 +158,22 @@ def test_rows_kept_of_other_views_are_not_taken(conv_run: Path, tmp_path: Path) 
         if "pixels" in line:
             raise KeyboardInterrupt
 
+    listen(stop_at_pixels)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(run, views=CropSettings(num=2, flip=True), weights="raw", tell=stop_at_pixels)
+        evaluate(run, crops=CropSettings(num=2, flip=True), weights="raw")
+    listen(told.append)
     first = told[0]
     for seed, again in ((0, False), (7, True)):
         told.clear()
         settings = CropSettings(num=2, flip=True, seed=seed)
-        evaluate(run, views=settings, weights="raw", baselines=["raw"], tell=told.append)
+        evaluate(run, crops=settings, weights="raw", baselines=["raw"])
         assert (first in told) == again
 
 
 def test_a_protocol_that_takes_one_view_says_which_take_more() -> None:
     data = torch.randn(40, 3), torch.arange(20) % 2, torch.randn(20, 3), torch.arange(20) % 2
     with pytest.raises(ConfigError, match=r"knn1_cosine takes one view.*linear_lbfgs_10"):
-        run_classification(PROTOCOLS["knn1_cosine"], *data, views=2)
+        classify(PROTOCOLS["knn1_cosine"], *data, views=2)
 
 
 def test_by_the_command_beside_the_probe_of_the_middle(conv_run: Path, tmp_path: Path) -> None:
@@ -177,12 +184,12 @@ def test_by_the_command_beside_the_probe_of_the_middle(conv_run: Path, tmp_path:
     before = (run / "results" / "linear_lbfgs.json").read_bytes()
     assert main(["evaluate", str(run), *flags]) == 0
     assert (run / "results" / "linear_lbfgs.json").read_bytes() == before
-    found = read_json(run / "results" / "linear_lbfgs--3-views-scaled-8-10-10-crops.json")
-    assert found["settings"]["views"]["num"] == 3
-    names = {row["features"] for row in found["rows"]}
-    assert {"pixels", "random " + found["rows"][0]["features"]} <= names
-    middle = read_json(run / "results" / "linear_lbfgs.json")
-    assert found["rows"][0]["accuracy"] != middle["rows"][0]["accuracy"]
+    found = read_results(run / "results" / "linear_lbfgs--3-views-scaled-8-10-10-crops.json")
+    assert found[0].protocol.views["num"] == 3
+    names = {result.subject.name for result in found}
+    assert {"pixels", f"random {found[0].subject.name}"} <= names
+    middle = read_results(run / "results" / "linear_lbfgs.json")
+    assert found[0].headline != middle[0].headline
     assert main(["report", str(run)]) == 0
     page = (run / "report.html").read_text()
     assert "3-views-scaled-8-10-10-crops" in page

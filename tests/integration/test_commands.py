@@ -17,6 +17,8 @@ from PIL import Image
 
 import ambigan
 from ambigan.cli import main
+from ambigan.evaluation.result import headline_of
+from ambigan.evaluation.result_file import read_results
 
 SMALL = ["--settings.network.hidden", "16,16", "--epochs", "3", "--device", "cpu"]
 
@@ -79,13 +81,13 @@ def test_demo_ends_with_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_results_carry_what_they_were_made_of(finished_run: Path) -> None:
     assert main(["evaluate", str(finished_run), "--protocol", "knn1_euclidean"]) == 0
-    record = json.loads((finished_run / "results" / "knn1_euclidean.json").read_text())
-    assert record["protocol"] == "knn1_euclidean"
-    assert record["version"] == ambigan.__version__
-    assert (
-        record["data"]["sha256"] == json.loads((finished_run / "data.json").read_text())["sha256"]
-    )
-    rows = {(row["features"], row["weights"]): row for row in record["rows"]}
+    results = read_results(finished_run / "results" / "knn1_euclidean.json")
+    about = results[0].provenance
+    assert results[0].protocol.name == "knn1_euclidean"
+    assert about.versions["ambigan"] == ambigan.__version__
+    data = json.loads((finished_run / "data.json").read_text())
+    assert about.data.sha256 == about.trained_on.sha256 == data["sha256"]
+    rows = {(result.subject.name, result.subject.weights): result for result in results}
     assert set(rows) == {
         ("encoder.hidden2", "ema"),
         ("encoder.hidden2", "raw"),
@@ -93,15 +95,15 @@ def test_results_carry_what_they_were_made_of(finished_run: Path) -> None:
         ("pca16", None),
         ("random encoder.hidden2", None),
     }
-    assert record["accuracy"] == rows["encoder.hidden2", "ema"]["accuracy"]
-    assert 97 < rows["pixels", None]["accuracy"] < 100
+    assert headline_of(results) == rows["encoder.hidden2", "ema"]
+    assert 97 < (rows["pixels", None].value("accuracy") or 0) < 100
 
 
 def test_any_layer_can_be_measured(finished_run: Path) -> None:
     words = ["--protocol", "knn1_cosine", "--layer", "discriminator.hidden1,encoder"]
     assert main(["evaluate", str(finished_run), *words]) == 0
     (path,) = (finished_run / "results").glob("knn1_cosine--*.json")
-    names = [row["features"] for row in json.loads(path.read_text())["rows"]]
+    names = [result.subject.name for result in read_results(path)]
     assert names[:4] == ["discriminator.hidden1"] * 2 + ["encoder"] * 2
     assert names[-2:] == ["random discriminator.hidden1", "random encoder"]
 
@@ -111,10 +113,10 @@ def test_latents_can_be_measured_as_a_layer(finished_run: Path) -> None:
     words = ["--protocol", "knn1_cosine", "--layer", "latents,encoder", "--weights", "ema"]
     assert main(["evaluate", str(finished_run), *words]) == 0
     (path,) = (finished_run / "results").glob("knn1_cosine--latents--*.json")
-    rows = {row["features"]: row for row in json.loads(path.read_text())["rows"]}
-    assert rows["latents"]["dim"] == 4
-    assert rows["latents"]["accuracy"] == rows["encoder"]["accuracy"]
-    assert rows["random latents"]["accuracy"] == rows["random encoder"]["accuracy"]
+    rows = {result.subject.name: result for result in read_results(path)}
+    assert rows["latents"].subject.dim == 4
+    assert rows["latents"].metrics == rows["encoder"].metrics
+    assert rows["random latents"].metrics == rows["random encoder"].metrics
 
 
 def test_a_curve_measures_every_kept_checkpoint(tmp_path: Path) -> None:
@@ -122,10 +124,9 @@ def test_a_curve_measures_every_kept_checkpoint(tmp_path: Path) -> None:
     words = ["--train.keep-checkpoints", "9", "--train.checkpoint-every", "24", *SMALL]
     assert main(["train", "bigan", "--data", "digits", *words, "--out", run]) == 0
     assert main(["evaluate", run, "--curve"]) == 0
-    curve = json.loads((tmp_path / "run/results/curve-knn1_euclidean.json").read_text())
-    learned = [point for point in curve["points"] if point["weights"] == "raw"]
-    assert [point["images_seen"] for point in learned] == [1536, 3072, 4544]
-    assert not {"accuracy", "images_seen"} & curve.keys(), "these are of points"
+    curve = read_results(tmp_path / "run/results/curve-knn1_euclidean.json")
+    learned = [point.provenance for point in curve if point.subject.weights == "raw"]
+    assert [about.images_seen for about in learned] == [1536, 3072, 4544]
     words = ["--layer", "encoder.hidden1", "--weights", "raw"]
     assert main(["evaluate", run, "--curve", *words]) == 0
     name = "curve-knn1_euclidean--encoder.hidden1--raw.json"
@@ -138,7 +139,10 @@ def test_flags_that_nothing_uses_are_refused(
     run = str(finished_run)
     for words, said in (
         (["--protocol", "generation_features", "--layer", "encoder"], "--layer is of protocols"),
-        (["--protocol", "knn1_euclidean", "--space", "encoder"], "--space is of protocols of sam"),
+        (
+            ["--protocol", "knn1_euclidean", "--reference-features", "encoder"],
+            "--reference-features is of protocols of sam",
+        ),
     ):
         assert main(["evaluate", run, *words]) == 2
         assert said in capsys.readouterr().err
@@ -267,6 +271,6 @@ def test_one_method_from_outside_the_package(tmp_path: Path, monkeypatch) -> Non
     assert main(["train", *method, "--data", "digits", *words, "--out", "run", "--continue"]) == 0
     for verb in ("evaluate", "sample", "reconstruct", "embed", "report"):
         assert main([verb, "run", *method]) == 0, verb
-    record = json.loads(Path("run/results/reconstruction_l2.json").read_text())
-    assert record["ratio"] < 0.8
+    results = read_results(Path("run/results/reconstruction_l2.json"))
+    assert (results[0].headline.value or 1) < 0.8
     assert main(["sample", "run"]) == 2

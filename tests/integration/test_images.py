@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 import ambigan
 from ambigan.cli import main
+from ambigan.evaluation.result_file import read_results
 from ambigan.methods import METHODS
 
 TOY = [
@@ -70,8 +71,8 @@ def test_the_encoder_may_see_more_than_the_generator_draws(tall: Path, tmp_path:
     assert np.load(out / "reconstructions.npy").shape == (2, 4, 1, 24, 12)
     assert main(["interpolate", str(out), "--pairs", "2", "--steps", "3"]) == 0
     assert main(["report", str(out)]) == 0
-    record = json.loads((out / "results" / "reconstruction_l2.json").read_text())
-    assert 0 < record["rows"][0]["ratio_real"] < 3
+    results = read_results(out / "results" / "reconstruction_l2.json")
+    assert 0 < (results[0].value("ratio_real") or 0) < 3
 
 
 def test_layers_are_measured_pooled_and_together(tall: Path, tmp_path: Path) -> None:
@@ -81,8 +82,8 @@ def test_layers_are_measured_pooled_and_together(tall: Path, tmp_path: Path) -> 
     words = ["evaluate", str(out), "--protocol", "knn1_cosine", "--layer", layers]
     assert main(words) == 0
     (path,) = (out / "results").glob("knn1_cosine*.json")
-    rows = json.loads(path.read_text())["rows"]
-    dims = {row["features"]: row["dim"] for row in rows if row["kind"] == "model"}
+    subjects = [result.subject for result in read_results(path)]
+    dims = {subject.name: subject.dim for subject in subjects if subject.kind == "model"}
     assert dims["discriminator.conv1@4"] == 2 * 16
     assert dims["discriminator.convs@4"] == (2 + 2 + 4 + 4 + 8 + 8) * 16
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,16 @@ from ambigan.core.data_spec import DataSpec
 from ambigan.core.settings import override
 from ambigan.data import Dataset, Scaling, Split
 from ambigan.engine.run_folder import RunFolder
+from ambigan.evaluation.protocols import ACCURACY, find_protocol
+from ambigan.evaluation.result import (
+    DataRecord,
+    Kind,
+    ProtocolRecord,
+    Provenance,
+    Result,
+    Subject,
+    wilson_interval,
+)
 from ambigan.game import Method
 from ambigan.methods import METHODS
 from ambigan.presets import find_preset
@@ -78,40 +89,55 @@ def write_logs(folder: Path, seen: int, alarms: dict[int, list[str]] | None = No
     (folder / "timing.jsonl").write_text("\n".join(timing) + "\n")
 
 
-def make_result(
-    dataset: Dataset, protocol: str = "knn1_euclidean", **changes: Any
-) -> dict[str, Any]:
-    """A result with a model's row for each kind of weights and two baselines."""
+def make_result(dataset: Dataset, protocol: str = "knn1_euclidean", **changes: Any) -> list[Result]:
+    """Results of a model with each kind of weights and of two baselines.
 
-    def row(name: str, kind: str, weights: str | None, accuracy: float) -> dict[str, Any]:
-        head = {"features": name, "weights": weights, "kind": kind, "dim": 16}
-        return head | {"accuracy": accuracy, "accuracy_per_class": [accuracy], "seconds": 0.5}
+    Args:
+        dataset: The data that the run was trained on.
+        protocol: Any name.
+        **changes: Parts of the provenance or the protocol's record.
+    """
+    about = DataRecord(dataset.name, dataset.sha256, 120, 400)
+    provenance = Provenance(
+        "bigan",
+        "small",
+        0,
+        None,
+        about,
+        about,
+        {"ambigan": "9.8.7", "torch": "2.0"},
+        {"processor": "an abacus", "cores": 2, "gpu": None},
+    )
+    record = ProtocolRecord(protocol, "accuracy of the nearest neighbour", {"k": 1}, "a paper")
+    names = {field.name for field in fields(Provenance)}
+    provenance = replace(provenance, **{k: v for k, v in changes.items() if k in names})
+    record = replace(record, **{k: v for k, v in changes.items() if k not in names})
 
-    return {
-        "protocol": protocol,
-        "summary": "accuracy of the nearest neighbour",
-        "settings": {"k": 1},
-        "source": "a paper",
-        "data": {"name": dataset.name, "sha256": dataset.sha256, "num_train": 120, "num_test": 400},
-        "version": "9.8.7",
-        "torch": "2.0",
-        "hardware": {"processor": "an abacus", "cores": 2, "gpu": None},
-        "accuracy": 91.25,
-        "rows": [
-            row("encoder.hidden2", "model", "ema", 91.25),
-            row("encoder.hidden2", "model", "raw", 90.5),
-            row("pixels", "baseline", None, 93.125),
-            row("random encoder.hidden2", "baseline", None, 85.0),
-        ],
-        **changes,
-    }
+    def one(name: str, kind: Kind, weights: str | None, accuracy: float) -> Result:
+        metric = replace(ACCURACY, value=accuracy, interval=wilson_interval(accuracy, 400))
+        subject = Subject(name, kind, weights, 16)
+        return Result(record, subject, (metric,), provenance, 0.5)
+
+    return [
+        one("encoder.hidden2", "model", "ema", 91.25),
+        one("encoder.hidden2", "model", "raw", 90.5),
+        one("pixels", "baseline", None, 93.125),
+        one("random encoder.hidden2", "untrained", None, 85.0),
+    ]
 
 
-def make_reconstruction(dataset: Dataset) -> dict[str, Any]:
-    """A result of the reconstruction protocol."""
-    errors = {"error_real": 2.5, "error_real_shuffled": 5.0, "ratio_real": 0.5}
-    none = {"error_generated": None, "error_generated_shuffled": None, "ratio_generated": None}
-    model = {"features": "reconstruction", "weights": "ema", "kind": "model"}
-    mean = {"features": "training mean", "weights": None, "kind": "baseline"}
-    rows = [model | errors | none, mean | errors | none]
-    return make_result(dataset, "reconstruction_l2") | {"rows": rows, "ratio": 0.5}
+def with_value(result: Result, value: float, name: str | None = None) -> Result:
+    """A result with another value of its headline, and another subject if it is named."""
+    metric = replace(result.headline, value=value)
+    subject = replace(result.subject, name=name or result.subject.name)
+    return replace(result, metrics=(metric,), subject=subject)
+
+
+def make_reconstruction(dataset: Dataset) -> list[Result]:
+    """Results of the reconstruction protocol."""
+    protocol = find_protocol("reconstruction_l2")
+    errors = {"ratio_real": 0.5, "error_real": 2.5, "error_real_shuffled": 5.0}
+    metrics = protocol.complete(errors).metrics
+    first, *_ = make_result(dataset, protocol.name)
+    subjects = (Subject("reconstruction", "model", "ema"), Subject("training mean", "baseline"))
+    return [replace(first, subject=subject, metrics=metrics) for subject in subjects]

@@ -13,9 +13,8 @@ from ambigan.report.figures import inline_svg, save_figure, vectors
 from ambigan.report.figures.charts import (
     MAX_POINTS,
     Score,
-    accuracy_chart,
-    confidence,
     line_chart,
+    score_chart,
     short_number,
 )
 from ambigan.report.figures.theme import clean
@@ -73,7 +72,7 @@ def test_only_several_curves_need_a_legend() -> None:
 
 def test_accuracies_stand_beside_the_best_baseline() -> None:
     scores = [Score("ours", 90, False, (88, 92)), Score("pixels", 95, True), Score("pca", 80, True)]
-    figure = accuracy_chart(scores)
+    figure = score_chart(scores, best=95, best_baseline=95)
     dashed = [x for x in lines_of(figure) if x[:, 0].tolist() == [95, 95]]
     assert len(dashed) == 1
     drawn = inline_svg(figure, "")
@@ -82,14 +81,7 @@ def test_accuracies_stand_beside_the_best_baseline() -> None:
 
 @pytest.mark.parametrize("percent", [0.0, 50.0, 100.0])
 def test_one_accuracy_alone_can_be_drawn(percent: float) -> None:
-    inline_svg(accuracy_chart([Score("x", percent, False)]), "")
-
-
-def test_intervals_are_wilsons() -> None:
-    low, high = confidence(90, 100)  # by hand: (0.9 + 1.92 / 100 ± ...) / (1 + 3.84 / 100)
-    assert (low, high) == pytest.approx((82.56, 94.48), abs=0.01)
-    assert confidence(100, 297)[0] == pytest.approx(98.72, abs=0.01)
-    assert confidence(0, 50)[0] == pytest.approx(0)
+    inline_svg(score_chart([Score("x", percent, False)]), "")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +123,7 @@ def test_any_text_can_be_a_name(name: str) -> None:
     drawn = inline_svg(line_chart({name: (STEPS, STEPS), "other": (STEPS, STEPS)}), name)
     assert "\x00" not in drawn
     assert "<b>" not in drawn
-    inline_svg(accuracy_chart([Score(name, 50, True)]), name)
+    inline_svg(score_chart([Score(name, 50, True)]), name)
     inline_svg(vectors.quantile_bands(np.eye(2), np.eye(2), [name, name]), name)
 
 

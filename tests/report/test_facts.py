@@ -11,6 +11,7 @@ from made_runs import make_result, make_run, make_vectors, write_logs
 from ambigan.cli.parser import parse_arguments
 from ambigan.core.settings import override
 from ambigan.data import Dataset
+from ambigan.evaluation.result import DataRecord
 from ambigan.presets import find_preset
 from ambigan.report import summary as facts
 from ambigan.report.report_data import ReportData, gather_report_data
@@ -85,11 +86,11 @@ def test_a_run_cut_short_says_so(tmp_path: Path, digits: Dataset) -> None:
 
 def test_results_of_another_state_or_other_data_say_so(tmp_path: Path, digits: Dataset) -> None:
     old = make_result(digits, images_seen=100)
-    other = make_result(digits, "logistic_lbfgs", data={"sha256": "f" * 64})
+    other = make_result(digits, "logistic_lbfgs", trained_on=DataRecord("other", "f" * 64, 1, 1))
     notes = facts.find_notes(material_of(tmp_path, digits, [other, old]))
     assert notes == [
         "Measured at 100 images, not at 4,800: knn1_euclidean.",
-        "Left out, measured on other data: logistic_lbfgs.",
+        "Left out, measured on a run of other data: logistic_lbfgs.",
     ]
 
 

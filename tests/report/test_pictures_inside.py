@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from ambigan.analysis import ArithmeticResult, Filters, ForgettingResult, Term
 from ambigan.analysis.map_classifier import Box
+from ambigan.evaluation.protocols import ACCURACY
+from ambigan.evaluation.result import DataRecord, ProtocolRecord, Provenance, Result, Subject
 from ambigan.report.figures import canvas, theme
 from ambigan.report.figures.filters import as_images, draw_filters, draw_tiles
 from ambigan.report.figures.forgetting import draw_forgotten, forgetting_summary
@@ -145,23 +148,25 @@ def test_shares_are_told() -> None:
     assert draw_forgotten(found, "ship").shape[1] > 6 * 64
 
 
-def transfer_record(num_layers: int = 3) -> dict[str, Any]:
-    def row(frozen: int, start: str) -> dict[str, Any]:
-        layers = "none" if not frozen else "encoder.conv1" + (f" to conv{frozen}" * (frozen > 1))
-        kind = "model" if start == "trained" else "baseline"
-        value = {"trained": 60.0, "random": 50.0, "scratch": 70.0}[start] - frozen
-        return {
-            "features": layers, "weights": None, "kind": kind, "frozen": frozen, "layers": layers,
-            "start": start, "accuracy": value, "train_accuracy": 80.0, "seconds": 1.0,
-        }  # fmt: skip
-
-    starts = [(n, s) for n in range(1, num_layers + 1) for s in ("trained", "random")]
+def transfer_record(num_layers: int = 3) -> list[Result]:
     settings = {
         "network": "encoder", "weights": "ema", "labels": 100, "epochs": 5, "batch_size": 64,
         "learning_rate": 1e-3, "flip": False, "seed": 0,
     }  # fmt: skip
-    rows = [row(0, "scratch"), *(row(*start) for start in starts)]
-    return {"protocol": "transfer", "settings": settings, "rows": rows}
+    protocol = ProtocolRecord("transfer", constants=settings)
+    data = DataRecord("digits", "", 1000, 100)
+    about = Provenance("bigan", "small", 0, 1, data, data, {}, {})
+
+    def row(frozen: int, start: str) -> Result:
+        layers = "none" if not frozen else "encoder.conv1" + (f" to conv{frozen}" * (frozen > 1))
+        value = {"trained": 60.0, "random": 50.0, "scratch": 70.0}[start] - frozen
+        accuracy = dataclasses.replace(ACCURACY, value=value)
+        subject = Subject(layers, "model" if start == "trained" else "baseline")
+        details = {"frozen": frozen, "layers": layers, "start": start}
+        return Result(protocol, subject, (accuracy,), about, 1.0, details)
+
+    starts = [(n, s) for n in range(1, num_layers + 1) for s in ("trained", "random")]
+    return [row(0, "scratch"), *(row(*start) for start in starts)]
 
 
 def test_transfer_is_a_table_and_a_chart() -> None:
@@ -182,7 +187,7 @@ def test_transfer_is_a_table_and_a_chart() -> None:
 def test_half_a_measurement_is_drawn_too() -> None:
     record = transfer_record()
     for num in (1, 2, 4):
-        part = record | {"rows": record["rows"][:num]}
+        part = record[:num]
         assert transfer_table(part).rows
         transfer_chart(part)
 
@@ -192,5 +197,7 @@ def test_what_to_type_again_is_a_command() -> None:
 
     flags = parse_arguments(["transfer", "run", *flags_of(transfer_record()).split()]).flags
     assert (flags.network, flags.labels, flags.flip) == ("encoder", 100, False)
-    whole = transfer_record() | {"data": {"num_train": 100}}
-    assert "--labels" not in flags_of(whole)
+    first = transfer_record()[0]
+    all_of_them = dataclasses.replace(first.provenance.data, num_train=100)
+    about = dataclasses.replace(first.provenance, data=all_of_them)
+    assert "--labels" not in flags_of([dataclasses.replace(first, provenance=about)])

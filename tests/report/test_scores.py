@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from made_runs import make_reconstruction, make_result, make_run, make_vectors
+from made_runs import make_reconstruction, make_result, make_run, with_value
 
 from ambigan.data import Dataset
+from ambigan.evaluation.result import DataRecord, Metric, Result
 from ambigan.report import result_tables as scores
 from ambigan.report.report_data import ReportData, gather_report_data
 
 
-def material_of(folder: Path, dataset: Dataset, *results: dict[str, Any]) -> ReportData:
+def material_of(folder: Path, dataset: Dataset, *results: list[Result]) -> ReportData:
     return gather_report_data(*make_run(folder, dataset), dataset, list(results))
 
 
@@ -30,24 +31,22 @@ def test_the_headline_stands_beside_the_best_baseline(tmp_path: Path, digits: Da
 def test_a_headline_is_the_methods_own_layer_and_not_the_best_one(
     tmp_path: Path, digits: Dataset
 ) -> None:
-    other = make_result(digits)
-    other["rows"] = [{"features": "encoder.hidden1", "kind": "model", "accuracy": 99.0}]
+    other = [with_value(make_result(digits)[0], 99.0, "encoder.hidden1")]
     found = scores.headline(material_of(tmp_path, digits, other, make_result(digits)))
     assert found is not None
     assert found.value == "91.25"
 
 
 def test_above_level_and_alone(tmp_path: Path, digits: Dataset) -> None:
-    result = make_result(digits)
+    first, _, pixels, _ = make_result(digits)
     for baseline, words in ((86.0, "5.25 points above"), (91.25, "Level with")):
-        result["rows"][2]["accuracy"] = baseline
-        found = scores.headline(material_of(tmp_path, digits, result))
+        results = [first, with_value(pixels, baseline)]
+        found = scores.headline(material_of(tmp_path, digits, results))
         assert found is not None
         assert found.verdict.startswith(words)
-    result["rows"] = result["rows"][:1]
-    found = scores.headline(material_of(tmp_path, digits, result))
+    found = scores.headline(material_of(tmp_path, digits, [first]))
     assert found is not None
-    assert found.verdict == "No baseline was measured beside it."
+    assert found.verdict == "No baseline was measured with it."
 
 
 def test_tables_have_two_decimals_and_the_best_in_bold(digits: Dataset) -> None:
@@ -60,34 +59,48 @@ def test_tables_have_two_decimals_and_the_best_in_bold(digits: Dataset) -> None:
     assert [row.is_baseline for row in table.rows] == [False, False, True, True]
 
 
-def test_what_did_not_converge_says_so(digits: Dataset) -> None:
-    result = make_result(digits)
-    for row in result["rows"]:
-        row["converged"] = True
-    assert "converged" not in scores.table_of(result).columns
-    result["rows"][1]["converged"] = False
-    assert "converged" in scores.table_of(result).columns
-    assert "no" in texts(scores.table_of(result))[1]
+def test_signs_of_trouble_and_chosen_constants_are_columns(digits: Dataset) -> None:
+    results = make_result(digits)
+    assert "note" not in scores.table_of(results).columns
+    details = {"chosen": {"C": 0.001, "metric": "cosine"}, "warnings": ["not converged"]}
+    results[1] = replace(results[1], details=details)
+    table = scores.table_of(results)
+    assert table.columns == (
+        "features", "weights", "metric", "note", "dim", "accuracy, %", "C", "seconds"
+    )  # fmt: skip
+    assert texts(table)[1][2:4] == ["cosine", "not converged"]
+    assert texts(table)[1][6] == "0.001"
 
 
-def test_a_protocol_without_accuracies_is_a_table(tmp_path: Path, digits: Dataset) -> None:
-    result = make_result(digits, "fid50k") | {"rows": [{"features": "samples", "fid": 12.5}]}
-    (found,) = scores.measured(material_of(tmp_path, digits, result))
-    assert found.chart == ""
-    assert texts(found.table) == [["samples", "12.500"]]
+def test_lower_may_be_better(tmp_path: Path, digits: Dataset) -> None:
+    fid = Metric("fid", "FID", direction="lower")
+    ours, _, theirs, _ = make_result(digits, "fid50k")
+    results = [
+        replace(result, metrics=(replace(fid, value=value),))
+        for result, value in ((ours, 12.5), (theirs, 1234.5))
+    ]
+    (found,) = scores.measured(material_of(tmp_path, digits, results))
+    assert [row.cells[3].text for row in found.table.rows] == ["12.50", "1,234.50"]
+    assert [row.cells[3].best for row in found.table.rows] == [True, False]
 
 
-def test_unlabelled_data_show_no_accuracy(tmp_path: Path) -> None:
-    dataset = make_vectors(3)
-    material = material_of(tmp_path, dataset, make_result(dataset))
-    assert scores.headline(material) is None
-    assert scores.measured(material) == []
-
-
-def test_results_of_other_data_are_not_shown(tmp_path: Path, digits: Dataset) -> None:
-    material = material_of(tmp_path, digits, make_result(digits, data={"sha256": "f" * 64}))
+def test_results_of_a_run_on_other_data_are_not_shown(tmp_path: Path, digits: Dataset) -> None:
+    other = DataRecord("other", "f" * 64, 1, 1)
+    material = material_of(tmp_path, digits, make_result(digits, trained_on=other, data=other))
     assert scores.headline(material) is None
     assert material.foreign == ("knn1_euclidean",)
+
+
+def test_results_on_other_data_come_last_and_say_so(tmp_path: Path, digits: Dataset) -> None:
+    other = DataRecord("mnist", "f" * 64, 1, 1)
+    on_other = make_result(digits, data=other)
+    material = material_of(tmp_path, digits, on_other, make_result(digits, "svm_l2"))
+    assert [found.title for found in scores.measured(material)] == [
+        "svm_l2", "knn1_euclidean on mnist"
+    ]  # fmt: skip
+    found = scores.headline(material)
+    assert found is not None
+    assert found.what.startswith("svm_l2 on")
 
 
 def test_protocols_stand_in_the_order_they_are_registered(tmp_path: Path, digits: Dataset) -> None:
@@ -102,15 +115,18 @@ def test_reconstructions_have_a_table_of_their_own(tmp_path: Path, digits: Datas
     material = material_of(tmp_path, digits, result)
     assert scores.measured(material) == []
     assert scores.errors_in(material) == (2.5, 5.0)
-    assert texts(scores.reconstruction_table(result)) == [
-        ["this model · EMA", "data", "2.500", "5.000", "0.500"],
-        ["training mean", "data", "2.500", "5.000", "0.500"],
+    table = scores.table_of(result)
+    assert table.columns == (
+        "features", "weights", "of", "ratio", "L2 error", "shuffled", "seconds"
+    )  # fmt: skip
+    assert texts(table) == [
+        ["reconstruction", "EMA", "data", "0.500", "2.500", "5.000", "0.50"],
+        ["training mean", "", "data", "0.500", "2.500", "5.000", "0.50"],
     ]
 
 
 def test_tables_of_one_protocol_are_told_apart(tmp_path: Path, digits: Dataset) -> None:
-    other = make_result(digits)
-    other["rows"] = [{"features": "encoder.hidden1", "kind": "model", "accuracy": 99.0}]
+    other = [with_value(make_result(digits)[0], 99.0, "encoder.hidden1")]
     found = scores.measured(material_of(tmp_path, digits, make_result(digits), other))
     titles = [result.title for result in found]
     assert titles[1] == "knn1_euclidean, encoder.hidden1"

@@ -59,10 +59,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if not arguments[0].startswith("-") and arguments[0] not in verbs:
         raise unknown_name("verb", arguments[0], verbs)
     settings: dict[str, str] = {}
-    if arguments[0] in (
-        *TRAINING,
-        *MEASURING,
-    ):  # first, or argparse would take their values for a METHOD
+    if arguments[0] in (*TRAINING, *MEASURING):
+        # First, or argparse would take their values for a METHOD.
         arguments, settings = _take_settings(arguments)
     flags, rest = parser.parse_known_args(arguments)
     if rest:
@@ -317,8 +315,15 @@ def _add_looking(verb: Callable[[str, str], _Parser]) -> None:
 
 def _add_data(parser: _Parser) -> None:
     parser.add_argument("--data", help="a source instead of the run's own")
+    _add_framing(parser)
     parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
     _add_max_corrupt(parser)
+
+
+def _add_framing(parser: _Parser) -> None:
+    parser.add_argument(
+        "--framing", choices=["run"], help="take images that are far larger or smaller all the same"
+    )
 
 
 def _add_max_corrupt(parser: _Parser) -> None:
@@ -377,6 +382,7 @@ def _add_search(parser: _Parser) -> None:
         help="a picture file, a source such as folder:PATH, or rows of the test split: 3,7,10-19",
     )
     parser.add_argument("--data", help="a source to look in, instead of the run's own data")
+    _add_framing(parser)
     parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
     _add_max_corrupt(parser)
     parser.add_argument("--layer", help="as for embed; the run's feature layer if left out")

@@ -11,7 +11,9 @@ from ..engine.run_folder import RunFolder
 from ..game import Method
 from ..methods import find_method, is_external
 from ..run import Run, load
+from ..run_data import framing_line, is_far_off
 from ..training import check_same_data
+from .output import note
 from .parser import Request
 from .progress import decoding_progress
 
@@ -42,11 +44,24 @@ def dataset_of(run: Run) -> Dataset:
 
 
 def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings:
-    """How a source beside the run's own data is read: as those are, unless the flags say else."""
+    """How other data than the run's own are read; one line says what is changed of images.
+
+    Raises:
+        ConfigError: Images are far larger or smaller than the run's, and `--framing run` does not
+            ask for them all the same.
+    """
     settings = for_other(run.config.data, source)
-    if flags.max_corrupt is None:
-        return settings
-    return replace(settings, max_corrupt=flags.max_corrupt)
+    if flags.max_corrupt is not None:
+        settings = replace(settings, max_corrupt=flags.max_corrupt)
+    line = framing_line(settings, run.spec)
+    if flags.framing is None and is_far_off(settings, run.spec):
+        raise ConfigError(
+            f"{line}: so far from what the run was trained on, features say little; give --framing"
+            " run to take them all the same."
+        )
+    if line:
+        note(line)
+    return settings
 
 
 def method_of(request: Request) -> type[Method] | None:

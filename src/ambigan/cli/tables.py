@@ -32,7 +32,8 @@ def print_results(results: Sequence[Result]) -> None:
 
 def print_table(table: Table, title: str) -> None:
     """A table as wide as the terminal, or where there is none as wide as its cells."""
-    drawn = Drawn(box=SIMPLE, title=cell(title), title_justify="left", pad_edge=False)
+    print(title)
+    drawn = Drawn(box=SIMPLE, pad_edge=False)
     for number, name in enumerate(table.columns):
         is_text = number < table.num_texts
         drawn.add_column(cell(name), justify="left" if is_text else "right", no_wrap=is_text)

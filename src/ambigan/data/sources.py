@@ -16,8 +16,8 @@ from .digits import open_digits, read_digits
 from .images.cropping import augment_of, cropped_form
 from .images.folder import find_folder
 from .images.hub import find_hub
-from .images.image_decoding import read_header
 from .images.image_dataset import open_image_source, read_image_source
+from .images.image_decoding import read_header
 from .images.image_source import ImageSource, image_source_of
 from .images.parallel_decoding import DecodingProgress, by, find_form
 from .images.photo_datasets import find_celeba, find_imagenet, find_lsun

@@ -76,10 +76,8 @@ class EvaluationConfig:
             if name not in BASELINES:
                 raise unknown_name("baseline", name, BASELINES)
         for field in ("protocols", "layers", "reference_features"):
-            if isinstance(getattr(self, field), str):
-                raise ConfigError(
-                    f"{field} is a list of names, such as ['{getattr(self, field)}']."
-                )
+            if isinstance(name := getattr(self, field), str):
+                raise ConfigError(f"{field} is a list of names, such as ['{name}'].")
 
     @property
     def asked(self) -> dict[str, Any]:

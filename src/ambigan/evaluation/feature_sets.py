@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from time import perf_counter
 
-import torch
 from torch import Tensor
 
 from ..core.errors import ConfigError

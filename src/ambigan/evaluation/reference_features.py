@@ -148,9 +148,8 @@ class ReferenceFeatures:
         _check_alike(name, other.spec, self.method.sample_spec)
         other.find_layer(layer)
         size = other.spec.shape
-        return FeatureFunction(
-            called, "baseline", lambda x: other.features(_resized(x, size), layer)
-        )
+        describe = lambda x: other.features(_resized(x, size), layer)  # noqa: E731
+        return FeatureFunction(called, "baseline", describe)
 
 
 def measure_generation(

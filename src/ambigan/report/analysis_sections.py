@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..analysis.filters import default_network, read_filters
@@ -9,7 +11,7 @@ from ..core.feature_layers import is_convolutional
 from ..evaluation.result import Result
 from .figures.filters import as_images
 from .figures.transfer import transfer_chart, transfer_layer_names, transfer_table
-from .panels import Section, chart, gallery
+from .panels import ChartPanel, Section, chart, gallery
 from .report_data import ReportData
 from .result_tables import is_transfer
 
@@ -41,16 +43,7 @@ def transfer_section(material: ReportData) -> Section | None:
     records = [result for result in material.results if is_transfer(result)]
     if not records:
         return None
-    panels = tuple(
-        chart(
-            f"The {record[0].protocol.constants['network']}'s first layers{_on(record[0])}",
-            f"{record[0].protocol.constants['labels']:,} labels. Healthy: above random layers, and level for"
-            " as long as it can be.",
-            transfer_chart(record),
-        )
-        for record in records
-        if transfer_layer_names(record)
-    )
+    panels = tuple(_panel(record) for record in records if transfer_layer_names(record))
     lead = (
         "The first layers stay as they are, all above them is drawn anew and trained with labels: "
         "what is lost tells how far the layers serve a task that they never saw."
@@ -58,6 +51,12 @@ def transfer_section(material: ReportData) -> Section | None:
     return Section("transfer", "Frozen layers", lead, panels, transfer_table(records[0]))
 
 
-def _on(result: Result) -> str:
-    about = result.provenance
-    return f", on {about.data.name}" if about.is_of_other_data else ""
+def _panel(record: Sequence[Result]) -> ChartPanel:
+    constants, about = record[0].protocol.constants, record[0].provenance
+    on_other = f", on {about.data.name}" if about.is_of_other_data else ""
+    return chart(
+        f"The {constants['network']}'s first layers{on_other}",
+        f"{constants['labels']:,} labels. Healthy: above random layers, and level for as long as it"
+        " can be.",
+        transfer_chart(record),
+    )

@@ -176,9 +176,10 @@ def headline(material: ReportData) -> Headline | None:
 
 def errors_in(material: ReportData) -> tuple[float, float] | None:
     """The reconstruction errors of the page's own weights, own and shuffled, if measured."""
-    for result in (
-        r for results in material.results if is_reconstruction(results) for r in results
-    ):
+    records = [results for results in material.results if is_reconstruction(results)]
+    for result in (result for results in records for result in results):
+        if result.provenance.is_of_other_data:
+            continue
         found = result.value("error_real"), result.value("error_real_shuffled")
         if result.subject.weights == material.run.weights and None not in found:
             return found  # pyright: ignore[reportReturnType]
