@@ -318,6 +318,11 @@ def test_what_makes_a_run_cannot_be_changed(tmp_path: Path) -> None:
         make(tmp_path, changes={"settings.bank_size": "50"})
 
 
+def test_presets_are_refused_where_runs_name_their_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="presets of their own; leave --presets out"):
+        make(tmp_path, presets=["small"])
+
+
 def test_averages_must_be_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"run 'SAO': averaged weights are what is measured"):
         make(tmp_path, changes={"train.ema_decay": "0"})

@@ -280,7 +280,8 @@ def _table(
     best: dict[str, float] = {}
     for key, _, form in shown if bold else ():
         means = [float(f"{x.values[key].mean:{form}}") for x in lines if key in x.values]
-        best[key] = max(means) if key != PUBLISHED else nan
+        if key != PUBLISHED:
+            best[key] = max(filter(isfinite, means), default=nan)
     rows: list[TableRow] = []
     for line in lines:
         dim = "–" if line.dim is None else f"{line.dim:,}"
