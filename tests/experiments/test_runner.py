@@ -212,7 +212,9 @@ def test_what_runs_draw_is_compared_in_features_of_the_reference_model(tmp_path:
     bigan, simclr = read_json(tmp_path / "compared.json")["runs"]
     assert not subjects(simclr, GENERATION)
     rows = subjects(bigan, GENERATION)
-    assert {x["subject"]["space"] for x in rows.values()} == {space_of(tmp_path, seed=0)}
+    assert {x["subject"]["reference_features"] for x in rows.values()} == {
+        space_of(tmp_path, seed=0)
+    }
     assert value(rows["training examples"], "frechet") < value(rows["samples"], "frechet")
     assert value(subjects(bigan, RECONSTRUCTION)["reconstruction"], "ratio_real") > 0
     text, page = ((tmp_path / f"compared.{kind}").read_text() for kind in ("md", "html"))
@@ -226,7 +228,7 @@ def test_what_runs_draw_is_compared_in_features_of_the_reference_model(tmp_path:
     runs = read_json(tmp_path / "compared.json")["runs"]
     drawn = [rows["training examples"] for run in runs if (rows := subjects(run, GENERATION))]
     assert drawn[0]["metrics"] == drawn[1]["metrics"], "training examples in one model's features"
-    assert drawn[0]["subject"]["space"] == space_of(tmp_path, seed=1)
+    assert drawn[0]["subject"]["reference_features"] == space_of(tmp_path, seed=1)
 
 
 def test_baselines_of_samples_are_measured_once_for_all_runs(tmp_path: Path) -> None:
@@ -266,7 +268,9 @@ def test_the_reference_model_is_of_the_first_seed_even_if_another_is_there_befor
     make(tmp_path, COMPARED, seeds=(0, 1))
     runs = read_json(tmp_path / "compared.json")["runs"]
     drawn = [result for run in runs for result in subjects(run, GENERATION).values()]
-    assert {result["subject"]["space"] for result in drawn} == {space_of(tmp_path, seed=0)}
+    assert {result["subject"]["reference_features"] for result in drawn} == {
+        space_of(tmp_path, seed=0)
+    }
 
 
 def test_each_run_is_shown_as_many_images(whole: Path) -> None:
@@ -566,6 +570,22 @@ def test_a_folder_of_an_earlier_version_goes_on(whole: Path, tmp_path: Path) -> 
     shutil.copytree(whole / "runs/images/sao", tmp_path / "arms/sao")
     assert not any("SAO" in line for line in make(tmp_path))
     assert (tmp_path / "toy.json").read_bytes() == (whole / "toy.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"runs": (SAO, replace(SIMCLR, name="sao"))}, "two runs have one name"),
+        ({"reference_model": "GAN"}, "it has no run 'GAN'"),
+        ({"published": {"BiGAN": 1.0}}, "it has no run 'BiGAN'"),
+        ({"protocols": ()}, "it names no protocol"),
+        ({"settings": {}}, "its settings have no data.source"),
+        ({"runs": (replace(SAO, preset=None),)}, "a preset is missing"),
+    ],
+)
+def test_an_experiment_that_cannot_be_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"experiment 'toy': {words}"):
+        replace(TOY, **changes)
 
 
 def test_an_experiment_is_registered_once() -> None:

@@ -15,7 +15,6 @@ from ..core.settings import Fraction, build, checked, differences, plain
 from ..data.settings import DataSettings
 from ..methods import find_method
 
-
 RENAMED = {"watch_every": "diagnose_every"}
 """Settings of `train` that runs of earlier versions have under other names."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..core.errors import ConfigError
 from ..core.registry import Registry
 
 
@@ -60,6 +61,9 @@ class Experiment:
         published: The paper's value of the first protocol, by the name of a run.
         published_budget: What the paper spent for these, in words.
         time: What it takes, on which machine; measured, or said not to be.
+
+    Raises:
+        ConfigError: A part is missing, or is of a run that is not there.
     """
 
     name: str
@@ -80,10 +84,17 @@ class Experiment:
     time: str = "not measured"
 
     def __post_init__(self) -> None:
-        names = [run.name for run in self.runs]
-        others = {*self.published, *filter(None, [self.reference_model])}
-        assert len({run.slug for run in self.runs}) == len(names), "runs have names of their own"
-        assert others <= set(names), "reference model and published values are of runs"
+        names = {run.name for run in self.runs}
+        others = {*self.published, *filter(None, [self.reference_model])} - names
+        for is_wrong, reason in (
+            (len({run.slug for run in self.runs}) < len(self.runs), "two runs have one name"),
+            (others, f"it has no run '{''.join(sorted(others)[:1])}'"),
+            (not self.protocols, "it names no protocol"),
+            ("data.source" not in self.settings, "its settings have no data.source"),
+            (not self.presets and None in {run.preset for run in self.runs}, "a preset is missing"),
+        ):
+            if is_wrong:
+                raise ConfigError(f"experiment '{self.name}': {reason}.")
 
 
 EXPERIMENTS: Registry[Experiment] = Registry("experiment")
