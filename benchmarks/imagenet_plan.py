@@ -23,18 +23,18 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ambigan.bench.products import Products
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.distributed import average_
 from ambigan.core.files import write_json
 from ambigan.engine.train_step import compute_gradients, set_requires_grad
-from ambigan.estimate.memory import LiveMemory
 from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.game import Batch, Method
 from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.networks import biggan, heads, resnet50
 from ambigan.networks.layers import spectral_norm as spectral
 from ambigan.presets import find_preset
+from live_memory import LiveMemory
+from step.matmul import MatmulCounter
 
 SPEC = DataSpec("images", (3, 256, 256), bounded=True)
 GPUS = (8, 16, 32, 64, 128, 256, 512)
@@ -210,7 +210,7 @@ def _play(
     owned = set_requires_grad(method, players)
     with mode:
         x, z = torch.rand(size, *method.spec.shape), torch.randn(size, method.settings.latent_dim)
-        products = Products()
+        products = MatmulCounter()
         with (
             simulated_process_group(GPUS[0]) as traffic,
             products,

@@ -28,7 +28,7 @@ from ambigan.engine.train_state import TrainState
 from ambigan.engine.train_step import TrainStep
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.estimate.training_cost import estimate_training
-from ambigan.evaluation.results import hardware
+from ambigan.evaluation.provenance import hardware
 from ambigan.presets import find_preset
 from ambigan.training import make_method, train
 
@@ -83,7 +83,7 @@ def compare(config: RunConfig, num_images: int, rounds: int) -> dict[str, Any]:
     pairs = [(estimate_training(config), _seconds_per_image(short)) for _ in range(rounds)]
     found, runs = [plan for plan, _ in pairs], [seconds for _, seconds in pairs]
     planned = [1 / each.images_per_second for each in found]
-    heard, memory = _heard(config), found[0].memory - found[0].working
+    heard, memory = _heard(config), found[0].memory - found[0].step
     return {
         "time": median(run / plan for run, plan in zip(runs, planned, strict=True)),
         "memory": (memory + heard) / found[0].memory,

@@ -30,7 +30,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
-from ambigan.bench.suite import timed
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.files import write_json
 from ambigan.core.precision import usable_precisions
@@ -39,12 +38,13 @@ from ambigan.engine.config import RunConfig, choose_device
 from ambigan.engine.train_state import TrainState
 from ambigan.engine.train_step import train_step
 from ambigan.estimate.memory import saved_bytes
-from ambigan.evaluation.results import hardware
+from ambigan.evaluation.provenance import hardware
 from ambigan.game import Batch
 from ambigan.methods.structural import Structural
 from ambigan.networks.resnet import ResBlock
 from ambigan.presets import find_preset
 from ambigan.training import make_method
+from step.suite import timed
 
 SPEC = DataSpec("images", (3, 32, 32), bounded=True)
 WITHOUT = {

@@ -17,7 +17,7 @@ mkdir -p "$out"
 for step in ${STEPS:-tests bench one table}; do
   case $step in
     tests) [ "$device" = cpu ] || "$python" -m pytest -m gpu | tee "$out/tests.txt" ;;
-    bench) "$python" -m ambigan bench --device "$device" --repeats "${REPEATS:-9}" --out "$out/step.json" | tee "$out/step.txt" ;;
+    bench) "$python" benchmarks/step.py --device "$device" --repeats "${REPEATS:-9}" --out "$out/step.json" | tee "$out/step.txt" ;;
     one)
       run=$out/bigan-$epochs
       if [ -f "$run/model/config.json" ]; then continue; fi

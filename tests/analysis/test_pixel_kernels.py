@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ambigan.analysis.pixel_kernels import pixel_kernels
+from ambigan.analysis.filters import pixel_kernels
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
 from ambigan.networks import convolutional, permutation_invariant

@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+import imagenet_plan
 from ambigan.core.randomness import Randomness
 from ambigan.engine.train_step import compute_gradients, set_requires_grad
-from ambigan.estimate.memory import LiveMemory
 from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.game import Batch
 from ambigan.networks.layers.basic import BatchNorm
 from games import SPEC, toy_config, toy_method
-
-PATH = Path(__file__).parents[2] / "benchmarks" / "imagenet_plan.py"
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Iterator[Any]:
-    spec = importlib.util.spec_from_file_location("imagenet_plan", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+from live_memory import LiveMemory
 
 
 @pytest.mark.parametrize("players", [("discriminator",), ("generator", "encoder")])
-def test_counts_are_those_of_real_tensors(benchmark: Any, players: tuple[str, ...]) -> None:
+def test_counts_are_those_of_real_tensors(players: tuple[str, ...]) -> None:
     method = toy_method(toy_config("bigbigan-small")).train()
     fake, mode = copy.deepcopy(method), FakeTensorMode()
-    benchmark.without_memory(fake, mode)
-    flops, most, messages = benchmark._play(fake, players, 6, mode)
+    imagenet_plan.without_memory(fake, mode)
+    flops, most, messages = imagenet_plan._play(fake, players, 6, mode)
     owned = set_requires_grad(method, players)
     x, z = torch.rand(6, *SPEC.shape), torch.randn(6, 4)
-    products = benchmark.Products()
+    products = imagenet_plan.MatmulCounter()
     here = [*method.parameters(), *method.buffers(), x, z]
     with simulated_process_group(8) as traffic, products, LiveMemory(here) as live:
         with torch.autocast("cpu", torch.bfloat16):
@@ -59,12 +41,12 @@ def test_counts_are_those_of_real_tensors(benchmark: Any, players: tuple[str, ..
     assert traffic.messages == both_ways * len(norms) - ("encoder" in players), "CReLU's, forth"
 
 
-def test_more_gpus_have_less_to_do_and_more_to_say(benchmark: Any) -> None:
-    working = {2048 // num: 2**30 + 2**28 * 2048 // num for num in benchmark.GPUS}
-    turn = benchmark.Turn(("discriminator",), 1e12, working, 10**9, 100)
+def test_more_gpus_have_less_to_do_and_more_to_say() -> None:
+    working = {2048 // num: 2**30 + 2**28 * 2048 // num for num in imagenet_plan.GPUS}
+    turn = imagenet_plan.Turn(("discriminator",), 1e12, working, 10**9, 100)
     rows = [
-        benchmark.plan(num, [turn], [2], 2**32, 2048, 1000, benchmark.Assumed())
-        for num in benchmark.GPUS
+        imagenet_plan.plan(num, [turn], [2], 2**32, 2048, 1000, imagenet_plan.Assumed())
+        for num in imagenet_plan.GPUS
     ]
     assert [row["computing_s"] for row in rows] == sorted(
         (row["computing_s"] for row in rows), reverse=True
@@ -72,4 +54,4 @@ def test_more_gpus_have_less_to_do_and_more_to_say(benchmark: Any) -> None:
     assert [row["talking_s"] for row in rows] == sorted(row["talking_s"] for row in rows)
     assert rows[0]["memory_gib"] == 4 + 1 + 256 / 4
     assert rows[0]["computing_s"] == pytest.approx(2 * 256 * 1e12 / (989e12 * 0.3))
-    assert "| 8 | 256 | 69 |" in benchmark.table(rows)
+    assert "| 8 | 256 | 69 |" in imagenet_plan.table(rows)

@@ -9,28 +9,28 @@ from typing import Any
 import pytest
 import torch
 
-from ambigan.bench import suite, textbook_bigan, textbook_bigbigan, textbook_dcgan
-from ambigan.bench.products import count_flops
-from ambigan.bench.subjects import LARGE, SUBJECTS, WIDTHS, find_subject
-from ambigan.bench.textbook_bigbigan import Sizes
-from ambigan.cli import main
 from ambigan.core.precision import usable_precisions
 from ambigan.training import make_method
+from step import suite, textbook_bigan, textbook_bigbigan, textbook_dcgan
+from step.__main__ import main
+from step.configs import CONFIGS, LARGE, WIDTHS, StepConfig, find_config
+from step.matmul import count_flops
+from step.textbook_bigbigan import Sizes
 
 CPU = torch.device("cpu")
 WIDTH = 8
 SMALL = Sizes(width=4, stem=8, mlp=32, batch=16, latent=20)
-BIGAN = find_subject("bigan", CPU)
+BIGAN = find_config("bigan", CPU)
 with pytest.MonkeyPatch.context() as narrow:
     narrow.setitem(WIDTHS, "cpu", WIDTH)
     narrow.setitem(LARGE, "cpu", SMALL)
-    DCGAN = find_subject("dcgan", CPU)
-    BIGBIGAN = find_subject("bigbigan", CPU)
+    DCGAN = find_config("dcgan", CPU)
+    BIGBIGAN = find_config("bigbigan", CPU)
 AVERAGED = " with average (EMA)"
 
 
-def images_of(subject: Any) -> torch.Tensor:
-    return torch.zeros(200, *subject.shape, dtype=torch.uint8)
+def images_of(game: StepConfig) -> torch.Tensor:
+    return torch.zeros(200, *game.shape, dtype=torch.uint8)
 
 
 def bigan_flops() -> float:
@@ -78,27 +78,27 @@ def products_of(work: Any) -> int:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "SIZE", 64)
-    monkeypatch.setattr(suite, "COPIED", 1 << 16)
+    monkeypatch.setattr(suite, "COPIED_BYTES", 1 << 16)
     monkeypatch.setitem(WIDTHS, "cpu", WIDTH)
     monkeypatch.setitem(LARGE, "cpu", SMALL)
 
 
-@pytest.mark.parametrize(("subject", "expected"), [(BIGAN, bigan_flops), (DCGAN, dcgan_flops)])
-def test_our_step_has_the_products_that_are_counted(subject: Any, expected: Any) -> None:
-    counted = products_of(suite._play(subject, images_of(subject), "fp32", average=False))
+@pytest.mark.parametrize(("game", "expected"), [(BIGAN, bigan_flops), (DCGAN, dcgan_flops)])
+def test_our_step_has_the_products_that_are_counted(game: StepConfig, expected: Any) -> None:
+    counted = products_of(suite._our_step(game, images_of(game), "fp32", average=False))
     assert counted == pytest.approx(expected(), rel=1e-3)
 
 
 def test_the_textbook_runs_and_throws_away_more() -> None:
     images = images_of(BIGAN)
-    ours = products_of(suite._play(BIGAN, images, "fp32", average=False))
+    ours = products_of(suite._our_step(BIGAN, images, "fp32", average=False))
     assert 1.3 < products_of(textbook_bigan.textbook_step(images)) / ours < 1.6
     assert 1.1 < products_of(textbook_bigan.textbook_step(images, share_forward=True)) / ours < 1.4
 
 
 def test_the_textbook_dcgan_throws_away_the_gradients_of_waiting_weights() -> None:
     images = images_of(DCGAN)
-    ours = products_of(suite._play(DCGAN, images, "fp32", average=False))
+    ours = products_of(suite._our_step(DCGAN, images, "fp32", average=False))
     step = textbook_dcgan.textbook_step
     assert 1.05 < products_of(step(images, WIDTH)) / ours < 1.15
     assert 0.95 < products_of(step(images, WIDTH, share_samples=True)) / ours < 1.05
@@ -106,7 +106,7 @@ def test_the_textbook_dcgan_throws_away_the_gradients_of_waiting_weights() -> No
 
 def test_the_textbook_bigbigan_throws_away_no_more_than_gradients_of_waiting_weights() -> None:
     images = images_of(BIGBIGAN)
-    ours = products_of(suite._play(BIGBIGAN, images, "fp32", average=False))
+    ours = products_of(suite._our_step(BIGBIGAN, images, "fp32", average=False))
     step = textbook_bigbigan.textbook_step
     assert 1.1 < products_of(step(images, SMALL)) / ours < 1.3
     enlarged_shortcuts = products_of(step(images, SMALL, freeze=True)) / ours  # before their 1x1s
@@ -118,9 +118,9 @@ def shapes(network: torch.nn.Module) -> list[tuple[int, ...]]:
 
 
 def test_all_have_the_same_weights() -> None:
-    bigan = make_method(BIGAN.config(), BIGAN.spec)
-    dcgan = make_method(DCGAN.config(), DCGAN.spec)
-    bigbigan = make_method(BIGBIGAN.config(), BIGBIGAN.spec)
+    bigan = make_method(BIGAN.run_config(), BIGAN.spec)
+    dcgan = make_method(DCGAN.run_config(), DCGAN.spec)
+    bigbigan = make_method(BIGBIGAN.run_config(), BIGBIGAN.spec)
     pairs = [
         (bigan.discriminator, textbook_bigan.Discriminator()),
         (bigan.generator, textbook_bigan.Generator()),
@@ -135,11 +135,11 @@ def test_all_have_the_same_weights() -> None:
         assert shapes(ours) == shapes(theirs)
 
 
-@pytest.mark.parametrize("game", SUBJECTS)
+@pytest.mark.parametrize("game", CONFIGS)
 def test_the_record_sets_all_beside_the_textbook(game: str, quick: None, tmp_path: Path) -> None:
-    out = tmp_path / "bench.json"
+    out = tmp_path / "step.json"
     few = ["--device", "cpu", "--repeats", "1", "--steps", "1", "--out", str(out)]
-    assert main(["bench", game, *few]) == 0
+    assert main([game, *few]) == 0
     found = json.loads(out.read_text())
     rows = {row["name"]: row for row in found["rows"]}
     assert rows["textbook loop, fp32"]["speedup"] == 1
@@ -164,5 +164,6 @@ def test_the_record_sets_all_beside_the_textbook(game: str, quick: None, tmp_pat
 def test_wrong_flags_are_named(
     flags: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bench", *flags]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(flags)
     assert words in capsys.readouterr().err

@@ -203,7 +203,7 @@ def test_flips_alone_leave_the_size() -> None:
         ({"crop": (8, 8), "short_side": (7, 9)}, "the images scaled to data.short_side, which are"),
         ({"crop": (0, 8)}, "data.crop is 0,8; height and width must be 1 or more"),
         ({"short_side": (8, 9)}, "give data.crop as well"),
-        ({"crop": (8, 8), "short_side": (9, 8)}, "data.short_side is 9,8; it is a least and a"),
+        ({"crop": (8, 8), "short_side": (9, 8)}, "data.short_side is 9,8; it must be a least"),
     ],
 )
 def test_what_cannot_be_cropped(values: dict[str, Any], said: str) -> None:

@@ -311,7 +311,7 @@ def test_columns_that_were_kept_are_found_by_position(tmp_path: Path) -> None:
         (np.zeros(3), "the array is 1-D"),
         (np.zeros((0, 3)), "holds 0 rows; at least 1 is needed"),
         ([[1, np.inf, 3]], "in column 'b', row 1"),
-        ([["a", "b", "c"]], "no real numbers"),
+        ([["a", "b", "c"]], "not real numbers"),
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path: Path, model: Dataset, values: Any, said: str) -> None:

@@ -178,7 +178,7 @@ def test_a_decompression_bomb_is_skipped(classes: Path, monkeypatch: pytest.Monk
     picture(classes / "bomb.png", 1, size=(100, 100))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     (line,) = opened(classes, max_corrupt=0.1).skipped
-    assert line.startswith("bomb.png: it has 10,000 pixels, more than the 1,000")
+    assert line.startswith("bomb.png: it has 10,000 pixels, more than the limit of 1,000")
 
 
 def test_a_single_image_cannot_be_split(tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ def test_tensors_of_any_kind_are_taken() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (BYTES.astype("f4"), "from -1 to 1"),
-        (BYTES.astype(int) - 1, "from 0 to 255"),
-        (BYTES.astype(int) * 9, "from 0 to 255"),
+        (BYTES.astype("f4"), "in -1 to 1"),
+        (BYTES.astype(int) - 1, "in 0 to 255"),
+        (BYTES.astype(int) * 9, "in 0 to 255"),
         (np.full((2, 1, 2, 2), np.nan), "missing"),
         (BYTES > 3, "type bool"),
         (BYTES.astype(complex), "type complex"),

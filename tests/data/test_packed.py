@@ -131,7 +131,7 @@ def test_another_array_in_its_place_is_found(out: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 2}, "is of format 2, and 1 is what this version reads"),
+        ({"format": 2}, "has format 2, and this version reads format 1"),
         ({"shape": [1, 4]}, "manifest.json is damaged"),
         ({"train": "all"}, "manifest.json is damaged"),
         ({"sha256": None}, "manifest.json is damaged"),
@@ -151,6 +151,6 @@ def test_what_is_no_packed_folder(tmp_path: Path) -> None:
         open_dataset(settings_of(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=f"folder:{tmp_path} reads a folder of pictures"):
         open_dataset(settings_of(tmp_path))
-    (tmp_path / "journal.jsonl").write_text("")
+    (tmp_path / "progress.json").write_text("")
     with pytest.raises(DataError, match="is not finished; repeat the `ambigan prepare`"):
         open_dataset(settings_of(tmp_path))

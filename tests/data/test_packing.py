@@ -129,7 +129,7 @@ def test_a_finished_folder_whose_index_is_damaged_is_not_finished(tmp_path: Path
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ambigan.data import DataSettings, find_gallery, pack
+from ambigan.data import DataSettings, find_image_source, prepare_images
 from ambigan.data.images import parallel_decoding as decoding
 from ambigan.data.packed import prepare as packing
 folder, out, stage = sys.argv[1:]
@@ -142,16 +142,16 @@ def progress(done, _total):
     if stage.isdecimal() and done >= int(stage):
         die()
 
-if stage == "hash": packing.fingerprint = die
+if stage == "hash": packing.data_fingerprint = die
 if stage == "index": packing.write_index = die
 if stage == "manifest": packing.Manifest.write = die
-if stage == "journal": Path.unlink = die
+if stage == "progress": Path.unlink = die
 settings = DataSettings(f"folder:{folder}", size=(6, 5), max_corrupt=0.2)
-pack(settings, find_gallery(settings), Path(out), workers=2, progress=progress)
+prepare_images(settings, find_image_source(settings), Path(out), workers=2, progress=progress)
 """
 
 
-@pytest.mark.parametrize("stage", ["0", "4", "24", "43", "hash", "index", "manifest", "journal"])
+@pytest.mark.parametrize("stage", ["0", "4", "24", "43", "hash", "index", "manifest", "progress"])
 def test_killed_and_repeated_gives_the_same_bytes(
     folder: Path, tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,22 +181,22 @@ def stopped(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         packed(settings_of(folder), out, progress=stop)
 
 
-@pytest.mark.parametrize("harm", ["torn journal", "torn data", "no data", "garbage at the end"])
+@pytest.mark.parametrize("harm", ["torn progress", "torn data", "no data", "garbage at the end"])
 def test_what_a_crash_of_the_machine_leaves_is_mended(
     folder: Path, tmp_path: Path, harm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "torn"
     stopped(folder, out, monkeypatch)
-    part, journal = out / packing.PART_SUFFIX, out / "journal.jsonl"
-    if harm == "torn journal":
-        journal.write_bytes(journal.read_bytes()[:-9])
+    part, record = out / packing.PART_SUFFIX, out / "progress.json"
+    if harm == "torn progress":
+        record.write_bytes(record.read_bytes()[:-9])
     elif harm == "torn data":
         part.write_bytes(part.read_bytes()[: 128 + 10 * 90 + 17])
     elif harm == "no data":
         part.unlink()
     else:
         part.write_bytes(part.read_bytes() + b"\x07" * 1000)
-        journal.write_bytes(journal.read_bytes() + b'{"tried": 4')
+        record.write_bytes(record.read_bytes() + b'{"tried": 4')
     packed(settings_of(folder), out)
     packed(settings_of(folder), tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")

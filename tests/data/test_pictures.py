@@ -199,7 +199,7 @@ def test_too_many_pixels_are_refused_by_the_header(
 ) -> None:
     path = tmp_path / "bomb.png"
     write_bomb(path, 10_000)
-    said = "it has 100,000,000 pixels, more than the 89,478,485"
+    said = "it has 100,000,000 pixels, more than the limit of 89,478,485"
     with bombs_refused(), pytest.raises(OSError, match=said):
         read_header(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # as some programs have it

@@ -157,11 +157,14 @@ def test_all_of_stl10_has_no_labels_to_train_on(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("cifar10", "CIFAR10 is not in ROOT/cifar-10-batches-py, or not whole, and could not"),
+        ("cifar10", "CIFAR10 is missing or incomplete in ROOT/cifar-10-batches-py, and could not"),
         ("cifar100", "a folder with cifar-100-python as it is unpacked."),
-        ("svhn", "SVHN is not in ROOT, .* a folder with train_32x32.mat and test_32x32.mat."),
+        (
+            "svhn",
+            "SVHN is missing or incomplete in ROOT, .* with train_32x32.mat and test_32x32.mat.",
+        ),
         ("stl10", "a folder with stl10_binary as it is unpacked."),
-        ("stl10-unlabelled", "STL10 is not in ROOT/stl10_binary, or not whole, and could not be"),
+        ("stl10-unlabelled", "STL10 is missing or incomplete in ROOT/stl10_binary, and could not"),
     ],
 )
 def test_offline_each_says_what_it_needs(

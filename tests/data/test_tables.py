@@ -232,7 +232,7 @@ def test_labels_that_are_missing_or_fractions(tmp_path: Path, kind: str) -> None
         assert "column 'label': 6 of 12 labels are missing, the first in row 2" in said
         assert "--data.drop" in said
     said = refused(written(kind, tmp_path, SOUND | {"label": [0.5] * ROWS}))
-    assert "column 'label': 0.5 is no label" in said
+    assert "column 'label': 0.5 is not a label" in said
 
 
 @both

@@ -1,9 +1,8 @@
-"""A plan against what is known of the networks it is of."""
+"""An estimate against what is known of the networks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from ambigan.data import Batches, open_dataset
 from ambigan.engine.schedule import num_iterations
 from ambigan.engine.train_state import TrainState
 from ambigan.engine.train_step import TrainStep
-from ambigan.estimate import training_cost as planning
+from ambigan.estimate import training_cost
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.estimate.training_cost import describe, estimate_training
@@ -25,14 +24,14 @@ from games import toy_config
 def test_memory_is_that_of_the_tensors() -> None:
     config = toy_config("bigan-official", train__batch_size="50")
     found = estimate_training(config)
-    learned = sum(found.parameters.values())
-    assert found.parameters.keys() == {"discriminator", "generator", "encoder"}
+    learned = sum(found.num_parameters.values())
+    assert found.num_parameters.keys() == {"discriminator", "generator", "encoder"}
     assert found.optimizer == 2 * 4 * learned
     assert found.gradients == 4 * learned
-    assert found.weights >= 4 * learned
-    assert found.average == found.weights
+    assert found.parameters >= 4 * learned
+    assert found.ema == found.parameters
     assert found.data == 1500 * 64
-    assert found.images == num_iterations(config.train, 1500, 1) * 50
+    assert found.num_images == num_iterations(config.train, 1500, 1) * 50
 
 
 def test_alternating_players_need_the_gradients_of_one() -> None:
@@ -41,14 +40,14 @@ def test_alternating_players_need_the_gradients_of_one() -> None:
         estimate_training(toy_config("gan-alternating")),
     )
     assert apart.gradients < together.gradients
-    assert apart.gradients == 4 * max(apart.parameters.values())
+    assert apart.gradients == 4 * max(apart.num_parameters.values())
 
 
 def test_players_that_begin_later_are_planned_too() -> None:
     """E of a latent regressor moves in the second half, alone."""
     after, during = (toy_config(f"latent_regressor-{name}") for name in ("after", "joint"))
     found = estimate_training(after)
-    learned = {name: 4 * count for name, count in found.parameters.items()}
+    learned = {name: 4 * count for name, count in found.num_parameters.items()}
     assert found.optimizer == pytest.approx(2 * sum(learned.values()), rel=0.01)
     game = learned["discriminator"] + learned["generator"]
     assert found.gradients == max(game, learned["encoder"])
@@ -76,48 +75,42 @@ def one_thread() -> Iterator[None]:
 def test_peak_memory_is_what_the_allocator_says(
     variant: str, num_processes: int, network: dict[str, str], one_thread: None
 ) -> None:
-    """Ours is counted by hooks on tensors; the profiler hears of every allocation.
-
-    Off by up to 5 % where oneDNN has AVX-512, and by 9 % where it has AVX2 alone and copies more.
-    Its copies grow with the threads, and networks as small as these hardly hold more themselves.
-    """
+    """The estimate, played apart from the training it is of, against the allocator's peak there."""
     config = override(toy_config(variant), network)
     found, dataset = estimate_training(config, num_processes), open_dataset(config.data)
-    with simulated_process_group(num_processes) if num_processes > 1 else nullcontext():
+    with simulated_process_group(num_processes):
         method = make_method(config, dataset.spec).train()
         state = TrainState(method, config.train.ema_decay)
         play = TrainStep(state, Batches(dataset.train, 0, torch.device("cpu")), config.train)
         play.run_iteration()
         most = allocated_bytes(play.run_iteration, torch.device("cpu"))
-    standing = found.weights + found.optimizer + found.average
+    standing = found.parameters + found.optimizer + found.ema
     assert found.memory == pytest.approx(standing + most, rel=0.15)
-    assert found.working == pytest.approx(most, rel=0.15)  # what operations need inside is not seen
+    assert found.step == pytest.approx(most, rel=0.15)
 
 
 def test_several_processes_share_a_batch() -> None:
     config = toy_config("bigbigan-ablated")
     one, four = estimate_training(config), estimate_training(config, num_processes=4, link=1e9)
-    assert four.images == one.images
-    assert four.working < one.working
-    assert four.weights == one.weights
-    learned = {name: 4 * count for name, count in one.parameters.items()}
+    assert four.num_images == one.num_images
+    assert four.step < one.step
+    assert four.parameters == one.parameters
+    learned = {name: 4 * count for name, count in one.num_parameters.items()}
     turns = 2 * learned["discriminator"] + learned["generator"] + learned["encoder"]
-    assert (one.sent, one.messages) == (0, 0)
+    assert (one.sent, one.num_messages) == (0, 0)
     assert four.sent == pytest.approx(2 * turns * 3 // 4, rel=0.2)
     assert four.sent > 2 * turns * 3 // 4, "statistics of batches as well"
     assert "from each of 4 processes" in dict(describe(four))["traffic"]
     assert four.images_per_second > 0
-    assert estimate_training(config, num_processes=100).working < four.working, "one image each"
+    assert estimate_training(config, num_processes=100).step < four.step, "one image each"
     with pytest.raises(ConfigError, match="does not divide over 3 processes"):
         estimate_training(config, num_processes=3)
-    for link in (0, float("nan")):
-        with pytest.raises(ConfigError, match=f"a link of {link} GB/s carries nothing"):
+    for link in (0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=f"a link of {link} GB/s cannot be used"):
             estimate_training(config, num_processes=2, link=link)
-    with pytest.raises(ConfigError, match="a link of inf GB/s is none"):
-        estimate_training(config, num_processes=2, link=float("inf"))
 
 
-def test_it_is_told_in_a_few_lines() -> None:
+def test_it_is_described_in_a_few_lines() -> None:
     lines = dict(describe(estimate_training(toy_config("autoencoder-images"))))
     assert lines.keys() == {"parameters", "memory", "data", "rate", "time"}
     assert "generator" in lines["parameters"]
@@ -125,4 +118,4 @@ def test_it_is_told_in_a_few_lines() -> None:
 
 @pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (600, "10 min"), (36_000, "10.0 h")])
 def test_durations(seconds: float, words: str) -> None:
-    assert planning._duration(seconds) == words
+    assert training_cost._duration(seconds) == words

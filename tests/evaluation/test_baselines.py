@@ -59,6 +59,25 @@ def test_pca_says_the_width_it_has(num: int, asked: int, width: int) -> None:
     assert function.function(as_float(values[:3])).shape == (3, width)
 
 
+@pytest.mark.parametrize("shape", [(40, 7), (7, 40)])
+def test_components_of_few_and_of_many_examples_are_those_of_numpy(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0)
+    data, others = noise.normal(size=shape), noise.normal(size=(5, shape[1]))
+    axes = np.linalg.svd(data - data.mean(0), full_matrices=False)[2][:3]
+    axes *= np.sign(axes[np.arange(3), np.abs(axes).argmax(1)])[:, None]
+    pca = fit_pca(torch.from_numpy(data), 3)
+    np.testing.assert_allclose(pca.components.numpy(), axes, atol=1e-9)
+    coordinates = pca.encode(torch.from_numpy(others)).numpy()
+    np.testing.assert_allclose(coordinates, (others - data.mean(0)) @ axes.T, atol=1e-9)
+
+
+def test_components_beyond_the_rank_say_nothing() -> None:
+    data = torch.from_numpy(np.random.default_rng(0).normal(size=(7, 40)))
+    pca = fit_pca(data, 7)  # seven examples differ in six directions
+    assert not pca.components[6].any()
+    torch.testing.assert_close(pca.reconstruct(data), data)
+
+
 def test_all_components_reconstruct_everything() -> None:
     values = digits()
     x = as_float(values)

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
-from ambigan.evaluation.classifiers.logistic import logistic_predict
+from ambigan.evaluation.classifiers.logistic import fit_logistic, logistic_predict
 
 CONSTANTS = {"tolerance": 1e-5, "max_iterations": 1000}
 
@@ -60,6 +61,17 @@ def test_predictions_are_those_of_the_minimum(l2: float) -> None:
     assert clear.mean() > 0.9
     np.testing.assert_array_equal(result.predictions.numpy()[clear], logits.argmax(1)[clear])
     assert result.converged
+
+
+def test_weights_are_scikit_learns_on_scaled_features() -> None:
+    values, labels = problem()
+    found = fit_logistic(values, labels, l2=0.01)
+    deviation = values.numpy().std(0)
+    deviation[deviation == 0] = 1
+    scaled = (values.numpy() - values.numpy().mean(0)) / deviation
+    model = LogisticRegression(C=1 / (0.01 * len(scaled)), max_iter=1000).fit(scaled, labels)
+    np.testing.assert_allclose(found.weights.numpy(), model.coef_, atol=1e-3)
+    assert found.predict(values).tolist() == model.predict(scaled).tolist()
 
 
 def test_it_says_when_it_did_not_converge_and_does_not_warn() -> None:

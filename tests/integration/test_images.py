@@ -97,7 +97,7 @@ def test_a_plan_says_what_is_needed_and_writes_nothing(
     assert main(["train", "bigan", "--data", f"folder:{tall}", *words]) == 0
     told = capsys.readouterr().out
     assert sorted(tmp_path.iterdir()) == before
-    for word in ("discriminator", "generator", "encoder", "optimiser", "for backward", "images/s"):
+    for word in ("discriminator", "generator", "encoder", "optimizer", "activations", "images/s"):
         assert word in told
     assert re.search(r"time +\d+ s for 40 images", told)
     assert main(["train", "--resume", "run", "--plan"]) == 2
@@ -114,5 +114,5 @@ def test_convolutions_of_vectors_are_refused_in_one_line(
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(40, 6)))
     words = ["train", "bigan", "--preset", "images", "--data", f"npy:{tmp_path / 'x.npy'}"]
     assert main([*words, *TOY, "--out", str(tmp_path / "run")]) == 2
-    assert "is for images; these are vectors of 6 values" in capsys.readouterr().err
+    assert "is for images, but the data are vectors of 6 values" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -156,7 +156,7 @@ def test_bfloat16_leaves_features_and_images_in_float32() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"cut into 4 parts, .* choose 4 or more"):
+    with pytest.raises(ConfigError, match=r"split into 4 parts, .* choose 4 or more"):
         BigGANGenerator(3, (3, 32, 32), 1, None)
-    with pytest.raises(ConfigError, match="of 8x8 and more; these are 7x9"):
+    with pytest.raises(ConfigError, match="of 8x8 or more; these are 7x9"):
         BigGANBody((3, 7, 9), 1, None)

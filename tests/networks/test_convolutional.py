@@ -145,7 +145,7 @@ def test_the_generalised_game_is_played_on_smaller_images() -> None:
 @pytest.mark.parametrize(
     ("spec", "network", "words"),
     [
-        (DataSpec("vectors", (9,), False), ConvSettings(), "for images; these are vectors of 9"),
+        (DataSpec("vectors", (9,), False), ConvSettings(), "but the data are vectors of 9"),
         (images(1, 3, 40), ConvSettings(), "3x40 are too small"),
         (images(1, 9, 9), ConvSettings(image_size=(16, 9)), "16,9 is larger than the data, 9x9"),
     ],
@@ -161,7 +161,7 @@ def test_an_even_kernel_is_refused() -> None:
 
 
 def test_spectral_norm_has_no_zero_to_start_at() -> None:
-    with pytest.raises(ConfigError, match="no norm to be divided by"):
+    with pytest.raises(ConfigError, match="no norm to divide by"):
         ConvSettings(zero_init_logit=True, discriminator_norm="spectral")
 
 
@@ -175,9 +175,9 @@ def test_layers_are_asked_for_by_name_and_side() -> None:
     assert "discriminator.output" not in method.feature_layers
     for layer, words in {
         "encoder.convs": "say to which, as in encoder.convs@4",
-        "encoder.conv1@": "after @ stands the side",
-        "encoder.conv1@x": "after @ stands the side",
-        "encoder.output@4": "no images that could be pooled",
+        "encoder.conv1@": "@ must be followed by the side",
+        "encoder.conv1@x": "@ must be followed by the side",
+        "encoder.output@4": "no maps to pool",
         "encoder.conv2@99": r"conv2@99': its map is 16x16, .* at most @16",
         "encoder.convs@33": "the largest map is 32x32",
         "encoder.conv9@4": "Did you mean 'encoder.conv",
@@ -186,7 +186,7 @@ def test_layers_are_asked_for_by_name_and_side() -> None:
         with pytest.raises(ConfigError, match=words):
             method.features(x, layer)
     mlp = BiGAN(find_preset("bigan", "small").settings, images(1, 8, 8))
-    with pytest.raises(ConfigError, match="holds no images to be pooled"):
+    with pytest.raises(ConfigError, match="has no maps to pool"):
         mlp.features(torch.rand(2, 1, 8, 8), "encoder.hidden1@4")
 
 

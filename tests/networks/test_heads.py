@@ -41,7 +41,7 @@ def test_depth_counts_the_layers_of_the_blocks() -> None:
     network = ResidualMLP(5, 7, 8, batch_norm=False)
     assert network.hidden_names == ("block1", "block2", "block3", "block4")
     assert sum(isinstance(part, nn.Linear) for part in network.modules()) == 1 + 8
-    with pytest.raises(ConfigError, match="depth 3 is odd, choose 4"):
+    with pytest.raises(ConfigError, match=r"depth 3 of a residual MLP is odd.*choose 4"):
         ResidualMLP(5, 7, 3, batch_norm=False)
 
 

@@ -12,12 +12,13 @@ from torch import Tensor
 from ambigan.core import distributed
 from ambigan.core.ema import ExponentialMovingAverage
 from ambigan.core.errors import ConfigError
-from ambigan.estimate.memory import LiveMemory, saved_bytes
+from ambigan.estimate.memory import saved_bytes
 from ambigan.networks.layers import basic as layers
 from ambigan.networks.layers.basic import BatchNorm
 from ambigan.networks.layers.checkpointing import Checkpointed
 from ambigan.networks.resnet50 import Branch, ResNet50Encoder, StemKind, resnet50
 from ambigan.networks.revnet import Reversible, revnet50
+from live_memory import LiveMemory
 from reference import numpy_bigbigan as reference
 
 MAKERS = {"resnet50": resnet50, "revnet50": revnet50}

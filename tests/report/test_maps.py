@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import silhouette_score
 
 from ambigan.core.errors import DataError
-from ambigan.report.figures import draw_map, embed_2d, inline_svg, latent_map, principal_components
+from ambigan.report.figures import draw_map, embed_2d, inline_svg, latent_map
 from ambigan.report.figures.theme import CLASSES
 
 RNG = np.random.default_rng(0)
@@ -53,14 +53,6 @@ def test_what_has_no_map_is_refused(features: np.ndarray) -> None:
 def test_features_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(DataError, match="not numbers"):
         embed_2d(np.array([[1.0, np.nan]]))
-
-
-@pytest.mark.parametrize("shape", [(40, 7), (7, 40)])
-def test_principal_components_are_those_of_numpy(shape: tuple[int, int]) -> None:
-    data, others = RNG.normal(size=shape), RNG.normal(size=(5, shape[1]))
-    axes = np.linalg.svd(data - data.mean(0), full_matrices=False)[2][:3]
-    expected = (others - data.mean(0)) @ axes.T
-    np.testing.assert_allclose(np.abs(principal_components(data, others, 3)), np.abs(expected))
 
 
 def test_labels_colour_and_name_the_classes() -> None:

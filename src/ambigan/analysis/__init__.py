@@ -1,17 +1,23 @@
-"""What a trained run has learned: first filters, latent arithmetic and features it can forget."""
+"""What a trained run has learned: first filters, latent arithmetic and removable features."""
 
+from .feature_removal import (
+    FeatureRemovalResult,
+    FeatureRemovalSettings,
+    remove_boxed_feature,
+    remove_labelled_feature,
+)
 from .filters import Filters, read_filters
-from .forgetting import ForgettingResult, forget_boxes, forget_label
-from .latent_arithmetic import ArithmeticResult, Term, add_up, exemplars
+from .latent_arithmetic import ArithmeticResult, Term, add_latents, draw_exemplars
 
 __all__ = [
     "ArithmeticResult",
+    "FeatureRemovalResult",
+    "FeatureRemovalSettings",
     "Filters",
-    "ForgettingResult",
     "Term",
-    "add_up",
-    "exemplars",
-    "forget_boxes",
-    "forget_label",
+    "add_latents",
+    "draw_exemplars",
     "read_filters",
+    "remove_boxed_feature",
+    "remove_labelled_feature",
 ]

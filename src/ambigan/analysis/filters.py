@@ -1,27 +1,31 @@
-"""The first filters of a run's network, beside those that its training began from."""
+"""The first filters of a network: the kernels that touch pixels, before and after training."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from ..core.errors import ConfigError, unknown_name
 from ..game import Method
 from ..run import Run
 from ..training import make_method
-from .pixel_kernels import pixel_kernels
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Kernels that touch pixels.
+    """The kernels of a network that touch pixels.
 
     Attributes:
-        network: whose they are.
-        learned: float32 `(N, C, h, w)`.
+        network: the name of the network.
+        learned: trained kernels, float32 `(N, C, h, w)`.
         initial: the same kernels before the first step.
     """
 
@@ -31,43 +35,94 @@ class Filters:
 
 
 def read_filters(run: Run, network: str | None = None) -> Filters:
-    """The kernels of a network as trained and as drawn from the run's seed.
+    """The kernels of a network, as trained and as initialised from the run's seed.
 
     Args:
-        run: of images.
-        network: by its name in the method; the first that sees data if None.
+        run: a run on images.
+        network: the name of the network; by default the one of the feature layer.
 
     Raises:
-        ConfigError: the data are no images, or there is no such network, or it touches none.
+        ConfigError: The data are not images, the network is unknown, or no layer touches pixels.
     """
     if run.spec.kind != "images":
         raise ConfigError("filters are of networks that see images; this run's data are vectors.")
     name = network or default_network(run.method)
-    before = make_method(run.config, run.spec, type(run.method))
-    return Filters(name, _kernels_of(run.method, name), _kernels_of(before, name))
+    initial = make_method(run.config, run.spec, type(run.method))
+    return Filters(name, _kernels_of(run.method, name), _kernels_of(initial, name))
 
 
 def default_network(method: Method) -> str:
-    """The network whose layer `features` reads, since that is what the run is used for."""
+    """The network of the layer that `features` reads, since that is what the run is used for."""
     return method.default_layer.partition(".")[0]
 
 
-def networks_of(method: Method) -> tuple[str, ...]:
-    """Every network that a player moves."""
-    return tuple(name for player in method.players for name in player.networks)
-
-
 def find_network(method: Method, name: str) -> Any:
-    """A network by name.
+    """Looks up a network by name.
 
     Raises:
-        ConfigError: there is none; the nearest name is suggested.
+        ConfigError: The name is unknown; the nearest name is suggested.
     """
-    if name not in networks_of(method):
-        raise unknown_name("network", name, networks_of(method))
+    names = [network for player in method.players for network in player.networks]
+    if name not in names:
+        raise unknown_name("network", name, names)
     return method.get_submodule(name)
+
+
+@torch.no_grad()
+def pixel_kernels(network: nn.Module, shapes: tuple[Shape, ...]) -> Tensor:
+    """The kernels of the layer that takes images in or gives them out.
+
+    Of convolutions, these are the output channels of the first one if it takes images, else the
+    input channels of the last one if it gives them. Of linear layers, they are the rows of the
+    first one, in the shape of an image, or the columns of the last one.
+
+    Source: BiGAN, Figure 4 (filters of D, G and E).
+
+    Args:
+        network: the network as it is used, with spectral norm applied.
+        shapes: the shapes `(C, H, W)` of the images that it may take or give.
+
+    Returns:
+        Kernels `(N, C, h, w)`, float32, on the CPU.
+
+    Raises:
+        ConfigError: No layer touches images.
+    """
+    kernels = _convolutional(network, {shape[0] for shape in shapes})
+    if kernels is None:
+        kernels = _linear(network, shapes)
+    if kernels is None:
+        sizes = " or ".join("x".join(map(str, shape)) for shape in shapes)
+        raise ConfigError(
+            f"a {type(network).__name__} has no layer that takes or gives images of {sizes}; name a"
+            " network that does, such as the discriminator."
+        )
+    return kernels.detach().float().cpu().contiguous()
 
 
 def _kernels_of(method: Method, network: str) -> NDArray[np.float32]:
     shapes = (method.sample_spec.shape, method.spec.shape)
     return pixel_kernels(find_network(method, network), shapes).numpy()
+
+
+def _convolutional(network: nn.Module, channels: set[int]) -> Tensor | None:
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    if not layers:
+        return None
+    first, last = layers[0], layers[-1]
+    if isinstance(first, nn.Conv2d) and first.in_channels in channels:
+        return first.weight
+    if last.out_channels in channels:
+        return last.weight if isinstance(last, nn.ConvTranspose2d) else last.weight.transpose(0, 1)
+    return None
+
+
+def _linear(network: nn.Module, shapes: tuple[Shape, ...]) -> Tensor | None:
+    layers = [m for m in network.modules() if isinstance(m, nn.Linear)]
+    for shape in shapes:
+        if layers and layers[0].in_features == math.prod(shape):
+            return layers[0].weight.view(-1, *shape)
+        # The output layer is the last one; the linear maps of z next to it are never as wide.
+        if layers and layers[-1].out_features == math.prod(shape):
+            return layers[-1].weight.T.reshape(-1, *shape)
+    return None

@@ -1,4 +1,4 @@
-"""Vector arithmetic: sums of averaged latents, decoded, beside the same sums of pixels."""
+"""Latent arithmetic: sums of averaged latents, decoded, next to the same sums of pixels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..run import Run
 
 _Floats = NDArray[np.floating]
 NOISE = 0.25
-NEIGHBOURS = 8
+NUM_NEIGHBOURS = 8
 
 
 @dataclass(frozen=True)
 class Exemplars:
-    """Numbered examples that a user picks from.
+    """Numbered examples to choose from.
 
     Attributes:
         latents: float32 `(N, latent_dim)`.
-        images: `(N, C, H, W)` in [-1, 1], as they are picked.
+        images: the images as shown to the user, `(N, C, H, W)` in [-1, 1].
     """
 
     latents: NDArray[np.float32]
@@ -37,8 +37,8 @@ class Term:
     """One concept of a sum.
 
     Attributes:
-        sign: it is added or taken away.
-        numbers: of the exemplars that are averaged.
+        sign: 1 to add the concept, -1 to subtract it.
+        numbers: the numbers of the exemplars that are averaged.
     """
 
     sign: Literal[1, -1]
@@ -47,20 +47,20 @@ class Term:
 
 @dataclass(frozen=True)
 class ArithmeticResult:
-    """What came of a sum.
+    """The result of a sum.
 
     Attributes:
-        terms: that were added up.
-        shown: of each term its exemplars, `(k, C, H, W)`.
-        means: of each term the decoded average of its latents, `(T, C, H, W)`.
-        pixel_means: of each term the average of its pictures, `(T, C, H, W)`.
-        latent: the sum of averages, `(latent_dim,)`.
-        result: the sum decoded, then eight with noise added, `(9, C, H, W)`.
-        pixel_result: the same sum of pictures, cut to [-1, 1], `(C, H, W)`.
+        terms: the terms of the sum.
+        exemplars: the exemplars of each term, `(k, C, H, W)`.
+        means: the decoded mean latent of each term, `(T, C, H, W)`.
+        pixel_means: the mean image of each term, `(T, C, H, W)`.
+        latent: the sum of the mean latents, `(latent_dim,)`.
+        result: the decoded sum, then eight decoded neighbours of it, `(9, C, H, W)`.
+        pixel_result: the same sum of mean images, clipped to [-1, 1], `(C, H, W)`.
     """
 
     terms: tuple[Term, ...]
-    shown: tuple[_Floats, ...]
+    exemplars: tuple[_Floats, ...]
     means: _Floats
     pixel_means: _Floats
     latent: NDArray[np.float32]
@@ -68,17 +68,17 @@ class ArithmeticResult:
     pixel_result: _Floats
 
 
-def exemplars(run: Run, num: int, seed: int, dataset: Dataset | None = None) -> Exemplars:
-    """Numbered draws of the prior, or the first examples of the test split with their codes.
+def draw_exemplars(run: Run, num: int, seed: int, dataset: Dataset | None = None) -> Exemplars:
+    """Samples of the prior, or the first examples of the test split with their codes.
 
     Args:
-        run: that decodes images, and encodes where a data set is given.
-        num: how many.
-        seed: of the draws; they are those of `ambigan sample` with the same number and seed.
-        dataset: its test split is encoded instead.
+        run: a run that decodes images; with a data set it must encode them as well.
+        num: the number of examples.
+        seed: seed of the samples; `ambigan sample` with the same number and seed has the same.
+        dataset: data whose test split is encoded instead.
 
     Raises:
-        ConfigError: the run cannot do it, or its data are no images.
+        ConfigError: The run cannot do it, or its data are not images.
     """
     run.need("decode")
     if run.spec.kind != "images":
@@ -92,35 +92,37 @@ def exemplars(run: Run, num: int, seed: int, dataset: Dataset | None = None) -> 
     return Exemplars(run.encode(split), run.originals(split))
 
 
-def add_up(run: Run, chosen: Exemplars, terms: Sequence[Term], seed: int) -> ArithmeticResult:
-    """Sums of averages, decoded; around the result, uniform noise of +-0.25 is added to it.
+def add_latents(
+    run: Run, exemplars: Exemplars, terms: Sequence[Term], seed: int
+) -> ArithmeticResult:
+    """Sums mean latents, and decodes the sum and eight neighbours of it, uniform within +-0.25.
 
-    Source: DCGAN, section 6.3.2 and Figure 7: three exemplars a concept; in pixels, the same sums
-    are shadows of several pictures on one another.
+    Source: DCGAN, section 6.3.2 and Figure 7: three exemplars a concept; the same sums of pixels
+    are overlaid images.
 
     Args:
-        run: that decodes.
-        chosen: examples by number.
-        terms: one or more.
-        seed: of the noise.
+        run: a run that decodes.
+        exemplars: the numbered examples.
+        terms: one term or more.
+        seed: seed of the noise.
 
     Raises:
-        ConfigError: there is no term, a term is empty, or a number is not among the examples.
+        ConfigError: There is no term, a term is empty, or a number is not among the examples.
     """
-    _check(terms, len(chosen.latents))
-    averages = np.stack([chosen.latents[list(term.numbers)].mean(0) for term in terms])
-    pixels = np.stack([chosen.images[list(term.numbers)].mean(0) for term in terms])
+    _check(terms, len(exemplars.latents))
+    averages = np.stack([exemplars.latents[list(term.numbers)].mean(0) for term in terms])
+    pixels = np.stack([exemplars.images[list(term.numbers)].mean(0) for term in terms])
     signs = np.array([term.sign for term in terms], dtype=np.float32)
     latent = np.tensordot(signs, averages, 1).astype(np.float32)
-    noise = Randomness(seed, "arithmetic").uniform(NEIGHBOURS, len(latent)).numpy()
-    around = latent + NOISE * (2 * noise - 1)
+    noise = Randomness(seed, "arithmetic").uniform(NUM_NEIGHBOURS, len(latent)).numpy()
+    neighbours = latent + NOISE * (2 * noise - 1)
     return ArithmeticResult(
         terms=tuple(terms),
-        shown=tuple(chosen.images[list(term.numbers)] for term in terms),
+        exemplars=tuple(exemplars.images[list(term.numbers)] for term in terms),
         means=run.decode(averages),
         pixel_means=pixels,
         latent=latent,
-        result=run.decode(np.concatenate([latent[None], around])),
+        result=run.decode(np.concatenate([latent[None], neighbours])),
         pixel_result=np.tensordot(signs, pixels, 1).clip(-1, 1),
     )
 

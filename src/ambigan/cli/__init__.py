@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clean stop by SIGINT or SIGTERM.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else torch's profiler writes to stderr
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name the terminal cannot show is no reason
             stream.reconfigure(errors="backslashreplace")  # to fail
@@ -80,7 +81,7 @@ def _in_one_line(error: Exception) -> str | None:
 
 
 def _run(verb: str) -> Callable[[Request], int]:
-    if verb in ("reproduce", "bench", "presets"):
+    if verb in ("reproduce", "presets"):
         from . import experiments as module
     elif verb == "prepare":
         from . import prepare as module

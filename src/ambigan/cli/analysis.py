@@ -1,4 +1,4 @@
-"""Verbs that look into a run: filters, sums of latents, what it can forget."""
+"""Verbs that analyse a run: filters, latent arithmetic, feature removal."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis import (
-    ForgettingResult,
+    FeatureRemovalResult,
+    FeatureRemovalSettings,
     Term,
-    add_up,
-    exemplars,
-    forget_boxes,
-    forget_label,
-    probing,
+    add_latents,
+    draw_exemplars,
     read_filters,
+    remove_boxed_feature,
+    remove_labelled_feature,
 )
-from ..analysis import map_classifier as forgetting
-from ..analysis.forgetting import ForgetSettings
-from ..analysis.map_classifier import Box
+from ..analysis.boxes import Box
+from ..analysis.feature_maps import MAP_CLASSIFIER_L2
+from ..analysis.probe import PROBE_L2
 from ..core.errors import ConfigError, unknown_name
 from ..core.files import write_json
 from ..core.settings import plain
 from ..data import Dataset
-from ..report.figures import save_png
+from ..report.figures import save_figure
+from ..report.figures.feature_removal import draw_removal, removal_summary
 from ..report.figures.filters import draw_filters
-from ..report.figures.forgetting import draw_forgotten, forgetting_summary
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
 from .embed import write_npy
@@ -41,57 +41,60 @@ def filters(request: Request) -> int:
     run = load_run(request)
     found = read_filters(run, request.flags.network)
     picture = _picture(run, request.flags.out, f"filters-{found.network}")
-    _written(save_png, picture, draw_filters(found))
-    _written(write_npy, picture.with_suffix(".npy"), found.learned)
+    _write(save_figure, picture, draw_filters(found))
+    _write(write_npy, picture.with_suffix(".npy"), found.learned)
     return 0
 
 
 def arithmetic(request: Request) -> int:
-    """Adds up averaged latents; without terms, writes the sheet to pick them from."""
+    """Adds mean latents; without terms, writes the numbered sheet to choose them from."""
     flags, run = request.flags, load_run(request)
     if flags.num < 1:
         raise ConfigError(f"--num {flags.num}: a sheet has 1 example or more.")
     of_data = flags.of == "data"
-    chosen = exemplars(run, flags.num, flags.seed, dataset_of(run) if of_data else None)
+    exemplars = draw_exemplars(run, flags.num, flags.seed, dataset_of(run) if of_data else None)
     if not flags.terms:
-        what = "Examples of the test split" if of_data else f"Samples, seed {flags.seed}"
+        title = "Examples of the test split" if of_data else f"Samples, seed {flags.seed}"
         picture = _picture(run, flags.out, "sheet-data" if of_data else "sheet")
-        _written(save_png, picture, draw_sheet(chosen.images, what))
+        _write(save_figure, picture, draw_sheet(exemplars.images, title))
         print("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
         return 0
-    sums = add_up(run, chosen, [_term(sign, text) for sign, text in flags.terms], flags.seed)
+    terms = [_term(sign, text) for sign, text in flags.terms]
+    sums = add_latents(run, exemplars, terms, flags.seed)
     picture = _picture(run, flags.out, "arithmetic")
-    _written(save_png, picture, draw_sums(sums))
-    _written(write_npy, picture.with_suffix(".npy"), sums.result)
+    _write(save_figure, picture, draw_sums(sums))
+    _write(write_npy, picture.with_suffix(".npy"), sums.result)
     return 0
 
 
 def forget(request: Request) -> int:
-    """Drops the maps of a feature; writes pictures with and without them, and what was dropped."""
+    """Drops the maps of a feature; writes pictures with and without them, and the record."""
     flags, run = request.flags, load_run(request)
     if bool(flags.box) == (flags.label is not None):
         raise ConfigError(
             "name a feature, by --box 5:8,0,12,10 (sample 5: x, y, width, height; samples as in "
             "the sheet of `ambigan arithmetic`) or by --label, not both."
         )
-    settings = _forget_settings(flags)
+    for name in ("most", "num", "shown", "samples"):
+        value = getattr(flags, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} is {value}; it counts: 1 or more.")
+    settings = FeatureRemovalSettings(
+        flags.layer, flags.most, num_samples=flags.samples, seed=flags.seed
+    )
     if flags.box:
-        boxes = [_box(text) for text in flags.box]
-        feature, found = (
-            "what lies in the boxes",
-            forget_boxes(run, boxes, flags.num, flags.shown, settings),
-        )
+        feature, boxes = "what lies in the boxes", [_box(text) for text in flags.box]
+        found = remove_boxed_feature(run, boxes, flags.num, flags.shown, settings)
     else:
         dataset = dataset_of(run)
-        label = _label(flags.label, dataset)
-        feature = f"“{_name_of(label, dataset)}”"
-        found = forget_label(run, dataset, label, flags.shown, settings, note)
+        label, name = _label(flags.label, dataset)
+        feature = f"“{name}”"
+        found = remove_labelled_feature(run, dataset, label, flags.shown, settings)
     picture = _picture(run, flags.out, "forget")
-    _written(save_png, picture, draw_forgotten(found, feature))
-    _written(
-        write_json, picture.with_suffix(".json"), _forgotten(run, found, feature, settings, flags)
-    )
-    print(forgetting_summary(found))
+    _write(save_figure, picture, draw_removal(found, feature))
+    record = _removal_record(run, found, feature, settings, flags.box)
+    _write(write_json, picture.with_suffix(".json"), record)
+    print(removal_summary(found))
     return 0
 
 
@@ -101,7 +104,7 @@ def _picture(run: Run, out: str | None, name: str) -> Path:
     return Path(out) if out else run.path / f"{name}.png"
 
 
-def _written(write: Any, path: Path, content: Any) -> None:
+def _write(write: Any, path: Path, content: Any) -> None:
     write(path, content)
     print(f"written: {path}")
 
@@ -122,48 +125,35 @@ def _box(text: str) -> Box:
     return Box(*(int(part) for part in match.groups()))
 
 
-def _label(text: str, dataset: Dataset) -> int:
-    """A class by its name or its code."""
+def _label(text: str, dataset: Dataset) -> tuple[int, str]:
+    """The code and the name of a class that is given by either."""
     names = dataset.label_names or ()
     if text in names:
-        return names.index(text)
+        return names.index(text), text
     if dataset.train.labels is None:
         raise ConfigError(f"{dataset.name} has no labels; say by --box what is to be forgotten.")
     codes = [str(code) for code in dataset.train.labels.unique().tolist()]
     if text not in codes:
         raise unknown_name("label", text, [*names, *codes])
-    return int(text)
+    return int(text), names[int(text)] if int(text) < len(names) else text
 
 
-def _name_of(label: int, dataset: Dataset) -> str:
-    names = dataset.label_names or ()
-    return names[label] if label < len(names) else str(label)
-
-
-def _forget_settings(flags: Any) -> ForgetSettings:
-    for name in ("most", "num", "shown", "samples"):
-        value = getattr(flags, name)
-        if value is not None and value < 1:
-            raise ConfigError(f"--{name} is {value}; it counts: 1 or more.")
-    return ForgetSettings(flags.layer, flags.most, num_samples=flags.samples, seed=flags.seed)
-
-
-def _forgotten(
-    run: Run, found: ForgettingResult, feature: str, settings: ForgetSettings, flags: Any
+def _removal_record(
+    run: Run,
+    found: FeatureRemovalResult,
+    feature: str,
+    settings: FeatureRemovalSettings,
+    boxes: list[str] | None,
 ) -> dict[str, Any]:
-    weights = found.weights
     return {
         "feature": feature,
-        "boxes": flags.box,
+        "boxes": boxes,
         "weights": run.weights,
         "images_seen": run.images_seen,
         "layer": found.layer,
-        "num_maps": len(weights),
-        "dropped": [
-            {"map": int(number), "weight": float(weights[number])} for number in found.dropped
-        ],
-        "settings": plain(settings)
-        | {"l2": forgetting.MAP_CLASSIFIER_L2, "probe_l2": probing.PROBE_L2},
+        "num_maps": len(found.weights),
+        "dropped": [{"map": int(n), "weight": float(found.weights[n])} for n in found.dropped],
+        "settings": plain(settings) | {"l2": MAP_CLASSIFIER_L2, "probe_l2": PROBE_L2},
         **found.measured,
         "source": "DCGAN, section 6.3.1",
     }

@@ -1,4 +1,4 @@
-"""Flags of the verbs that look into a run."""
+"""Flags of the verbs that analyse a run."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ class _Term(argparse.Action):
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Of `filters`."""
-    parser.add_argument("--data", metavar="SOURCE", help="labelled data to transfer to instead")
+    """Adds the flags of `filters`."""
     parser.add_argument("--network", help="such as encoder; by default that of the feature layer")
-    parser.add_argument("--out", help="a .png; the kernels go beside it as .npy")
+    parser.add_argument("--out", help="a .png; the kernels go next to it as .npy")
 
 
 def add_arithmetic(parser: argparse.ArgumentParser) -> None:
-    """Of `arithmetic`."""
+    """Adds the flags of `arithmetic`."""
     for sign in ("plus", "minus"):
         parser.add_argument(
             f"--{sign}", action=_Term, dest="terms", metavar="NUMBERS", help="such as 3,7,12"
@@ -48,7 +47,7 @@ def add_arithmetic(parser: argparse.ArgumentParser) -> None:
 
 
 def add_forget(parser: argparse.ArgumentParser) -> None:
-    """Of `forget`."""
+    """Adds the flags of `forget`."""
     parser.add_argument(
         "--box", action="append", help="SAMPLE:X,Y,WIDTH,HEIGHT in pixels; may be repeated"
     )
@@ -59,7 +58,7 @@ def add_forget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=2000, help="by which a label is found")
     parser.add_argument("--shown", type=int, default=16, help="pictures in a row")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
-    parser.add_argument("--out", help="a .png to write; what was dropped goes beside it as .json")
+    parser.add_argument("--out", help="a .png to write; what was dropped goes next to it as .json")
     parser.epilog = (
         "Samples are numbered as in the sheet that `ambigan arithmetic RUN` writes. Labels are\n"
         "used for measuring, and with --label to choose what is dropped."
@@ -67,7 +66,7 @@ def add_forget(parser: argparse.ArgumentParser) -> None:
 
 
 def add_transfer(parser: argparse.ArgumentParser) -> None:
-    """Of `transfer`; what is left out is as `TransferSettings` has it."""
+    """Adds the flags of `transfer`; the defaults are those of `TransferSettings`."""
     parser.add_argument("--data", metavar="SOURCE", help="labelled data to transfer to instead")
     parser.add_argument("--network", help="such as encoder; by default that of the feature layer")
     parser.add_argument("--labels", type=int, help="of so many training examples; all by default")

@@ -1,35 +1,23 @@
-"""Verbs that need no run: experiments, the benchmark, and the list of presets."""
+"""Verbs that need no run: experiments, and the list of presets."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from ..core.errors import ConfigError
-from ..core.files import write_json
 from ..core.machine import num_launched_processes
-from .output import cell, note
 from .parser import Request
 
 if TYPE_CHECKING:
     from ..experiments import Experiment
 
 MOST_SEEDS = 1000
-BENCH_COLUMNS = {
-    "name": "a step",
-    "milliseconds": "ms",
-    "speedup": "times textbook",
-    "product_fraction": "of product rate",
-    "copy_fraction": "of copy rate",
-    "images_per_second": "images/s",
-    "working_mib": "MiB to work in",
-}
 
 
 def reproduce(request: Request) -> int:
@@ -66,35 +54,6 @@ def reproduce(request: Request) -> int:
         return 128 + stop.signal_number
     print(as_markdown(summary))
     print(f"written: {out / experiment.name}.json, .csv, .md, .html")
-    return 0
-
-
-def bench(request: Request) -> int:
-    """Times a step beside the textbook loop and the machine's own rates."""
-    from ..bench import run_suite
-
-    flags = request.flags
-    if min(flags.repeats, flags.steps) < 1:
-        raise ConfigError("bench needs --repeats of 1 or more and --steps of 1 or more.")
-    if flags.out and Path(flags.out).suffix != ".json":
-        raise ConfigError(f"cannot write '{flags.out}': --out must end in .json.")
-    if flags.out and Path(flags.out).parent.exists() and not Path(flags.out).parent.is_dir():
-        raise ConfigError(f"cannot write '{flags.out}': {Path(flags.out).parent} is no folder.")
-    found = run_suite(flags.game, flags.device, repeats=flags.repeats, steps=flags.steps, tell=note)
-    table = Table(box=SIMPLE, pad_edge=False)
-    for name, title in BENCH_COLUMNS.items():
-        table.add_column(title, justify="left" if name == "name" else "right")
-    for row in found["rows"]:
-        table.add_row(*[cell(row[name]) for name in BENCH_COLUMNS])
-    Console().print(table)
-    print(f"{found['title']}: {found['step_gflop']:,} GFLOP a step.")
-    print(_machine_of(found))
-    for precision, shares in found.get("profile", {}).items():
-        listed = "; ".join(f"{group} {share:.0%}" for group, share in shares.items() if share)
-        print(f"Where a step with average goes, {precision}: {listed}.")
-    if flags.out:
-        write_json(Path(flags.out), found)
-        print(f"written: {flags.out}")
     return 0
 
 
@@ -143,21 +102,3 @@ def _print_experiments(experiments: Iterable[Experiment]) -> None:
         runs = ", ".join(run.name for run in entry.runs)
         shown.add_row(entry.name, entry.title, runs, entry.time, entry.source)
     Console().print(shown)
-
-
-def _machine_of(found: dict[str, Any]) -> str:
-    hardware = found["hardware"]
-    rates, layers, stacking = (
-        " and ".join(f"{value:,}{unit} in {kind}" for kind, value in found[name].items())
-        for name, unit in (
-            ("product_gflops", " GFLOP/s"),
-            ("layer_gflops", ""),
-            ("stacking_speedup", " times as fast"),
-        )
-    )
-    where = hardware["gpu"] or f"{hardware['processor']}, threads: {found['threads']}"
-    return (
-        f"{where}: products at {rates}, a layer of {layers}, "
-        f"copies at {found['copy_gbytes_per_second']:,} GB/s. Three layers stacked into one "
-        f"product: {stacking}."
-    )

@@ -138,7 +138,6 @@ def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_search(verb("search", "Find what is most like a picture or a vector."))
     _add_looking(verb)
     _add_run(verb("report", "Write a run's page: curves, samples, tables. One HTML file."))
-    _add_bench(verb("bench", "Time a training step beside the textbook loop and the machine."))
     verb("presets", "List published settings: score, time, hardware, source.")
     return parser, verbs
 
@@ -213,20 +212,6 @@ def _add_reproduce(parser: _Parser) -> None:
         "that no other is at. Any setting that all runs have may be changed by its dotted name,\n"
         "and stands in the caption then: --settings.optimizer.learning-rate 1e-4"
     )
-
-
-def _add_bench(parser: _Parser) -> None:
-    parser.add_argument(
-        "game",
-        nargs="?",
-        default="bigan",
-        metavar="GAME",
-        help="bigan (the default), dcgan or bigbigan",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--repeats", type=int, default=9, help="rounds; medians are over these")
-    parser.add_argument("--steps", type=int, default=10, help="steps in a round")
-    parser.add_argument("--out", help="a .json file to write")
 
 
 def _add_train_only(parser: _Parser) -> None:

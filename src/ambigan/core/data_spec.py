@@ -1,4 +1,4 @@
-"""What a network must know of the data: its shape and its range."""
+"""The properties of data that a network must know: shape and range."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class DataSpec:
-    """The form of one example past `data/`.
+    """The form of one example, after loading and scaling.
 
     Attributes:
-        kind: images are float in [-1, 1]; vectors are as their scaling left them.
-        shape: `(channels, height, width)` of an image, `(dimensions,)` of a vector.
-        bounded: every value lies in [-1, 1], so a generator may end in a squashing function.
+        kind: Kind of the data: `images`, float in [-1, 1], or `vectors`, scaled as their settings
+            say.
+        shape: Shape of one example, `(channels, height, width)` or `(dimensions,)`.
+        bounded: Whether every value lies in [-1, 1], so that a generator may end in a bounded
+            function.
     """
 
     kind: Literal["images", "vectors"]
@@ -23,5 +25,5 @@ class DataSpec:
 
     @property
     def num_values(self) -> int:
-        """How many numbers one example holds."""
+        """The number of values in one example."""
         return math.prod(self.shape)

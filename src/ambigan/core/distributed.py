@@ -1,7 +1,7 @@
-"""Many processes as one: who we are, and sums over all of us. One process needs none of it.
+"""Collective operations of a run that several processes share; with one process they do nothing.
 
-Gradients are averaged here and not by DistributedDataParallel: with gradients from
-`torch.autograd.grad` its hooks never run, and it would silently reduce nothing.
+Gradients are averaged here and not by DistributedDataParallel, whose hooks fire on `backward()`:
+with gradients from `torch.autograd.grad` they never run, and nothing would be reduced.
 """
 
 from __future__ import annotations
@@ -20,12 +20,18 @@ from .errors import ConfigError
 from .machine import num_launched_processes
 from .rendezvous import join_rendezvous
 
-dist: Any = torch.distributed  # its functions are wrapped in a way that hides their types
+dist: Any = torch.distributed  # the wrappers around its functions hide their types
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among those that share the run."""
+    """The position of this process among those that share the run.
+
+    Attributes:
+        rank: Number of this process, from 0 to `size` - 1.
+        size: Number of processes.
+        local_rank: Number of this process among those on its machine, which selects its GPU.
+    """
 
     rank: int = 0
     size: int = 1
@@ -38,7 +44,7 @@ class World:
 
 
 def world() -> World:
-    """The process group that was joined, or a world of one."""
+    """Returns this process's position in the joined process group, or a world of one."""
     if not (dist.is_available() and dist.is_initialized()):
         return World()
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -49,7 +55,7 @@ def join_from_environment(device_type: str) -> World:
     """Joins the processes that torchrun started; without torchrun, stays alone.
 
     Args:
-        device_type: `cpu` talks over gloo, `cuda` over NCCL.
+        device_type: Type of the device, `cpu` for communication by gloo or `cuda` for NCCL.
     """
     if num_launched_processes() > 1 and not dist.is_initialized():
         store, rank, size = next(dist.rendezvous("env://"))
@@ -63,9 +69,9 @@ def join_from_environment(device_type: str) -> World:
 
 
 def leave() -> None:
-    """Leaves the process group, if one was joined.
+    """Leaves the process group, if one was joined, and frees it.
 
-    What is left of it is freed at once: its threads must end while the interpreter still runs.
+    It is freed at once because its threads must end while the interpreter still runs.
     """
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
@@ -73,10 +79,14 @@ def leave() -> None:
 
 
 def share_of(batch_size: int, size: int) -> int:
-    """How many samples of a global batch one process holds.
+    """Returns the number of examples of a global batch that one process holds.
+
+    Args:
+        batch_size: Number of examples in the global batch.
+        size: Number of processes.
 
     Raises:
-        ConfigError: the batch does not divide evenly.
+        ConfigError: The batch does not divide evenly.
     """
     if batch_size % size:
         raise ConfigError(
@@ -87,10 +97,17 @@ def share_of(batch_size: int, size: int) -> int:
 
 
 def average_(tensors: Sequence[Tensor]) -> None:
-    """Replaces each tensor by its mean over all processes, in one flattened all-reduce."""
+    """Replaces each tensor by its mean over all processes, in one flattened all-reduce.
+
+    Args:
+        tensors: Tensors of one dtype and device, such as the gradients of a player. Every process
+            must pass the same shapes in the same order.
+    """
     size = world().size
     if size == 1 or not tensors:
         return
+    # One message for all gradients: latency dominates for the many small tensors of a network, and
+    # ranks that reduce in the same order cannot deadlock.
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     dist.all_reduce(flat)
     flat.div_(size)
@@ -101,7 +118,7 @@ def average_(tensors: Sequence[Tensor]) -> None:
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is set on any process, so that all stop at the same step."""
+    """Returns whether the flag is set on any process, so that all of them stop at the same step."""
     if world().size == 1:
         return flag
     shared = torch.tensor(int(flag), device=device)
@@ -110,22 +127,25 @@ def any_rank(flag: bool, device: torch.device) -> bool:
 
 
 def wait() -> None:
-    """Waits until every process is here."""
+    """Blocks until every process has reached this call."""
     if world().size > 1:
         dist.barrier()
 
 
 def global_mean(tensor: Tensor) -> Tensor:
-    """The mean over processes, with its gradient: what losses over the global batch are made of."""
+    """Averages a tensor over processes, with a gradient, for losses over the global batch."""
     if world().size == 1:
         return tensor
     return _GlobalMean.apply(tensor)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportReturnType]
 
 
 class _GlobalMean(torch.autograd.Function):
-    """Forward: mean over ranks. Backward: the same, since each rank's loss reads the mean.
+    """Averages over ranks in the forward pass and in the backward pass.
 
-    Backward is an application of its own, so that a penalty on gradients can go through it again.
+    Every rank's loss L_r reads the mean m = (1/R) sum_r x_r. The engine minimises the mean of the
+    L_r, and since it averages parameter gradients later, the gradient it needs for x_r is sum_s
+    dL_s/dm / R: again the mean over ranks. Backward calls `global_mean` itself, so that a penalty
+    on gradients can differentiate it again.
     """
 
     @staticmethod
@@ -138,18 +158,19 @@ class _GlobalMean(torch.autograd.Function):
 
 
 def all_rows(tensor: Tensor) -> Tensor:
-    """The rows of every process, in the order of ranks, with their gradients: the global batch."""
+    """Returns the rows of all processes in the order of ranks, with gradients: the global batch."""
     if world().size == 1:
         return tensor
     return _AllRows.apply(tensor)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportReturnType]
 
 
 class _AllRows(torch.autograd.Function):
-    """Forward: rows of all ranks. Backward: the sum of what all ranks' losses say of ours."""
+    """Gathers the rows of all ranks; backward sums the gradients that all ranks have for them."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
         parts = [torch.empty_like(tensor) for _ in range(world().size)]
+        # all_gather needs contiguous memory, which a slice or transpose is not.
         dist.all_gather(parts, tensor.contiguous())
         return torch.cat(parts)
 
@@ -157,11 +178,14 @@ class _AllRows(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
         total = grad_outputs[0].contiguous().clone()
         dist.all_reduce(total)
+        # grad_outputs holds this rank's gradient of the whole global batch. The sum over ranks is
+        # the gradient of the sum of their losses, of which the chunk with this rank's rows belongs
+        # here.
         return total.chunk(world().size)[world().rank]
 
 
 def mean_over_ranks(tensor: Tensor) -> Tensor:
-    """The mean over processes, without a gradient."""
+    """Averages a tensor over processes, without a gradient."""
     if world().size == 1:
         return tensor
     total = tensor.clone()

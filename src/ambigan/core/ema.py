@@ -1,4 +1,4 @@
-"""An exponential moving average of a module's parameters and buffers."""
+"""An exponential moving average (EMA) of a module's parameters and buffers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-_foreach: Any = torch  # the fused list functions are public in all but their underscore
+_foreach: Any = torch  # the fused list functions are documented despite their underscore
 
 
 class ExponentialMovingAverage:
     """A frozen copy of a module that trails it: average = d * average + (1 - d) * value.
 
-    d grows from 0.1 to `decay` as (1 + updates) / (10 + updates), so that a short run's average is
-    of what was learned and not of the initial weights. Integer buffers are copied as they are, and
-    so are those that a module names in `not_averaged`, such as the vectors of spectral norm: an
-    average of directions would have another length.
+    d grows from 0.1 to `decay` as (1 + updates) / (10 + updates), so that the average of a short
+    run is made of learned weights and not of the initial ones. Integer buffers are copied, and so
+    are the buffers that a module lists in its attribute `not_averaged`, such as the vectors of
+    spectral norm: an average of unit vectors would be shorter than 1.
 
     Args:
-        module: what to follow; the average starts as its copy.
-        decay: per update in the long run, in [0, 1).
+        module: Module to follow. The average starts as its copy.
+        decay: Largest weight of the old average at each update, in [0, 1).
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -40,11 +40,13 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def update(self, num_updates: int) -> None:
-        """Moves the average one step towards the module's present values.
+        """Moves the average one step towards the module's current values.
 
         Args:
-            num_updates: how many there were before this one.
+            num_updates: Number of updates before this one.
         """
+        # The values of a network from early in training should not outlive the warm-up: with d =
+        # 0.9999 from the start, the initial weights would dominate for ten thousand updates.
         decay = min(self.decay, (1 + num_updates) / (10 + num_updates))
         move(self._averages, self._values, 1 - decay)
         for average, value in self._copies:
@@ -52,17 +54,25 @@ class ExponentialMovingAverage:
 
 
 def move(averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
-    """Moves each average by a share of what it lacks to its value, in one call, in place."""
+    """Moves each average towards its value by a fraction of their difference, in one fused call.
+
+    Args:
+        averages: Tensors to change in place.
+        values: Tensors to move towards, of the same shapes.
+        share: Fraction of the difference, in [0, 1].
+    """
+    # One fused kernel for all tensors: a separate one for each would cost more to launch than to
+    # run.
     _foreach._foreach_lerp_(list(averages), list(values), share)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:
-    """The module's own tensors by name, not copies of them."""
+    """Returns the module's parameters and buffers by name, without copying them."""
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def _copied(module: nn.Module) -> set[str]:
-    """The buffers, by dotted name, that modules want copied."""
+    """Returns the dotted names of the buffers that are copied instead of averaged."""
     parts = cast(Iterable[tuple[str, nn.Module]], module.named_modules())
     return {
         f"{prefix}.{name}" if prefix else name

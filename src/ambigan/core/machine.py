@@ -1,4 +1,4 @@
-"""What this machine can hold."""
+"""Facts about this machine: its memory and the processes that were launched on it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 
 
 def num_launched_processes() -> int:
-    """How many processes torchrun has started, this one among them; 1 without it."""
+    """Returns how many processes torchrun has started, including this one; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def physical_memory() -> float:
-    """Bytes of main memory; infinite where the system does not say."""
+    """Returns the size of main memory in bytes, or infinity where the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,8 @@
-"""Randomness as a function of its key alone: a resumed run draws what it would have drawn."""
+"""Keyed randomness: random numbers as a function of a key, with no generator state to save.
+
+A run derives the key of each turn from its seed and the number of images seen, so a resumed run
+draws exactly the numbers that it would have drawn without the interruption.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,25 @@ from torch import Tensor
 
 
 def seed_from(*parts: int | str) -> int:
-    """A 63-bit seed from a key such as `(seed, images_seen, "z")`; equal keys give equal seeds."""
+    """Returns the 63-bit seed that belongs to a key such as `(seed, images_seen, "z")`."""
+    # A hash and not arithmetic: neighbouring keys such as steps 1 and 2 get unrelated seeds. One
+    # bit is dropped because torch takes signed 64-bit seeds.
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 class Randomness:
-    """The draws of one turn: a function of the key, the same whole on every number of ranks.
+    """Random numbers of one turn, which are a function of the key and independent of the ranks.
 
-    A rank draws what all ranks draw together and keeps its own rows, so two ranks hold together
-    exactly what one rank would.
+    Each rank draws the numbers for the whole global batch and keeps its own rows. Several ranks
+    together therefore hold exactly the numbers that one rank would.
 
     Args:
-        key: for instance `(seed, images_seen, turn)`.
-        device: where the numbers are made. CPU and CUDA give different numbers for one key.
-        rank: this process's number.
-        world_size: how many processes share a batch.
+        key: Integers and texts that identify the draw, for instance `(seed, images_seen, turn)`.
+        device: Device on which the numbers are generated. CPU and CUDA give different numbers for
+            the same key.
+        rank: Number of this process.
+        world_size: Number of processes that share a batch.
     """
 
     def __init__(
@@ -39,22 +46,24 @@ class Randomness:
         self.rank, self.world_size = rank, world_size
 
     def reseed(self, *key: int | str) -> None:
-        """Begins anew with another key."""
+        """Restarts the generator with another key."""
+        # The same generator object is kept, because recorded CUDA graphs are bound to it.
         self.generator.manual_seed(seed_from(*key))
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal numbers; the first dimension counts this rank's samples."""
+        """Draws standard normal numbers; the first dimension is this rank's number of examples."""
         return self._rows(torch.randn, shape)
 
     def uniform(self, *shape: int) -> Tensor:
-        """Numbers uniform on [0, 1); the first dimension counts this rank's samples."""
+        """Draws uniform numbers in [0, 1); the first dimension is this rank's examples."""
         return self._rows(torch.rand, shape)
 
     def permutation(self, length: int) -> Tensor:
-        """A permutation of `range(length)`, the same on every rank."""
+        """Draws a permutation of `range(length)`, the same on every rank."""
         return torch.randperm(length, generator=self.generator, device=self.generator.device)
 
     def _rows(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        """Draws for all ranks and returns this rank's rows."""
         rows, *rest = shape
         whole = draw(
             (rows * self.world_size, *rest), generator=self.generator, device=self.generator.device

@@ -1,7 +1,7 @@
-"""A place of their own in the store where processes meet, however often they are started again.
+"""A private key space in torchrun's store for each start of the processes.
 
-torchrun keeps one store over all starts of its workers and does not tell them apart: one that was
-started again finds the addresses of processes that have died. Seen with torch 2.13.
+torchrun keeps one store over all restarts of its workers and does not separate them: processes that
+were restarted find the addresses of processes that have died. Seen with torch 2.13.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ from datetime import timedelta
 
 from torch.distributed import PrefixStore, Store  # pyright: ignore[reportPrivateImportUsage]
 
-LONGEST = timedelta(minutes=30)  # as torch waits for a process group
+LONGEST = timedelta(minutes=30)  # torch's own timeout for a process group
 _PAUSE = 0.05  # seconds
 
 
 def join_rendezvous(store: Store, rank: int, size: int, longest: timedelta = LONGEST) -> Store:
-    """Waits for all processes of this start, and returns a store that is theirs alone.
+    """Waits for all processes of this start and returns a store that they alone use.
 
-    Rank 0 chooses the place. Every other tells it a name that was never used before, and is told
-    the place under that name, so that what the dead have written is answered and does no harm.
+    Rank 0 chooses the key prefix. Every other rank announces a name that was never used before and
+    receives the prefix under that name. A message of a dead process is answered under a name that
+    nobody reads any more, so it does no harm.
 
     Args:
-        store: that they share.
-        rank: of this process.
-        size: how many they are.
-        longest: to wait.
+        store: Store that all processes share.
+        rank: Number of this process.
+        size: Number of processes.
+        longest: Longest time to wait for the others.
 
     Raises:
-        RuntimeError: one of them did not come, or rank 0 did not.
+        RuntimeError: One of the processes, or rank 0, did not arrive in time.
     """
+    # A random prefix keeps the keys of this start apart from those of all earlier ones.
     if rank == 0:
         place = uuid.uuid4().hex
         _welcome(store, place, set(range(1, size)), time.monotonic() + longest.total_seconds())
@@ -44,10 +46,12 @@ def join_rendezvous(store: Store, rank: int, size: int, longest: timedelta = LON
 
 
 def _welcome(store: Store, place: str, missing: set[int], until: float) -> None:
-    """Tells the place to every name, until all have said under it that they are here."""
+    """Sends the prefix to every announced name until all ranks have confirmed it."""
     while missing:
         if time.monotonic() > until:
             raise RuntimeError(f"timeout: no word from ranks {sorted(missing)}.")
+        # A rank's key may still hold the name of its dead predecessor. It is answered, and again
+        # when the living one overwrites it; only a confirmation under this start's prefix counts.
         for rank in sorted(missing):
             if store.check([f"name/{rank}"]):
                 store.set(f"place/{store.get(f'name/{rank}').decode()}", place)

@@ -1,4 +1,4 @@
-"""torchvision, whether or not its compiled operators fit this torch."""
+"""Imports torchvision even where its compiled operators do not fit the installed torch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,16 @@ _SCHEMAS = (
 def import_torchvision(submodule: str = "") -> ModuleType:
     """Imports torchvision, or one of its submodules such as `datasets`.
 
-    The wheels of torchvision on the package index are built for CUDA. Beside a CPU build of torch
-    their compiled extension does not load, and the whole package then fails to import, because two
-    of its files describe the operators `nms` and `qnms` to torch, which only that extension would
-    have declared. Data sets and transforms are pure Python and need none of it. So on exactly this
-    failure the two schemas are declared here, without an implementation, and the import is begun
-    anew. A call to a compiled operator (box suppression, ROI pooling) still fails, as it should.
+    The wheels of torchvision on the package index are built for CUDA. With a CPU build of torch
+    their compiled extension does not load, and the whole package fails to import, because two of
+    its files describe the operators `nms` and `qnms` to torch, which only that extension would have
+    declared. Data sets and transforms are pure Python and need none of it. So on exactly this
+    failure the two schemas are declared here, without an implementation, and the import is
+    repeated. A call to a compiled operator (box suppression, ROI pooling) still fails, as it
+    should.
+
+    Args:
+        submodule: Name of a submodule; the package itself if empty.
     """
     name = f"torchvision.{submodule}" if submodule else "torchvision"
     try:
@@ -41,6 +45,7 @@ def import_torchvision(submodule: str = "") -> ModuleType:
 
 
 def _declare_operators() -> None:
+    """Declares the schemas that the compiled extension would have declared."""
     library = torch.library.Library("torchvision", "DEF")
     for schema in _SCHEMAS:
         cast(Any, library).define(schema)  # torch leaves its argument without a type
@@ -48,6 +53,10 @@ def _declare_operators() -> None:
 
 
 def _forget_half_imported() -> None:
-    """Python keeps the submodules of a package whose import failed; they hold parts of it."""
+    """Removes torchvision from `sys.modules`.
+
+    After a failed import Python keeps the submodules that did load, which refer to the broken
+    package.
+    """
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]

@@ -1,4 +1,4 @@
-"""Data: from a name or a path to two splits in memory, and batches drawn from them."""
+"""Loading of data: from a name or path to two splits in memory, and to batches."""
 
 from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split

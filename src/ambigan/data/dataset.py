@@ -1,4 +1,4 @@
-"""A data set as the rest of the library sees it: two splits in memory and what is known of them."""
+"""The data set as the rest of the library sees it: two splits in memory and their properties."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from .augment import Augment
 
 @dataclass(frozen=True)
 class Split:
-    """Examples of one split.
+    """The examples of one split.
 
     Attributes:
-        values: uint8 `(N, C, H, W)` for images, float32 `(N, D)`, already scaled, for vectors.
-        labels: int64 `(N,)`, or None where the data has none. Never used in training.
-        rows: int64 `(N,)`, where each example stood in its source, counted from 0: the row of a
-            table or array, the place in a published split or in the sorted files of a folder.
-        files: of a folder, the path of each example below it; else empty.
-        stored: of images that training crops at random, uint8 `(N, C, H, W)`, of which `values` is
-            a view of the middle; else None.
-        augment: what training does to the stored images; else None.
+        values: Examples, uint8 `(N, C, H, W)` for images or scaled float32 `(N, D)` for vectors.
+        labels: Labels, int64 `(N,)`, or None where the data have none. Training never uses them.
+        rows: Position of each example in its source, int64 `(N,)`, counted from 0: the row of a
+            table or array, or the index in a published split or in the sorted files of a folder.
+        files: Path of each example relative to the folder it was read from; empty for other
+            sources.
+        stored: Images before the crop, uint8 `(N, C, H, W)`, where training crops at random;
+            `values` is then a view of their centre. None otherwise.
+        augment: Augmentation of the stored images in training; None for none.
     """
 
     values: Tensor
@@ -39,14 +40,14 @@ class Split:
 
 @dataclass(frozen=True)
 class SourceSplit(Split):
-    """Everything a source holds, in its order, as one split: for a model that is trained.
+    """All examples of a source in their order, as one split, for a trained model.
 
-    Published splits follow each other, train before test, and rows count on through both. There
-    are labels only where every example has one.
+    Published splits follow one another, train before test, with rows counted through both. There
+    are labels only if every example has one.
 
     Attributes:
-        label_names: class names by label, of this source alone; or None.
-        skipped: one line for each file left out, naming it and why.
+        label_names: Class names by label, of this source alone; or None.
+        skipped: One line for each file that was left out, with its name and the reason.
     """
 
     label_names: tuple[str, ...] | None = None
@@ -57,13 +58,13 @@ class SourceSplit(Split):
 class Scaling:
     """The affine map of vectors, fitted on the training split: scaled = (raw - shift) / scale.
 
-    It is computed in float64: of a time in seconds since 1970, float32 keeps two minutes.
+    It is computed in float64: float32 resolves a time in seconds since 1970 to two minutes only.
 
     Attributes:
-        shift: float64 `(D,)`.
-        scale: float64 `(D,)`, positive.
-        columns: the names of the columns used, in order; empty where the file names none. If
-            constant columns of such a file were dropped, the positions that were kept, as text.
+        shift: Value subtracted from each column, float64 `(D,)`.
+        scale: Positive divisor of each column, float64 `(D,)`.
+        columns: Names of the columns used, in order; empty where the file names none. If constant
+            columns of such a file were dropped, the positions of the others, as text.
     """
 
     shift: Tensor
@@ -71,30 +72,30 @@ class Scaling:
     columns: tuple[str, ...] = ()
 
     def apply(self, raw: Tensor) -> Tensor:
-        """Raw values `(N, D)`, best in float64, to scaled ones, float32 `(N, D)`."""
-        # In place on a copy: of large data, two more float64 copies might not fit.
+        """Maps raw values `(N, D)`, ideally float64, to scaled ones, float32 `(N, D)`."""
+        # In place on a copy, since two more float64 copies of large data might not fit.
         exact = raw.to(torch.float64, copy=True).sub_(self.shift).div_(self.scale)
         return exact.to(torch.float32)
 
     def invert(self, scaled: Tensor) -> Tensor:
-        """Scaled values `(N, D)` back to the units of the file, float64 `(N, D)`."""
+        """Maps scaled values `(N, D)` back to the units of the file, float64 `(N, D)`."""
         return scaled.to(torch.float64, copy=True).mul_(self.scale).add_(self.shift)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Two splits and what is known of them.
+    """Two splits and their common properties.
 
     Attributes:
-        name: as the user typed it, for instance `mnist` or `csv:spectra.csv`.
-        spec: the form of one example. Vectors scaled by `minmax` count as bounded: those of the
-            training split are, those held out may lie a little outside and are not clipped.
-        train: what is learned from.
-        test: held out; protocols score on it.
-        label_names: class names by label, or None.
-        scaling: of vectors; None for images.
-        sha256: of the values and labels of both splits.
-        skipped: one line for each file left out, naming it and why.
+        name: Source as the user typed it, for instance `mnist` or `csv:spectra.csv`.
+        spec: Form of one example. Vectors scaled by `minmax` count as bounded, although held-out
+            ones may lie slightly outside [-1, 1] and are not clipped.
+        train: Split that training uses.
+        test: Held-out split that protocols score on.
+        label_names: Class names by label, or None.
+        scaling: Scaling of vectors; None for images.
+        sha256: Hash of the values and labels of both splits.
+        skipped: One line for each file that was left out, with its name and the reason.
     """
 
     name: str
@@ -108,5 +109,5 @@ class Dataset:
 
     @property
     def has_labels(self) -> bool:
-        """Whether both splits have labels, as protocols that judge features need them."""
+        """Whether both splits have labels, which most protocols need."""
         return self.train.labels is not None and self.test.labels is not None

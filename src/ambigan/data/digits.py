@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that come with scikit-learn: small, real, and always there."""
+"""The 1,797 handwritten digits that come with scikit-learn, which need no download."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUM_TEST = 297  # 1,500 stay to train on
 
 
 def open_digits(settings: DataSettings) -> Dataset:
-    """Digits as uint8 images `(1, 8, 8)`; each class is held out in proportion."""
+    """Opens the digits as uint8 images `(1, 8, 8)`, with each class held out in proportion."""
     examples = _load()
     assert examples.labels is not None
     order = stratified_order(examples.labels, shuffled(len(examples), settings))
@@ -30,14 +30,18 @@ def open_digits(settings: DataSettings) -> Dataset:
 
 
 def read_digits(_settings: DataSettings) -> SourceSplit:
-    """All digits, in the order of scikit-learn."""
+    """Reads all digits in scikit-learn's order."""
     return concat([_load()], NAMES)
 
 
 def stratified_order(labels: Tensor, order: Tensor) -> Tensor:
     """Rearranges an order so that every stretch of it holds the classes in proportion.
 
-    The k-th of the n examples of a class stands at the share (k + 1/2) / n of the whole.
+    The k-th of the n examples of a class is sorted to the position (k + 1/2) / n of the whole.
+
+    Args:
+        labels: Labels, int64 `(N,)`.
+        order: Permutation of the examples, int64 `(N,)`.
     """
     classes = one_hot(labels[order])
     rank = (classes.cumsum(0) * classes).sum(1)
@@ -46,7 +50,8 @@ def stratified_order(labels: Tensor, order: Tensor) -> Tensor:
 
 
 def _load() -> Split:
-    # scikit-learn carries no types; imported late, because it takes a second.
+    """Loads the digits as one split."""
+    # scikit-learn has no type hints; it is imported late because that takes a second.
     bunch: Any = import_module("sklearn.datasets").load_digits()
     images = np.round(np.asarray(bunch.images, np.float64) * (255 / 16))
     values = torch.as_tensor(images.astype(np.uint8)[:, None])

@@ -1,4 +1,4 @@
-"""What every file and folder is asked before it is read."""
+"""Checks of files and folders before they are read."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from pathlib import Path
 from ..core.errors import DataError
 
 ANEW = "delete the folder and prepare anew"
-"""What is to be done with a packed folder that is damaged."""
+"""Remedy in messages about a packed folder that is damaged."""
 
 
 def check_file(path: Path, kind: str) -> None:
-    """Refuses a path that is not a file with something in it.
+    """Checks that a path is a readable file that is not empty.
+
+    Args:
+        path: Path to check.
+        kind: Description of the expected file, for the message.
 
     Raises:
-        DataError: it is missing, a folder, empty, or may not be read.
+        DataError: The file is missing, a folder, empty, or not readable.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder; {kind} was expected (folder:{path} reads images).")
@@ -27,10 +31,10 @@ def check_file(path: Path, kind: str) -> None:
 
 
 def check_data_folder(path: Path) -> None:
-    """Refuses a path that is not a folder.
+    """Checks that a path is a folder.
 
     Raises:
-        DataError: it is missing, or a file.
+        DataError: The folder is missing, or a file.
     """
     if path.is_file():
         raise DataError(f"{path} is a file; a folder of images was expected.")
@@ -39,10 +43,10 @@ def check_data_folder(path: Path) -> None:
 
 
 def first_bytes(path: Path, count: int) -> bytes:
-    """The beginning of a file, by which its format is known.
+    """Returns the first bytes of a file, from which its format is recognised.
 
     Raises:
-        DataError: it may not be read.
+        DataError: The file is not readable.
     """
     try:
         with path.open("rb") as file:
@@ -52,6 +56,6 @@ def first_bytes(path: Path, count: int) -> bytes:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what a library says of a file, or the name of the error if it is mute."""
+    """Returns the first line of a library's message, or the error's name if it is empty."""
     lines = str(error).strip().splitlines()
     return lines[0].strip(" .") if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""A user's arrays as examples: what `Run` is given in Python."""
+"""Checks of the arrays that users pass to a `Run` in Python."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from ..core.errors import ConfigError
 from .values import to_float
 
 SLACK = 1e-3
-"""How far beyond [-1, 1] a float image may go by rounding."""
+"""Distance beyond [-1, 1] that rounding may move float images."""
 
 
 def as_array(x: Any, what: str = "data") -> NDArray[Any]:
-    """Any array, tensor or nested list of real numbers as a native NumPy array.
+    """Converts an array, tensor or nested list of real numbers to a native NumPy array.
+
+    Args:
+        x: Array to convert.
+        what: Name of the argument, for messages.
 
     Raises:
-        ConfigError: it holds something else.
+        ConfigError: It is not an array of real numbers.
     """
     if isinstance(x, Tensor):
         x = x.detach().cpu()
@@ -40,12 +44,16 @@ def as_array(x: Any, what: str = "data") -> NDArray[Any]:
 
 
 def as_examples(x: Any, spec: DataSpec) -> Tensor:
-    """A user's array `(N, *spec.shape)`, checked: images as networks take them, vectors raw.
+    """Checks a user's array `(N, *spec.shape)`; images become what networks take, vectors stay raw.
 
-    Images are integers in 0 to 255, or floats in [-1, 1].
+    Images are integers from 0 to 255, or floats in [-1, 1].
+
+    Args:
+        x: Array to check.
+        spec: Form of one example of the model's data.
 
     Raises:
-        ConfigError: the shape, type or range is not what the model takes.
+        ConfigError: The model does not take this shape, type or range.
     """
     array = as_array(x)
     if array.shape[1:] != spec.shape:
@@ -54,20 +62,22 @@ def as_examples(x: Any, spec: DataSpec) -> Tensor:
     if len(array) == 0:
         raise ConfigError("there are no examples: the first dimension is 0.")
     if not np.isfinite(array).all():
-        raise ConfigError("data hold values that are missing (NaN) or infinite; fill them in.")
+        raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
     if spec.kind == "vectors":
         return torch.as_tensor(array.astype(np.float64))
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind != "f":
         if low < 0 or high > 255:
-            raise ConfigError(f"images of integers go from 0 to 255; these from {low} to {high}.")
+            raise ConfigError(
+                f"integer images must be in 0 to 255; these range from {low} to {high}."
+            )
         if high == 1 and low >= 0:
             _warn_of_range("of integers go from 0 to 255", "x * 255")
         return to_float(torch.as_tensor(array.astype(np.uint8)))
     if low < -1 - SLACK or high > 1 + SLACK:
         raise ConfigError(
-            f"images of floats go from -1 to 1; these from {low:.3g} to {high:.3g}. Give bytes "
-            "(0 to 255) as integers, or scale: x / 127.5 - 1."
+            f"float images must be in -1 to 1; these range from {low:.3g} to {high:.3g}. Give "
+            "integers from 0 to 255, or rescale: x / 127.5 - 1."
         )
     if low >= 0:
         _warn_of_range("of floats go from -1 to 1", "x * 2 - 1")
@@ -75,6 +85,7 @@ def as_examples(x: Any, spec: DataSpec) -> Tensor:
 
 
 def _warn_of_range(allowed: str, scaled: str) -> None:
+    """Warns that the range of float images suggests another scale."""
     warnings.warn(
         f"images {allowed}, and all of these lie between 0 and 1; if they are meant to go from 0 to"
         f" 1, scale them: {scaled}.",

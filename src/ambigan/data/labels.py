@@ -1,4 +1,4 @@
-"""Labels of tables and arrays, text or numbers, to codes and names."""
+"""Conversion of the labels of tables and arrays, text or numbers, to codes and class names."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from ..core.errors import DataError
 def encode_labels(
     parts: Sequence[NDArray[Any] | None], where: str
 ) -> tuple[list[Tensor | None], tuple[str, ...] | None]:
-    """Codes of the labels of each part, and the names the codes stand for.
+    """Encodes the labels of each part as integers, and returns the class names.
 
-    Codes count from 0 in the sorted order of all labels, those of a test split included.
+    Codes count from 0 in the sorted order of all labels, including those of a test split.
 
     Args:
-        parts: integers, whole floats, bools or text, each `(N,)`; None for a part without labels.
-        where: the file, and the column or array, for messages.
+        parts: Labels of each part, `(N,)`: integers, whole floats, bools or text; None for a part
+            without labels.
+        where: File and column or array, for messages.
 
     Raises:
-        DataError: labels that are missing, fractions, or of another type.
+        DataError: Labels are missing, fractional, or of another type.
     """
     given = [_checked(part, where) for part in parts if part is not None]
     if not given:
@@ -37,6 +38,7 @@ def encode_labels(
 
 
 def _checked(labels: NDArray[Any], where: str) -> NDArray[Any]:
+    """Checks the shape and type of labels."""
     if labels.ndim != 1:
         raise DataError(f"{where}: labels must be 1-D, one for each row; got {labels.shape}.")
     if labels.dtype.kind == "f":
@@ -51,16 +53,18 @@ def _checked(labels: NDArray[Any], where: str) -> NDArray[Any]:
 
 
 def _whole(labels: NDArray[Any], where: str) -> NDArray[Any]:
+    """Checks that float labels are whole numbers and converts them."""
     if np.isnan(labels).any():
         raise _missing(np.isnan(labels), where)
     fractions = labels != np.round(labels)
     if fractions.any() or np.isinf(labels).any():
         value = labels[fractions | np.isinf(labels)][0]
-        raise DataError(f"{where}: {value} is no label; labels must be integers or text.")
+        raise DataError(f"{where}: {value} is not a label; labels must be integers or text.")
     return labels.astype(np.int64)
 
 
 def _missing(missing: NDArray[np.bool_], where: str) -> DataError:
+    """Builds the error about missing labels."""
     return DataError(
         f"{where}: {int(missing.sum())} of {len(missing)} labels are missing, the first in row"
         f" {int(missing.argmax()) + 1} (counted from 1); fill them in, or leave the labels"

@@ -1,4 +1,4 @@
-"""A gate that lets threads in while what they hold together stays within a budget."""
+"""A budget of memory that threads share; a thread waits until its share fits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from threading import Condition
 
 
 class MemoryBudget:
-    """Holds back a thread whose share would exceed what is left of the budget.
+    """Limits how much memory several threads hold at once.
 
     Args:
-        budget: what may be held at once; a share beyond it is let in alone.
+        budget: Largest total of the shares in bytes. A larger share is admitted when nothing else
+            is held.
     """
 
     def __init__(self, budget: int) -> None:
@@ -20,7 +21,11 @@ class MemoryBudget:
 
     @contextmanager
     def reserve(self, share: int) -> Generator[None]:
-        """Holds a share of the budget while the block runs; waits first until there is enough."""
+        """Reserves a share while the block runs, after waiting until it fits.
+
+        Args:
+            share: Size of the share in bytes.
+        """
         share = min(share, self._budget)
         with self._changed:
             self._changed.wait_for(lambda: self._left >= share)

@@ -1,4 +1,4 @@
-"""Which examples a step sees: a function of (seed, images seen), so there is no state to save."""
+"""The order of training examples as a function of (seed, images seen), with no state to save."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .values import to_float
 
 
 class Sampler:
-    """The endless stream of examples: one permutation of the split after another.
+    """An endless stream of examples: one random permutation of the split after another.
 
     Args:
-        length: how many examples there are.
-        seed: equal seeds give equal streams, on every device.
-        device: where the indices are to lie.
+        length: Number of examples.
+        seed: Seed of the permutations. Equal seeds give equal streams on every device.
+        device: Device of the returned indices.
     """
 
     def __init__(self, length: int, seed: int, device: torch.device | str = "cpu") -> None:
@@ -29,9 +29,13 @@ class Sampler:
         self._cache: dict[int, Tensor] = {}
 
     def indices(self, images_seen: int, count: int) -> Tensor:
-        """Entries `images_seen` to `images_seen + count` of the stream, int64 `(count,)`.
+        """Returns entries `images_seen` to `images_seen + count` of the stream, int64 `(count,)`.
 
-        A batch may run over the border of two epochs, so that no example is left out.
+        A batch may cross the border of two epochs, so that no example is left out.
+
+        Args:
+            images_seen: Number of examples drawn before.
+            count: Number of examples to draw.
         """
         assert images_seen >= 0, "the stream begins at 0"
         assert count > 0, "a batch holds something"
@@ -44,29 +48,30 @@ class Sampler:
         return torch.cat(pieces)
 
     def _permutation(self, epoch: int) -> Tensor:
-        """One epoch's order; always drawn on the CPU, so that a device gives the same run."""
+        """Returns the order of one epoch, drawn on the CPU so that every device sees the same."""
         if epoch not in self._cache:
             order = Randomness(self.seed, "permutation", epoch).permutation(self.length)
-            # Two are kept, because the ranks' slices of one batch may straddle a border.
+            # Two epochs are kept, because the ranks' slices of one batch may straddle a border.
             self._cache = {key: self._cache[key] for key in sorted(self._cache)[-1:]}
             self._cache[epoch] = order.to(self.device)
         return self._cache[epoch]
 
 
 class Batches:
-    """A split as it is stored, from which batches are drawn by gathering rows.
+    """Draws batches from a split by gathering rows.
 
-    It lies on the device where it fits; else it stays on the host, and rows are copied.
+    The split is copied to the device where it fits; otherwise it stays on the host and rows are
+    copied as they are needed.
 
     Args:
-        split: what to draw from.
-        seed: of the sampler.
-        device: where batches are made.
+        split: Split to draw from.
+        seed: Seed of the sampler.
+        device: Device on which batches are made.
 
     Attributes:
-        values: of all examples, where they lie.
-        device: where batches are made.
-        is_resident: the examples lie there too.
+        values: All examples as stored, on the device or on the host.
+        device: Device on which batches are made.
+        is_resident: Whether the examples are on that device.
     """
 
     def __init__(self, split: Split, seed: int, device: torch.device | str = "cpu") -> None:
@@ -81,34 +86,38 @@ class Batches:
         return len(self.values)
 
     def draw(self, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1) -> Tensor:
-        """This rank's rows of the next global batch, float `(batch_size / world_size, ...)`.
+        """Returns this rank's rows of the next global batch.
+
+        They are float, `(batch_size / world_size, ...)`.
 
         Args:
-            images_seen: how many examples all ranks together have drawn so far.
-            batch_size: of all ranks together.
-            rank: this process's number; rank r holds the r-th of `world_size` contiguous slices.
-            world_size: how many processes share the batch.
+            images_seen: Number of examples that all ranks together have drawn before.
+            batch_size: Size of the global batch.
+            rank: Number of this process. Rank r has the r-th of `world_size` contiguous slices.
+            world_size: Number of processes that share the batch.
 
         Raises:
-            ConfigError: the batch is larger than the split, or cannot be shared evenly.
+            ConfigError: The batch is larger than the split, or cannot be shared evenly.
         """
         return self.gather(self.indices(images_seen, batch_size, rank, world_size))
 
     def indices(
         self, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1
     ) -> Tensor:
-        """The rows that `draw` gathers, for a step that must gather them itself (a CUDA graph)."""
+        """Returns the rows that `draw` would gather, for a CUDA graph that gathers them itself."""
         self.check(batch_size)
         rows = share_of(batch_size, world_size)
+        # Each rank reads its own slice of one global stream, so the number of ranks does not change
+        # which examples a step sees.
         return self.sampler.indices(images_seen + rank * rows, rows)
 
     def gather(self, indices: Tensor, noise: Randomness | None = None) -> Tensor:
-        """Examples by row, as networks take them.
+        """Gathers examples by row and converts them to what networks take.
 
         Args:
-            indices: of the rows.
-            noise: by which images are augmented, if the split is one to be; None for their middle.
-                Without augmentation no number is drawn.
+            indices: Rows, int64 `(B,)`.
+            noise: Random numbers for augmentation, if the split is augmented; None for central
+                crops. Without augmentation no number is drawn.
         """
         stored = self._stored(indices)
         if self.augment is None:
@@ -118,21 +127,22 @@ class Batches:
         return self.augment(stored, noise.uniform(len(indices), NUM_DRAWS))
 
     def expect(self, images_seen: int, *shares: int) -> None:
-        """Begins to read what `indices` with these arguments says, where rows are copied."""
+        """Starts to read the rows that `indices` returns, where rows are copied."""
         if self._stream is not None:
             self._stream.expect(self.indices(images_seen, *shares))
 
     def _stored(self, indices: Tensor) -> Tensor:
+        """Gathers stored examples by row."""
         if self._stream is not None:
             return self._stream.fetch(indices)
         # On a CPU, indexing with brackets copies rows of bytes ten times more slowly.
         return self.values.index_select(0, indices)
 
     def check(self, batch_size: int) -> None:
-        """Refuses a batch that the split cannot give.
+        """Checks that the split can give batches of this size.
 
         Raises:
-            ConfigError: it is empty or larger than the split.
+            ConfigError: The batch is empty or larger than the split.
         """
         if len(self) < 2:
             raise ConfigError(

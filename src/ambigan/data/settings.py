@@ -1,4 +1,4 @@
-"""The settings of data, one flat list: which source, how it is split, scaled and checked."""
+"""Settings of data: the source, and how it is split, scaled and checked."""
 
 from __future__ import annotations
 
@@ -12,44 +12,49 @@ ScalingName = Literal["standard", "minmax", "none"]
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Where examples come from.
+    """Settings of the data that a model is trained on.
 
     Attributes:
-        source: `digits`, `mnist`, `cifar10`, `cifar100`, `svhn`, `stl10`, `stl10-unlabelled`, or a
-            kind and a path: `folder:PATH`, `npy:PATH`, `npz:PATH`, `csv:PATH`, `parquet:PATH`.
-            Images that must be decoded: `imagenet`, `celeba`, `lsun:CATEGORY`, `hf:NAME[:SPLIT]`;
-            `packed:PATH` is what `ambigan prepare` made of any of them.
-        root: where downloaded sets lie; by default $AMBIGAN_DATA, then `~/.cache/ambigan`.
-        holdout: if positive, the last so many training examples become the test split, and the
-            published test split is not touched (the validation split of the BiGAN authors' code is
-            `mnist` with a holdout of 10,000). Sets known by name, but for `digits`, come in their
-            published order, in which classes are mixed (of SVHN, digits of one house number follow
-            each other; of `stl10-unlabelled`, the last are unlabelled). All other training
-            examples are shuffled by `split_seed` first, so their last are a fair sample even of
-            files sorted by class.
-        max_train: train on no more than so many examples, the first of what `holdout` leaves, and a
-            fair sample for the reasons told there; all by default.
-        test_fraction: of sources without a published test split, what is held out; by default a
-            tenth, and 297 of the 1,797 digits.
-        split_seed: which examples are held out.
-        size: height and width that decoded images are resized to: the short side, then a crop of
-            the centre.
-        grayscale: decode images to one channel.
-        attribute: of `celeba`, which of its forty attributes is the label; none by default.
-        crop: height and width that training cuts out of each image, each time elsewhere; networks
-            are of this size, and whatever is measured is the middle of the image.
-        short_side: least and greatest length to which training scales the short side before it
-            crops, each time another.
-        flip: training mirrors every other image, left to right, at random.
-        label_column: the column of a table or of `hf:` that holds labels; by default `label` if
-            there is one.
-        drop: columns of a table to leave out.
-        drop_constant: leave out columns that never change instead of refusing them.
-        scaling: `standard` (mean 0, deviation 1), `minmax` (to [-1, 1]) or `none`, fitted on train.
-        max_corrupt: the fraction of unreadable images above which a source is refused.
+        source: Name of a data set (`digits`, `mnist`, `cifar10`, `cifar100`, `svhn`, `stl10`,
+            `stl10-unlabelled`), or a kind and a path: `folder:PATH`, `npy:PATH`, `npz:PATH`,
+            `csv:PATH`, `parquet:PATH`. Images that must be decoded: `imagenet`, `celeba`,
+            `lsun:CATEGORY`, `hf:NAME[:SPLIT]`; `packed:PATH` is a folder that `ambigan prepare`
+            made of any of them.
+        root: Folder of downloaded data sets; $AMBIGAN_DATA if None, and without it
+            `~/.cache/ambigan`.
+        holdout: Number of training examples, taken from the end, that become the test split; 0 for
+            none. The published test split is then unused (the validation split of the BiGAN
+            authors' code is `mnist` with a holdout of 10,000). Data sets known by name, except
+            `digits`, keep their published order, in which classes are mixed (in SVHN, digits of one
+            house number are adjacent; in `stl10-unlabelled`, the last images are unlabelled). All
+            other training examples are shuffled by `split_seed` first, so the last ones are a fair
+            sample even of files sorted by class.
+        max_train: Largest number of training examples, taken from the start of what `holdout`
+            leaves; all if None.
+        test_fraction: Fraction of a source without a published test split that is held out, between
+            0 and 1; a tenth if None, and 297 of the 1,797 digits.
+        split_seed: Seed of the selection of held-out examples.
+        size: Height and width in pixels that decoded images are resized to, by scaling the short
+            side and cropping the centre; None to keep their size.
+        grayscale: Whether images are decoded to one channel.
+        attribute: Name of the one of `celeba`'s forty attributes that is the label; None for no
+            label.
+        crop: Height and width in pixels of the random crops that training takes of each image.
+            Networks have this size, and evaluation uses the central crop. None for whole images.
+        short_side: Least and greatest length in pixels that training scales the short side to
+            before it crops, at random for each image; None to leave the scale.
+        flip: Whether training mirrors images left to right with probability 1/2.
+        label_column: Column of a table or of `hf:` that holds labels; if None, `label` where there
+            is one.
+        drop: Columns of a table to leave out.
+        drop_constant: Whether to leave out columns that never change, instead of stopping with an
+            error.
+        scaling: Scaling of vectors, fitted on the training split: `standard` (mean 0, standard
+            deviation 1), `minmax` (to [-1, 1]) or `none`.
+        max_corrupt: Largest fraction of unreadable images, from 0 to 1, that is accepted.
 
     Raises:
-        ConfigError: a value out of its range.
+        ConfigError: A value is out of its range.
     """
 
     source: str = "digits"
@@ -71,11 +76,15 @@ class DataSettings:
     max_corrupt: float = 0.01
 
     def __post_init__(self) -> None:
-        """Refuses what no source could use, before any file is opened."""
+        """Rejects values that no source could use, before any file is opened."""
         if self.holdout < 0:
-            raise ConfigError(f"data.holdout is {self.holdout}; it counts examples: 0 or more.")
+            raise ConfigError(
+                f"data.holdout is {self.holdout}; it must be a number of examples, 0 or more."
+            )
         if self.max_train is not None and self.max_train < 1:
-            raise ConfigError(f"data.max_train is {self.max_train}; train on 1 example or more.")
+            raise ConfigError(
+                f"data.max_train is {self.max_train}; it must be a number of examples, 1 or more."
+            )
         if self.test_fraction is not None and not 0 < self.test_fraction < 1:
             raise ConfigError(
                 f"data.test_fraction is {self.test_fraction}; it must lie between 0 and 1,"
@@ -94,7 +103,7 @@ class DataSettings:
         self._check_short_side()
         if not 0 <= self.max_corrupt <= 1:
             raise ConfigError(
-                f"data.max_corrupt is {self.max_corrupt}; it is a fraction, from 0 to 1."
+                f"data.max_corrupt is {self.max_corrupt}; it must be a fraction from 0 to 1."
             )
         if self.scaling not in get_args(ScalingName):
             raise unknown_name("data.scaling", self.scaling, get_args(ScalingName))
@@ -105,13 +114,14 @@ class DataSettings:
             )
 
     def _check_short_side(self) -> None:
+        """Checks that the range of scales is one, and that there is a crop."""
         if self.short_side is None:
             return
         low, high = self.short_side
         if not 1 <= low <= high:
             raise ConfigError(
-                f"data.short_side is {low},{high}; it is a least and a greatest length, for"
-                " instance --data.short-side 64,96."
+                f"data.short_side is {low},{high}; it must be a least and a greatest length in"
+                " pixels, for instance --data.short-side 64,96."
             )
         if self.crop is None:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""The registry of sources: from what the user typed to a data set."""
+"""The known sources of data, and the opening of what the user typed as a data set."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _TABLES = _ARRAYS | {"label_column", "drop"}
 
 @dataclass(frozen=True)
 class Named:
-    """Images known by a name alone: opened split, or read whole."""
+    """Images known by a name alone, such as `mnist`."""
 
     description: str
     open: Callable[[DataSettings], Dataset]
@@ -57,7 +57,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images that must be decoded, typed `kind:PATH`: found, and then opened; see `gallery`."""
+    """Images that must be decoded, typed `kind:PATH`."""
 
     description: str
     find: Callable[[DataSettings, str], ImageSource]
@@ -67,7 +67,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Packed:
-    """Images that were prepared, typed `kind:PATH`: opened split, or whole; nothing is decoded."""
+    """Prepared images, typed `kind:PATH`, which need no decoding."""
 
     description: str
     open: Callable[[DataSettings, str], Dataset]
@@ -78,7 +78,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class File:
-    """Vectors at a path, typed `kind:PATH`: read, and then split or not; see `vectors`."""
+    """Vectors at a path, typed `kind:PATH`."""
 
     description: str
     read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawVectors]
@@ -234,27 +234,27 @@ def open_examples(
     scaling: Scaling | None,
     progress: DecodingProgress | None = None,
 ) -> SourceSplit:
-    """Reads all that a source holds, in its order, as a trained model takes it.
+    """Reads all examples of a source in their order, as a trained model takes them.
 
-    Images of a folder are brought to the model's height, width and channels. Vectors go through
-    the scaling that was fitted in training. Of a table, the columns that the model was trained on
-    are found by name, and what else is there is left alone; of an array, they are all, or where
-    constant ones were dropped those kept. A single example is enough.
+    Images of a folder are brought to the model's height, width and channels. Vectors go through the
+    scaling that was fitted in training. In a table, the columns that the model was trained on are
+    found by name and others are ignored; of an array all columns are read, or those kept if
+    constant ones were dropped. A single example is enough.
 
     Args:
-        settings: `source`, `root`, `max_corrupt` and, of tables, `label_column` and `drop` are
-            used, and of images `size` and `crop` where the model's were cropped; how to split and
-            scale is settled by the model, and so no matter.
-        spec: the form of the model's data.
-        scaling: of a model of vectors.
-        progress: as for `open_dataset`.
+        settings: Settings of the data. Only `source`, `root` and `max_corrupt` are used, for tables
+            `label_column` and `drop`, and for images `size` and `crop` if the model's were cropped;
+            the model determines the split and the scaling.
+        spec: Form of one example of the model's data.
+        scaling: Scaling of a model of vectors; None for images.
+        progress: Function that is called with the number of examples read and the total.
 
     Returns:
-        uint8 images or scaled float32 vectors; labels if all examples have one.
+        uint8 images or scaled float32 vectors, with labels if all examples have one.
 
     Raises:
-        ConfigError: an unknown source.
-        DataError: files that are missing, cannot be read, or are not what the model takes.
+        ConfigError: The source is unknown.
+        DataError: Files are missing, cannot be read, or do not fit the model.
     """
     _, source, typed = _find(settings.source)
     kind = "vectors" if isinstance(source, File) else "images"

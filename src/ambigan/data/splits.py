@@ -1,4 +1,4 @@
-"""From examples to a data set: which are held out, and the hash of what came of it."""
+"""Division of examples into training and test split, and the hash of the result."""
 
 from __future__ import annotations
 
@@ -23,17 +23,23 @@ DEFAULT_TEST_FRACTION = 0.1
 
 
 def shuffled(length: int, settings: DataSettings, part: str = "split") -> Tensor:
-    """The order, keyed by the split seed, in which the examples of a source are laid out."""
+    """Returns the random order, keyed by the split seed, in which a source's examples are arranged.
+
+    Args:
+        length: Number of examples.
+        settings: Settings with the split seed.
+        part: Name of the split, so that several have independent orders.
+    """
     return Randomness(settings.split_seed, part).permutation(length)
 
 
 def num_held_out(length: int, settings: DataSettings, default: int | None = None) -> int:
-    """How many of `length` examples without a published split are held out; at least one.
+    """Returns how many examples of a source without a published split are held out; at least one.
 
     Args:
-        length: how many there are.
-        settings: `test_fraction` decides where it is given.
-        default: how many where it is not; None for a tenth.
+        length: Number of examples.
+        settings: Settings, whose `test_fraction` decides if it is given.
+        default: Number to hold out otherwise; None for a tenth.
     """
     if settings.test_fraction is None and default is not None:
         return default
@@ -42,7 +48,7 @@ def num_held_out(length: int, settings: DataSettings, default: int | None = None
 
 
 def warn_of_published(where: str) -> None:
-    """Says that a test fraction is idle where a test split is published."""
+    """Warns that a test fraction has no effect because there is a published test split."""
     warnings.warn(
         f"data.test_fraction has no effect on {where}: its test split is published; data.holdout"
         " takes another out of the training split.",
@@ -51,13 +57,13 @@ def warn_of_published(where: str) -> None:
 
 
 def pick(items: Sequence[Item], chosen: Tensor) -> list[Item]:
-    """The items at the given places, in that order."""
+    """Returns the items at the given indices, in that order."""
     places: list[int] = chosen.numpy().tolist()
     return [items[place] for place in places]
 
 
 def take(split: Split, chosen: Tensor) -> Split:
-    """The examples of a split at the given places, in that order."""
+    """Returns the examples of a split at the given indices, in that order."""
     return Split(
         values=split.values[chosen],
         labels=None if split.labels is None else split.labels[chosen],
@@ -67,13 +73,13 @@ def take(split: Split, chosen: Tensor) -> Split:
 
 
 def split_at(split: Split, length: int) -> tuple[Split, Split]:
-    """The first `length` examples and the others; both are views, so nothing is copied."""
+    """Returns the first `length` examples and the others, both as views."""
     head, tail = slice(None, length), slice(length, None)
     return _view(split, head), _view(split, tail)
 
 
 def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> SourceSplit:
-    """Splits that are still in the order of their source, one after the other."""
+    """Concatenates splits that are still in the order of their source."""
     values = torch.cat([split.values for split in splits])
     labels = [split.labels for split in splits if split.labels is not None]
     is_labelled = len(labels) == len(splits)
@@ -86,10 +92,10 @@ def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> Sour
 
 
 def apply_holdout(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:
-    """Training and test split as the settings ask: `holdout`, then `max_train`.
+    """Applies `holdout` and then `max_train` to the splits.
 
     Raises:
-        ConfigError: the holdout leaves nothing to train on.
+        ConfigError: The holdout leaves nothing to train on.
     """
     if 0 < settings.holdout >= len(train):
         raise ConfigError(
@@ -111,7 +117,7 @@ def assemble(
     scaling: Scaling | None = None,
     skipped: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set of two finished splits, with its hash."""
+    """Builds a data set from two finished splits and computes its hash."""
     train, test = splits
     return Dataset(
         name=settings.source,
@@ -126,9 +132,13 @@ def assemble(
 
 
 def data_fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
-    """Hex SHA-256 of values and labels: their bytes, shapes and types; of vectors, before scaling.
+    """Returns the hex SHA-256 of values and labels, with their shapes and types.
 
-    Scaled values are hashed with the map that scaled them, which together tell the raw ones.
+    Scaled vectors are hashed together with their scaling, which determines the raw values.
+
+    Args:
+        splits: Splits to hash, in order.
+        scaling: Scaling of vectors; None for images.
     """
     digest = hashlib.sha256()
     maps = () if scaling is None else ((scaling.shift, scaling.scale),)
@@ -143,11 +153,12 @@ def data_fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
 
 
 def arange(length: int) -> Tensor:
-    """The rows of examples that are still in the order of their source."""
+    """Returns the rows of examples that are still in the order of their source."""
     return torch.arange(length)
 
 
 def _view(split: Split, part: slice) -> Split:
+    """Returns part of a split without copying."""
     return dataclasses.replace(
         split,
         values=split.values[part],

@@ -1,4 +1,4 @@
-"""Stored examples that do not fit where batches are made: read from the host, one batch ahead."""
+"""Reading of stored examples that do not fit on the device, one batch ahead."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from ..core.machine import physical_memory
 
 SHARE = 0.5
-"""Of the memory of a device, what stored examples may fill; networks need the rest."""
+"""Fraction of a device's memory that stored examples may fill; networks need the rest."""
 
 
 def fits(values: Tensor, device: torch.device) -> bool:
-    """Whether examples may be kept on a device as a whole."""
+    """Returns whether the examples may be kept on a device as a whole."""
     if device.type == "cuda":
         memory, _ = torch.cuda.mem_get_info(device)
     else:
@@ -24,14 +24,14 @@ def fits(values: Tensor, device: torch.device) -> bool:
 
 
 class Stream:
-    """Rows of examples that lie on the host, in memory or in a mapped file.
+    """Rows of examples that stay on the host, in memory or in a memory-mapped file.
 
-    What is expected next is read by a thread while the device is at work. Rows are the same with
-    and without.
+    A thread reads the rows that are expected next while the device computes. The rows are the same
+    with and without it.
 
     Args:
-        values: of all examples, on the host.
-        device: where rows are wanted.
+        values: All examples, on the host.
+        device: Device on which rows are needed.
     """
 
     def __init__(self, values: Tensor, device: torch.device) -> None:
@@ -39,13 +39,13 @@ class Stream:
         self._pending: list[tuple[Tensor, Future[Tensor]]] = []
 
     def expect(self, rows: Tensor) -> None:
-        """Begins to read rows that will be fetched soon, int64 `(B,)` on the host."""
+        """Starts to read rows that will be fetched soon, int64 `(B,)` on the host."""
         if not any(torch.equal(rows, known) for known, _ in self._pending):
-            # Two: those of the turn that is about to begin, and of the next.
+            # At most two requests: the rows of the turn that is about to begin, and of the next.
             self._pending = [*self._pending[-1:], (rows, self._thread.submit(self._read, rows))]
 
     def fetch(self, rows: Tensor) -> Tensor:
-        """The rows on the device, whether they were expected or not."""
+        """Returns the rows on the device, whether they were expected or not."""
         for place, (known, future) in enumerate(self._pending):
             if torch.equal(rows, known):
                 self._pending = self._pending[place + 1 :]
@@ -54,13 +54,16 @@ class Stream:
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
+        """Returns the reading thread, which is started on first use."""
         return ThreadPoolExecutor(1, "ambigan-stream")
 
     def _read(self, rows: Tensor) -> Tensor:
-        # From pinned memory a copy to the device needs nobody to wait for it.
+        """Gathers rows on the host."""
+        # Only copies from pinned memory run asynchronously.
         shape, pin = (len(rows), *self.values.shape[1:]), self.device.type == "cuda"
         target = torch.empty(shape, dtype=self.values.dtype, pin_memory=pin)
         return torch.index_select(self.values, 0, rows, out=target)
 
     def _moved(self, read: Tensor) -> Tensor:
+        """Copies rows to the device."""
         return read.to(self.device, non_blocking=True)

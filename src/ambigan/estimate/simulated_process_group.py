@@ -1,4 +1,4 @@
-"""One of several processes, played alone: what it does and sends, without the others."""
+"""A process group of N processes, of which only the first one exists."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class CollectiveTraffic:
     """What a process sends to the others.
 
     Attributes:
-        messages: calls in which all take part.
-        sent: bytes, where sums go round a ring and each process passes rows on.
+        messages: the number of collective calls.
+        sent: the number of bytes, with ring algorithms for sums and gathers.
     """
 
     messages: int = 0
     sent: int = 0
 
 
-class _Others:
-    """Stands in for torch.distributed: all processes do as this one does."""
+class _SimulatedDist:
+    """Replaces torch.distributed; all processes hold what this one holds."""
 
     ReduceOp: Any = torch.distributed.ReduceOp
 
@@ -50,7 +50,7 @@ class _Others:
         pass
 
     def all_reduce(self, tensor: Tensor, op: Any = None) -> None:
-        """A sum of as many equal parts, unless it is another operation."""
+        """A sum of equal parts; any other operation leaves the tensor as it is."""
         self._count(2 * (self.size - 1) * tensor.nbytes // self.size)
         if op is None:
             tensor.mul_(self.size)
@@ -67,12 +67,14 @@ class _Others:
 
 @contextmanager
 def simulated_process_group(size: int) -> Generator[CollectiveTraffic]:
-    """The first of so many processes, as long as the block runs; what it sends is counted.
+    """Makes this process the first of `size` while the block runs, and counts what it sends.
 
-    The others are taken to hold the same, so that sums are multiples and rows repeat.
+    The others are assumed to hold the same tensors, so that sums are multiples and rows repeat.
+    With one process nothing changes.
     """
     traffic, before = CollectiveTraffic(), distributed.dist
-    distributed.dist = _Others(size, traffic)
+    if size > 1:
+        distributed.dist = _SimulatedDist(size, traffic)
     try:
         yield traffic
     finally:

@@ -1,4 +1,4 @@
-"""BigGAN without classes: its generator, and its discriminator up to the features F(x)."""
+"""BigGAN without class labels: its generator, and its discriminator up to the features F(x)."""
 
 from __future__ import annotations
 
@@ -15,35 +15,43 @@ from .layers.basic import BatchNorm, LatentNorm, output_activation
 from .layers.checkpointing import checkpointed
 from .layers.init import init_orthogonal
 from .layers.spectral_norm import apply_spectral_norm
-from .resnet import Pool, halved
+from .resnet import Pool, average_pool2
 
 SMALLEST_BIGGAN_SIDE = 4
-"""Height or width of the smallest maps inside: those between 4 and 8 are not halved again."""
+"""Least height or width of the maps inside: maps with a side from 4 to 7 are not halved any
+further."""
 
 NARROW_CHANNELS = 4
-"""Channels of all blocks for images up to 32x32, in units of the width."""
+"""Channels of all blocks for images up to 32x32, as a multiple of the width."""
 
-DOUBLING = (2, 4, 8, 16)
-"""Of D's four blocks there, if they are to double as on larger images; of G's, from the last."""
+DOUBLING_CHANNELS = (2, 4, 8, 16)
+"""Channels of D's four blocks for images up to 32x32 with `doubling` growth, as multiples of the
+width. G has the same in reverse order."""
 
 Growth = Literal["biggan", "doubling"]
-"""Of channels of images up to 32x32; from 64x64 on BigGAN's double themselves."""
+"""Names of the ways in which channels grow from block to block for images up to 32x32. From 64x64
+on, BigGAN's channels always double."""
 
-GENERATOR = {4: (16, 16, 8, 4, 2), 5: (16, 16, 8, 4, 2, 1), 6: (16, 16, 8, 8, 4, 2, 1)}
-"""By doublings: channels at the start and after each block of G, in units of the width."""
+GENERATOR_CHANNELS = {4: (16, 16, 8, 4, 2), 5: (16, 16, 8, 4, 2, 1), 6: (16, 16, 8, 8, 4, 2, 1)}
+"""Channels at the start and after each block of G, as multiples of the width, by the number of
+doublings of the image size."""
 
-BODY = {4: (1, 2, 4, 8, 16), 5: (1, 2, 4, 8, 16, 16), 6: (1, 2, 4, 8, 8, 16, 16)}
-"""By halvings: channels after each block of D, in units of the width."""
+BODY_CHANNELS = {4: (1, 2, 4, 8, 16), 5: (1, 2, 4, 8, 16, 16), 6: (1, 2, 4, 8, 8, 16, 16)}
+"""Channels after each block of D, as multiples of the width, by the number of halvings of the image
+size."""
 
 
 class Attention(nn.Module):
-    """h + gamma o(sum_j softmax_j(theta_i . phi_j) g_j), gamma from 0; j over places by twos.
+    """Self-attention over pixels: h + gamma o(sum_j softmax_j(theta_i . phi_j) g_j).
+
+    Queries i are all pixels; keys and values j are 2x2 fields, max-pooled, which divides the cost
+    by four. gamma starts at 0, so a new network begins without attention. There are no biases.
 
     Source: Zhang et al. (2019), SAGAN, section 3, with the pooling of phi and g that BigGAN's code
-    has; no biases.
+    has.
 
     Args:
-        channels: of h; theta and phi have an eighth of them, g a half.
+        channels: Number of channels of h. theta and phi have an eighth of them, g a half.
     """
 
     def __init__(self, channels: int) -> None:
@@ -56,27 +64,32 @@ class Attention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to the same."""
+        """Maps `(N, C, H, W)` to the same shape."""
+        # With P = H W pixels and Q = P / 4 fields: queries (N, C/8, P), keys (N, C/8, Q), values
+        # (N, C/2, Q).
         theta = self.theta(h).flatten(2)
         phi = F.max_pool2d(self.phi(h), 2).flatten(2)
         g = F.max_pool2d(self.g(h), 2).flatten(2)
+        # (N, P, Q): how much of each field a pixel attends to; rows sum to 1. Under autocast
+        # softmax returns float32, so it is cast back for the product.
         shares = (theta.mT @ phi).softmax(2)
         mixed = (g @ shares.mT.to(g.dtype)).unflatten(2, h.shape[2:])
         return h + self.gamma * self.o(mixed)
 
 
 class UpBlock(nn.Module):
-    """Two 3x3 convolutions, each after a norm by a code and ReLU; images grow before the first.
+    """A residual block of G: two 3x3 convolutions, each after conditional batch norm and ReLU.
 
-    There are no biases, since the next block's norm would take them away.
+    Images grow before the first convolution. Convolutions have no biases, since the batch norm of
+    the next block would subtract them.
 
     Source: Brock et al. (2019), BigGAN, Figure 15 (b).
 
     Args:
-        in_channels: of h.
-        out_channels: of the result.
-        code_dim: of the code that norms take.
-        attend: attention follows.
+        in_channels: Number of channels of h.
+        out_channels: Number of output channels.
+        code_dim: Length of the code that batch norms take.
+        attend: Whether attention follows the block.
     """
 
     def __init__(self, in_channels: int, out_channels: int, code_dim: int, attend: bool) -> None:
@@ -89,25 +102,26 @@ class UpBlock(nn.Module):
         self.attention = Attention(out_channels) if attend else None
 
     def forward(self, h: Tensor, code: Tensor, size: Size) -> Tensor:
-        """`(N, C, H, W)` and `(N, code_dim)` to `(N, out_channels, *size)`."""
+        """Maps h `(N, C, H, W)` and codes `(N, code_dim)` to `(N, out_channels, *size)`."""
         inner = self.conv1(upsampled(F.relu(self.norm1(h, code)), size))
         inner = self.conv2(F.relu(self.norm2(inner, code)))
-        h = inner + upsampled(self.shortcut(h), size)  # each place alone: small images are enough
+        # A 1x1 convolution commutes with repeating pixels, so it runs on the small images.
+        h = inner + upsampled(self.shortcut(h), size)
         return h if self.attention is None else self.attention(h)
 
 
 class DownBlock(nn.Module):
-    """Two 3x3 convolutions, each after ReLU, and means of 2x2 places.
+    """A residual block of D: two 3x3 convolutions, each after ReLU, then averages of 2x2 pixels.
 
-    Source: Brock et al. (2019), BigGAN, Figure 15 (c). The shortcut takes its means before its
-    convolution, which gives the same.
+    Source: Brock et al. (2019), BigGAN, Figure 15 (c). The shortcut averages before its
+    convolution, which gives the same at a quarter of the cost.
 
     Args:
-        in_channels: of h.
-        out_channels: of the result.
-        first: h is an image, to which no ReLU is applied.
-        halve: images become half as large.
-        attend: attention follows.
+        in_channels: Number of channels of h.
+        out_channels: Number of output channels.
+        first: Whether h is an image, to which no ReLU is applied.
+        halve: Whether height and width are halved.
+        attend: Whether attention follows the block.
     """
 
     def __init__(
@@ -122,20 +136,20 @@ class DownBlock(nn.Module):
         self.attention = Attention(out_channels) if attend else None
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, out_channels, ...)`."""
+        """Maps `(N, C, H, W)` to `(N, out_channels, ...)`."""
         inner = self.conv1(h if self.first else F.relu(h))
         inner = self.conv2(F.relu(inner))
         if self.halve:
-            inner, h = halved(inner), halved(h)
+            inner, h = average_pool2(inner), average_pool2(h)
         h = inner + self.shortcut(h)
         return h if self.attention is None else self.attention(h)
 
 
 class SumPool(nn.Module):
-    """ReLU, and sums over places, in fp32: over all, or over the fields of a grid.
+    """ReLU and sums over pixels, in fp32: over all of them, or over each field of a grid.
 
     Args:
-        side: of the grid.
+        side: Height and width of the grid.
     """
 
     def __init__(self, side: int = 1) -> None:
@@ -143,33 +157,32 @@ class SumPool(nn.Module):
         self.pool = Pool(side)
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, C side^2)`."""
+        """Maps `(N, C, H, W)` to `(N, C side^2)`."""
         num_places = h.shape[2] * h.shape[3] / self.pool.side**2
         return self.pool(F.relu(h)) * num_places
 
 
 class BigGANGenerator(nn.Module):
-    """`project`, `block1`, `block2`, ..., and at `output` images, but for the tanh after it.
+    """`project`, `block1`, `block2`, ..., and images at `output`, before the tanh.
 
-    z is cut into parts: the first goes to `project`, each other into the norms of a block.
-    Orthogonal at the start; spectral norm on every weight.
+    z is split into parts: the first goes to `project`, and each other one to the batch norms of a
+    block. Weights start orthogonal, and spectral norm is on every one of them.
 
     Source: Brock et al. (2019), BigGAN, appendix B and Tables 4 to 6; channels at 32x32 and 64x64
-    are those of its PyTorch code. Unconditional as in BigBiGAN: no class joins the parts of z. z is
-    cut as evenly as can be, where the code leaves out what does not divide.
+    are those of its PyTorch code. As in BigBiGAN it is unconditional: no class embedding joins the
+    parts of z. z is split as evenly as possible, where the code drops the remainder.
 
     Args:
-        latent_dim: of z.
-        out_shape: `(C, H, W)` of the images, their sides 8 or more.
-        width: channels of the last block at 128x128; 96 in the paper.
-        attention: it follows the block whose maps have this as their larger side or, of sizes that
-            do not halve to it, the next smaller; nothing where all are half of it or less. None
-            for none.
-        growth: of channels up to 32x32.
-        checkpoint_activations: blocks keep their inputs alone.
+        latent_dim: Length of z, at least one more than the number of blocks.
+        out_shape: Shape `(C, H, W)` of the images, their sides 8 or more.
+        width: Number of channels of the last block at 128x128; 96 in the paper.
+        attention: Larger side of the maps after which attention is put. Where no maps have that
+            side, it is the next smaller one that is larger than half of it. None for no attention.
+        growth: Growth of channels from block to block, for images up to 32x32.
+        checkpoint_activations: Whether blocks store their inputs alone and run again for gradients.
 
     Raises:
-        ConfigError: images are too small, or z has fewer numbers than parts.
+        ConfigError: Images are too small, or z is shorter than its number of parts.
     """
 
     def __init__(
@@ -183,26 +196,30 @@ class BigGANGenerator(nn.Module):
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
-        self.run_block = checkpointed if checkpoint_activations else _plainly
+        self.run_block = checkpointed if checkpoint_activations else _call
         self.out_shape = out_shape
         self.sizes = halvings(out_shape)[::-1]
         num = len(self.sizes) - 1
-        ones = (1,) * (num - max(GENERATOR))
-        small = (NARROW_CHANNELS,) * (num + 1) if growth == "biggan" else DOUBLING[num::-1]
-        times = small if num < 4 else (*GENERATOR[min(num, 6)], *ones)
-        channels = [width * n for n in times]
+        # BigGAN's tables end at 256x256. Each doubling beyond adds a block with `width` channels at
+        # the largest resolution.
+        top_resolutions = (1,) * (num - max(GENERATOR_CHANNELS))
+        small = (NARROW_CHANNELS,) * (num + 1) if growth == "biggan" else DOUBLING_CHANNELS[num::-1]
+        # Fewer than four doublings means images below 64x64, where the tables have no entry.
+        factors = small if num < 4 else (*GENERATOR_CHANNELS[min(num, 6)], *top_resolutions)
+        channels = [width * n for n in factors]
         if latent_dim <= num:
             raise ConfigError(
-                f"latent_dim {latent_dim} is too small: z is cut into {num + 1} parts, for the"
+                f"latent_dim {latent_dim} is too small: z is split into {num + 1} parts, for the"
                 f" first layer and for {num} blocks; choose {num + 1} or more."
             )
+        # tensor_split gives lengths that differ by one at most.
         self.parts = [len(part) for part in torch.empty(latent_dim).tensor_split(num + 1)]
         self.start = (channels[0], *self.sizes[0])
         self.project = nn.Linear(self.parts[0], self.start[0] * self.start[1] * self.start[2])
         self.hidden_names = tuple(f"block{i + 1}" for i in range(num))
-        attended = _attended(self.sizes[1:], attention)
+        attention_size = _attention_size(self.sizes[1:], attention)
         for i, name in enumerate(self.hidden_names):
-            attend = self.sizes[i + 1] == attended
+            attend = self.sizes[i + 1] == attention_size
             block = UpBlock(channels[i], channels[i + 1], self.parts[i + 1], attend)
             self.add_module(name, block)
         self.norm = BatchNorm(channels[-1])
@@ -210,7 +227,7 @@ class BigGANGenerator(nn.Module):
         _prepare(self)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1]."""
+        """Maps latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1]."""
         first, *codes = torch.split_with_sizes(z, self.parts, 1)
         h = channels_last(self.project(first).view(-1, *self.start))
         for name, code, size in zip(self.hidden_names, codes, self.sizes[1:], strict=True):
@@ -219,26 +236,26 @@ class BigGANGenerator(nn.Module):
 
 
 class BigGANBody(nn.Module):
-    """F(x): `block1`, `block2`, ..., and sums over places of what ReLU leaves at `output`.
+    """F(x): `block1`, `block2`, ..., then at `output` ReLU and sums over pixels.
 
-    Orthogonal at the start; spectral norm on every weight. The last block keeps the size; up to
-    32x32 only two of four blocks halve it.
+    Weights start orthogonal, and spectral norm is on every one of them. The last block keeps the
+    image size; up to 32x32 only two of the four blocks halve it.
 
     Source: Brock et al. (2019), BigGAN, appendix B and Tables 4 to 6; channels at 32x32 and 64x64
     are those of its PyTorch code.
 
     Args:
-        in_shape: `(C, H, W)` of the images, their sides 8 or more.
-        width: channels of the first block at 128x128; 96 in the paper.
-        attention: it follows the block whose maps have this as their larger side or, of sizes that
-            do not halve to it, the next smaller; nothing where all are half of it or less. None
-            for none.
-        growth: of channels up to 32x32.
-        places: side of the grid over the last maps whose fields are summed; one sum in the paper.
-        checkpoint_activations: blocks keep their inputs alone.
+        in_shape: Shape `(C, H, W)` of the images, their sides 8 or more.
+        width: Number of channels of the first block at 128x128; 96 in the paper.
+        attention: Larger side of the maps after which attention is put. Where no maps have that
+            side, it is the next smaller one that is larger than half of it. None for no attention.
+        growth: Growth of channels from block to block, for images up to 32x32.
+        places: Side of the grid over the last maps, each field of which is summed on its own; 1, a
+            single sum, in the paper.
+        checkpoint_activations: Whether blocks store their inputs alone and run again for gradients.
 
     Raises:
-        ConfigError: images are too small.
+        ConfigError: Images are too small.
     """
 
     def __init__(
@@ -252,19 +269,23 @@ class BigGANBody(nn.Module):
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
-        self.run_block = checkpointed if checkpoint_activations else _plainly
+        self.run_block = checkpointed if checkpoint_activations else _call
         sizes = halvings(in_shape)
         num = len(sizes) - 1
-        ones = (1,) * (num - max(BODY))
-        small = (NARROW_CHANNELS,) * 4 if growth == "biggan" else DOUBLING
-        channels = [width * n for n in (small if num < 4 else (*ones, *BODY[min(num, 6)]))]
+        top_resolutions = (1,) * (num - max(BODY_CHANNELS))
+        small = (NARROW_CHANNELS,) * 4 if growth == "biggan" else DOUBLING_CHANNELS
+        channels = [
+            width * n
+            for n in (small if num < 4 else (*top_resolutions, *BODY_CHANNELS[min(num, 6)]))
+        ]
         num_halved = min(num, 2) if num < 4 else num
         before = in_shape[0]
         self.hidden_names = tuple(f"block{i + 1}" for i in range(len(channels)))
-        attended = _attended(sizes[1 : num_halved + 1], attention)
+        attention_size = _attention_size(sizes[1 : num_halved + 1], attention)
         for i, (name, after) in enumerate(zip(self.hidden_names, channels, strict=True)):
             halve = i < num_halved
-            attend = halve and sizes[i + 1] == attended
+            # Blocks after the last halving keep the size, which `sizes` lists only once.
+            attend = halve and sizes[i + 1] == attention_size
             block = DownBlock(before, after, first=i == 0, halve=halve, attend=attend)
             self.add_module(name, block)
             before = after
@@ -275,7 +296,7 @@ class BigGANBody(nn.Module):
         _prepare(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` to features `(N, num_features places^2)`."""
+        """Maps images `(N, C, H, W)` to features `(N, num_features places^2)`."""
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.run_block(self.get_submodule(name), h)
@@ -283,10 +304,10 @@ class BigGANBody(nn.Module):
 
 
 def halvings(shape: tuple[int, ...]) -> list[Size]:
-    """Height and width of images `(C, H, W)` and of their halves, rounded up.
+    """Returns the sizes of images `(C, H, W)` and of their halves, rounded up, largest first.
 
     Raises:
-        ConfigError: they are too small to be halved once.
+        ConfigError: The images are too small to be halved once.
     """
     sizes: list[Size] = [(shape[1], shape[2])]
     while min(sizes[-1]) >= 2 * SMALLEST_BIGGAN_SIDE:
@@ -294,23 +315,26 @@ def halvings(shape: tuple[int, ...]) -> list[Size]:
     if len(sizes) == 1:
         smallest = 2 * SMALLEST_BIGGAN_SIDE
         raise ConfigError(
-            f"BigGAN's networks are for images of {smallest}x{smallest} and more; these are"
+            f"BigGAN's networks need images of {smallest}x{smallest} or more; these are"
             f" {shape[1]}x{shape[2]}."
         )
     return sizes
 
 
-def _plainly(block: nn.Module, *inputs: Any) -> Tensor:
+def _call(block: nn.Module, *inputs: Any) -> Tensor:
+    """Runs a block as `checkpointed` does, without checkpointing."""
     return block(*inputs)
 
 
-def _attended(sizes: list[Size], attention: int | None) -> Size | None:
-    """The maps that attention is meant for: not larger than that, but larger than half of it."""
+def _attention_size(sizes: list[Size], attention: int | None) -> Size | None:
+    """Returns the size of the maps with attention: at most `attention`, more than half of it."""
     limit = attention or 0
     return next((size for size in sizes if limit / 2 < max(size) <= limit), None)
 
 
 def _prepare(network: nn.Module) -> None:
+    """Draws orthogonal weights, sets the memory format and adds spectral norm, in this order."""
     init_orthogonal(network)
     cast(Any, network).to(memory_format=torch.channels_last)
+    # Last, so that the singular vectors start from the orthogonal weights.
     apply_spectral_norm(network)

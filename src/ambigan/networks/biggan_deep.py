@@ -1,4 +1,4 @@
-"""The generator of BigGAN-deep, unconditional: z reaches every block by its batch norms."""
+"""The unconditional generator of BigGAN-deep, whose batch norms take z in every block."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .layers.basic import BatchNorm, LatentNorm, output_activation
 
 
 class BottleneckBlock(nn.Module):
-    """A residual block of 1x1, 3x3, 3x3 and 1x1 convolutions, each after norm and ReLU.
+    """A residual block of 1x1, 3x3, 3x3 and 1x1 convolutions, each after batch norm and ReLU.
 
-    The shortcut has no weights: it drops channels, and repeats places where images grow. There are
-    no biases, since the next block's norm would take them away.
+    The shortcut has no weights: it drops channels and repeats pixels where images grow.
+    Convolutions have no biases, since the batch norm of the next block would subtract them.
 
     Source: Brock et al. (2019), BigGAN-deep, Figure 16.
 
     Args:
-        in_channels: of h.
-        out_channels: of the result, as many or fewer.
-        code_dim: of the code that norms take.
-        ratio: by how much the middle is narrower than h.
+        in_channels: Number of channels of h.
+        out_channels: Number of output channels, at most `in_channels`.
+        code_dim: Length of the code that batch norms take.
+        ratio: Factor by which the inner layers have fewer channels than h.
     """
 
     def __init__(self, in_channels: int, out_channels: int, code_dim: int, ratio: int) -> None:
@@ -38,12 +38,13 @@ class BottleneckBlock(nn.Module):
         )
 
     def forward(self, h: Tensor, code: Tensor, size: Size) -> Tensor:
-        """`(N, C, H, W)` to `(N, out_channels, *size)`."""
+        """Maps h `(N, C, H, W)` and codes `(N, code_dim)` to `(N, out_channels, *size)`."""
         inner = h
         for number, (norm, convolution) in enumerate(
             zip(self.norms, self.convolutions, strict=True)
         ):
             inner = F.relu(norm(inner, code))
+            # Images grow before the first 3x3 convolution, once the 1x1 has narrowed them.
             if number == 1:
                 inner = upsampled(inner, size)
             inner = convolution(inner)
@@ -53,16 +54,17 @@ class BottleneckBlock(nn.Module):
 class BigGANDeepGenerator(nn.Module):
     """`project`, `block1`, `block2`, ..., and images at `output`.
 
-    Source: Brock et al. (2019), BigGAN-deep, as the authors' code of arXiv 2310.00357 has it: z
-    goes through one linear layer into the first maps and every batch norm; no attention at 32x32.
+    Source: Brock et al. (2019), BigGAN-deep, as in the authors' code of arXiv 2310.00357: one
+    linear layer maps z to a code, which makes the first maps and enters every batch norm; there is
+    no attention at 32x32.
 
     Args:
-        latent_dim: of z, and of the code that is made of it.
-        channels: of all blocks.
-        sizes: height and width at the start and after each doubling.
-        depth: blocks at each size; the last of them enlarges.
-        image_channels: of the images.
-        ratio: see `BottleneckBlock`.
+        latent_dim: Length of z and of the code.
+        channels: Number of channels, the same in all blocks.
+        sizes: Height and width at the start and after each doubling.
+        depth: Number of blocks at each size; the last of them enlarges the images.
+        image_channels: Number of channels of the images.
+        ratio: Factor by which blocks are narrower inside, see `BottleneckBlock`.
     """
 
     def __init__(
@@ -90,8 +92,9 @@ class BigGANDeepGenerator(nn.Module):
         self.norm = BatchNorm(channels)
         self.output = nn.Conv2d(channels, image_channels, 3, padding=1)
 
-    def forward(self, z: Tensor, _again: Tensor | None = None) -> Tensor:
-        """Latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1]."""
+    def forward(self, z: Tensor, _skipped: Tensor | None = None) -> Tensor:
+        """Maps latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1]."""
+        # Generators are called as G(z, z); this one needs z once.
         code = self.code(z)
         h = channels_last(self.project(code).view(-1, *self.start))
         for name, size in zip(self.hidden_names, self.sizes, strict=True):

@@ -1,4 +1,4 @@
-"""Convolutional networks for D and E, and the fractionally strided ones of DCGAN for G."""
+"""Convolutional networks for D and E, and DCGAN's fractionally strided generator for G."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from ..core.precision import at_least_float32
 from .layers.basic import BatchNorm, Output, activate, output_activation
 
 Size = tuple[int, int]
+"""Height and width of images."""
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Images laid out pixel by pixel, on which convolutions are 1.1 to 1.3 times as fast."""
+    """Lays images out with channels last, on which convolutions are 1.1 to 1.3 times as fast."""
     return x.contiguous(memory_format=torch.channels_last)
 
 
 def downsampled(size: Size, step: int = 2) -> Size:
-    """What a stride leaves of height and width, rounded up."""
+    """Returns height and width after a convolution or pooling of stride `step`, rounded up."""
     return -(-size[0] // step), -(-size[1] // step)
 
 
 def upsampled(h: Tensor, size: Size) -> Tensor:
-    """Each place repeated, up to that size."""
+    """Enlarges images `(N, C, H, W)` to height and width `size` by repeating pixels."""
     return h if h.shape[2:] == size else F.interpolate(h, size, mode="nearest")
 
 
@@ -37,10 +38,11 @@ class Stage:
     """One convolution of a chain.
 
     Attributes:
-        channels: that it gives.
-        kernel: its side, odd; borders are padded, so that only the stride makes images smaller.
-        stride: of the convolution.
-        pool: a max-pooling over 3x3 with stride 2 follows the activation.
+        channels: Number of output channels.
+        kernel: Side of the kernel, an odd number. Borders are padded, so only the stride shrinks
+            images.
+        stride: Stride of the convolution.
+        pool: Whether max-pooling over 3x3 with stride 2 follows the activation.
     """
 
     channels: int
@@ -49,7 +51,7 @@ class Stage:
     pool: bool = False
 
     def size_after(self, size: Size) -> Size:
-        """Height and width that it leaves."""
+        """Returns height and width of the output for an input of the given height and width."""
         steps = (self.stride, 2) if self.pool else (self.stride,)
         for step in steps:
             size = downsampled(size, step)
@@ -58,30 +60,31 @@ class Stage:
 
 @dataclass(frozen=True)
 class NormSettings:
-    """How batch norm is made.
+    """Settings of the batch norms of a network.
 
     Attributes:
-        affine: learn a gain and a bias for each channel.
-        epsilon: added to variances.
+        affine: Whether to learn a gain and a bias for each channel.
+        epsilon: Positive number added to the variance.
     """
 
     affine: bool = True
     epsilon: float = 1e-5
 
     def make(self, num_features: int) -> BatchNorm:
-        """A layer of batch norm."""
+        """Builds a batch norm layer for this number of channels."""
         return BatchNorm(num_features, affine=self.affine, epsilon=self.epsilon)
 
 
 class ConvLayer(nn.Module):
-    """leaky_relu(norm(W * h + V z)), then max-pooling; V z is the same at every place.
+    """leaky_relu(norm(W * h + V z)), then optional max-pooling; V z is the same at every pixel.
 
     Args:
-        in_channels: of h.
-        stage: channels, kernel, stride and pooling.
-        latent_dim: of z; 0 where none enters.
-        norm: batch norm before the activation; None for none.
-        bias: learn a bias where there is no norm, which would take it away again.
+        in_channels: Number of channels of h.
+        stage: Channels, kernel, stride and pooling of the convolution.
+        latent_dim: Length of z; 0 for a layer without latents.
+        norm: Settings of batch norm before the activation; None for no batch norm.
+        bias: Whether to learn a bias. A layer with batch norm has none, since batch norm would
+            subtract it.
     """
 
     def __init__(
@@ -101,7 +104,7 @@ class ConvLayer(nn.Module):
         self.pool = stage.pool
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
-        """`(N, C, H, W)` and `(N, latent_dim)` to `(N, channels, ...)`."""
+        """Maps h `(N, C, H, W)` and z `(N, latent_dim)` to `(N, channels, ...)`."""
         h = self.convolution(h)
         if self.latent is not None:
             h = h + self.latent(z)[:, :, None, None]
@@ -112,7 +115,14 @@ class ConvLayer(nn.Module):
 
 
 class Prediction(nn.Module):
-    """The linear output of a chain, to which latents may come; fp32 even under autocast."""
+    """The linear output layer of a network, with optional latents; in fp32 even under autocast.
+
+    Args:
+        in_features: Number of values of one input, flattened.
+        num_outputs: Number of outputs.
+        latent_dim: Length of z; 0 for a layer without latents.
+        bias: Whether to learn a bias.
+    """
 
     def __init__(self, in_features: int, num_outputs: int, latent_dim: int, bias: bool) -> None:
         super().__init__()
@@ -120,7 +130,7 @@ class Prediction(nn.Module):
         self.latent = nn.Linear(latent_dim, num_outputs, bias=False) if latent_dim else None
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
-        """`(N, C, H, W)` to `(N, num_outputs)`."""
+        """Maps h `(N, C, H, W)` and z `(N, latent_dim)` to `(N, num_outputs)`."""
         with torch.autocast(h.device.type, enabled=False):
             h = self.linear(at_least_float32(h).flatten(1))
             return h if self.latent is None else h + self.latent(z)
@@ -132,14 +142,14 @@ class ConvNet(nn.Module):
     Source: DCGAN, section 3 (D); BiGAN, appendix C.2 (E; D with z at every layer after the first).
 
     Args:
-        in_shape: `(C, H, W)` of one input.
-        stages: the chain.
-        num_outputs: of the linear output.
-        latent_dim: of z, which enters D beside its input; 0 for none.
-        latent_at_output: z enters at the output layer, too.
-        norm: batch norm after every convolution but the first; None for none.
-        output: what it ends in.
-        bias: learn biases.
+        in_shape: Shape of one input, `(C, H, W)`.
+        stages: Convolutions, from the input to the output.
+        num_outputs: Number of outputs of the linear layer.
+        latent_dim: Length of z, which enters D in addition to its input; 0 for none.
+        latent_at_output: Whether z also enters the output layer.
+        norm: Settings of batch norm after every convolution but the first; None for no batch norm.
+        output: Function that the network ends in.
+        bias: Whether layers without batch norm learn biases.
     """
 
     def __init__(
@@ -159,17 +169,19 @@ class ConvNet(nn.Module):
         self.hidden_names = tuple(f"conv{i + 1}" for i in range(len(stages)))
         self.ending: Output = output
         channels, *size = in_shape
-        place: Size = (size[0], size[1])
+        map_size: Size = (size[0], size[1])
         for number, (name, stage) in enumerate(zip(self.hidden_names, stages, strict=True)):
-            enters, normed = (latent_dim, norm) if number else (0, None)
-            self.add_module(name, ConvLayer(channels, stage, enters, normed, bias))
-            channels, place = stage.channels, stage.size_after(place)
-        num_values = channels * place[0] * place[1]
-        enters = latent_dim if latent_at_output else 0
-        self.output = Prediction(num_values, num_outputs, enters, bias)
+            # The first layer sees the data alone, without batch norm: DCGAN leaves it out there,
+            # since it makes training unstable, and BiGAN feeds x before z joins.
+            entering_dim, normed = (latent_dim, norm) if number else (0, None)
+            self.add_module(name, ConvLayer(channels, stage, entering_dim, normed, bias))
+            channels, map_size = stage.channels, stage.size_after(map_size)
+        num_values = channels * map_size[0] * map_size[1]
+        entering_dim = latent_dim if latent_at_output else 0
+        self.output = Prediction(num_values, num_outputs, entering_dim, bias)
 
     def forward(self, x: Tensor, z: Tensor | None = None) -> Tensor:
-        """Images `(N, C, H, W)` and, where they enter, latents to `(N, num_outputs)`."""
+        """Maps images `(N, C, H, W)` and, where they enter, latents to `(N, num_outputs)`."""
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
@@ -177,14 +189,15 @@ class ConvNet(nn.Module):
 
 
 class Projection(nn.Module):
-    """relu(norm(W z)), laid out as small images.
+    """relu(norm(W z)), reshaped to small images; the first layer of a generator.
 
     Args:
-        latent_dim: of z.
-        shape: `(C, H, W)` of the images.
-        norm: batch norm.
-        over: `units` takes each of the C H W values as a channel of its own (the authors' code of
-            DCGAN), `channels` each of C over all places, as in other layers.
+        latent_dim: Length of z.
+        shape: Shape `(C, H, W)` of the images.
+        norm: Settings of batch norm.
+        over: What shares its batch statistics. With `units` each of the C H W values is normalised
+            on its own (the authors' code of DCGAN); with `channels` each channel over all pixels,
+            as in other layers.
     """
 
     def __init__(
@@ -202,24 +215,26 @@ class Projection(nn.Module):
         self.norm = norm.make(num_values if self.over_units else shape[0])
 
     def forward(self, z: Tensor) -> Tensor:
-        """`(N, latent_dim)` to `(N, C, H, W)`."""
+        """Maps z `(N, latent_dim)` to images `(N, C, H, W)`."""
         h = self.linear(z)
+        # The norm sees `(N, C H W)` here, so that each value has statistics over the batch alone.
         if self.over_units:
             return F.relu(self.norm(h)).view(-1, *self.shape)
         return F.relu(self.norm(h.view(-1, *self.shape)))
 
 
 class DeconvLayer(nn.Module):
-    """relu(norm(W * h + V z)) with a fractionally strided convolution that doubles images.
+    """relu(norm(W * h + V z)) with a transposed convolution that doubles height and width.
 
     Args:
-        in_channels: of h.
-        out_channels: of the result.
-        kernel: its side, odd.
-        sizes: height and width before and after; twice as many, or one less.
-        latent_dim: of z; 0 where none enters.
-        norm: batch norm before the activation; None for the last layer, which has no activation.
-        bias: learn a bias where there is no norm.
+        in_channels: Number of channels of h.
+        out_channels: Number of output channels.
+        kernel: Side of the kernel, an odd number.
+        sizes: Height and width before and after; each doubles, or doubles less one.
+        latent_dim: Length of z; 0 for a layer without latents.
+        norm: Settings of batch norm before the activation; None for the last layer, which has no
+            activation either.
+        bias: Whether to learn a bias where there is no batch norm.
     """
 
     def __init__(
@@ -234,21 +249,23 @@ class DeconvLayer(nn.Module):
     ) -> None:
         super().__init__()
         before, after = sizes
-        extra = (after[0] - 2 * before[0] + 1, after[1] - 2 * before[1] + 1)
+        # A transposed convolution of stride 2 and padding kernel // 2 gives 2 n - 1 pixels for n;
+        # torch's output_padding adds the missing one where the size is even.
+        output_padding = (after[0] - 2 * before[0] + 1, after[1] - 2 * before[1] + 1)
         self.convolution = nn.ConvTranspose2d(
             in_channels,
             out_channels,
             kernel,
             2,
             padding=kernel // 2,
-            output_padding=extra,
+            output_padding=output_padding,
             bias=bias and norm is None,
         )
         self.latent = nn.Linear(latent_dim, out_channels, bias=False) if latent_dim else None
         self.norm = norm.make(out_channels) if norm else None
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
-        """`(N, C, H, W)` and `(N, latent_dim)` to images twice as large."""
+        """Maps h `(N, C, H, W)` and z `(N, latent_dim)` to images twice as large."""
         h = self.convolution(h)
         if self.latent is not None:
             h = h + self.latent(z)[:, :, None, None]
@@ -261,15 +278,17 @@ class DeconvNet(nn.Module):
     Source: DCGAN, section 3 and Figure 1.
 
     Args:
-        latent_dim: of z.
-        channels: after the projection and after each layer; the last are the images'.
-        sizes: height and width after the projection and after each layer.
-        kernel: side of the kernels, odd.
-        norm: batch norm after every layer but the last.
-        over: see `Projection`.
-        skips_latent: z is added by a linear map to hidden layers after the projection.
-        output: what it ends in.
-        bias: learn a bias at the output.
+        latent_dim: Length of z.
+        channels: Numbers of channels after the projection and after each layer; the last one is the
+            number of channels of the images.
+        sizes: Height and width after the projection and after each layer.
+        kernel: Side of the kernels, an odd number.
+        norm: Settings of batch norm, which follows every layer but the last.
+        over: What shares its batch statistics in the first layer, see `Projection`.
+        skips_latent: Whether z is also added, by linear maps, to hidden layers after the
+            projection.
+        output: Function that the network ends in.
+        bias: Whether the output layer learns a bias.
     """
 
     def __init__(
@@ -289,15 +308,23 @@ class DeconvNet(nn.Module):
         self.out_shape = (channels[-1], *sizes[-1])
         self.ending: Output = output
         self.project = Projection(latent_dim, (channels[0], *sizes[0]), norm, over)
-        widths, places = list(pairwise(channels)), list(pairwise(sizes))
+        widths, map_sizes = list(pairwise(channels)), list(pairwise(sizes))
         self.hidden_names = tuple(f"deconv{i + 1}" for i in range(len(widths) - 1))
-        enters = latent_dim if skips_latent else 0
-        for name, width, place in zip(self.hidden_names, widths[:-1], places[:-1], strict=True):
-            self.add_module(name, DeconvLayer(*width, kernel, place, enters, norm, bias))
-        self.output = DeconvLayer(*widths[-1], kernel, places[-1], 0, None, bias)
+        entering_dim = latent_dim if skips_latent else 0
+        for name, width, map_size in zip(
+            self.hidden_names, widths[:-1], map_sizes[:-1], strict=True
+        ):
+            self.add_module(name, DeconvLayer(*width, kernel, map_size, entering_dim, norm, bias))
+        self.output = DeconvLayer(*widths[-1], kernel, map_sizes[-1], 0, None, bias)
 
     def forward(self, z: Tensor, skipped: Tensor | None = None) -> Tensor:
-        """Latents `(N, latent_dim)`, given twice where they skip, to images `(N, C, H, W)`."""
+        """Maps latents `(N, latent_dim)` to images `(N, C, H, W)`.
+
+        Args:
+            z: Latents for the projection.
+            skipped: The same latents once more, for hidden layers, where the network is built for
+                them.
+        """
         h = channels_last(self.project(z))
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, skipped)

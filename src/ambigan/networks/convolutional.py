@@ -1,4 +1,4 @@
-"""Convolutional D, G and E of any size, channels and width, by settings."""
+"""Builders of the convolutional D, G and E of DCGAN and BiGAN, for any image size and width."""
 
 from __future__ import annotations
 
@@ -27,47 +27,57 @@ from .layers.init import init_normal
 from .layers.spectral_norm import apply_spectral_norm
 
 LayerChain = Literal["dcgan", "six_layer", "alexnet"]
-SMALLEST_CONV_SIDE = 4  # to which images are halved
-FEWEST_HALVINGS = 2  # so that there is a layer after the first, where z can enter
+"""Names of the chains of convolutions, see `ConvSettings.discriminator`."""
+SMALLEST_CONV_SIDE = 4
+"""Side in pixels at which images are not halved any further."""
+FEWEST_HALVINGS = 2
+"""Fewest layers of a `dcgan` chain: z enters the layers after the first, so there must be one."""
 
 
 @dataclass(frozen=True)
 class ConvSettings:
-    """Networks for images. Any height and width of 4 or more, any number of channels.
+    """Convolutional networks for images of any number of channels and with sides of 4 or more.
 
     Attributes:
-        kind: of networks.
-        width: channels of the first layer of D and E, and of the last hidden one of G; others are
-            multiples of it. 128 in DCGAN's, 64 in BiGAN's code for ImageNet.
-        discriminator: the chain of convolutions. `dcgan` halves images by strides of 2 and doubles
-            channels until a side is 4 or less. `six_layer` is that of DCGAN's features: 3x3 kernels
+        kind: Kind of the networks, `conv`.
+        width: Number of channels of the first layer of D and E and of the last hidden layer of G;
+            other layers have multiples of it. 128 in DCGAN, 64 in BiGAN's code for ImageNet.
+        discriminator: Chain of convolutions of D. `dcgan` halves images by strides of 2 and doubles
+            channels until a side is 4 or less. `six_layer` is DCGAN's feature network: 3x3 kernels
             with 1, 1, 2, 2, 4, 4 times `width` channels and strides 1, 2, 1, 2, 1, 2. `alexnet` is
             AlexNet through conv5.
-        discriminator_width: of D's first layer, if not `width`; AlexNet's is 96.
-        encoder: the chain of E, one of the same.
-        encoder_width: likewise.
-        kernel: side of the kernels of `dcgan` chains and of G.
-        image_size: height and width of the images that G draws and D sees, if they are to be
-            smaller than the data, which E sees as they are (BiGAN's generalised game, 64 under an
-            E of 112).
-        generator_output: what G ends in: `tanh` (DCGAN), or `squash`, a sigmoid rescaled to [-1, 1]
-            (BiGAN's code), which is the tanh of half.
-        encoder_output: `linear` as printed, `squash` in BiGAN's code.
-        generator_skips_latent: z is added to G's hidden layers (BiGAN's code).
-        projection_norm: batch norm of G's first layer, over `units` or `channels`; DCGAN's code has
-            the former.
-        discriminator_norm: `batch` norm after all layers of D but the first, `spectral` norm of all
-            its weights, or `none`.
-        norm_affine: batch norm learns gain and bias.
-        norm_gain_std: deviation of the initial gains around 1; 0.02 in DCGAN's code.
-        norm_epsilon: added to variances; 1e-8 in the codes of DCGAN and BiGAN.
-        bias: biases where no batch norm follows.
-        latent_at_logit: z enters D's output layer too, and not the layers after the first alone.
-        zero_init_logit: D's output weights start at zero (BiGAN's code); not under spectral norm,
-            which has no zero: W / sigma(W) is of length 1 however short W is.
-        init_std: deviation of the initial weights.
-        latent_init: maps of z into hidden layers start at `init_std` times the `area` of the
-            layer's kernel (BiGAN's code, 0.5 for 5x5), or at `init_std` itself (`same`).
+        discriminator_width: Number of channels of D's first layer; `width` if None. AlexNet's is
+            96.
+        encoder: Chain of convolutions of E, one of the same three.
+        encoder_width: Number of channels of E's first layer; `width` if None.
+        kernel: Side of the kernels of `dcgan` chains and of G, an odd number.
+        image_size: Height and width of the images that G draws and D sees, if they are to be
+            smaller than the data; E always sees the data at full size (BiGAN's generalised game, 64
+            with an E of 112). None for the size of the data.
+        generator_output: Function that G ends in: `tanh` (DCGAN), `linear`, or `squash`, a sigmoid
+            rescaled to [-1, 1] (BiGAN's code), which equals the tanh of half its input.
+        encoder_output: Function that E ends in: `linear` (paper), `tanh`, or `squash` (BiGAN's
+            code). A normal prior needs `linear`.
+        generator_skips_latent: Whether z is also added, by linear maps, to G's hidden layers
+            (BiGAN's code).
+        projection_norm: What shares its batch statistics in G's first layer: `units` normalises
+            every value on its own (DCGAN's code), `channels` every channel over all pixels.
+        discriminator_norm: Normalisation of D: `batch` norm after all layers but the first,
+            `spectral` norm of all weights, or `none`.
+        norm_affine: Whether batch norm learns a gain and a bias for each channel.
+        norm_gain_std: Standard deviation of the initial gains of batch norm around 1; 0.02 in
+            DCGAN's code.
+        norm_epsilon: Positive number that batch norm adds to the variance; 1e-8 in the codes of
+            DCGAN and BiGAN.
+        bias: Whether layers without batch norm learn biases.
+        latent_at_logit: Whether z also enters the output layer of D, and not only the layers after
+            the first.
+        zero_init_logit: Whether the output weights of D start at zero (BiGAN's code). It cannot be
+            combined with spectral norm, which divides weights by their norm.
+        init_std: Standard deviation of the normal distribution that initial weights are drawn from.
+        latent_init: Initial scale of the maps from z into hidden layers: `area` multiplies
+            `init_std` by the number of pixels of the layer's kernel (BiGAN's code: 0.5 for 5x5),
+            `same` uses `init_std` itself.
     """
 
     kind: Literal["conv"] = "conv"
@@ -95,49 +105,61 @@ class ConvSettings:
     def __post_init__(self) -> None:
         if self.kernel % 2 == 0:
             raise ConfigError(
-                f"settings.network.kernel {self.kernel} is even; take an odd one, such as 5."
+                f"settings.network.kernel {self.kernel} is even; choose an odd number, such as 5."
             )
         if self.zero_init_logit and self.discriminator_norm == "spectral":
             raise ConfigError(
-                "settings.network.zero_init_logit true and discriminator_norm 'spectral' do not go"
-                " together: a weight of zero has no norm to be divided by. Set zero_init_logit"
-                " false or discriminator_norm batch."
+                "settings.network.zero_init_logit true cannot be combined with discriminator_norm"
+                " 'spectral': a zero weight has no norm to divide by. Set zero_init_logit false or"
+                " discriminator_norm batch."
             )
 
     @property
     def norm(self) -> NormSettings:
-        """Of the layers that have batch norm."""
+        """Returns the settings of batch norm."""
         return NormSettings(self.norm_affine, self.norm_epsilon)
 
 
 def conv_sample_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
-    """The form of what G draws and D sees.
+    """Returns the form of the images that G draws and D sees.
+
+    Args:
+        spec: Form of one example of the data.
+        settings: Sizes and choices.
 
     Raises:
-        ConfigError: the data are no images, too small, or smaller than what is to be drawn.
+        ConfigError: The data are vectors, too small, or smaller than the images to be drawn.
     """
     if spec.kind != "images":
         raise ConfigError(
-            f"settings.network.kind 'conv' is for images; these are vectors of {spec.num_values} "
-            "values. Take a preset with the kind 'mlp', such as small."
+            "settings.network.kind 'conv' is for images, but the data are vectors of"
+            f" {spec.num_values} values. Choose a preset with kind 'mlp', such as small."
         )
     channels, height, width = spec.shape
     size = settings.image_size or (height, width)
     if min(size) < SMALLEST_CONV_SIDE:
         raise ConfigError(
             f"images of {size[0]}x{size[1]} are too small for convolutions; each side must be "
-            f"{SMALLEST_CONV_SIDE} or more. Take a preset with the kind 'mlp', such as small."
+            f"{SMALLEST_CONV_SIDE} or more. Choose a preset with kind 'mlp', such as small."
         )
     if size[0] > height or size[1] > width:
         raise ConfigError(
             f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
-            f"{height}x{width}; what G draws may be as large or smaller."
+            f"{height}x{width}; choose that size or a smaller one."
         )
     return DataSpec("images", (channels, *size), spec.bounded)
 
 
 def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: int = 0) -> ConvNet:
-    """D(x) or, with latents, D(x, z): z enters at every layer after the first. `(N, 1)`."""
+    """Builds D(x) or, with latents, D(x, z), whose output has shape `(N, 1)`.
+
+    z enters every layer after the first.
+
+    Args:
+        spec: Form of one image that D sees.
+        settings: Sizes and choices.
+        latent_dim: Length of z; 0 for a D that sees x alone.
+    """
     width = settings.discriminator_width or settings.width
     stages = _stages(settings.discriminator, width, spec, settings.kernel)
     network = ConvNet(
@@ -150,6 +172,7 @@ def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: 
         bias=settings.bias,
     )
     _initialise(network, settings)
+    # All logits start at 0, D's best guess before it has learned.
     if settings.zero_init_logit:
         nn.init.zeros_(network.output.linear.weight)
     if settings.discriminator_norm == "spectral":
@@ -158,7 +181,15 @@ def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: 
 
 
 def make_conv_generator(spec: DataSpec, settings: ConvSettings, latent_dim: int) -> DeconvNet:
-    """G(z), `(N, latent_dim)` to `(N, *spec.shape)`; z is given twice where it skips."""
+    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
+
+    The network takes z twice where `settings.generator_skips_latent` is set.
+
+    Args:
+        spec: Form of one image that G draws.
+        settings: Sizes and choices.
+        latent_dim: Length of z.
+    """
     sizes = _halvings(spec)
     channels = [settings.width * 2**i for i in range(len(sizes) - 1)]
     network = DeconvNet(
@@ -179,7 +210,14 @@ def make_conv_generator(spec: DataSpec, settings: ConvSettings, latent_dim: int)
 def make_conv_encoder(
     spec: DataSpec, settings: ConvSettings, num_outputs: int, output: Output | None = None
 ) -> ConvNet:
-    """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
+    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
+
+    Args:
+        spec: Form of one image of the data.
+        settings: Sizes and choices.
+        num_outputs: Number of outputs.
+        output: Function that E ends in; `settings.encoder_output` if None.
+    """
     width = settings.encoder_width or settings.width
     network = ConvNet(
         spec.shape,
@@ -194,6 +232,7 @@ def make_conv_encoder(
 
 
 def _stages(chain: LayerChain, width: int, spec: DataSpec, kernel: int) -> list[Stage]:
+    """Returns the convolutions of a chain by its name."""
     match chain:
         case "dcgan":
             return [Stage(width * 2**i, kernel, 2) for i in range(len(_halvings(spec)) - 1)]
@@ -204,10 +243,11 @@ def _stages(chain: LayerChain, width: int, spec: DataSpec, kernel: int) -> list[
 
 
 def _alexnet(width: int, side: int) -> list[Stage]:
-    """AlexNet through conv5: 96, 256, 384, 384, 256 channels, in units of 96 `width`.
+    """Returns the stages of AlexNet through conv5: 96, 256, 384, 384, 256 channels at width 96.
 
-    Its first stride is 4, made for sides of 112 and more; smaller images get 2, and 1 from 32 down,
-    with smaller kernels, so that something is left for conv5 (ours).
+    AlexNet's first stride of 4 is meant for sides of 112 and more. Smaller images get a stride of
+    2, and of 1 from 32 pixels down, with smaller kernels, so that conv5 still has pixels to see.
+    This is our choice.
     """
     kernel, stride = (11, 4) if side > 96 else (7, 2) if side > 32 else (5, 1)
     two, three = round(width * 256 / 96), round(width * 384 / 96)
@@ -221,7 +261,7 @@ def _alexnet(width: int, side: int) -> list[Stage]:
 
 
 def _halvings(spec: DataSpec) -> list[Size]:
-    """Height and width of the images and of their halves, rounded up, until one side is small."""
+    """Returns the sizes of the images and of their halves, until the shorter side is 4 or less."""
     sizes: list[Size] = [(spec.shape[1], spec.shape[2])]
     while min(sizes[-1]) > SMALLEST_CONV_SIDE or len(sizes) <= FEWEST_HALVINGS:
         sizes.append(downsampled(sizes[-1]))
@@ -229,17 +269,23 @@ def _halvings(spec: DataSpec) -> list[Size]:
 
 
 def _initialise(network: nn.Module, settings: ConvSettings) -> None:
-    """N(0, init_std) for weights, N(1, norm_gain_std) for gains, and wider maps of z into D."""
+    """Draws weights from N(0, init_std^2) and gains from N(1, norm_gain_std^2)."""
     init_normal(network, settings.init_std)
     for module in network.modules():
         if isinstance(module, BatchNorm) and module.weight is not None:
             nn.init.normal_(module.weight, 1.0, settings.norm_gain_std)
         if isinstance(module, ConvLayer | DeconvLayer) and settings.latent_init == "area":
             _widen(module, settings.init_std)
+    # Kernels in the layout of the images (see `channels_last`), or every call would convert them.
     cast(Any, network).to(memory_format=torch.channels_last)
 
 
 def _widen(layer: ConvLayer | DeconvLayer, std: float) -> None:
+    """Draws the map of z with a standard deviation that grows with the kernel's area.
+
+    A convolution sums over its kernel's area, so its output is larger than that of a map of z with
+    equal weights.
+    """
     if layer.latent is not None:
         height, width = layer.convolution.kernel_size
         nn.init.normal_(layer.latent.weight, std=std * height * width)

@@ -1,4 +1,4 @@
-"""The kinds of networks a method may be played with, behind three functions."""
+"""One interface to the kinds of networks that a method may use for D, G and E."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .residual import ResidualSettings
 from .resnet import ResNet
 
 NetworkSettings = MLPSettings | ConvSettings
-"""Told apart by their `kind`."""
+"""Settings of networks for games with an encoder; their field `kind` says which class is meant."""
 
 GameSettings = NetworkSettings | ResidualSettings
-"""Of games without an encoder: residual networks have no place for latents inside D."""
+"""Settings of networks for games without an encoder: a residual D has no input for latents."""
 
 Discriminator = MLP | ConvNet | ResNet
 Encoder = MLP | ConvNet
@@ -26,10 +26,14 @@ Generator = MLP | DeconvNet | BigGANDeepGenerator
 
 
 def sample_spec_of(spec: DataSpec, settings: GameSettings) -> DataSpec:
-    """The form of what G draws and D sees: the data's, or smaller images of them.
+    """Returns the form of what G draws and D sees: the form of the data, or of smaller images.
+
+    Args:
+        spec: Form of one example of the data.
+        settings: Settings of the networks.
 
     Raises:
-        ConfigError: the networks are not made for such data.
+        ConfigError: The networks cannot process such data.
     """
     match settings:
         case ConvSettings():
@@ -44,7 +48,13 @@ def sample_spec_of(spec: DataSpec, settings: GameSettings) -> DataSpec:
 def make_discriminator(
     spec: DataSpec, settings: GameSettings, latent_dim: int = 0
 ) -> Discriminator:
-    """D(x) or, with latents, D(x, z); `(N, 1)`. Residual networks take no latents."""
+    """Builds D(x) or, with latents, D(x, z), whose output has shape `(N, 1)`.
+
+    Args:
+        spec: Form of one example that D sees.
+        settings: Settings of the networks.
+        latent_dim: Length of z; 0 for a D that sees x alone. Residual networks take no latents.
+    """
     if isinstance(settings, ResidualSettings):
         return residual.make_residual_discriminator(spec, settings)
     if isinstance(settings, ConvSettings):
@@ -53,7 +63,15 @@ def make_discriminator(
 
 
 def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> Generator:
-    """G(z, z), `(N, latent_dim)` to `(N, *spec.shape)`; the second z goes to hidden layers."""
+    """Builds G(z, z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
+
+    The second z goes to hidden layers, where the settings ask for that.
+
+    Args:
+        spec: Form of one sample that G draws.
+        settings: Settings of the networks.
+        latent_dim: Length of z.
+    """
     if isinstance(settings, ResidualSettings):
         return residual.make_residual_generator(spec, settings, latent_dim)
     if isinstance(settings, ConvSettings):
@@ -64,27 +82,45 @@ def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> G
 def make_encoder(
     spec: DataSpec, settings: NetworkSettings, num_outputs: int, output: Output | None = None
 ) -> Encoder:
-    """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
+    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
+
+    Args:
+        spec: Form of one example of the data.
+        settings: Settings of the networks.
+        num_outputs: Number of outputs, twice the length of z for a stochastic encoder.
+        output: Function that E ends in; the settings' `encoder_output` if None.
+    """
     if isinstance(settings, ConvSettings):
         return convolutional.make_conv_encoder(spec, settings, num_outputs, output)
     return permutation_invariant.make_mlp_encoder(spec, settings, num_outputs, output)
 
 
 def last_hidden(name: str, network: Discriminator | Encoder) -> str:
-    """The layer before the output of a network, by the network's name in the method."""
+    """Returns the dotted name of the layer before the output of a network.
+
+    Args:
+        name: Name of the network in its method, such as `encoder`.
+        network: The network itself.
+    """
     vectors = network.vector_names if isinstance(network, ResNet) else ()
     return f"{name}.{(*network.hidden_names, *vectors)[-1]}"
 
 
 def check_prior_fits(settings: NetworkSettings, prior: str) -> None:
-    """A squashed encoder reaches [-1, 1] only; a normal prior needs the whole line.
+    """Checks that the encoder can reach all latents that the prior draws.
+
+    A bounded encoder reaches [-1, 1] only, and a normal prior has no bounds.
+
+    Args:
+        settings: Settings of the networks.
+        prior: Name of the prior, `normal` or `uniform`.
 
     Raises:
-        ConfigError: the two do not go together.
+        ConfigError: The encoder is bounded and the prior is not.
     """
     if settings.encoder_output != "linear" and prior == "normal":
         raise ConfigError(
-            "settings.prior 'normal' has no bounds but settings.network.encoder_output "
+            "settings.prior 'normal' is unbounded, but settings.network.encoder_output "
             f"'{settings.encoder_output}' keeps E(x) in [-1, 1]; choose encoder_output 'linear' or "
             "prior 'uniform'."
         )

@@ -1,4 +1,4 @@
-"""Residual MLPs: what BigBiGAN puts on an encoder, and H, J and the scores of its discriminator."""
+"""Residual MLPs of BigBiGAN: the head of the encoder, and H, J and the scores of D."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .layers.init import init_orthogonal
 from .layers.spectral_norm import apply_spectral_norm
 
 Unary = Literal["both", "x", "z", "none"]
-"""Scores beside the joint one: of the image, of the latents, of each alone."""
+"""Which of the scores s_x (image) and s_z (latents) D has in addition to the joint score."""
 
 
 class MLPBlock(nn.Module):
-    """h + W2 relu(norm(W1 relu(norm(h)))).
+    """A residual block of two linear layers: h + W2 relu(norm(W1 relu(norm(h)))).
 
     Args:
-        width: of h and inside.
-        batch_norm: there is a norm.
+        width: Number of units, of h and inside.
+        batch_norm: Whether batch norm precedes each ReLU.
     """
 
     def __init__(self, width: int, batch_norm: bool) -> None:
@@ -35,26 +35,26 @@ class MLPBlock(nn.Module):
         self.linear2 = nn.Linear(width, width)
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, width)` to the same."""
+        """Maps `(N, width)` to the same shape."""
         inner = self.linear1(F.relu(self.norm1(h)))
         return h + self.linear2(F.relu(self.norm2(inner)))
 
 
 class ResidualMLP(nn.Module):
-    """`input`, a linear layer to the width; `block1`, ... of two layers each; ReLU at `output`.
+    """A linear layer `input`, residual blocks `block1`, ... of two layers, and ReLU at `output`.
 
-    Source: BigBiGAN. Depth and width are from memory; how the layers are put into blocks is ours,
-    since nothing that was read says it.
+    Source: BigBiGAN. Depth and width are from memory. How the layers form blocks is our choice,
+    since no source that was read says it.
 
     Args:
-        in_features: of its input.
-        width: of all layers.
-        depth: layers in the blocks, an even number.
-        batch_norm: before each ReLU.
-        rectify: there is a ReLU at the end.
+        in_features: Length of the input.
+        width: Number of units of all layers.
+        depth: Number of layers in the blocks, an even number.
+        batch_norm: Whether batch norm precedes each ReLU.
+        rectify: Whether the network ends in a ReLU.
 
     Raises:
-        ConfigError: the depth is odd.
+        ConfigError: The depth is odd.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ResidualMLP(nn.Module):
         super().__init__()
         if depth % 2:
             raise ConfigError(
-                f"a residual MLP has blocks of two layers; its depth {depth} is odd, choose"
+                f"the depth {depth} of a residual MLP is odd, but a block has two layers; choose"
                 f" {depth + 1}."
             )
         self.out_shape: tuple[int, ...] = (width,)
@@ -75,7 +75,7 @@ class ResidualMLP(nn.Module):
         self.output = nn.Sequential(*norm, *([nn.ReLU()] if rectify else []))
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, in_features)` to `(N, width)`."""
+        """Maps `(N, in_features)` to `(N, width)`."""
         h = self.input(h)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h)
@@ -83,15 +83,16 @@ class ResidualMLP(nn.Module):
 
 
 class LatentHead(nn.Module):
-    """E's head: a residual MLP and a linear layer, this in fp32 even under autocast.
+    """The head of E: a residual MLP and a linear layer, which is in fp32 even under autocast.
 
-    Its outputs are mu and what softplus makes sigma of, side by side. Batch norm is ours.
+    The outputs of a stochastic E are the means mu, followed by the values that softplus maps to
+    sigma. Batch norm in the MLP is our addition.
 
     Args:
-        in_features: of the pooled features.
-        width: of the MLP; 4096 in the paper (from memory).
-        depth: of the MLP; 4 in the paper (from memory).
-        num_outputs: twice the latents' number for a stochastic E.
+        in_features: Number of pooled features.
+        width: Number of units of the MLP's layers; 4096 in the paper (from memory).
+        depth: Number of layers of the MLP, an even number; 4 in the paper (from memory).
+        num_outputs: Number of outputs, twice the length of z for a stochastic E.
     """
 
     def __init__(self, in_features: int, width: int, depth: int, num_outputs: int) -> None:
@@ -100,22 +101,24 @@ class LatentHead(nn.Module):
         self.linear = nn.Linear(width, num_outputs)
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, in_features)` to `(N, num_outputs)`."""
+        """Maps `(N, in_features)` to `(N, num_outputs)`."""
         h = self.mlp(h)
         with torch.autocast(h.device.type, enabled=False):
             return self.linear(at_least_float32(h))
 
 
 class JointScores(nn.Module):
-    """s_x = theta_x F, s_z = theta_z H and s_xz = theta_xz J, in fp32 even under autocast.
+    """The scores s_x = theta_x F, s_z = theta_z H and s_xz = theta_xz J.
+
+    They are computed in fp32 even under autocast.
 
     Args:
-        num_x: of F; 0 for no s_x.
-        num_z: of H; 0 for no s_z.
-        num_xz: of J.
+        num_x: Number of features F; 0 to leave out s_x.
+        num_z: Number of features H; 0 to leave out s_z.
+        num_xz: Number of features J.
 
     Attributes:
-        names: of the scores, in order.
+        names: Names of the scores that are present, in order.
     """
 
     def __init__(self, num_x: int, num_z: int, num_xz: int) -> None:
@@ -127,37 +130,38 @@ class JointScores(nn.Module):
         self.names = tuple(name for name, width in widths.items() if width)
 
     def forward(self, f: Tensor, h: Tensor, j: Tensor) -> Tensor:
-        """`(N, num_x)`, `(N, num_z)` and `(N, num_xz)` to `(N, 3)`, or to fewer."""
+        """Maps F `(N, num_x)`, H `(N, num_z)` and J `(N, num_xz)` to scores `(N, 3)`, or fewer."""
         parts = ((self.x, f), (self.z, h), (self.xz, j))
         with torch.autocast(f.device.type, enabled=False):
             scores = [layer(at_least_float32(part)) for layer, part in parts if layer is not None]
             return torch.cat(scores, 1)
 
 
-NUM_PLACES = 16
-"""Of the last maps of F at 128x128."""
+REFERENCE_NUM_PIXELS = 16
+"""Number of pixels of F's last maps at 128x128."""
 
 
 class JointDiscriminator(nn.Module):
-    """`image` F, `latent` H, `joint` J of both, and at `output` their scores.
+    """BigBiGAN's D: `image` F(x), `latent` H(z), `joint` J(F, H), and at `output` their scores.
 
-    Orthogonal at the start; spectral norm on every weight, or on all but H's and J's.
+    Weights start orthogonal, with spectral norm on every one of them or on all but H's and J's.
 
-    Source: BigBiGAN; three scores as its authors' module gives them. That each is linear in its
-    network's output, and H's and J's form, are from memory. Ours: J is given F's sums over places
-    as if there were 16, as at 128x128; at 32x32 there are 64, beside which latents would drown.
-    And what H's last block leaves before ReLU, which at high rates kills most of it.
+    Source: BigBiGAN; three scores as in its authors' module. That each score is linear in its
+    network's output, and the form of H and J, are from memory. Two choices are ours. J is given F's
+    sums over pixels, scaled as if there were 16 pixels, as at 128x128; at 32x32 there are 64, and
+    the latents would be drowned out. And J is given H's last block before ReLU, because at high
+    learning rates the ReLU silences most of its units.
 
     Args:
-        image: F.
-        latent_dim: of z.
-        width: of H and J; 2048 in the paper (from memory).
-        depth: of H and J; 8 in the paper (from memory).
-        unary: which of s_x and s_z there are beside s_xz.
-        mlp_spectral_norm: H's and J's weights are under spectral norm.
+        image: F, the body of BigGAN's discriminator.
+        latent_dim: Length of z.
+        width: Number of units of H and J; 2048 in the paper (from memory).
+        depth: Number of layers of H and of J, an even number; 8 in the paper (from memory).
+        unary: Which of s_x and s_z there are in addition to s_xz.
+        mlp_spectral_norm: Whether spectral norm is on the weights of H and J.
 
     Raises:
-        ConfigError: the depth is odd.
+        ConfigError: The depth is odd.
     """
 
     vector_names = ("image.output", "latent.output", "joint.output")
@@ -181,15 +185,21 @@ class JointDiscriminator(nn.Module):
         self.output = JointScores(num_x, width if unary in ("both", "z") else 0, width)
         init_orthogonal(self)
         apply_spectral_norm(self if mlp_spectral_norm else self.output)
-        self.image = image  # comes with its own
-        self.scale_of_image = NUM_PLACES * image.output.pool.side / image.num_places
+        # Assigned last: F has its own initialisation and spectral norm, which the two calls above
+        # must not repeat.
+        self.image = image
+        # A field of the grid sums num_places / side^2 pixels, but J sees side^2 fields; scaling by
+        # side keeps the length of the whole vector.
+        self.image_scale = REFERENCE_NUM_PIXELS * image.output.pool.side / image.num_places
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
+        """Maps images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
 
-        Unary scores that are left out are missing.
+        Unary scores that are left out have no column.
         """
         f, h = self.image(x), self.latent(z)
-        pair = torch.cat([f * self.scale_of_image, h.to(f.dtype)], 1)
-        whole = f.unflatten(1, (self.image.num_features, -1)).sum(2)
-        return self.output(whole, F.relu(h), self.joint(pair))
+        # H ends without ReLU (`rectify=False`) for J; s_z is computed after the ReLU below.
+        joined = torch.cat([f * self.image_scale, h.to(f.dtype)], 1)
+        # s_x sees the paper's single sum per channel, whatever grid J sees.
+        sums = f.unflatten(1, (self.image.num_features, -1)).sum(2)
+        return self.output(sums, F.relu(h), self.joint(joined))

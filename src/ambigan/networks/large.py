@@ -1,4 +1,4 @@
-"""BigBiGAN's networks by their settings: BigGAN's G and D, a ResNet-50 or RevNet-50 for E."""
+"""Builders of BigBiGAN's networks: BigGAN's G and D, and a ResNet-50 or RevNet-50 for E."""
 
 from __future__ import annotations
 
@@ -18,37 +18,47 @@ from .revnet import revnet50
 
 @dataclass(frozen=True)
 class LargeSettings:
-    """Sizes of BigBiGAN's networks, by default those of ImageNet at 128x128.
+    """BigBiGAN's networks; the defaults are the sizes for ImageNet at 128x128.
 
     Attributes:
-        kind: of networks.
-        width: channels that D begins with at 128x128, and G ends in; 96 in BigGAN.
-        generator_width: G's own, if it is to be another.
-        growth: of channels in D and G for images up to 32x32: `biggan`, the same in all blocks, or
-            `doubling` from block to block, as BigGAN's do on larger images.
-        attention: side of the maps that attention follows, in G and D, or of the next smaller ones;
-            None for none.
-        image_size: height and width of the images that G draws and D sees, if they are to be
-            smaller than the data, which E sees as they are (128 under an E of 256 in the paper).
-        encoder: `resnet50`, or `revnet50`, which computes its activations again in the backward
-            pass.
-        encoder_width: multiplies all channels of E; 4 for the paper's best.
-        encoder_depths: blocks of each stage of E.
-        encoder_stem: E's first layer; by the size of images if None, see `make_stem`.
-        encoder_init_std: of E's weights at the start; Kaiming's if None. Under batch norm the scale
-            of a weight is without effect, but what Adam's steps are beside it is not: E learns
-            the sooner the smaller they begin.
-        head_places: side of the grid of means over places that E's head is given; 1, the mean
-            over all of them, in the paper. Where E has few features, what is where is lost in it.
-        joint_places: side of the grid over whose fields F is summed for J, likewise.
-        head_width: of the residual MLP on E; 4096 in the paper (from memory).
-        head_depth: of the same; 4 in the paper (from memory).
-        mlp_width: of H and J in D; 2048 in the paper (from memory).
-        mlp_depth: of the same; 8 in the paper (from memory).
-        mlp_spectral_norm: of the same, as of all of D; without it J comes to see latents sooner.
-        crelu: E has BN+CReLU features as a layer to be read.
-        checkpoint_activations: blocks of F, G and a ResNet keep their inputs alone and run again
-            for gradients, which takes less memory and more time. A RevNet needs not even these.
+        kind: Kind of the networks, `large`.
+        width: Number of channels of D's first block and G's last block at 128x128; 96 in BigGAN.
+            All other blocks have multiples of it.
+        generator_width: The same number for G alone; `width` if None.
+        growth: Growth of channels in D and G for images up to 32x32: `biggan` keeps them equal in
+            all blocks, `doubling` doubles them from block to block, as BigGAN does on larger
+            images.
+        attention: Side of the maps in G and D after which self-attention is put; where no maps have
+            that side, the next smaller one is used. None for no attention.
+        image_size: Height and width of the images that G draws and D sees, if they are to be
+            smaller than the data; E always sees the data at full size (128 with an E of 256 in the
+            paper). None for the size of the data.
+        encoder: Network of E: `resnet50`, or `revnet50`, which needs less memory because it
+            recomputes its activations in the backward pass.
+        encoder_width: Factor on all channels of E; 4 in the paper's best model.
+        encoder_depths: Number of blocks of each stage of E.
+        encoder_stem: First layer of E: `imagenet` is a 7x7 convolution with stride 2 and
+            max-pooling, `small` a 3x3 convolution at full size. None chooses `small` for images up
+            to 64x64.
+        encoder_init_std: Standard deviation of E's initial weights; Kaiming's by layer if None.
+            Under batch norm the scale of a weight does not change the output, but it changes the
+            relative size of Adam's steps: E learns faster when its weights start small.
+        head_places: Side of the grid of averages that E's head sees; 1, the mean over all pixels,
+            in the paper. When E has few features, a finer grid keeps where things are in the image.
+        joint_places: Side of the grid over which F is summed for J in D; 1, the sum over all
+            pixels, in the paper.
+        head_width: Number of units of the residual MLP on E; 4096 in the paper (from memory).
+        head_depth: Number of layers of the residual MLP on E, an even number; 4 in the paper (from
+            memory).
+        mlp_width: Number of units of the residual MLPs H and J in D; 2048 in the paper (from
+            memory).
+        mlp_depth: Number of layers of H and of J, an even number; 8 in the paper (from memory).
+        mlp_spectral_norm: Whether spectral norm is on the weights of H and J, as on the rest of D.
+            Without it J learns sooner to see the latents.
+        crelu: Whether E computes BN+CReLU features as a layer `crelu` for evaluation.
+        checkpoint_activations: Whether blocks of F, G and a ResNet store their inputs alone and run
+            again for gradients, which takes less memory and more time. A RevNet stores not even the
+            inputs.
     """
 
     kind: Literal["large"] = "large"
@@ -76,33 +86,38 @@ class LargeSettings:
         for name in ("head_depth", "mlp_depth"):
             if (depth := getattr(self, name)) % 2:
                 raise ConfigError(
-                    f"settings.network.{name} {depth} is odd and blocks have two layers; choose"
+                    f"settings.network.{name} {depth} is odd, but a block has two layers; choose"
                     f" {depth + 1}."
                 )
 
 
 def large_sample_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
-    """The form of what G draws and D sees.
+    """Returns the form of the images that G draws and D sees.
+
+    Args:
+        spec: Form of one example of the data.
+        settings: Sizes and choices.
 
     Raises:
-        ConfigError: the data are no images, too small, or smaller than what is to be drawn.
+        ConfigError: The data are vectors, too small, or smaller than the images to be drawn.
     """
     if spec.kind != "images":
         raise ConfigError(
-            f"settings.network.kind 'large' is for images; these are vectors of {spec.num_values}"
-            " values. Take bigan with a preset of the kind 'mlp', such as small."
+            "settings.network.kind 'large' is for images, but the data are vectors of"
+            f" {spec.num_values} values. Choose method bigan with a preset of kind 'mlp', such as"
+            " small."
         )
     channels, height, width = spec.shape
     size = settings.image_size or (height, width)
     if size[0] > height or size[1] > width:
         raise ConfigError(
             f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
-            f"{height}x{width}; what G draws may be as large or smaller."
+            f"{height}x{width}; choose that size or a smaller one."
         )
     if min(size) < (smallest := 2 * SMALLEST_BIGGAN_SIDE):
         raise ConfigError(
-            f"settings.network.kind 'large' is for images of {smallest}x{smallest} and more;"
-            f" these are {size[0]}x{size[1]}. Take bigan with a preset of the kind 'mlp'."
+            f"settings.network.kind 'large' needs images of {smallest}x{smallest} or more; these"
+            f" are {size[0]}x{size[1]}. Choose method bigan with a preset of kind 'mlp'."
         )
     return DataSpec("images", (channels, *size), spec.bounded)
 
@@ -110,7 +125,14 @@ def large_sample_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
 def make_large_discriminator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int, unary: Unary
 ) -> JointDiscriminator:
-    """D(x, z), `(N, *spec.shape)` and `(N, latent_dim)` to its scores."""
+    """Builds D(x, z), which maps `(N, *spec.shape)` and `(N, latent_dim)` to scores.
+
+    Args:
+        spec: Form of one image that D sees.
+        settings: Sizes and choices.
+        latent_dim: Length of z.
+        unary: Which of s_x and s_z there are in addition to s_xz.
+    """
     _check_places("joint_places", settings.joint_places, spec)
     body = BigGANBody(
         spec.shape,
@@ -133,7 +155,13 @@ def make_large_discriminator(
 def make_large_generator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int
 ) -> BigGANGenerator:
-    """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
+    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
+
+    Args:
+        spec: Form of one image that G draws.
+        settings: Sizes and choices.
+        latent_dim: Length of z.
+    """
     return BigGANGenerator(
         latent_dim,
         spec.shape,
@@ -147,7 +175,13 @@ def make_large_generator(
 def make_large_encoder(
     spec: DataSpec, settings: LargeSettings, num_outputs: int
 ) -> ResNet50Encoder:
-    """E(x), `(N, *spec.shape)` to `(N, num_outputs)`."""
+    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
+
+    Args:
+        spec: Form of one image of the data.
+        settings: Sizes and choices.
+        num_outputs: Number of outputs, twice the length of z for a stochastic E.
+    """
     _check_places("head_places", settings.head_places, spec)
     sizes: dict[str, Any] = {
         "width": settings.encoder_width,
@@ -161,19 +195,19 @@ def make_large_encoder(
     }
     if settings.encoder == "revnet50":
         return revnet50(spec.shape, num_outputs, **sizes)
-    again = settings.checkpoint_activations
-    return resnet50(spec.shape, num_outputs, **sizes, checkpoint_activations=again)
+    checkpointing = settings.checkpoint_activations
+    return resnet50(spec.shape, num_outputs, **sizes, checkpoint_activations=checkpointing)
 
 
 def _check_places(name: str, side: int, spec: DataSpec) -> None:
-    """Refuses a grid of means that is finer than the images themselves.
+    """Checks that a grid of averages is not finer than the images.
 
     Raises:
-        ConfigError: it is.
+        ConfigError: The grid is finer.
     """
     _, height, width = spec.shape
     if side > min(height, width):
         raise ConfigError(
-            f"settings.network.{name} {side} is a finer grid than images of {height}x{width} have;"
-            f" choose {min(height, width)} or less, best as many as the last maps have."
+            f"settings.network.{name} {side} is a finer grid than images of {height}x{width};"
+            f" choose {min(height, width)} or less, ideally the side of the last maps."
         )

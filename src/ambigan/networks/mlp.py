@@ -1,4 +1,4 @@
-"""The permutation-invariant multi-layer perceptron of the BiGAN paper, for D, G and E alike."""
+"""The permutation-invariant multi-layer perceptron of the BiGAN paper, used for D, G and E."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .layers.basic import Activation, BatchNorm, Output, activate, output_activa
 
 
 class DenseLayer(nn.Module):
-    """activation(norm(W h + V z)): the latents enter by a linear map of their own.
+    """A linear layer with optional latents: activation(norm(W h + V z)).
 
     Args:
-        in_features: of h.
-        out_features: of the result.
-        latent_dim: of z; 0 where none enters.
-        norm: parameter-free batch norm before the activation.
-        activation: after it; None for a linear prediction.
-        bias: learn a bias; none is made before batch norm, which would take it away again (its
-            gradient is rounding noise, and Adam would blow that up).
-        norm_epsilon: added to variances by batch norm.
+        in_features: Length of h.
+        out_features: Length of the output.
+        latent_dim: Length of z; 0 for a layer without latents.
+        norm: Whether batch norm without gain and bias precedes the activation.
+        activation: Activation function; None for a linear layer.
+        bias: Whether to learn a bias. A layer with batch norm has none, since batch norm would
+            subtract it: its gradient would be rounding noise, which Adam scales up to full steps.
+        norm_epsilon: Positive number that batch norm adds to the variance.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class DenseLayer(nn.Module):
         self.activation: Activation | None = activation
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
-        """`(N, in_features)` and `(N, latent_dim)` to `(N, out_features)`."""
+        """Maps h `(N, in_features)` and z `(N, latent_dim)` to `(N, out_features)`."""
         h = self.linear(h)
         if self.latent is not None:
             h = h + self.latent(z)
@@ -53,22 +53,24 @@ class DenseLayer(nn.Module):
 
 
 class MLP(nn.Module):
-    """Hidden layers `hidden1`, `hidden2`, ... and a linear `output`, in fp32 even under autocast.
+    """Hidden layers `hidden1`, `hidden2`, ... and an `output` layer, which is computed in fp32.
 
     Source: BiGAN, section 4.2 and appendix C.1.
 
     Args:
-        in_features: values of one input, flattened.
-        hidden: widths of the hidden layers.
-        out_shape: shape of one output.
-        activation: of the hidden layers.
-        norm_at: hidden layers (counted from 1) with batch norm.
-        latent_dim: of latents that enter beside the input; 0 for none.
-        latent_at: layers they enter, counted from 1; `len(hidden) + 1` is the output.
-        output: `linear`, or `squash` or `tanh` to (-1, 1).
-        unit_input: the first layer sees [0, 1] where the input is in [-1, 1].
-        bias: learn biases.
-        norm_epsilon: added to variances by batch norm.
+        in_features: Number of values of one input, flattened.
+        hidden: Widths of the hidden layers.
+        out_shape: Shape of one output.
+        activation: Activation function of the hidden layers.
+        norm_at: Numbers of the hidden layers with batch norm, counted from 1.
+        latent_dim: Length of the latents that enter in addition to the input; 0 for none.
+        latent_at: Numbers of the layers that latents enter, counted from 1; `len(hidden) + 1` is
+            the output layer.
+        output: Function that the network ends in: `linear`, or `squash` or `tanh` for outputs in
+            (-1, 1).
+        unit_input: Whether inputs in [-1, 1] are rescaled to [0, 1] before the first layer.
+        bias: Whether layers without batch norm learn biases.
+        norm_epsilon: Positive number that batch norm adds to the variance.
     """
 
     def __init__(
@@ -111,12 +113,13 @@ class MLP(nn.Module):
         )
 
     def forward(self, x: Tensor, z: Tensor | None = None) -> Tensor:
-        """Inputs `(N, ...)` and, where they enter, latents to `(N, *out_shape)`."""
+        """Maps inputs `(N, ...)` and, where they enter, latents to `(N, *out_shape)`."""
         h = x.flatten(1)
         if self.unit_input:
             h = (h + 1) / 2
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
-        with torch.autocast(h.device.type, enabled=False):  # see docs/mnist.md, "Precision"
+        # In bfloat16 logits and pixels have two or three digits; see docs/mnist.md, "Precision".
+        with torch.autocast(h.device.type, enabled=False):
             h = self.output(at_least_float32(h), z)
         return output_activation(h, self.ending).view(-1, *self.out_shape)

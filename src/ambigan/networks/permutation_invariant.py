@@ -1,6 +1,6 @@
-"""Discriminator, generator and encoder of the BiGAN paper's MNIST study, by their settings.
+"""Builders of the MLPs of the BiGAN paper's MNIST study, for discriminator, generator and encoder.
 
-They treat data as flat vectors, so they serve images and tables alike.
+They treat an example as a flat vector, so they serve images and tables alike.
 """
 
 from __future__ import annotations
@@ -21,32 +21,38 @@ from .mlp import MLP
 
 @dataclass(frozen=True)
 class MLPSettings:
-    """What the paper leaves open or its authors' code does otherwise.
+    """Multi-layer perceptrons: their widths, and what the BiGAN paper leaves open.
 
     Attributes:
-        kind: of networks.
-        hidden: widths of the hidden layers of every network.
-        bias: biases in linear layers. Paper: not said, so yes; official code: none. Without them a
-            batch that is scaled as a whole gives D the same features after batch norm, so G learns
-            the scale of the data badly; that matters for vectors.
-        unit_input: networks see data in [0, 1]. Official code: yes, for MNIST.
-        generator_output: `linear` as printed, `squash` (sigmoid, rescaled to the data's range) as
-            in the official code, which falls back to linear where data has no range.
-        encoder_output: `linear` as printed, `squash` (sigmoid rescaled to [-1, 1]) in the code.
-        generator_norm: `last` puts batch norm after the last hidden layer alone (paper), `all`
-            after every one (official code), `none` leaves it out.
-        generator_skips_latent: z is added by a linear map to G's later hidden layers (code only).
-        discriminator_norm: `last` puts batch norm after D's last hidden layer (paper and code).
-            Real and generated batches are normalised each by itself, so D hardly sees a shift
-            common to a whole batch; `none` leaves it out.
-        norm_epsilon: added to variances by batch norm; torch's usual 1e-5, or 1e-8 (official code).
-            Small initial weights make variances small too: with 1e-5 and no biases, G can shrink
-            its samples until D's batch norm lets nothing through (a joint latent regressor ends
-            that way within five epochs of MNIST).
-        latent_at_logit: z enters D's output layer too, "at each linear layer thereafter" (paper);
-            the official code stops at the last hidden layer.
-        zero_init_logit: D's output weights start at zero, so losses begin at log 2 (code only).
-        init_std: deviation of the initial weights.
+        kind: Kind of the networks, `mlp`.
+        hidden: Widths of the hidden layers of D, G and E, from the input to the output; one or
+            more.
+        bias: Whether linear layers learn biases (paper: not said; official code: no). Without
+            biases and with batch norm, D cannot see the overall scale of a batch, so G learns the
+            scale of the data poorly. This matters for tables more than for images.
+        unit_input: Whether networks see data in [0, 1] instead of [-1, 1] (official code: yes, on
+            MNIST).
+        generator_output: Function that G ends in: `linear` (paper), `tanh`, or `squash`, a sigmoid
+            rescaled to the range of the data (official code). Data without a range always use
+            `linear`.
+        encoder_output: Function that E ends in: `linear` (paper), `tanh`, or `squash`, a sigmoid
+            rescaled to [-1, 1] (official code). A normal prior needs `linear`.
+        generator_norm: Layers of G with batch norm: the `last` hidden layer (paper), `all` hidden
+            layers (official code) or `none`.
+        generator_skips_latent: Whether z is also added, by a linear map, to the later hidden layers
+            of G (official code only).
+        discriminator_norm: `last` puts batch norm on the last hidden layer of D (paper and code);
+            `none` leaves it out. Real and generated batches are normalised separately, so with
+            batch norm D hardly sees a shift that is common to a whole batch.
+        norm_epsilon: Positive number that batch norm adds to the variance: 1e-5 as usual in torch,
+            or 1e-8 (official code). Small initial weights lead to small variances: with 1e-5 and no
+            biases, G can shrink its samples until D's batch norm passes no signal (a joint latent
+            regressor ends so within five epochs of MNIST).
+        latent_at_logit: Whether z also enters the output layer of D, "at each linear layer
+            thereafter" (paper). The official code stops at the last hidden layer.
+        zero_init_logit: Whether the output weights of D start at zero, so that its losses start at
+            log 2 (official code only).
+        init_std: Standard deviation of the normal distribution that initial weights are drawn from.
     """
 
     kind: Literal["mlp"] = "mlp"
@@ -65,13 +71,25 @@ class MLPSettings:
 
 
 def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
-    """D(x) or, with latents, D(x, z): x alone enters first, z at the layers after it. `(N, 1)`."""
+    """Builds D(x) or, with latents, D(x, z), whose output has shape `(N, 1)`.
+
+    x alone enters the first layer, and z the layers after it.
+
+    Args:
+        spec: Form of one example that D sees.
+        settings: Sizes and choices.
+        latent_dim: Length of z; 0 for a D that sees x alone.
+
+    Raises:
+        ConfigError: There is no layer that z could enter.
+    """
     last = len(settings.hidden)
+    # Layers are counted from 1, and layer `last + 1` is the output.
     latent_at = range(2, last + 1 + settings.latent_at_logit)
     if latent_dim and not latent_at:
         raise ConfigError(
-            f"settings.network.hidden {settings.hidden} leaves no layer at which z could enter D; "
-            "give two widths or more, or settings.network.latent_at_logit true."
+            f"settings.network.hidden {settings.hidden} leaves no layer of D for z to enter; give"
+            " two or more widths, or set settings.network.latent_at_logit true."
         )
     network = MLP(
         spec.num_values,
@@ -92,7 +110,15 @@ def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: in
 
 
 def make_mlp_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> MLP:
-    """G(z), `(N, latent_dim)` to `(N, *spec.shape)`. `MLP.forward` takes z twice where it skips."""
+    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
+
+    `MLP.forward` takes z twice where it also enters hidden layers.
+
+    Args:
+        spec: Form of one sample.
+        settings: Sizes and choices.
+        latent_dim: Length of z.
+    """
     last = len(settings.hidden)
     norm_at = {"last": [last], "all": range(1, last + 1), "none": []}[settings.generator_norm]
     network = MLP(
@@ -114,7 +140,14 @@ def make_mlp_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -
 def make_mlp_encoder(
     spec: DataSpec, settings: MLPSettings, num_outputs: int, output: Output | None = None
 ) -> MLP:
-    """E(x), `(N, *spec.shape)` to `(N, num_outputs)`, ending in `output` or as set."""
+    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
+
+    Args:
+        spec: Form of one example of the data.
+        settings: Sizes and choices.
+        num_outputs: Number of outputs.
+        output: Function that E ends in; `settings.encoder_output` if None.
+    """
     network = MLP(
         spec.num_values,
         settings.hidden,

@@ -1,4 +1,4 @@
-"""Residual networks of SAO by their settings: ResNet-18 for D, BigGAN-deep for G."""
+"""Builders of the residual networks of SAO: ResNet-18 for D, BigGAN-deep for G."""
 
 from __future__ import annotations
 
@@ -20,26 +20,31 @@ from .layers.spectral_norm import apply_spectral_norm
 from .resnet import ResNet
 
 SMALLEST_RESIDUAL_SIDE = 4
-"""Height or width of the smallest images inside: those between 4 and 8 are not halved again."""
+"""Least height or width of the maps inside: maps with a side from 4 to 7 are not halved any
+further."""
 
-WIDEST_RESIDUAL_SIDE = 8
-"""Channels of a stage, in units of the first one's, grow no further."""
+MAX_CHANNEL_FACTOR = 8
+"""Channels of a stage in D double up to this multiple of the first stage's."""
 
 
 @dataclass(frozen=True)
 class ResidualSettings:
-    """Sizes of the networks of arXiv 2310.00357, by default those of its authors' code.
+    """Residual networks of arXiv 2310.00357; the defaults are the sizes of its authors' code.
 
     Attributes:
-        kind: of networks.
-        width: channels of D's first stage; doubled with each halving, up to eight times.
-        depth: blocks in a stage of D; 2 is ResNet-18.
-        group_size: channels in a group of D's group norm; 0 for none.
-        discriminator_norm: `group`, or `spectral` norm on every weight of D in its place.
-        generator_width: channels of G, the same everywhere.
-        generator_depth: blocks of G at each size.
-        bottleneck: by how much the middle of G's blocks is narrower.
-        generator_norm: `spectral` norm on every weight of G beside its batch norm, or `none`.
+        kind: Kind of the networks, `residual`.
+        width: Number of channels of D's first stage. It doubles with each halving of the images, up
+            to eight times as many. It should be a multiple of `group_size`.
+        depth: Number of blocks in each stage of D; 2 is ResNet-18.
+        group_size: Number of channels in a group of D's group norm; 0 for no norm.
+        discriminator_norm: Normalisation of D: `group` norm, or in its place `spectral` norm on
+            every weight.
+        generator_width: Number of channels of G, the same in all blocks.
+        generator_depth: Number of blocks of G at each image size.
+        bottleneck: Factor by which the inner layers of G's blocks are narrower than
+            `generator_width`.
+        generator_norm: `spectral` puts spectral norm on every weight of G, in addition to its batch
+            norm; `none` leaves it out.
     """
 
     kind: Literal["residual"] = "residual"
@@ -54,30 +59,40 @@ class ResidualSettings:
 
 
 def check_images(spec: DataSpec) -> None:
-    """Refuses what residual networks are not made for.
+    """Checks that residual networks can process the data.
+
+    Args:
+        spec: Form of one example of the data.
 
     Raises:
-        ConfigError: the data are no images, or too small.
+        ConfigError: The data are vectors or too small.
     """
     if spec.kind != "images" or min(spec.shape[1:]) < SMALLEST_RESIDUAL_SIDE:
         form, smallest = "x".join(map(str, spec.shape)), SMALLEST_RESIDUAL_SIDE
         raise ConfigError(
-            f"settings.network.kind 'residual' is for images of {smallest}x{smallest} and more;"
-            f" these are {spec.kind} of {form}. Take a method and preset with the kind 'mlp'."
+            f"settings.network.kind 'residual' needs images of {smallest}x{smallest} or more; these"
+            f" are {spec.kind} of {form}. Choose a method and preset with kind 'mlp'."
         )
 
 
 def make_residual_discriminator(
     spec: DataSpec, settings: ResidualSettings, num_outputs: int = 1
 ) -> ResNet:
-    """D(x), `(N, *spec.shape)` to `(N, num_outputs)`."""
+    """Builds D(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
+
+    Args:
+        spec: Form of one image that D sees.
+        settings: Sizes and choices.
+        num_outputs: Number of outputs.
+    """
     check_images(spec)
     channels = [
-        settings.width * min(2**i, WIDEST_RESIDUAL_SIDE) for i in range(_num_halvings(spec) + 1)
+        settings.width * min(2**i, MAX_CHANNEL_FACTOR) for i in range(_num_halvings(spec) + 1)
     ]
     groups = settings.group_size if settings.discriminator_norm == "group" else 0
     network = ResNet(spec.shape, channels, settings.depth, num_outputs, groups)
-    for name in network.hidden_names:  # the head stays as torch draws it: embeddings begin short
+    # The head keeps torch's own initialisation, with which embeddings start short.
+    for name in network.hidden_names:
         init_kaiming(network.get_submodule(name), by_outputs=True)
     _last_channels(network)
     if settings.discriminator_norm == "spectral":
@@ -88,7 +103,13 @@ def make_residual_discriminator(
 def make_residual_generator(
     spec: DataSpec, settings: ResidualSettings, latent_dim: int
 ) -> BigGANDeepGenerator:
-    """G(z), `(N, latent_dim)` to `(N, *spec.shape)`."""
+    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
+
+    Args:
+        spec: Form of one image that G draws.
+        settings: Sizes and choices.
+        latent_dim: Length of z.
+    """
     check_images(spec)
     sizes: list[Size] = [(spec.shape[1], spec.shape[2])]
     for _ in range(_num_halvings(spec)):
@@ -109,6 +130,7 @@ def make_residual_generator(
 
 
 def _num_halvings(spec: DataSpec) -> int:
+    """Returns how often images can be halved before their shorter side would be less than 4."""
     return int(log2(min(spec.shape[1:]) / SMALLEST_RESIDUAL_SIDE))
 
 

@@ -1,4 +1,4 @@
-"""Residual networks for a discriminator whose features are wanted: ResNet-18 without batch norm."""
+"""The residual discriminator of SAO: a ResNet-18 without batch norm, whose features are read."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .convnet import channels_last
 from .layers.elu import elu
 
 
-def halved(h: Tensor) -> Tensor:
-    """Means of 2x2 places; odd sides are rounded up, the last place then alone."""
+def average_pool2(h: Tensor) -> Tensor:
+    """Averages 2x2 pixels; odd sides are rounded up, with the last row or column by itself."""
     return F.avg_pool2d(h, 2, ceil_mode=True)
 
 
 class ResBlock(nn.Module):
-    """elu(shortcut(h) + norm(W2 * elu(W1 * h))), without batch norm: each sample by itself.
+    """A residual block without batch norm: elu(shortcut(h) + norm(W2 * elu(W1 * h))).
 
-    Where images become smaller, h is averaged first. The shortcut is h itself, or norm(W * h) where
-    channels or size change.
+    Group norm treats each example on its own. Where images shrink, h is averaged first. The
+    shortcut is h itself, or norm(W * h) where channels or size change.
 
     Args:
-        in_channels: of h.
-        out_channels: of the result.
-        halve: images become half as large, by means.
-        group_size: channels of a group of group norm; 0 for none.
+        in_channels: Number of channels of h.
+        out_channels: Number of output channels.
+        halve: Whether height and width are halved, by averages of 2x2 pixels.
+        group_size: Number of channels in a group of group norm; 0 for no norm.
     """
 
     def __init__(self, in_channels: int, out_channels: int, halve: bool, group_size: int) -> None:
@@ -48,32 +48,38 @@ class ResBlock(nn.Module):
             self.shortcut = nn.Identity()
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, out_channels, ...)`."""
-        h = halved(h) if self.halve else h
+        """Maps `(N, C, H, W)` to `(N, out_channels, ...)`."""
+        h = average_pool2(h) if self.halve else h
         inner = elu(self.first(h))
         return elu(self.norm(self.second(inner)) + self.shortcut(h))
 
 
 class ResNetStem(nn.Module):
-    """elu(W * x) with 3x3 kernels, at full size."""
+    """The first layer, elu(W * x), with 3x3 kernels at full size.
+
+    Args:
+        in_channels: Number of channels of the images.
+        out_channels: Number of output channels.
+        bias: Whether to learn a bias.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, out_channels, H, W)`."""
+        """Maps `(N, C, H, W)` to `(N, out_channels, H, W)`."""
         return elu(self.convolution(x))
 
 
 class Pool(nn.Module):
-    """Means of maps over the fields of a square grid, in fp32: by default over all places.
+    """Average-pools maps of any size to a square grid, in fp32; by default to one mean per channel.
 
-    A place on the border of fields counts in each by its share, so that any maps will do. By
-    products with small matrices, whose gradients are the same in every run on every device.
+    A pixel on the border between fields counts in each by the share of it that lies there, so the
+    grid need not divide the maps.
 
     Args:
-        side: of the grid.
+        side: Height and width of the grid.
     """
 
     def __init__(self, side: int = 1) -> None:
@@ -81,16 +87,20 @@ class Pool(nn.Module):
         self.side = side
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, C side^2)`, a channel's fields side by side, in rows."""
+        """Maps `(N, C, H, W)` to `(N, C side^2)`: channel by channel, its fields row by row."""
         h = at_least_float32(h)
         if self.side == 1:
             return h.mean((2, 3))
         with torch.autocast(h.device.type, enabled=False):
+            # Two products with small matrices. Unlike adaptive_avg_pool2d on CUDA, whose backward
+            # pass adds in any order, their gradients are the same in every run.
             rows, columns = (self._shares(size, h) for size in h.shape[2:])
             return (rows @ h @ columns.T).flatten(1)
 
     def _shares(self, size: int, h: Tensor) -> Tensor:
-        """Of places in the mean of each field, along one side, `(side, size)`."""
+        """Returns weights `(side, size)`: the share of each pixel, along an axis, in each field."""
+        # Field i covers [i, i + 1) * size / side and pixel j covers [j, j + 1); the overlap of
+        # both, over the length of the field, is the weight.
         edges = torch.arange(self.side + 1, device=h.device, dtype=h.dtype)[:, None]
         edges = edges * (size / self.side)
         places = torch.arange(size, device=h.device, dtype=h.dtype)
@@ -99,7 +109,12 @@ class Pool(nn.Module):
 
 
 class Head(nn.Module):
-    """W2 elu(W1 h), forward in fp32 even under autocast: its outputs are compared."""
+    """A two-layer MLP, W2 elu(W1 h), in fp32 even under autocast because its outputs are compared.
+
+    Args:
+        in_features: Length of h.
+        num_outputs: Number of outputs.
+    """
 
     def __init__(self, in_features: int, num_outputs: int) -> None:
         super().__init__()
@@ -107,27 +122,26 @@ class Head(nn.Module):
         self.linear = nn.Linear(in_features, num_outputs)
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, in_features)` to `(N, num_outputs)`."""
+        """Maps `(N, in_features)` to `(N, num_outputs)`."""
         with torch.autocast(h.device.type, enabled=False):
             return self.linear(elu(self.hidden(h)))
 
 
 class ResNet(nn.Module):
-    """`stem`, `stage1`, `stage2`, ..., `pool` and `output`, an MLP of one hidden layer.
+    """`stem`, `stage1`, `stage2`, ..., `pool` and `output`, an MLP with one hidden layer.
 
-    ResNet-18 with two blocks in each of four stages; a 3x3 stem without max-pooling, averages in
-    the place of strides, ELU, and group norm on each block's second convolution and shortcut.
-
-    Convolutions have no biases where there is group norm.
+    With two blocks in each of four stages it is ResNet-18, with these changes: a 3x3 stem without
+    max-pooling, averages in the place of strides, ELU, and group norm on each block's second
+    convolution and shortcut. Convolutions have no biases where there is group norm.
 
     Source: arXiv 2310.00357, authors' code.
 
     Args:
-        in_shape: `(C, H, W)` of one input.
-        channels: of each stage; all but the first begin by halving the images.
-        depth: blocks of a stage.
-        num_outputs: of the head.
-        group_size: channels of a group; 0 for no norm.
+        in_shape: Shape of one input, `(C, H, W)`.
+        channels: Number of channels of each stage. Every stage but the first halves the images.
+        depth: Number of blocks in a stage.
+        num_outputs: Number of outputs of the head.
+        group_size: Number of channels in a group of group norm; 0 for no norm.
     """
 
     def __init__(
@@ -154,11 +168,11 @@ class ResNet(nn.Module):
         self.output = Head(before, num_outputs)
 
     def forward(self, x: Tensor, *, pooled: bool = False) -> Tensor:
-        """Images `(N, C, H, W)` to `(N, num_outputs)`, or to the features before the head.
+        """Maps images `(N, C, H, W)` to `(N, num_outputs)`, or to the features before the head.
 
         Args:
-            x: images.
-            pooled: leave out the head: `(N, num_features)`.
+            x: Images.
+            pooled: Whether to leave out the head and return features `(N, num_features)`.
         """
         h = channels_last(x)
         for name in self.hidden_names:
@@ -168,13 +182,13 @@ class ResNet(nn.Module):
 
 
 def _group_norm(channels: int, group_size: int) -> nn.Module:
-    """Groups of so many channels, one group if there are fewer; nothing if 0."""
+    """Builds group norm with groups of this many channels; one group if there are fewer."""
     if not group_size:
         return nn.Identity()
     num_groups = max(1, channels // group_size)
     if channels % num_groups:
         raise ConfigError(
-            f"{channels} channels cannot be divided into groups of {group_size}; choose"
-            " settings.network.width as a multiple of settings.network.group_size."
+            f"{channels} channels cannot be divided into groups of {group_size}; make"
+            " settings.network.width a multiple of settings.network.group_size."
         )
     return nn.GroupNorm(num_groups, channels)

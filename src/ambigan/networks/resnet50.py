@@ -1,4 +1,4 @@
-"""BigBiGAN's encoders: what ResNet-50 and RevNet-50 share, and ResNet-50 of any width."""
+"""Encoders of BigBiGAN: ResNet-50 of any width, and what it shares with RevNet-50."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from .layers.init import init_kaiming, init_normal
 from .resnet import Pool
 
 StemKind = Literal["small", "imagenet"]
+"""Names of the first layers that an encoder may have, see `make_stem`."""
 
-LARGEST_SMALL = 64
+LARGEST_SMALL_SIDE = 64
 """Side up to which images are too small for the stem of ImageNet's networks."""
 
-BASE = 256
-"""Channels of the first stage at width 1."""
+BASE_CHANNELS = 256
+"""Number of channels of the first stage at width 1."""
 
 
 class Branch(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions, each after batch norm and ReLU; a quarter as wide inside.
+    """The residual branch of a bottleneck block: 1x1, 3x3 and 1x1 convolutions at a quarter width.
 
-    Source: He et al. (2016), identity mappings, Figure 1 (b); its stride is the 3x3's.
+    Batch norm and ReLU precede each convolution.
+
+    Source: He et al. (2016), identity mappings, Figure 1 (b); the 3x3 convolution has the stride.
 
     Args:
-        in_channels: of h.
-        out_channels: of the result.
-        stride: by which images become smaller.
+        in_channels: Number of channels of h.
+        out_channels: Number of output channels.
+        stride: Factor by which height and width shrink.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -47,24 +50,26 @@ class Branch(nn.Module):
         self.conv3 = nn.Conv2d(middle, out_channels, 1, bias=False)
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, out_channels, ...)`."""
+        """Maps `(N, C, H, W)` to `(N, out_channels, ...)`."""
         return self.after(F.relu(self.norm1(h)))
 
     def after(self, h: Tensor) -> Tensor:
-        """What follows the first norm and ReLU."""
+        """Applies the part of the branch that follows the first batch norm and ReLU."""
         h = F.relu(self.norm2(self.conv1(h)))
         return self.conv3(F.relu(self.norm3(self.conv2(h))))
 
 
 class ResNetBottleneck(Branch):
-    """h + branch(h); where channels or size change, a 1x1 convolution of relu(norm(h)) + branch(h).
+    """A pre-activation bottleneck block, h + branch(h).
+
+    Where channels or size change, the shortcut is a 1x1 convolution of relu(norm(h)).
 
     Source: He et al. (2016), identity mappings.
 
     Args:
-        in_channels: of h.
-        out_channels: of the result.
-        stride: by which images become smaller.
+        in_channels: Number of channels of h.
+        out_channels: Number of output channels.
+        stride: Factor by which height and width shrink.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -75,18 +80,18 @@ class ResNetBottleneck(Branch):
         )
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, out_channels, ...)`."""
+        """Maps `(N, C, H, W)` to `(N, out_channels, ...)`."""
         inner = F.relu(self.norm1(h))
         return (h if self.shortcut is None else self.shortcut(inner)) + self.after(inner)
 
 
 class CReLU(nn.Module):
-    """relu(norm(a)) and relu(-norm(a)) side by side, the norm without parameters.
+    """Concatenated ReLU, relu(norm(a)) and relu(-norm(a)), after batch norm without gain and bias.
 
     Source: BigBiGAN's BN+CReLU features; the formula is from memory.
 
     Args:
-        num_features: of a.
+        num_features: Number of features a.
     """
 
     def __init__(self, num_features: int) -> None:
@@ -94,7 +99,7 @@ class CReLU(nn.Module):
         self.norm = BatchNorm(num_features, affine=False)
 
     def forward(self, a: Tensor) -> Tensor:
-        """`(N, C)` to `(N, 2 C)`."""
+        """Maps `(N, C)` to `(N, 2 C)`."""
         a = self.norm(a)
         return F.relu(torch.cat([a, -a], 1))
 
@@ -102,19 +107,20 @@ class CReLU(nn.Module):
 class ResNet50Encoder(nn.Module):
     """`stem`, `stage1`, `stage2`, ..., features at `pool` and `crelu`, and latents at `output`.
 
-    Nothing comes after `crelu`: it is there to be read.
+    No other layer uses `crelu`: it exists to be read by evaluation.
 
     Args:
-        stem: the first layer.
-        stages: what follows it.
-        ending: between the last stage and the mean over places.
-        num_features: channels of the last stage.
-        num_outputs: twice the latents' number for a stochastic E.
-        head_places: side of the grid of means that the head is given; the paper's is 1, `pool`.
-        head_width: see `LatentHead`.
-        head_depth: see `LatentHead`.
-        crelu: there are BN+CReLU features.
-        init_std: of weights at the start; Kaiming's if None.
+        stem: First layer.
+        stages: Stages that follow it.
+        ending: Module between the last stage and the mean over pixels.
+        num_features: Number of channels of the last stage.
+        num_outputs: Number of outputs, twice the length of z for a stochastic E.
+        head_places: Side of the grid of averages that the head sees; 1 in the paper, which is
+            `pool`.
+        head_width: Number of units of the head, see `LatentHead`.
+        head_depth: Number of layers of the head, see `LatentHead`.
+        crelu: Whether there are BN+CReLU features.
+        init_std: Standard deviation of the initial weights; Kaiming's by layer if None.
     """
 
     def __init__(
@@ -151,13 +157,16 @@ class ResNet50Encoder(nn.Module):
         cast(Any, self).to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` to `(N, num_outputs)`."""
+        """Maps images `(N, C, H, W)` to `(N, num_outputs)`."""
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h)
         h = self.ending(h)
         a = self.pool(h)
         if self.crelu is not None:
+            # The output is not used here. The call lets hooks read it, and in training it updates
+            # the running statistics of its batch norm; detached, so that no gradient graph is
+            # built.
             self.crelu(a.detach())
         return self.output(a if self.places is None else self.places(h))
 
@@ -172,21 +181,21 @@ def resnet50(
     checkpoint_activations: bool = False,
     **rest: Any,
 ) -> ResNet50Encoder:
-    """E(x), `(N, *in_shape)` to `(N, num_outputs)`: ResNet-50 and a residual MLP.
+    """Builds E(x), a ResNet-50 and a residual MLP: `(N, *in_shape)` to `(N, num_outputs)`.
 
-    Source: BigBiGAN for the choice, with 2048 features at width 1 as its authors' module has;
-    He et al. (2016), identity mappings, for the network. That it is this second version is ours:
+    Source: BigBiGAN for the choice, with 2048 features at width 1 as in its authors' module; He et
+    al. (2016), identity mappings, for the network. That it is this second version is our choice:
     its blocks are those of the authors' RevNet-50, see `revnet50`.
 
     Args:
-        in_shape: `(C, H, W)` of one input.
-        num_outputs: twice the latents' number for a stochastic E.
-        width: multiplies all channels.
-        depths: blocks of each stage.
-        stem: `imagenet` is 7x7 with stride 2 and max-pooling, `small` 3x3 with neither. By
-            default `small` up to 64x64.
-        checkpoint_activations: blocks keep their inputs alone.
-        **rest: of the head, features and first weights, see `Encoder`.
+        in_shape: Shape of one input, `(C, H, W)`.
+        num_outputs: Number of outputs, twice the length of z for a stochastic E.
+        width: Factor on all channels.
+        depths: Number of blocks of each stage.
+        stem: First layer: `imagenet` is 7x7 with stride 2 and max-pooling, `small` 3x3 with
+            neither. None chooses `small` for images up to 64x64.
+        checkpoint_activations: Whether blocks store their inputs alone and run again for gradients.
+        **rest: Arguments of `ResNet50Encoder` for the head, the features and the initial weights.
     """
     stage = Checkpointed if checkpoint_activations else nn.Sequential
     before = stage_channels(width, 0) // 4
@@ -202,13 +211,24 @@ def resnet50(
 
 
 def stage_channels(width: float, number: int) -> int:
-    """Channels of a stage, twice as many as of the one before; a multiple of 8."""
-    return 8 * max(1, round(BASE * width / 8)) * 2**number
+    """Returns the number of channels of a stage, a multiple of 8 and twice that of the one before.
+
+    Args:
+        width: Factor on all channels.
+        number: Number of the stage, counted from 0.
+    """
+    return 8 * max(1, round(BASE_CHANNELS * width / 8)) * 2**number
 
 
 def make_stem(in_shape: tuple[int, ...], channels: int, stem: StemKind | None = None) -> nn.Module:
-    """The first convolution, and on images like ImageNet's max-pooling; by size unless said."""
-    small = max(in_shape[1:]) <= LARGEST_SMALL if stem is None else stem == "small"
+    """Builds the first convolution and, for images as large as ImageNet's, max-pooling.
+
+    Args:
+        in_shape: Shape of one input, `(C, H, W)`.
+        channels: Number of output channels.
+        stem: Kind of the stem; chosen by the size of the images if None.
+    """
+    small = max(in_shape[1:]) <= LARGEST_SMALL_SIDE if stem is None else stem == "small"
     if small:
         return nn.Conv2d(in_shape[0], channels, 3, padding=1, bias=False)
     large = nn.Conv2d(in_shape[0], channels, 7, 2, padding=3, bias=False)

@@ -1,4 +1,9 @@
-"""RevNet-50: residual networks whose activations are computed again, not kept, for gradients."""
+"""RevNet-50, a residual network that recomputes its activations in the backward pass.
+
+An ordinary network stores the activations of every block for the backward pass. Here each block can
+be inverted, so the activations of a whole stage follow from its last ones and memory does not grow
+with depth.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +19,24 @@ from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .layers.basic import BatchNorm, statistics_kept
 from .layers.checkpointing import Checkpointed
-from .resnet import halved
+from .resnet import average_pool2
 from .resnet50 import Branch, ResNet50Encoder, StemKind, make_stem, stage_channels
 
 
 class Reversible(nn.Module):
-    """Blocks of which each maps halves of the channels (x1, x2) to (x2, x1 + f(x2)).
+    """A chain of reversible blocks, which map channel halves (x1, x2) to (x2, x1 + f(x2)).
 
-    Two of them are one block of the RevNet paper: y1 = x1 + f(x2), y2 = x2 + g(y1). The input
-    follows from the output, x1 = y2 - f(y1), so the backward pass needs the last output alone.
-    The halves are kept in fp32 even under autocast, or they would come back with errors.
+    Two of them form one block of the RevNet paper: y1 = x1 + f(x2), y2 = x2 + g(y1). The input
+    follows from the output (y1, y2) = (x2, x1 + f(x2)) as x2 = y1, x1 = y2 - f(y1), so the backward
+    pass needs the last output alone. The halves are kept in fp32 even under autocast, since
+    rounding errors of the subtraction would accumulate from block to block.
 
     Source: Gomez et al. (2017), The Reversible Residual Network, section 3 and Algorithm 1.
 
     Args:
-        branches: each an f, from half of the channels to as many. Batch norm may be inside; no
-            other layer whose second run differs from its first, such as spectral norm or dropout.
+        branches: Residual branches f, each from half of the channels to as many. They may contain
+            batch norm, but no other layer whose second run differs from the first, such as spectral
+            norm or dropout.
     """
 
     def __init__(self, branches: Sequence[nn.Module]) -> None:
@@ -37,16 +44,20 @@ class Reversible(nn.Module):
         self.branches = nn.ModuleList(branches)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(N, C, H, W)` to the same.
+        """Maps `(N, C, H, W)` to the same shape.
 
         Raises:
-            ConfigError: in the backward pass, if it is asked for a graph of its own.
+            ConfigError: The backward pass is asked for a graph of its own (`create_graph=True`).
         """
         return cast(Any, _Reversed).apply(self, at_least_float32(x), *self.parameters())
 
 
 class _Reversed(Function):
-    """`Reversible` with gradients; parameters come along, so that autograd knows of them."""
+    """The autograd function behind `Reversible`.
+
+    The parameters are passed as arguments too, because autograd returns gradients for arguments
+    only.
+    """
 
     @staticmethod
     def forward(ctx: Any, network: Reversible, x: Tensor, *parameters: Tensor) -> Tensor:
@@ -57,39 +68,51 @@ class _Reversed(Function):
             for branch in network.branches:
                 x1, x2 = x2, x1 + branch(x2)
         y = torch.cat([x1, x2], 1)
-        ctx.save_for_backward(y, *parameters)  # these, so that autograd sees if they changed
+        # The parameters are saved for autograd's version check alone: if an optimiser changes them
+        # in place before the backward pass, the inversion would be wrong, and this raises an error.
+        ctx.save_for_backward(y, *parameters)
         return y
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
         if torch.is_grad_enabled():
             raise ConfigError(
-                "a RevNet has no gradients of gradients, since it keeps no activations; leave out"
-                " the penalty on its gradients, or take a ResNet."
+                "a RevNet stores no activations, so it has no gradients of gradients; leave out the"
+                " penalty on its gradients, or choose a ResNet."
             )
         network, y = ctx.network, ctx.saved_tensors[0]
         if network.training != ctx.training:
             raise RuntimeError("a RevNet changed its mode between forward and backward pass")
+        # Walk the chain from its output to its input. (y1, y2) is the output of the current block
+        # and (d1, d2) the gradient with respect to it.
         y1, y2 = y.chunk(2, 1)
         d1, d2 = grad_outputs[0].chunk(2, 1)
         found: dict[Tensor, Tensor] = {}
         with statistics_kept(network), torch.autocast(**ctx.autocast):
             for branch in reversed(network.branches):
                 learned = [p for p in branch.parameters() if p.requires_grad]
+                # The first output is the second input, so f can run again on the same values, this
+                # time with a graph. Batch norm normalises by the same batch; `statistics_kept`
+                # keeps it from counting the batch twice.
                 x2 = y1.detach().requires_grad_()
                 with torch.enable_grad():
                     change = branch(x2)
                 through, *own = torch.autograd.grad(change, [x2, *learned], d2.to(change.dtype))
+                # f enters y2 alone, so its parameters and its input take d2.
                 found |= zip(learned, own, strict=True)
+                # Invert the block: (x1, x2) = (y2 - f(x2), y1).
                 y1, y2 = y2 - change.detach(), y1
+                # x1 enters y2 only. x2 enters y1 directly and y2 through f.
                 d1, d2 = d2, d1 + through
+                # Free this block's graph before the next one is built, so that only one is alive at
+                # a time.
                 del change, through
         gradients = [found.get(parameter) for parameter in network.parameters()]
         return None, torch.cat([d1, d2], 1), *gradients
 
 
 def _autocast_of(x: Tensor) -> dict[str, Any]:
-    """The state of autocast, to be entered again by a backward pass that runs outside of it."""
+    """Returns the state of autocast, which the backward pass, run outside of it, must restore."""
     device = x.device.type
     return {
         "device_type": device,
@@ -99,15 +122,16 @@ def _autocast_of(x: Tensor) -> dict[str, Any]:
 
 
 class Widen(nn.Module):
-    """Means of 2x2 places, and zeros as x1 beside all channels as x2.
+    """Averages 2x2 pixels into x2 and sets x1 to zeros, which halves images and doubles channels.
 
-    Source: Kolesnikov et al. (2019), authors' code, where half of the zeros are in x2. There norm
-    and ReLU leave them at 0, and computed again, rounding errors would say which have a gradient.
+    Source: Kolesnikov et al. (2019), authors' code, where half of the zeros are in x2. There batch
+    norm and ReLU map the zeros to exactly 0; recomputed with rounding errors, they would randomly
+    get a gradient or none.
     """
 
     def forward(self, h: Tensor) -> Tensor:
-        """`(N, C, H, W)` to `(N, 2 C, ...)`."""
-        return F.pad(halved(h), (0, 0, 0, 0, h.shape[1], 0))
+        """Maps `(N, C, H, W)` to `(N, 2 C, ...)`."""
+        return F.pad(average_pool2(h), (0, 0, 0, 0, h.shape[1], 0))
 
 
 def revnet50(
@@ -119,24 +143,25 @@ def revnet50(
     stem: StemKind | None = None,
     **rest: Any,
 ) -> ResNet50Encoder:
-    """E(x), `(N, *in_shape)` to `(N, num_outputs)`: RevNet-50 and a residual MLP.
+    """Builds E(x), a RevNet-50 and a residual MLP: `(N, *in_shape)` to `(N, num_outputs)`.
 
     Source: Kolesnikov et al. (2019), Revisiting Self-Supervised Visual Representation Learning,
-    authors' code. That BigBiGAN's is the same is ours to conclude: at width 4 it has the 86 million
-    parameters and the 8192 features that are reported of it.
+    authors' code. That BigBiGAN uses the same network is our conclusion: at width 4 it has the 86
+    million parameters and the 8192 features that the paper reports.
 
     Args:
-        in_shape: `(C, H, W)` of one input.
-        num_outputs: twice the latents' number for a stochastic E.
-        width: multiplies all channels.
-        depths: blocks of each stage.
-        stem: see `resnet50`.
-        **rest: of the head, features and first weights, see `Encoder`.
+        in_shape: Shape of one input, `(C, H, W)`.
+        num_outputs: Number of outputs, twice the length of z for a stochastic E.
+        width: Factor on all channels.
+        depths: Number of blocks of each stage.
+        stem: First layer, see `resnet50`.
+        **rest: Arguments of `ResNet50Encoder` for the head, the features and the initial weights.
     """
     channels, stages = stage_channels(width, 0), list[nn.Module]()
     first = make_stem(in_shape, channels, stem)
     if isinstance(first, nn.Sequential):
-        first = Checkpointed(first)  # max-pooling keeps more than all blocks after it
+        # What max-pooling stores for its gradient exceeds what all blocks after it store together.
+        first = Checkpointed(first)
     for number, depth in enumerate(depths):
         channels = stage_channels(width, number)
         blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])

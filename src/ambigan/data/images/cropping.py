@@ -1,4 +1,4 @@
-"""What settings ask to be done to stored images in training, and what of them is measured."""
+"""The training augmentation that settings ask for, and the central crop that evaluation uses."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from ..settings import DataSettings
 
 
 def cropped_form(dataset: Dataset, settings: DataSettings) -> Dataset:
-    """A data set of images, cropped as the settings say; its hash stays that of what is stored.
+    """Returns a data set of images with the crops that the settings ask for.
+
+    Its hash remains that of the stored images.
 
     Raises:
-        ConfigError: the stored images are too small for the crop.
+        ConfigError: The stored images are too small for the crop.
     """
     augment = augment_of(settings, dataset.spec.shape)
     if augment is None:
@@ -34,10 +36,14 @@ def cropped_form(dataset: Dataset, settings: DataSettings) -> Dataset:
 
 
 def augment_of(settings: DataSettings, shape: tuple[int, ...]) -> Augment | None:
-    """What the settings ask to be done to images stored in this shape; None for nothing.
+    """Returns the augmentation that settings ask for, or None.
+
+    Args:
+        settings: Settings of the data.
+        shape: Shape of the stored images, `(N, C, H, W)` or `(C, H, W)`.
 
     Raises:
-        ConfigError: they are too small for the crop.
+        ConfigError: The images are too small for the crop.
     """
     if settings.crop is None and not settings.flip:
         return None
@@ -57,7 +63,7 @@ def augment_of(settings: DataSettings, shape: tuple[int, ...]) -> Augment | None
     if crop[0] > height or crop[1] > width:
         raise ConfigError(
             f"data.crop of {crop[0]},{crop[1]} is larger than the stored images, {height}x{width}"
-            " (height x width), whose middle is what is measured; crop less, or store them larger"
+            " (height x width), whose central crop is evaluated; crop less, or store them larger"
             " with --data.size."
         )
     return Augment(crop, settings.short_side, settings.flip)

@@ -1,4 +1,4 @@
-"""A folder of images as pictures to decode: its splits and its classes."""
+"""A folder of images as a source: its splits and its classes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from .image_source import ImageSource
 
 
 def find_folder(_settings: DataSettings, typed: str) -> ImageSource:
-    """Images below a folder; classes and splits are read from the names of folders, see `tree`.
+    """Finds the images below a folder, with classes and splits from the names of folders.
+
+    See `folder_scan` for the rules.
+
+    Args:
+        _settings: Settings of the data, which are not used.
+        typed: Path of the folder.
 
     Raises:
-        DataError: no folder, or no images in it.
+        DataError: There is no such folder, or it holds no images.
     """
     path = Path(typed).expanduser()
     train, test = find_images(path)
@@ -34,13 +40,13 @@ def find_folder(_settings: DataSettings, typed: str) -> ImageSource:
 
 
 def _label_names(files: list[ImageFile]) -> tuple[str, ...] | None:
-    """Class names, sorted; None where there is but one, since all in one folder is no class."""
+    """Returns the sorted class names; None if there is only one, which distinguishes nothing."""
     names = sorted({file.label for file in files if file.label is not None})
     return tuple(names) if len(names) > 1 else None
 
 
 def _codes(files: list[ImageFile], names: tuple[str, ...] | None) -> Tensor | None:
-    """Codes of the files' classes, -1 for a file of a split without classes."""
+    """Returns the codes of the files' classes, -1 for a file of a split without classes."""
     if names is None:
         return None
     code_of = {name: code for code, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""The images below a folder: which there are, of which split, and their class by folder."""
+"""The images below a folder, with their split and their class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .image_decoding import image_suffixes
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation", "eval", "dev")
-"""The first that is there is used."""
+"""Names of folders with a test split; the first one that exists is used."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class ImageFile:
     """An image below the folder that was opened.
 
     Attributes:
-        path: of the file.
-        name: its path below the folder, with forward slashes.
-        label: the name of the first folder it lies in, of its split; None at the top.
+        path: Path of the file.
+        name: Path relative to the folder, with forward slashes.
+        label: Name of the first folder on the way from the split to the image; None for an image at
+            the top.
     """
 
     path: Path
@@ -34,14 +35,17 @@ class ImageFile:
 
 
 def find_images(root: Path) -> tuple[list[ImageFile], list[ImageFile] | None]:
-    """Training and test images below a folder, each sorted by name.
+    """Returns the training and the test images below a folder, each sorted by name.
 
-    A folder with `train` and `test` (or `val`) is split as published, and what else is in it is
-    left alone; a lone `train` is read as if it were the folder itself. Anything else is one set,
-    and the second list is None; a warning tells of a `train` among other folders.
+    A folder with `train` and `test` (or `val`) has a published split, and its other contents are
+    ignored. A lone `train` is read as if it were the folder itself. Anything else is a single set
+    and the second list is None; a warning mentions a `train` among other folders.
+
+    Args:
+        root: Path of the folder.
 
     Raises:
-        DataError: no such folder, or no images in it.
+        DataError: There is no such folder, or it holds no images.
     """
     check_data_folder(root)
     folders = {path.name.casefold(): path for path in _visible(root) if path.is_dir()}
@@ -70,7 +74,7 @@ def _images(root: Path, top: Path) -> list[ImageFile]:
     found = [_image_file(root, top, path) for path in images]
     if all(image.label for image in found):
         return found
-    # Images beside the folders have no class, and a class that only some have is none.
+    # Images next to the folders have no class, and labels that only some images have are dropped.
     return [ImageFile(image.path, image.name, None) for image in found]
 
 
@@ -81,12 +85,12 @@ def _image_file(root: Path, top: Path, path: Path) -> ImageFile:
 
 
 def _as_text(name: str) -> str:
-    """A name that tables can hold; bytes of another encoding than the system's are escaped."""
+    """Returns a name that tables can hold, with bytes of another encoding escaped."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    """Files below a folder. Links are followed, but no folder is entered twice: links may loop."""
+    """Yields the files below a folder. Links are followed, but no folder is entered twice."""
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:
         return
@@ -99,7 +103,7 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, sorted, but for hidden files and what macOS adds to archives."""
+    """Returns a folder's content, sorted, without hidden files and what macOS adds to archives."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Images of the library `datasets`: a set by its name, or one that was saved to a folder."""
+"""Images of the library `datasets`, by the name of a data set or a folder it was saved to."""
 
 from __future__ import annotations
 
@@ -23,15 +23,19 @@ _TEST_NAMES = ("test", "validation", "valid", "val")
 
 
 def find_hub(settings: DataSettings, typed: str) -> ImageSource:
-    """The images of `NAME_OR_PATH` or, of one split alone, `NAME_OR_PATH:SPLIT`.
+    """Finds the images of `NAME_OR_PATH` or, for one split alone, `NAME_OR_PATH:SPLIT`.
 
-    A set with a split `train` and one named `test` (or `validation`) is split as published; of any
-    other, a split must be named. Labels are the column that `label_column` names; by default
-    `label`, or the only one of classes.
+    A data set with a split `train` and one named `test` (or `validation`) keeps these; with other
+    splits, one must be named. Labels are the column that `label_column` names; by default `label`,
+    or the only column of classes.
+
+    Args:
+        settings: Settings of the data.
+        typed: Name or path, and the split.
 
     Raises:
-        ConfigError: the extra is not installed, or there is no such split or column.
-        DataError: the set cannot be found or read, or holds no images.
+        ConfigError: The extra is not installed, or there is no such split or column.
+        DataError: The data set cannot be found or read, or holds no images.
     """
     name, split = _parted(typed)
     chosen = _chosen(typed, _loaded(name), split)
@@ -58,7 +62,7 @@ def find_hub(settings: DataSettings, typed: str) -> ImageSource:
 
 
 def _parted(typed: str) -> tuple[str, str | None]:
-    """The name or path, and the split that was named."""
+    """Splits the text into the name or path and the named split."""
     name, colon, split = typed.rpartition(":")
     if not colon or "/" in split or Path(typed).expanduser().exists():
         return typed, None
@@ -66,14 +70,14 @@ def _parted(typed: str) -> tuple[str, str | None]:
 
 
 def _loaded(name: str) -> Mapping[str, Any]:
-    """Every split of a set by its name."""
+    """Returns all splits of a data set by name."""
     library, path = _library(), Path(name).expanduser()
     try:
         if path.is_dir() and any((path / file).is_file() for file in _SAVED):
             found = library.load_from_disk(str(path))
         else:
             found = library.load_dataset(str(path) if path.exists() else name)
-    except Exception as error:  # of the network, of files, of formats: each its own
+    except Exception as error:  # networks, files and formats fail in their own ways
         raise DataError(
             f"the library datasets cannot open {name} ({last_line(error)}); name a set of the hub,"
             " or a folder that it can load."
@@ -82,7 +86,7 @@ def _loaded(name: str) -> Mapping[str, Any]:
 
 
 def _chosen(typed: str, found: Mapping[str, Any], split: str | None) -> dict[str, Any]:
-    """The split that is named, or the one to train on and the one to test on."""
+    """Returns the named split, or the training and the test split."""
     if split is not None:
         if split not in found:
             raise unknown_name(f"split of hf:{typed}", split, found)
@@ -111,7 +115,7 @@ def _image_column(typed: str, part: Any) -> str:
 def _labels(
     typed: str, parts: list[Any], wanted: str | None
 ) -> tuple[Tensor | None, tuple[str, ...] | None]:
-    """Codes of all parts, one after the other, and the names of classes."""
+    """Returns the codes of all parts, concatenated, and the class names."""
     kind, features = _library().ClassLabel, parts[0].features
     classes = [name for name, feature in features.items() if isinstance(feature, kind)]
     if wanted is not None and wanted not in features:
@@ -129,7 +133,7 @@ def _labels(
 
 
 def _content(stored: Mapping[str, Any] | None) -> Content:
-    """A picture as it is stored: its bytes, or the path of its file."""
+    """Returns an image as it is stored: its bytes, or the path of its file."""
     if stored is None:
         raise OSError("there is no image in this row")
     if stored["bytes"] is not None:

@@ -1,4 +1,4 @@
-"""From a gallery to a data set in memory: its pictures decoded, its splits cut."""
+"""Data sets in memory from images that must be decoded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ def open_image_source(
     progress: DecodingProgress | None = None,
     channels: int | None = None,
 ) -> Dataset:
-    """Both splits of a gallery, decoded into memory.
+    """Decodes both splits of an image source into memory.
+
+    Args:
+        settings: Settings of the data.
+        gallery: Images to decode.
+        progress: Function that is called with the number of images decoded and the total.
 
     Args:
         settings: How images are sized and split.
@@ -32,7 +37,7 @@ def open_image_source(
         channels: 1 or 3 for images of a trained model's form; those of the settings if None.
 
     Raises:
-        DataError: too many pictures cannot be read, their sizes differ, or too few are left.
+        DataError: Too many images cannot be read, their sizes differ, or too few are left.
     """
     channels = channels or (1 if settings.grayscale else None)
     order = gallery.order(settings)
@@ -61,10 +66,17 @@ def read_image_source(
     size: tuple[int, ...] | None,
     progress: DecodingProgress | None = None,
 ) -> SourceSplit:
-    """All pictures in the order of their source, brought to the channels and size of a model.
+    """Decodes all images in the order of their source, in the channels and size of a model.
+
+    Args:
+        settings: Settings of the data.
+        gallery: Images to decode.
+        channels: Number of channels, 1 or 3.
+        size: Height and width; None if all images have one size.
+        progress: Function that is called with the number of images decoded and the total.
 
     Raises:
-        DataError: too many pictures cannot be read, or sizes differ and none is given.
+        DataError: Too many images cannot be read, or sizes differ and none is given.
     """
     assert channels in (1, 3), "images of files are gray or have three colours"
     height_width = None if size is None else (size[0], size[1])
@@ -86,17 +98,18 @@ def read_image_source(
 def train_range(
     gallery: ImageSource, kept: Sequence[int], settings: DataSettings
 ) -> tuple[int, int]:
-    """Where the training split begins and ends among the pictures that could be read.
+    """Returns the first index of the training split among the readable images, and its end.
 
-    A published test split comes after it; one that is cut by the seed comes before.
+    A published test split comes after it; a test split that the seed selects comes before.
 
     Args:
-        gallery: the pictures.
-        kept: places of those that could be read, as they are laid out.
-        settings: `test_fraction` decides how many are held out where no split is published.
+        gallery: Images of the source.
+        kept: Indices of the readable images, in the order of the data set.
+        settings: Settings, whose `test_fraction` decides how many are held out if no split is
+            published.
 
     Raises:
-        DataError: one of the splits would be empty.
+        DataError: One of the splits would be empty.
     """
     if gallery.num_train is not None:
         if settings.test_fraction is not None and not gallery.keeps_order:
@@ -115,12 +128,12 @@ def train_range(
 
 
 def _rows(gallery: ImageSource, kept: Sequence[int]) -> Tensor:
-    """Where each picture stood in its own published split, or in all where there is none."""
+    """Returns each image's index in its published split, or in the whole source."""
     rows, num_train = torch.tensor(kept), gallery.num_train
     return rows if num_train is None else torch.where(rows < num_train, rows, rows - num_train)
 
 
 def without_blanks(split: Split) -> Split:
-    """The split as unlabelled if any of it is; one split may have classes, the other none."""
+    """Returns the split without labels if any of its images has none."""
     is_blank = split.labels is not None and bool((split.labels < 0).any())
     return replace(split, labels=None) if is_blank else split

@@ -1,4 +1,4 @@
-"""One picture to pixels: every format, depth and colour mode to 8-bit gray or RGB."""
+"""Decoding of one image: every format, depth and colour mode to 8-bit gray or RGB."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..memory_budget import MemoryBudget
 DecodedPixels = NDArray[np.uint8]
 
 Content = Path | bytes | DecodedPixels
-"""What a picture is made of: a file, the bytes of one, or pixels `(channels, height, width)`."""
+"""An image to decode: a file, the bytes of one, or pixels `(channels, height, width)`."""
 
 MAX_PIXELS = 89_478_485
-"""A picture of more is refused unread: a small file may unpack to more than fits in memory. It is
-Pillow's own limit, a quarter of a gibibyte in RGB."""
+"""Largest number of pixels of an image, since a small file may unpack to more than fits in memory.
+It is Pillow's own limit, a quarter of a gibibyte in RGB."""
 
-# Threads decode at once while their pictures together have no more pixels than the largest may.
+# Threads decode at the same time only while their images together fit the budget of the largest.
 _gate = MemoryBudget(MAX_PIXELS)
 
 # Still images that Pillow decodes by itself. EPS is left out, since it is a program that an
@@ -42,12 +42,12 @@ _SIDEWAYS = frozenset((5, 6, 7, 8))  # EXIF orientations that swap height and wi
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of an image before its pixels are decoded.
+    """The properties of an image that are known before its pixels are decoded.
 
     Attributes:
-        height: in pixels, after the camera's orientation is applied.
-        width: likewise.
-        is_gray: it is stored without colours.
+        height: Height in pixels, after the camera's orientation is applied.
+        width: Width in pixels, after the camera's orientation is applied.
+        is_gray: Whether the image is stored without colours.
     """
 
     height: int
@@ -57,23 +57,23 @@ class Header:
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """The endings, in lower case, of files that are taken for images."""
+    """Returns the file suffixes, in lower case, that count as images."""
     known = Image.registered_extensions()
     return frozenset(suffix for suffix, kind in known.items() if kind in _formats())
 
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of the formats that this build of Pillow has."""
+    """Returns the formats that this build of Pillow supports."""
     Image.init()
     return tuple(kind for kind in _FORMATS if kind in Image.OPEN)
 
 
 @contextmanager
 def bombs_refused() -> Generator[None]:
-    """Makes an error of Pillow's warning of pictures of too many pixels, while the block runs.
+    """Turns Pillow's warning about images with too many pixels into an error inside the block.
 
-    To be entered by the thread that starts the others, since filters of warnings are of all.
+    Enter it in the thread that starts the others, since warning filters are global.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -81,7 +81,7 @@ def bombs_refused() -> Generator[None]:
 
 
 def read_header(content: Content) -> Header:
-    """Size and colour of a picture; raises whatever Pillow raises where it is none."""
+    """Reads size and colour of an image; raises Pillow's error if it is not one."""
     if isinstance(content, np.ndarray):
         return Header(content.shape[1], content.shape[2], is_gray=len(content) == 1)
     with _open(content) as image:
@@ -92,21 +92,21 @@ def read_header(content: Content) -> Header:
 
 
 def read_pixels(content: Content, channels: int, size: tuple[int, int] | None) -> DecodedPixels:
-    """Pixels of a picture, `(channels, height, width)`.
+    """Decodes the pixels of an image, `(channels, height, width)`.
 
-    The camera's orientation is applied. What is transparent is laid on white. 16-bit gray becomes
-    8-bit by its full range. Of an animation, the first frame is taken. Colours become gray by
-    their luma (ITU-R 601). A JPEG of at least four times the size is decoded at half of its own,
-    or at a quarter or an eighth, but never below twice the size.
+    The camera's orientation is applied. Transparent pixels are laid on white. 16-bit gray becomes
+    8-bit by its full range. The first frame of an animation is taken. Colours become gray by their
+    luma (ITU-R 601). A JPEG of at least four times the size is decoded at a half, a quarter or an
+    eighth of its own size, but never below twice the size asked for.
 
     Args:
-        content: a file, the bytes of one, or pixels.
-        channels: 1 or 3.
-        size: height and width; the image is resized so that it just covers them (Lanczos) and cut
-            to them around its centre.
+        content: File, bytes of one, or pixels.
+        channels: Number of channels, 1 or 3.
+        size: Height and width. The image is resized so that it just covers them (Lanczos) and
+            cropped to them around its centre. None to keep its size.
 
     Raises:
-        Exception: whatever Pillow raises of a file that is damaged or no image.
+        Exception: The file is damaged or not an image; the error is Pillow's.
     """
     mode = "L" if channels == 1 else "RGB"
     if isinstance(content, np.ndarray):
@@ -132,7 +132,7 @@ def _from_pixels(values: DecodedPixels) -> Image.Image:
 
 
 def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
-    """Has a JPEG decoded at a reduced scale, which costs less by the square; nothing of others."""
+    """Makes Pillow decode a JPEG at a reduced scale, at a cost that falls with its square."""
     height, width = size
     if _orientation(image) in _SIDEWAYS:
         height, width = width, height
@@ -141,7 +141,7 @@ def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
 
 def _open(content: Path | bytes) -> Image.Image:
     if isinstance(content, Path) and not content.is_file():  # opening a pipe would wait for ever
-        raise OSError("not a regular file" if content.exists() else "the link leads nowhere")
+        raise OSError("not a regular file" if content.exists() else "a broken link")
     file = BytesIO(content) if isinstance(content, bytes) else content
     try:
         image = Image.open(file, formats=_formats())
@@ -157,18 +157,19 @@ def _bomb(said: object) -> OSError:
     count = re.search(r"\((\d+) pixels\)", str(said))
     had = f"it has {int(count[1]):,} pixels" if count else "it has too many pixels"
     limit = min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
-    return OSError(f"{had}, more than the {limit:,} that are decoded")
+    return OSError(f"{had}, more than the limit of {limit:,}")
 
 
 def _orientation(image: Image.Image) -> int:
-    # TIFF: Pillow's size already has it. PNG without it in front: asking would decode the image.
+    # For TIFF, Pillow's size already includes the orientation. For a PNG without EXIF data before
+    # its pixels, asking would decode the image.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return 1
     return image.getexif().get(ExifTags.Base.Orientation, 1)
 
 
 def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
-    """The image upright and opaque, in 8 bits a channel."""
+    """Returns the image upright and opaque, with 8 bits per channel."""
     image = ImageOps.exif_transpose(image)
     # Pillow gives 16-bit PPM, and PNG before its version 11, as 32-bit integers.
     if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):
@@ -182,7 +183,7 @@ def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
 
 
 def _from_16_bit(values: NDArray[np.integer]) -> DecodedPixels:
-    # The nearest of 256 levels; in integers, since of a large image floats would fill memory.
+    # The nearest of 256 levels, in integers because floats of a large image would fill memory.
     wide = values.clip(0, 65535).astype(np.uint32)
     wide += 128
     wide //= 257

@@ -1,4 +1,4 @@
-"""Pictures that are yet to be decoded: what every source of them is turned into."""
+"""The common form of all sources of images that are not decoded yet."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .image_decoding import Content
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Pictures known by place: those to train on first, then those of a published test split.
+    """Images by index: the training images first, then those of a published test split.
 
     Attributes:
-        where: the folder or the name of the source, for messages.
-        length: how many there are.
-        content: the picture at a place, read when it is asked for; called by many threads.
-        labels: int64 `(length,)`, -1 for a picture of a split without classes; None where there
-            are no classes.
-        label_names: class names by label, or None.
-        num_train: how many are to train on; None where no test split is published.
-        names: of the pictures, by which files that cannot be read are named; empty where there are
+        where: Folder or name of the source, for messages.
+        length: Number of images.
+        content: Function that reads the image at an index; many threads call it.
+        labels: Labels, int64 `(length,)`, -1 for an image of a split without classes; None where
+            there are no classes.
+        label_names: Class names by label, or None.
+        num_train: Number of training images; None where no test split is published.
+        names: Names of the images, by which unreadable ones are reported; empty where there are
             none.
-        keeps_order: the published order is kept; else each split is laid out in an order keyed by
-            the split seed, since most sources are sorted by class.
+        keeps_order: Whether the published order is kept. Otherwise each split is shuffled with the
+            split seed as key, since most sources are sorted by class.
     """
 
     where: str
@@ -42,11 +42,11 @@ class ImageSource:
     keeps_order: bool = False
 
     def name(self, place: int) -> str:
-        """What a picture is called in messages."""
+        """Returns the name of an image in messages."""
         return self.names[place] if self.names else f"picture {place}"
 
     def order(self, settings: DataSettings) -> Sequence[int]:
-        """The places of all pictures as a data set lays them out."""
+        """Returns the indices of all images in the order of the data set."""
         if self.keeps_order:
             return range(self.length)
         if self.num_train is None:
@@ -55,16 +55,16 @@ class ImageSource:
         return torch.cat([shuffled(self.num_train, settings), test]).numpy().tolist()
 
     def labels_of(self, chosen: Sequence[int]) -> Tensor | None:
-        """Labels of the pictures at the given places."""
+        """Returns the labels of the images at the given indices."""
         return None if self.labels is None else self.labels[torch.tensor(chosen, dtype=torch.int64)]
 
     def names_of(self, chosen: Sequence[int]) -> tuple[str, ...]:
-        """Names of the pictures at the given places, if they have any."""
+        """Returns the names of the images at the given indices, if they have any."""
         return tuple(self.names[place] for place in chosen) if self.names else ()
 
 
 def image_source_of(dataset: Dataset) -> ImageSource:
-    """The images of a data set that needs no decoding, in the order and splits that it has."""
+    """Returns the images of a data set that needs no decoding, in its order and splits."""
     train, test = dataset.train, dataset.test
 
     def content(place: int) -> Content:
@@ -84,7 +84,7 @@ def image_source_of(dataset: Dataset) -> ImageSource:
 
 
 def _both_labels(*splits: Split) -> Tensor | None:
-    """Labels of splits one after the other, -1 in one that has none; None if none has any."""
+    """Concatenates the labels of splits, -1 in one that has none; None if none has any."""
     if all(split.labels is None for split in splits):
         return None
     blank = [torch.full((len(split),), -1) for split in splits]

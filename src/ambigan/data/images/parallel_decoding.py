@@ -1,4 +1,4 @@
-"""Many pictures to uint8 pixels, by a pool of threads; what cannot be read is counted."""
+"""Decoding of many images to uint8 pixels in threads; images that cannot be read are counted."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from ..files import first_line
 from .image_decoding import DecodedPixels, Header, bombs_refused, read_header, read_pixels
 from .image_source import ImageSource
 
-# Pictures per task of a thread. A future per picture would be much memory for millions; progress is
-# told by whole tasks.
+# Images per task of a thread. One future per image would take much memory for millions of images.
+# Progress is reported by whole tasks.
 _BLOCK = 32
 _TICK_SECONDS = 0.1
 
 DecodingProgress = Callable[[int, int], None]
-"""Told of long work: how many examples are done, and of how many."""
+"""A function that is called with the number of examples done and the total."""
 
 Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True)
 class ImageForm:
-    """What all pictures of a gallery are brought to.
+    """The form that all images of a source are brought to.
 
     Attributes:
-        channels: 1 or 3.
-        size: height and width.
-        resizes: they may differ in size; else each must have it already.
+        channels: Number of channels, 1 or 3.
+        size: Height and width in pixels.
+        resizes: Whether images are resized; otherwise each must have the size already.
     """
 
     channels: int
@@ -47,18 +47,18 @@ class ImageForm:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one picture, `(channels, height, width)`."""
+        """The shape of one image, `(channels, height, width)`."""
         return self.channels, *self.size
 
 
 @dataclass(frozen=True)
 class DecodedBlock:
-    """Some pictures, decoded.
+    """Some decoded images.
 
     Attributes:
-        pixels: of those that could be read, in order.
-        kept: their places in the gallery.
-        reasons: by place, why the others could not.
+        pixels: Pixels of the readable images, in order.
+        kept: Indices of the readable images in the source.
+        reasons: Reasons why the other images cannot be read, by index in the source.
     """
 
     pixels: list[DecodedPixels]
@@ -74,22 +74,24 @@ def decode_images(
     max_corrupt: float,
     progress: DecodingProgress | None = None,
 ) -> tuple[DecodedPixels, list[int], tuple[str, ...]]:
-    """Decodes all pictures that can be read into one array.
+    """Decodes all readable images into one array.
 
     Args:
-        gallery: the pictures.
-        order: their places, as they are to lie in the array.
-        size: as for `find_form`.
-        channels: as for `find_form`.
-        max_corrupt: the share of the pictures that may be unreadable.
-        progress: told of the pictures decoded, in the calling thread.
+        gallery: Images to decode.
+        order: Indices of the images, in the order of the array.
+        size: Height and width, see `find_form`.
+        channels: Number of channels, see `find_form`.
+        max_corrupt: Largest fraction of unreadable images.
+        progress: Function that is called with the number of images decoded and the total, in the
+            calling thread.
 
     Returns:
-        Pixels `(N, channels, height, width)`; the place in the gallery of each; a line on each
-        picture that was left out.
+        Pixels `(N, channels, height, width)`; the index in the source of each; one line for each
+        image that was left out.
 
     Raises:
-        DataError: too many cannot be read, sizes differ, or the array does not fit in memory.
+        DataError: Too many images cannot be read, sizes differ, or the array does not fit in
+            memory.
     """
     form = find_form(gallery, order, size, channels, max_corrupt)
     values = _allocated(gallery.where, (len(order), *form.shape))
@@ -111,17 +113,18 @@ def find_form(
     channels: int | None,
     max_corrupt: float,
 ) -> ImageForm:
-    """What the pictures are brought to, from as few of their headers as will tell.
+    """Returns the form of the images, from as few of their headers as are needed.
 
     Args:
-        gallery: the pictures.
-        order: their places, in the order in which they are asked.
-        size: height and width that all are brought to; None if they are of one size already.
-        channels: 1 or 3; None for 3 if any of them has colours, else 1.
-        max_corrupt: as for `decode_images`; matters only where all headers must be read.
+        gallery: Images of the source.
+        order: Indices of the images, in the order in which headers are read.
+        size: Height and width that all images are brought to; None if they have one size already.
+        channels: Number of channels, 1 or 3; None for 3 if any image has colours, else 1.
+        max_corrupt: Largest fraction of unreadable images, which matters only if all headers must
+            be read.
 
     Raises:
-        DataError: sizes differ, or too many headers cannot be read.
+        DataError: Sizes differ, or too many headers cannot be read.
     """
     if size is not None and channels is not None:
         return ImageForm(channels, size, resizes=True)
@@ -143,13 +146,13 @@ def find_form(
 def decode_blocks(
     gallery: ImageSource, order: Sequence[int], form: ImageForm, workers: int | None = None
 ) -> Iterator[DecodedBlock]:
-    """Decodes the pictures at the given places, some at a time, in order.
+    """Decodes the images at the given indices block by block, in order.
 
     Args:
-        gallery: the pictures.
-        order: their places.
-        form: what they are brought to.
-        workers: how many threads; None for one a core, eight at most.
+        gallery: Images to decode.
+        order: Indices of the images.
+        form: Form that the images are brought to.
+        workers: Number of threads; None for one per core, eight at most.
     """
 
     def decode(place: int) -> DecodedPixels:
@@ -171,9 +174,9 @@ def decode_blocks(
 def _in_threads(
     function: Callable[[int], Decoded], order: Sequence[int], workers: int | None = None
 ) -> Iterator[tuple[Sequence[int], list[Decoded | str]]]:
-    """The function of every place, a block at a time, in order; or the reason why there is none.
+    """Yields the results of a function of each index, block by block, or the reason why it failed.
 
-    Few blocks are under way at once, so that a slow consumer does not fill memory.
+    Few blocks are in progress at once, so that a slow consumer does not fill the memory.
     """
     workers = workers or min(8, os.cpu_count() or 1)
 
@@ -181,7 +184,7 @@ def _in_threads(
         places = order[start : start + _BLOCK]
         return places, [_or_reason(function, place) for place in places]
 
-    # Pillow's codecs release the interpreter's lock, so threads do decode at once.
+    # Pillow's codecs release the interpreter's lock, so threads decode in parallel.
     with bombs_refused(), ThreadPoolExecutor(workers) as pool:
         going: deque[Future[tuple[Sequence[int], list[Decoded | str]]]] = deque()
         try:
@@ -192,7 +195,7 @@ def _in_threads(
             while going:
                 yield going.popleft().result()
         finally:
-            for future in going:  # of what nobody waits for any more
+            for future in going:  # their results are no longer needed
                 future.cancel()
 
 
@@ -208,7 +211,7 @@ def _or_reason(function: Callable[[int], Decoded], place: int) -> Decoded | str:
 
 
 def paced(progress: DecodingProgress | None, total: int) -> Callable[[int], None]:
-    """Passes on what is done, at once and at the end, and between them once a tick."""
+    """Returns a function that reports progress at the start, the end and regular intervals."""
     last = -math.inf
 
     def tell(done: int) -> None:
@@ -225,17 +228,17 @@ def paced(progress: DecodingProgress | None, total: int) -> Callable[[int], None
 def check_corrupt(
     gallery: ImageSource, reasons: dict[int, str], tried: int, max_corrupt: float, remedy: str = ""
 ) -> None:
-    """Refuses a gallery of which too much cannot be read, as soon as that is known.
+    """Raises an error as soon as it is known that too many images cannot be read.
 
     Args:
-        gallery: the pictures.
-        reasons: by place, why a picture cannot be read.
-        tried: how many have been tried so far.
-        max_corrupt: the share of all that may be unreadable.
-        remedy: what else to do, for the message.
+        gallery: Images of the source.
+        reasons: Reasons why images cannot be read, by index.
+        tried: Number of images tried so far.
+        max_corrupt: Largest fraction of all images that may be unreadable.
+        remedy: Another remedy, for the message.
 
     Raises:
-        DataError: more cannot be read than may be, or nothing can.
+        DataError: More images cannot be read than is allowed, or none can.
     """
     total = gallery.length
     if len(reasons) <= max_corrupt * total and len(reasons) < total:
@@ -245,18 +248,18 @@ def check_corrupt(
         remedy += ", or allow more with --data.max-corrupt"
     raise DataError(
         f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
-        f" cannot be read, the first {name} ({reason}); allowed is a share of {max_corrupt:g}."
-        f" Mend or remove them{remedy}."
+        f" cannot be read, the first {name} ({reason}); the largest fraction allowed is"
+        f" {max_corrupt:g}. Repair or remove them{remedy}."
     )
 
 
 def skipped_lines(gallery: ImageSource, reasons: dict[int, str]) -> tuple[str, ...]:
-    """A line on each picture that was left out, sorted by name."""
+    """Returns one line for each image that was left out, sorted by name."""
     return tuple(sorted(f"{gallery.name(place)}: {text}" for place, text in reasons.items()))
 
 
 def _common_size(gallery: ImageSource, headers: dict[int, Header]) -> tuple[int, int]:
-    """Height and width of all pictures."""
+    """Returns the height and width of all images."""
     (name, height, width), *others = sorted(
         (gallery.name(place), header.height, header.width) for place, header in headers.items()
     )
@@ -271,12 +274,12 @@ def _common_size(gallery: ImageSource, headers: dict[int, Header]) -> tuple[int,
 
 
 def by(size: Sequence[int]) -> str:
-    """Lengths for a message: `28x28`."""
+    """Formats lengths for a message, such as `28x28`."""
     return "x".join(str(length) for length in size)
 
 
 def _allocated(where: str, shape: tuple[int, ...]) -> DecodedPixels:
-    """An empty array; refused here where it cannot fit, or the system would kill the process."""
+    """Allocates an array if it fits in memory; the system would kill the process otherwise."""
     needed = math.prod(shape)
     if needed > physical_memory():
         raise DataError(

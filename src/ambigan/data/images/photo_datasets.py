@@ -1,4 +1,4 @@
-"""Published sets whose images must be decoded: ImageNet and CelebA by torchvision, LSUN by LMDB."""
+"""Published data sets that must be decoded: ImageNet and CelebA by torchvision, LSUN by LMDB."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .torchvision_datasets import data_root, found_or_downloaded, last_line
 
 
 def find_imagenet(settings: DataSettings, _typed: str) -> ImageSource:
-    """The images of ILSVRC 2012; its validation split is the test split. Classes by their names.
+    """Finds the images of ILSVRC 2012, whose validation split is the test split.
 
     Raises:
-        DataError: the files are not there, or cannot be read.
+        DataError: The files are missing, or cannot be read.
     """
     root = data_root(settings) / "imagenet"
     source = import_torchvision("datasets").ImageNet
     try:
         train, test = (source(root, split=split) for split in ("train", "val"))
-    except Exception as error:  # of archives that are missing or damaged, each its own
+    except Exception as error:  # missing and damaged archives fail in many ways
         raise DataError(
-            f"ImageNet is not in {root} ({last_line(error)}). It is not downloaded: lay the three"
-            " archives of ILSVRC 2012 (train, val, devkit_t12) there, or train, val and meta.bin as"
-            " torchvision unpacks them."
+            f"ImageNet is not in {root} ({last_line(error)}). It cannot be downloaded by ambigan:"
+            " put the three archives of ILSVRC 2012 (train, val, devkit_t12) there, or train, val"
+            " and meta.bin as torchvision unpacks them."
         ) from error
     samples: list[tuple[str, int]] = [*train.samples, *test.samples]
     return ImageSource(
@@ -46,11 +46,11 @@ def find_imagenet(settings: DataSettings, _typed: str) -> ImageSource:
 
 
 def find_celeba(settings: DataSettings, _typed: str) -> ImageSource:
-    """The aligned faces of CelebA: its training and test splits; `attribute` is the label.
+    """Finds the aligned faces of CelebA in training and test split; `attribute` names the label.
 
     Raises:
-        DataError: the files are not there and cannot be downloaded, or cannot be read.
-        ConfigError: there is no such attribute.
+        DataError: The files are missing and cannot be downloaded, or cannot be read.
+        ConfigError: There is no such attribute.
     """
     root, holds = data_root(settings), "celeba, and in it img_align_celeba and the five lists"
     train, test = (
@@ -74,7 +74,7 @@ def find_celeba(settings: DataSettings, _typed: str) -> ImageSource:
 def _attribute(
     name: str | None, *splits: Any
 ) -> tuple[Tensor, tuple[str, ...]] | tuple[None, None]:
-    """Codes of one of the forty attributes, 0 where an image does not have it."""
+    """Returns the codes of one of the forty attributes, 0 where an image does not have it."""
     if name is None:
         return None, None
     known: list[str] = [other for other in splits[0].attr_names if other]
@@ -86,14 +86,14 @@ def _attribute(
 
 
 def find_lsun(settings: DataSettings, category: str) -> ImageSource:
-    """The images of one category of LSUN, such as `bedroom`, by its two databases.
+    """Finds the images of one category of LSUN, such as `bedroom`, in its two databases.
 
-    They are read by `lmdb` and not by torchvision, which keeps its list of them in the working
-    directory as a pickle, and unpickling may run code.
+    They are read by `lmdb` and not by torchvision, which stores its list of them as a pickle in the
+    working directory, and loading a pickle may run code.
 
     Raises:
-        ConfigError: the extra is not installed.
-        DataError: a database is not there, or cannot be read.
+        ConfigError: The extra is not installed.
+        DataError: A database is missing, or cannot be read.
     """
     root = data_root(settings) / "lsun"
     parts = [_Database(root / f"{category}_{split}_lmdb") for split in ("train", "val")]
@@ -113,12 +113,12 @@ def find_lsun(settings: DataSettings, category: str) -> ImageSource:
 
 
 class _Database:
-    """The pictures of one LMDB database, by key."""
+    """The images of one LMDB database, by key."""
 
     def __init__(self, path: Path) -> None:
         lmdb = _import_lmdb()
         try:
-            # Not locked: it is only read, and may lie where nothing can be written.
+            # No lock: the file is only read, and its folder may not be writable.
             self._open: Any = lmdb.open(
                 str(path), create=False, readonly=True, lock=False, readahead=False
             )
@@ -133,7 +133,7 @@ class _Database:
             raise DataError(f"the database {path} holds no images; unpack its archive again.")
 
     def read(self, key: bytes) -> bytes:
-        """The bytes of one picture."""
+        """Returns the bytes of one image."""
         with self._open.begin() as transaction:
             return bytes(transaction.get(key))
 

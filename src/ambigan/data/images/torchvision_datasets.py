@@ -1,4 +1,4 @@
-"""Sets known by name, through torchvision: from files that are there, else downloaded."""
+"""Data sets known by name, through torchvision, from local files or downloaded."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..splits import apply_holdout, arange, assemble, concat
 
 @dataclass(frozen=True)
 class Published:
-    """A set of torchvision that fits in memory.
+    """A data set of torchvision that fits in memory.
 
     Attributes:
-        title: as it is known, which is also the name of torchvision's class.
-        folder: of its files, below the root.
-        holds: what must lie in the root, for messages.
-        shape: of an image, `(C, H, W)`.
-        label_names: class names; None to take those that torchvision reads.
-        choice: torchvision's argument that chooses a split, and its values: of each part of the
-            training split, and of the test split.
-        is_labelled: every training image has a label.
+        title: Common name of the data set, which is also the name of torchvision's class.
+        folder: Folder of its files, relative to the root.
+        holds: Description of what the root must contain, for messages.
+        shape: Shape of one image, `(C, H, W)`.
+        label_names: Class names; None for those that torchvision reads.
+        choice: Argument of torchvision that selects a split, with its values for each part of the
+            training split and for the test split.
+        is_labelled: Whether every training image has a label.
     """
 
     title: str
@@ -43,20 +43,20 @@ class Published:
     is_labelled: bool = True
 
     def open(self, settings: DataSettings) -> Dataset:
-        """Both splits as uint8 images, in the published order.
+        """Opens both splits as uint8 images, in the published order.
 
         Raises:
-            DataError: the files are not there and cannot be downloaded, or cannot be read.
+            DataError: The files are missing and cannot be downloaded, or cannot be read.
         """
         (train, test), names = self._read(settings)
         spec = DataSpec("images", self.shape, bounded=True)
         return assemble(settings, spec, apply_holdout(train, test, settings), names)
 
     def read(self, settings: DataSettings) -> SourceSplit:
-        """All images, train and then test.
+        """Reads all images, training and then test split.
 
         Raises:
-            DataError: as `open`.
+            DataError: The files are missing and cannot be downloaded, or cannot be read.
         """
         splits, names = self._read(settings)
         return concat(splits, names)
@@ -83,7 +83,7 @@ class Published:
         )
 
     def _pixels(self, data: Any) -> NDArray[np.uint8]:
-        """Images `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)` as the last of these."""
+        """Converts images `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)` to the last of these."""
         array = np.asarray(data)
         if array.ndim == 3:
             return array[:, None]
@@ -109,12 +109,13 @@ CIFAR100 = Published(
 # torchvision keeps the files of SVHN in the root itself.
 SVHN = Published("SVHN", ".", "train_32x32.mat and test_32x32.mat", (3, 32, 32), _DIGITS, _SPLITS)
 STL10 = Published(*_STL10, _SPLITS)
-# A label on 5,000 of 105,000 would be a class named "none" to whatever measures; so there is none.
+# Only 5,000 of the 105,000 images have a label. Protocols would take the others for one class, so
+# the split counts as unlabelled.
 STL10_UNLABELLED = Published(*_STL10, ("split", ("train", "unlabeled"), "test"), False)
 
 
 def data_root(settings: DataSettings) -> Path:
-    """Where downloaded sets lie: the setting, then $AMBIGAN_DATA, then `~/.cache/ambigan`."""
+    """Returns the folder of downloaded data: the setting, $AMBIGAN_DATA, or `~/.cache/ambigan`."""
     root = settings.root or os.environ.get("AMBIGAN_DATA") or "~/.cache/ambigan"
     return Path(root).expanduser()
 
@@ -122,22 +123,22 @@ def data_root(settings: DataSettings) -> Path:
 def found_or_downloaded(
     title: str, root: Path, chosen: dict[str, Any], folder: str, holds: str
 ) -> Any:
-    """A data set of torchvision: from its files, else downloaded.
+    """Returns a data set of torchvision, from its files or downloaded.
 
     Args:
-        title: the name of torchvision's class.
-        root: where its files lie or are to lie.
-        chosen: the arguments that choose a split.
-        folder: of its files, below the root, for messages.
-        holds: what must lie in the root, for messages.
+        title: Name of torchvision's class.
+        root: Folder that holds its files, or will.
+        chosen: Arguments that select a split.
+        folder: Folder of its files relative to the root, for messages.
+        holds: Description of what the root must contain, for messages.
 
     Raises:
-        DataError: the files are not there and cannot be downloaded, or cannot be read.
+        DataError: The files are missing and cannot be downloaded, or cannot be read.
     """
     source = getattr(import_torchvision("datasets"), title)
     try:
         return source(root, **chosen, download=False)
-    except Exception as error:  # what a damaged file makes of its parser is not foreseeable
+    except Exception as error:  # a damaged file can make its parser raise anything
         if "not found" not in str(error) or not isinstance(error, RuntimeError):
             raise DataError(
                 f"the files of {title} in {root / folder} cannot be read ({last_line(error)});"
@@ -145,9 +146,9 @@ def found_or_downloaded(
             ) from error
     try:
         return source(root, **chosen, download=True)
-    except Exception as error:  # of the network, of the disk, of what was downloaded
+    except Exception as error:  # network, disk and downloaded files fail in their own ways
         raise DataError(
-            f"{title} is not in {root / folder}, or not whole, and could not be downloaded"
+            f"{title} is missing or incomplete in {root / folder}, and could not be downloaded"
             f" ({last_line(error)}). Set AMBIGAN_DATA or --data.root to a folder with {holds}."
         ) from error
 
@@ -157,6 +158,6 @@ def _labels(part: Any) -> Any:
 
 
 def last_line(error: Exception) -> str:
-    """The last line of an error's text; torchvision lists a mirror per line."""
+    """Returns the last line of an error's text; torchvision lists one mirror per line."""
     lines = str(error).strip().splitlines()
     return lines[-1].strip(" .") if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""A folder of packed images as a data set: its pixels stay on the disk until they are used."""
+"""Data sets from a folder of packed images, whose pixels stay on the disk until they are used."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ from .pixel_file import mapped
 SETTLED = frozenset(
     ("size", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
 )
-"""Settings that decide what is packed."""
+"""Names of the settings that are fixed when images are packed."""
 
 
 def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
-    """Refuses settings that were settled otherwise when a folder was packed.
+    """Checks that settings agree with those that a folder was packed with.
+
+    Args:
+        settings: Settings of the data.
+        typed: Path of the folder.
 
     Returns:
-        The settings that were settled then.
+        The names of the settings that were fixed then.
 
     Raises:
-        ConfigError: one of them is another now; those that were not given are no matter.
-        DataError: as `open_packed`.
+        ConfigError: A setting was given and differs.
+        DataError: The folder cannot be opened, see `open_packed`.
     """
     manifest = read_manifest(Path(typed).expanduser())
     channels, *size = manifest.shape
@@ -48,17 +52,17 @@ def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
 
 
 def _typed(value: Any) -> str:
-    """A setting as it would be typed."""
+    """Returns a setting as it would be typed."""
     if isinstance(value, tuple):
         return ",".join(str(part) for part in cast(tuple[Any, ...], value))
     return str(value).lower()
 
 
 def open_packed(settings: DataSettings, typed: str) -> Dataset:
-    """Both splits of a packed folder, as they were when it was prepared.
+    """Opens both splits of a packed folder as they were when it was prepared.
 
     Raises:
-        DataError: the folder is no packed one, is not finished, torn or altered.
+        DataError: The folder was not packed, is unfinished, or is damaged.
     """
     manifest, whole = _read(Path(typed).expanduser())
     head, tail = split_at(whole, min(manifest.train[1], manifest.test[1]))
@@ -82,10 +86,10 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
 
 
 def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:
-    """All packed images, in the order of their rows.
+    """Reads all packed images, in the order of their rows.
 
     Raises:
-        DataError: as `open_packed`.
+        DataError: The folder cannot be opened, see `open_packed`.
     """
     manifest, whole = _read(Path(typed).expanduser())
     has_labels = whole.labels is not None and bool((whole.labels >= 0).all())
@@ -100,6 +104,7 @@ def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:
 
 
 def _read(path: Path) -> tuple[Manifest, Split]:
+    """Reads the manifest and all rows of a packed folder."""
     manifest = read_manifest(path)
     length = manifest.num_images
     index = read_index(path / INDEX, manifest.index_sha256, length)

@@ -1,4 +1,4 @@
-"""What is known of each row of packed images: a table that other tools read as well."""
+"""The index of packed images, one row per image, as a Parquet file that other tools can read."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from ..tables.parquet import read_columns
 
 @dataclass(frozen=True)
 class PackedIndex:
-    """The columns of `index.parquet`, a row for each image.
+    """The columns of `index.parquet`, with one row per image.
 
     Attributes:
-        files: names of the pictures in their source; empty where they have none.
-        labels: int64 codes, -1 for an image without; None where no image has one.
-        splits: `train` or `test`.
-        places: where each stood in its source, counted from 0 through both splits.
+        files: Names of the images in their source; empty where they have none.
+        labels: Codes of the labels, int64, -1 for an image without one; None where no image has
+            one.
+        splits: Name of each image's split, `train` or `test`.
+        places: Index of each image in its source, counted from 0 through both splits.
     """
 
     files: Sequence[str]
@@ -36,7 +37,7 @@ class PackedIndex:
 
 
 def write_index(path: Path, index: PackedIndex, label_names: tuple[str, ...] | None) -> str:
-    """Writes the table atomically; returns the SHA-256 of its bytes."""
+    """Writes the table atomically and returns the SHA-256 of its bytes."""
     arrow: Any = import_module("pyarrow")  # late: it takes a while to import
     length = len(index.places)
     labels = torch.full((length,), -1) if index.labels is None else index.labels
@@ -60,12 +61,12 @@ def read_index(path: Path, sha256: str, length: int) -> PackedIndex:
     """Reads the table.
 
     Args:
-        path: of the file.
-        sha256: of its bytes, as the manifest has it.
-        length: how many rows it must have.
+        path: Path of the file.
+        sha256: Hash of the file's bytes that the manifest records.
+        length: Expected number of rows.
 
     Raises:
-        DataError: it is missing, or not as it was written.
+        DataError: The file is missing, or differs from what was written.
     """
     try:
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What a folder of packed images says of itself, and the files it consists of."""
+"""The manifest of a folder of packed images, which lists what was packed and how."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from ...core.settings import build
 from ..files import ANEW
 
 MANIFEST_FORMAT = 1
-IMAGES, INDEX, MANIFEST, JOURNAL = "images.npy", "index.parquet", "manifest.json", "journal.jsonl"
+IMAGES, INDEX, MANIFEST, PROGRESS = "images.npy", "index.parquet", "manifest.json", "progress.json"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was packed, and how.
+    """The contents of a packed folder and the settings it was made with.
 
     Attributes:
-        format: of the folder; another cannot be read.
-        ambigan: the version that wrote it.
-        asked: what was asked for: source, size, seed of the split and so on.
-        shape: of one image, `(C, H, W)`.
-        train: the first row of `images.npy` to train on, and the row after the last.
-        test: likewise, of the test split.
-        num_skipped: how many pictures were left out.
-        label_names: class names by code, or None.
-        sha256: of pixels and labels of both splits, as any data set has it.
-        index_sha256: of the bytes of `index.parquet`.
-        skipped: a line on each picture that was left out, naming it and why.
+        format: Number of the folder's format; a version of ambigan reads one format.
+        ambigan: Version of ambigan that wrote the folder.
+        asked: Settings that were asked for: source, size, seed of the split and so on.
+        shape: Shape of one image, `(C, H, W)`.
+        train: First row of `images.npy` in the training split, and the row after its last.
+        test: First row in the test split, and the row after its last.
+        num_skipped: Number of images that were left out.
+        label_names: Class names by code, or None.
+        sha256: Hash of the pixels and labels of both splits, as for any data set.
+        index_sha256: Hash of the bytes of `index.parquet`.
+        skipped: One line for each image that was left out, with its name and the reason.
     """
 
     format: int
@@ -48,24 +48,24 @@ class Manifest:
 
     @property
     def num_images(self) -> int:
-        """Rows of `images.npy`."""
+        """The number of rows of `images.npy`."""
         return max(self.train[1], self.test[1])
 
     def write(self, folder: Path) -> None:
-        """Writes the manifest, which makes the folder a finished one."""
+        """Writes the manifest, which marks the folder as finished."""
         write_json(folder / MANIFEST, dataclasses.asdict(self))
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a finished folder.
+    """Reads the manifest of a finished folder.
 
     Raises:
-        DataError: there is none, it is not finished, damaged, or of another format.
+        DataError: There is no manifest, or the folder is unfinished, damaged, or of another format.
     """
     path = folder / MANIFEST
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; one that `ambigan prepare` wrote was expected.")
-    if not path.is_file() and (folder / JOURNAL).is_file():
+    if not path.is_file() and (folder / PROGRESS).is_file():
         raise DataError(f"{folder} is not finished; repeat the `ambigan prepare` that was begun.")
     if not path.is_file():
         raise DataError(

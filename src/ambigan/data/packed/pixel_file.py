@@ -1,4 +1,4 @@
-"""A `.npy` file of images that is written piece by piece, and read without loading it."""
+"""A `.npy` file of images that is written piece by piece and read without loading it whole."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ HEADER_BYTES = 128
 
 
 class PixelFile:
-    """Images `(C, H, W)` one after the other; the header, with their number, comes last.
+    """A file of images `(C, H, W)`, one after the other, whose header is written last.
+
+    The header holds the number of images, which is not known before.
 
     Args:
-        path: of the file; what it holds beyond `num_images` is cut off.
-        shape: of one image.
-        num_images: how many it holds that are to stay.
+        path: Path of the file. Content beyond `num_images` is cut off.
+        shape: Shape of one image, `(C, H, W)`.
+        num_images: Number of images already in the file that are kept.
 
     Raises:
-        StorageError: the disk is full or the file cannot be written.
+        StorageError: The disk is full or the file cannot be written.
     """
 
     def __init__(self, path: Path, shape: Sequence[int], num_images: int) -> None:
@@ -42,7 +44,7 @@ class PixelFile:
         self._file.seek(0, os.SEEK_END)
 
     def __enter__(self) -> PixelFile:
-        """Closes the file when the block ends."""
+        """Returns the file, which is closed when the block ends."""
         return self
 
     def __exit__(
@@ -51,12 +53,12 @@ class PixelFile:
         error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        """Closes it; what a full disk did not take was told already."""
+        """Closes the file. A failure to write was already reported by the call that wrote."""
         with nullcontext() if error is None else suppress(OSError):
             self._file.close()
 
     def append(self, images: Sequence[DecodedPixels]) -> None:
-        """Writes images after the others; they are safe after the next `sync`."""
+        """Appends images, which are safe on the disk after the next `sync`."""
         try:
             for image in images:
                 self._file.write(image.tobytes())
@@ -64,7 +66,7 @@ class PixelFile:
             raise storage_error(self._path, error) from error
 
     def sync(self) -> None:
-        """Waits until all that was written is on the disk."""
+        """Waits until everything written is on the disk."""
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -72,25 +74,29 @@ class PixelFile:
             raise storage_error(self._path, error) from error
 
     def finish(self, num_images: int) -> None:
-        """Writes the header that makes it a `.npy` file of so many images."""
+        """Writes the header for this number of images, which makes it a `.npy` file."""
         self._file.seek(0)
         self._file.write(_header((num_images, *self._shape)))
         self.sync()
 
 
 def num_stored(path: Path, shape: Sequence[int]) -> int:
-    """How many whole images an unfinished file holds."""
+    """Returns the number of whole images in an unfinished file."""
     size = path.stat().st_size if path.is_file() else 0
     return max(0, size - HEADER_BYTES) // math.prod(shape)
 
 
 def mapped(path: Path, shape: Sequence[int]) -> Tensor:
-    """The images of a finished file, uint8 `(N, C, H, W)`, read from the disk as they are used.
+    """Maps the images of a finished file, uint8 `(N, C, H, W)`, which are read as they are used.
 
-    They must not be written to: the system would end the process.
+    They must not be written to, since the system would end the process.
+
+    Args:
+        path: Path of the file.
+        shape: Expected shape of the array.
 
     Raises:
-        DataError: the file is missing, of another size, or no such array.
+        DataError: The file is missing, of another size, or not such an array.
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -107,7 +113,7 @@ def mapped(path: Path, shape: Sequence[int]) -> Tensor:
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
-    """NumPy's header, always as long, so that it can be written last."""
+    """Returns NumPy's header, always of the same length so that it can be written last."""
     text = str({"descr": "|u1", "fortran_order": False, "shape": shape})
     begin = b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little")
     return begin + text.encode().ljust(HEADER_BYTES - 11) + b"\n"

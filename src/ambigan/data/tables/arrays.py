@@ -1,4 +1,4 @@
-"""NumPy's files: `.npy` with one array, `.npz` with several by name."""
+"""Readers of NumPy's files: `.npy` with one array, `.npz` with several named ones."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ _NPY, _NPZ = b"\x93NUMPY", b"PK"
 def read_npy(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
 ) -> RawVectors:
-    """One 2-D array of numbers, an example a row, without labels.
+    """Reads one 2-D array of numbers, one example per row, without labels.
 
     Args:
-        settings: `drop` and `label_column` are refused, unless a trained model reads.
-        path: of the file.
-        needed: of a trained model, what it calls its columns; an array has no names to find them
-            by, so all are read.
+        settings: Settings of the data. `drop` and `label_column` are rejected unless a trained
+            model reads.
+        path: Path of the file.
+        needed: Names of the columns of a trained model. An array has no names to match, so all
+            columns are read. None for training.
 
     Raises:
-        ConfigError: settings that name columns.
-        DataError: a file that cannot be read.
+        ConfigError: Settings name columns.
+        DataError: The file cannot be read.
     """
     if needed is None:
         _refuse_columns(settings, path)
@@ -47,20 +48,22 @@ def read_npy(
 def read_npz(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
 ) -> RawVectors:
-    """Arrays by name: which examples, and which labels.
+    """Reads named arrays of examples and labels.
 
-    - `x_train` and `x_test`, with `y_train` and `y_test` where there are labels: a published split;
-    - `x`, with `y` or `labels` where there are labels: split by the seed;
-    - a single array of any name: split by the seed, without labels.
+    - `x_train` and `x_test`, with `y_train` and `y_test` if there are labels: a published split.
+
+    - `x`, with `y` or `labels` if there are labels: split by the seed.
+
+    - A single array of any name: split by the seed, without labels.
 
     Args:
-        settings: as for `read_npy`.
-        path: of the file.
-        needed: as for `read_npy`.
+        settings: Settings of the data, see `read_npy`.
+        path: Path of the file.
+        needed: Names of the columns of a trained model, see `read_npy`.
 
     Raises:
-        ConfigError: settings that name columns.
-        DataError: a file that cannot be read, or with other arrays.
+        ConfigError: Settings name columns.
+        DataError: The file cannot be read, or holds other arrays.
     """
     if needed is None:
         _refuse_columns(settings, path)
@@ -90,7 +93,7 @@ def _read_archive(path: Path) -> RawVectors:
 
 
 def _chosen(path: Path, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
-    """The names of the arrays of examples, and of their labels."""
+    """Returns the names of the arrays of examples, and those of their labels."""
     known = set(names)
     if {"x_train", "x_test"} <= known:
         labels = tuple(name if name in known else None for name in ("y_train", "y_test"))
@@ -106,10 +109,10 @@ def _chosen(path: Path, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[
 
 
 def _read(path: Path, load: Callable[[], Any]) -> Any:
-    """Runs NumPy's reader, whose errors speak of its inside, and says what they mean here."""
+    """Runs NumPy's reader and translates its errors, which describe its internals."""
     try:
         return load()
-    except Exception as error:  # of damage, NumPy raises whatever its parts happen to
+    except Exception as error:  # NumPy's parts raise different errors for damaged files
         if "Object arrays" in str(error):
             raise DataError(
                 f"{path} holds Python objects, which are refused, since reading them can run code;"

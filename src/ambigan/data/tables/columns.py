@@ -1,4 +1,4 @@
-"""One column of an Arrow table: what it holds, as NumPy's numbers or labels."""
+"""Conversion of one column of an Arrow table to numbers or labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...core.errors import DataError
 
 
 def is_numeric(kind: Any) -> bool:
-    """Whether a type of Arrow is one of numbers; that of nothing but missing values counts."""
+    """Returns whether an Arrow type holds numbers; the type of a column without values counts."""
     types = import_module("pyarrow").types
     if types.is_dictionary(kind):
         return is_numeric(kind.value_type)
@@ -27,7 +27,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def contents(column: Any) -> str:
-    """What a column that is not numeric holds: a type, or text and the first that is no number."""
+    """Describes a column that is not numeric: its type, or text and the first non-number."""
     column = _plain(column)
     if not _is_text(column.type):
         return f"values of type {column.type}"
@@ -45,18 +45,18 @@ def _reads_as_number(text: str | None) -> bool:
 
 
 def _plain(column: Any) -> Any:
-    """A column without the dictionary that pandas' categories are stored by."""
+    """Returns a column without the dictionary in which pandas' categories are stored."""
     is_dictionary = import_module("pyarrow").types.is_dictionary(column.type)
     return column.cast(column.type.value_type) if is_dictionary else column
 
 
 def numbers(column: Any) -> NDArray[np.float64]:
-    """Numbers as float64, what is missing as NaN."""
+    """Returns numbers as float64, with NaN for missing ones."""
     return _plain(column).cast("float64", safe=False).to_numpy()
 
 
 def labels_of(path: Path, name: str, column: Any) -> NDArray[Any]:
-    """Labels as they are; what is missing becomes NaN or an empty text, which is refused later."""
+    """Returns labels unchanged; missing ones become NaN or empty text and are rejected later."""
     types = import_module("pyarrow").types
     column = _plain(column)
     if _is_text(column.type):

@@ -1,4 +1,4 @@
-"""Columns of lists, as embeddings are kept in Parquet, to a column for each place of the list."""
+"""Expansion of columns of lists, such as embeddings in Parquet, to one column per entry."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from .columns import is_numeric, numbers
 
 
 def expand_lists(path: Path, table: Any, wanted: Collection[str]) -> Any:
-    """The table with `name[0]`, `name[1]`, ... in place of each wanted column of lists of numbers.
+    """Returns the table with `name[0]`, `name[1]`, ... in place of each wanted column of lists.
+
+    Args:
+        path: Path of the file, for messages.
+        table: Table to expand.
+        wanted: Names of columns that may be expanded, if they hold lists of numbers.
 
     Raises:
-        DataError: lists of different lengths, or a row without one.
+        DataError: Lists have different lengths, or a row has none.
     """
     names, columns = list[str](), list[Any]()
     for name, column in zip(table.column_names, table.columns, strict=True):

@@ -1,4 +1,4 @@
-"""Parquet files as tables of pyarrow."""
+"""Reading of Parquet files as tables of pyarrow."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, BinaryIO
 
 
 def read_columns(source: Path | BinaryIO) -> Any:
-    """All columns of one file, whatever the folders on the way to it are called.
+    """Reads all columns of one file, without inferring columns from the names of its folders.
 
-    Without threads of Arrow's own: with torch imported, a process that ends soon after they ran may
-    abort at its exit.
+    Arrow's own threads are not used: with torch imported, a process that ends soon after they ran
+    may abort at its exit.
 
     Args:
-        source: the file, or its content.
+        source: Path of the file, or its content.
     """
     parquet: Any = import_module("pyarrow.parquet")  # late: it takes a while to import
     return parquet.ParquetFile(source, pre_buffer=False).read(use_threads=False)

@@ -1,4 +1,4 @@
-"""Tables of numbers by column, `.csv` and `.parquet`, read by pyarrow."""
+"""Readers of tables of numbers, `.csv` and `.parquet`, by pyarrow."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ DEFAULT_LABEL_COLUMN = "label"
 _BLOCK_BYTES = 1 << 24
 
 FEW = 8
-"""Fewer numbers than these may be sorted by chance."""
+"""Number of column names below which sorted numbers may be a coincidence."""
 
-# How pandas and R call the row numbers that they write beside the data.
+# Names that pandas and R give the row numbers they write next to the data.
 _ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 
 
 def read_csv(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
 ) -> RawVectors:
-    """Columns of numbers under a line of names, separated by commas, semicolons or tabs.
+    """Reads columns of numbers under a line of names, separated by commas, semicolons or tabs.
 
     Args:
-        settings: `label_column` and `drop` are used.
-        path: of the file.
-        needed: of a trained model, the columns that it takes; these are read, in this order, and
-            what else is there is left alone. If empty, it knows no names, and None is for training:
-            then all columns are read but the label and those dropped.
+        settings: Settings of the data, whose `label_column` and `drop` are used.
+        path: Path of the file.
+        needed: Names of the columns that a trained model takes. These are read, in this order, and
+            others are ignored. Empty for a model without names. None for training. In both last
+            cases all columns are read but the label and those dropped.
 
     Raises:
-        DataError: a file that cannot be read, or lacks columns, or holds other than numbers.
+        DataError: The file cannot be read, lacks columns, or holds something other than numbers.
     """
     check_file(path, "a .csv file")
     table = _read(path, "CSV in UTF-8", lambda: _read_csv(path))
@@ -56,18 +56,19 @@ def read_csv(
 def read_parquet(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
 ) -> RawVectors:
-    """Columns of numbers from a Parquet file.
+    """Reads columns of numbers from a Parquet file.
 
-    A column of lists, all of one length, counts as so many columns: of `embedding`, they are
+    A column of lists of equal length counts as one column per entry: `embedding` becomes
     `embedding[0]`, `embedding[1]` and so on.
 
     Args:
-        settings: as for `read_csv`.
-        path: of the file.
-        needed: as for `read_csv`.
+        settings: Settings of the data, see `read_csv`.
+        path: Path of the file.
+        needed: Names of the columns that a trained model takes, see `read_csv`.
 
     Raises:
-        DataError: as for `read_csv`; or lists of different lengths.
+        DataError: The file cannot be read, lacks columns, holds something other than numbers, or
+            has lists of different lengths.
     """
     check_file(path, "a .parquet file")
     table = _read(path, "Parquet", lambda: read_columns(path))
@@ -93,17 +94,18 @@ def _read(path: Path, kind: str, load: Callable[[], Any]) -> Any:
         table.validate(full=True)  # a damaged text is otherwise found where it is first used
         list(table.column_names)
         return table
-    except Exception as error:  # of damage, Arrow raises whatever its parts happen to
+    except Exception as error:  # Arrow's parts raise different errors for damaged files
         raise DataError(
             f"{path} is damaged, cut short or not {kind} ({first_line(error)})."
         ) from error
 
 
 def _check_header(path: Path, table: Any) -> None:
-    """Refuses a first line of data. Names may be numbers, say wavelengths, but those are sorted.
+    """Rejects a first line of data. Names may be numbers, such as wavelengths, but sorted ones.
 
-    A few sorted numbers may be data by chance, and are taken for such if each lies among the values
-    under it. Beside names that are none, whole numbers may stand in any order: `1`, `10`, `2`.
+    A few sorted numbers may be data by coincidence; they count as data if each lies among the
+    values below it. Next to names that are not numbers, whole numbers may be in any order: `1`,
+    `10`, `2`.
     """
     names: list[str] = table.column_names
     found = {
@@ -122,7 +124,7 @@ def _check_header(path: Path, table: Any) -> None:
 
 
 def _lie_among_values(table: Any, names: Mapping[int, float]) -> bool:
-    """Whether each name that is a number, by place, lies among the values of its column."""
+    """Returns whether each numeric name, by position, lies among the values of its column."""
     compute = import_module("pyarrow.compute")
     for place, number in names.items():
         column = table.column(place)
@@ -152,7 +154,7 @@ def _raw_vectors(
     if needed:
         used = list(needed)
         _check_needed(path, names, used, label)
-        if not settings.drop and not settings.drop_constant:  # else training left some places out
+        if not settings.drop and not settings.drop_constant:  # else training dropped entries
             _check_lengths(path, names, used, lists & {*given})
     else:
         used = [name for name in names if name != label and name not in settings.drop]
@@ -187,7 +189,7 @@ def _check_needed(path: Path, names: list[str], needed: list[str], label: str | 
 
 
 def _check_lengths(path: Path, names: list[str], needed: list[str], lists: set[str]) -> None:
-    """Refuses longer lists than the model takes: the first part of a vector is not that vector."""
+    """Rejects lists longer than the model takes, since the start of a vector is another vector."""
     for name in lists:
         length, taken = (
             sum(_list_of(column) == name for column in columns) for columns in (names, needed)
@@ -199,7 +201,7 @@ def _check_lengths(path: Path, names: list[str], needed: list[str], lists: set[s
 
 
 def _list_of(name: str) -> str:
-    """The column of lists that `name[0]` is from."""
+    """Returns the column of lists that `name[0]` belongs to."""
     return name.rpartition("[")[0]
 
 
@@ -218,7 +220,7 @@ def _no_column(path: Path, name: str, names: list[str], why: str = "") -> DataEr
 def _label_column(
     names: list[str], settings: DataSettings, needed: tuple[str, ...] | None
 ) -> str | None:
-    """The column of labels; a trained model can do without the one that was named."""
+    """Returns the column of labels; a trained model does not need the one that was named."""
     if settings.label_column is not None:
         return settings.label_column if needed is None or settings.label_column in names else None
     unless = {*settings.drop, *(needed or ())}
@@ -245,7 +247,7 @@ def _check_numeric(path: Path, table: Any, used: list[str], *, is_needed: bool) 
 
 
 def _check_row_numbers(path: Path, used: list[str]) -> None:
-    """Refuses them even where they do not count up: rows that were sorted tell their class."""
+    """Rejects row numbers, in any order: the numbers of rows sorted by class reveal it."""
     for name in used:
         if name in _ROW_NUMBER_NAMES:
             raise DataError(

@@ -1,4 +1,4 @@
-"""The affine map that brings the columns of vectors to one scale, fitted on the training split."""
+"""The scaling of vectors, fitted on the training split."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Floats = NDArray[np.floating]
 
 
 def fit_scaling(train: Floats, kind: ScalingName, columns: tuple[str, ...] = ()) -> Scaling:
-    """Fits the map on training rows none of whose columns is constant.
+    """Fits the affine map on training rows without constant columns.
 
     Args:
-        train: raw values, `(N, D)`.
-        kind: `standard` gives each column mean 0 and deviation 1, `minmax` brings it to [-1, 1],
-            `none` leaves it. Rows outside of `train` may leave [-1, 1]; they are not clipped, since
-            an anomaly is known by that.
-        columns: the names of the columns.
+        train: Raw values of the training split, `(N, D)`.
+        kind: Kind of scaling: `standard` gives each column mean 0 and standard deviation 1,
+            `minmax` maps it to [-1, 1], `none` leaves it. Other rows may leave [-1, 1]; they are
+            not clipped, since that is what reveals an anomaly.
+        columns: Names of the columns.
     """
     # Sums in float64: a float32 mean of a million rows has few digits left.
     if kind == "standard":
@@ -36,7 +36,7 @@ def fit_scaling(train: Floats, kind: ScalingName, columns: tuple[str, ...] = ())
 
 
 def constant_columns(train: Floats) -> NDArray[np.bool_]:
-    """Which columns never change in the training rows, or by less than their format can tell."""
+    """Returns which columns never change in training, or by less than their format resolves."""
     low, high = _range(train)
     largest = np.maximum(np.abs(low), np.abs(high))
     smallest_change = np.maximum(8 * np.finfo(train.dtype).eps * largest, np.finfo(np.float32).tiny)

@@ -1,4 +1,4 @@
-"""Vectors from arrays and tables: checked, split, scaled; or all of them, for a trained model."""
+"""Vectors from arrays and tables: checked, split and scaled, or read whole for a trained model."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from .scaling import Floats, constant_columns, fit_scaling
 
 @dataclass(frozen=True)
 class RawVectors:
-    """What a file holds, before anything is checked but that it can be read.
+    """The content of a file, before any check of its values.
 
     Attributes:
-        file: its path.
-        parts: one array, or a training and a test array, each with the name it has in the file.
-        labels: of each part, or None.
-        columns: their names; empty where the file names none.
-        labels_name: what holds the labels, for messages.
-        is_for_model: a trained model takes it: a single row is enough, values keep the digits of
-            float64 until they are scaled, and no column can be dropped.
+        file: Path of the file.
+        parts: One array, or a training and a test array, each with its name in the file.
+        labels: Labels of each part, or None.
+        columns: Names of the columns; empty where the file has none.
+        labels_name: Name of the array or column of labels, for messages.
+        is_for_model: Whether a trained model takes the vectors. Then a single row is enough, values
+            keep the digits of float64 until they are scaled, and no column can be dropped.
     """
 
     file: Path
@@ -54,15 +54,19 @@ class RawVectors:
     is_for_model: bool = False
 
     def where(self, part: str) -> str:
-        """The file and the array in it, for messages."""
+        """Returns the file and the array in it, for messages."""
         return f"{self.file}, array '{part}'" if part else str(self.file)
 
 
 def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     """Checks, splits and scales vectors.
 
+    Args:
+        raw: Content of the file.
+        settings: Settings of the data.
+
     Raises:
-        DataError: see the checks below; each names the file and the column.
+        DataError: Values cannot be used; the message names the file and the column.
     """
     splits, label_names = _raw_splits(raw)
     train, test = apply_holdout(*_divided(splits, settings), settings)
@@ -81,15 +85,15 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
 
 
 def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> SourceSplit:
-    """All vectors, in the order of the file, as a trained model takes them.
+    """Returns all vectors in the order of the file, as a trained model takes them.
 
     Args:
-        raw: what the file holds; of a table, the columns that the model takes.
-        spec: the form of the model's vectors.
-        scaling: as it was fitted in training; None to leave the values as they are.
+        raw: Content of the file; for a table, the columns that the model takes.
+        spec: Form of the model's vectors.
+        scaling: Scaling fitted in training; None to leave the values unchanged.
 
     Raises:
-        DataError: another width, or values that are missing, infinite or no numbers.
+        DataError: The width differs, or values are missing, infinite or not numbers.
     """
     splits, label_names = _as_trained(raw, spec, scaling)
     return concat(splits, label_names)
@@ -127,9 +131,9 @@ def _as_trained(
 
 
 def _taken(array: NDArray[Any], width: int, columns: tuple[str, ...], where: str) -> NDArray[Any]:
-    """The columns of an array that a model takes: all, or if some were dropped, those kept."""
+    """Returns the columns of an array that a model takes: all, or those kept in training."""
     if array.ndim != 2 or array.shape[1] == width:
-        return array  # any other than a 2-D array is refused by the checks of all
+        return array  # later checks reject all arrays that are not 2-D
     kept = _positions(columns)
     if kept and kept[-1] < array.shape[1]:
         return array[:, kept]
@@ -138,7 +142,7 @@ def _taken(array: NDArray[Any], width: int, columns: tuple[str, ...], where: str
 
 
 def _positions(columns: tuple[str, ...]) -> list[int]:
-    """Where the columns that were kept of an array stood; none if these are names of a table's."""
+    """Returns the positions of an array's kept columns; none if the names are a table's."""
     if not all(name.isascii() and name.isdecimal() for name in columns):
         return []
     kept = [int(name) for name in columns]
@@ -167,7 +171,7 @@ def _raw_splits(raw: RawVectors) -> tuple[list[Split], tuple[str, ...] | None]:
 
 
 def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]:
-    """The published splits, or one cut by the seed; shuffled, so that any stretch is a sample."""
+    """Returns the published splits, or splits by the seed; shuffled, so any stretch is fair."""
     parts = [
         take(split, shuffled(len(split), settings, name))
         for split, name in zip(splits, ("split", "test"), strict=False)
@@ -183,7 +187,9 @@ def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]
 def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[np.floating]:
     where = raw.where(part)
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{where}: values of type {array.dtype} are no real numbers; convert them.")
+        raise DataError(
+            f"{where}: values of type {array.dtype} are not real numbers; convert them."
+        )
     if array.ndim != 2:
         raise DataError(
             f"{where}: the array is {array.ndim}-D, {array.shape}; it must be 2-D, one example a"
@@ -199,7 +205,7 @@ def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[
 
 
 def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
-    """The values as float32 if they came so, else as float64, since scaling is exact first."""
+    """Returns values as float32 if they came so, else as float64, since scaling is exact first."""
     narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     values = np.ascontiguousarray(array, dtype=np.float32 if narrow else np.float64)
     bad = ~(np.abs(values) <= np.finfo(np.float32).max)
@@ -227,7 +233,7 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
 def _without_constants(
     raw: RawVectors, train: Split, test: Split, settings: DataSettings
 ) -> tuple[Split, Split, tuple[str, ...]]:
-    """Both splits without the columns that never change in training, and the names of the rest."""
+    """Returns both splits without columns that are constant in training, and the other names."""
     constant = constant_columns(train.values.numpy())
     if not constant.any():
         return train, test, raw.columns
@@ -237,7 +243,7 @@ def _without_constants(
         counted = "" if raw.columns else " (counted from 0)"
         raise DataError(
             f"{raw.file}: {listed(found)}{counted} never changes in the {len(train)} training rows;"
-            " leave out what is constant with --data.drop-constant true."
+            " leave out constant columns with --data.drop-constant true."
         )
     if constant.all():
         raise DataError(f"{raw.file}: every column is constant in the {len(train)} training rows.")
@@ -247,13 +253,13 @@ def _without_constants(
 
 
 def drop_flag(columns: list[str]) -> str:
-    """The flag that leaves columns out, as it must be typed; odd names need JSON or quotes."""
+    """Returns the flag that leaves columns out, as it must be typed, with quotes where needed."""
     is_plain = all(name and "," not in name for name in columns)
     return f"--data.drop {shlex.quote(','.join(columns) if is_plain else json.dumps(columns))}"
 
 
 def listed(columns: list[str], limit: int = 5) -> str:
-    """Columns for a message: `column 'a'`, or `each of 7 columns ('a', 'b', ...)`."""
+    """Formats columns for a message: `column 'a'`, or `each of 7 columns ('a', 'b', ...)`."""
     if len(columns) == 1:
         return f"column '{columns[0]}'"
     shown = ", ".join(f"'{name}'" for name in columns[:limit])
@@ -261,6 +267,6 @@ def listed(columns: list[str], limit: int = 5) -> str:
 
 
 def some(columns: Sequence[str], limit: int = 8) -> str:
-    """The first columns, and how many others there are."""
+    """Formats the first columns, and the number of the others."""
     rest = f" and {len(columns) - limit} more" if len(columns) > limit else ""
     return ", ".join(columns[:limit]) + rest

@@ -1,11 +1,13 @@
-"""What results are compared with: raw values, PCA of equal width, the same network untrained."""
+"""Baseline features: raw values, PCA of equal width, and the same network before training."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
+from scipy.linalg import eigh  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 from sklearn.decomposition import PCA as SklearnPCA  # pyright: ignore[reportMissingTypeStubs]
 from torch import Tensor
 
@@ -15,21 +17,27 @@ from ..features import FeatureFunction, layer_features
 
 _CHUNK = 2048
 MAX_EXACT_DIMS = 4096
+"""Number of values per example up to which PCA is exact."""
 MAX_RANDOMIZED_EXAMPLES = 20_000
+"""Largest number of examples that the randomised solver is given."""
 
 
 def pixel_features(name: str = "pixels") -> FeatureFunction:
-    """The raw values, flattened; say `raw values` where the data are vectors."""
+    """Returns the raw values, flattened, as features.
+
+    Args:
+        name: Name in tables; `raw values` suits vectors.
+    """
     return FeatureFunction(name, "baseline", lambda x: x.flatten(1))
 
 
 def random_encoder(method: Method, layer: str | None = None) -> FeatureFunction:
-    """A layer of a method before any training, such as `random encoder.hidden2`.
+    """Returns a layer of a method before any training, such as `random encoder.hidden2`.
 
     Args:
-        method: fresh, with the settings of the one measured, from another seed. Its running batch
-            statistics must have been taken on the data, as those of the trained one were.
-        layer: the method's feature layer if None.
+        method: New method with the settings of the trained one, from another seed. Its running
+            batch statistics must have been taken on the data, as those of the trained one were.
+        layer: Name of the layer; the method's default feature layer if None.
     """
     layer = layer or method.default_layer
     return layer_features(method, layer, f"random {layer}", "untrained")
@@ -40,8 +48,9 @@ class PCA:
     """Principal components of a training split.
 
     Attributes:
-        mean: float32 `(D,)`.
-        components: float32 `(width, D)`, orthonormal rows, largest variance first.
+        mean: the mean example, float64 `(D,)`.
+        components: orthonormal rows, float64 `(width, D)`, largest variance first. The largest
+            value of a row is positive. Rows beyond the rank of the data may be zero.
     """
 
     mean: Tensor
@@ -49,18 +58,17 @@ class PCA:
 
     @property
     def name(self) -> str:
-        """Such as `pca50`, with the width that it has, not the one asked for."""
+        """The name in tables, such as `pca50`, with the actual width and not the requested one."""
         return pca_name(len(self.components))
 
     def encode(self, x: Tensor) -> Tensor:
         """Data `(N, *shape)` to coordinates `(N, width)`."""
-        mean, components = self.mean.to(x.device), self.components.to(x.device)
+        mean, components = self.mean.to(x), self.components.to(x)
         return (x.flatten(1) - mean) @ components.T
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Data to coordinates and back, `(N, *shape)`; the best linear way in squared error."""
-        mean, components = self.mean.to(x.device), self.components.to(x.device)
-        return (self.encode(x) @ components + mean).view_as(x)
+        return (self.encode(x) @ self.components.to(x) + self.mean.to(x)).view_as(x)
 
     @property
     def features(self) -> FeatureFunction:
@@ -69,40 +77,45 @@ class PCA:
 
 
 def fit_pca(train_values: Tensor, width: int) -> PCA:
-    """Fits components on a training split, deterministically.
+    """Fits principal components on a training split, deterministically.
 
-    Exact, in float64 and by chunks, up to 4096 values per example. Above that by scikit-learn's
-    randomised solver, with a fixed seed, on at most 20,000 examples, evenly spaced.
+    Exact, in float64 and by chunks, up to 4096 examples or 4096 values per example, whichever is
+    fewer. Above that by scikit-learn's randomised solver, with a fixed seed, on at most 20,000
+    examples, evenly spaced. Our exact solver needs no float64 copy of the data, as scikit-learn's
+    does.
 
     Args:
-        train_values: a split's values, uint8 images or float vectors.
-        width: how many components are asked for; there are no more than examples or values.
+        train_values: values of a split, uint8 images or float vectors.
+        width: the largest number of components; there are no more than examples or values.
     """
-    dims, width = train_values[0].numel(), pca_width(train_values, width)
-    if dims > MAX_EXACT_DIMS:
+    width = pca_width(train_values, width)
+    num, dims = len(train_values), train_values[0].numel()
+    if min(num, dims) > MAX_EXACT_DIMS:
         return _fit_randomized(train_values, width)
     mean = _mean(train_values)
-    vectors = _eigenvectors(_scatter(train_values, mean))
-    return PCA(mean.float(), vectors[:, :width].T.float().contiguous())
+    fit = _by_covariance if dims <= num else _by_gram_matrix
+    components = fit(train_values, mean, width)
+    largest = components.abs().argmax(1, keepdim=True)
+    return PCA(mean, components * components.gather(1, largest).sign())
 
 
 def pca_name(width: int) -> str:
-    """Of so many components, in tables."""
+    """Returns the name of a PCA of this width in tables."""
     return f"pca{width}"
 
 
 def pca_width(train_values: Tensor, width: int) -> int:
-    """How many components there are, of so many asked for."""
+    """Returns the actual number of components for a requested one."""
     return min(width, len(train_values), train_values[0].numel())
 
 
 def pca_features(train_values: Tensor, width: int) -> FeatureFunction:
-    """Coordinates along the first components of a training split; see `fit_pca`."""
+    """Returns coordinates along the first components of a training split, see `fit_pca`."""
     return fit_pca(train_values, width).features
 
 
 def _mean(values: Tensor) -> Tensor:
-    """The mean example, `(D,)` float64."""
+    """Returns the mean example, float64 `(D,)`."""
     sums = [
         to_float(part).flatten(1).sum(0, dtype=torch.float64)
         for part in torch.split(values, _CHUNK)
@@ -110,25 +123,46 @@ def _mean(values: Tensor) -> Tensor:
     return torch.stack(sums).sum(0) / len(values)
 
 
-def _scatter(values: Tensor, mean: Tensor) -> Tensor:
-    """The covariance times the number of examples, `(D, D)` float64."""
+def _by_covariance(values: Tensor, mean: Tensor, width: int) -> Tensor:
+    """Components as eigenvectors of the covariance, `(D, D)`."""
     total = mean.new_zeros(len(mean), len(mean))
     for part in torch.split(values, _CHUNK):
+        # Centring first, in float64, loses no digits, where E[x x'] - m m' would.
         centred = to_float(part).flatten(1).double() - mean
         total.addmm_(centred.T, centred)
-    return total
+    return _largest_eigenvectors(total, width)[1]
 
 
-def _eigenvectors(symmetric: Tensor) -> Tensor:
-    """The columns, `(D, D)`, with the largest eigenvalue first."""
-    _, vectors = cast(Any, torch.linalg).eigh(symmetric)
-    return vectors.flip(1)
+def _by_gram_matrix(values: Tensor, mean: Tensor, width: int) -> Tensor:
+    """Components from eigenvectors of the products of examples, `(N, N)`."""
+
+    def columns() -> Iterator[Tensor]:
+        for begin in range(0, len(mean), _CHUNK):
+            part = values.flatten(1)[:, begin : begin + _CHUNK]
+            yield to_float(part).double() - mean[begin : begin + _CHUNK]
+
+    total = mean.new_zeros(len(values), len(values))
+    for part in columns():
+        total.addmm_(part, part.T)
+    variances, vectors = _largest_eigenvectors(total, width)
+    known = variances > variances[0] * len(values) * torch.finfo(torch.float64).eps
+    scale = torch.where(known, variances, torch.inf).rsqrt()
+    return torch.cat([(vectors * scale[:, None]) @ part for part in columns()], 1)
+
+
+def _largest_eigenvectors(symmetric: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """The `width` largest eigenvalues of a matrix, and their eigenvectors as rows."""
+    size = len(symmetric)
+    found = cast(Any, eigh)(symmetric.numpy(), subset_by_index=(size - width, size - 1))
+    values, vectors = (torch.as_tensor(part) for part in found)
+    return values.flip(0), vectors.T.flip(0)
 
 
 def _fit_randomized(train_values: Tensor, width: int) -> PCA:
+    """Fits components by scikit-learn's randomised solver."""
     step = -(-len(train_values) // MAX_RANDOMIZED_EXAMPLES)
     x = to_float(train_values[::step]).flatten(1).numpy()
     solver = cast(Any, SklearnPCA)(min(width, len(x)), svd_solver="randomized", random_state=0)
     solver.fit(x)
     mean, components = torch.as_tensor(solver.mean_), torch.as_tensor(solver.components_)
-    return PCA(mean.float(), components.float())
+    return PCA(mean.double(), components.double())

@@ -1,4 +1,4 @@
-"""Stand-ins for samples that know little of the data: distances mean something beside theirs."""
+"""Simple substitutes for generated samples, which give distances to the data a scale."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ _CHUNK = 1024
 def gaussian_stand_in(
     train_values: Tensor, width: int, num: int, seed: int, bounded: bool
 ) -> Tensor:
-    """Draws of a Gaussian along the first principal components, with the data's mean.
+    """Draws from a Gaussian along the first principal components, with the data's mean.
 
     Args:
-        train_values: a split's values, uint8 images or floats.
-        width: how many components; what lies across them is left out.
-        num: how many draws.
-        seed: of them.
-        bounded: whether they are cut off at -1 and 1.
+        train_values: Values of a split, uint8 images or floats.
+        width: Number of components; directions outside their span are left out.
+        num: Number of draws.
+        seed: Seed of the draws.
+        bounded: Whether values are clipped to [-1, 1].
 
     Returns:
-        float32 `(num, *shape)`, as networks take them.
+        Samples of shape `(num, *shape)`, float32, as networks take them.
     """
     pca = fit_pca(train_values, width)
     parts = [pca.encode(to_float(part)) for part in torch.split(train_values, _CHUNK)]
     deviation = torch.cat(parts).std(0)
     coordinates = Randomness(seed, "gaussian").normal(num, len(deviation)) * deviation
-    drawn = (coordinates @ pca.components + pca.mean).view(num, *train_values.shape[1:])
+    drawn = coordinates @ pca.components.float() + pca.mean.float()
+    drawn = drawn.view(num, *train_values.shape[1:])
     return drawn.clamp_(-1, 1) if bounded else drawn
 
 
 def shuffled_values(train_values: Tensor, num: int, seed: int) -> Tensor:
-    """Examples of which each value is taken from another example of the split, by itself.
+    """Makes examples whose values are each taken from a random example of the split.
 
-    Every value has its own distribution, and none knows of another.
+    Every value keeps its own distribution, and all values are independent.
 
     Args:
-        train_values: a split's values.
-        num: how many are made.
-        seed: of the choice.
+        train_values: Values of a split.
+        num: Number of examples to make.
+        seed: Seed of the selection.
 
     Returns:
-        As the split stores them, `(num, *shape)`.
+        Examples of shape `(num, *shape)`, in the split's dtype.
     """
     flat = train_values.flatten(1)
     noise = Randomness(seed, "shuffled")

@@ -1,4 +1,4 @@
-"""Which labelled examples a classifier may see: parts held out, fractions and balanced draws."""
+"""Subsets of labelled examples: held-out parts, fractions and balanced draws."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...core.randomness import Randomness
 
 
 def number_classes(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The labels that occur, rising, int64 `(K,)`, and the place of each among them, `(N,)`."""
+    """Returns the distinct labels in rising order, int64 `(K,)`, and each label's index, `(N,)`."""
     names, places = cast(Any, torch).unique(labels, return_inverse=True)
     return names, places
 
 
 def class_sizes(labels: Tensor) -> dict[int, int]:
-    """How many examples each label that occurs has, labels rising."""
+    """Returns the number of examples of each label that occurs, labels in rising order."""
     names, places = number_classes(labels)
     return dict(zip(names.numpy().tolist(), torch.bincount(places).numpy().tolist(), strict=True))
 
@@ -27,25 +27,25 @@ def class_sizes(labels: Tensor) -> dict[int, int]:
 def hold_out(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
     """Splits examples in two, class by class.
 
-    Of each class the given fraction is held out, at least one where it has two; the only example
-    of a class is kept.
+    The given fraction of each class is held out, at least one example where a class has two. The
+    only example of a class is kept.
 
     Args:
-        labels: int64 `(N,)`.
-        fraction: held out, in (0, 1).
-        seed: of the choice.
+        labels: Labels, int64 `(N,)`.
+        fraction: Fraction of each class to hold out, in (0, 1).
+        seed: Seed of the selection.
 
     Returns:
-        Places of the examples kept, and of those held out, both rising.
+        Indices of the kept and of the held-out examples, both in rising order.
 
     Raises:
-        ConfigError: no class has two examples.
+        ConfigError: No class has two examples.
     """
     held = _share(labels, seed, lambda num: min(num - 1, max(1, round(fraction * num))))
     if not len(held):
         raise ConfigError(
-            f"none of {len(labels)} labelled examples can be held out to choose a constant by,"
-            " since no class has two; give more labels or take a protocol that chooses nothing."
+            f"none of the {len(labels)} labelled examples can be held out for model selection,"
+            " because no class has two; give more labels or choose a protocol without selection."
         )
     kept = torch.ones(len(labels), dtype=torch.bool)
     kept[held] = False
@@ -53,28 +53,35 @@ def hold_out(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor
 
 
 def fraction_of_each(labels: Tensor, fraction: float, seed: int) -> Tensor:
-    """Places, rising, of a fraction of each class, and at least one of its examples."""
+    """Selects a fraction of each class, at least one example; indices in rising order.
+
+    Args:
+        labels: Labels, int64 `(N,)`.
+        fraction: Fraction of each class to select, in (0, 1].
+        seed: Seed of the selection.
+    """
     return _share(labels, seed, lambda num: max(1, round(fraction * num)))
 
 
 def balanced_draw(labels: Tensor, num: int, seed: int, draw: int) -> Tensor:
-    """Places, rising, of `num` examples, of every class as many; each draw is another.
+    """Draws `num` examples with equal counts per class; indices in rising order.
 
     Args:
-        labels: int64 `(N,)`.
-        num: how many; where the number of classes does not divide it, the first have one more.
-        seed: of all draws.
-        draw: which, from 0.
+        labels: Labels, int64 `(N,)`.
+        num: Number of examples. Where the number of classes does not divide it, the first classes
+            have one more.
+        seed: Seed shared by all draws.
+        draw: Number of the draw, from 0. Each draw selects other examples.
 
     Raises:
-        ConfigError: a class has too few examples.
+        ConfigError: A class has too few examples.
     """
     sizes = class_sizes(labels)
     share, rest = divmod(num, len(sizes))
     most, scarce = share + (rest > 0), min(sizes, key=lambda label: sizes[label])
     if share == 0:
         raise ConfigError(
-            f"{num:,} labels are fewer than the {len(sizes)} classes, which get as many each; give"
+            f"{num:,} labels are fewer than the {len(sizes)} classes, which need one each; give"
             f" {len(sizes)} or more."
         )
     if sizes[scarce] < most:
@@ -83,13 +90,14 @@ def balanced_draw(labels: Tensor, num: int, seed: int, draw: int) -> Tensor:
             f" each; label {scarce} has {sizes[scarce]} to draw from."
         )
     wanted = {label: share + (place < rest) for place, label in enumerate(sizes)}
+    # One permutation of all examples, of which each class takes its first ones.
     order = Randomness(seed, "draw", draw).permutation(len(labels))
     parts = [order[labels[order] == label][:size] for label, size in wanted.items()]
     return torch.cat(parts).sort().values
 
 
 def _share(labels: Tensor, seed: int, size: Callable[[int], int]) -> Tensor:
-    """Of each class the first `size(its number)` in a drawn order; places, rising."""
+    """Selects the first `size(count)` examples of each class in a random order; indices rising."""
     order = Randomness(seed, "labels").permutation(len(labels))
     parts = [order[:0]]
     for label in class_sizes(labels):

@@ -1,4 +1,4 @@
-"""Logistic regression on frozen features."""
+"""Logistic regression on frozen features, by scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,13 +15,40 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class LogisticModel:
+    """A fitted classifier.
+
+    Attributes:
+        scaler: scikit-learn's scaler, fitted to the training features.
+        classifier: scikit-learn's classifier of the scaled features.
+        converged: whether it stopped before the largest number of iterations.
+        iterations: the number of L-BFGS iterations.
+    """
+
+    scaler: Any
+    classifier: Any
+    converged: bool
+    iterations: int
+
+    @property
+    def weights(self) -> Tensor:
+        """Weights of the scaled features, float64 `(K, D)`; `(1, D)` for two classes."""
+        return torch.as_tensor(self.classifier.coef_).double()
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Labels, int64 `(N,)`, of features `(N, D)`."""
+        scaled = self.scaler.transform(features.numpy())
+        return torch.as_tensor(self.classifier.predict(scaled)).long()
+
+
+@dataclass(frozen=True)
 class LogisticResult:
-    """What a fitted classifier says of the test split.
+    """The predictions of a fitted classifier on the test split.
 
     Attributes:
         predictions: labels, int64 `(N,)`.
-        converged: whether it stopped by itself and not at the last iteration allowed.
-        iterations: of L-BFGS.
+        converged: whether it stopped before the largest number of iterations.
+        iterations: the number of L-BFGS iterations.
     """
 
     predictions: Tensor
@@ -29,39 +56,50 @@ class LogisticResult:
     iterations: int
 
 
-def logistic_predict(
-    queries: Tensor,
-    references: Tensor,
+def fit_logistic(
+    features: Tensor,
     labels: Tensor,
     *,
     l2: float,
-    tolerance: float,
-    max_iterations: int,
-) -> LogisticResult:
-    """Fits multinomial logistic regression by L-BFGS and applies it.
+    tolerance: float = 1e-4,
+    max_iterations: int = 1000,
+) -> LogisticModel:
+    """Fits multinomial logistic regression by L-BFGS, on one thread.
 
-    Minimises the mean cross-entropy plus l2 / 2 times the square of the weights (not of the
-    biases), from zero, over features brought to mean 0 and deviation 1 by the references. The
-    strength is per example, so that it means the same for data sets of any size: scikit-learn's
-    `C` is 1 / (l2 * M). One thread: the matrices are too narrow to gain much by more, lose a lot
-    where other processes want the cores, and so the sums are the same on every number of cores.
+    Minimises the mean cross-entropy plus l2 / 2 times the squared norm of the weights (not of the
+    biases), from zero, over features scaled to mean 0 and deviation 1. The penalty is per example,
+    so that it means the same for data sets of any size: scikit-learn's `C` is 1 / (l2 * M). One
+    thread gives the same sums on any number of cores, and these matrices are too narrow to gain
+    much from more.
+
+    Args:
+        features: float32 `(M, D)`.
+        labels: int64 `(M,)`, two classes or more.
+        l2: strength of the penalty.
+        tolerance: the fit has converged when no derivative exceeds it.
+        max_iterations: the largest number of iterations.
+    """
+    scaler = cast(Any, StandardScaler)()
+    classifier = cast(Any, LogisticRegression)(
+        C=1 / (l2 * len(labels)), tol=tolerance, max_iter=max_iterations, solver="lbfgs"
+    )
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` says it
+        classifier.fit(scaler.fit_transform(features.numpy()), labels.numpy())
+    iterations = int(classifier.n_iter_.max())
+    return LogisticModel(scaler, classifier, iterations < max_iterations, iterations)
+
+
+def logistic_predict(
+    queries: Tensor, references: Tensor, labels: Tensor, **constants: Any
+) -> LogisticResult:
+    """Fits logistic regression to references and predicts the labels of queries.
 
     Args:
         queries: float32 `(N, D)`.
         references: float32 `(M, D)`.
-        labels: of the references, int64 `(M,)`, of two classes or more.
-        l2: strength of the penalty.
-        tolerance: it has converged when no derivative is larger.
-        max_iterations: allowed.
+        labels: labels of the references, int64 `(M,)`, two classes or more.
+        constants: `l2`, `tolerance` and `max_iterations` of `fit_logistic`.
     """
-    scaler = cast(Any, StandardScaler)()
-    inputs = scaler.fit_transform(references.numpy())
-    model = cast(Any, LogisticRegression)(
-        C=1 / (l2 * len(references)), tol=tolerance, max_iter=max_iterations, solver="lbfgs"
-    )
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the result tells it
-        model.fit(inputs, labels.numpy())
-    predictions = torch.as_tensor(model.predict(scaler.transform(queries.numpy())))
-    iterations = int(model.n_iter_.max())
-    return LogisticResult(predictions.long(), iterations < max_iterations, iterations)
+    model = fit_logistic(references, labels, **constants)
+    return LogisticResult(model.predict(queries), model.converged, model.iterations)

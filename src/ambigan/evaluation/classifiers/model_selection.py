@@ -1,4 +1,4 @@
-"""Linear classifiers whose regularisation is chosen on examples held out of training."""
+"""Linear classifiers whose regularisation strength is selected on held-out training examples."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from .label_subsets import hold_out
 from .preconditioned_lbfgs import Fit, LbfgsProblem
 
 Regularization = Callable[[float, int], tuple[float, float]]
-"""A strength of the grid and a number of examples to `l2` and `scale` of the problem."""
+"""A function of a grid strength and a number of examples that returns `l2` and `scale` of the
+problem."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How a regularisation is chosen.
+    """Settings of the selection of a regularisation strength.
 
     Attributes:
-        grid: strengths to try, from the strongest regularisation to the weakest.
-        validation_fraction: of each class, held out.
-        seed: of what is held out.
-        stop_errors: the rest of the grid is left out once the accuracy on the examples held out
-            is so many of its standard errors below the best.
-        selection_tolerance: of the fits that are compared; see `Problem.fit`.
-        tolerance: of the last fit, to all examples.
-        max_iterations: allowed in each fit.
+        grid: Strengths to try, from the strongest regularisation to the weakest.
+        validation_fraction: Fraction of each class that is held out, in (0, 1).
+        seed: Seed of the held-out selection.
+        stop_errors: Number of standard errors: the rest of the grid is skipped once the held-out
+            accuracy is this many standard errors below the best one.
+        selection_tolerance: Tolerance of the fits that are compared, see `LbfgsProblem.fit`.
+        tolerance: Tolerance of the final fit to all examples.
+        max_iterations: Largest number of iterations of each fit.
     """
 
     grid: Sequence[float]
@@ -44,13 +45,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A classifier, and how its regularisation was found.
+    """A fitted classifier, and how its regularisation was selected.
 
     Attributes:
-        fit: at the strength chosen, to all training examples.
-        strength: chosen.
-        at_grid_end: whether it is the first or the last of the grid; the best may lie beyond.
-        validation: accuracy in percent on the examples held out, by strength, as far as tried.
+        fit: Fit at the selected strength to all training examples.
+        strength: Selected strength.
+        at_grid_end: Whether the strength is the first or last of the grid, beyond which a better
+            one may lie.
+        validation: Held-out accuracy in percent by strength, as far as the grid was tried.
     """
 
     fit: Fit
@@ -60,10 +62,14 @@ class Chosen:
 
 
 def hold_out_last(labels: Tensor, choice: Choice) -> tuple[Tensor, int]:
-    """An order of examples in which those held out come last, and how many come before them.
+    """Returns an order of examples with the held-out ones last, and the number of the others.
+
+    Args:
+        labels: Labels, int64 `(N,)`.
+        choice: Fraction and seed of the held-out selection.
 
     Raises:
-        ConfigError: no class has two examples.
+        ConfigError: No class has two examples.
     """
     kept, held = hold_out(labels, choice.validation_fraction, choice.seed)
     return torch.cat([kept, held]), len(kept)
@@ -79,19 +85,21 @@ def choose_and_fit(
     choice: Choice,
     views: int = 1,
 ) -> Chosen:
-    """Tries the grid in order, each fit from the one before, and fits the best to all examples.
+    """Tries the grid in order, each fit starting from the last, and fits the best to all examples.
 
-    Of equals on the examples held out, the one in the middle is the best: among few examples,
+    Among strengths with equal held-out accuracy the middle one is selected: with few examples,
     whole stretches of the grid are equal.
 
     Args:
-        features: `(N, D)` on the device where it is computed, those held out last.
-        classes: int64 `(N,)`, from 0, on the CPU.
-        num_kept: how many are not held out.
-        objective: what is minimised.
-        weigh: what a strength means.
-        choice: the grid and its constants.
-        views: rows that each example has; they tell no more than one of how sure an accuracy is.
+        features: Features `(N, D)` on the device where products are computed, held-out examples
+            last.
+        classes: Classes int64 `(N,)`, from 0, on the CPU.
+        num_kept: Number of examples that are not held out.
+        objective: Objective to minimise.
+        weigh: Function that maps a strength to `l2` and `scale`.
+        choice: Grid and constants of the selection.
+        views: Number of rows per example. Views of one example are not independent, so the standard
+            error of an accuracy counts examples and not rows.
     """
     problem = LbfgsProblem(features, classes, int(classes.max()) + 1, objective)
     held, truth = features[num_kept:], classes[num_kept:]
@@ -110,6 +118,7 @@ def choose_and_fit(
         )
         accuracy = validation[strength] = validation_accuracy(found.model, held, truth)
         highest = max(validation.values())
+        # Keep the parameters of the best strengths alone: the final fit starts from one of them.
         best = {s: kept for s, kept in best.items() if validation[s] == highest}
         if accuracy == highest:
             best[strength] = found.parameters
@@ -129,11 +138,12 @@ def choose_and_fit(
 
 
 def validation_accuracy(model: LinearModel, features: Tensor, classes: Tensor) -> float:
-    """In percent, of features `(N, D)`."""
+    """Returns the accuracy in percent of a model on features `(N, D)`."""
     return 100 * int((model.predict(features) == classes).sum()) / len(classes)
 
 
 def _error(accuracy: float, num: int) -> float:
-    """The standard error of an accuracy over so many examples, both in percent; never 0."""
+    """Returns the standard error of an accuracy over `num` examples, both in percent; never 0."""
+    # Laplace's rule of succession, so that an accuracy of 100 % has an error too.
     share = (accuracy / 100 * num + 1) / (num + 2)
     return 100 * math.sqrt(share * (1 - share) / num)

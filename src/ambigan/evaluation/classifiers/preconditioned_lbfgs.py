@@ -1,9 +1,10 @@
-"""Minimising convex classification problems over many examples, to high precision and fast.
+"""A solver for convex classification problems over many examples, to high precision and fast.
 
-L-BFGS in coordinates in which the problem is nearly round: with G the second moments of the
-features (and of a 1 for the bias) and L L' = l2 I + scale * curvature * G, the unknown is V = L' W.
-A dozen or two passes over the data then do what takes plain L-BFGS thousands. Products are in the
-features' precision, sums over blocks, the loss and all vectors in float64.
+It is L-BFGS in whitened coordinates, in which the problem is nearly round. Near the minimum the
+Hessian is about H = l2 I + scale * curvature * G, with G the second moments of the features (and of
+a 1 for the bias). With the Cholesky factor H = L L' the unknown is V = W L, whose Hessian is about
+I. A dozen or two passes over the data then do what takes plain L-BFGS thousands. Products are in
+the features' precision; sums over blocks, the loss and all vectors are in float64.
 """
 
 from __future__ import annotations
@@ -25,30 +26,34 @@ from .convex import ROWS, ConvexObjective, LinearModel
 _linalg = cast(Any, torch.linalg)
 
 MEMORY = 20
-"""How many steps L-BFGS remembers."""
+"""Number of past steps that L-BFGS keeps."""
 
 GRAM_ROWS = 8192
 WHOLE = 8192
-"""Up to so many features, their second moments are used whole, on the CPU."""
+"""Number of features up to which their second moments are factorised as a whole on the CPU."""
 
 LBFGS_PART = 4096
-"""Of more features, second moments are taken within parts of so many neighbouring ones."""
+"""Number of adjacent features in a part, where there are more. Moments between parts are ignored:
+the preconditioner is then block-diagonal, and only the speed depends on it."""
 
 WHOLE_ON_CUDA = 32_768
+"""The same limit as `WHOLE` on CUDA."""
 SPAN = 4096
-"""Up to so many examples, fewer than features, they are described within their own span."""
+"""Number of examples up to which, if they are fewer than features, the problem is solved within the
+span of the examples."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A solution.
+    """The solution of one problem.
 
     Attributes:
-        model: of the features as they were given.
-        parameters: in the problem's own coordinates, float64 `(K, D' + 1)`: a start for the next.
-        converged: whether the gradient fell below the tolerance.
-        iterations: of L-BFGS.
-        value: of the objective.
+        model: Linear classifier for the features as they were given.
+        parameters: Solution in the problem's own coordinates, float64 `(K, D' + 1)`, from which the
+            next fit can start.
+        converged: Whether the gradient fell below the tolerance.
+        iterations: Number of iterations of L-BFGS.
+        value: Value of the objective at the solution.
     """
 
     model: LinearModel
@@ -59,16 +64,17 @@ class Fit:
 
 
 class LbfgsProblem:
-    """Examples with their classes, made ready to be fitted under several regularisations.
+    """Examples with their classes, prepared to be fitted under several regularisations.
 
-    Fewer examples than features (up to 4096) are first brought to coordinates of their own span,
-    in float64: all minima lie in it.
+    If there are fewer examples than features (and at most 4096), they are first expressed in
+    coordinates of their own span, in float64. All minima lie in it, because a component of a weight
+    across the span changes no logit and is penalised.
 
     Args:
-        features: `(N, D)`, float32 or float64, on the device where products are computed.
-        classes: int64 `(N,)`, from 0 to K - 1.
-        num_classes: K.
-        objective: what is minimised.
+        features: Features `(N, D)`, float32 or float64, on the device where products are computed.
+        classes: Classes int64 `(N,)`, from 0 to K - 1.
+        num_classes: Number of classes K.
+        objective: Objective to minimise.
     """
 
     def __init__(
@@ -95,16 +101,18 @@ class LbfgsProblem:
         """Minimises l2 / 2 |W|^2 + scale * the sum of losses.
 
         Args:
-            l2: strength of the penalty.
-            scale: weight of each example's loss.
-            tolerance: it has converged when the gradient, in whitened coordinates, is shorter than
-                this times the root of twice the objective; about its square is then what is
-                missing from the minimum, relative to it.
-            max_iterations: allowed.
-            num: only the first so many examples; all if None.
-            start: parameters of another fit; zeros if None.
+            l2: Strength of the penalty on the weights, positive.
+            scale: Weight of each example's loss, positive.
+            tolerance: Threshold of convergence: the gradient in whitened coordinates must be
+                shorter than this times sqrt(2 * objective). The relative distance of the objective
+                to its minimum is then about the square of the tolerance.
+            max_iterations: Largest number of iterations.
+            num: Number of examples to use, from the first on; all if None.
+            start: Parameters of another fit to start from; zeros if None.
         """
         num = len(self.features) if num is None else num
+        # Second moments were summed over all examples once; a fit to a part rescales them, which is
+        # accurate enough for a preconditioner.
         whitening = self._whitening(l2, scale * num / len(self.features))
         if start is None:
             start = torch.zeros(self.num_classes, self.features.shape[1] + 1, dtype=torch.float64)
@@ -118,13 +126,18 @@ class LbfgsProblem:
     def value_and_gradient(
         self, parameters: Tensor, l2: float, scale: float, num: int
     ) -> tuple[float, Tensor]:
-        """The objective over the first `num` examples, and its gradient, float64 `(K, D' + 1)`."""
+        """Returns the objective over the first `num` examples and its gradient, `(K, D' + 1)`.
+
+        The gradient is float64.
+        """
         device, dtype = self.features.device, self.features.dtype
         weights = parameters[:, :-1].to(device, dtype)
         bias = parameters[:, -1:].to(device, dtype)
         loss = torch.zeros((), dtype=torch.float64, device=device)
         gradient = torch.zeros(parameters.shape, dtype=torch.float64, device=device)
         for begin in range(0, num, ROWS):
+            # Small blocks stay in the cache between the product for the logits and the one for the
+            # gradient. Each block is summed in the features' precision, and the blocks in float64.
             part = slice(begin, min(begin + ROWS, num))
             x = self.features[part]
             value, slope = self.objective.loss(torch.addmm(bias, weights, x.T), self.classes[part])
@@ -138,16 +151,19 @@ class LbfgsProblem:
         return total, l2 * penalised + scale * gradient.cpu()
 
     def _whitening(self, l2: float, scale: float) -> Whitening:
+        """Factorises the approximate Hessian, part by part."""
         factors: list[Tensor] = []
         for place, moments in enumerate(self.moments):
             matrix = moments * (scale * self.objective.curvature)
             matrix.diagonal().add_(l2)
             if place == len(self.moments) - 1 and not self.objective.penalises_bias:
+                # The last row and column belong to the bias.
                 matrix[-1, -1] -= l2
             factors.append(_cholesky(matrix))
         return Whitening(tuple(factors))
 
     def _model(self, parameters: Tensor) -> LinearModel:
+        """Maps parameters back from the span of the examples to the given features."""
         weights, bias = parameters[:, :-1], parameters[:, -1]
         if self.into_span is not None:
             turned = weights.to(self.into_span.device) @ self.into_span.T
@@ -157,24 +173,24 @@ class LbfgsProblem:
 
 @dataclass(frozen=True)
 class Whitening:
-    """The map from parameters to coordinates in which the problem is nearly round, and back.
+    """The map from parameters to coordinates in which the problem is nearly round, and its inverse.
 
     Attributes:
-        factors: lower triangular float64 matrices L, one for each part of the features.
+        factors: Lower triangular float64 matrices L, one for each part of the features.
     """
 
     factors: tuple[Tensor, ...]
 
     def into(self, parameters: Tensor) -> Tensor:
-        """W to V = W L, row by row."""
+        """Maps parameters W to coordinates V = W L, row by row."""
         return self._by_part(parameters, lambda part, factor: part @ factor)
 
     def back(self, coordinates: Tensor) -> Tensor:
-        """V to W = V L^-1."""
+        """Maps coordinates V to parameters W = V L^-1."""
         return self._by_part(coordinates, lambda part, factor: _solve(factor, part, upper=False))
 
     def gradient(self, gradient: Tensor) -> Tensor:
-        """The gradient by W to that by V, its product with L^-T."""
+        """Maps the gradient by W to the gradient by V, its product with L^-T."""
         return self._by_part(gradient, lambda part, factor: _solve(factor.T, part, upper=True))
 
     def _by_part(self, rows: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -185,7 +201,7 @@ class Whitening:
 
 
 class _Descent:
-    """One run of L-BFGS, which remembers the gradient that it last saw."""
+    """One run of L-BFGS, with a test of convergence in whitened coordinates."""
 
     def __init__(
         self,
@@ -201,8 +217,10 @@ class _Descent:
         self.converged = False
 
     def run(self, start: Tensor, max_iterations: int) -> Any:
-        """The best coordinates, flat, as SciPy returns them."""
+        """Runs SciPy's L-BFGS-B and returns its result, with the coordinates flattened."""
         self.shape = start.shape
+        # SciPy's own criteria are switched off: they compare entries of the gradient and changes of
+        # the value, neither of which bounds the distance to the minimum as `tolerance` does.
         options = {"maxiter": max_iterations, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0}
         return cast(Any, minimize)(
             self._measure,
@@ -214,25 +232,30 @@ class _Descent:
         )
 
     def _measure(self, flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Returns the value and the gradient in whitened coordinates, as SciPy asks for them."""
         parameters = self.whitening.back(torch.as_tensor(flat).view(self.shape))
         value, slope = self.problem.value_and_gradient(parameters, self.l2, self.scale, self.num)
         gradient = self.whitening.gradient(slope).numpy().ravel()
+        # In whitened coordinates the Hessian is about I, so the missing part of the objective is
+        # about half the squared length of the gradient.
         self.converged = bool(np.linalg.norm(gradient) <= self.tolerance * np.sqrt(2 * value))
         return value, gradient
 
     def _stop(self, intermediate_result: Any) -> None:
-        """Called after every iteration."""
+        """Stops SciPy after an iteration at which the gradient was short enough."""
         if self.converged:
             raise StopIteration
 
 
 def _in_own_span(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates `(N, R)` float64 of examples in an orthonormal basis of what they span.
+    """Returns coordinates `(N, R)` float64 of examples in an orthonormal basis of their span.
 
     Returns:
         The coordinates, and the map `(N, R)` from coordinates of weights to mixtures of examples.
     """
     exact = features.double()
+    # The Gram matrix X X' = U S U' has rank R: X has coordinates U sqrt(S) in the basis S^(-1/2) U'
+    # X, which is orthonormal. Eigenvalues at the level of rounding are dropped.
     values, vectors = _linalg.eigh(exact @ exact.T)
     kept = values > values[-1].clamp_min(torch.finfo(torch.float64).tiny) * 1e-12
     roots = values[kept].sqrt()
@@ -240,7 +263,10 @@ def _in_own_span(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _second_moments(features: Tensor) -> list[Tensor]:
-    """Sums of x x' in float64 over all examples, x with a 1 at the end; by parts if x is long."""
+    """Returns sums of x x' in float64 over all examples, with a 1 appended to x.
+
+    If x is long there is one sum for each part of its entries.
+    """
     width = features.shape[1]
     whole = WHOLE_ON_CUDA if features.device.type == "cuda" else WHOLE
     starts = list(range(0, width, width if width <= whole else LBFGS_PART))
@@ -248,6 +274,7 @@ def _second_moments(features: Tensor) -> list[Tensor]:
 
 
 def _moments_of(features: Tensor, begin: int, end: int | None) -> Tensor:
+    """Sums the second moments of the features from `begin` to `end`; the last part has the 1."""
     total: Tensor | None = None
     for rows in torch.split(features, GRAM_ROWS):
         part = rows[:, begin:end]
@@ -260,15 +287,20 @@ def _moments_of(features: Tensor, begin: int, end: int | None) -> Tensor:
 
 
 def _product(rows: Tensor) -> Tensor:
-    """Rows' rows; NumPy knows that it is symmetric and does half the work."""
+    """Multiplies the transpose of a block with the block."""
     if rows.device.type != "cpu":
         return rows.T @ rows
+    # NumPy recognises A' A as symmetric and calls syrk, which does half the work of gemm.
     array = rows.numpy()
     return torch.as_tensor(array.T @ array)
 
 
 def _cholesky(matrix: Tensor) -> Tensor:
-    """The lower factor; of a matrix that is barely positive, with a little added."""
+    """Returns the lower Cholesky factor of a matrix, lifted a little where that is necessary.
+
+    The sums of float32 products can make a singular matrix slightly indefinite. A multiple of the
+    identity is added then, ten times more at each attempt.
+    """
     lift = 1e-7 * float(matrix.diagonal().mean())
     while True:
         factor, failed = _linalg.cholesky_ex(matrix)
@@ -279,4 +311,5 @@ def _cholesky(matrix: Tensor) -> Tensor:
 
 
 def _solve(factor: Tensor, rows: Tensor, *, upper: bool) -> Tensor:
+    """Solves X F = rows for a triangular factor F."""
     return _linalg.solve_triangular(factor, rows, upper=upper, left=False)

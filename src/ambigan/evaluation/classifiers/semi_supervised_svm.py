@@ -1,4 +1,4 @@
-"""Support vector machines on a few labels, over many draws of which these are."""
+"""Support vector machines on few labels, averaged over several random draws of the labels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class FewLabels:
     """Accuracies over draws of the labels.
 
     Attributes:
-        predictions: of the test examples, a row for each draw, int64 `(draws, N)`.
-        accuracies: on the test examples, in percent, one for each draw.
-        c: chosen.
-        at_grid_end: whether C is the first or the last of the grid.
-        validation: mean accuracy in percent on the examples held out, by C.
-        converged: whether every fit did.
+        predictions: Predicted classes of the test examples, int64 `(draws, N)`.
+        accuracies: Test accuracies in percent, one for each draw.
+        c: Selected value of C.
+        at_grid_end: Whether C is the first or the last value of the grid.
+        validation: Mean held-out accuracy in percent, by C.
+        converged: Whether every fit converged.
     """
 
     predictions: Tensor
@@ -52,22 +52,23 @@ def svm_over_draws(
     tolerance: float,
     max_iterations: int,
 ) -> FewLabels:
-    """Chooses C over some draws, and measures it over others.
+    """Selects C over some draws of the labels and measures accuracy over other draws.
 
     Args:
-        train: features `(M, D)`, on the device where it is computed, and classes `(M,)` from 0.
-        test: features `(N, D)` and classes `(N,)`.
-        grid: values of C.
-        num_labels: how many examples a draw has, balanced over the classes.
-        num_validation: how many training examples are held out of all draws, to choose C on.
-        num_choosing: over how many draws C is chosen.
-        num_draws: over how many, others than those, it is measured.
-        seed: of the examples held out and of all draws.
-        tolerance: see `Problem.fit`.
-        max_iterations: of each fit.
+        train: Features `(M, D)` on the device where products are computed, and classes `(M,)` from
+            0.
+        test: Features `(N, D)` and classes `(N,)`.
+        grid: Values of C, in rising order.
+        num_labels: Number of labelled examples in a draw, balanced over the classes.
+        num_validation: Number of training examples that no draw may use, on which C is selected.
+        num_choosing: Number of draws over which C is selected.
+        num_draws: Number of further draws over which accuracy is measured.
+        seed: Seed of the held-out examples and of all draws.
+        tolerance: Tolerance of each fit, see `LbfgsProblem.fit`.
+        max_iterations: Largest number of iterations of each fit.
 
     Raises:
-        ConfigError: there are too few training examples, or too few of a class.
+        ConfigError: There are too few training examples, or too few of a class.
     """
     check_enough(train[1], num_labels, num_validation)
     order = Randomness(seed, "validation").permutation(len(train[1]))
@@ -78,7 +79,9 @@ def svm_over_draws(
         c: float(np.mean(_accuracies([models[i] for models in chosen], train, held)[1]))
         for i, c in enumerate(grid)
     }
-    best = max(grid, key=lambda c: validation[c])  # the first, which is the smallest, of equals
+    best = max(grid, key=lambda c: validation[c])  # the smallest C among equals
+    # C is measured on other draws than those it was selected on, or the accuracy would be
+    # optimistic.
     draws = range(num_choosing, num_choosing + num_draws)
     models = [found.fit(draw, [best])[0] for draw in draws]
     everything = torch.arange(len(test[1]))
@@ -88,21 +91,26 @@ def svm_over_draws(
 
 
 def check_enough(labels: Tensor, num_labels: int, num_validation: int) -> None:
-    """Refuses training splits that are too small.
+    """Checks that a training split has enough examples.
+
+    Args:
+        labels: Labels of the training examples, `(N,)`.
+        num_labels: Number of labelled examples in a draw.
+        num_validation: Number of held-out examples.
 
     Raises:
-        ConfigError: saying how many examples are needed.
+        ConfigError: There are too few; the message says how many are needed.
     """
     least = num_labels + num_validation
     if len(labels) < least:
         raise ConfigError(
-            f"{num_labels:,} labels with {num_validation:,} examples held out to choose by need"
-            f" {least:,} training examples; there are {len(labels):,}."
+            f"{num_labels:,} labels and {num_validation:,} held-out examples need {least:,}"
+            f" training examples; there are {len(labels):,}."
         )
 
 
 class _Draws:
-    """Fits to draws of labels from a pool."""
+    """Fits to draws of labels from a pool of training examples."""
 
     def __init__(
         self,
@@ -120,7 +128,7 @@ class _Draws:
         self.converged = True
 
     def fit(self, draw: int, grid: Sequence[float]) -> list[LinearModel]:
-        """A model for each C, from the smallest up, each starting where the one before ended."""
+        """Returns a model for each C, in order, each fit starting where the last one ended."""
         chosen = self.pool[balanced_draw(self.classes[self.pool], self.num_labels, self.seed, draw)]
         rows = self.features[chosen.to(self.features.device)]
         problem = LbfgsProblem(rows, self.classes[chosen], self.num_classes, linear_svm())
@@ -135,6 +143,7 @@ class _Draws:
                 max_iterations=self.max_iterations,
             )
             models.append(fit.model)
+            # A warm start: neighbouring values of C have close solutions.
             start, self.converged = fit.parameters, self.converged and fit.converged
         return models
 
@@ -142,7 +151,7 @@ class _Draws:
 def _accuracies(
     models: Sequence[LinearModel], examples: tuple[Tensor, Tensor], chosen: Tensor
 ) -> tuple[Tensor, tuple[float, ...]]:
-    """Predictions `(models, n)` and accuracies in percent, all models in one product."""
+    """Returns predictions `(models, n)` and accuracies in percent, all models in one product."""
     features, classes = examples
     device, dtype = features.device, features.dtype
     weights = torch.cat([model.weights for model in models]).to(device, dtype)

@@ -1,4 +1,4 @@
-"""Clusters of features, and how well they are the classes."""
+"""K-means clusters of features, and their agreement with the classes."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ def kmeans_assign(
     tolerance: float,
     max_iterations: int,
 ) -> tuple[Tensor, bool, int]:
-    """Clusters of test examples, found on training examples.
+    """Finds clusters on training examples and assigns test examples to them.
 
-    scikit-learn's k-means (Lloyd's iterations from k-means++), of whose restarts the one with the
-    least sum of squares is kept. On one thread, so that the sums are the same on every machine.
+    It is scikit-learn's k-means (Lloyd's iterations from k-means++), and the restart with the least
+    sum of squares is kept. It runs on one thread, so that sums are the same on every machine.
 
     Args:
-        train: float32 `(M, D)`.
-        test: float32 `(N, D)`.
-        num_clusters: k.
-        restarts: how many.
-        seed: of them.
-        tolerance: it has converged when the centres move less than this times the mean variance.
-        max_iterations: of each restart.
+        train: Training features, float32 `(M, D)`.
+        test: Test features, float32 `(N, D)`.
+        num_clusters: Number of clusters.
+        restarts: Number of restarts.
+        seed: Seed of the restarts.
+        tolerance: Threshold of convergence: the centres must move less than this times the mean
+            variance.
+        max_iterations: Largest number of iterations of each restart.
 
     Returns:
-        Clusters of the test examples, int64 `(N,)`; whether the best restart converged; its
-        iterations.
+        Clusters of the test examples, int64 `(N,)`; whether the best restart converged; its number
+        of iterations.
     """
     model = cast(Any, KMeans)(
         num_clusters,
@@ -60,14 +61,15 @@ def kmeans_assign(
 
 
 def match_to_classes(clusters: Tensor, classes: Tensor) -> Tensor:
-    """Clusters renamed to classes, one to one, such that as many examples as can be are right.
+    """Renames clusters to classes, one to one, so that most examples are right.
 
     Args:
-        clusters: int64 `(N,)`.
-        classes: int64 `(N,)`, from 0.
+        clusters: Clusters, int64 `(N,)`.
+        classes: Classes, int64 `(N,)`, from 0.
 
     Returns:
-        Classes int64 `(N,)`; -1 for clusters that are left over where there are more of them.
+        Classes int64 `(N,)`, with -1 for the clusters that are left over where there are more
+        clusters than classes.
     """
     num_clusters, num_classes = int(clusters.max()) + 1, int(classes.max()) + 1
     table = torch.zeros(num_clusters, num_classes, dtype=torch.int64)
@@ -79,5 +81,5 @@ def match_to_classes(clusters: Tensor, classes: Tensor) -> Tensor:
 
 
 def mutual_information(clusters: Tensor, classes: Tensor) -> float:
-    """Normalised by the mean of both entropies: 0 if independent, 1 if one tells the other."""
+    """Returns the mutual information over the mean of both entropies, from 0 (independent) to 1."""
     return float(cast(Any, normalized_mutual_info_score)(classes.numpy(), clusters.numpy()))

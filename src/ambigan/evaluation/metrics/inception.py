@@ -1,4 +1,4 @@
-"""The reference Inception network of FID, as torch-fidelity has it, with its reference weights."""
+"""The reference Inception network of FID, from torch-fidelity, with its reference weights."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from ...core.files import sha256_of
 from ...core.torchvision_compat import import_torchvision
 
 POOL_LAYER = 2048
-"""Features; the logits without their bias follow them."""
+"""Number of pooled features; the logits without bias follow them."""
 
 INCEPTION_BATCH = 64
+"""Number of images in one forward pass."""
 
 
 def find_weights(path: str | Path | None) -> Path:
-    """The file of the weights: the one given, or the one that torch keeps, fetched if need be.
+    """Returns the file of the weights: the given one, or torch's cached one, downloaded if needed.
+
+    Args:
+        path: Path of a file of weights; None for torch's cache.
 
     Raises:
-        ConfigError: it is missing, holds more than weights, or cannot be fetched.
+        ConfigError: The file is missing, holds more than weights, or cannot be downloaded.
     """
     if path is not None:
         file = Path(path).expanduser()
@@ -40,9 +44,9 @@ def find_weights(path: str | Path | None) -> Path:
             cast(Any, torch.hub).download_url_to_file(url, str(file), progress=False)
         except OSError as error:
             raise ConfigError(
-                f"the Inception weights of torch-fidelity could not be fetched ({error}); go online"
-                f" once, or give their file, {file.name}, with --inception PATH. Distances in the"
-                " run's own features need neither: --protocol generation_features."
+                f"the Inception weights of torch-fidelity could not be downloaded ({error}); go"
+                f" online once, or give their file, {file.name}, with --inception PATH. Distances"
+                " in the run's own features need neither: --protocol generation_features."
             ) from error
     return _checked(file)
 
@@ -50,14 +54,18 @@ def find_weights(path: str | Path | None) -> Path:
 def load_inception(
     file: Path, device: torch.device | str = "cpu"
 ) -> tuple[Callable[[Tensor], Tensor], str]:
-    """The network, and the SHA-256 of its weights.
+    """Loads the network and computes the SHA-256 of its weights.
+
+    Args:
+        file: Path of the weights.
+        device: Device on which the network runs.
 
     Returns:
         A function from images `(N, 1 or 3, H, W)` in [-1, 1] to `(N, 2048 + 1008)` float32, the
         pooled features followed by the logits without bias; and the hash.
 
     Raises:
-        ConfigError: the file holds other weights.
+        ConfigError: The file holds other weights.
     """
     try:
         network = (
@@ -69,11 +77,12 @@ def load_inception(
         )
     except RuntimeError as error:
         raise ConfigError(
-            f"{file} does not hold the weights of torch-fidelity's Inception network; take"
+            f"{file} does not hold the weights of torch-fidelity's Inception network; use"
             f" {str(_module().URL_INCEPTION_V3).rpartition('/')[2]}."
         ) from error
 
     def describe(images: Tensor) -> Tensor:
+        # FID is defined on 8-bit images; the network rescales and resizes them itself.
         levels = ((images + 1) * 127.5).round().clamp(0, 255).byte()
         levels = levels.expand(-1, 3, -1, -1).to(device)
         parts = [torch.cat(network(part), dim=1) for part in torch.split(levels, INCEPTION_BATCH)]
@@ -83,14 +92,17 @@ def load_inception(
 
 
 def _checked(file: Path) -> Path:
-    """The file, if it holds tensors and no code: torch-fidelity itself would run what it holds."""
+    """Returns the file if it holds tensors only; torch-fidelity would run any code in it."""
     try:
         torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ConfigError(f"{file} holds no weights that can be loaded safely.") from error
+        raise ConfigError(
+            f"{file} holds no weights that can be loaded safely; use the file that torch-fidelity"
+            " publishes."
+        ) from error
     return file
 
 
 def _module() -> Any:
-    import_torchvision()  # torch-fidelity imports it, and not every wheel of it loads by itself
+    import_torchvision()  # torch-fidelity imports it, and not every wheel loads unaided
     return importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")

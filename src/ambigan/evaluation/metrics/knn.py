@@ -1,9 +1,9 @@
 """Exact nearest neighbours, by blocks of matrix products.
 
-A product in float32 is fast but rounds, so it only chooses candidates: every reference whose
-distance could, by a bound on rounding, be among the k smallest. These few are measured again in
-float64, value by value, and put in order of distance, then of index. So the answer depends neither
-on the size of blocks nor on the device, and ties go to the lowest index.
+A product in float32 is fast but rounded, so it only selects candidates: every reference whose
+distance could, by a bound on rounding errors, be among the k smallest. These few distances are
+computed again in float64, value by value, and sorted by distance, then by index. The answer
+therefore depends neither on the size of blocks nor on the device, and ties go to the lowest index.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from ..classifiers.label_subsets import number_classes
 from ..float32_matmul import full_precision
 
 Metric = Literal["euclidean", "cosine"]
+"""Names of the distances."""
 Indices = NDArray[np.int64]
 _Floats = NDArray[np.float64]
 
 BLOCKS = (2048, 4096)
-_EXACT_VALUES = 1 << 17  # numbers per operand measured at a time in float64: they fit the cache
+"""Numbers of queries and of references in a block."""
+_EXACT_VALUES = 1 << 17  # float64 values per operand and chunk, which fit the cache
 
 
 def nearest_neighbours(
@@ -38,19 +40,19 @@ def nearest_neighbours(
     device: torch.device | str = "cpu",
     blocks: tuple[int, int] = BLOCKS,
 ) -> Tensor:
-    """Which references are nearest to each query: int64 `(N, k)`, the nearest first.
+    """Returns the indices of the references nearest to each query, int64 `(N, k)`, nearest first.
 
     Args:
-        queries: float32 `(N, D)`.
-        references: float32 `(M, D)`.
-        k: how many, up to M.
-        metric: `cosine` is one minus the cosine; it is 1 from and to a vector of zeros.
-        device: where the products are computed.
-        blocks: how many queries by how many references at a time; bounds memory.
+        queries: Query features, float32 `(N, D)`.
+        references: Reference features, float32 `(M, D)`.
+        k: Number of neighbours, from 1 to M.
+        metric: Distance. `cosine` is one minus the cosine, and 1 where a vector is zero.
+        device: Device on which the products are computed.
+        blocks: Numbers of queries and of references in a block, which bound the memory.
 
     Raises:
-        ConfigError: there are fewer references than k.
-        NonFiniteError: squares of the values overflow float32.
+        ConfigError: There are fewer references than k.
+        NonFiniteError: Squares of the values overflow float32.
     """
     if not 1 <= k <= len(references):
         raise ConfigError(
@@ -72,24 +74,24 @@ def knn_predict(
     *,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """The label most frequent among the k nearest, int64 `(N,)`; among equals the nearest one's.
+    """Predicts the most frequent label among the k nearest, int64 `(N,)`; ties go to the nearest.
 
     Args:
-        queries: float32 `(N, D)`.
-        references: float32 `(M, D)`.
-        labels: of the references, int64 `(M,)`.
-        k: how many neighbours vote.
-        metric: see `nearest_neighbours`.
-        device: where the products are computed.
+        queries: Query features, float32 `(N, D)`.
+        references: Reference features, float32 `(M, D)`.
+        labels: Labels of the references, int64 `(M,)`.
+        k: Number of neighbours that vote.
+        metric: Distance, see `nearest_neighbours`.
+        device: Device on which the products are computed.
     """
     return vote(labels[nearest_neighbours(queries, references, k, metric, device=device)])
 
 
 def vote(labels: Tensor) -> Tensor:
-    """The most frequent label of each row, int64 `(N,)`; among equals the one that comes first.
+    """Returns the most frequent label of each row, int64 `(N,)`; ties go to the first one.
 
     Args:
-        labels: of the neighbours, the nearest first, int64 `(N, k)`.
+        labels: Labels of the neighbours, nearest first, int64 `(N, k)`.
     """
     names, codes = number_classes(labels)
     counts = torch.zeros(len(labels), len(names), dtype=torch.int64)
@@ -100,12 +102,14 @@ def vote(labels: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Groups:
-    """References that are equal, byte for byte, so that each is compared once.
+    """Groups of identical references, each of which is compared once.
+
+    Without them a data set with many duplicates would have as many candidates at equal distance.
 
     Attributes:
-        order: indices of references, group by group, rising within each.
-        starts: where each group begins in `order`.
-        counts: how many each holds.
+        order: Indices of references, group by group, rising within each.
+        starts: Position in `order` at which each group begins.
+        counts: Number of references in each group.
     """
 
     order: Indices
@@ -119,6 +123,7 @@ class _Groups:
 
 
 def _group_equal_rows(references: Tensor) -> _Groups:
+    """Groups references with equal bytes, by a hash of each row."""
     seen: dict[bytes, int] = {}
     rows = np.ascontiguousarray(references.detach().cpu().numpy())
     digests = (hashlib.blake2b(row.data, digest_size=16).digest() for row in rows)
@@ -129,13 +134,14 @@ def _group_equal_rows(references: Tensor) -> _Groups:
 
 
 class _Search:
-    """References made ready for queries, block by block.
+    """References prepared for queries, which are answered block by block.
 
-    The candidates of a query q are the references r with |r|^2 - 2 q.r at most the k-th smallest,
-    give or take what rounding can do. Both are centred on the references' mean first, which
-    changes no distance and makes the squares as small as they can be. Products of D terms, in
-    whatever order they are summed, with sums and centring, err by less than (D + 8) u (|q|^2 +
-    |r|^2), u = 2^-24; twice that is allowed for. For cosine the rows are scaled to length 1.
+    The candidates of a query q are the references r for which s(r) = |r|^2 - 2 q.r is at most the
+    k-th smallest, up to rounding. s differs from the squared distance by |q|^2, which is the same
+    for all r. Both are first centred on the references' mean, which changes no distance and makes
+    the squares as small as they can be. Sums of D products in any order, with the additions and the
+    centring, have errors below (D + 8) u (|q|^2 + |r|^2), u = 2^-24; twice that is allowed for. For
+    cosine the rows are scaled to length 1 instead.
     """
 
     def __init__(
@@ -151,29 +157,34 @@ class _Search:
         self.k, self.metric, self.device, self.block = k, metric, device, block
         self.first = torch.as_tensor(groups.first)
         self.centre = references.float().mean(0).to(device)
+        # eps is 2 u, so (D + 16) eps is at least twice the bound. The second term covers products
+        # that underflow and so have no relative error bound.
         width, info = references.shape[1], torch.finfo(torch.float32)
         self.rounding, self.underflow = (width + 16) * info.eps, (width + 16) * info.tiny
 
     def __call__(self, queries: Tensor) -> Indices:
-        """The nearest references of one block of queries, `(N, k)`."""
+        """Returns the nearest references of one block of queries, `(N, k)`."""
         query, group = self._candidates(self._prepared(queries))
         return self._closest(queries.detach().cpu(), query, group)
 
     def _prepared(self, rows: Tensor) -> Tensor:
+        """Centres rows for the Euclidean distance, or scales them to length 1 for the cosine."""
         rows = rows.detach().to(self.device, torch.float32)
         if self.metric == "euclidean":
             return rows - self.centre
         tiny = torch.finfo(torch.float32).tiny
-        rows = rows / rows.abs().amax(1, keepdim=True).clamp_min(tiny)  # lest squares underflow
+        rows = rows / rows.abs().amax(1, keepdim=True).clamp_min(tiny)  # squares may underflow
         return rows / rows.square().sum(1, keepdim=True).sqrt().clamp_min(tiny)
 
     def _candidates(self, q: Tensor) -> tuple[Indices, Indices]:
-        """Pairs of a query and a group of references that may be among its k nearest."""
+        """Returns pairs of a query and a group of references that may be among its k nearest."""
         limits = q.new_empty(len(q), 0)  # the k smallest upper bounds on distances so far
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         for start in range(0, len(self.first), self.block):
             r = self._prepared(self.references[self.first[start : start + self.block]])
             lower, r_slack, q_slack = self._bounds(q, r)
+            # The k-th smallest upper bound seen so far is an upper bound on the k-th smallest
+            # distance. A reference whose lower bound exceeds it is not among the k nearest.
             best, place = lower.topk(min(self.k, len(r)), dim=1, largest=False)
             limits = torch.cat([limits, best + r_slack[place] + q_slack], 1)
             limits = limits.topk(min(self.k, limits.shape[1]), dim=1, largest=False).values
@@ -182,11 +193,16 @@ class _Search:
         query, group, lower = (torch.cat(parts) for parts in zip(*found, strict=True))
         if not limits.isfinite().all():
             raise NonFiniteError("features are too large: their squares overflow float32.")
+        # Limits only fall from block to block, so early candidates are filtered again by the last
+        # one.
         kept = lower <= limits[query, -1]
         return query[kept].cpu().numpy(), group[kept].cpu().numpy()
 
     def _bounds(self, q: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Lower bounds `(Q, R)` on |r|^2 - 2 q.r, and `(R,)` and `(Q, 1)` to add for upper ones."""
+        """Returns lower bounds `(Q, R)` on |r|^2 - 2 q.r, and terms that make them upper bounds.
+
+        The terms have shapes `(R,)` and `(Q, 1)`.
+        """
         r_square, q_square = r.square().sum(1), q.square().sum(1, keepdim=True)
         bias = r_square if self.metric == "euclidean" else torch.zeros_like(r_square)
         lower = torch.addmm(bias - self.rounding * r_square, q, r.T, alpha=-2)
@@ -194,18 +210,22 @@ class _Search:
         return lower, 2 * self.rounding * r_square, q_slack
 
     def _below(self, lower: Tensor, best: Tensor, limits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, places in the block and lower bounds of the pairs within the limits."""
+        """Returns query, position in the block and lower bound of the pairs within the limits."""
         limit = limits[:, -1:]
-        if limits.shape[1] < self.k:  # there were too few references yet to leave any out
+        if limits.shape[1] < self.k:  # fewer than k references seen: nothing can be left out
             limit = torch.full_like(limit, torch.inf)
+        # Most queries have no candidate in a block once their limit is low, and skip the full
+        # comparison.
         rows = (best[:, :1] <= limit).squeeze(1).nonzero().squeeze(1)
         chosen = lower[rows]
         row, place = (chosen <= limit[rows]).nonzero(as_tuple=True)
         return rows[row], place, chosen[row, place]
 
     def _closest(self, queries: Tensor, query: Indices, group: Indices) -> Indices:
-        """The k nearest of the candidates, by distance and then by index."""
+        """Selects the k nearest candidates of each query, by distance and then by index."""
         distance = self._distances(queries.numpy(), query, self.groups.first[group])
+        # Expand each group to its members, whose distances are equal, but to no more than k of
+        # them.
         repeats = np.minimum(self.groups.counts[group], self.k)
         query, distance = np.repeat(query, repeats), np.repeat(distance, repeats)
         within = np.arange(len(query)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
@@ -215,7 +235,7 @@ class _Search:
         return index[order][start[:, None] + np.arange(self.k)]
 
     def _distances(self, queries: NDArray[Any], query: Indices, reference: Indices) -> _Floats:
-        """Distances of pairs in float64, up to what does not change their order."""
+        """Returns distances of pairs in float64, up to a monotone transformation."""
         rows, chunk = self.references.numpy(), max(1, _EXACT_VALUES // self.references.shape[1])
         measure = _squared_distance if self.metric == "euclidean" else _negative_cosine
         parts = [

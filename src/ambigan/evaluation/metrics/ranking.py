@@ -1,4 +1,4 @@
-"""Retrieval: test examples as queries, training examples of the same class as what is sought."""
+"""Retrieval scores, where test examples query the training examples of their class."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..float32_matmul import full_precision
 from .knn import nearest_neighbours
 
 QUERIES = 256
+"""Number of queries in a block."""
 
 
 def ranking_scores(
@@ -26,24 +27,26 @@ def ranking_scores(
     precision_at: int,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
-    """Scores of the references ranked by their cosine with each query, in percent.
+    """Scores the ranking of references by their cosine with each query, in percent.
 
-    - `map`: the mean over queries of the average precision over the whole ranking: the mean, over
-      the references of the query's class, of the precision at the rank of each.
-    - `recall_K`: queries among whose first K references one at least has their class (as in image
-      retrieval; not the share of all such references, which K bounds).
-    - `precision_K`: the mean share of the first K references that have the query's class.
+    - `map`: mean average precision over the whole ranking. The average precision of a query is the
+    mean, over the references of its class, of the precision at the rank of each.
 
-    Queries of a class that no reference has are left out of all means.
+    - `recall_K`: share of queries with at least one reference of their class among the first K (as
+    in image retrieval; not the share of all such references, which K bounds).
+
+    - `precision_K`: mean share of the first K references that have the query's class.
+
+    Queries of a class that no reference has are excluded.
 
     Args:
-        queries: float32 `(N, D)`.
-        references: float32 `(M, D)`.
-        query_labels: int64 `(N,)`.
-        labels: of the references, int64 `(M,)`.
-        recall_at: the Ks of `recall_K`; those above M are left out.
-        precision_at: the K of `precision_K`; M if that is fewer.
-        device: where the products are computed.
+        queries: Query features, float32 `(N, D)`.
+        references: Reference features, float32 `(M, D)`.
+        query_labels: Labels of the queries, int64 `(N,)`.
+        labels: Labels of the references, int64 `(M,)`.
+        recall_at: Values of K for `recall_K`; those above M are left out.
+        precision_at: Value of K for `precision_K`, at most M.
+        device: Device on which the products are computed.
     """
     known = torch.isin(query_labels, labels)
     queries, query_labels = queries[known], query_labels[known]
@@ -69,20 +72,22 @@ def mean_average_precision(
     labels: Tensor,
     device: torch.device | str = "cpu",
 ) -> float:
-    """In [0, 1]; cosines are products in float32, and references of equal cosine share a rank.
+    """Returns the mean average precision, in [0, 1].
 
-    Equal ones all have the last rank among them, as in scikit-learn.
+    Cosines are products in float32. References of equal cosine all have the last rank among them,
+    as in scikit-learn.
 
     Args:
-        queries: float32 `(N, D)`, each of a class that a reference has.
-        references: float32 `(M, D)`.
-        query_labels: int64 `(N,)`.
-        labels: int64 `(M,)`.
-        device: where it is computed.
+        queries: Query features, float32 `(N, D)`, each of a class that a reference has.
+        references: Reference features, float32 `(M, D)`.
+        query_labels: Labels of the queries, int64 `(N,)`.
+        labels: Labels of the references, int64 `(M,)`.
+        device: Device on which the products are computed.
     """
     sought = F.normalize(references.to(device), dim=1).T
     total = 0.0
     for label in class_sizes(query_labels):
+        # Queries of one class share their relevant references, so they form one block.
         members = (labels == label).nonzero().squeeze(1).to(device)
         for rows in torch.split(queries[query_labels == label], QUERIES):
             cosines = F.normalize(rows.to(device), dim=1) @ sought
@@ -92,14 +97,20 @@ def mean_average_precision(
 
 
 def _average_precision(right: Tensor, cosines: Tensor) -> Tensor:
-    """Of each row, float64 `(N,)`, from rising cosines of what is sought and of everything."""
+    """Returns the average precision of each row, float64 `(N,)`.
+
+    Args:
+        right: Cosines of the relevant references in rising order, `(N, R)`.
+        cosines: Cosines of all references in rising order, `(N, M)`.
+    """
     among, whole = (torch.searchsorted(row, right) for row in (right, cosines))
+    # Counting from the top: the number of relevant and of all references at or above each cosine.
     hits, ranks = right.shape[1] - among, cosines.shape[1] - whole
     return (hits.double() / ranks).mean(1)
 
 
 def _sort(values: Tensor) -> Tensor:
-    """Rows in rising order; on the CPU by NumPy, which is many times as fast."""
+    """Sorts rows in rising order, on the CPU by NumPy, which is many times faster."""
     if values.device.type != "cpu":
         return values.sort(dim=1).values
     return torch.as_tensor(np.sort(values.numpy(), axis=1))

@@ -1,9 +1,9 @@
-"""How far data and samples are from their way through the latents and back, beside wrong pairs.
+"""Errors of data and samples against their reconstruction through the latents.
 
-A distance alone says little: it is small where all data are alike. So each stands beside the same
-distance over shuffled pairs, where every example meets the reconstruction of another: the one
-before it in an order drawn once, since a split may be sorted by class.
-A ratio of 1 means that the reconstruction knows nothing of its input, 0 that it is perfect.
+An error alone says little, since it is small where all data are alike. So each is reported next to
+the same error over shuffled pairs, where every example is compared with the reconstruction of
+another one: its predecessor in a random order, since a split may be sorted by class. A ratio of 1
+means that the reconstruction carries no information about its input, 0 that it is perfect.
 """
 
 from __future__ import annotations
@@ -23,29 +23,32 @@ from ..baselines.feature_baselines import fit_pca
 
 Map = Callable[[Tensor], Tensor]
 Errors = dict[str, float | None]
-"""`error_KIND`, `error_KIND_shuffled` and `ratio_KIND` of `real`, `generated` and `latent`."""
+"""Values of `error_KIND`, `error_KIND_shuffled` and `ratio_KIND`, where KIND is `real`, `generated`
+or `latent`."""
 
 UNITS = {"images": 0.5, "vectors": 1.0}
-"""Images are measured in [0, 1], half their range here; vectors as their scaling left them."""
+"""Factor on errors by kind of data. Images are measured in [0, 1], half their range here; vectors
+in scaled units."""
 
 _CHUNK = 1024
 
 
 def as_they_are(x: Tensor) -> Tensor:
-    """What is reconstructed of data where it is all of them."""
+    """Returns x: the target of reconstruction where that is the whole data."""
     return x
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Ways between data and latents; None where there is none.
+    """Maps between data and latents; None where a method has none.
 
     Attributes:
-        reconstruct: data to latents and back.
-        sample: latents to data.
-        encode: data to latents.
-        draw: so many latents from the prior, by a source of randomness.
-        target: what of data is reconstructed; smaller images where the generator makes those.
+        reconstruct: Map from data to latents and back.
+        sample: Map from latents to data.
+        encode: Map from data to latents.
+        draw: Function that draws a number of latents from the prior, given a source of randomness.
+        target: Map from data to the form that is reconstructed, smaller images where the generator
+            makes smaller ones.
     """
 
     reconstruct: Map
@@ -56,12 +59,15 @@ class Maps:
 
 
 def maps_of(method: Method) -> Maps:
-    """What a method declares that it can do.
+    """Returns the maps that a method declares.
 
-    Samples that are smaller than data cannot be encoded, and so are not reconstructed.
+    Samples that are smaller than the data cannot be encoded, so they are not reconstructed.
+
+    Args:
+        method: Trained method.
 
     Raises:
-        ConfigError: it cannot reconstruct.
+        ConfigError: The method cannot reconstruct.
     """
     if "reconstruct" not in method.capabilities:
         known = ", ".join(sorted(method.capabilities)) or "nothing but features"
@@ -84,22 +90,22 @@ def reconstruction_errors(
     seed: int,
     device: torch.device | str = "cpu",
 ) -> Errors:
-    """Errors over the test split, and where it can sample and encode, over samples and latents.
+    """Measures errors over the test split and, where the maps allow it, over samples and latents.
 
-    Source: Donahue et al., BiGAN, the authors' code: EGr, EGr_b, EGg, EGg_b. There, samples are
-    100,000 and rounded to 256 levels before they are encoded and compared, and pairs are shifted
-    within batches of 128 of the split's own order, which for MNIST is random as well.
+    Source: Donahue et al., BiGAN, the authors' code: EGr, EGr_b, EGg, EGg_b. There, 100,000 samples
+    are rounded to 256 levels before they are encoded and compared, and pairs are shifted within
+    batches of 128 in the split's own order, which for MNIST is random as well.
 
     Args:
-        maps: in eval mode, on the device.
-        dataset: its test split is measured.
-        num_generated: how many latents are drawn.
-        seed: of these draws, made on the CPU.
-        device: where the maps are computed.
+        maps: Maps of the method, in eval mode and on the device.
+        dataset: Data set whose test split is measured.
+        num_generated: Number of latents to draw.
+        seed: Seed of the latents, which are drawn on the CPU.
+        device: Device on which the maps are computed.
 
     Raises:
-        ConfigError: there is one example only, or a reconstruction has another shape.
-        NonFiniteError: a reconstruction is not a number.
+        ConfigError: There is only one example, or a reconstruction has another shape.
+        NonFiniteError: A reconstruction is not finite.
     """
     kind = dataset.spec.kind
     errors = real_errors(maps.reconstruct, dataset.test.values, kind, device, maps.target)
@@ -117,16 +123,19 @@ def real_errors(
     device: torch.device | str = "cpu",
     target: Map = as_they_are,
 ) -> Errors:
-    """Means of |t(x) - G(E(x))| and, shuffled, of |t(x') - G(E(x))|, x' the one after x.
+    """Returns the means of |t(x) - G(E(x))| and, shuffled, of |t(x') - G(E(x))|.
+
+    x' is the example after x.
 
     Args:
-        reconstruct: data to latents and back.
-        values: a split's values, uint8 images or float vectors.
-        kind: `images` are measured in [0, 1], `vectors` in scaled units.
-        device: where it is computed.
-        target: t, what of data is reconstructed.
+        reconstruct: Map from data to latents and back.
+        values: Values of a split, uint8 images or float vectors.
+        kind: Kind of the data: `images`, measured in [0, 1], or `vectors`, in scaled units.
+        device: Device on which the maps are computed.
+        target: Map t from data to the form that is reconstructed.
     """
     total = _Pairs("real", len(values))
+    # x holds one example more than is reconstructed, whose target pairs with the last one.
     for part in _overlapping(len(values)):
         x = to_float(values[part].to(device))
         total.add(target(x), reconstruct(x[:-1]))
@@ -137,14 +146,14 @@ def real_errors(
 def generated_errors(
     sample: Map, encode: Map, latents: Tensor, kind: str, device: torch.device | str = "cpu"
 ) -> Errors:
-    """Means of |G(z) - G(E(G(z)))| and of |z - E(G(z))|, and of both shuffled.
+    """Returns the means of |G(z) - G(E(G(z)))| and of |z - E(G(z))|, and of both shuffled.
 
     Args:
-        sample: latents to data.
-        encode: data to latents.
-        latents: `(N, latent_dim)`; their errors are in their own units.
-        kind: of the data, `images` or `vectors`.
-        device: where it is computed.
+        sample: Map from latents to data.
+        encode: Map from data to latents.
+        latents: Latents `(N, latent_dim)`, whose errors are in their own units.
+        kind: Kind of the data, `images` or `vectors`.
+        device: Device on which the maps are computed.
     """
     data, codes = _Pairs("generated", len(latents)), _Pairs("latent", len(latents))
     for part in _overlapping(len(latents)):
@@ -159,7 +168,7 @@ def generated_errors(
 def mean_maps(
     dataset: Dataset, target: Map = as_they_are, device: torch.device | str = "cpu"
 ) -> Maps:
-    """Predicts the training mean, whatever the input."""
+    """Returns maps that predict the training mean for every input."""
     values = dataset.train.values
     sums = [
         target(to_float(part.to(device))).sum(0, dtype=torch.float64)
@@ -172,14 +181,15 @@ def mean_maps(
 def pca_maps(
     dataset: Dataset, width: int, target: Map = as_they_are, device: torch.device | str = "cpu"
 ) -> Maps:
-    """Keeps `width` principal components of the training split."""
+    """Returns maps that keep `width` principal components of the training split."""
     pca = fit_pca(_targets(dataset.train.values, target, device), width)
     return Maps(lambda x: pca.reconstruct(target(x)), target=target)
 
 
 def _targets(values: Tensor, target: Map, device: torch.device | str) -> Tensor:
-    """What is reconstructed of a split's values, images in the 256 levels of their file."""
+    """Returns the targets of a split, images in the 256 levels of their files."""
     first = target(to_float(values[:1].to(device)))
+    # PCA is fitted on what is compared: resized images, rounded as a file would store them.
     if first.shape[1:] == values.shape[1:]:
         return values
     parts = (target(to_float(part.to(device))) for part in torch.split(values, _CHUNK))
@@ -187,7 +197,7 @@ def _targets(values: Tensor, target: Map, device: torch.device | str) -> Tensor:
 
 
 class _Pairs:
-    """Sums of distances between things and their reconstructions, in step and one behind."""
+    """Sums of distances to reconstructions, of matching pairs and of pairs shifted by one."""
 
     def __init__(self, name: str, num: int) -> None:
         if num < 2:
@@ -195,22 +205,22 @@ class _Pairs:
         self.name, self.num = name, num
         self.total, self.shuffled = 0.0, 0.0
 
-    def add(self, originals: Tensor, again: Tensor) -> None:
-        """Originals `(n + 1, ...)`, the last of which has no reconstruction among `(n, ...)`."""
-        if originals.shape[1:] != again.shape[1:]:
+    def add(self, originals: Tensor, reconstructions: Tensor) -> None:
+        """Adds originals `(n + 1, ...)` with reconstructions `(n, ...)` of all but the last."""
+        if originals.shape[1:] != reconstructions.shape[1:]:
             raise ConfigError(
-                f"a reconstruction has shape {tuple(again.shape[1:])}, its original"
+                f"a reconstruction has shape {tuple(reconstructions.shape[1:])}, its original"
                 f" {tuple(originals.shape[1:])}; they cannot be compared."
             )
-        self.total += _sum_of_distances(originals[:-1], again)
-        self.shuffled += _sum_of_distances(originals[1:], again)
+        self.total += _sum_of_distances(originals[:-1], reconstructions)
+        self.shuffled += _sum_of_distances(originals[1:], reconstructions)
 
     def errors(self, unit: float) -> Errors:
-        """The means, in units of which one of the data's is `unit`, and their ratio."""
+        """Returns the means, times `unit`, and their ratio."""
         if not torch.tensor([self.total, self.shuffled]).isfinite().all():
             raise NonFiniteError(
-                f"the reconstruction error ({self.name}) is no finite number; the networks have"
-                " broken down, take an earlier checkpoint."
+                f"the reconstruction error ({self.name}) is not finite, so training has diverged;"
+                " use an earlier checkpoint."
             )
         ratio = self.total / self.shuffled if self.shuffled else None
         means = (unit * self.total / self.num, unit * self.shuffled / self.num)
@@ -222,12 +232,14 @@ def _keys(*names: str) -> list[str]:
 
 
 def _overlapping(num: int) -> Iterator[Tensor]:
-    """Places of consecutive chunks of a drawn order, each with the first of the next."""
+    """Yields the chunks of a random order of indices, each with the first of the next chunk."""
     order = Randomness("pairs").permutation(num)
     for start in range(0, num, _CHUNK):
+        # The modulo closes the circle: the last example is paired with the first.
         yield order[torch.arange(start, min(start + _CHUNK, num) + 1) % num]
 
 
 def _sum_of_distances(a: Tensor, b: Tensor) -> float:
+    """Sums the Euclidean lengths of the differences of paired examples."""
     lengths = (a - b).flatten(1).float().square().sum(1).sqrt()
     return float(lengths.cpu().double().sum())

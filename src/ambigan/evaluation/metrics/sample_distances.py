@@ -1,4 +1,4 @@
-"""How far two sets of examples are apart, in any features of them."""
+"""Distances between two sets of examples, in any features."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ...core.errors import ConfigError
 from ...core.torchvision_compat import import_torchvision
 
 WIDEST_COVARIANCE = 4096
+"""Largest number of features whose covariance is computed."""
 _CHUNK = 4096
 Device = torch.device | str
 
@@ -19,27 +20,30 @@ _linalg = cast(Any, torch.linalg)
 
 
 def frechet_distance(a: Tensor, b: Tensor, device: Device = "cpu") -> float:
-    """The squared Fréchet distance of the Gaussians with the moments of two sets.
+    """Returns the squared Fréchet distance of the Gaussians with the moments of two sets.
 
-    |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), in float64; covariances are divided by N - 1. The
-    trace of the root is the sum of the roots of the eigenvalues of A^(1/2) B A^(1/2).
+    It is |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)) in float64, with covariances divided by N - 1.
 
     Source: Heusel et al., arXiv 1706.08500, equation 6.
 
     Args:
-        a: float32 `(N, D)`.
-        b: float32 `(M, D)`.
-        device: where it is computed.
+        a: Features of the first set, float32 `(N, D)`.
+        b: Features of the second set, float32 `(M, D)`.
+        device: Device on which the moments and eigenvalues are computed.
 
     Raises:
-        ConfigError: there are fewer than two examples, or D is above 4096.
+        ConfigError: There are fewer than two examples, or D is above 4096.
     """
     if (width := a.shape[1]) > WIDEST_COVARIANCE:
         raise ConfigError(
-            f"the Fréchet distance of {width:,} features takes their covariance; use a layer of"
-            f" {WIDEST_COVARIANCE:,} or fewer, such as one convolution instead of all."
+            f"the covariance of {width:,} features is too large for the Fréchet distance; use a"
+            f" layer of {WIDEST_COVARIANCE:,} or fewer, such as one convolution instead of all."
         )
     (mean_a, cov_a), (mean_b, cov_b) = (_moments(x, device) for x in (a, b))
+    # A B is not symmetric, so its root would need a general matrix square root, which is unstable
+    # for singular covariances. A^(1/2) B A^(1/2) has the same eigenvalues and is symmetric and
+    # positive semi-definite: the trace of the root is the sum of the roots of its eigenvalues.
+    # Rounding may make the zero ones slightly negative.
     values, vectors = _linalg.eigh(cov_a)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T
     product = _linalg.eigvalsh(root @ cov_b @ root).clamp_min(0).sqrt().sum()
@@ -50,19 +54,19 @@ def frechet_distance(a: Tensor, b: Tensor, device: Device = "cpu") -> float:
 def kernel_distance(
     a: Tensor, b: Tensor, *, subsets: int, subset_size: int, seed: int
 ) -> tuple[float, float]:
-    """The squared MMD of two sets, unbiased, under the kernel (x . y / D + 1)^3.
+    """Returns the unbiased squared MMD of two sets under the kernel (x . y / D + 1)^3 (KID).
 
-    Mean and deviation over random subsets; of smaller sets, subsets are as large as the smaller.
-    Computed by torch-fidelity, in float64.
+    Mean and standard deviation are over random subsets, which are no larger than the smaller set.
+    It is computed by torch-fidelity, in float64.
 
     Source: Bińkowski et al., arXiv 1801.01401 (KID).
 
     Args:
-        a: float32 `(N, D)`.
-        b: float32 `(M, D)`.
-        subsets: how many.
-        subset_size: examples of each set in a subset.
-        seed: of the subsets.
+        a: Features of the first set, float32 `(N, D)`.
+        b: Features of the second set, float32 `(M, D)`.
+        subsets: Number of subsets.
+        subset_size: Number of examples of each set in a subset.
+        seed: Seed of the subsets.
     """
     found = _fidelity("metric_kid").kid_features_to_metric(
         a.double(),
@@ -80,25 +84,25 @@ def kernel_distance(
 
 
 def precision_and_recall(generated: Tensor, real: Tensor, neighbours: int) -> tuple[float, float]:
-    """The shares in percent of samples near data, and of data near samples.
+    """Returns the share of samples near the data, and of data near the samples, in percent.
 
-    Near is within the distance of an example of the other set to its k-th neighbour in that set.
-    Computed by torch-fidelity.
+    An example is near a set if it lies within the distance of one of its members to that member's
+    k-th neighbour in the set. Computed by torch-fidelity.
 
     Source: Kynkäänniemi et al., arXiv 1904.06991.
 
     Args:
-        generated: float32 `(N, D)`.
-        real: float32 `(M, D)`.
-        neighbours: k, below N and M.
+        generated: Features of samples, float32 `(N, D)`.
+        real: Features of data, float32 `(M, D)`.
+        neighbours: Number k of the neighbour that defines nearness, below N and M.
 
     Raises:
-        ConfigError: there are too few examples.
+        ConfigError: There are too few examples.
     """
     least = min(len(generated), len(real))
     if least <= neighbours:
         raise ConfigError(f"{neighbours} neighbours need more than {least} examples.")
-    # Distances are made of products: far from the origin, they would lose their digits.
+    # torch-fidelity computes distances from products, which lose digits far from the origin.
     middle = real.double().mean(0)
     found = _fidelity("metric_prc").prc_features_to_metric(
         (generated - middle).float(),
@@ -112,24 +116,28 @@ def precision_and_recall(generated: Tensor, real: Tensor, neighbours: int) -> tu
 
 
 def inception_score(logits: Tensor, *, splits: int, seed: int) -> tuple[float, float]:
-    """The exponential of class probabilities' mean divergence from their mean, and its deviation.
+    """Returns the mean and standard deviation of the Inception score over splits.
 
-    Mean and deviation are over splits.
-
-    Computed by torch-fidelity.
+    The score is exp(mean KL(p(y | x) || p(y))). Computed by torch-fidelity.
 
     Source: Salimans et al., arXiv 1606.03498, section 4.
+
+    Args:
+        logits: Logits of samples, float32 `(N, 1008)`.
+        splits: Number of splits.
+        seed: Seed of the order in which samples are split.
     """
     found = _fidelity("metric_isc").isc_features_to_metric(logits, splits, True, seed)
     return found["inception_score_mean"], found["inception_score_std"]
 
 
 def _moments(features: Tensor, device: Device) -> tuple[Tensor, Tensor]:
-    """Mean `(D,)` and covariance `(D, D)`, float64."""
+    """Returns the mean `(D,)` and covariance `(D, D)`, float64."""
     num = len(features)
     if num < 2:
         raise ConfigError(f"distances of distributions need two examples or more; there are {num}.")
     parts = torch.split(features, _CHUNK)
+    # Two passes: centring before the products loses no digits, where E[x x'] - m m' would.
     mean = torch.stack([part.sum(0, dtype=torch.float64) for part in parts]).sum(0) / num
     mean = mean.to(device)
     scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=device)
@@ -140,5 +148,5 @@ def _moments(features: Tensor, device: Device) -> tuple[Tensor, Tensor]:
 
 
 def _fidelity(module: str) -> Any:
-    import_torchvision()  # torch-fidelity imports it, and not every wheel of it loads by itself
+    import_torchvision()  # torch-fidelity imports it, and not every wheel loads unaided
     return importlib.import_module(f"torch_fidelity.{module}")

@@ -1,4 +1,4 @@
-"""The nearest of many examples by the cosine of their features: exactly, or by an index."""
+"""Search for the most similar examples by the cosine of features, exactly or with an index."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ...core.errors import CheckpointError, ConfigError
 from .knn import nearest_neighbours
 
 PROBED = 10
-"""An index looks into every tenth of its cells."""
+"""Divisor of the number of cells that a search visits: every tenth."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What was found for each query, the most similar first.
+    """The references found for each query, the most similar first.
 
     Attributes:
-        places: among the references, int64 `(N, k)`; -1 where an index found fewer.
-        cosines: float64 `(N, k)`, in [-1, 1].
+        places: Indices of references, int64 `(N, k)`, with -1 where an index found fewer.
+        cosines: Cosines with the query, float64 `(N, k)`, in [-1, 1].
     """
 
     places: Tensor
@@ -35,13 +35,13 @@ class Neighbours:
 def search_exactly(
     queries: Tensor, references: Tensor, num: int, device: torch.device | str = "cpu"
 ) -> Neighbours:
-    """The `num` references of largest cosine, found among all.
+    """Finds the `num` references of largest cosine among all.
 
     Args:
-        queries: float32 `(N, D)`.
-        references: float32 `(M, D)`.
-        num: how many; all if there are fewer.
-        device: where products are computed.
+        queries: Query features, float32 `(N, D)`.
+        references: Reference features, float32 `(M, D)`.
+        num: Number of references to find; all if there are fewer.
+        device: Device on which products are computed.
     """
     num = min(num, len(references))
     places = nearest_neighbours(queries, references, num, "cosine", device=device)
@@ -51,10 +51,13 @@ def search_exactly(
 
 
 class SimilarityIndex:
-    """FAISS's inverted file over directions: quick among very many, and nearly right.
+    """An inverted-file index of FAISS over directions: fast with very many references, approximate.
 
-    References are kept as they are, in 2 sqrt(M) cells around centres found by k-means; a search
-    looks into the nearest tenth of the cells.
+    References are stored uncompressed, in about 2 sqrt(M) cells around centres found by k-means. A
+    search visits the nearest tenth of the cells.
+
+    Args:
+        inner: Index of FAISS.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -62,13 +65,14 @@ class SimilarityIndex:
 
     @classmethod
     def build(cls, references: Tensor) -> SimilarityIndex:
-        """An index over float32 `(M, D)`.
+        """Builds an index over references, float32 `(M, D)`.
 
         Raises:
             ConfigError: FAISS is not installed.
         """
         faiss = import_faiss()
         directions = F.normalize(references, dim=1).numpy()
+        # FAISS wants about 40 references per cell to train the centres.
         num_cells = max(1, min(round(2 * len(directions) ** 0.5), len(directions) // 40))
         width = directions.shape[1]
         inner = faiss.IndexIVFFlat(
@@ -80,29 +84,31 @@ class SimilarityIndex:
 
     @classmethod
     def read(cls, path: Path) -> SimilarityIndex:
-        """An index that was written.
+        """Reads an index from a file.
 
         Raises:
             ConfigError: FAISS is not installed.
-            CheckpointError: the file is torn.
+            CheckpointError: The file is damaged.
         """
         faiss = import_faiss()
         try:
             content = np.frombuffer(path.read_bytes(), np.uint8)
             return cls(faiss.deserialize_index(content))
         except RuntimeError as error:
-            raise CheckpointError(f"{path} is no index of FAISS, or torn; delete it.") from error
+            raise CheckpointError(
+                f"{path} is damaged or not an index of FAISS; delete it."
+            ) from error
 
     def dump(self) -> bytes:
-        """The content of a file that `read` takes."""
+        """Returns the content of a file that `read` takes."""
         return bytes(import_faiss().serialize_index(self.inner))
 
     def search(self, queries: Tensor, num: int) -> Neighbours:
-        """The `num` references of largest cosine among those looked at.
+        """Finds the `num` references of largest cosine in the visited cells.
 
         Args:
-            queries: float32 `(N, D)`.
-            num: how many.
+            queries: Query features, float32 `(N, D)`.
+            num: Number of references to find.
         """
         self.inner.nprobe = max(8, self.inner.nlist // PROBED)
         num = min(num, int(self.inner.ntotal))
@@ -111,10 +117,10 @@ class SimilarityIndex:
 
 
 def import_faiss() -> Any:
-    """The library.
+    """Imports FAISS.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: FAISS is not installed.
     """
     try:
         return importlib.import_module("faiss")
@@ -126,6 +132,6 @@ def import_faiss() -> Any:
 
 
 def _cosines(queries: Tensor, found: Tensor) -> Tensor:
-    """Of each query `(N, D)` with what was found for it, `(N, k, D)`."""
+    """Returns the cosines of queries `(N, D)` with their neighbours `(N, k, D)`."""
     a, b = F.normalize(queries.double(), dim=1), F.normalize(found.double(), dim=2)
     return (b @ a[:, :, None]).squeeze(2).clamp_(-1, 1)

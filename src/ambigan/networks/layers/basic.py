@@ -1,4 +1,4 @@
-"""Layers that torch lacks or that must see the global batch."""
+"""Basic layers: batch normalisation over the global batch, conditional norm, activations."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from ...core.randomness import Randomness
 from .distributed_norm import normalise
 
 Activation = Literal["leaky_relu", "relu"]
+"""Names of the activation functions that hidden layers may use."""
 Output = Literal["linear", "squash", "tanh"]
+"""Names of the functions that the last layer of a network may end in, see `output_activation`."""
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over the global batch, for `(N, C)` or `(N, C, ...)`.
+    """Batch normalisation over the global batch, for inputs `(N, C)` or `(N, C, ...)`.
 
-    torch's SyncBatchNorm refuses CPU tensors, and its plain BatchNorm sees one process only. Here
-    statistics are of all processes, gradients included (see `normalise`); alone, it is torch's own
-    fused function.
+    torch's SyncBatchNorm rejects CPU tensors, and its plain BatchNorm sees the batch of one process
+    only. This layer takes its statistics, and their gradients, over the batches of all processes
+    (see `normalise`). In a single process it calls torch's own fused function.
 
     Args:
-        num_features: channels, C.
-        affine: learn a gain and a bias. The BiGAN MLPs do not.
-        epsilon: added to the variance.
-        momentum: of the running statistics that evaluation uses; None averages all batches since
-            the last `reset_statistics` with equal weight.
+        num_features: Number of channels C.
+        affine: Whether to learn a gain and a bias for each channel. The MLPs of BiGAN do not.
+        epsilon: Positive number added to the variance before its square root is taken.
+        momentum: Weight of the current batch in the running statistics that evaluation uses, in
+            (0, 1]. None gives all batches since the last `reset_statistics` equal weight.
+
+    Attributes:
+        tracking: Whether forward passes in training mode update the running statistics; see
+            `statistics_kept`.
     """
 
     running_mean: Tensor
@@ -56,13 +62,13 @@ class BatchNorm(nn.Module):
         self.register_buffer("num_batches", torch.zeros((), dtype=torch.int64))
 
     def reset_statistics(self) -> None:
-        """Forgets the running statistics."""
+        """Resets the running statistics to mean 0, variance 1 and no batches."""
         self.running_mean.zero_()
         self.running_var.fill_(1)
         self.num_batches.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalises each channel; in training by the batch, else by the running statistics."""
+        """Normalises by the statistics of the batch in training, by the running ones otherwise."""
         if not self.training:
             return self._torch(x, training=False, momentum=0.0)
         momentum = self._count() if self.tracking else 0.0
@@ -71,14 +77,17 @@ class BatchNorm(nn.Module):
         return self._global(x, momentum)
 
     def _count(self) -> float:
-        """One batch more; the share that its statistics have in the running ones."""
+        """Counts one more batch and returns the weight of its statistics in the running ones."""
         self.num_batches.add_(1)
         return 1 / int(self.num_batches) if self.momentum is None else self.momentum
 
     def _torch(self, x: Tensor, *, training: bool, momentum: float) -> Tensor:
+        """Normalises with torch's fused function, which sees this process alone."""
         weight = self.weight
         if weight is None and x.dtype != self.running_mean.dtype:
-            weight = torch.ones_like(self.running_mean)  # or statistics are rounded to x's dtype
+            # F.batch_norm computes in the dtype of its parameters. Under autocast x is bfloat16,
+            # and without a float32 weight the statistics themselves would be rounded to it.
+            weight = torch.ones_like(self.running_mean)
         return F.batch_norm(
             x,
             self.running_mean,
@@ -91,7 +100,10 @@ class BatchNorm(nn.Module):
         )
 
     def _global(self, x: Tensor, momentum: float) -> Tensor:
+        """Normalises by the statistics of all processes and updates the running ones."""
         y, mean, variance = normalise(x, self.weight, self.bias, self.epsilon)
+        # The batch is normalised by the biased variance, but the running one is unbiased, as in
+        # torch.
         count = world().size * x.numel() / x.shape[1]
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance * count / max(count - 1, 1), momentum)
@@ -100,10 +112,15 @@ class BatchNorm(nn.Module):
 
 @contextmanager
 def statistics_kept(module: nn.Module) -> Generator[None]:
-    """Batch norms inside leave their running statistics alone while the block runs.
+    """Keeps batch norms inside `module` from updating their running statistics.
 
-    For a forward pass that is run again on the same batch, which has been counted.
+    Recomputing a forward pass, as checkpointing does, must not count the same batch twice.
+
+    Args:
+        module: Network whose `BatchNorm` layers, at any depth, are held still inside the `with`
+            block.
     """
+    # Restored to what they were and not to True: blocks may be nested.
     norms = [part for part in module.modules() if isinstance(part, BatchNorm)]
     before = [norm.tracking for norm in norms]
     for norm in norms:
@@ -116,12 +133,12 @@ def statistics_kept(module: nn.Module) -> Generator[None]:
 
 
 class LatentNorm(nn.Module):
-    """Batch norm whose gain and bias are linear in a code: (1 + W c) norm(h) + V c.
+    """Conditional batch norm, whose gain and bias are linear in a code: (1 + W c) norm(h) + V c.
 
     Args:
-        num_features: channels.
-        code_dim: of the code.
-        epsilon: added to variances.
+        num_features: Number of channels of h.
+        code_dim: Length of the code c.
+        epsilon: Positive number added to the variance.
     """
 
     def __init__(self, num_features: int, code_dim: int, epsilon: float = 1e-5) -> None:
@@ -131,26 +148,29 @@ class LatentNorm(nn.Module):
         self.bias = nn.Linear(code_dim, num_features, bias=False)
 
     def forward(self, h: Tensor, code: Tensor) -> Tensor:
-        """`(N, C, H, W)` and `(N, code_dim)` to `(N, C, H, W)`."""
+        """Normalises maps `(N, C, H, W)` with the gain and bias that codes `(N, code_dim)` give."""
         gain, bias = 1 + self.gain(code), self.bias(code)
+        # One fused multiply-add over the maps, instead of a product and a sum.
         return torch.addcmul(bias[:, :, None, None], gain[:, :, None, None], self.norm(h))
 
 
 def activate(h: Tensor, activation: Activation) -> Tensor:
-    """ReLU, or leaky ReLU with the slope 0.2 that DCGAN and BiGAN use."""
+    """Applies ReLU, or leaky ReLU with the slope 0.2 that DCGAN and BiGAN use."""
     return F.relu(h) if activation == "relu" else F.leaky_relu(h, 0.2)
 
 
 def mask_inputs(x: Tensor, share: float, noise: Randomness, empty: float) -> Tensor:
-    """Masking noise: each value of x is replaced by `empty` with a chance of `share`.
+    """Replaces each value of x by `empty` with probability `share`, independently (masking noise).
 
-    Source: Vincent et al. (2008), denoising autoencoders. What is left is not scaled up.
+    The values that remain are not scaled up, in contrast to dropout.
+
+    Source: Vincent et al. (2008), denoising autoencoders.
 
     Args:
-        x: data, `(N, ...)`.
-        share: in [0, 1); with 0 nothing is drawn.
-        noise: of the turn.
-        empty: what stands for a value that is not there.
+        x: Data of shape `(N, ...)`.
+        share: Probability that a value is replaced, in [0, 1). With 0 no random numbers are drawn.
+        noise: Random numbers of the current turn.
+        empty: Value that is put in place of the masked ones.
     """
     if not share:
         return x
@@ -158,7 +178,10 @@ def mask_inputs(x: Tensor, share: float, noise: Randomness, empty: float) -> Ten
 
 
 def output_activation(h: Tensor, output: Output) -> Tensor:
-    """What a network ends in: nothing, `squash` or `tanh`, in fp32 (see `squash`)."""
+    """Applies the function that a network ends in: none, `squash` (a scaled sigmoid) or `tanh`.
+
+    The two bounded ones are computed in fp32, for the reason given at `scaled_sigmoid`.
+    """
     match output:
         case "linear":
             return h
@@ -169,9 +192,9 @@ def output_activation(h: Tensor, output: Output) -> Tensor:
 
 
 def scaled_sigmoid(h: Tensor) -> Tensor:
-    """The logistic sigmoid, rescaled from [0, 1] to [-1, 1]: 2 sigmoid(h) - 1 = tanh(h / 2).
+    """Applies the logistic sigmoid rescaled from [0, 1] to [-1, 1]: 2 sigmoid(h) - 1 = tanh(h / 2).
 
-    In bfloat16, whose steps next to -1 are 0.004, dark pixels would round to -1, where the
-    gradient is exactly zero; so it takes what is in fp32.
+    It is computed in fp32. bfloat16 has steps of 0.004 near -1, so dark pixels would round to
+    exactly -1, where the gradient vanishes.
     """
     return torch.tanh(at_least_float32(h) / 2)

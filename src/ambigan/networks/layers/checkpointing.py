@@ -1,4 +1,4 @@
-"""Activation checkpointing: blocks that keep their input alone and run again for gradients."""
+"""Activation checkpointing: blocks that store only their input and run again for gradients."""
 
 from __future__ import annotations
 
@@ -13,53 +13,56 @@ from ...core.errors import ConfigError
 from .basic import statistics_kept
 from .spectral_norm import SpectralNorm
 
-again: Any = torch.utils.checkpoint  # typed in part only
+checkpoint_module: Any = torch.utils.checkpoint  # its type hints are incomplete
 
 
 def checkpointed(block: nn.Module, *inputs: Any) -> Tensor:
-    """`block(*inputs)`, of which only the inputs are kept; the backward pass runs it again.
+    """Computes `block(*inputs)` and stores only the inputs; the backward pass runs the block again.
 
-    The second run is the first one's equal: batch norms do not count their batch again, and
-    spectral norms take the vectors that the first run took, even if others have run in between.
-    Nothing is drawn at random inside. Without gradients it is a plain call.
+    The second run reproduces the first one exactly: batch norms do not count their batch twice, and
+    spectral norms use the singular vectors of the first run, even if other forward passes have
+    updated them since. Without gradients it is a plain call.
 
-    Source: Chen et al. (2016), Training Deep Nets with Sublinear Memory Cost; torch's own.
+    Source: Chen et al. (2016), Training Deep Nets with Sublinear Memory Cost; torch's own
+    checkpoint.
 
     Args:
-        block: without dropout or other chance.
-        inputs: what it takes, tensors or not.
+        block: Module to run. It must be deterministic, so it may hold no dropout.
+        inputs: Positional arguments of the block, tensors or not.
     """
     if not torch.is_grad_enabled():
         return block(*inputs)
-    return again.checkpoint(
+    return checkpoint_module.checkpoint(
         block,
         *inputs,
         use_reentrant=False,
+        # Blocks draw no random numbers, so there is no generator state to store.
         preserve_rng_state=False,
-        context_fn=lambda: _first_and_second(block),
+        context_fn=lambda: _contexts(block),
     )
 
 
 class Checkpointed(nn.Sequential):
-    """A sequence of blocks, each `checkpointed`."""
+    """A sequential container whose blocks are each `checkpointed`."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """What the last block says."""
+        """Applies the blocks in order and returns the output of the last one."""
         h = input
         for block in self:
             h = checkpointed(block, h)
         return h
 
 
-def _first_and_second(
+def _contexts(
     block: nn.Module,
 ) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    noted = _First(block)
-    return noted, _Again(noted)
+    """Returns the context managers of the first run and of its recomputation."""
+    first = _FirstRun(block)
+    return first, _Recomputation(first)
 
 
-class _First(AbstractContextManager[None]):
-    """Surrounds the first run, and notes what it took."""
+class _FirstRun(AbstractContextManager[None]):
+    """Surrounds the first run and records the state that the recomputation needs."""
 
     def __init__(self, block: nn.Module) -> None:
         self.block, self.training = block, block.training
@@ -67,28 +70,32 @@ class _First(AbstractContextManager[None]):
         self.vectors: list[tuple[Tensor, Tensor]] = []
 
     def __exit__(self, *_exception: object) -> None:
+        # The first run has just advanced the power iteration, so the vectors are read when it ends.
+        # They are cloned because the next forward pass updates the buffers in place.
         self.vectors = [(norm.left.clone(), norm.right.clone()) for norm in self.norms]
 
 
-class _Again(AbstractContextManager[None]):
-    """Surrounds every later run, of which there is one for each backward pass of a graph."""
+class _Recomputation(AbstractContextManager[None]):
+    """Surrounds every recomputation; each backward pass through the graph makes one."""
 
-    def __init__(self, first: _First) -> None:
+    def __init__(self, first: _FirstRun) -> None:
         self.first, self.stack = first, ExitStack()
 
     def __enter__(self) -> None:
         first = self.first
+        # In the other mode batch norm would normalise by other statistics: the gradients would
+        # belong to a function that was never evaluated, and nothing else would show it.
         if first.block.training != first.training:
             raise ConfigError(
-                "a network with checkpointed activations changed between train and eval before its"
-                " backward pass; leave its mode as it is until then."
+                "a network with checkpointed activations was switched between train and eval mode"
+                " before its backward pass; keep its mode until then."
             )
         self.stack = ExitStack()
         self.stack.enter_context(statistics_kept(first.block))
         for norm, vectors in zip(first.norms, first.vectors, strict=True):
-            norm.held = vectors
+            norm.fixed_vectors = vectors
 
     def __exit__(self, *_exception: object) -> None:
         for norm in self.first.norms:
-            norm.held = None
+            norm.fixed_vectors = None
         self.stack.close()

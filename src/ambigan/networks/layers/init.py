@@ -1,4 +1,4 @@
-"""Initialisation of weights."""
+"""Initialisation of the weights of a whole network."""
 
 from __future__ import annotations
 
@@ -9,28 +9,36 @@ from torch import Tensor, nn
 
 
 def init_normal(module: nn.Module, std: float = 0.02) -> None:
-    """Draws every weight matrix and kernel from N(0, std) and sets biases to zero.
+    """Draws every weight matrix and kernel from N(0, std^2) and sets biases to zero.
 
     Source: DCGAN, section 4; BiGAN, appendix C.
+
+    Args:
+        module: Network whose linear and convolutional layers are initialised.
+        std: Standard deviation of the weights.
     """
     _init(module, partial(nn.init.normal_, std=std))
 
 
 def init_kaiming(module: nn.Module, *, by_outputs: bool = False) -> None:
-    """Kaiming's normal weights for rectifiers, zero biases.
+    """Draws Kaiming's normal weights for rectifiers and sets biases to zero.
 
     Args:
-        module: whose parts are drawn.
-        by_outputs: the deviation goes by the number of a layer's outputs, not of its inputs.
+        module: Network whose linear and convolutional layers are initialised.
+        by_outputs: Whether the standard deviation depends on the number of outputs of a layer
+            (torch's `fan_out`) instead of its inputs (`fan_in`).
     """
     mode = "fan_out" if by_outputs else "fan_in"
     _init(module, partial(nn.init.kaiming_normal_, mode=mode, nonlinearity="relu"))
 
 
 def init_orthogonal(module: nn.Module) -> None:
-    """Orthogonal weights, a kernel taken as a matrix of out_channels rows, and zero biases.
+    """Draws orthogonal weights, taking a kernel as a matrix of out_channels rows; zero biases.
 
     Source: Brock et al. (2019), BigGAN, section 3.
+
+    Args:
+        module: Network whose linear and convolutional layers are initialised.
     """
     _init(module, nn.init.orthogonal_)
 

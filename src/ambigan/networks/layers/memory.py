@@ -1,4 +1,4 @@
-"""What a method remembers beside its players' weights: a slow copy of a network, past examples."""
+"""State that a method keeps in addition to its players' weights: a teacher network and a bank."""
 
 from __future__ import annotations
 
@@ -13,47 +13,54 @@ from ...core.ema import move
 
 
 class Teacher(nn.Module):
-    """The average of a network's parameters over its training, as buffers: no player moves it.
+    """An exponential moving average of a network's parameters, stored as buffers.
 
-    Of the network's buffers it has its own, such as the vectors of spectral norm.
+    Because the averages are buffers, checkpoints contain them and no player's optimiser moves them.
+    Buffers of the network, such as the vectors of spectral norm, are copied once and then belong to
+    the teacher.
 
     Args:
-        network: that it follows; it starts as a copy.
-        decay: average = decay * average + (1 - decay) * parameter, at each update.
+        network: Network to follow. The teacher starts as a copy of it.
+        decay: Weight of the old average at each update, in [0, 1): average = decay * average + (1 -
+            decay) * parameter.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         super().__init__()
         self.decay = decay
         own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+        # A buffer's name may not contain a dot.
         self.names = {name.replace(".", "/"): name for name in own}
+        # The EMA of the whole method copies these as they are: an average of an average would lag
+        # behind the teacher that training used.
         self.not_averaged = tuple(self.names)
         for ours, name in self.names.items():
             self.register_buffer(ours, own[name].detach().clone())
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """One step towards the network's present parameters."""
+        """Moves the averages one step towards the current parameters of `network`."""
         values = dict(network.named_parameters())
         averages = [self.get_buffer(ours) for ours, name in self.names.items() if name in values]
         move(averages, list(values.values()), 1 - self.decay)
 
     @torch.no_grad()
     def run(self, network: nn.Module, x: Tensor, **options: Any) -> Tensor:
-        """What the network would say with the averaged parameters."""
+        """Returns the output of the network for x with the averaged parameters."""
         state = {name: self.get_buffer(ours) for ours, name in self.names.items()}
         return functional_call(network, state, (x,), options)
 
 
 class Bank(nn.Module):
-    """The newest embeddings with the keys by which they are found, the oldest replaced first.
+    """A queue of the most recent embeddings and of the keys by which they are found.
 
-    It begins with random directions, which hardly anything lies near.
+    New entries replace the oldest. The bank starts with random directions, which are close to
+    hardly any key.
 
     Args:
-        size: how many are held.
-        embedding_dim: of each embedding.
-        key_dim: of each key.
+        size: Number of entries.
+        embedding_dim: Length of each embedding.
+        key_dim: Length of each key.
     """
 
     not_averaged = ("embeddings", "keys", "place")
@@ -70,15 +77,17 @@ class Bank(nn.Module):
 
     @torch.no_grad()
     def put(self, embeddings: Tensor, keys: Tensor) -> None:
-        """Takes in a batch in place of the oldest, or its last ones if it is larger than the bank.
+        """Stores a batch in place of the oldest entries, or its last rows if it exceeds the bank.
 
         Args:
-            embeddings: `(N, embedding_dim)`.
-            keys: of the same images, `(N, key_dim)`.
+            embeddings: Embeddings of shape `(N, embedding_dim)`.
+            keys: Keys of the same images, of shape `(N, key_dim)`.
         """
         size = len(self.embeddings)
         embeddings, keys = embeddings[-size:], keys[-size:]
         num = len(embeddings)
+        # The position is a tensor on the device, so that a recorded CUDA graph advances it on
+        # replay.
         rows = (self.place + torch.arange(num, device=self.place.device)) % size
         self.embeddings.index_copy_(0, rows, embeddings.to(self.embeddings.dtype))
         self.keys.index_copy_(0, rows, keys.to(self.keys.dtype))

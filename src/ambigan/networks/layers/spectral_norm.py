@@ -1,4 +1,4 @@
-"""Spectral normalisation: a weight divided by its largest singular value."""
+"""Spectral normalisation, which divides a weight by its largest singular value."""
 
 from __future__ import annotations
 
@@ -10,47 +10,54 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 SETTLING = 20
-"""Power iterations after which sigma of a random weight is right to a few percent."""
+"""Number of power iterations after which sigma of a random weight is accurate to a few percent."""
 
 
 class SpectralNorm(nn.Module):
-    """W / sigma(W), sigma by one power iteration a forward pass, whose vectors are buffers.
+    """Parametrises a weight as W / sigma(W), with sigma estimated by power iteration.
 
-    torch's own leaves the products to autocast, and in bfloat16 sigma has two digits.
+    Each forward pass in training mode does one step of the iteration. Its two singular vectors are
+    buffers. torch's own version leaves the matrix products to autocast, and in bfloat16 sigma has
+    only two significant digits; here they are computed in the dtype of the weight.
 
     Source: Miyato et al. (2018), Algorithm 1; a kernel is taken as a matrix of out_channels rows.
 
     Args:
-        weight: of a linear or convolutional layer, at the start; the vectors begin near its own.
-        epsilon: below which a vector's length is not divided by.
+        weight: Initial weight of a linear or convolutional layer. The vectors start close to its
+            leading singular vectors.
+        epsilon: Smallest length that a vector is divided by.
     """
 
     not_averaged = ("left", "right")
 
     left: Tensor
     right: Tensor
-    held: tuple[Tensor, Tensor] | None = None
-    """Vectors to be taken as they are, while a forward pass is run again."""
+    fixed_vectors: tuple[Tensor, Tensor] | None = None
+    """Vectors to use unchanged while a checkpointed forward pass is recomputed."""
 
     def __init__(self, weight: Tensor, epsilon: float = 1e-12) -> None:
         super().__init__()
         self.epsilon = epsilon
+        # `left` has an entry for each row and `right` one for each column of the matrix.
         for name, length in zip(self.not_averaged, weight.flatten(1).shape, strict=True):
             drawn = torch.randn(length, device=weight.device, dtype=weight.dtype)
             self.register_buffer(name, drawn)
         self.converge(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight, scaled; in training the vectors take one step first."""
+        """Returns the normalised weight; in training mode the vectors advance by one step first."""
         with torch.autocast(weight.device.type, enabled=False):
             matrix = weight.flatten(1)
-            left, right = self.held or self._moved(matrix)
+            left, right = self.fixed_vectors or self._advance(matrix)
+            # The vectors are constants to autograd but sigma = u' W v is not: its gradient u v' is
+            # the derivative of the largest singular value.
             return weight / (left @ (matrix @ right))
 
-    def _moved(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        """The vectors, in training after a step more.
+    def _advance(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns copies of the vectors, in training mode after one step of the iteration.
 
-        Copies, since a second forward pass moves the buffers before the first one's backward.
+        They are copies because a second forward pass updates the buffers before the backward pass
+        of the first one has run.
         """
         if self.training:
             self.iterate(matrix)
@@ -58,14 +65,16 @@ class SpectralNorm(nn.Module):
 
     @torch.no_grad()
     def converge(self, weight: Tensor) -> None:
-        """Brings the vectors close to the weight's own, where no training did."""
+        """Brings the vectors close to the singular vectors of a weight, by several iterations."""
+        # On the meta device (networks built to count parameters) there are no values to iterate on.
         if weight.device.type != "meta":
             for _ in range(SETTLING):
                 self.iterate(weight.flatten(1))
 
     @torch.no_grad()
     def iterate(self, matrix: Tensor) -> None:
-        """One step of the power iteration on a weight, `(rows, columns)`."""
+        """Does one step of the power iteration on a weight matrix of shape `(rows, columns)`."""
+        # In place: checkpoints and recorded CUDA graphs hold these tensors.
         self.right.copy_(F.normalize(matrix.T @ self.left, dim=0, eps=self.epsilon))
         self.left.copy_(F.normalize(matrix @ self.right, dim=0, eps=self.epsilon))
 
@@ -73,16 +82,20 @@ class SpectralNorm(nn.Module):
 def apply_spectral_norm(network: nn.Module) -> None:
     """Puts spectral norm on the weight of every linear and convolutional layer of a network.
 
-    To be called after initialisation, so that the vectors begin on the weights that train.
+    Call it after initialisation, so that the vectors start from the weights that are trained.
+
+    Args:
+        network: Network to change in place.
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d):
-            norm = SpectralNorm(module.weight)  # "unsafe" leaves out a trial run on the weight
+            norm = SpectralNorm(module.weight)
+            # "unsafe" skips torch's trial call, which would advance the vectors by one step.
             parametrize.register_parametrization(module, "weight", norm, unsafe=True)
 
 
 def converge_sigma(network: nn.Module) -> None:
-    """Brings the vectors close to the weights that are there now, such as averaged ones."""
+    """Brings all vectors close to the current weights, for instance after averaging the weights."""
     for module in network.modules():
         if parametrize.is_parametrized(module, "weight"):
             chain = cast(Any, module).parametrizations.weight

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .charts import Score, line_chart, score_chart
 from .grids import data_uri, image_grid, interpolation_grid, reconstruction_grid, save_png
-from .maps import draw_map, embed_2d, latent_map, principal_components
+from .maps import draw_map, embed_2d, latent_map
 from .theme import inline_svg, save_figure
 from .vectors import (
     agreement,
@@ -34,7 +34,6 @@ __all__ = [
     "line_chart",
     "path_profile",
     "plane",
-    "principal_components",
     "profiles",
     "quantile_bands",
     "reconstruction_grid",

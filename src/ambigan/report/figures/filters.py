@@ -1,35 +1,42 @@
-"""First filters as tiles, as learned beside as drawn."""
+"""First filters as tiles, before and after training."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ...analysis.filters import Filters
-from . import theme
-from .canvas import SMALL, TITLE, above, beside, page, paragraph, text, tiles
 from .grids import PixelArray
+from .sheet import LABEL, new_sheet, place_image, place_text, tiles
 
 MOST = 100
-_SIDE = {3: 34, 5: 36, 7: 40}  # of a tile in pixels, by the kernel's
+APART = 36
+_SIDE = {3: 34, 5: 36, 7: 40}  # side of a tile in pixels, by the side of the kernel
 
 
-def draw_filters(filters: Filters) -> PixelArray:
-    """The kernels as learned, and the same ones before training, on one sheet."""
-    learned = _titled("as learned", filters.learned)
-    start = _titled("before training", filters.initial)
-    panels = beside([learned, start], gap=36)
-    title = text(f"First filters of the {filters.network}", TITLE, bold=True)
-    return page([title, paragraph(caption(filters), panels.shape[1], SMALL), panels])
+def draw_filters(filters: Filters) -> Figure:
+    """The kernels as learned, next to the same ones before training."""
+    learned, initial = draw_tiles(filters.learned), draw_tiles(filters.initial)
+    height, width = learned.shape[:2]
+    title = f"First filters of the {filters.network}"
+    figure, axes = new_sheet(title, caption(filters), 2 * width + APART, LABEL + height)
+    for left, name, panel in (
+        (0, "as learned", learned),
+        (width + APART, "before training", initial),
+    ):
+        place_text(axes, name, left, 0)
+        place_image(axes, panel, left, LABEL)
+    return figure
 
 
 def draw_tiles(kernels: NDArray[np.float32]) -> PixelArray:
     """The first kernels, `(N, C, h, w)`, in a square of tiles."""
     shown = kernels[:MOST]
     side = _SIDE.get(max(shown.shape[2:]), 44)
-    return tiles(as_images(shown), _columns(len(shown)), side=side)
+    return tiles(as_images(shown), _columns(len(shown)), side)
 
 
 def as_images(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,10 +61,6 @@ def caption(filters: Filters) -> str:
     how = "Each is scaled by its own largest weight; middle grey is zero."
     grey = " In grey: the main pattern over all channels." if channels not in (1, 3) else ""
     return f"{few} kernels ({form}) that touch pixels, in the same places. {how}{grey}"
-
-
-def _titled(name: str, kernels: NDArray[np.float32]) -> PixelArray:
-    return above([text(name, colour=theme.MUTED), draw_tiles(kernels)], gap=6)
 
 
 def _columns(num: int) -> int:

@@ -1,105 +1,78 @@
-"""Sums of latents as a picture, after DCGAN's Figure 7, and the numbered sheet to pick from."""
+"""Sums of latents as a picture, after DCGAN's Figure 7, and the numbered sheet to choose from."""
 
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from ...analysis.latent_arithmetic import NOISE, ArithmeticResult, Term
+from ...analysis.latent_arithmetic import NOISE, ArithmeticResult
 from . import theme
-from .canvas import NOTE, SMALL, TITLE, above, beside, page, paragraph, ringed, scaled_up, space
-from .canvas import text as line
-from .grids import PixelArray
+from .sheet import LABEL, SMALL, new_sheet, place_image, place_text, scaled_up
 
-ARITHMETIC_SIDE = 64
+SIDE = 64
 COLUMNS = 10
+GAP, SIGN, NUMBER = 6, 40, 22  # between images, for a sign, for the number below an image
 
 
-def draw_sheet(images: ArrayLike, what: str) -> PixelArray:
-    """Images `(N, C, H, W)` with their numbers below them.
+def draw_sheet(images: ArrayLike, title: str) -> Figure:
+    """Images `(N, C, H, W)` with their numbers, from 0, below them."""
+    cells = scaled_up(images, SIDE)
+    num, height, width, _ = cells.shape
+    size = COLUMNS * (width + GAP) - GAP, -(-num // COLUMNS) * (height + NUMBER)
+    figure, axes = new_sheet(title, "", *size)
+    for number, image in enumerate(cells):
+        row, column = divmod(number, COLUMNS)
+        _place_numbered(axes, image, number, column * (width + GAP), row * (height + NUMBER))
+    return figure
 
-    Args:
-        images: numbered from 0.
-        what: they are, for the title.
-    """
-    cells = [_numbered(image, number) for number, image in enumerate(np.asarray(images))]
-    rows = [beside(cells[i : i + COLUMNS], gap=6) for i in range(0, len(cells), COLUMNS)]
-    return page([line(what, TITLE, bold=True), above(rows, gap=6)])
 
-
-def draw_sums(sums: ArithmeticResult) -> PixelArray:
-    """Exemplars, their means, and what the means add up to, in latents and in pixels."""
-    title = line("Arithmetic of latents: " + " ".join(map(_written, sums.terms)), TITLE, bold=True)
-    blocks = [_exemplars(sums), _latent_sum(sums), _pixel_sum(sums)]
-    body = above(blocks, gap=22)
+def draw_sums(sums: ArithmeticResult) -> Figure:
+    """Exemplars, their means, and the sums of the means, in latents and in pixels."""
+    height, width = scaled_up(sums.means, SIDE).shape[1:3]
+    lefts = [SIGN - 8 + i * (width + SIGN) for i in range(len(sums.terms) + 1)]
+    most = max(len(shown) for shown in sums.exemplars)
+    heights = (most * (height + NUMBER), 3 * (height + GAP), height)
+    tops = [LABEL, 2 * LABEL + 16 + heights[0], 3 * LABEL + 32 + heights[0] + heights[1]]
+    title = "Arithmetic of latents: " + " ".join(
+        f"{_sign(term.sign)} ({', '.join(map(str, term.numbers))})" for term in sums.terms
+    )
     words = (
-        f"In the frame, the sum of the averages; around it, with uniform noise of ±{NOISE} added. "
+        f"In the frame, the sum of the means; around it, with uniform noise of ±{NOISE} added. "
         "Below, the same sums of pictures instead of latents, for comparison."
     )
-    return page([title, paragraph(words, max(body.shape[1], 520), SMALL), body])
+    figure, axes = new_sheet(title, words, lefts[-1] + 3 * (width + GAP), tops[2] + height)
+    names = ("exemplars", "means of latents, decoded", "means of pixels")
+    for name, top, tall in zip(names, tops, heights, strict=True):
+        place_text(axes, name, 0, top - LABEL)
+        signs = [_sign(term.sign) for term in sums.terms] + ["="] * (name != "exemplars")
+        for left, sign in zip(lefts, signs, strict=False):
+            middle = {"ha": "center", "va": "center"}
+            place_text(axes, sign, left - SIGN / 2, top + tall / 2, 22, theme.INK, **middle)
+    for left, term, shown in zip(lefts, sums.terms, sums.exemplars, strict=False):
+        cells = scaled_up(shown, SIDE)
+        for row, (image, number) in enumerate(zip(cells, term.numbers, strict=True)):
+            _place_numbered(axes, image, number, left, tops[0] + row * (height + NUMBER))
+    middle = tops[1] + (heights[1] - height) / 2
+    for left, image in zip(lefts, scaled_up(sums.means, SIDE), strict=False):
+        place_image(axes, image, left, middle)
+    for left, image in zip(lefts, scaled_up(sums.pixel_means, SIDE), strict=False):
+        place_image(axes, image, left, tops[2])
+    place_image(axes, scaled_up(sums.pixel_result[None], SIDE)[0], lefts[-1], tops[2])
+    result = scaled_up(sums.result, SIDE)
+    for place, index in enumerate((1, 2, 3, 4, 0, 5, 6, 7, 8)):  # the sum itself in the centre
+        row, column = divmod(place, 3)
+        left, top = lefts[-1] + column * (width + GAP), tops[1] + row * (height + GAP)
+        place_image(axes, result[index], left, top, frame=None if index else theme.ACCENT)
+    return figure
 
 
-def _exemplars(sums: ArithmeticResult) -> PixelArray:
-    """One column for each concept, its exemplars from top to bottom."""
-    columns = [
-        above([_numbered(image, number) for image, number in zip(shown, term.numbers, strict=True)])
-        for shown, term in zip(sums.shown, sums.terms, strict=True)
-    ]
-    return _equation(sums, columns, None, "exemplars")
+def _place_numbered(axes: Axes, image: np.ndarray, number: int, left: float, top: float) -> None:
+    height, width = image.shape[:2]
+    place_image(axes, image, left, top)
+    place_text(axes, str(number), left + width / 2, top + height + 3, SMALL, ha="center")
 
 
-def _latent_sum(sums: ArithmeticResult) -> PixelArray:
-    around = scaled_up(sums.result, ARITHMETIC_SIDE)
-    order = [1, 2, 3, 4, 0, 5, 6, 7, 8]
-    cells = [around[i] if i else ringed(around[0]) for i in order]
-    width = max(cell.shape[1] for cell in cells)
-    framed = [_centred(cell, width) for cell in cells]
-    grid = above([beside(framed[i : i + 3], gap=0) for i in (0, 3, 6)], gap=0)
-    return _equation(sums, [_cell(i) for i in sums.means], grid, "means of latents, decoded")
-
-
-def _pixel_sum(sums: ArithmeticResult) -> PixelArray:
-    result = _cell(sums.pixel_result)
-    return _equation(sums, [_cell(i) for i in sums.pixel_means], result, "means of pixels")
-
-
-def _equation(
-    sums: ArithmeticResult, parts: list[PixelArray], result: PixelArray | None, name: str
-) -> PixelArray:
-    """`+ part - part = result`, below a line of text."""
-    row: list[PixelArray] = []
-    for term, part in zip(sums.terms, parts, strict=True):
-        row += [_sign("+" if term.sign > 0 else "−"), part]
-    if result is not None:
-        row += [_sign("="), result]
-    return above([line(name, NOTE, theme.MUTED), beside(row, gap=8, align="middle")], gap=6)
-
-
-def _cell(image: np.ndarray) -> PixelArray:
-    return scaled_up(image[None], ARITHMETIC_SIDE)[0]
-
-
-def _numbered(image: np.ndarray, number: int) -> PixelArray:
-    return above([_cell(image), line(str(number), SMALL, theme.MUTED)], gap=1, align="middle")
-
-
-def _centred(cell: PixelArray, side: int) -> PixelArray:
-    """A cell in the middle of a square of paper."""
-    height = side - (cell.shape[1] - cell.shape[0])
-    canvas = space(height, side)
-    top, left = (height - cell.shape[0]) // 2, (side - cell.shape[1]) // 2
-    canvas[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
-    return canvas
-
-
-def _sign(character: str) -> PixelArray:
-    """A sign as wide as every other, so that rows stand under one another."""
-    drawn = line(character, 22, theme.INK)
-    canvas = space(drawn.shape[0], 24)
-    left = max(0, (24 - drawn.shape[1]) // 2)
-    canvas[:, left : left + drawn.shape[1]] = drawn[:, : 24 - left]
-    return canvas
-
-
-def _written(term: Term) -> str:
-    return ("+ (" if term.sign > 0 else "− (") + ", ".join(map(str, term.numbers)) + ")"
+def _sign(sign: int) -> str:
+    return "+" if sign > 0 else "−"

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 from threadpoolctl import threadpool_limits
 
 from ...core.errors import DataError
+from ...evaluation.baselines.feature_baselines import fit_pca
 from . import theme
 
 MAX_MAP_POINTS = 2000
@@ -47,27 +48,16 @@ def embed_2d(features: ArrayLike, seed: int = 0) -> _Floats:
     if not np.isfinite(values).all():
         raise DataError("some features are not numbers; there is no map of them.")
     with threadpool_limits(1):  # sums in one order, and no thread that waits for a busy core
-        reduced = principal_components(values, values, _DIMENSIONS)
+        reduced = on_components(values, values, _DIMENSIONS)
         spread = float(reduced[:, 0].std())
         if len(values) < FEWEST or spread < 1e-12:
             return _two(reduced)
         return _tsne(reduced / spread, seed)
 
 
-def principal_components(reference: ArrayLike, values: ArrayLike, num: int) -> _Floats:
-    """Values on the first `num` principal components of the reference, signs fixed.
-
-    Args:
-        reference: `(M, D)`, whose components they are.
-        values: `(N, D)`, to be projected.
-        num: components; fewer where D or M allow no more.
-    """
-    base = np.asarray(reference, dtype=np.float64)
-    mean = base.mean(0)
-    axes = _axes(base - mean, min(num, *base.shape))
-    largest = np.abs(axes).argmax(1)
-    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    return (np.asarray(values, dtype=np.float64) - mean) @ axes.T
+def on_components(reference: _Floats, values: _Floats, num: int) -> _Floats:
+    """Values `(N, D)`, float64, on the first `num` principal components of the reference."""
+    return fit_pca(torch.from_numpy(reference), num).encode(torch.from_numpy(values)).numpy()
 
 
 def latent_map(
@@ -208,16 +198,6 @@ def _unit(points: _Floats, shape: tuple[int, int]) -> float:
     """How long a pixel is, with a margin around all points."""
     extent, (width, height) = points.max(0) - points.min(0), shape
     return max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
-
-
-def _axes(centred: _Floats, num: int) -> _Floats:
-    """The first `num` right singular vectors, by the smaller of the two products."""
-    rows, columns = centred.shape
-    if columns <= rows:
-        return eigh(centred.T @ centred, subset_by_index=(columns - num, columns - 1))[1].T[::-1]
-    vectors = eigh(centred @ centred.T, subset_by_index=(rows - num, rows - 1))[1].T[::-1]
-    axes = vectors @ centred
-    return axes / np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-300)
 
 
 def _tsne(values: _Floats, seed: int) -> _Floats:

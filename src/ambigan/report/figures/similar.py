@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from .grids import PixelArray, at_most, to_pixels
+from .sheet import place_image, place_text
 from .theme import ACCENT, ALARM, INK, MUTED, RULE, clean, new_figure
 
 SIMILAR_SIDE = 76  # CSS pixels of the longer side of an image
@@ -21,7 +21,7 @@ APART = 26  # between the queries and what was found
 HEADER = 34  # with one line of the title
 LINE = 17  # for each other
 TITLE = 230  # least width of what was found, for the title
-LETTERS = 14  # of a caption under one image
+LETTER = 6  # average width of a letter of a caption
 
 
 @dataclass(frozen=True)
@@ -102,30 +102,12 @@ def _image(
     frame: str | None,
 ) -> None:
     height, width = size
-    small = max(pixels.shape[:2]) < 2 * SIMILAR_SIDE
-    axes.imshow(
-        pixels,
-        extent=(left, left + width, top + height, top),
-        interpolation="nearest" if small else "antialiased",
-        aspect="auto",
-        zorder=2,
-    )
-    if frame:
-        axes.add_patch(
-            Rectangle(
-                (left, top), width, height, fill=False, edgecolor=frame, linewidth=2, zorder=3
-            )
-        )
+    place_image(axes, pixels, left, top, size, frame=frame)
+    letters = max(6, round((width + GAP) / LETTER))
     colour = INK if caption.right is None or caption.right else ALARM
     lines = [(caption.text, colour)] if caption.text else []
     lines += [(caption.note, MUTED)] if caption.note else []
     for number, (text, shade) in enumerate(lines, 1):
-        axes.text(
-            left + width / 2,
-            top + height + 12 * number,
-            clean(text, LETTERS),
-            color=shade,
-            fontsize=9,
-            ha="center",
-            va="baseline",
-        )
+        centre, base = left + width / 2, top + height + 12 * number
+        style = {"ha": "center", "va": "baseline"}
+        place_text(axes, clean(text, letters), centre, base, 9, shade, **style)

@@ -6,11 +6,10 @@ CSS variable, so that a dark page recolours it without drawing anything twice.
 
 from __future__ import annotations
 
-import hashlib
+import html
 import io
 import re
 import warnings
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +50,14 @@ _VARIABLES = {
     ALARM: "--alarm",
     **{colour: f"--c{index}" for index, colour in enumerate(CLASSES)},
 }
-_SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "ambigan",
-    "path.simplify": False,
-}
-_FONT = ("font-family", "font-variant", "font-stretch")
+_TAG = re.compile(r"<[^>]+>")
+_COLOUR = re.compile("|".join(_VARIABLES))
+_COORDINATES = re.compile(r'(?<= [dxy]=")[^"]*')
+_CLASHING = re.compile(
+    r'(?<=<g) id="[^"]*"|xlink:(?=href)|font-(?:family|variant|stretch): [^;"]*;? ?'
+    r'| transform="rotate\(-0 [^"]*"'
+)
+"""Parts of matplotlib's tags that a page does not need: ids of groups, namespaces and typefaces."""
 
 
 def new_figure(width: int, height: int) -> tuple[Figure, Axes]:
@@ -84,23 +85,18 @@ def clean(text: object, limit: int = 40) -> str:
 
 
 def inline_svg(figure: Figure, description: str) -> str:
-    """A figure as an `<svg>` element for an HTML page: no styles, namespaces or links of its own.
+    """A figure as an `<svg>` element for an HTML page, whose colours are variables of the page.
 
     Args:
-        figure: drawn in the colours of this module.
-        description: what it shows, for those who cannot see it.
+        figure: a figure in the colours of this module.
+        description: what it shows, for screen readers; ids in the SVG are derived from it.
     """
-    root = ET.fromstring(_draw(figure, "svg"))  # our own output
-    digest = hashlib.sha256(ET.tostring(root)).hexdigest()[:8]
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if _local(child.tag) in ("metadata", "style"):
-                parent.remove(child)
-    for element in root.iter():
-        _make_local(element, digest)
-    box = root.attrib["viewBox"]
-    root.attrib = {"viewBox": box, "role": "img", "aria-label": clean(description, 400)}
-    return ET.tostring(root, encoding="unicode")
+    svg = _draw(figure, "svg", salt=description).decode()
+    svg = re.sub(r"<(metadata|style)\b.*?</\1>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    view_box, rest = svg.partition('viewBox="')[2].split('"', 1)
+    rest = _TAG.sub(_simplify, rest[rest.index(">") + 1 :])
+    label = html.escape(clean(description, 400))
+    return f'<svg viewBox="{view_box}" role="img" aria-label="{label}">{rest}'
 
 
 def save_figure(path: Path, figure: Figure) -> None:
@@ -120,9 +116,10 @@ def _layout() -> ConstrainedLayoutEngine:
     return ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
 
 
-def _draw(figure: Figure, kind: str) -> bytes:
+def _draw(figure: Figure, kind: str, salt: str = "ambigan") -> bytes:
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": salt, "path.simplify": False}
     buffer = io.BytesIO()
-    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # browsers have the glyph
         if kind == "svg":
             figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -132,48 +129,14 @@ def _draw(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _make_local(element: ET.Element, digest: str) -> None:
-    """Takes out what would clash with a page: namespaces, fonts, group names, shared ids."""
-    element.tag = _local(element.tag)
-    values = {_local(name): value for name, value in element.attrib.items()}
-    if element.tag == "g":
-        values.pop("id", None)
-    if values.get("transform", "").startswith("rotate(-0 "):
-        del values["transform"]
-    for name, value in values.items():
-        values[name] = _rewrite(name, value, digest)
-    element.attrib = values
+def _simplify(tag: re.Match[str]) -> str:
+    """A tag without what would clash with a page, with colours as CSS variables."""
+    text = _COORDINATES.sub(_shorten, _CLASHING.sub("", tag.group()))
+    return _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]}, {colour[0]})", text)
 
 
-def _rewrite(name: str, value: str, digest: str) -> str:
-    if name in ("id", "href"):
-        return f"{value}-{digest}"
-    if name == "clip-path":
-        return value.replace(")", f"-{digest})")
-    if name == "style":
-        return _restyle(value)
-    if name in ("d", "x", "y", "width", "height", "transform"):
-        value = re.sub(r"-?\d+\.\d+", _short, value)
-    if name == "d":
-        value = re.sub(r"\s+(?=[A-Za-z])|\s+$", "", value)
-        return re.sub(r"M (\S+ [^\sL]+)L \1(?=M|$)", r"M \1h0", value)  # a dot
-    return value
-
-
-def _short(match: re.Match[str]) -> str:
-    return f"{float(match.group()):.2f}".rstrip("0").rstrip(".")
-
-
-def _restyle(style: str) -> str:
-    parts = [part.strip() for part in style.split(";")]
-    kept = [part for part in parts if part and not part.startswith(_FONT)]
-    return "; ".join(re.sub(r"#[0-9a-f]{6}$", _variable, part) for part in kept)
-
-
-def _variable(match: re.Match[str]) -> str:
-    name = _VARIABLES.get(match.group())
-    return f"var({name}, {match.group()})" if name else match.group()
-
-
-def _local(name: str) -> str:
-    return name.rpartition("}")[2]
+def _shorten(path: re.Match[str]) -> str:
+    """Coordinates with two decimals; a line that leads nowhere, which draws a dot, as `h0`."""
+    text = re.sub(r"-?\d+\.\d+", lambda number: f"{round(float(number[0]), 2):g}", path.group())
+    text = re.sub(r"\s+(?=[A-Za-z])|\s+$", "", text)
+    return re.sub(r"M (\S+ [^\sL]+)L \1(?=M|$)", r"M \1h0", text)

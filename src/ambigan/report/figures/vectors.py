@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import theme
 from .charts import legend_above
-from .maps import dots, principal_components
+from .maps import dots, on_components
 
 FEW_DIMENSIONS = 24  # up to here each has a row of its own; above they are an axis
 MAX_DOTS = 2000
@@ -228,7 +228,7 @@ def _handle(name: str, colour: str) -> Line2D:
 
 
 def _on_plane(base: _Floats, values: _Floats) -> _Floats:
-    return values if base.shape[1] == 2 else principal_components(base, values, 2)
+    return values if base.shape[1] == 2 else on_components(base, values, 2)
 
 
 def _finite(values: ArrayLike) -> _Floats:

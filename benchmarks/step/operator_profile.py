@@ -1,4 +1,4 @@
-"""Where the time of a step goes, by kind of work."""
+"""The shares of a step's CPU time, by kind of operator."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
 OTHER = "everything else"
 
 
-def shares_of(work: Callable[[], object], steps: int = 20) -> dict[str, float]:
-    """The share of each kind of work in the CPU time of so many steps, largest first.
+def time_shares(work: Callable[[], object], steps: int = 20) -> dict[str, float]:
+    """The share of each kind of operator in the CPU time of several steps, largest first.
 
-    Only operators are counted, by their own time; what Python needs between them is not.
+    Only the operators' own time counts; the time that Python needs between them does not.
 
     Args:
-        work: one step, on the CPU, that has been played before.
-        steps: that are profiled.
+        work: a function that plays one step on the CPU and that has run before.
+        steps: the number of steps to profile.
     """
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         for _ in range(steps):

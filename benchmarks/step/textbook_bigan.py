@@ -76,8 +76,8 @@ def textbook_step(
 
     Args:
         images: uint8 `(N, 1, 28, 28)`, on the device.
-        share_forward: G(z) and E(x) are computed once for both updates.
-        autocast: forward passes under bf16 autocast.
+        share_forward: whether G(z) and E(x) are computed once for both updates.
+        autocast: whether forward passes run under bf16 autocast.
     """
     device = images.device
     D, G, E = (network().to(device) for network in (Discriminator, Generator, Encoder))

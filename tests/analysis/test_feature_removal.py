@@ -10,12 +10,16 @@ import pytest
 import torch
 from spot_game import SPOT, spot_data, spot_run
 
-from ambigan.analysis import forget_boxes, forget_label
-from ambigan.analysis.forgetting import ForgetSettings, _surgery
-from ambigan.analysis.map_classifier import Box
+from ambigan.analysis import (
+    FeatureRemovalSettings,
+    remove_boxed_feature,
+    remove_labelled_feature,
+)
+from ambigan.analysis.boxes import Box
+from ambigan.analysis.feature_removal import _dropout
 from ambigan.core.errors import ConfigError
 
-FEW = ForgetSettings(num_samples=300, num_labelled=100, num_random=4)
+FEW = FeatureRemovalSettings(num_samples=300, num_labelled=100, num_random=4)
 SHEET = 20
 
 
@@ -26,7 +30,7 @@ def with_spot(latents: np.ndarray) -> np.ndarray:
 def test_a_box_finds_exactly_the_map_that_paints_there(tmp_path: Path) -> None:
     run = spot_run(tmp_path)
     first = int(with_spot(run.latents(SHEET))[0])
-    found = forget_boxes(run, [Box(first, 4, 2, 2, 2)], SHEET, 8, FEW)
+    found = remove_boxed_feature(run, [Box(first, 4, 2, 2, 2)], SHEET, 8, FEW)
     assert found.layer == "generator.maps"
     assert found.dropped.tolist() == [SPOT]
     assert found.weights[0] == found.weights[2] == 0 > found.weights[1]
@@ -44,16 +48,16 @@ def test_a_box_finds_exactly_the_map_that_paints_there(tmp_path: Path) -> None:
 def test_something_must_be_left_to_draw_with(tmp_path: Path) -> None:
     run = spot_run(tmp_path)
     with pytest.raises(ConfigError, match=r"all 3 maps .* speak for this feature, .* --most 1"):
-        _surgery(run, "generator.maps", torch.ones(3), FEW)
+        _dropout(run, "generator.maps", torch.ones(3), FEW)
     some = dataclasses.replace(FEW, most=2)
-    assert len(_surgery(run, "generator.maps", torch.ones(3), some).dropped) == 2
+    assert len(_dropout(run, "generator.maps", torch.ones(3), some).dropped) == 2
 
 
 def test_boxed_samples_come_first_then_others(tmp_path: Path) -> None:
     run = spot_run(tmp_path)
     chosen = with_spot(run.latents(SHEET))[[2, 0]]
     boxes = [Box(int(number), 4, 2, 2, 2) for number in chosen]
-    found = forget_boxes(run, boxes, SHEET, 5, FEW)
+    found = remove_boxed_feature(run, boxes, SHEET, 5, FEW)
     samples = run.sample(SHEET)
     assert found.num_marked == 2
     assert np.allclose(found.shown["as generated"][:2], samples[chosen])
@@ -61,7 +65,7 @@ def test_boxed_samples_come_first_then_others(tmp_path: Path) -> None:
 
 def test_a_label_is_forgotten_and_not_by_random_maps(tmp_path: Path) -> None:
     settings = dataclasses.replace(FEW, most=1)
-    found = forget_label(spot_run(tmp_path), spot_data(), 1, 10, settings)
+    found = remove_labelled_feature(spot_run(tmp_path), spot_data(), 1, 10, settings)
     assert found.dropped.tolist() == [SPOT]
     assert found.measured["probe_accuracy"] == 100
     assert 40 < found.measured["share"] < 60
@@ -75,9 +79,9 @@ def test_a_label_is_forgotten_and_not_by_random_maps(tmp_path: Path) -> None:
 
 def test_it_is_a_function_of_the_seed(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    first = forget_label(spot_run(tmp_path), spot_data(), 1, 4, FEW)
+    first = remove_labelled_feature(spot_run(tmp_path), spot_data(), 1, 4, FEW)
     torch.manual_seed(1)
-    again = forget_label(spot_run(tmp_path), spot_data(), 1, 4, FEW)
+    again = remove_labelled_feature(spot_run(tmp_path), spot_data(), 1, 4, FEW)
     assert first.measured == again.measured
     assert np.array_equal(first.weights, again.weights)
 
@@ -86,13 +90,14 @@ def test_what_cannot_be_forgotten_is_told(tmp_path: Path, finished_run: Path) ->
     import ambigan
 
     run = spot_run(tmp_path)
+    unknown = dataclasses.replace(FEW, layer="conv9")
     with pytest.raises(ConfigError, match="the generator's layers with maps: maps"):
-        forget_boxes(run, [Box(0, 0, 0, 1, 1)], SHEET, 4, dataclasses.replace(FEW, layer="conv9"))
+        remove_boxed_feature(run, [Box(0, 0, 0, 1, 1)], SHEET, 4, unknown)
     with pytest.raises(ConfigError, match="there is no sample 99"):
-        forget_boxes(run, [Box(99, 0, 0, 1, 1)], SHEET, 4, FEW)
+        remove_boxed_feature(run, [Box(99, 0, 0, 1, 1)], SHEET, 4, FEW)
     data = spot_data()
     blind = dataclasses.replace(data, train=dataclasses.replace(data.train, labels=None))
     with pytest.raises(ConfigError, match="spots has no labels"):
-        forget_label(run, blind, 1, 4, FEW)
+        remove_labelled_feature(run, blind, 1, 4, FEW)
     with pytest.raises(ConfigError, match="maps of a convolutional generator"):
-        forget_boxes(ambigan.load(finished_run), [Box(0, 0, 0, 1, 1)], SHEET, 4, FEW)
+        remove_boxed_feature(ambigan.load(finished_run), [Box(0, 0, 0, 1, 1)], SHEET, 4, FEW)

@@ -72,9 +72,9 @@ def textbook_step(
     Args:
         images: uint8 `(N, 3, 64, 64)`, on the device.
         width: channels of D's first layer.
-        share_samples: G's step uses the images that D's was made with, a smaller game than ours,
-            in which it draws latents anew as in the authors' code.
-        autocast: forward passes under bf16 autocast.
+        share_samples: whether G's step reuses the images of D's step, which is a smaller game than
+            ours: G draws new latents in our game, as in the authors' code.
+        autocast: whether forward passes run under bf16 autocast.
     """
     device = images.device
     D, G = Discriminator(width).to(device), Generator(width).to(device)

@@ -1,4 +1,4 @@
-"""The games whose steps are timed: ours by preset, and the tutorials' loops of the same game."""
+"""The games whose steps are timed: our presets, and the tutorials' loops of the same games."""
 
 from __future__ import annotations
 
@@ -9,38 +9,39 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..core.data_spec import DataSpec
-from ..core.errors import unknown_name
-from ..core.settings import override
-from ..engine.config import RunConfig
-from ..presets import find_preset
+from ambigan.core.data_spec import DataSpec
+from ambigan.core.errors import unknown_name
+from ambigan.core.settings import override
+from ambigan.engine.config import RunConfig
+from ambigan.presets import find_preset
+
 from . import textbook_bigan, textbook_bigbigan, textbook_dcgan
 from .textbook_bigbigan import Sizes
 
 Work = Callable[[], object]
 Textbook = Callable[[Tensor], Work]
-"""From uint8 images on the device to one step."""
+"""A function from uint8 images on the device to one step."""
 
 WIDTHS = {"cpu": 32, "cuda": 128}
-"""Of DCGAN's networks: the paper's where there is a GPU, else what two cores can step through."""
+"""Width of DCGAN's networks: the paper's on a GPU, else a width that two cores can handle."""
 
 LARGE = {"cpu": Sizes(), "cuda": Sizes(width=64, stem=64, mlp=1024, batch=256)}
-"""Of BigBiGAN's networks: preset `images` on a CPU, and several times as wide on a GPU."""
+"""Sizes of BigBiGAN's networks: preset `images` on a CPU, several times as wide on a GPU."""
 
 
 @dataclass(frozen=True)
-class Subject:
+class StepConfig:
     """A game on one shape of images.
 
     Attributes:
-        name: by which it is asked for.
-        title: one line.
-        shape: of an image.
-        method: ours.
-        preset: of the method.
-        changes: settings by dotted name.
-        textbooks: tutorials' steps by name and precision; the first is the yardstick.
-        num_examples: images to draw from.
+        name: the name on the command line.
+        title: a description in one line.
+        shape: the shape (C, H, W) of an image.
+        method: the name of our method.
+        preset: the preset of the method.
+        textbooks: the tutorials' steps by name and precision; speedups are relative to the first.
+        changes: changes to the preset's settings, by dotted name.
+        num_examples: the number of images to draw batches from.
     """
 
     name: str
@@ -57,16 +58,16 @@ class Subject:
         """The form of the data."""
         return DataSpec("images", self.shape, bounded=True)
 
-    def config(self, **train: str) -> RunConfig:
-        """Of our run, with training settings of one's own."""
+    def run_config(self, **train: str) -> RunConfig:
+        """The configuration of our run, with some training settings changed."""
         changes = {f"train.{name}": value for name, value in train.items()}
         return override(find_preset(self.method, self.preset), {**self.changes, **changes})
 
 
-def bigan(_device: torch.device) -> Subject:
+def bigan(_device: torch.device) -> StepConfig:
     """BiGAN's permutation-invariant networks on MNIST's shape."""
     step = textbook_bigan.textbook_step
-    return Subject(
+    return StepConfig(
         "bigan",
         "BiGAN, preset official, on images of 28x28",
         (1, 28, 28),
@@ -80,11 +81,11 @@ def bigan(_device: torch.device) -> Subject:
     )
 
 
-def dcgan(device: torch.device) -> Subject:
+def dcgan(device: torch.device) -> StepConfig:
     """DCGAN at 64x64, D and G in turn."""
     width = WIDTHS[device.type]
     step = partial(textbook_dcgan.textbook_step, width=width)
-    return Subject(
+    return StepConfig(
         "dcgan",
         f"DCGAN, preset dcgan at width {width}, on images of 64x64",
         (3, 64, 64),
@@ -100,8 +101,8 @@ def dcgan(device: torch.device) -> Subject:
     )
 
 
-def bigbigan(device: torch.device) -> Subject:
-    """BigBiGAN at 32x32, D and then G and E together, on what a text on it would build."""
+def bigbigan(device: torch.device) -> StepConfig:
+    """BigBiGAN at 32x32, D and then G and E together, with a tutorial's networks."""
     sizes = LARGE[device.type]
     step = partial(textbook_bigbigan.textbook_step, sizes=sizes)
     better = partial(step, freeze=True, channels_last=True)
@@ -116,7 +117,7 @@ def bigbigan(device: torch.device) -> Subject:
         "joint_places": 1,
         "crelu": "false",
     }
-    return Subject(
+    return StepConfig(
         "bigbigan",
         f"BigBiGAN, preset images at width {sizes.width} without our changes to the paper's"
         f" networks, {sizes.batch} images of 32x32",
@@ -137,19 +138,19 @@ def bigbigan(device: torch.device) -> Subject:
     )
 
 
-SUBJECTS: dict[str, Callable[[torch.device], Subject]] = {
+CONFIGS: dict[str, Callable[[torch.device], StepConfig]] = {
     "bigan": bigan,
     "dcgan": dcgan,
     "bigbigan": bigbigan,
 }
 
 
-def find_subject(name: str, device: torch.device) -> Subject:
-    """The game of that name, at the size for the device.
+def find_config(name: str, device: torch.device) -> StepConfig:
+    """Looks up a game by name, at the size for the device.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: The name is unknown.
     """
-    if name not in SUBJECTS:
-        raise unknown_name("game to time", name, SUBJECTS)
-    return SUBJECTS[name](device)
+    if name not in CONFIGS:
+        raise unknown_name("game to time", name, CONFIGS)
+    return CONFIGS[name](device)

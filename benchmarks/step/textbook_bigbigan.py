@@ -16,20 +16,20 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 ATTENDED = 16
-"""Side of the maps that attention follows."""
+"""Side of the feature maps after which attention follows."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the networks, by default those of our preset `images`.
+    """Sizes of the networks; the defaults are those of our preset `images`.
 
     Attributes:
-        width: of D and G; their blocks have 2, 4, 8 and 16 times as many channels.
+        width: channels of D and G; their blocks have 2, 4, 8 and 16 times as many.
         stem: channels of E's first layer; its stages have 4, 8 and 16 times as many.
-        depth: blocks of each stage of E.
+        depth: blocks in each stage of E.
         mlp: units of H, J and E's head.
-        batch: images shown to each network in a turn.
-        latent: numbers of z.
+        batch: images that each network sees in a turn.
+        latent: dimensions of z.
     """
 
     width: int = 8
@@ -236,14 +236,14 @@ def textbook_step(
     autocast: bool = False,
     channels_last: bool = False,
 ) -> Callable[[], None]:
-    """One iteration: D's turn, then that of G and E, each on images of its own.
+    """One iteration: D's turn, then the turn of G and E, each on its own images.
 
     Args:
         images: uint8 `(N, 3, 32, 32)`, on the device.
-        sizes: of the networks and batches.
-        freeze: D's weights need no gradients in the turn of G and E.
-        autocast: forward passes under bf16 autocast.
-        channels_last: images and kernels are laid out that way.
+        sizes: sizes of the networks and of a batch.
+        freeze: whether D's weights need no gradients in the turn of G and E.
+        autocast: whether forward passes run under bf16 autocast.
+        channels_last: whether images and kernels are laid out channels last.
     """
     device = images.device
     layout = torch.channels_last if channels_last else torch.contiguous_format

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
-from ambigan.analysis import ArithmeticResult, Filters, ForgettingResult, Term
-from ambigan.analysis.map_classifier import Box
+from ambigan.analysis import ArithmeticResult, FeatureRemovalResult, Filters, Term
+from ambigan.analysis.boxes import Box
 from ambigan.evaluation.protocols import ACCURACY
 from ambigan.evaluation.result import DataRecord, ProtocolRecord, Provenance, Result, Subject
-from ambigan.report.figures import canvas, theme
+from ambigan.report.figures import sheet, theme
+from ambigan.report.figures.feature_removal import SIDE, draw_removal, removal_summary
 from ambigan.report.figures.filters import as_images, draw_filters, draw_tiles
-from ambigan.report.figures.forgetting import draw_forgotten, forgetting_summary
 from ambigan.report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ambigan.report.figures.transfer import (
     flags_of,
@@ -30,23 +33,20 @@ def images(num: int, channels: int = 3, height: int = 32, width: int = 32) -> np
     return NOISE.uniform(-1, 1, (num, channels, height, width)).astype(np.float32)
 
 
-def test_blocks_are_set_beside_and_above_one_another() -> None:
-    small, large = np.zeros((2, 3, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)
-    both = canvas.beside([small, large], gap=2, align="end")
-    assert both.shape == (4, 10, 3)
-    assert (both[:2, :3] == canvas.space(1, 1)[0, 0]).all()
-    assert not both[2:, :3].any()
-    assert canvas.above([small, large], gap=1).shape == (7, 5, 3)
-    assert canvas.page([small, large], margin=4, gap=1).shape == (15, 13, 3)
+def size_of(figure: Figure) -> tuple[int, int]:
+    """Width and height in CSS pixels."""
+    width, height = figure.get_size_inches() * 72
+    return round(width), round(height)
 
 
-def test_text_is_drawn_in_its_colour() -> None:
-    line = canvas.text("words", 14, theme.ALARM)
-    assert line.shape[1] > 30
-    assert (line == np.array([0xB3, 0x26, 0x1D])).all(2).any()
-    wide, narrow = (canvas.paragraph("some words to break " * 4, w) for w in (600, 150))
-    assert narrow.shape[0] > 2 * wide.shape[0]
-    assert narrow.shape[1] <= 151
+def test_text_is_within_the_sheet_and_no_line_on_another() -> None:
+    for title, words in (("A very long title " * 8, ""), ("Short", "some words to break " * 20)):
+        figure, axes = sheet.new_sheet(title, words, 100, 50)
+        sheet.place_text(axes, "a label", 0, 0)
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+        assert all(a.y0 >= b.y1 for a, b in pairwise(boxes))
+        assert boxes[0].y1 <= figure.bbox.y1
 
 
 def test_kernels_are_scaled_by_their_own_largest_weight() -> None:
@@ -69,10 +69,11 @@ def test_of_other_channels_the_main_pattern_is_shown() -> None:
 def test_filters_stand_beside_themselves() -> None:
     tiles = draw_tiles(images(32, 3, 5, 5))
     assert tiles.shape == (4 * 35 + 3 * 3, 8 * 35 + 7 * 3, 3)  # 32 in full rows of 8
-    sheet = draw_filters(Filters("encoder", images(32, 3, 5, 5), images(32, 3, 5, 5)))
-    assert sheet.shape[1] == 2 * 20 + 2 * tiles.shape[1] + 36
+    figure = draw_filters(Filters("encoder", images(32, 3, 5, 5), images(32, 3, 5, 5)))
+    assert size_of(figure)[0] == 2 * 20 + 2 * tiles.shape[1] + 36
+    assert len(figure.axes[0].images) == 2
     many = draw_filters(Filters("encoder", images(200, 1, 28, 28), images(200, 1, 28, 28)))
-    assert many.shape[0] < 1500
+    assert size_of(many)[1] < 1500
 
 
 def sums(num_exemplars: int = 3, shape: tuple[int, int, int] = (3, 32, 32)) -> ArithmeticResult:
@@ -91,27 +92,31 @@ def sums(num_exemplars: int = 3, shape: tuple[int, int, int] = (3, 32, 32)) -> A
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (1, 96, 48), (3, 200, 300)])
 def test_sums_of_any_shape_are_drawn(shape: tuple[int, int, int]) -> None:
-    picture = draw_sums(sums(3, shape))
-    assert picture.dtype == np.uint8
-    assert 400 < picture.shape[1] < 1000
-    more = draw_sums(sums(5, shape))
-    assert more.shape[0] > picture.shape[0]
+    figure, more = draw_sums(sums(3, shape)), draw_sums(sums(5, shape))
+    assert 400 < size_of(figure)[0] < 1000
+    assert size_of(more)[1] > size_of(figure)[1]
+    for drawn in (figure, more):
+        boxes = [image.get_window_extent() for image in drawn.axes[0].images]
+        assert not any(a.shrunk(0.99, 0.99).overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_the_result_is_framed() -> None:
-    accent = np.array([0x0B, 0x6B, 0xAB])
-    assert (draw_sums(sums()) == accent).all(2).sum() >= 4 * 64 * 3
+    (axes,) = draw_sums(sums()).axes
+    (frame,) = axes.patches
+    assert to_hex(frame.get_edgecolor()) == theme.ACCENT
+    assert frame.get_bbox().bounds[2:] == (64, 64)
 
 
 def test_sheets_number_every_image() -> None:
-    one = draw_sheet(images(10), "Samples")
-    assert draw_sheet(images(11), "Samples").shape[0] > one.shape[0]
-    assert one.shape[1] == 2 * 20 + 10 * 64 + 9 * 6
+    one, more = draw_sheet(images(10), "Samples"), draw_sheet(images(11), "Samples")
+    assert size_of(more)[1] > size_of(one)[1]
+    assert size_of(one)[0] == 2 * 20 + 10 * 64 + 9 * 6
+    assert [text.get_text() for text in more.axes[0].texts] == ["Samples", *map(str, range(11))]
 
 
-def forgotten(boxes: tuple[Box, ...], measured: dict[str, Any]) -> ForgettingResult:
+def forgotten(boxes: tuple[Box, ...], measured: dict[str, Any]) -> FeatureRemovalResult:
     shown = {name: images(6, 3, 16, 16) for name in ("as generated", "without these maps")}
-    return ForgettingResult(
+    return FeatureRemovalResult(
         "generator.deconv1", np.ones(8), np.arange(3), shown, boxes, 2, measured
     )
 
@@ -124,13 +129,13 @@ def test_boxes_are_drawn_where_they_lie() -> None:
         "change_outside_random": 0.2,
     }
     found = forgotten((Box(1, 4, 4, 8, 8),), measured)
-    picture = draw_forgotten(found, "windows")
-    red = (picture == np.array([0xB3, 0x26, 0x1D])).all(2)
-    columns = np.flatnonzero(red.any(0))
-    left = 20 + 64 + 3
-    assert left + 16 <= columns.min() <= columns.max() < left + 48
-    assert "0.50 within the boxes and by 0.10 outside" in forgetting_summary(found)
-    assert "3 of 8 maps" in forgetting_summary(found)
+    (axes,) = draw_removal(found, "windows").axes
+    red = [box for box in axes.patches if to_hex(box.get_edgecolor()) == theme.ALARM]
+    assert [box.get_bbox().bounds for box in red] == [
+        (SIDE + 3 + 16, top + 16, 32, 32) for top in (24, 24 + SIDE + 12 + 24)
+    ]
+    assert "0.50 within the boxes and by 0.10 outside" in removal_summary(found)
+    assert "3 of 8 maps" in removal_summary(found)
 
 
 def test_shares_are_told() -> None:
@@ -143,9 +148,9 @@ def test_shares_are_told() -> None:
         "num_random_as_low": 0,
     }
     found = forgotten((), measured)
-    assert "in 11.4 % of new samples, in 3.2 % without" in forgetting_summary(found)
-    assert "(0 of 2 draws are as low)" in forgetting_summary(found)
-    assert draw_forgotten(found, "ship").shape[1] > 6 * 64
+    assert "in 11.4 % of new samples, in 3.2 % without" in removal_summary(found)
+    assert "(0 of 2 draws are as low)" in removal_summary(found)
+    assert size_of(draw_removal(found, "ship"))[0] > 6 * 64
 
 
 def transfer_record(num_layers: int = 3) -> list[Result]:

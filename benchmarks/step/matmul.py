@@ -1,4 +1,4 @@
-"""Counting floating-point operations of products and convolutions while something runs."""
+"""Counts the floating-point operations of matrix products and convolutions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 
-class Products(TorchDispatchMode):
-    """Adds up floating-point operations of products in `total`, by torch's own formulas.
+class MatmulCounter(TorchDispatchMode):
+    """Adds up floating-point operations of matrix products in `total`, by torch's own formulas.
 
-    torch's own counter follows modules too, by hooks that `torch.autograd.grad` refuses where a
-    module is given a weight, as those of spectral norm are.
+    torch's `FlopCounterMode` follows modules with hooks that `torch.autograd.grad` refuses where a
+    module receives a weight as an argument, as under spectral norm.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Products(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Runs the operation, and counts it where it is a product."""
+        """Runs an operation and counts it if it is a matrix product."""
         made = func(*args, **(kwargs or {}))
         if (count := flop_registry.get(func.overloadpacket)) is not None:
             self.total += int(count(*args, **(kwargs or {}), out_val=made))
@@ -35,7 +35,7 @@ class Products(TorchDispatchMode):
 
 
 def count_flops(work: Callable[[], object]) -> int:
-    """Floating-point operations in the products of some work."""
-    with Products() as counter:
+    """Floating-point operations in the matrix products of some work."""
+    with MatmulCounter() as counter:
         work()
     return counter.total

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from ambigan.analysis.map_classifier import (
-    Box,
-    activations_at,
-    check_box,
-    fit_classifier,
-    map_weights,
-    positive_maps,
-    without_maps,
-)
+from ambigan.analysis.boxes import Box, activations_at, check_box
+from ambigan.analysis.feature_maps import drop_maps, map_weights, positive_maps
 from ambigan.core.errors import ConfigError
-
-
-def test_the_classifier_is_scikit_learns() -> None:
-    noise = np.random.default_rng(0)
-    features = noise.normal(3, [0.1, 1, 20], (200, 3)).astype(np.float32)
-    labels = (features[:, 1] > 3).astype(int) + (features[:, 2] > 10)
-    found = fit_classifier(torch.from_numpy(features), torch.from_numpy(labels), l2=0.01)
-    scaled = (features - features.mean(0)) / features.std(0)
-    model = LogisticRegression(C=1 / (0.01 * 200), max_iter=1000).fit(scaled, labels)
-    logits = found.logits(torch.from_numpy(features)).numpy()
-    np.testing.assert_allclose(logits, model.decision_function(scaled), atol=1e-3)
-    assert np.array_equal(found.predict(torch.from_numpy(features)).numpy(), model.predict(scaled))
-
-
-def test_two_classes_have_a_row_each() -> None:
-    x = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
-    found = fit_classifier(x, torch.tensor([4, 4, 9, 9]))
-    assert found.classes.tolist() == [4, 9]
-    assert found.predict(x).tolist() == [4, 4, 9, 9]
 
 
 def test_a_map_that_never_changes_has_no_weight() -> None:
@@ -108,7 +80,7 @@ def test_a_box_over_everything_is_refused() -> None:
 def test_maps_are_left_out_for_a_while() -> None:
     layer, x = nn.Conv2d(1, 3, 1), torch.randn(2, 1, 4, 4)
     whole = layer(x)
-    with without_maps(layer, torch.tensor([0, 2])):
+    with drop_maps(layer, torch.tensor([0, 2])):
         left = layer(x)
     assert not left[:, [0, 2]].any()
     assert torch.equal(left[:, 1], whole[:, 1])

@@ -1,0 +1,71 @@
+"""A linear probe on a run's own features, which classifies generated images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..core.errors import ConfigError
+from ..data import Dataset, Split
+from ..evaluation.classifiers.label_subsets import balanced_draw
+from ..evaluation.classifiers.logistic import LogisticModel, fit_logistic
+from ..run import Run
+
+PROBE_L2 = 1e-2
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A classifier on a run's features.
+
+    Attributes:
+        run: the run that computes the features.
+        classifier: the classifier of the features.
+        accuracy: accuracy on held-out data, in percent.
+    """
+
+    run: Run
+    classifier: LogisticModel
+    accuracy: float
+
+    def predicts(self, images: Tensor, label: int) -> Tensor:
+        """Which generated images `(N, C, H, W)` are classified as the label, bool `(N,)`."""
+        size = self.run.spec.shape[1:]
+        if images.shape[2:] != size:  # E may see larger images than G generates
+            images = F.interpolate(images, size, mode="bilinear", align_corners=False)
+        return self.classifier.predict(_features(self.run, images)) == label
+
+
+def train_probe(run: Run, dataset: Dataset, num: int, seed: int) -> Probe:
+    """Trains a probe on labelled training examples and tests it on as many held-out ones.
+
+    Args:
+        run: the run whose feature layer is read; it never saw a label.
+        dataset: data with labels.
+        num: the number of training examples, equally many of each class; fewer if a class has
+            fewer.
+        seed: seed of the choice of examples.
+
+    Raises:
+        ConfigError: The data have no labels.
+    """
+    train, test = dataset.train, dataset.test
+    if train.labels is None or test.labels is None or len(train.labels.unique()) < 2:
+        raise ConfigError(f"{dataset.name} has no labels to name a feature by; draw boxes (--box).")
+    counts = train.labels.unique(return_counts=True)[1]
+    rows = balanced_draw(train.labels, min(num, int(counts.min()) * len(counts)), seed, 0)
+    classifier = fit_logistic(_features(run, train.values[rows]), train.labels[rows], l2=PROBE_L2)
+    correct = classifier.predict(_features(run, test.values[:num])) == test.labels[:num]
+    return Probe(run, classifier, percent(correct))
+
+
+def percent(true: Tensor) -> float:
+    """The share of true values in a bool tensor, in percent."""
+    return 100 * int(true.sum()) / max(true.numel(), 1)
+
+
+def _features(run: Run, values: Tensor) -> Tensor:
+    return torch.from_numpy(run.features(Split(values, None)))
