@@ -232,7 +232,7 @@ def test_what_runs_draw_is_compared_in_features_of_the_reference_model(tmp_path:
 
 
 def test_baselines_of_samples_are_measured_once_for_all_runs(tmp_path: Path) -> None:
-    changes = BIGAN.changes | {"settings.latent_dim": "8"}
+    changes = {**BIGAN.changes, "settings.latent_dim": "8"}
     other = replace(BIGAN, name="BiGAN, wider", changes=changes)
     told = make(tmp_path, replace(COMPARED, runs=(*COMPARED.runs, other)))
     measured = [line.partition(" of ")[2] for line in told if "generation_features" in line]
@@ -581,6 +581,7 @@ def test_a_folder_of_an_earlier_version_goes_on(whole: Path, tmp_path: Path) -> 
         ({"protocols": ()}, "it names no protocol"),
         ({"settings": {}}, "its settings have no data.source"),
         ({"runs": (replace(SAO, preset=None),)}, "a preset is missing"),
+        ({"runs": (replace(SAO, layers=()),), "reference_model": "SAO"}, "its reference model"),
     ],
 )
 def test_an_experiment_that_cannot_be_is_refused(changes: dict[str, Any], words: str) -> None:

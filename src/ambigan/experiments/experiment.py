@@ -86,10 +86,12 @@ class Experiment:
     def __post_init__(self) -> None:
         names = {run.name for run in self.runs}
         others = {*self.published, *filter(None, [self.reference_model])} - names
+        layers = [run.layers for run in self.runs if run.name == self.reference_model]
         for is_wrong, reason in (
             (len({run.slug for run in self.runs}) < len(self.runs), "two runs have one name"),
             (others, f"it has no run '{''.join(sorted(others)[:1])}'"),
             (not self.protocols, "it names no protocol"),
+            (() in layers, "its reference model names no layer"),
             ("data.source" not in self.settings, "its settings have no data.source"),
             (not self.presets and None in {run.preset for run in self.runs}, "a preset is missing"),
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, nan
@@ -165,16 +165,18 @@ class Summary:
     def tables(self) -> list[tuple[str, Table]]:
         """What is shown, each below its caption: features, what runs draw, and costs."""
         columns: list[Column] = []
-        shown = {f"{x.protocol.name}/{m.name}": m.title for x in self.results for m in x.metrics}
+        shown = {f"{x.protocol.name}/{m.name}": m for x in self.results for m in x.metrics}
         for name in self.experiment.protocols:
-            for key, title in shown.items():
+            for key, metric in shown.items():
                 if key.startswith(f"{name}/"):
-                    more = "" if title == "accuracy" else f" {title}"
-                    columns.append((key, f"{TITLES.get(name, name)}{more}", self._form))
+                    more = "" if metric.name == "accuracy" else f" {metric.title}"
+                    form = self._form if metric.unit == "%" else f".{metric.digits}f"
+                    columns.append((key, f"{TITLES.get(name, name)}{more}", form))
         if self.experiment.published:
             columns.append((PUBLISHED, self.published_title, self._form))
         caption = f"{self.caption} Accuracy on held-out data in %.".lstrip()
-        found = [(caption, _table(("features", "dimensions"), self.lines, columns, bold=True))]
+        bold = {key for key, metric in shown.items() if metric.direction == "higher"}
+        found = [(caption, _table(("features", "dimensions"), self.lines, columns, bold))]
         if self.drawn:
             found.append((self._drawn_caption, _table(("drawn by",), self.drawn, _DRAWN)))
         if self.runs:
@@ -273,14 +275,17 @@ def _lines(entries: Iterable[_Entry]) -> list[Line]:
 
 
 def _table(
-    heads: tuple[str, ...], lines: Sequence[Line], columns: Iterable[Column], *, bold: bool = False
+    heads: tuple[str, ...],
+    lines: Sequence[Line],
+    columns: Iterable[Column],
+    bold: Collection[str] = (),
 ) -> Table:
-    """Lines below those columns that hold something, the best mean of each in bold if wanted."""
+    """Lines below those columns that hold something; the highest means of some are bold."""
     shown = [column for column in columns if any(column[0] in line.values for line in lines)]
     best: dict[str, float] = {}
-    for key, _, form in shown if bold else ():
+    for key, _, form in shown:
         means = [float(f"{x.values[key].mean:{form}}") for x in lines if key in x.values]
-        if key != PUBLISHED:
+        if key in bold:
             best[key] = max(filter(isfinite, means), default=nan)
     rows: list[TableRow] = []
     for line in lines:
@@ -296,7 +301,7 @@ def _table(
 
 
 def _machine(result: Result) -> str:
-    hardware = result.provenance.hardware
-    cores = "1 core" if hardware["cores"] == 1 else f"{hardware['cores']} cores"
-    where = hardware["gpu"] or f"{cores} of {hardware['processor']}"
-    return f"{where}, torch {result.provenance.versions['torch']}"
+    hardware, versions = result.provenance.hardware, result.provenance.versions
+    cores = "1 core" if hardware.get("cores") == 1 else f"{hardware.get('cores')} cores"
+    where = hardware.get("gpu") or f"{cores} of {hardware.get('processor')}"
+    return f"{where}, torch {versions.get('torch')}"
