@@ -241,21 +241,22 @@ class Runner:
                 f"what {name} draws is left out: it was compared in features of"
                 f" {reference.spec.name}, of which {reference.run.path} has no finished model",
             )
-        with hold_lock(run.lock_file) as is_ours:
-            missing = [name for name in run.drawn_protocols if not run.drawn(name)]
-            space = run.evaluation.reference_features if GENERATION in missing else ()
-            needed = [run, *([reference] if reference and space else [])]
-            gone = [other.spec.name for other in needed if missing and not other.has_weights]
+        missing = [protocol for protocol in run.drawn_protocols if not run.drawn(protocol)]
+        space = run.evaluation.reference_features if GENERATION in missing else ()
+        needed = [run, *([reference] if reference and space else [])]
+        gone = "".join([other.spec.name for other in needed if not other.has_weights][:1])
+        if not missing or gone:
             self._warn_once(
-                bool(gone),
-                f"what {name} draws is not measured: no weights of {''.join(gone[:1])} here",
+                bool(missing), f"what {name} draws is not measured: no weights of {gone} here"
             )
-            if not is_ours or not missing or gone:
-                return False
-            config = replace(run.evaluation, layers=(), reference_features=space)
-            config = replace(config, sample_baselines=self.out / SAMPLE_BASELINES)
-            evaluate(run.run.path, config, protocols=missing, baselines=("raw", "pca"))
-        return True
+            return False
+        with hold_lock(run.lock_file) as is_ours:
+            if is_ours and (missing := [x for x in missing if not run.drawn(x)]):
+                space = space if GENERATION in missing else ()
+                config = replace(run.evaluation, layers=(), reference_features=space)
+                config = replace(config, sample_baselines=self.out / SAMPLE_BASELINES)
+                evaluate(run.run.path, config, protocols=missing, baselines=("raw", "pca"))
+        return is_ours
 
     def _warn_once(self, is_so: bool, line: str) -> None:
         """Warns of what is found after every run after the first one alone."""
