@@ -92,10 +92,10 @@ def reproduce(
         if not out.is_dir():
             raise ConfigError(f"there is no folder {out} to show results of.")
         return Runner(planned, changes, out, None).write()
-    check_folder(out)
     dataset = open_dataset(planned[0].config.data)
     check_runs(planned, dataset)
     check_writable(out)
+    check_folder(out)
     return Runner(planned, changes, out, dataset).make(chosen, bar)
 
 
