@@ -41,7 +41,7 @@ from ambigan.data import (
 )
 from ambigan.engine.config import RunConfig, choose_device, resolve_precision
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import TrainStep
+from ambigan.engine.trainer import Trainer
 from ambigan.presets import find_preset
 from ambigan.training import make_method
 
@@ -158,13 +158,13 @@ def draw(batches: Batches, start: int, size: int, noise: Randomness) -> None:
 
 def new_play(
     config: RunConfig, dataset: Dataset, kind: type[Batches], device: torch.device
-) -> TrainStep:
+) -> Trainer:
     method = make_method(config, dataset.spec).to(device).train()
     batches = kind(dataset.train, config.train.seed, device)
-    return TrainStep(TrainState(method, config.train.ema_decay), batches, config.train)
+    return Trainer(TrainState(method, config.train.ema_decay), batches, config.train)
 
 
-def play_steps(play: TrainStep, count: int, device: torch.device) -> None:
+def play_steps(play: Trainer, count: int, device: torch.device) -> None:
     for _ in range(count):
         play.run_iteration()
     if device.type == "cuda":

@@ -25,7 +25,7 @@ from ambigan.data import Batches, open_dataset
 from ambigan.engine.config import RunConfig, choose_device, resolve_precision
 from ambigan.engine.log_writers import read_lines
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import TrainStep
+from ambigan.engine.trainer import Trainer
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.estimate.training_cost import estimate_training
 from ambigan.evaluation.provenance import hardware
@@ -98,7 +98,7 @@ def compare(config: RunConfig, num_images: int, rounds: int) -> dict[str, Any]:
 def _seconds_per_image(config: RunConfig) -> float:
     """Of a training, but for its first two iterations, in which memory is found."""
     with tempfile.TemporaryDirectory() as folder:
-        lines = read_lines(train(config, Path(folder) / "run", alarm=lambda _: None).timing_file)
+        lines = read_lines(train(config, Path(folder) / "run").timing_file)
     images = lines[-1]["images_seen"] - lines[1]["images_seen"]
     return sum(line["seconds"] for line in lines[2:]) / images
 
@@ -108,7 +108,7 @@ def _heard(config: RunConfig) -> int:
     device, dataset = choose_device(config.train.device), open_dataset(config.data)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)
-    play = TrainStep(state, Batches(dataset.train, config.train.seed, device), config.train)
+    play = Trainer(state, Batches(dataset.train, config.train.seed, device), config.train)
     play.run_iteration()
     return allocated_bytes(play.run_iteration, device)
 

@@ -36,7 +36,7 @@ from ambigan.core.precision import usable_precisions
 from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig, choose_device
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import train_step
+from ambigan.engine.train_step import compute_gradients, set_requires_grad, step_optimizers
 from ambigan.estimate.memory import saved_bytes
 from ambigan.evaluation.provenance import hardware
 from ambigan.game import Batch
@@ -152,7 +152,14 @@ def ours(config: RunConfig, batch: Batch, precision: str) -> Callable[[], Any]:
     torch.manual_seed(0)
     method = make_method(config, SPEC).to(batch.x.device).train()
     state = TrainState(method, 0)
-    return lambda: train_step(state, batch, ("discriminator",), precision)
+
+    def step() -> None:
+        owned = set_requires_grad(method, ("discriminator",))
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=precision == "bf16"):
+            losses = method.losses(batch, ("discriminator",))
+        step_optimizers(state.optimizers, owned, compute_gradients(owned, losses))
+
+    return step
 
 
 class Plain(nn.Module):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 
 from ambigan.core.data_spec import DataSpec
+from ambigan.core.distributed import average_
 from ambigan.core.settings import override
 from ambigan.data import DataSettings
 from ambigan.engine.config import RunConfig
-from ambigan.game import Method
+from ambigan.engine.train_state import TrainState
+from ambigan.engine.train_step import compute_gradients, set_requires_grad, step_optimizers
+from ambigan.game import Batch, Method, Terms
 from ambigan.methods import METHODS
 from ambigan.networks.layers.spectral_norm import SpectralNorm
 from ambigan.presets import PRESETS, find_preset
@@ -127,6 +131,16 @@ _CHANGED: dict[str, tuple[str, str, dict[str, str]]] = {
             "settings.network.encoder": "revnet50",
         },
     ),
+    "bigbigan-cycle": (
+        "bigbigan",
+        "small",
+        {"settings.cycle_weight": "0.02", "settings.encoder_dropout": "0.3"},
+    ),
+    "gan-masked": (
+        "gan",
+        "official",
+        {"settings.discriminator_dropout": "0.2", "settings.gradient_penalty": "0.1"},
+    ),
     "bigbigan-image": ("bigbigan", "small", {"settings.unary": "x"}),
     "bigbigan-attention": ("bigbigan", "small", {"settings.network.attention": "8"}),  # G's
     "bigan-augmented": (
@@ -172,6 +186,16 @@ def toy_method(config: RunConfig, seed: int = 0) -> Method:
     method = METHODS[config.method](config.settings, SPEC)
     converge(method)
     return method
+
+
+def play_turn(state: TrainState, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
+    """A turn as the trainer plays it, on a batch of one's own, in fp32."""
+    owned = set_requires_grad(state.method, players)
+    losses = state.method.losses(batch, players)
+    gradients = compute_gradients(owned, losses)
+    average_([gradient for part in gradients.values() for gradient in part])
+    step_optimizers(state.optimizers, owned, gradients)
+    return losses
 
 
 def converge(method: Method) -> None:

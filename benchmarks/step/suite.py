@@ -20,9 +20,9 @@ from ambigan.core.precision import usable_precisions
 from ambigan.core.version import __version__
 from ambigan.data import Batches, Split
 from ambigan.engine.config import choose_device
-from ambigan.engine.graph_capture import TurnGraph
+from ambigan.engine.graph_capture import TURNS_BEFORE_CAPTURE, TurnGraph
 from ambigan.engine.train_state import TrainState, count_parameters
-from ambigan.engine.train_step import TURNS_BEFORE_CAPTURE, TrainStep
+from ambigan.engine.trainer import Trainer
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.evaluation.provenance import hardware
 from ambigan.training import make_method
@@ -91,7 +91,7 @@ def run_suite(
     config = find_config(game, where)
     precisions = usable_precisions(where)
     if "bf16" not in precisions:
-        logger.info("bf16 is left out: it is slower than fp32 on this device")
+        logger.info("bf16 is left out: this device has no instructions for it")
     benchmarks = _benchmarks(config, where, precisions)
     seconds: dict[str, list[float]] = {benchmark.name: [] for benchmark in benchmarks}
     for benchmark in benchmarks:
@@ -178,7 +178,7 @@ def _our_step(
     method = make_method(run, config.spec)
     state = TrainState(method.to(images.device).train(), run.train.ema_decay)
     batches = Batches(Split(images, None), seed, images.device)
-    return TrainStep(state, batches, run.train, TurnGraph if captured else None).run_iteration
+    return Trainer(state, batches, run.train, TurnGraph if captured else None).run_iteration
 
 
 def _side_by_side(config: StepConfig, images: torch.Tensor, precision: str) -> Work:

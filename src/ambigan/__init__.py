@@ -21,11 +21,13 @@ __all__ = [
     "__version__",
     "evaluate",
     "load",
+    "make_config",
     "train",
 ]
 
 
 if TYPE_CHECKING:
+    from .configuration import make_config
     from .run import Run, load
     from .run_evaluation import EvaluationConfig, evaluate
     from .training import train
@@ -40,6 +42,10 @@ def __getattr__(name: str) -> Any:
         from . import run_evaluation
 
         return getattr(run_evaluation, name)
+    if name == "make_config":
+        from .configuration import make_config
+
+        return make_config
     if name == "train":
         from .training import train
 

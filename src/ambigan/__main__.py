@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from .cli import main
+try:
+    from .cli import main
+except KeyboardInterrupt:  # before there is anything that could be told
+    sys.exit(130)
 
 sys.exit(main())

@@ -49,18 +49,19 @@ class Prior(Protocol):
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """How a player learns.
+    """Settings of a player's optimiser.
 
     Attributes:
-        kind: `adam` adds weight decay to the gradient (L2), `adamw` decouples it.
-        learning_rate: at the start.
-        betas: decay of the running mean and of the running square of gradients.
-        epsilon: added to the root of the running square.
-        weight_decay: on matrices and kernels only, unless one of the next two is set.
-        decay_biases: apply weight decay to biases as well.
-        decay_gains: apply weight decay to the gains of norms as well.
-        decay_from: the fraction of training after which the rate falls.
-        final_learning_rate: reached exponentially at the end; None for a constant rate.
+        kind: optimiser: `adam` adds weight decay to the gradient (L2), `adamw` decouples it.
+        learning_rate: learning rate at the start, above 0.
+        betas: decay rates of the running means of gradients and of their squares, in [0, 1).
+        epsilon: number added to the root of the running mean of squares.
+        weight_decay: weight decay of matrices and kernels, and of what the next two settings add.
+        decay_biases: whether weight decay applies to biases as well.
+        decay_gains: whether weight decay applies to the gains of norms as well.
+        decay_from: fraction of training after which the learning rate falls, in [0, 1).
+        final_learning_rate: learning rate at the end, approached exponentially; None for a
+            constant rate.
     """
 
     kind: Literal["adam", "adamw"] = "adam"
@@ -79,12 +80,12 @@ class Player:
     """One side of the game: the networks it moves and how.
 
     Attributes:
-        name: as it stands in losses and logs.
-        networks: attributes of the method that it owns; no network has two owners.
-        optimizer: its optimiser's settings.
-        schedule_window: the part of training in which it moves, as fractions of all images seen;
-            its learning rate is planned over that part. A latent regressor that is trained after
-            its GAN has (0.5, 1).
+        name: name in losses and logs.
+        networks: names of the method's networks that it owns; no network has two owners.
+        optimizer: settings of its optimiser.
+        schedule_window: part of training in which it moves, as fractions of all images seen; its
+            learning rate is planned over that part. A latent regressor that is trained after its
+            GAN has (0.5, 1).
     """
 
     name: str
@@ -93,15 +94,21 @@ class Player:
     schedule_window: tuple[float, float] = (0.0, 1.0)
 
 
+def turns_of(players: Sequence[Player], *, simultaneous: bool) -> tuple[tuple[str, ...], ...]:
+    """The turns of an iteration: one of all players together, or one of each in their order."""
+    names = tuple(player.name for player in players)
+    return (names,) if simultaneous else tuple((name,) for name in names)
+
+
 @dataclass(frozen=True)
 class Batch:
-    """What a turn draws.
+    """The draws of a turn.
 
     Attributes:
-        x: data, `(N, C, H, W)` in [-1, 1] or `(N, D)`.
+        x: examples, `(N, C, H, W)` in [-1, 1] or `(N, D)`.
         z: latents, `(N, latent_dim)`.
-        noise: randomness for noise inside networks, keyed by seed, images seen and turn.
-        cache: what `losses` computed of this batch and `after_iteration` needs again.
+        noise: source of noise inside the game, keyed by seed, images seen and turn.
+        cache: tensors that `losses` computed of this batch and `after_iteration` needs again.
     """
 
     x: Tensor
@@ -110,31 +117,32 @@ class Batch:
     cache: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def copy(self) -> Batch:
-        """The same in memory of its own."""
+        """The same batch in memory of its own."""
         kept = {name: value.clone() for name, value in self.cache.items()}
         return Batch(self.x.clone(), self.z.clone(), self.noise, kept)
 
 
 class Method(nn.Module, ABC):
-    """A game over networks, and what can be done with them afterwards.
+    """A game over networks, and what the trained networks can do.
 
     A subclass names its `Settings`, builds its networks in `__init__` from settings and data, and
-    writes `losses`. What it can do beyond features it declares in `capabilities`; the verbs ask.
+    writes `losses`. It declares in `capabilities` what it can do besides computing features.
 
     Attributes:
-        Settings: a frozen dataclass; its fields are the method's dotted settings.
+        Settings: frozen dataclass whose fields are the method's dotted settings.
         capabilities: any of `decode`, `sample`, `encode`, `reconstruct`.
-        players: the sides of the game.
-        turns: one iteration. Each turn draws a fresh batch and names the players that move on it
-            together, from one forward pass. Simultaneous play is one turn; alternating play is
-            several; two discriminator steps are two turns of it.
-        prior: where latents come from.
-        sample_spec: the form of what `decode` draws; the data's, or smaller images of them.
-        default_layer: the layer whose output `features` returns, such as `encoder.hidden2`.
-        data_networks: the networks that see data, whose layers are worth measuring.
-        latent_networks: the networks that data never pass through; their layers cannot be read.
-        unit_features: features are scaled to length 1, so that Euclidean distances between them
-            order as angles do.
+        players: sides of the game.
+        turns: turns of one iteration. Each draws a fresh batch and names the players that move on
+            it together, from one forward pass. Simultaneous play is one turn, alternating play is
+            several, and two discriminator steps are two turns of the discriminator.
+        prior: distribution of the latents.
+        sample_spec: form of what `decode` makes: that of the data, or smaller images.
+        default_layer: name of the layer whose output is the features, such as `encoder.hidden2`.
+        data_networks: names of the networks that see data, whose layers are worth measuring.
+        latent_networks: names of the networks that data never pass through; their layers cannot be
+            read.
+        unit_features: whether features are scaled to length 1, so that Euclidean distances between
+            them order as angles do.
     """
 
     Settings: ClassVar[type[Any]]
@@ -184,10 +192,10 @@ class Method(nn.Module, ABC):
         """Refuses batches that the game cannot be played on, before anything is written.
 
         Args:
-            size: examples in a turn, over all processes.
+            size: number of examples in a turn, over all processes.
 
         Raises:
-            ConfigError: naming the setting in the way. By default any batch will do.
+            ConfigError: naming the setting in the way. By default every size is allowed.
         """
 
     def update_norm_stats(self, batch: Batch) -> None:
@@ -202,7 +210,7 @@ class Method(nn.Module, ABC):
         """Updates teachers and memory banks (registered buffers) after the players have moved.
 
         Args:
-            batches: of the turns in which someone moved, in order.
+            batches: batches of the turns in which a player moved, in order.
         """
 
     def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
@@ -242,7 +250,7 @@ class Method(nn.Module, ABC):
         )
 
     def find_layer(self, name: str | None = None) -> LayerSpec:
-        """What a layer's name asks for; `default_layer` if None.
+        """The specification of a layer's name; of `default_layer`, if None.
 
         Raises:
             ConfigError: there is no such layer, it cannot be pooled as asked, or data never pass
@@ -270,13 +278,14 @@ class Method(nn.Module, ABC):
         return LayerSpec(name, "", (), None)
 
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
-        """What a layer says of data, flattened to `(N, D)` float32; the method is left unchanged.
+        """A layer's outputs for data, flattened to `(N, D)` float32; the method is left unchanged.
 
         Args:
-            x: data, `(N, *spec.shape)`.
-            layer: one of `layers`; `LAYER@4`, its images max-pooled to 4x4; `NETWORK.convs@4`, all
-                convolutional layers of a network, each pooled to 4x4, put side by side (DCGAN,
-                section 5.1); or `latents`, what `encode` gives. `default_layer` if None.
+            x: examples, `(N, *spec.shape)`.
+            layer: name of the layer, one of `layers`; `LAYER@4` for its maps max-pooled to 4x4;
+                `NETWORK.convs@4` for all convolutional layers of a network, each pooled to 4x4, put
+                side by side (DCGAN, section 5.1); `latents` for the output of `encode`. None for
+                `default_layer`.
 
         Raises:
             ConfigError: there is no such layer, or data never passes through it.

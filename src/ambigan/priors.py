@@ -1,4 +1,4 @@
-"""Distributions of latents."""
+"""Distributions of the latents z."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ class NormalPrior:
 
 
 def make_prior(name: PriorName, dim: int) -> UniformPrior | NormalPrior:
-    """The prior of that name over `dim` dimensions."""
+    """The prior of a name, over `dim` dimensions."""
     return UniformPrior(dim) if name == "uniform" else NormalPrior(dim)

@@ -93,6 +93,19 @@ class SearchResult:
             if place >= 0
         ]
 
+    def as_json(self) -> dict[str, Any]:
+        """What was searched, and all lines."""
+        return {
+            "metric": "cosine",
+            "layer": self.layer,
+            "index": self.index,
+            "queries": self.queries.origin,
+            "among": self.among.origin,
+            "num_among": len(self.among.split),
+            "version": __version__,
+            "found": self.lines(),
+        }
+
 
 def search_similar(
     run: Run,
@@ -133,16 +146,7 @@ def search_similar(
 def write_search_result(found: SearchResult, path: Path) -> None:
     """Writes what was found, as the name ends: `.json`, or one row a neighbour as `.parquet`."""
     if path.suffix == ".json":
-        head = {
-            "metric": "cosine",
-            "layer": found.layer,
-            "index": found.index,
-            "queries": found.queries.origin,
-            "among": found.among.origin,
-            "num_among": len(found.among.split),
-            "version": __version__,
-        }
-        write_json(path, {**head, "found": found.lines()})
+        write_json(path, found.as_json())
         return
     import pyarrow as pa
     import pyarrow.parquet as pq

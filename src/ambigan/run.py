@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from numbers import Integral
 from pathlib import Path
@@ -16,14 +17,26 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from .core.data_spec import DataSpec
-from .core.errors import CheckpointError, ConfigError
-from .core.files import as_typed, read_json, sha256_of, write_bytes, write_json, write_text
+from .core.errors import CheckpointError, ConfigError, is_out_of_memory
+from .core.files import (
+    as_typed,
+    digest_of,
+    read_bytes,
+    read_json,
+    read_sealed,
+    sha256_of,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from .core.markdown import escape
 from .core.randomness import Randomness
+from .core.settings import build
 from .core.version import __version__
 from .data import Dataset, Scaling, Split, as_array, as_examples, chunk_size, to_float
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, choose_device
-from .engine.run_folder import RunFolder
+from .engine.run_folder import RunFolder, identity_of
 from .game import Capability, Method
 from .methods import find_method, is_external
 
@@ -169,16 +182,14 @@ def load(
     run = RunFolder(path)
     config, method = read_config(run, method)
     target = choose_device(device)
-    if not (run.model / "config.json").is_file():
+    if not (run.model / "config.json").exists():
         return _from_checkpoint(run, config, method, weights, target)
-    about = read_json(run.model / "config.json")
-    if wrong := {"data", "images_seen", "sha256"} - set(about):
-        raise CheckpointError(f"{run.model / 'config.json'} is damaged: no '{min(wrong)}'.")
+    about = _read_about(run)
     kinds = list(about["sha256"])
     chosen = weights or ("ema" if "ema" in kinds else "raw")
     if chosen not in kinds:
         raise ConfigError(f"{run.path} has no '{chosen}' weights; it has: {', '.join(kinds)}.")
-    tensors = _read_tensors(run.model / f"{chosen}.safetensors", about["sha256"])
+    tensors = _read_tensors(run, chosen, about, config)
     return _make_run(
         run, config, method, about["data"], tensors, about["images_seen"], chosen, target
     )
@@ -226,13 +237,6 @@ def save_model(
         kinds: networks by kind of weights.
         images_seen: in training.
     """
-    hashes: dict[str, str] = {}
-    for kind, method in kinds.items():
-        tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
-        content = dump_tensors(tensors)
-        write_bytes(run.model / f"{kind}.safetensors", content)
-        hashes[kind] = sha256_of(content)
-    write_text(run.model / "README.md", _card(config, dataset, images_seen))
     about = {
         "format": MODEL_FORMAT,
         "ambigan": __version__,
@@ -240,9 +244,38 @@ def save_model(
         "settings": config.to_json()["settings"],
         "data": describe_data(dataset),
         "images_seen": images_seen,
-        "sha256": hashes,
     }
-    write_json(run.model / "config.json", about)
+    digests = _digests(about, config)
+    hashes: dict[str, str] = {}
+    for kind, method in kinds.items():
+        tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
+        content = dump_tensors(tensors, digests)
+        write_bytes(run.model / f"{kind}.safetensors", content)
+        hashes[kind] = sha256_of(content)
+    write_text(run.model / "README.md", _card(config, dataset, images_seen))
+    write_json(run.model / "config.json", about | {"sha256": hashes})
+
+
+def _digests(about: dict[str, Any], config: RunConfig) -> dict[str, str]:
+    """Digests of both files of settings, kept in the header of weights to know a change by."""
+    return {
+        "model/config.json": digest_of({k: v for k, v in about.items() if k != "sha256"}),
+        "config.json": digest_of(identity_of(config)),
+    }
+
+
+def _read_about(run: RunFolder) -> dict[str, Any]:
+    """What `model/config.json` holds, with what loading needs.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    path = run.model / "config.json"
+    about = read_json(path)
+    for key, kind in {"data": dict, "images_seen": int, "sha256": dict}.items():
+        if not isinstance(about.get(key), kind):
+            raise CheckpointError(f"{path} is damaged: it has no '{key}', or of another type.")
+    return about
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:
@@ -276,7 +309,7 @@ def _from_checkpoint(
 ) -> Run:
     """The model of a run that is not finished, with the running batch statistics."""
     state = load_newest(run.checkpoints)
-    if state is None or not run.data_file.is_file():
+    if state is None or not run.data_file.exists():
         raise CheckpointError(
             f"{run.path} has no model and no checkpoint yet; train on with --resume"
             f" {as_typed(run.path)}."
@@ -290,7 +323,12 @@ def _from_checkpoint(
     tensors = state["ema"] if chosen == "ema" else state["method"]
     if tensors is None:
         raise ConfigError(f"{run.path} keeps no 'ema' weights (train.ema_decay is 0).")
-    data = read_json(run.data_file)
+    if state.get("config", identity_of(config)) != identity_of(config):
+        raise CheckpointError(
+            f"the checkpoint was made with other settings than {run.config_file} holds; put back"
+            " what was changed there."
+        )
+    data = read_sealed(run.data_file)
     return _make_run(run, config, method, data, tensors, state["images_seen"], chosen, device)
 
 
@@ -306,24 +344,62 @@ def _make_run(
 ) -> Run:
     try:
         spec, scaling, names = _form_of(data)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"{type(error).__name__} {error}"
         raise CheckpointError(f"what {run.path} keeps of its data is damaged: {reason}.") from error
+    _check_shapes(make_on_meta(method, config, spec), tensors)
     model = method(config.settings, spec)
     try:
         model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"the weights are of other networks: {reason}") from error
     model = model.to(device).eval()
     return Run(run.path, config, model, spec, scaling, names, images_seen, weights)
 
 
+def make_on_meta(method: type[Method], config: RunConfig, spec: DataSpec) -> Method:
+    """The networks without memory for their weights, to see how large they are.
+
+    Raises:
+        ConfigError: they have more weights than can be counted.
+    """
+    try:
+        with torch.device("meta"):
+            return method(config.settings, spec)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise ConfigError(
+            "the networks have more weights than can be counted; make settings.network smaller."
+        ) from error
+
+
+def _check_shapes(model: Method, tensors: dict[str, Tensor]) -> None:
+    """Compares weights with the networks that the settings describe, before these take memory.
+
+    Raises:
+        CheckpointError: they are of other networks.
+    """
+    needed = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    given = {name: tuple(getattr(value, "shape", ())) for name, value in tensors.items()}
+    for name in [*needed, *given]:
+        if needed.get(name) != given.get(name):
+            raise CheckpointError(
+                f"the weights are of other networks than the settings describe: {name} is"
+                f" {given.get(name, 'missing')}, and {needed.get(name, 'nothing')} is expected."
+            )
+
+
 def _form_of(
     data: dict[str, Any],
 ) -> tuple[DataSpec, Scaling | None, tuple[str, ...] | None]:
     """What `describe_data` kept: shape, scaling and names of labels."""
-    spec = DataSpec(data["kind"], tuple(data["shape"]), data["bounded"])
+    spec = build(DataSpec, {name: data[name] for name in ("kind", "shape", "bounded")}, "data.")
+    if min(spec.shape, default=0) < 1 or len(spec.shape) != (3 if spec.kind == "images" else 1):
+        raise ValueError(f"shape {spec.shape}")
     names = tuple(data["label_names"]) if data["label_names"] else None
     kept = data["scaling"]
     if kept is None:
@@ -332,24 +408,37 @@ def _form_of(
     return spec, Scaling(shift, scale, tuple(kept["columns"])), names
 
 
-def _read_tensors(path: Path, hashes: dict[str, str]) -> dict[str, Tensor]:
+def _read_tensors(
+    run: RunFolder, kind: Weights, about: dict[str, Any], config: RunConfig
+) -> dict[str, Tensor]:
+    """The weights of a model, and whether the settings are those that they were saved with."""
+    path = run.model / f"{kind}.safetensors"
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing.") from error
-    if sha256_of(content) != hashes[path.stem]:
-        raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
-    try:
-        return load_tensors(content)
-    except SafetensorError as error:
+        content = read_bytes(path)
+        if sha256_of(content) != about["sha256"][kind]:
+            raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        tensors = load_tensors(content)
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
+    kept = header.get("__metadata__", {})
+    for name, digest in _digests(about, config).items():
+        if kept.get(name, digest) != digest:  # weights of older versions have none
+            raise CheckpointError(
+                f"{run.path / name} is not as it was when the weights were saved; put back what"
+                " was changed there."
+            )
+    return tensors
 
 
 def _card(config: RunConfig, dataset: Dataset, images_seen: int) -> str:
     """A model card in Markdown."""
-    return f"""# {config.method} on {dataset.name}
+    return f"""# {escape(config.method)} on {escape(dataset.name)}
 
-Trained by ambigan {__version__}, preset `{config.preset}`, on {len(dataset.train):,} examples
+Trained by ambigan {__version__}, preset {escape(config.preset)}, on {len(dataset.train):,} examples
 ({images_seen:,} seen), of shape {"x".join(map(str, dataset.spec.shape))}, without labels.
 
     import ambigan

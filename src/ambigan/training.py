@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,55 +14,63 @@ import torch
 from .core.data_spec import DataSpec
 from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
 from .core.errors import CheckpointError, ConfigError
-from .core.files import hold_lock, read_json, write_json
+from .core.files import hold_lock, read_sealed, sealed, sweep, write_json
 from .core.machine import physical_memory
-from .core.precision import bf16_gain
+from .core.precision import bf16_hardware
 from .core.randomness import seed_from
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
+from .engine.graph_capture import TurnGraph
+from .engine.interleaved import train_interleaved
 from .engine.run_folder import RunFolder, check_free, create
+from .engine.run_output import FolderClaim, RunOutput
 from .engine.train_state import TrainState
-from .engine.trainer import Trainer, TrainingProgress, train_interleaved
+from .engine.trainer import Trainer, TrainingProgress, no_progress
 from .game import Method
 from .methods import find_method, is_external
-from .run import Run, describe_data, read_config, save_model
+from .run import Run, describe_data, make_on_meta, read_config, save_model
 
 UNTRAINED_BATCHES = 50
 
 Open = Callable[[DataSettings], Dataset]
 
-
-def _silent(_seen: int, _total: int, _losses: dict[str, float]) -> None:
-    pass
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class PendingRun:
-    """A run that is about to be trained: new, or going on from its newest checkpoint."""
+    """A run that is about to be trained: new, or going on from its newest checkpoint.
+
+    Attributes:
+        run: folder of the run.
+        config: settings of the run, with a precision.
+        dataset: data that it learns from.
+        method: networks with their initial weights, on their device.
+        claim: hold of this process on the folder; None but for the main process.
+    """
 
     run: RunFolder
     config: RunConfig
     dataset: Dataset
     method: Method
+    claim: FolderClaim | None
 
 
 def train(
     config: RunConfig,
     out: str | Path,
     *,
-    progress: TrainingProgress = _silent,
-    alarm: Callable[[str], None] = print,
+    progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
 ) -> RunFolder:
     """Trains a new run and saves its model.
 
     Args:
-        config: all settings.
-        out: a folder that does not exist or is empty.
-        progress: told of every iteration.
-        alarm: told of each sign of collapse.
-        decoding: told of pictures that are decoded first.
+        config: settings of the run.
+        out: path of the run's folder, which does not exist or is empty.
+        progress: function called after every iteration.
+        decoding: function called as pictures are decoded, before training.
 
     Raises:
         ConfigError: a setting is not allowed, or `out` is taken, by another process too.
@@ -71,7 +79,7 @@ def train(
     """
     open_data = partial(_open_in_turn, decoding=decoding)
     with ExitStack() as locks:
-        return _fit([_begin(config, out, open_data, locks)], progress, alarm)[0]
+        return _fit([_begin(config, out, open_data, locks)], progress)[0]
 
 
 def resume(
@@ -79,20 +87,18 @@ def resume(
     *,
     method_class: type[Method] | None = None,
     expected: Callable[[RunConfig], RunConfig] | None = None,
-    progress: TrainingProgress = _silent,
-    alarm: Callable[[str], None] = print,
+    progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
 ) -> RunFolder:
     """Continues a run where it was, or saves its model again if it is complete.
 
     Args:
-        out: the run's folder.
-        method_class: of a run whose method lies outside the package.
-        expected: applies the settings typed beside `--resume` to the run's own; any that differ,
-            but for the device, are an error.
-        progress: told of every iteration.
-        alarm: told of each sign of collapse.
-        decoding: told of pictures that are decoded first.
+        out: path of the run's folder.
+        method_class: class of the method, where it lies outside the package.
+        expected: function that applies settings typed with `--resume` to the run's own; settings
+            that then differ, other than the device, are an error.
+        progress: function called after every iteration.
+        decoding: function called as pictures are decoded, before training.
 
     Raises:
         CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
@@ -101,14 +107,13 @@ def resume(
     """
     open_data = partial(_open_in_turn, decoding=decoding)
     with ExitStack() as locks:
-        return _fit([_go_on(out, method_class, expected, open_data, locks)], progress, alarm)[0]
+        return _fit([_go_on(out, method_class, expected, open_data, locks)], progress)[0]
 
 
 def train_interleaved_runs(
     runs: Sequence[tuple[RunConfig, Path]],
     *,
-    progress: TrainingProgress = _silent,
-    alarm: Callable[[str], None] = print,
+    progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
 ) -> list[RunFolder]:
     """Trains several runs, an iteration of each in turn; those that were begun go on.
@@ -117,10 +122,9 @@ def train_interleaved_runs(
     so that small networks, which leave most of a GPU idle, run side by side.
 
     Args:
-        runs: config and folder of each; a folder that holds a run must hold this one.
-        progress: told of every iteration of the first.
-        alarm: told of each sign of collapse.
-        decoding: told of pictures that are decoded first.
+        runs: settings and folder of each run; a folder that holds a run must hold this one.
+        progress: function called after every iteration of the first run.
+        decoding: function called as pictures are decoded, before training.
 
     Raises:
         As `train` and `resume`.
@@ -135,7 +139,7 @@ def train_interleaved_runs(
                 entries.append(_go_on(out, method, ours, open_once, locks))
             else:
                 entries.append(_begin(config, out, open_once, locks))
-        return _fit(entries, progress, alarm)
+        return _fit(entries, progress)
 
 
 def _is_begun(run: RunFolder, config: RunConfig) -> bool:
@@ -162,13 +166,14 @@ def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack
     dataset = open_data(config.data)
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec)
+    claim = None
     if here.is_main:
         check_free(RunFolder(out), config)
-        _claim(RunFolder(out), locks)
+        claim = _claim(RunFolder(out), locks)
         run = create(out, config)
-        write_json(run.data_file, describe_data(dataset))
+        write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
-    return PendingRun(RunFolder(out), config, dataset, method.to(device))
+    return PendingRun(RunFolder(out), config, dataset, method.to(device), claim)
 
 
 def _go_on(
@@ -193,17 +198,17 @@ def _go_on(
         )
     config = replace(config, train=replace(config.train, device=asked.train.device))
     here, device = _take_place(config)
-    if here.is_main:
-        _claim(run, locks)
+    claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
     check_same_data(run, dataset)
+    check_memory(config, make_on_meta(method_class, config, dataset.spec))
     method = make_method(config, dataset.spec, method_class)
-    if here.is_main and not run.data_file.is_file():
-        write_json(run.data_file, describe_data(dataset))
-    return PendingRun(run, config, dataset, method.to(device))
+    if here.is_main and not run.data_file.exists():
+        write_json(run.data_file, sealed(describe_data(dataset)))
+    return PendingRun(run, config, dataset, method.to(device), claim)
 
 
-def _claim(run: RunFolder, locks: ExitStack) -> None:
+def _claim(run: RunFolder, locks: ExitStack) -> FolderClaim:
     """Keeps other processes out of a run's folder until the stack is left, or this one is killed.
 
     Raises:
@@ -214,6 +219,9 @@ def _claim(run: RunFolder, locks: ExitStack) -> None:
             f"another process is training in {run.path}; wait for it, or stop it to go on with"
             " --resume."
         )
+    for folder in (run.path, run.checkpoints, run.model, run.results):
+        sweep(folder)
+    return FolderClaim(run)
 
 
 def make_method(
@@ -240,10 +248,9 @@ def _warn_of_long_iterations(config: RunConfig, method: Method, num_examples: in
     train, num_turns = config.train, len(method.turns)
     drawn, asked = train.batch_size * num_turns, train.epochs * num_examples
     if drawn > asked:
-        warnings.warn(
+        logger.warning(
             f"one iteration is made, of {drawn:,} examples ({num_turns} turns of"
-            f" {train.batch_size}), and train.epochs {train.epochs} asks for {asked:,} alone.",
-            stacklevel=2,
+            f" {train.batch_size}), and train.epochs {train.epochs} asks for {asked:,} alone."
         )
 
 
@@ -258,18 +265,23 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
             exist, or the networks need more memory than there is.
     """
     Batches(dataset.train, config.train.seed).check(config.train.batch_size)
-    try:
-        with torch.device("meta"):
-            method = find_method(config.method)(config.settings, dataset.spec)
-    except (RuntimeError, TypeError, OverflowError) as error:
-        if "overflow" not in str(error).lower():
-            raise
-        raise ConfigError(
-            "the networks have more weights than can be counted; make settings.network smaller."
-        ) from error
+    method = make_on_meta(find_method(config.method), config, dataset.spec)
     method.find_layer()
     method.check_batch(config.train.batch_size)
     _warn_of_long_iterations(config, method, len(dataset.train))
+    check_memory(config, method)
+
+
+def check_memory(config: RunConfig, method: Method) -> None:
+    """Refuses networks that this machine cannot hold while they are trained.
+
+    Args:
+        config: The settings of the run.
+        method: Its networks, which may be without memory.
+
+    Raises:
+        ConfigError: naming the largest part.
+    """
     copies = 4 + (config.train.ema_decay > 0)
     sizes = {name: copies * p.nbytes for name, p in method.named_parameters()}
     sizes |= {name: buffer.nbytes for name, buffer in method.named_buffers()}
@@ -289,9 +301,9 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
     Raises:
         CheckpointError: their hash differs.
     """
-    if not run.data_file.is_file():
+    if not run.data_file.exists():
         return
-    known = read_json(run.data_file)
+    known = read_sealed(run.data_file)
     if known.get("sha256") is None:
         raise CheckpointError(f"{run.data_file} is damaged: it has no 'sha256'.")
     if known["sha256"] != dataset.sha256:
@@ -335,39 +347,41 @@ def _open_in_turn(settings: DataSettings, decoding: Decoding | None = None) -> D
     return dataset
 
 
-def _warn_of_slow_products(
-    config: RunConfig, device: torch.device, alarm: Callable[[str], None]
-) -> None:
-    if not world().is_main or config.train.precision != "bf16" or (gain := bf16_gain(device)) >= 1:
-        return
-    measured = f": a product takes {1 / gain:.2g} times as long as in fp32" if gain else ""
-    alarm(
-        f"train.precision bf16 is slow on this device{measured}; a new run with --precision auto"
-        " would take fp32."
-    )
+def _make_trainer(pending: PendingRun, progress: TrainingProgress) -> Trainer:
+    """A trainer of one run, after warnings that concern its data and device."""
+    train = pending.config.train
+    device = next(pending.method.parameters()).device
+    if world().is_main and (skipped := pending.dataset.skipped):
+        logger.warning(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
+    if world().is_main and train.precision == "bf16" and not bf16_hardware(device):
+        logger.warning(
+            f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"
+            " with --precision auto would take fp32."
+        )
+    batches = Batches(pending.dataset.train, train.seed, device)
+    on_device = batches.is_resident and device.type == "cuda"
+    recorder = TurnGraph if train.cuda_graphs and on_device and world().size == 1 else None
+    state = TrainState(pending.method, train.ema_decay)
+    output = RunOutput(pending.run, pending.config, pending.claim)
+    return Trainer(state, batches, train, recorder, output=output, progress=progress)
 
 
-def _fit(
-    entries: Sequence[PendingRun], progress: TrainingProgress, alarm: Callable[[str], None]
-) -> list[RunFolder]:
-    """Trains them all and saves each one's model."""
-    loops: list[Trainer] = []
-    for number, entry in enumerate(entries):
-        if skipped := entry.dataset.skipped:
-            alarm(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
-        device = next(entry.method.parameters()).device
-        _warn_of_slow_products(entry.config, device, alarm)
-        batches = Batches(entry.dataset.train, entry.config.train.seed, device)
-        told = progress if number == 0 else _silent
-        loops.append(Trainer(entry.run, entry.method, batches, entry.config, told, alarm))
+def _fit(pending: Sequence[PendingRun], progress: TrainingProgress) -> list[RunFolder]:
+    """Trains all runs and saves the model of each; progress shows the first."""
+    trainers = [
+        _make_trainer(each, no_progress if n else progress) for n, each in enumerate(pending)
+    ]
     here = world()
     try:
-        train_interleaved(loops)
+        train_interleaved(trainers)
         wait()
     finally:
         leave()
     if here.is_main:
-        for entry, loop in zip(entries, loops, strict=True):
-            kinds = prepare_for_use(loop.state, entry.config, loop.batches)
-            save_model(entry.run, entry.config, entry.dataset, kinds, loop.state.images_seen)
-    return [entry.run for entry in entries]
+        for each, trainer in zip(pending, trainers, strict=True):
+            state = trainer.state
+            kinds = prepare_for_use(state, each.config, trainer.batches)
+            if trainer.output is not None:
+                trainer.output.check_claim(state.images_seen, trainer.device)
+            save_model(each.run, each.config, each.dataset, kinds, state.images_seen)
+    return [each.run for each in pending]

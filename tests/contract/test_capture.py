@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ambigan.core.randomness import Randomness
 from ambigan.data import Batches, open_dataset
+from ambigan.engine.graph_capture import TURNS_BEFORE_CAPTURE, TurnGraph
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import TURNS_BEFORE_CAPTURE, TrainStep
+from ambigan.engine.trainer import Trainer
 from ambigan.game import Batch
 from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.training import make_method, resume, train
@@ -30,18 +31,18 @@ class Rehearsal:
         self.turn, self.rows = turn, torch.zeros(num_rows, dtype=torch.int64, device=device)
         self.noise = Randomness(device=device)
 
-    def replay(self, rows: Tensor, *key: int | str) -> Batch:
+    def replay(self, rows: Tensor, noise: Randomness) -> Batch:
         self.rows.copy_(rows)
-        self.noise.reseed(*key)
+        self.noise.generator.manual_seed(noise.generator.initial_seed())
         return self.turn(self.rows, self.noise)
 
 
-def play(name: str, recorder: type | None, device: str = "cpu") -> tuple[TrainState, TrainStep]:
+def play(name: str, recorder: type | None, device: str = "cpu") -> tuple[TrainState, Trainer]:
     config = toy_config(name)
     dataset = open_dataset(config.data)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, 0.9)
-    game = TrainStep(state, Batches(dataset.train, 0, device), config.train, recorder)
+    game = Trainer(state, Batches(dataset.train, 0, device), config.train, recorder)
     for _ in range(TURNS_BEFORE_CAPTURE + 12):
         game.run_iteration()
     return state, game
@@ -68,8 +69,8 @@ class Still(Rehearsal):
 
     batch: Batch | None = None
 
-    def replay(self, rows: Tensor, *key: int | str) -> Batch:
-        made = super().replay(rows, *key)
+    def replay(self, rows: Tensor, noise: Randomness) -> Batch:
+        made = super().replay(rows, noise)
         if self.batch is None:
             self.batch = made.copy()
         self.batch.x.copy_(made.x)
@@ -93,8 +94,6 @@ def test_batches_of_a_repeated_turn_stay_apart(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.gpu
 def test_graphs_equal_turns(variant: str) -> None:
-    from ambigan.engine.graph_capture import TurnGraph
-
     same(play(variant, None, "cuda")[0], play(variant, TurnGraph, "cuda")[0])
 
 

@@ -59,6 +59,7 @@ def test_collapse_is_seen() -> None:
         ("feature_spread", 1e-5, "features hardly differ"),
         ("feature_rank", 1.0, "effective rank"),
         ("saturation", 1.0, "saturated"),
+        ("reconstruction_ratio", 0.997, "1.00 of the distance"),
     ]:
         (found,) = collapse_warnings(healthy | {name: value})
         assert words in found

@@ -10,9 +10,8 @@ import torch
 from ambigan.core.errors import ConfigError
 from ambigan.core.randomness import Randomness
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import train_step
 from ambigan.game import Batch, Method
-from games import converge, toy_config, toy_method
+from games import converge, play_turn, toy_config, toy_method
 
 
 def a_batch(method: Method, seed: int = 1) -> Batch:
@@ -34,7 +33,7 @@ def test_each_player_moves_its_own_networks_only(variant: str) -> None:
             if parameter.ndim > 1 and not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.1)
         before = {name: value.clone() for name, value in method.named_parameters()}
-        train_step(TrainState(method, 0.0), a_batch(method), [player.name], "fp32")
+        play_turn(TrainState(method, 0.0), a_batch(method), [player.name])
         own = set(method.player_parameters(player))
         moved = {n for n, v in method.named_parameters() if not torch.equal(v, before[n])}
         assert moved <= own
@@ -69,7 +68,7 @@ def test_a_parameter_no_loss_depends_on_is_named() -> None:
     method = toy_method(toy_config("bigan-paper"))
     method.encoder.spare = torch.nn.Linear(2, 2)
     with pytest.raises(ConfigError, match=r"generator_encoder.*encoder\.spare\.weight"):
-        train_step(TrainState(method, 0.0), a_batch(method), ["generator_encoder"], "fp32")
+        play_turn(TrainState(method, 0.0), a_batch(method), ["generator_encoder"])
 
 
 def test_a_turn_is_what_plain_gradients_and_plain_adam_make(variant: str) -> None:
@@ -104,7 +103,7 @@ def test_a_turn_is_what_plain_gradients_and_plain_adam_make(variant: str) -> Non
                 weight_decay=settings.weight_decay if parameter.ndim > 1 or decayed else 0.0,
                 foreach=False,
             ).step()
-    train_step(TrainState(method, 0.0), exact(a_batch(method)), names, "fp32")
+    play_turn(TrainState(method, 0.0), exact(a_batch(method)), names)
     expected = dict(plain.named_parameters())
     for name, parameter in method.named_parameters():
         torch.testing.assert_close(

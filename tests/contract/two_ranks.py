@@ -17,10 +17,9 @@ from ambigan.core.distributed import join_from_environment, leave
 from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import train_step
 from ambigan.game import Batch
 from ambigan.training import train
-from games import SPEC, converge, toy_method
+from games import SPEC, converge, play_turn, toy_method
 
 ITERATIONS = 3
 EMA_DECAY = 0.5
@@ -126,7 +125,7 @@ def play_exactly(config: RunConfig, out: str | Path) -> None:
             noise = Randomness(number, *turn, rank=here.rank, world_size=here.size)
             x = noise.uniform(rows, *SPEC.shape).double() * 2 - 1
             batch = Batch(x, method.prior.sample(rows, noise).double(), noise)
-            train_step(state, batch, turn, "fp32")
+            play_turn(state, batch, turn)
             batches.append(batch)
         method.after_iteration(batches)
         state.ema.update(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ambigan.data import (
     open_dataset,
     open_examples,
     prepare_images,
+    verify_packed,
 )
 
 NUM = 30
@@ -103,13 +105,32 @@ def altered(path: Path) -> None:
     path.write_bytes(content)
 
 
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def replaced_by_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def test_a_changed_pixel_is_found_when_it_is_asked_for(out: Path) -> None:
+    assert verify_packed(out).num_images == NUM
+    altered(out / "images.npy")
+    open_dataset(settings_of(out))  # to hash all pixels whenever they are opened would take long
+    with pytest.raises(DataError, match=r"images\.npy is altered: its hash does not match"):
+        verify_packed(out)
+
+
 def test_files_that_are_torn_altered_or_gone_are_named(out: Path) -> None:
     for name, harm, said in (
-        ("images.npy", cut_off, r"images\.npy is missing or damaged"),
-        ("images.npy", Path.unlink, r"images\.npy is missing or damaged"),
+        ("images.npy", cut_off, r"images\.npy has .* bytes and not 608: it was cut"),
+        ("images.npy", emptied, r"images\.npy has 0 bytes and not 608: it was cut"),
+        ("images.npy", Path.unlink, r"images\.npy cannot be read \(No such file"),
+        ("images.npy", replaced_by_a_pipe, r"images\.npy cannot be read \(it is no regular file"),
         ("index.parquet", cut_off, r"index\.parquet is torn or altered"),
         ("index.parquet", altered, r"index\.parquet is torn or altered"),
-        ("index.parquet", Path.unlink, r"index\.parquet is missing"),
+        ("index.parquet", Path.unlink, r"index\.parquet cannot be read \(No such file"),
         ("manifest.json", cut_off, r"manifest\.json is damaged"),
         ("manifest.json", Path.unlink, r"holds no manifest\.json: `ambigan prepare` did not"),
     ):
@@ -118,13 +139,17 @@ def test_files_that_are_torn_altered_or_gone_are_named(out: Path) -> None:
         with pytest.raises(DataError, match=said) as caught:
             open_dataset(settings_of(out))
         assert "\n" not in str(caught.value)
+        (out / name).unlink(missing_ok=True)
         (out / name).write_bytes(whole)
     open_dataset(settings_of(out))
 
 
 def test_another_array_in_its_place_is_found(out: Path) -> None:
     np.save(out / "images.npy", np.zeros((NUM, 1, 4, 5), np.uint8))
-    with pytest.raises(DataError, match=r"of shape \(30, 1, 4, 5\), its manifest speaks of uint8"):
+    with pytest.raises(DataError, match=r"images\.npy has 728 bytes and not 608"):
+        open_dataset(settings_of(out))
+    np.save(out / "images.npy", np.zeros((NUM, 1, 8, 2), np.uint8))
+    with pytest.raises(DataError, match=r"as uint8 of shape \(30, 1, 4, 4\) does, of which its"):
         open_dataset(settings_of(out))
 
 
@@ -133,6 +158,12 @@ def test_another_array_in_its_place_is_found(out: Path) -> None:
     [
         ({"format": 2}, "has format 2, and this version reads format 1"),
         ({"shape": [1, 4]}, "manifest.json is damaged"),
+        ({"shape": [1, -4, -4]}, "manifest.json is damaged"),
+        ({"shape": [1, 4, 1e30]}, "manifest.json is damaged"),
+        ({"train": [0, -3]}, "manifest.json is damaged"),
+        ({"train": [0.5, 30]}, "manifest.json is damaged"),
+        ({"test": [29, 31]}, "manifest.json is damaged"),
+        ({"skipped": [[[]]]}, "manifest.json is damaged"),
         ({"train": "all"}, "manifest.json is damaged"),
         ({"sha256": None}, "manifest.json is damaged"),
     ],

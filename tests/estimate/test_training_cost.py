@@ -12,7 +12,7 @@ from ambigan.core.settings import override
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.schedule import num_iterations
 from ambigan.engine.train_state import TrainState
-from ambigan.engine.train_step import TrainStep
+from ambigan.engine.trainer import Trainer
 from ambigan.estimate import training_cost
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.estimate.simulated_process_group import simulated_process_group
@@ -81,7 +81,7 @@ def test_peak_memory_is_what_the_allocator_says(
     with simulated_process_group(num_processes):
         method = make_method(config, dataset.spec).train()
         state = TrainState(method, config.train.ema_decay)
-        play = TrainStep(state, Batches(dataset.train, 0, torch.device("cpu")), config.train)
+        play = Trainer(state, Batches(dataset.train, 0, torch.device("cpu")), config.train)
         play.run_iteration()
         most = allocated_bytes(play.run_iteration, torch.device("cpu"))
     standing = found.parameters + found.optimizer + found.ema

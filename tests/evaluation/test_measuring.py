@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -298,7 +299,7 @@ def test_a_stopped_evaluation_measures_the_rest(protocol: str, mlp: Path, listen
 def test_an_interruption_says_what_is_kept(
     mlp: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object, **__: object) -> None:
+    def interrupt(*_: Any, **__: Any) -> Any:
         if (mlp / "results" / "unfinished.jsonl").exists():
             raise KeyboardInterrupt
         return measure(*_, **__)

@@ -150,7 +150,7 @@ def test_too_few_labels_are_refused_before_anything_is_done() -> None:
     data, fewer = some_data("digits", labels), some_data("digits", labels[:200])
     with pytest.raises(ConfigError, match=r"svm_l2_1000: 1,000 labels .* 11,000 .* are 1,500"):
         find_protocol("svm_l2_1000").check((), data)
-    with pytest.raises(ConfigError, match="linear_lbfgs_1: none of 10 labelled examples"):
+    with pytest.raises(ConfigError, match="linear_lbfgs_1: none of the 10 labelled examples"):
         find_protocol("linear_lbfgs_1").check((), fewer)
     find_protocol("linear_lbfgs_10").check((), data)
 

@@ -54,7 +54,7 @@ def transcription(x: NDArray[np.float64], again: NDArray[np.float64]) -> tuple[f
 def test_images_are_measured_between_zero_and_one(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconstruction, "CHUNK", chunk)
+    monkeypatch.setattr(reconstruction, "_CHUNK", chunk)
     x = IMAGES.double().numpy() / 255
     again = (blur(IMAGES.double() / 127.5 - 1).numpy() + 1) / 2
     error, shuffled = transcription(x, again)
@@ -83,7 +83,7 @@ def test_vectors_are_measured_as_they_are() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 8, 1024])
 def test_samples_and_latents(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconstruction, "CHUNK", chunk)
+    monkeypatch.setattr(reconstruction, "_CHUNK", chunk)
     generator = torch.Generator().manual_seed(3)
     g, e = torch.randn(3, 16, generator=generator), torch.randn(16, 3, generator=generator)
     z = torch.randn(19, 3, generator=generator)

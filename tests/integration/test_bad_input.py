@@ -97,7 +97,7 @@ def test_a_batch_larger_than_the_data(refused: Refused) -> None:
     [
         (
             "structural --settings.neighbors 15 --settings.bank-size 5 --batch-size 10",
-            "a batch of 10 and a bank of 5 hold 14 beside the image itself; choose 14 or fewer",
+            "a batch of 10 and a bank of 5 hold 14 besides the image itself; choose 14 or fewer",
         ),
         ("structural --settings.gaussian-weight 0 --settings.cluster-weight 0", "G learns by no"),
         ("structural --settings.latent-dim 100000000", "most of it for generator."),

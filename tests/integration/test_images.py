@@ -116,3 +116,22 @@ def test_convolutions_of_vectors_are_refused_in_one_line(
     assert main([*words, *TOY, "--out", str(tmp_path / "run")]) == 2
     assert "is for images, but the data are vectors of 6 values" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_data_far_from_the_runs_form_are_refused_unless_asked(
+    conv_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Large colour images for a run of 8x8 grey digits."""
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (48, 40), (80 * number, 9, 9)).save(tmp_path / f"photos/{number}.png")
+    out = tmp_path / "features.npy"
+    words = ["embed", str(conv_run), "--data", f"folder:{tmp_path / 'photos'}", "--out", str(out)]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "images of 3x40x48, in the run's form: colours made grey, resized and cropped" in line
+    assert "give --framing run" in line
+    assert not out.exists()
+    assert main([*words, "--framing", "run"]) == 0
+    assert "in the run's form" in capsys.readouterr().err
+    assert np.load(out).shape[0] == 3

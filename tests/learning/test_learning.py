@@ -27,7 +27,7 @@ FAST = {
 
 def train_small(method: str, out: Path, **changes: str) -> ambigan.Run:
     changed = {name.replace("__", "."): value for name, value in changes.items()}
-    train(override(find_preset(method, "small"), FAST | changed), out, alarm=lambda _line: None)
+    train(override(find_preset(method, "small"), FAST | changed), out)
     return ambigan.load(out, device="cpu")
 
 
@@ -81,7 +81,7 @@ def test_bigan_finds_a_ring_in_two_dimensions(tmp_path: Path) -> None:
 def test_a_discriminator_that_embeds_beats_its_start(tmp_path: Path) -> None:
     """SAO on digits, without labels or views; nearest neighbours in D's features."""
     config = override(find_preset("structural", "small"), {"train.device": "cpu"})
-    train(config, tmp_path / "run", alarm=lambda _line: None)
+    train(config, tmp_path / "run")
     run = ambigan.load(tmp_path / "run", device="cpu")
     start = copy.copy(run)
     start.method = untrained(run, open_dataset(config.data))

@@ -119,7 +119,7 @@ def test_noise_of_the_encoder_is_the_turn_s() -> None:
     torch.manual_seed(0)
     method = BigBiGAN(BigBiGANSettings(latent_dim=4, network=SMALL), LARGE_IMAGES).train()
     x = torch.rand(6, 2, 16, 24)
-    first, again, other = (method._latents(x, Randomness(seed))[0] for seed in (1, 1, 2))
+    first, again, other = (method.draw_latents(x, Randomness(seed))[0] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(method.eval().encode(x), method.encode(x))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ def gan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: 
     settings, seen, drawn = config.settings, x, nets.G(z)
     if getattr(settings, "augment", False):
         drawn, seen = augmented(drawn, noise), augmented(x, noise)
-    a, b = nets.D(seen), nets.D(drawn)
+    b = nets.D(masked(drawn, settings.discriminator_dropout, settings, noise))
+    a = nets.D(masked(seen, settings.discriminator_dropout, settings, noise))
     if getattr(settings, "objective", None) == "hinge":
         margins = np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean()
         total = settings.term_weight * margins
@@ -38,7 +40,17 @@ def gan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: 
         return {"discriminator": total, "generator": -b.mean()}
     real, fake = sigmoid(a), sigmoid(b)
     v = np.log(real).mean() + np.log(1 - fake).mean()
-    return {"discriminator": -settings.term_weight * v, "generator": -np.log(fake).mean()}
+    penalty = settings.gradient_penalty * half_squared_slope(nets, x)
+    return {
+        "discriminator": -settings.term_weight * v + penalty,
+        "generator": -np.log(fake).mean(),
+    }
+
+
+def masked(values: np.ndarray, share: float, settings: Any, noise: Randomness) -> np.ndarray:
+    """Masking noise: of MLPs that see data in [0, 1], a value that is not seen is black."""
+    kept = noise.uniform(*values.shape).numpy() >= share if share else True
+    return np.where(kept, values, -1 if getattr(settings.network, "unit_input", 0) else 0)
 
 
 def augmented(x: np.ndarray, noise: Randomness) -> np.ndarray:
@@ -74,21 +86,16 @@ def one_augmented(image, colour, move, hole) -> np.ndarray:
 def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness):
     """Eq. 3 of BiGAN, the inverse objective of its appendix B, and the hinge beside them."""
     settings = config.settings
-
-    def hidden(values: np.ndarray, share: float) -> np.ndarray:
-        kept = noise.uniform(*values.shape).numpy() >= share if share else True
-        return np.where(kept, values, -1 if getattr(settings.network, "unit_input", 0) else 0)
-
-    code = nets.E(hidden(x, settings.encoder_dropout))
+    code = nets.E(masked(x, settings.encoder_dropout, settings, noise))
     x = smaller(x, getattr(settings.network, "image_size", None))
     if settings.encoder == "gaussian":
         mean, deviation = code[:, :4], np.exp(code[:, 4:])
         code = mean + deviation * noise.normal(*mean.shape).double().numpy()
     share, w = settings.discriminator_dropout, settings.term_weight
     seen = augmented(x, noise) if settings.augment else x
-    a = nets.D(hidden(seen, share), code)
+    a = nets.D(masked(seen, share, settings, noise), code)
     drawn = augmented(nets.G(z), noise) if settings.augment else nets.G(z)
-    b = nets.D(hidden(drawn, share), z)
+    b = nets.D(masked(drawn, share, settings, noise), z)
     if settings.objective == "hinge":
         margins = np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean()
         return {"discriminator": w * margins, "generator_encoder": w * (a.mean() - b.mean())}
@@ -209,7 +216,8 @@ def bigbigan(
     """Means over the scores of each kind of pair; the latents drawn by mu + softplus(s) e."""
     settings, method = config.settings, nets.method
     reversible = settings.network.encoder == "revnet50"
-    code = numpy_bigbigan.encoder(method.encoder, x, reversible=reversible)["output"]
+    seen = masked(x, settings.encoder_dropout, settings, noise)
+    code = numpy_bigbigan.encoder(method.encoder, seen, reversible=reversible)["output"]
     if settings.encoder == "stochastic":
         mean, before = np.split(code, 2, 1)
         code = mean + np.log1p(np.exp(before)) * noise.normal(*mean.shape).double().numpy()
@@ -219,10 +227,14 @@ def bigbigan(
     real = numpy_bigbigan.scores(method.discriminator, x, code)
     fake = numpy_bigbigan.scores(method.discriminator, drawn, z)
     assert real.shape[1] == {"both": 3, "x": 2, "z": 2, "none": 1}[settings.unary]
+    cycle = 0.0
+    if settings.cycle_weight:
+        apart = np.abs(x - numpy_bigbigan.generator(method.generator, code))
+        cycle = settings.cycle_weight * apart.reshape(len(x), -1).sum(1).mean()
     return {
         "discriminator": np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(),
-        "generator": -fake.mean(),
-        "encoder": real.mean(),
+        "generator": -fake.mean() + cycle,
+        "encoder": real.mean() + cycle,
     }
 
 

@@ -252,12 +252,12 @@ def test_paths_are_straight_and_include_their_ends() -> None:
 
 @pytest.mark.slow
 def test_a_trained_run_has_a_page(finished_run: Path, tmp_path: Path) -> None:
-    from ambigan.measuring import evaluate
-
-    from ambigan import load
+    from ambigan import evaluate, load
     from ambigan.data import open_dataset
+    from ambigan.evaluation.result_file import read_folder
 
-    results = evaluate(finished_run)
+    evaluate(finished_run)
+    results = read_folder(finished_run / "results")
     run, folder = load(finished_run), RunFolder(finished_run)
     folder.report_file = tmp_path / "report.html"
     text = write_report(run, folder, open_dataset(run.config.data), results).read_text()

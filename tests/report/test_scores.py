@@ -129,7 +129,7 @@ def test_tables_of_one_protocol_are_told_apart(tmp_path: Path, digits: Dataset) 
     other = [with_value(make_result(digits)[0], 99.0, "encoder.hidden1")]
     found = scores.measured(material_of(tmp_path, digits, make_result(digits), other))
     titles = [result.title for result in found]
-    assert titles[1] == "knn1_euclidean, encoder.hidden1"
+    assert titles[1] == "knn1_euclidean, encoder.hidden1 · EMA"
     assert len(set(titles)) == 2
     (alone,) = scores.measured(material_of(tmp_path / "alone", digits, make_result(digits)))
     assert alone.title == "knn1_euclidean"

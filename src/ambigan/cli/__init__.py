@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 
-from ..core.errors import AmbiganError
-from ..core.machine import num_launched_processes
-from .output import start_logging
+from ..core.errors import AmbiganError, is_out_of_memory
 from .parser import Request, parse_arguments
 
 _RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
@@ -43,45 +45,117 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name the terminal cannot show is no reason
             stream.reconfigure(errors="backslashreplace")  # to fail
-    debug = "--debug" in typed
-    typed = [word for word in typed if word != "--debug"]
+    debug, quiet = "--debug" in typed, "--quiet" in typed
+    typed = [word for word in typed if word not in ("--debug", "--quiet")]
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            _complete()
         request = parse_arguments(typed)
-        start_logging()
+        _start(request, quiet)
         if not debug:
             warnings.showwarning = _one_line
-        return _run(request.verb)(request)
-    except AmbiganError as error:
-        if debug:
-            raise
-        print(f"ambigan: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except (MemoryError, RuntimeError) as error:
-        told = _in_one_line(error)
-        if debug or told is None:
-            raise
-        print(f"ambigan: {told}", file=sys.stderr)
-        return 2
+        with _quiet_interrupt():
+            verb = _run(request.verb)
+        status = verb(request)
+        sys.stdout.flush()  # or a full disk behind it would be found out after the exit status
+        return status
     except KeyboardInterrupt:
-        print(f"stopped; {KEPT.get(''.join(typed[:1]), NOTHING_TORN)}", file=sys.stderr)
+        _say(f"stopped; {KEPT.get(''.join(typed[:1]), NOTHING_TORN)}")
         return 130
-    except BrokenPipeError:  # whoever read our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        _drop_lost_output()
         return 0
+    except Exception as error:
+        line = _in_one_line(error)
+        if debug or line is None:
+            raise
+        _drop_lost_output()
+        _say(f"ambigan: {' '.join(line.split())}")
+        return 2
 
 
 def _in_one_line(error: Exception) -> str | None:
-    """What torch says in a RuntimeError of several kinds, where it is the user's to mend."""
-    if isinstance(error, MemoryError) or "allocate" in str(error):
+    """What is wrong, where it is the user's to mend; None for a fault of the program."""
+    if isinstance(error, AmbiganError):
+        return str(error)
+    if is_out_of_memory(error):
         return "out of memory; use smaller networks, fewer examples at once or less data."
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror or error}; check the path, its permissions and its disk."
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a path holds a null character, which no file's name can."
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in str(error):
+        return f"{error.object[:80]!r} cannot be encoded; a name must be valid Unicode text."
     words = ("connection", "gloo", "nccl", "timeout")
-    if num_launched_processes() > 1 and any(word in str(error).lower() for word in words):
+    is_of_torch = isinstance(error, RuntimeError) and os.environ.get("WORLD_SIZE", "1") != "1"
+    if is_of_torch and any(word in str(error).lower() for word in words):
         return "another process of this run died; continue with --resume."
     return None
 
 
+def _complete() -> None:
+    """Answers a shell that asks what may be typed next."""
+    from .completion import complete
+
+    complete()
+
+
+def _start(request: Request, quiet: bool) -> None:
+    """Starts the log, and refuses mistyped names before anything heavy is imported."""
+    from .check_names import check_names
+
+    from .output import start_logging
+
+    start_logging(quiet=quiet)
+    check_names(request)
+
+
+def _say(line: str) -> None:
+    """Writes a last line to stderr, if it is still there: a terminal may have been closed."""
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _drop_lost_output() -> None:
+    """Discards output that stdout cannot take, on which the interpreter would fail at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _quiet_interrupt() -> Generator[None]:
+    """Ends the process by one line if SIGINT comes during imports, when nothing was begun.
+
+    Raised inside an import, KeyboardInterrupt may come out as any other error.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        _say(f"stopped; {NOTHING_TORN}")
+        os._exit(130)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _run(verb: str) -> Callable[[Request], int]:
-    if verb in ("reproduce", "presets"):
+    if verb in ("presets", "settings"):
+        from . import listings as module
+    elif verb == "completion":
+        from . import completion as module
+    elif verb in ("train", "demo"):
+        from . import training as module
+    elif verb == "reproduce":
         from . import experiments as module
     elif verb == "prepare":
         from . import prepare as module

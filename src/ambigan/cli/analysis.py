@@ -1,4 +1,4 @@
-"""Verbs that analyse a run: filters, latent arithmetic, feature removal."""
+"""Verbs that analyse a run: filters, latent arithmetic, feature removal, frozen layers."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from ..report.figures.feature_removal import draw_removal, removal_summary
 from ..report.figures.filters import draw_filters
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
+from ..transfer.frozen_layers import measure_transfer as measure_transfer
 from .embed import write_npy
-from .output import note
+from .output import say
 from .parser import Request
 from .runs import dataset_of, load_run
 
@@ -57,7 +58,7 @@ def arithmetic(request: Request) -> int:
         title = "Examples of the test split" if of_data else f"Samples, seed {flags.seed}"
         picture = _picture(run, flags.out, "sheet-data" if of_data else "sheet")
         _write(save_figure, picture, draw_sheet(exemplars.images, title))
-        print("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
+        say("pick from it: --plus 3,7,12 --minus 4,9,1 --plus 2,5,8")
         return 0
     terms = [_term(sign, text) for sign, text in flags.terms]
     sums = add_latents(run, exemplars, terms, flags.seed)
@@ -106,7 +107,7 @@ def _picture(run: Run, out: str | None, name: str) -> Path:
 
 def _write(write: Any, path: Path, content: Any) -> None:
     write(path, content)
-    print(f"written: {path}")
+    say(f"written: {path}")
 
 
 def _term(flag: str, text: str) -> Term:

@@ -19,7 +19,7 @@ from ..run_data import open_measured
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
 from ..transfer.frozen_layers import changed_settings, measure_transfer
-from .output import print_json
+from .output import print_json, say
 from .parser import Request
 from .progress import decoding_progress
 from .runs import load_run, method_of
@@ -50,7 +50,7 @@ def evaluate(request: Request) -> int:
         return 0
     if not flags.curve:
         print_results(found)
-    print(f"written: {RunFolder(flags.run).results}")
+    say(f"written: {RunFolder(flags.run).results}")
     return 0
 
 
@@ -73,10 +73,10 @@ def transfer(request: Request) -> int:
     title = "transfer: test accuracy, %, by the last frozen layer"
     print_table(transfer_table(found), f"{title}, on {data.source}" if data else title)
     stem = f"transfer{_suffix(flags, asked)}{f'--on-{measured.tag}' if data else ''}"
-    print(f"written: {run.path / 'results' / stem}.json")
+    say(f"written: {run.path / 'results' / stem}.json")
     picture = run.path / f"{stem}.png"
     save_figure(picture, transfer_chart(found))
-    print(f"written: {picture}")
+    say(f"written: {picture}")
     return 0
 
 

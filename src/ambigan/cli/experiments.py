@@ -1,42 +1,37 @@
-"""Verbs that need no run: experiments, and the list of presets."""
+"""The verb that makes experiments: papers' tables, and methods compared."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.table import Table
 
 from ..core.errors import ConfigError
 from ..core.machine import num_launched_processes
+from .listings import list_experiments
+from .output import say
 from .parser import Request
-
-if TYPE_CHECKING:
-    from ..experiments import Experiment
 
 MOST_SEEDS = 1000
 
 
 def reproduce(request: Request) -> int:
     """Makes an experiment, or lists those that can be made."""
+    flags = request.flags
+    if flags.list:
+        return list_experiments(request)
+    if flags.json:
+        raise ConfigError("--json is for --list; what is made is written as .json anyway.")
     from ..engine.trainer import Interrupted
     from ..experiments import EXPERIMENTS, default_folder
     from ..experiments import reproduce as make
     from ..experiments.writers import as_markdown
     from .progress import training_progress
 
-    flags = request.flags
-    if flags.list or flags.name is None:
-        if flags.name is None and not flags.list:
-            raise ConfigError(f"name an experiment: {', '.join(EXPERIMENTS)}.")
-        _print_experiments(EXPERIMENTS.values())
-        return 0
+    if flags.experiment is None:
+        raise ConfigError(f"name an experiment: {', '.join(EXPERIMENTS)}.")
     if num_launched_processes() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
-    experiment = EXPERIMENTS.find(flags.name)
+    experiment = EXPERIMENTS.find(flags.experiment)
     out = Path(flags.out or default_folder(experiment, request.settings))
     try:
         summary = make(
@@ -53,21 +48,7 @@ def reproduce(request: Request) -> int:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + stop.signal_number
     print(as_markdown(summary))
-    print(f"written: {out / experiment.name}.json, .csv, .md, .html")
-    return 0
-
-
-def presets(_request: Request) -> int:
-    """Lists published settings."""
-    from ..presets import PRESETS
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("method", "preset", "score", "time", "hardware", "source"):
-        table.add_column(column, overflow="fold")
-    for method, named in PRESETS.items():
-        for name, preset in named.items():
-            table.add_row(method, name, preset.score, preset.time, preset.hardware, preset.source)
-    Console().print(table)
+    say(f"written: {out / experiment.name}.json, .csv, .md, .html")
     return 0
 
 
@@ -92,13 +73,3 @@ def _seeds(text: str) -> list[int]:
     if "," not in text and numbers[0] > MOST_SEEDS:
         raise ConfigError(f"--seeds '{text}': no more than {MOST_SEEDS} at once.")
     return numbers if "," in text else list(range(numbers[0]))
-
-
-def _print_experiments(experiments: Iterable[Experiment]) -> None:
-    shown = Table(box=None, pad_edge=False)
-    for column in ("experiment", "what", "runs", "time", "source"):
-        shown.add_column(column, overflow="fold", no_wrap=column == "experiment")
-    for entry in experiments:
-        runs = ", ".join(run.name for run in entry.runs)
-        shown.add_row(entry.name, entry.title, runs, entry.time, entry.source)
-    Console().print(shown)

@@ -1,28 +1,67 @@
-"""What is told on the terminal: notes on stderr, cells of tables on stdout."""
+"""What the command line prints: results on stdout; information, progress and warnings on stderr."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.cells import cell_len
+from rich.markup import escape
+
 logger = logging.getLogger("ambigan")
+
+GAP = "  "
+LEAST_TEXT = 16
+"""Columns that a column of free text keeps, however wide the others are."""
 
 
 class _Terminal(logging.Handler):
     """Prints information as it is and warnings with the program's name, each on one line."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = " ".join(self.format(record).split())
-        (alarm if record.levelno >= logging.WARNING else note)(text)
+        text = self.format(record)
+        if record.levelno >= logging.WARNING:
+            text = f"ambigan: warning: {' '.join(text.split())}"
+        print(text, file=sys.stderr, flush=True)
 
 
-def start_logging() -> None:
-    """Sends the library's log to stderr."""
+def start_logging(*, quiet: bool = False) -> None:
+    """Sends the library's log to stderr: all of it, or only warnings.
+
+    Args:
+        quiet: Whether to leave out information and progress. Of the processes that torchrun
+            started, only the first informs.
+    """
     if not any(isinstance(handler, _Terminal) for handler in logger.handlers):
         logger.addHandler(_Terminal())
-    logger.setLevel(logging.INFO)
+    is_silent = quiet or os.environ.get("RANK", "0") != "0"
+    logger.setLevel(logging.WARNING if is_silent else logging.INFO)
+
+
+def is_quiet() -> bool:
+    """Whether neither information nor progress is wanted."""
+    return not logger.isEnabledFor(logging.INFO)
+
+
+def note(line: str) -> None:
+    """Says what is being done, on stderr."""
+    logger.info("%s", line)
+
+
+def alarm(line: str) -> None:
+    """Says what the user should look at, on stderr."""
+    logger.warning("%s", line)
+
+
+def say(line: str) -> None:
+    """Says on stdout what was done and where it was written, unless `--quiet` was given."""
+    if not is_quiet():
+        print(line)
 
 
 def print_json(value: Any) -> None:
@@ -30,20 +69,73 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def note(line: str) -> None:
-    """What is being done."""
-    print(line, file=sys.stderr)
-
-
-def alarm(line: str) -> None:
-    """What the user should look at."""
-    print(f"ambigan: warning: {line}", file=sys.stderr)
-
-
 def cell(value: Any) -> str:
     """A value of a table, in which no text is markup: file names and labels are anybody's."""
     if value is None:
         return ""
-    from rich.markup import escape
-
     return f"{value:.2f}" if isinstance(value, float) else escape(str(value))
+
+
+def print_columns(
+    head: Sequence[str], rows: Iterable[Sequence[Any]], free: Sequence[str] = ()
+) -> None:
+    """Prints a table in plain columns, a line for each row, on a terminal and through a pipe alike.
+
+    Args:
+        head: Titles of the columns; a column without any value is left out.
+        rows: Values by column. Names and numbers are never cut.
+        free: Titles of the columns of free text, which are shortened between words to fit the
+            terminal's width, or 80 columns where there is none.
+    """
+    table = _without_empty([list(head), *([printable(value) for value in row] for row in rows)])
+    head = table[0]
+    widths = [max(cell_len(row[place]) for row in table) for place in range(len(head))]
+    texts = [place for place, title in enumerate(head) if title in free]
+    left = shutil.get_terminal_size((80, 24)).columns - len(GAP) * (len(head) - 1)
+    left -= sum(width for place, width in enumerate(widths) if place not in texts)
+    for place, share in zip(texts, _shares([widths[place] for place in texts], left), strict=True):
+        widths[place] = share
+    for row in table:
+        cells = [
+            shortened(text, width) if place in texts else text
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        padded = [text + " " * (w - cell_len(text)) for text, w in zip(cells, widths, strict=True)]
+        print(GAP.join(padded).rstrip())
+
+
+def _without_empty(table: list[list[str]]) -> list[list[str]]:
+    """The same columns without those that hold nothing but a title."""
+    full = [any(row[place] for row in table[1:]) for place in range(len(table[0]))]
+    return [[text for text, is_kept in zip(row, full, strict=True) if is_kept] for row in table]
+
+
+def _shares(widths: Sequence[int], left: int) -> list[int]:
+    """How many columns each text gets: the last ones give way to those before them."""
+    shares = list(widths)
+    for place in reversed(range(len(shares))):
+        excess = max(0, sum(shares) - left)
+        shares[place] -= min(excess, max(0, shares[place] - LEAST_TEXT))
+    return shares
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most so many columns, cut between words and ended by `…` where it was longer."""
+    if cell_len(text) <= width:
+        return text
+    words = text.split(" ")
+    while len(words) > 1 and cell_len(" ".join(words)) > width - 2:
+        words.pop()
+    kept = " ".join(words).rstrip(",;:")
+    while cell_len(kept) > width - 2:  # a single word that is too long
+        kept = kept[:-1]
+    return f"{kept} …"
+
+
+def printable(value: Any) -> str:
+    """A value on one line, its control characters shown as escapes: file names hold any."""
+    text = "" if value is None else str(value)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
-from .analysis_flags import add_arithmetic, add_filters, add_forget, add_transfer
+from .analysis_flags import add_analysis_verbs
+from .flags import (
+    add_general,
+    add_json,
+    add_lists,
+    add_run,
+    add_run_shortcuts,
+    add_training_verbs,
+    add_using_verbs,
+)
 
 SHORTCUTS = {
     "data": "data.source",
@@ -27,7 +36,14 @@ TRAINING = ("train", "demo", "reproduce", "prepare")
 MEASURING = ("evaluate", "transfer")
 """Verbs that take the settings of other data by dotted name."""
 
-_OTHER_DATA = "Other data are split and read as --data.holdout, --data.max-train and the like say."
+EXAMPLES = """\
+examples:
+  ambigan demo                               a first model and its page
+  ambigan train bigan --data folder:photos   learn from the images in a folder
+  ambigan evaluate runs/bigan-folder         measure what was learned
+  ambigan embed runs/bigan-folder --out features.parquet
+
+`ambigan VERB --help` explains a verb; --quiet and --debug may follow any."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +62,25 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message.rstrip('.')}. See `{self.prog} --help`.")
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Lists each verb on a line of its own, without a heading for them all."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=18)
+
+    def _format_action(self, action: argparse.Action) -> str:
+        text = super()._format_action(action)
+        is_list = isinstance(action, argparse._SubParsersAction)
+        return text.partition("\n")[2] if is_list else text
+
+
 def parse_arguments(arguments: Sequence[str]) -> Request:
     """Reads a command line.
 
     Raises:
         ConfigError: an unknown verb or flag, or a flag without its value.
     """
-    parser, verbs = _make_parsers()
+    parser, verbs = make_parsers()
     if not arguments:
         parser.print_help()
         raise SystemExit(0)
@@ -104,278 +132,144 @@ def _unknown_flag(name: str, verb: _Parser) -> ConfigError:
     return ConfigError(f"unknown flag '{name}'.{suggestion(name, known)} See `{verb.prog} --help`.")
 
 
-def _make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
+def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser of the command line, and that of each verb."""
     parser = _Parser(
         prog="ambigan",
-        description="Representations of unlabelled data, learned with adversarial games.",
-        epilog="`ambigan VERB --help` tells of one verb. --debug shows the trace of an error.",
+        description="Learn representations of unlabelled data with adversarial games.",
+        epilog=EXAMPLES,
         allow_abbrev=False,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"ambigan {__version__}")
-    group = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    group = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", parser_class=_Parser)
     verbs: dict[str, _Parser] = {}
 
     def verb(name: str, text: str) -> _Parser:
         verbs[name] = group.add_parser(
             name,
             help=text,
-            description=text,
+            description=f"{text}.",
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         return verbs[name]
 
-    _add_training(verb("demo", "Train on scikit-learn's digits, measure, report: about a minute."))
-    _add_training(verb("train", "Train a method, or continue a run, and save its model."))
-    _add_train_only(verbs["train"])
-    _add_prepare(verb("prepare", "Decode pictures once, into a folder that `packed:` reads."))
-    _add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods."))
-    _add_evaluate(verb("evaluate", "Measure a run's features beside their baselines."))
-    _add_sample(verb("sample", "Generate examples."))
-    _add_reconstruct(verb("reconstruct", "Encode data and generate them again."))
-    _add_interpolate(verb("interpolate", "Walk between examples through the latent space."))
-    _add_embed(verb("embed", "Write the features of data to .npy or .parquet."))
-    _add_search(verb("search", "Find what is most like a picture or a vector."))
-    _add_looking(verb)
-    _add_run(verb("report", "Write a run's page: curves, samples, tables. One HTML file."))
-    verb("presets", "List published settings: score, time, hardware, source.")
+    add_training_verbs(verb)
+    _add_evaluate(verb("evaluate", "Measure a run's features, and baselines to compare with"))
+    add_run(verb("report", "Write a run's page: curves, samples and tables in one HTML file"))
+    add_using_verbs(verb)
+    add_analysis_verbs(verb)
+    _add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods"))
+    add_lists(verb)
+    for each in verbs.values():
+        add_general(each)
     return parser, verbs
-
-
-def _add_training(parser: _Parser) -> None:
-    parser.add_argument(
-        "--data",
-        help="a name such as mnist or cifar10, or folder:, packed:, npy:, csv: ... and a PATH",
-    )
-    parser.add_argument("--preset", help="published settings to start from; see `ambigan presets`")
-    _add_shortcuts(parser)
-    parser.add_argument("--seed", help="of weights, order, latents and noise")
-    parser.add_argument("--out", help="the run's folder, new or empty")
-    parser.epilog = (
-        "Any other setting goes by its dotted name, as config.json of a run holds it:\n"
-        "--settings.latent-dim 20 --train.ema-decay 0.99 --settings.optimizer.learning-rate 1e-4"
-    )
-
-
-def _add_shortcuts(parser: _Parser) -> None:
-    parser.add_argument("--epochs", help="passes over the training split")
-    parser.add_argument("--batch-size", help="examples a step, over all processes together")
-    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", help="fp32, bf16, or auto")
-
-
-def _add_prepare(parser: _Parser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="such as folder:PATH, imagenet or celeba")
-    parser.add_argument("out", metavar="OUT", help="a new folder, or one that was begun")
-    parser.add_argument("--size", help="height and width, 64x64: the short side, then the centre")
-    parser.add_argument("--grayscale", action="store_true", help="one channel")
-    parser.add_argument("--workers", type=int, help="threads; one a core, eight at most")
-    parser.add_argument("--max-corrupt", help="the share that may be unreadable; 0.01")
-    parser.add_argument("--split-seed", help="of the order, and of what is held out")
-    parser.add_argument("--test-fraction", help="what is held out where no test split is published")
-    parser.add_argument("--attribute", help="of celeba: which of its forty is the label")
-    parser.add_argument("--label-column", help="of hf: what holds the labels; `label` by default")
-    parser.add_argument("--root", help="where published sets lie; $AMBIGAN_DATA by default")
-    parser.epilog = (
-        "OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and\n"
-        "manifest.json (what was asked for, counts, hash, what was left out and why). After an\n"
-        "interruption, repeat the command: it goes on."
-    )
 
 
 def _add_reproduce(parser: _Parser) -> None:
     parser.add_argument(
-        "name", nargs="?", metavar="EXPERIMENT", help="such as bigan-table1, sao-main"
+        "experiment",
+        nargs="?",
+        metavar="NAME",
+        help="experiment to make, such as bigan-table1 or sao-main; see --list",
     )
     parser.add_argument(
-        "--list", action="store_true", help="the experiments, and how long each takes"
+        "--list", action="store_true", help="list the experiments, and how long each takes"
     )
+    add_json(parser)
     parser.add_argument(
         "--presets",
-        help="presets to start from where an experiment leaves them open: paper,official",
+        metavar="NAMES",
+        help="presets to start from where the experiment leaves them open, such as paper,official",
     )
     parser.add_argument(
-        "--seeds", default="1", help="how many, counted from 0; or which, with a comma: 0,3 or 4,"
+        "--seeds",
+        default="1",
+        metavar="N",
+        help="number of seeds, counted from 0, or the seeds themselves with commas: 0,3 or 4,",
     )
-    parser.add_argument("--data", help="a source instead of the experiment's own")
     parser.add_argument(
-        "--runs", "--arms", dest="runs", help="make these alone for now: sao-flips,simclr-flips"
+        "--data", metavar="SOURCE", help="data to train on in place of the experiment's"
     )
     parser.add_argument(
-        "--render", action="store_true", help="write table and page of what is there; no training"
+        "--runs",
+        "--arms",
+        metavar="NAMES",
+        dest="runs",
+        help="runs to make now, such as sao-flips,simclr-flips; all by default",
     )
-    _add_shortcuts(parser)
-    parser.add_argument("--out", help="the experiment's folder: new, or its own to go on")
-    parser.epilog = (
-        "What is finished is not done again: repeat the command after an interruption, or with\n"
-        "more presets or seeds. Several processes may work in one folder: each takes the runs\n"
-        "that no other is at. Any setting that all runs have may be changed by its dotted name,\n"
-        "and stands in the caption then: --settings.optimizer.learning-rate 1e-4"
-    )
-
-
-def _add_train_only(parser: _Parser) -> None:
-    parser.add_argument("name", nargs="?", metavar="METHOD", help="such as bigan, or module:Class")
-    parser.add_argument("--method", help="the same, as a flag")
-    parser.add_argument("--resume", metavar="RUN", help="continue a run exactly where it was")
     parser.add_argument(
-        "--continue",
+        "--render",
         action="store_true",
-        dest="go_on",
-        help="start, or go on where this run was: for jobs that are started again",
+        help="write tables and page from the results that are there, without training",
     )
+    add_run_shortcuts(parser)
     parser.add_argument(
-        "--plan", action="store_true", help="memory, rate and time by a few real steps; no training"
+        "--out", metavar="FOLDER", help="folder of the results, new, or the same to continue"
     )
-    parser.add_argument(
-        "--processes", type=int, metavar="N", help="with --plan: how many share each batch"
+    parser.epilog = (
+        "What is finished is not repeated: give the same command again after an interruption, or\n"
+        "with more presets or seeds. Several processes may work in one folder; each takes what no\n"
+        "other is working on. Any setting that all runs have is changed by its dotted name, and\n"
+        "named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
     )
-    parser.add_argument(
-        "--link", type=float, metavar="GB/S", help="with --plan: bytes between them, 50 if left out"
-    )
-
-
-def _add_run(parser: _Parser) -> None:
-    parser.add_argument("run", metavar="RUN", help="a folder that `train` wrote")
-    parser.add_argument("--weights", choices=["ema", "raw"], help="averaged or last networks")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--method", help="module:Class of a run trained outside the package")
 
 
 def _add_evaluate(parser: _Parser) -> None:
-    _add_run(parser)
+    add_run(parser)
     parser.add_argument(
         "--protocol",
         action="append",
-        help="may be repeated; the quick ones if left out, `all` for all that apply",
+        metavar="NAMES",
+        help="protocols to measure, with commas or repeated; the quick ones by default, `all` for"
+        " all that apply",
     )
     parser.add_argument(
         "--layer",
         action="append",
-        help="such as encoder.hidden2, `latents` for E(x), or `each` for all worth measuring; may"
-        " be repeated",
+        metavar="NAMES",
+        help="layers to measure, such as encoder.hidden2, `latents` for E(x), or `each` for all"
+        " that are worth measuring; with commas or repeated",
     )
     parser.add_argument(
         "--reference-features",
         action="append",
-        help="features in which samples are compared with data: a LAYER, RUN:LAYER of another run,"
-        " or NAME=RUN:LAYER to call it by a name",
+        help="features in which samples are compared with data: LAYER, RUN:LAYER of another run, or"
+        " NAME=RUN:LAYER to give them a name; may be repeated",
     )
-    parser.add_argument("--data", metavar="SOURCE", help="measure the run on these data instead")
+    parser.add_argument(
+        "--inception", metavar="FILE", help="weights of the Inception network, needed for FID"
+    )
+    parser.add_argument(
+        "--views",
+        metavar="N",
+        help="number of random crops of each training image that a linear probe is trained on",
+    )
+    parser.add_argument("--views-flip", action="store_true", help="mirror half of the crops")
+    parser.add_argument(
+        "--views-short-side",
+        metavar="A,B",
+        help="least and greatest short side, in pixels, that images are scaled to before a crop",
+    )
+    parser.add_argument(
+        "--test-crops",
+        metavar="1|5|10",
+        help="number of crops of a test image whose features are averaged",
+    )
+    parser.add_argument(
+        "--curve",
+        action="store_true",
+        help="measure every kept checkpoint in place of the final model",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="SOURCE",
+        help="data to measure in place of the run's own, read as --data.max-train and the like say",
+    )
     parser.add_argument(
         "--framing",
         choices=["run", "data"],
-        help="give other images in the form of the run's (the default) or in their own",
+        help="form in which other images are given to the networks, the run's by default",
     )
-    parser.add_argument("--inception", metavar="PATH", help="a file of Inception weights, for FID")
-    parser.add_argument(
-        "--views", metavar="N", help="random crops of each training picture for a linear probe"
-    )
-    parser.add_argument("--views-flip", action="store_true", help="half of them are mirrored")
-    parser.add_argument(
-        "--views-short-side", metavar="A,B", help="pixels they are scaled to before they are cut"
-    )
-    parser.add_argument(
-        "--test-crops", metavar="1|5|10", help="of a test picture; features are their mean"
-    )
-    parser.add_argument(
-        "--curve", action="store_true", help="every kept checkpoint instead of the final model"
-    )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
-    parser.epilog = _OTHER_DATA
-
-
-def _add_looking(verb: Callable[[str, str], _Parser]) -> None:
-    """The verbs that look into a run."""
-    for name, text, add in (
-        ("filters", "Show the first filters of a network, as learned and as drawn.", add_filters),
-        ("arithmetic", "Add up averaged latents, and look at the sum.", add_arithmetic),
-        ("forget", "Leave out the maps of a generator that paint a feature.", add_forget),
-        ("transfer", "Freeze first layers, train the rest with labels: accuracies.", add_transfer),
-    ):
-        parser = verb(name, text)
-        _add_run(parser)
-        add(parser)
-
-
-def _add_data(parser: _Parser) -> None:
-    parser.add_argument("--data", help="a source instead of the run's own")
-    _add_framing(parser)
-    parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
-    _add_max_corrupt(parser)
-
-
-def _add_framing(parser: _Parser) -> None:
-    parser.add_argument(
-        "--framing", choices=["run"], help="take images that are far larger or smaller all the same"
-    )
-
-
-def _add_max_corrupt(parser: _Parser) -> None:
-    parser.add_argument(
-        "--data.max-corrupt",
-        "--data.max_corrupt",
-        dest="max_corrupt",
-        type=float,
-        metavar="SHARE",
-        help="of pictures that may be unreadable",
-    )
-
-
-def _add_seed(parser: _Parser) -> None:
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
-    _add_out(parser)
-
-
-def _add_out(parser: _Parser) -> None:
-    parser.add_argument("--out", help="file to write; in the run's folder by default")
-
-
-def _add_sample(parser: _Parser) -> None:
-    _add_run(parser)
-    parser.add_argument("--num", type=int, default=64, help="how many")
-    _add_seed(parser)
-
-
-def _add_reconstruct(parser: _Parser) -> None:
-    _add_run(parser)
-    _add_data(parser)
-    parser.add_argument("--num", type=int, default=32, help="how many")
-    _add_out(parser)
-
-
-def _add_interpolate(parser: _Parser) -> None:
-    _add_run(parser)
-    parser.add_argument("--pairs", type=int, default=8, help="how many pairs")
-    parser.add_argument("--steps", type=int, default=10, help="examples from one end to the other")
-    _add_seed(parser)
-
-
-def _add_embed(parser: _Parser) -> None:
-    _add_run(parser)
-    _add_data(parser)
-    parser.add_argument("--layer", help="such as encoder.hidden2, or `latents` for E(x)")
-    parser.add_argument("--out", help="features.npy or features.parquet")
-
-
-def _add_search(parser: _Parser) -> None:
-    _add_run(parser)
-    parser.add_argument(
-        "--query",
-        action="append",
-        required=True,
-        help="a picture file, a source such as folder:PATH, or rows of the test split: 3,7,10-19",
-    )
-    parser.add_argument("--data", help="a source to look in, instead of the run's own data")
-    _add_framing(parser)
-    parser.add_argument("--split", choices=["train", "test", "all"], help="of the run's data")
-    _add_max_corrupt(parser)
-    parser.add_argument("--layer", help="as for embed; the run's feature layer if left out")
-    parser.add_argument("--num", type=int, default=10, help="how many for each query")
-    parser.add_argument(
-        "--index",
-        choices=["exact", "faiss"],
-        default="exact",
-        help="faiss keeps an index in the run's folder, for many searches of a large set",
-    )
-    parser.add_argument("--out", help="a .json, .parquet or .png file; all in the run's folder")
+    add_json(parser)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from ..core.errors import ConfigError, suggestion
 from ..core.files import as_typed
 from ..core.settings import override
-from ..data import DataSettings, Manifest, find_image_source, located, prepare_images
+from ..data import DataSettings, Manifest, find_image_source, located, prepare_images, verify_packed
+from .output import note, say
 from .parser import Request
 from .progress import decoding_progress
 
@@ -23,6 +23,10 @@ FLAGS = (
 def prepare(request: Request) -> int:
     """Packs the pictures of a source into a folder; repeated after a kill, it goes on."""
     flags = request.flags
+    if flags.verify is not None:
+        return _verify(request)
+    if flags.source is None or flags.out is None:
+        raise ConfigError("name what is prepared and where: ambigan prepare SOURCE OUT.")
     if flags.workers is not None and flags.workers < 1:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
     settings = located(override(DataSettings(flags.source), _settings(request)))
@@ -33,8 +37,18 @@ def prepare(request: Request) -> int:
             settings, gallery, out, workers=flags.workers, progress=progress
         )
     if was_finished:
-        print(f"{out} is finished already; nothing was done", file=sys.stderr)
+        note(f"{out} is finished already; nothing was done")
     _tell(manifest, out)
+    return 0
+
+
+def _verify(request: Request) -> int:
+    """Compares all pixels of a packed folder with the hash in its manifest."""
+    typed = {name for name, value in vars(request.flags).items() if value not in (None, False)}
+    if request.settings or typed - {"verb", "verify", "quiet", "debug"}:
+        raise ConfigError("--verify FOLDER compares a packed folder alone; leave out the rest.")
+    manifest = verify_packed(Path(request.flags.verify))
+    say(f"verified: {manifest.num_images:,} images, SHA-256 {manifest.sha256}")
     return 0
 
 
@@ -68,8 +82,8 @@ def _size(typed: str) -> str:
 def _tell(manifest: Manifest, out: Path) -> None:
     num_train, num_test = (end - start for start, end in (manifest.train, manifest.test))
     shape = "x".join(str(length) for length in manifest.shape)
-    print(f"prepared: {out}, {num_train:,} + {num_test:,} images of {shape}")
+    say(f"prepared: {out}, {num_train:,} + {num_test:,} images of {shape}")
     if manifest.skipped:
         first = manifest.skipped[0]
-        print(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
-    print(f"next: ambigan train bigan --data {as_typed(f'packed:{out}')}")
+        say(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
+    say(f"next: ambigan train bigan --data {as_typed(f'packed:{out}')}")

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from ..data.images.parallel_decoding import DecodingProgress as Decoded
 from ..engine.trainer import TrainingProgress as Report
+from .output import is_quiet, note
 
 PLAIN_SECONDS = 20.0
 
@@ -34,7 +35,11 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def training_progress(*, quiet: bool = False) -> Generator[Report]:
-    """A bar on a terminal, a line every 20 seconds elsewhere; nothing if quiet."""
+    """A bar on a terminal, a line every 20 seconds elsewhere; nothing if quiet.
+
+    Args:
+        quiet: Whether this process shows none; with `--quiet`, no process does.
+    """
     with run_progress(quiet=quiet) as (training, _):
         yield training
 
@@ -49,7 +54,7 @@ def decoding_progress(*, quiet: bool = False) -> Generator[Decoded]:
 @contextmanager
 def run_progress(*, quiet: bool = False) -> Generator[tuple[Report, Decoded]]:
     """Both, for a run that decodes its pictures first; a bar appears when there is work."""
-    if quiet:
+    if quiet or is_quiet():
         yield lambda _seen, _total, _losses: None, lambda _done, _total: None
     elif sys.stderr.isatty():
         with _bars() as bars:
@@ -105,11 +110,9 @@ def _in_lines() -> Report:
         told = now
         rate = (seen - first) / max(now - started, 1e-9)
         left = (total - seen) / rate if rate else 0.0
-        print(
+        note(
             f"{seen:,} of {total:,} images, {rate:,.0f} images/s, {left:,.0f} s left"
-            f"  {training_summary(losses)}",
-            file=sys.stderr,
-            flush=True,
+            f"  {training_summary(losses)}"
         )
 
     return report

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
 from ..core.errors import ConfigError, DataError
 from ..data import open_examples
@@ -23,7 +20,7 @@ from ..data.splits import take
 from ..retrieval import SearchedExamples, SearchResult, write_search_result
 from ..retrieval import search_similar as find
 from ..run import Run
-from .output import cell, note
+from .output import note, print_columns, print_json, say
 from .parser import Request
 from .runs import dataset_of, load_run, other_data
 
@@ -49,13 +46,16 @@ def search(request: Request) -> int:
     if _are_rows(flags.query) and not flags.data and flags.split in ("test", "all"):
         note("the queries are among the examples searched: each finds itself first")
     found = find(run, queries, among, layer=flags.layer, num=flags.num, index=flags.index)
-    _print(found)
+    if flags.json:
+        print_json(found.as_json())
+    else:
+        _print(found)
     for path in paths:
         if path.suffix == ".png":
             _draw(found, path)
         else:
             write_search_result(found, path)
-        print(f"written: {path}")
+        (note if flags.json else say)(f"written: {path}")
     return 0
 
 
@@ -74,7 +74,7 @@ def _among(flags: argparse.Namespace, run: Run) -> SearchedExamples:
     """Where to look: a source, or a split of the run's own data."""
     if flags.data:
         if flags.split not in (None, "all"):
-            raise ConfigError("--split is of the run's own data; leave it out beside --data.")
+            raise ConfigError("--split is of the run's own data; leave it out with --data.")
         return _source(flags.data, run, flags)
     split = flags.split or "train"
     dataset = dataset_of(run)
@@ -157,27 +157,22 @@ def _pictures(files: list[Path], run: Run, max_corrupt: float) -> SearchedExampl
 
 
 def _print(found: SearchResult) -> None:
-    shown = min(LISTED, found.neighbours.places.shape[1])
-    title = f"most like them among {len(found.among.split):,} {found.among.origin}, by the cosine"
-    table = Table(box=SIMPLE, title=cell(f"{title} in {found.layer}"), title_justify="left")
-    table.add_column("query")
-    for rank in range(1, shown + 1):
-        table.add_column(str(rank))
+    """A line for each query and neighbour: their names, and labels where there are any."""
+    print(
+        f"most like them among {len(found.among.split):,} {found.among.origin}, by the cosine in"
+        f" {found.layer}\n"
+    )
+    rows: list[list[str]] = []
     for query in range(min(DRAWN, len(found.queries.split))):
-        places = found.neighbours.places[query, :shown].tolist()
-        cosines = found.neighbours.cosines[query, :shown].tolist()
-        cells = [
-            cell(f"{found.among.name(place)}{_named(found.among, place)} {cosine:.3f}")
-            for place, cosine in zip(places, cosines, strict=True)
-            if place >= 0
+        places = found.neighbours.places[query, :LISTED].tolist()
+        cosines = found.neighbours.cosines[query, :LISTED].tolist()
+        name, label = found.queries.name(query), found.queries.label(query) or ""
+        rows += [
+            [name, label, str(rank), f"{cosine:.3f}", found.among.label(place) or "", other]
+            for rank, (place, cosine) in enumerate(zip(places, cosines, strict=True), start=1)
+            if place >= 0 and (other := found.among.name(place))
         ]
-        table.add_row(cell(found.queries.name(query) + _named(found.queries, query)), *cells)
-    Console().print(table)
-
-
-def _named(examples: SearchedExamples, place: int) -> str:
-    label = examples.label(place)
-    return f" ({label})" if label is not None else ""
+    print_columns(("query", "query label", "rank", "cosine", "label", "found"), rows)
 
 
 def _draw(found: SearchResult, path: Path) -> None:

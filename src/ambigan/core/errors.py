@@ -26,6 +26,13 @@ class NonFiniteError(AmbiganError, ArithmeticError):
     """A loss, gradient or parameter that is no longer a number."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, torch's RuntimeError among them, says that memory did not suffice."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "allocate" in str(error)
+    )
+
+
 def suggestion(name: str, allowed: Iterable[str]) -> str:
     """Returns " Did you mean 'x'?" for the closest allowed name, or an empty string."""
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)

@@ -1,4 +1,7 @@
-"""Files that are either whole or not there: temporary file, fsync, rename."""
+"""The one way to read and to write files: regular ones alone, whole or not there, no link followed.
+
+Whole files are written by temporary file, fsync and rename; those that grow are opened in place.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,165 @@ import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 import shlex
+import stat
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from .errors import AmbiganError, CheckpointError
+from .machine import physical_memory
 
 
 class StorageError(AmbiganError, OSError):
     """A file that could not be written: no space left, no permission."""
 
 
+_ROOTS: set[Path] = set()
+_LARGEST_JSON = 1 << 28
+_ENDINGS = "pt|sha256|jsonl?|safetensors|md|html|csv|np[yz]|png|svg|pdf|parquet|faiss"
+_TEMPORARY = re.compile(rf"\..+\.({_ENDINGS})\.[0-9a-z_]{{8}}")
+
+
+def keep_inside(folder: Path) -> Path:
+    """Declares a folder that no write below it may leave by a link; returns the folder.
+
+    The folder itself may be a link: then its files are written where that leads.
+    """
+    _ROOTS.add(Path(os.path.abspath(folder)))
+    return folder
+
+
+def check_inside(path: Path) -> None:
+    """Refuses to write where a linked folder leads out of a folder of `keep_inside`.
+
+    Raises:
+        StorageError: naming the link.
+    """
+    parent = Path(os.path.abspath(path.parent))
+    for root in _ROOTS.intersection((parent, *parent.parents)):
+        if not Path(os.path.realpath(parent)).is_relative_to(os.path.realpath(root)):
+            between = [parent, *parent.parents][: len(parent.parts) - len(root.parts)]
+            link = next(folder for folder in reversed(between) if folder.is_symlink())
+            raise StorageError(
+                f"{link} is a link that leads out of {root}, and nothing is written through it;"
+                " put a folder in its place."
+            )
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a regular file to read; anything else, such as a pipe or a device, would never end.
+
+    Raises:
+        OSError: it is missing, may not be read, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | _flags("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+    return _if_regular(handle, path, "rb")
+
+
+def read_bytes(path: Path, most: float | None = None) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        path: The file.
+        most: The largest size to accept, in bytes; the memory of this machine if None.
+
+    Raises:
+        OSError: as `open_regular`, or it is larger.
+    """
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > (physical_memory() if most is None else most):
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read()
+
+
+def open_in_place(path: Path, *, appends: bool = False, is_shared: bool = False) -> BinaryIO:
+    """Opens a file to read and to write where it lies, as it is; makes an empty one if missing.
+
+    Nothing is truncated, and no link is followed. A file with a second name (a hard link, as some
+    backups make them) is refused too, since writing would change it under that name as well.
+
+    Args:
+        path: The file.
+        appends: Whether all writes go to its end, those of several processes too.
+        is_shared: Whether a second name does no harm, because nothing is written.
+
+    Raises:
+        StorageError: it is a link, no regular file, or cannot be opened.
+    """
+    check_inside(path)
+    names = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_APPEND" if appends else "")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | _flags(*names), 0o666)
+        file = _if_regular(handle, path, "r+b")
+    except OSError as error:
+        raise storage_error(path, error) from error
+    if os.fstat(file.fileno()).st_nlink > 1 and not is_shared:
+        file.close()
+        raise StorageError(f"{path} is a hard link; put a copy in its place.")
+    return file
+
+
+def _if_regular(handle: int, path: Path, mode: str) -> BinaryIO:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return cast(BinaryIO, os.fdopen(handle, mode))
+
+
+def _flags(*names: str) -> int:
+    """Flags of `os.open`, those that this system has."""
+    return sum(getattr(os, name, 0) for name in names)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file atomically: after a crash it holds its old content or all of the new.
+
+    A link in its place is replaced and not followed. What a killed write of the same file left is
+    removed.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written to; the old file stands.
     """
+    check_inside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        head = f".{path.name[:40]}."  # a name may be as long as the disk allows
+        sweep(path.parent, re.compile(re.escape(head) + "[0-9a-z_]{8}"))
+        temporary = path.with_name(head + secrets.token_hex(4))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
+        handle = os.open(temporary, flags, 0o666)
         try:
             with os.fdopen(handle, "wb") as file:
+                _lock(file)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+                if os.name != "nt":  # while it is locked, no other process sweeps it
+                    os.replace(temporary, path)
+            if os.name == "nt":
+                os.replace(temporary, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def sweep(folder: Path, names: re.Pattern[str] = _TEMPORARY) -> None:
+    """Removes the temporary files of writes that were killed; those in progress are locked."""
+    check_inside(folder / "any")
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if names.fullmatch(path.name):
+            with suppress(OSError), open_regular(path) as file:
+                if _lock(file):
+                    path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -60,18 +186,17 @@ def append_json(path: Path, content: Any) -> bytes:
     A line that a kill has torn is ended first, so that it spoils no other.
 
     Raises:
-        StorageError: the disk is full or the folder cannot be written to; the lines before stand.
+        StorageError: the disk is full or the file cannot be written to; the lines before stand.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(content, allow_nan=True).encode()
-        with path.open("ab+") as file:
-            torn = file.tell() > 0 and _last_byte(file) != b"\n"
+    line = json.dumps(content, allow_nan=True).encode()
+    with open_in_place(path, appends=True) as file:
+        try:
+            torn = file.seek(0, os.SEEK_END) > 0 and _last_byte(file) != b"\n"
             file.write(b"\n" * torn + line + b"\n")
             file.flush()
             os.fsync(file.fileno())
-    except OSError as error:
-        raise storage_error(path, error) from error
+        except OSError as error:
+            raise storage_error(path, error) from error
     return line
 
 
@@ -87,10 +212,10 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing, or holds something else.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bytes(path, _LARGEST_JSON))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}.") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is damaged: it holds no JSON object.")
@@ -105,6 +230,29 @@ def read_if_whole(path: Path) -> dict[str, Any]:
         return {}
 
 
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """The same with a digest of it under `digest`, by which `read_sealed` finds a change."""
+    return {**content, "digest": digest_of(content)}
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Reads what `sealed` made; a file of an older version, without a digest, is taken as it is.
+
+    Raises:
+        CheckpointError: as `read_json`, or it was changed.
+    """
+    content = read_json(path)
+    digest = content.pop("digest", None)
+    if digest not in (None, digest_of(content)):
+        raise CheckpointError(f"{path} was changed: its digest does not match; put it back.")
+    return content
+
+
+def digest_of(content: Any) -> str:
+    """Hex SHA-256 of plain values, whatever the order of their keys."""
+    return sha256_of(json.dumps(content, sort_keys=True).encode())
+
+
 def as_typed(path: Path | str) -> str:
     """A path as it is typed in a command: in quotes where a shell would split it."""
     return shlex.quote(str(path))
@@ -116,9 +264,13 @@ def check_writable(folder: Path) -> None:
     Raises:
         StorageError: no file can be made in it or, if it is not there yet, above it.
     """
+    check_inside(folder / "any")
     try:
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        tempfile.TemporaryFile(dir=there).close()
+        with tempfile.TemporaryFile(dir=there) as file:  # a full disk takes a file but no content
+            file.write(bytes(1 << 16))
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise storage_error(folder, error) from error
 
@@ -140,6 +292,8 @@ def _sync_folder(folder: Path) -> None:
 
 def storage_error(path: Path, error: OSError) -> StorageError:
     """One line for a failed write, by its cause."""
+    if error.errno == errno.ELOOP:
+        return StorageError(f"{path} is a link, and nothing is written through it; delete it.")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StorageError(
             f"no space left to write {path}; free some and run again, what was written stands."
@@ -159,33 +313,33 @@ def hold_lock(path: Path, *, wait: bool = False) -> Generator[bool]:
         Whether it could be had: False if another process holds it. Where the system or the disk
         knows no such locks, always True.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield True
-        return
     is_ours = False
     while not is_ours:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("w")
-        except OSError as error:
-            raise storage_error(path, error) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with open_in_place(path, is_shared=True) as file:
+            if _lock(file, wait=wait) is False:
                 yield False
-                return
-            except OSError:  # some network disks have no locks
-                yield True
                 return
             if is_ours := _is_at(file, path):  # else who held it has deleted it since
                 yield True
 
 
-def _is_at(file: IO[str], path: Path) -> bool:
+def _lock(file: IO[Any], *, wait: bool = False) -> bool | None:
+    """Locks an open file; False if another process holds it, None where there are no locks."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some network disks have no locks
+        return None
+    return True
+
+
+def _is_at(file: IO[Any], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:
         return False

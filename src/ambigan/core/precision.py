@@ -1,19 +1,21 @@
-"""Floating-point formats: widening, and whether bf16 is faster than fp32 on a device."""
+"""Number formats, and which of them a processor computes with."""
 
 from __future__ import annotations
 
-import math
+import re
 from functools import cache
-from time import perf_counter
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-MATMUL_SIDE = 128
-"""Side of the square matrices whose product measures the speed of a CPU."""
+CPU_BF16 = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")
+"""Instruction sets with products of bfloat16 matrices, by the names torch and Linux give them; the
+last two are Arm's."""
 
-WORTHWHILE = 1.2
-"""Least speed-up of bf16 over fp32 at which bf16 is used."""
+CUDA_BF16 = (8, 0)
+"""The compute capability from which CUDA devices have tensor cores for bfloat16."""
 
 
 def at_least_float32(values: Tensor) -> Tensor:
@@ -22,32 +24,35 @@ def at_least_float32(values: Tensor) -> Tensor:
 
 
 @cache
-def bf16_gain(device: torch.device) -> float:
-    """Returns how many times faster a matrix product is in bf16 than in fp32.
+def bf16_hardware(device: torch.device) -> str:
+    """What a device has that makes products in bf16 fast, in words; an empty text for nothing.
 
-    On the CPU this is measured once: processors without bf16 instructions take up to a hundred
-    times as long. A CUDA device is not measured: the gain is infinite from compute capability 8.0
-    on, which has bf16 units, and 0 below. Other devices are unknown and give 0.
+    It is read and not measured, so that a device gives the same answer every time. Processors
+    without such instructions take up to a hundred times as long in bf16 as in fp32.
     """
     if device.type == "cuda":
-        return math.inf if torch.cuda.get_device_capability(device) >= (8, 0) else 0.0
+        capability = torch.cuda.get_device_capability(device)
+        if capability < CUDA_BF16 or not torch.cuda.is_bf16_supported(including_emulation=False):
+            return ""
+        return "compute capability {}.{}".format(*capability)
     if device.type != "cpu":
-        return 0.0
-    seconds = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    return seconds[torch.float32] / seconds[torch.bfloat16]
+        return ""
+    return next((name for name in CPU_BF16 if name in _cpu_instructions()), "")
 
 
 def usable_precisions(device: torch.device) -> tuple[str, ...]:
-    """Returns `fp32`, and `bf16` where it is worthwhile on the device."""
-    return ("fp32", "bf16") if bf16_gain(device) > WORTHWHILE else ("fp32",)
+    """`fp32`, and `bf16` where the device has instructions for it."""
+    return ("fp32", "bf16") if bf16_hardware(device) else ("fp32",)
 
 
-def _product_seconds(dtype: torch.dtype) -> float:
-    """Returns the shortest time of four matrix products, so that a busy moment does not decide."""
-    matrix = torch.zeros(MATMUL_SIDE, MATMUL_SIDE, dtype=dtype)
-    found: list[float] = []
-    for _ in range(4):
-        start = perf_counter()
-        torch.mm(matrix, matrix)
-        found.append(perf_counter() - start)
-    return min(found)
+def _cpu_instructions() -> set[str]:
+    """The instruction sets of this machine's processor, by name in lower case."""
+    ask: Any = getattr(torch.cpu, "get_capabilities", None)
+    if ask is not None:
+        return {name for name, is_there in ask().items() if is_there is True}
+    try:  # torch before 2.12
+        about = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    lines = re.findall(r"^(?:flags|features)\s*:(.*)$", about, re.MULTILINE | re.IGNORECASE)
+    return set(" ".join(lines).lower().split())

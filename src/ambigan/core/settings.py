@@ -26,7 +26,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 """Bounds for fields of settings; NaN and infinities are never allowed."""
 
 Few = Annotated[int, Field(ge=1, le=1000)]
-"""Of what is built or played one by one, such as layers: a typing error may not take hours."""
+"""A count of what is built one by one, such as layers: a typing error may not take hours."""
 
 
 def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
@@ -60,12 +60,21 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
 
 
 def _chosen(hint: Any, value: Any, prefix: str) -> Any:
-    """Of several dataclasses a field may hold, the one whose `kind` the values name."""
-    members = [member for member in get_args(hint) if isinstance(member, type)]
-    kinds = {_kind(member): member for member in members if dataclasses.is_dataclass(member)}
+    """The dataclass that the values name by their `kind`, where a field may hold one of several."""
+    kinds = kinds_of(hint)
     if not kinds or not isinstance(value, Mapping):
         return hint
     named = cast(Mapping[str, Any], value).get("kind", next(iter(kinds)))
+    return _of_kind(kinds, named, prefix)
+
+
+def kinds_of(hint: Any) -> dict[str, type[Any]]:
+    """The dataclasses that a field may hold, by their `kind`; none if the field holds one alone."""
+    members = [member for member in get_args(hint) if isinstance(member, type)]
+    return {_kind(member): member for member in members if dataclasses.is_dataclass(member)}
+
+
+def _of_kind(kinds: Mapping[str, type[Any]], named: Any, prefix: str) -> type[Any]:
     if named not in kinds:
         raise ConfigError(f"{prefix}kind cannot be {named!r}: it is {' or '.join(kinds)}.")
     return kinds[named]
@@ -76,26 +85,64 @@ def _kind(member: Any) -> str:
     return str(next(field.default for field in dataclasses.fields(member) if field.name == "kind"))
 
 
+def merge(settings: Any, values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Plain values of settings with some replaced, as a file holds them that leaves others out.
+
+    Args:
+        settings: A dataclass, nested or not.
+        values: Plain values by field name, nested ones as mappings. Where they name another `kind`
+            of nested settings, what they leave out takes that kind's defaults.
+        prefix: What error messages put before a setting's name.
+
+    Raises:
+        ConfigError: A name is unknown, or nested settings are no mapping.
+    """
+    tree, known = plain(settings), [prefix + field.name for field in dataclasses.fields(settings)]
+    hints = get_type_hints(cast(Any, type(settings)), include_extras=True)
+    for name, value in values.items():
+        if name not in tree:
+            raise _unknown_setting(prefix + name, known)
+        inner = getattr(settings, name)
+        if dataclasses.is_dataclass(inner):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{prefix}{name} cannot be {value!r}: it holds settings by name.")
+            named = cast(Mapping[str, Any], value)
+            inner = _switched(inner, hints[name], named, f"{prefix}{name}.")
+            value = merge(inner, named, f"{prefix}{name}.")
+        tree[name] = value
+    return tree
+
+
+def _switched(settings: Any, hint: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    """The settings, or the defaults of another kind if the values ask for that."""
+    kinds = kinds_of(hint)
+    if not kinds or values.get("kind", settings.kind) == settings.kind:
+        return settings
+    return _of_kind(kinds, values["kind"], prefix)()
+
+
 def checked(settings: T, prefix: str = "") -> T:
     """The same settings, checked as if they had been read from a file."""
     return build(type(settings), plain(settings), prefix)
 
 
-def override(settings: T, values: Mapping[str, str]) -> T:
+def override(settings: T, values: Mapping[str, Any]) -> T:
     """Settings with some changed by dotted name, as on the command line.
 
     Args:
-        settings: a dataclass, nested or not.
-        values: texts by dotted name, such as `{"train.seed": "3", "settings.network.hidden":
-            "512,512"}`; hyphens may stand for underscores.
+        settings: A dataclass, nested or not.
+        values: Values by dotted name, such as `{"train.seed": "3", "settings.network.hidden":
+            "512,512"}`; hyphens may stand for underscores. Texts are read as on the command line;
+            other values are taken as they are.
 
     Raises:
-        ConfigError: a name is unknown (the nearest is suggested) or a value is not allowed.
+        ConfigError: A name is unknown (the nearest is suggested) or a value is not allowed.
     """
+    values = {name.replace("-", "_"): value for name, value in values.items()}
+    settings = _with_kinds(settings, values)
     known = dotted(settings)
     tree = plain(settings)
-    for name, text in values.items():
-        name = name.replace("-", "_")
+    for name, value in values.items():
         if name not in known:
             raise _unknown_setting(name, known)
         *parents, leaf = name.split(".")
@@ -103,25 +150,41 @@ def override(settings: T, values: Mapping[str, str]) -> T:
         for parent in parents:
             branch, owner = branch[parent], getattr(owner, parent)
         hint = str(get_type_hints(cast(type, type(owner))).get(leaf, ""))
-        branch[leaf] = _texts(text, hint) if _OF_TEXTS.fullmatch(hint) else from_strings(text)
+        branch[leaf] = _parsed(value, hint) if isinstance(value, str) else value
     return _rebuild(settings, tree, "")
+
+
+def _with_kinds(settings: T, values: Mapping[str, Any], prefix: str = "") -> T:
+    """Settings whose nested ones are of the kinds asked for, at the defaults of a new kind."""
+    hints = get_type_hints(cast(type, type(settings)), include_extras=True)
+    nested: dict[str, Any] = {}
+    for field in dataclasses.fields(cast(Any, settings)):
+        inner, name = getattr(settings, field.name), f"{prefix}{field.name}."
+        if dataclasses.is_dataclass(inner):
+            asked = {"kind": values[f"{name}kind"]} if f"{name}kind" in values else {}
+            nested[field.name] = _with_kinds(
+                _switched(inner, hints[field.name], asked, name), values, name
+            )
+    return dataclasses.replace(cast(Any, settings), **nested)
 
 
 def from_strings(text: str) -> Any:
     """A value typed on a command line: JSON, a list with commas, or plain text."""
     try:
         return json.loads(text.lower() if text.lower() in ("true", "false") else text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [from_strings(part) for part in text.split(",")] if "," in text else text
 
 
-def _texts(text: str, hint: str) -> Any:
-    """Text for a setting of texts: a column called 1.50 is not 1.5."""
+def _parsed(text: str, hint: str) -> Any:
+    """A typed value; for a setting of texts the text itself: a column called 1.50 is not 1.5."""
+    if not _OF_TEXTS.fullmatch(hint):
+        return from_strings(text)
     if "tuple[" not in hint:
         return text
     try:
         return json.loads(text if text[:1] == "[" else "", parse_float=str, parse_int=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.split(",")
 
 

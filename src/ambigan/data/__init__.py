@@ -4,6 +4,7 @@ from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.parallel_decoding import DecodingProgress as Decoding
 from .inputs import as_array, as_examples
+from .packed.dataset import verify_packed
 from .packed.manifest import Manifest
 from .packed.prepare import prepare_images
 from .sampler import Batches, Sampler
@@ -44,4 +45,5 @@ __all__ = [
     "prepare_images",
     "stored_shape",
     "to_float",
+    "verify_packed",
 ]

@@ -10,6 +10,9 @@ from torch import Tensor
 from ..core.data_spec import DataSpec
 from .augment import Augment
 
+_ROWS = 4096
+"""Rows that are scaled at once."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -73,9 +76,11 @@ class Scaling:
 
     def apply(self, raw: Tensor) -> Tensor:
         """Maps raw values `(N, D)`, ideally float64, to scaled ones, float32 `(N, D)`."""
-        # In place on a copy, since two more float64 copies of large data might not fit.
-        exact = raw.to(torch.float64, copy=True).sub_(self.shift).div_(self.scale)
-        return exact.to(torch.float32)
+        scaled = torch.empty(raw.shape, dtype=torch.float32, device=raw.device)
+        for part, place in zip(torch.split(raw, _ROWS), torch.split(scaled, _ROWS), strict=True):
+            # Of large data, a float64 copy of all might not fit.
+            place.copy_(part.to(torch.float64, copy=True).sub_(self.shift).div_(self.scale))
+        return scaled
 
     def invert(self, scaled: Tensor) -> Tensor:
         """Maps scaled values `(N, D)` back to the units of the file, float64 `(N, D)`."""

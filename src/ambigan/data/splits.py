@@ -80,7 +80,9 @@ def split_at(split: Split, length: int) -> tuple[Split, Split]:
 
 def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> SourceSplit:
     """Concatenates splits that are still in the order of their source."""
-    values = torch.cat([split.values for split in splits])
+    values = splits[0].values
+    if len(splits) > 1:
+        values = torch.cat([split.values for split in splits])
     labels = [split.labels for split in splits if split.labels is not None]
     is_labelled = len(labels) == len(splits)
     return SourceSplit(

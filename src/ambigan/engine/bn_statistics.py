@@ -1,4 +1,4 @@
-"""Batch-norm statistics taken anew over many batches, instead of running averages of the last."""
+"""Batch-norm statistics recomputed over many batches, in place of running averages of the last."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def reestimate_bn_stats(method: Method, batches: Batches, num: int, size: int, s
     Source: the BiGAN authors' code, which does this over 1,000 batches before it evaluates.
 
     Args:
-        method: changed in its statistics alone; a batch-norm layer keeps its momentum.
-        batches: of the training split.
-        num: batches; with 0, or without batch norm, nothing changes.
-        size: examples in a batch.
-        seed: of the batches drawn.
+        method: networks whose statistics alone change; a batch-norm layer keeps its momentum.
+        batches: examples of the training split.
+        num: number of batches; with 0, or without batch norm, nothing changes.
+        size: number of examples in a batch.
+        seed: seed of the draws.
     """
     norms = [module for module in method.modules() if isinstance(module, BatchNorm)]
     if not norms or not num:
@@ -58,15 +58,15 @@ def reestimate_bn_stats(method: Method, batches: Batches, num: int, size: int, s
 def recompute_bn_stats(
     method: Method, batches: Batches, settings: TrainSettings, *, at_least: int = 0
 ) -> None:
-    """Readies networks for use: batch statistics over as many batches as the run is told to.
+    """Prepares networks for use: batch statistics over as many batches as the settings say.
 
-    The vectors of spectral norm are brought close to the weights first, which may be averaged ones.
+    First the vectors of spectral norm converge to the weights, which may be averaged ones.
 
     Args:
-        method: changed in its buffers alone.
-        batches: of the training split.
-        settings: of the run.
-        at_least: so many batches, whatever the run was told.
+        method: networks whose buffers alone change.
+        batches: examples of the training split.
+        settings: training settings of the run.
+        at_least: least number of batches, whatever the settings say.
     """
     converge_sigma(method)
     num = max(settings.statistics_batches, at_least)

@@ -7,7 +7,6 @@ is written last, so that a checkpoint without its hash was never finished.
 from __future__ import annotations
 
 import io
-import pickle
 import sys
 import warnings
 from collections.abc import Callable
@@ -16,8 +15,11 @@ from typing import Any, cast
 
 import torch
 
-from ..core.errors import CheckpointError
-from ..core.files import sha256_of, write_bytes, write_text
+from ..core.errors import CheckpointError, is_out_of_memory
+from ..core.files import read_bytes, sha256_of, write_bytes, write_text
+
+_KEYS = {"images_seen": int, "iterations": int, "method": dict, "optimizers": dict, "meters": dict}
+"""What every checkpoint holds, and of which type; `ema` may be None."""
 
 
 def save_checkpoint(
@@ -51,19 +53,19 @@ def save_checkpoint(
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints by images seen, oldest first, whether or not they can be read."""
-    return sorted(path for path in folder.glob("*.pt") if path.stem.isdigit() and path.is_file())
+    """Checkpoints by images seen, oldest first, whether or not they can be read.
+
+    Raises:
+        OSError: the folder may not be read; that there are none would be a guess.
+    """
+    there = folder.iterdir() if folder.exists() else ()
+    found = [path for path in there if path.suffix == ".pt" and path.stem.isdigit()]
+    return sorted(path for path in found if not path.is_dir())
 
 
 def images_seen_at(path: Path) -> int:
     """By a checkpoint's name, how many images had been seen."""
     return int(path.stem)
-
-
-def sweep(folder: Path) -> None:
-    """Removes temporary files that a killed process left half written."""
-    for path in folder.glob(".*.pt*"):
-        path.unlink(missing_ok=True)
 
 
 def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
@@ -102,22 +104,33 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     Raises:
         CheckpointError: it was not finished, is torn or altered, or is no checkpoint.
     """
-    content = path.read_bytes()
     try:
-        expected = _hash_path(path).read_text().split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
+        content = read_bytes(path)
+        expected = read_bytes(_hash_path(path), 1000).decode().split()[0]
+    except FileNotFoundError as error:
         raise CheckpointError(f"checkpoint {path} has no hash beside it: not finished.") from error
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}.") from error
+    except (IndexError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"checkpoint {path}: its hash is no text.") from error
     if sha256_of(content) != expected:
         raise CheckpointError(f"checkpoint {path} is torn or altered: its hash does not match.")
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's own, about pickles we refuse
             state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # of what is no checkpoint, each part of the reader makes its own
+        if is_out_of_memory(error):
+            raise
         raise CheckpointError(
             f"{path} is no checkpoint: it holds more than tensors and numbers, and was not run."
         ) from error
-    if not isinstance(state, dict) or "images_seen" not in state:
+    if not isinstance(state, dict):
         raise CheckpointError(f"{path} is no checkpoint of ambigan.")
+    for key, kind in _KEYS.items():
+        if not isinstance(state.get(key), kind):  # pyright: ignore[reportUnknownMemberType]
+            raise CheckpointError(f"{path} is no checkpoint of ambigan: it has no '{key}'.")
+    if not isinstance(state.get("ema", ()), dict | None):  # pyright: ignore[reportUnknownMemberType]
+        raise CheckpointError(f"{path} is no checkpoint of ambigan: it has no 'ema'.")
     return state  # pyright: ignore[reportUnknownVariableType]
 
 

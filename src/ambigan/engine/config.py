@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,10 +11,12 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from ..core.distributed import any_rank, world
 from ..core.errors import ConfigError
-from ..core.precision import usable_precisions
+from ..core.precision import bf16_hardware
 from ..core.settings import Fraction, build, checked, differences, plain
 from ..data.settings import DataSettings
 from ..methods import find_method
+
+logger = logging.getLogger(__name__)
 
 RENAMED = {"watch_every": "diagnose_every"}
 """Settings of `train` that runs of earlier versions have under other names."""
@@ -21,30 +24,35 @@ RENAMED = {"watch_every": "diagnose_every"}
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How long, how much at once, on what, and what is written when.
+    """How long to train, on how many examples at once, where, and what to write when.
 
     Attributes:
-        epochs: passes over the training split.
-        schedule_epochs: passes that learning rates are planned for, if not `epochs`; 25 epochs with
-            a schedule of 400 are the first 25 of a run of 400.
-        batch_size: examples in a turn, over all processes together.
-        seed: of initial weights, order, latents and noise.
-        device: `auto` takes CUDA where there is one; `cpu`, `cuda`, `cuda:1`.
-        precision: `fp32`, or `bf16` for matrix products under autocast, where weights stay fp32;
-            `auto` takes bf16 where the device is faster at it. A run records which it was.
-        ema_decay: per iteration, of the averaged copy of the networks; 0 keeps none.
-        statistics_batches: batches over which batch-norm statistics are taken anew before
-            features are measured or the model is saved, those of more than 256 in parts; 0 keeps
+        epochs: number of passes over the training split.
+        schedule_epochs: number of passes that learning rates are planned for; None for `epochs`.
+            25 epochs with a schedule of 400 are the first 25 of a run of 400.
+        batch_size: number of examples in a turn, over all processes together.
+        seed: seed of initial weights, order of the examples, latents and noise.
+        device: device to train on: `auto` for CUDA where there is one, `cpu`, `cuda` or `cuda:1`.
+        precision: number format of matrix products: `fp32`, or `bf16` under autocast, where
+            weights stay fp32; `auto` is bf16 where the processor has instructions for it. The run
+            records which it was.
+        ema_decay: decay per iteration of the averaged copy of the networks, in [0, 1); 0 keeps no
+            copy.
+        statistics_batches: number of batches over which batch-norm statistics are recomputed before
+            features are measured or the model is saved, batches of more than 256 in parts; 0 keeps
             the running averages.
-        log_every: iterations between lines of the log; terms are averaged between them.
-        diagnose_every: lines of the log between looks at spread, rank and saturation.
-        checkpoint_every: iterations between checkpoints; 0 for one an epoch.
-        keep_checkpoints: how many of the newest to keep; one that a stop wrote is kept beside
-            them until the next.
-        tensorboard: write event files too (needs the `tensorboard` extra).
-        cuda_graphs: on CUDA, record a turn once and replay it, where one process trains on data
-            that are on the device; else turns are played as they are. Nothing else changes; a
-            method that decides on the CPU in the middle of its losses needs `false`.
+        log_every: iterations between lines of the log, which average the losses between them.
+        diagnose_every: lines of the log between diagnoses of the networks: spread, rank,
+            saturation, reconstruction. Short runs are diagnosed ten times, and every run at its
+            end.
+        checkpoint_every: iterations between checkpoints; 0 for one checkpoint an epoch.
+        keep_checkpoints: number of the newest checkpoints to keep. One that a stop wrote is kept in
+            addition, until the next.
+        tensorboard: whether event files for TensorBoard are written (needs the `tensorboard`
+            extra).
+        cuda_graphs: whether turns are recorded once as CUDA graphs and replayed, where one process
+            trains on data that are on the device; results are the same. A method that decides on
+            the CPU in the middle of its losses needs `false`.
     """
 
     epochs: PositiveInt = 25
@@ -72,11 +80,11 @@ class RunConfig:
     """All settings of a run; `config.json` holds exactly this.
 
     Attributes:
-        method: a name of the package, or `module:Class`.
-        preset: where the settings started from; for the record.
-        settings: the method's own.
-        data: where examples come from.
-        train: how it is trained.
+        method: name of the method, or `module:Class` for one outside the package.
+        preset: name of the preset that the settings started from, for the record.
+        settings: settings of the method.
+        data: settings of the data.
+        train: settings of the training.
     """
 
     method: str
@@ -107,12 +115,14 @@ class RunConfig:
     def from_json(cls, values: dict[str, Any], method: type[Any] | None = None) -> RunConfig:
         """Reads what `to_json` wrote.
 
+        `ambigan.make_config` also reads partial values, and completes them from a preset.
+
         Args:
-            values: nested plain values.
-            method: the method's class; looked up by name if None.
+            values: Nested plain values of all five fields; a setting left out takes its default.
+            method: The method's class, found by name if None.
 
         Raises:
-            ConfigError: a setting is unknown, missing or not allowed.
+            ConfigError: A setting is unknown, missing or not allowed.
         """
         names = {"method", "preset", "settings", "data", "train"}
         if wrong := names ^ set(values):
@@ -146,11 +156,17 @@ def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
 
 
 def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
-    """The config with `auto` replaced by a precision, on all processes by the main one's choice."""
+    """The config with `auto` replaced by a precision, on all processes by the main one's choice.
+
+    It is decided by what the device can do, so that the same command gives the same run.
+    """
     if config.train.precision != "auto":
         return config
-    is_fast = world().is_main and "bf16" in usable_precisions(device)
-    chosen = "bf16" if any_rank(is_fast, device) else "fp32"
+    found = bf16_hardware(device) if world().is_main else ""
+    chosen = "bf16" if any_rank(bool(found), device) else "fp32"
+    if world().is_main:
+        reason = found or "no instructions for bf16"
+        logger.info(f"train.precision auto is {chosen}: {device} has {reason}")
     return replace(config, train=replace(config.train, precision=chosen))
 
 

@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import storage_error, write_text
+from ..core.files import check_inside, open_in_place, read_bytes, storage_error, write_text
 
 
 class JsonLines:
     """Appends lines to a `.jsonl` file, each flushed whole.
 
     Args:
-        path: the file.
-        images_seen: lines beyond this are dropped first: a resumed run writes them again.
+        path: path of the file.
+        images_seen: number of images beyond which lines are dropped first: a resumed run writes
+            them again.
     """
 
     def __init__(self, path: Path, images_seen: int = 0) -> None:
         kept = [line for line in read_lines(path) if line["images_seen"] <= images_seen]
         write_text(path, "".join(_dump(line) for line in kept))
         self._path = path
-        self._file = path.open("a", encoding="utf-8")
+        self._file = open_in_place(path, appends=True)
 
     def write(self, line: dict[str, Any]) -> None:
         """Appends one line.
@@ -32,22 +33,27 @@ class JsonLines:
             StorageError: the disk is full; the lines before stand.
         """
         try:
-            self._file.write(_dump(line))
+            self._file.write(_dump(line).encode())
             self._file.flush()
         except OSError as error:
             raise storage_error(self._path, error) from error
 
-    def close(self) -> None:
-        """Makes sure the lines are on the disk."""
+    def sync(self) -> None:
+        """Makes sure that the lines so far are on the disk."""
         try:
+            self._file.flush()
             os.fsync(self._file.fileno())
-            self._file.close()
         except OSError as error:
             raise storage_error(self._path, error) from error
 
+    def close(self) -> None:
+        """Closes the file, with all lines on the disk."""
+        self.sync()
+        self._file.close()
+
 
 class TensorBoard:
-    """Event files beside the log.
+    """Event files for TensorBoard, in addition to the log.
 
     Raises:
         ConfigError: the extra is not installed.
@@ -60,6 +66,7 @@ class TensorBoard:
             raise ConfigError(
                 "train.tensorboard needs the extra: pip install 'ambigan[tensorboard]'."
             ) from error
+        check_inside(folder / "events")
         self._writer: Any = SummaryWriter(str(folder))
 
     def write(self, line: dict[str, Any]) -> None:
@@ -84,7 +91,7 @@ class Log:
         stats: path of the log.
         timing: path of the timings.
         events: folder of TensorBoard's event files, or None.
-        images_seen: where the run goes on from.
+        images_seen: number of images seen at the checkpoint that the run goes on from.
     """
 
     def __init__(self, stats: Path, timing: Path, events: Path | None, images_seen: int) -> None:
@@ -92,15 +99,21 @@ class Log:
         self._stats = JsonLines(stats, images_seen)
         self._timing = JsonLines(timing, images_seen)
 
-    def write(self, line: dict[str, Any], timing: dict[str, Any]) -> None:
-        """Keeps one line of numbers and its timing; `images_seen` is a key of both."""
+    def write(self, line: dict[str, Any], timing: dict[str, Any] | None = None) -> None:
+        """Writes one line of numbers and its timing, if any; `images_seen` is a key of both."""
         self._stats.write(line)
-        self._timing.write(timing)
+        if timing is not None:
+            self._timing.write(timing)
         if self._board is not None:
             self._board.write(line)
 
+    def sync(self) -> None:
+        """Makes sure that the lines so far are on the disk."""
+        self._stats.sync()
+        self._timing.sync()
+
     def close(self) -> None:
-        """Makes sure that all is on the disk."""
+        """Closes all sinks, with everything on the disk."""
         for sink in (self._stats, self._timing, self._board):
             if sink is not None:
                 sink.close()
@@ -112,15 +125,18 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
         CheckpointError: another line is damaged; it is named and nothing is rewritten.
     """
-    if not path.is_file():
+    if not path.exists():
         return []
-    texts = path.read_bytes().splitlines()
+    try:
+        texts = read_bytes(path).splitlines()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
     lines: list[dict[str, Any]] = []
     for number, text in enumerate(texts, start=1):
         try:
             line = json.loads(text)
             lines.append(line | {"images_seen": int(line["images_seen"])})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             if number == len(texts):
                 break
             raise CheckpointError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import as_typed, read_json, write_json
+from ..core.files import as_typed, keep_inside, read_json, write_json
 from .config import RunConfig, differences_of_runs
 
 
@@ -17,7 +17,7 @@ class RunFolder:
     """The paths of a run."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = keep_inside(Path(path))
         self.config_file = self.path / "config.json"
         self.data_file = self.path / "data.json"
         self.stats_file = self.path / "stats.jsonl"
@@ -49,7 +49,9 @@ class RunFolder:
 
     def read_results(self) -> list[dict[str, Any]]:
         """The records of `results/`, by name; curves over checkpoints are left out."""
-        paths = sorted(p for p in self.results.glob("*.json") if not p.name.startswith("curve-"))
+        there = self.results.iterdir() if self.results.exists() else ()
+        names = sorted(p.name for p in there if p.suffix == ".json" and p.name[:1] != ".")
+        paths = [self.results / name for name in names if not name.startswith("curve-")]
         records = [read_json(path) for path in paths]
         for path, record in zip(paths, records, strict=True):
             if not (isinstance(record.get("rows"), list) and "protocol" in record):
@@ -95,6 +97,13 @@ def _is_free(path: Path) -> bool:
     """Whether a folder holds nothing, or only a lock and what a kill left of a first write."""
     left = (".lock", ".config.json.")
     return path.is_dir() and all(p.name.startswith(left) for p in path.iterdir())
+
+
+def identity_of(config: RunConfig) -> dict[str, Any]:
+    """The settings that checkpoints and weights belong to: all but the device, which may change."""
+    plain = config.to_json()
+    del plain["train"]["device"]
+    return plain
 
 
 def type_of(config: RunConfig) -> type[Any]:

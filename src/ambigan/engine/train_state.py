@@ -16,8 +16,8 @@ from ..game import Method, OptimizerSettings, Player, Terms
 class Meters:
     """Sums of the players' terms, kept on their device and read once per line of the log.
 
-    Sums keep their place in memory, so that a recorded turn goes on adding to them; how often is
-    counted apart, since a replay runs no Python.
+    Sums keep their place in memory, so that a recorded turn goes on adding to them. How often they
+    were added to is counted apart, since a replay runs no Python.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Meters:
         return {name: self.sums[name] / count for name, count in counts.items() if count}
 
     def reset(self) -> None:
-        """Starts anew."""
+        """Sets sums and counts to zero."""
         self.counts = {}
         for total in self.sums.values():
             total.zero_()
@@ -55,8 +55,8 @@ class TrainState:
     """Method, optimisers, average, meters and the count of images seen.
 
     Args:
-        method: on its device.
-        ema_decay: of the averaged copy; 0 for none.
+        method: game in training, on its device.
+        ema_decay: decay of the averaged copy per iteration, in [0, 1); 0 for no copy.
     """
 
     def __init__(self, method: Method, ema_decay: float) -> None:
@@ -99,7 +99,7 @@ class TrainState:
             raise CheckpointError(f"the checkpoint is of other networks: {reason}") from error
 
     def first_non_finite(self) -> str:
-        """What is not a number, by name, or an empty text; it must never become a checkpoint."""
+        """The name of a parameter or term that is not a number; an empty text if all are."""
         terms = {f"the term {name}": value for name, value in self.meters.sums.items()}
         values = {f"the parameter {n}": p for n, p in self.method.named_parameters()} | terms
         finite = torch.stack([value.detach().sum().isfinite() for value in values.values()])
@@ -159,5 +159,5 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> 
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers are learned."""
+    """The number of learned parameters."""
     return sum(parameter.numel() for parameter in module.parameters())

@@ -1,34 +1,47 @@
-"""The one training loop. It draws, plays, logs, watches and saves, and knows no method."""
+"""The one training loop, top to bottom in `Trainer.train`. It knows no method."""
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
-import threading
-import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Generator
+from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..core.distributed import any_rank, average_, wait, world
-from ..core.errors import CheckpointError, NonFiniteError
+from ..core.distributed import any_rank, average_, world
+from ..core.errors import ConfigError, NonFiniteError
 from ..core.randomness import Randomness
 from ..data.sampler import Batches
-from ..game import Batch, Method
-from .checkpoint import list_checkpoints, load_newest, save_checkpoint, sweep
-from .config import RunConfig
-from .diagnostics import collapse_warnings, diagnose
-from .graph_capture import TurnGraph
-from .log_writers import Log
-from .run_folder import RunFolder
-from .schedule import num_iterations
-from .train_state import TrainState
-from .train_step import TrainStep
+from ..game import Batch
+from .config import TrainSettings
+from .diagnostics import collapse_warnings, diagnose, diagnosed_batch
+from .graph_capture import CapturedTurns, Names, Recorder
+from .run_output import RunOutput
+from .schedule import (
+    has_begun,
+    is_active,
+    is_diagnosis_due,
+    is_log_due,
+    num_iterations,
+    player_rate,
+    schedule_images,
+)
+from .train_state import TrainState, set_rate
+from .train_step import (
+    compute_gradients,
+    draw_rows,
+    keyed_noise,
+    make_batch,
+    prefetch_rows,
+    set_requires_grad,
+    step_optimizers,
+)
 
-WATCHED_IMAGES = 256
+logger = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
@@ -43,252 +56,253 @@ TrainingProgress = Callable[[int, int, dict[str, float]], None]
 """Called after every iteration with images seen, images in all, and the newest mean losses."""
 
 
+def no_progress(_seen: int, _total: int, _losses: dict[str, float]) -> None:
+    """Shows nothing."""
+
+
 class Trainer:
-    """A run in progress.
+    """A game in training.
 
     Args:
-        run: where it is written.
-        method: on its device.
-        batches: of the training split, on the same device.
-        config: of the run; a checkpoint made with another is refused.
-        progress: told of every iteration; on the main process only.
-        alarm: told of each sign of collapse, one line each.
+        state: networks, optimisers, average and meters, on their device.
+        batches: examples of the training split, on the same device.
+        settings: training settings, with a precision.
+        recorder: what makes a CUDA graph of a turn; None to play every turn as it is.
+        output: files of the run. Without them, iterations go on without end, and nothing is
+            logged, diagnosed or saved: for measuring a step before a run.
+        progress: called after every iteration.
+
+    Attributes:
+        rates: learning rate of each player in the present iteration.
+        planned_images: images over which learning rates and phases are planned.
+        signal_number: signal that asked the run to stop, or 0; set from outside.
     """
 
     def __init__(
         self,
-        run: RunFolder,
-        method: Method,
+        state: TrainState,
         batches: Batches,
-        config: RunConfig,
-        progress: TrainingProgress,
-        alarm: Callable[[str], None],
+        settings: TrainSettings,
+        recorder: Recorder | None = None,
+        *,
+        output: RunOutput | None = None,
+        progress: TrainingProgress = no_progress,
     ) -> None:
-        self.run, self.method, self.batches = run, method, batches
-        self.settings = settings = config.train
-        self.identity = _identity(config)
-        self.progress, self.alarm = progress, alarm
-        self.device = batches.device
-        self.state = TrainState(method, settings.ema_decay)
-        num_examples = len(batches)
-        self.per_iteration = per_iteration = settings.batch_size * len(method.turns)
-        self.iterations = num_iterations(settings, num_examples, len(method.turns))
-        self.total_images = self.iterations * per_iteration
-        on_device = batches.is_resident and self.device.type == "cuda"
-        graphs = settings.cuda_graphs and on_device and world().size == 1
-        self.play = TrainStep(self.state, batches, settings, TurnGraph if graphs else None)
-        per_epoch = max(1, math.ceil(num_examples / per_iteration))
+        if settings.precision == "auto":
+            raise ConfigError(
+                "train.precision 'auto' is not resolved; pass the config through resolve_precision."
+            )
+        self.state, self.batches, self.settings, self.recorder = state, batches, settings, recorder
+        self.output, self.progress = output, progress
+        self.device, self.is_bf16 = batches.device, settings.precision == "bf16"
+        self.players = {player.name: player for player in state.method.players}
+        num_turns = len(state.method.turns)
+        self.images_per_iteration = settings.batch_size * num_turns
+        self.planned_images = schedule_images(settings, len(batches))
+        self.num_iterations = num_iterations(settings, len(batches), num_turns)
+        per_epoch = max(1, math.ceil(len(batches) / self.images_per_iteration))
         self.checkpoint_every = settings.checkpoint_every or per_epoch
+        self.rates: dict[str, float] = {}
         self.latest: dict[str, float] = {}
+        self._warned: set[str] = set()
         self.signal_number = 0
 
-    def iterations_done(self) -> Generator[None]:
-        """Trains from the newest checkpoint, or from the start, to the end; an iteration each time.
+    @property
+    def total_images(self) -> int:
+        """Images seen at the end of training."""
+        return self.num_iterations * self.images_per_iteration
+
+    def train(self) -> Generator[None]:
+        """The whole course of a training; yields after every iteration.
+
+        Every draw is a function of (seed, images seen, turn), so that a training that is stopped
+        and resumed draws what it would have drawn.
 
         Raises:
-            Interrupted: SIGINT or SIGTERM came; a checkpoint was written first.
-            NonFiniteError: a loss or parameter stopped being a number; the last good checkpoint
-                stands.
+            Interrupted: a signal to stop came; a checkpoint was written first.
+            NonFiniteError: a loss or parameter stopped being a number.
             CheckpointError: there are checkpoints but none can be used.
+            StorageError: the run's folder is no longer this training's, or the disk is full.
         """
-        state = self.state
-        if (saved := load_newest(self.run.checkpoints, self.device)) is not None:
-            self._check_identity(saved)
-            state.load_state_dict(saved)
-        if world().is_main:
-            sweep(self.run.checkpoints)
-        log = self._open_log() if world().is_main else None
-        self._warn_of_idle_players()
-        self.method.train()
-        self.clock = Clock(state.images_seen)
-        try:
-            while state.iterations < self.iterations:
-                self.play.run_iteration()
-                last = state.iterations == self.iterations
-                if last or state.iterations % self.settings.log_every == 0:
-                    self._log(log)
-                self.progress(state.images_seen, self.total_images, self.latest)
-                stop = any_rank(bool(self.signal_number), self.device)
-                if stop or last or state.iterations % self.checkpoint_every == 0:
-                    self._save()
-                if stop:
-                    raise Interrupted(self.signal_number or signal.SIGTERM)
-                yield
-        finally:
-            if log is not None:
-                log.close()
+        state, settings, batches, output = self.state, self.settings, self.batches, self.output
+        method, meters = state.method, state.meters
+        if output is not None:
+            self._begin(output)
+        method.train()
 
-    def _warn_of_idle_players(self) -> None:
-        """Tells of players whose part of the schedule lies beyond the end of training."""
-        for player in self.method.players:
-            begin = player.schedule_window[0] * self.play.total_images
-            if begin >= self.total_images and world().is_main:
-                self.alarm(
+        def play_turn(moving: Names, rows: Tensor, noise: Randomness) -> Batch:
+            # Draw: the examples of these rows, and as many latents from the prior.
+            batch = make_batch(method, batches, rows, noise)
+
+            # Losses: named terms of every player that moves, from one forward pass.
+            owned = set_requires_grad(method, moving)
+            with torch.autocast(batch.z.device.type, torch.bfloat16, enabled=self.is_bf16):
+                losses = method.losses(batch, moving)
+
+            # Gradients: of each player's own loss, with respect to its own parameters alone.
+            gradients = compute_gradients(owned, losses)
+
+            # Reduce: their mean over all processes, in one message.
+            average_([gradient for part in gradients.values() for gradient in part])
+
+            # Step: all players at once, so that simultaneous play is simultaneous.
+            step_optimizers(state.optimizers, owned, gradients)
+            meters.add(losses)
+            return batch
+
+        play = CapturedTurns(play_turn, method.turns, self.recorder) if self.recorder else play_turn
+        while output is None or state.iterations < self.num_iterations:
+            # Schedule: learning rates are functions of images seen.
+            for name, player in self.players.items():
+                self.rates[name] = player_rate(player, state.images_seen, self.planned_images)
+                set_rate(state.optimizers[name], self.rates[name])
+
+            # Turns: each on a fresh batch, by the players whose part of training this is.
+            played: list[Batch] = []
+            for turn, names in enumerate(method.turns):
+                if moving := tuple(name for name in names if self.is_active(name)):
+                    rows = draw_rows(batches, settings, state.images_seen)
+                    prefetch_rows(batches, settings, state.images_seen + settings.batch_size)
+                    noise = keyed_noise(batches, settings.seed, state.images_seen, turn)
+                    played.append(play(moving, rows, noise))
+                    meters.count(moving)
+                state.images_seen += settings.batch_size
+
+            # Average: teachers and memory banks of the method, then the EMA of all its networks.
+            if played:
+                method.after_iteration(played)
+                played.clear()  # the batches are not kept until the next iteration
+            if state.ema is not None:
+                state.ema.update(state.iterations)
+            state.iterations += 1
+            if output is None:
+                yield
+                continue
+
+            # Log: mean losses since the last line, the same on all processes.
+            line: dict[str, Any] = {}
+            if is_log_due(settings, state.iterations, self.num_iterations):
+                line = {"losses": self._read_losses(output), "learning_rate": self.rates}
+
+            # Diagnose: signs of collapse, which losses do not show; the networks stay as they are.
+            if is_diagnosis_due(settings, state.iterations, self.num_iterations):
+                self._check_finite(output)
+                line |= self._diagnose()
+            if line:
+                epoch = state.images_seen / len(batches)
+                output.write({"images_seen": state.images_seen, "epoch": epoch} | line)
+            if not self.signal_number:  # a terminal that was closed takes no more lines
+                self.progress(state.images_seen, self.total_images, self.latest)
+
+            # Checkpoint: on schedule, at the end, and when a signal asks any process to stop.
+            stop = any_rank(bool(self.signal_number), self.device)
+            is_last = state.iterations == self.num_iterations
+            if stop or is_last or state.iterations % self.checkpoint_every == 0:
+                self._save(output)
+            if stop:
+                raise Interrupted(self.signal_number or signal.SIGTERM)
+            yield
+
+    def run_iteration(self) -> None:
+        """Plays one iteration more; for measuring or testing a step without a run's files."""
+        next(self._iterations)
+
+    @cached_property
+    def _iterations(self) -> Generator[None]:
+        return self.train()
+
+    def is_active(self, name: str) -> bool:
+        """Whether a player moves now."""
+        return is_active(self.players[name], self.state.images_seen, self.planned_images)
+
+    def _begin(self, output: RunOutput) -> None:
+        """Goes on from the newest checkpoint, if there is one, and says what will be trained."""
+        state, settings = self.state, self.settings
+        output.restore(state, self.device)
+        done = [
+            number * self.images_per_iteration
+            for number in range(1, state.iterations + 1)
+            if is_log_due(settings, number, self.num_iterations)
+        ]
+        output.open(state.images_seen, done)
+        if state.iterations >= self.num_iterations:  # complete: what it once warned of still holds
+            self._diagnose()
+        if not world().is_main:
+            return
+        steps, turns = self.num_iterations, len(state.method.turns)
+        each = f"{turns} turns of {settings.batch_size}" if turns > 1 else f"{settings.batch_size}"
+        logger.info(
+            f"{steps:,} steps of {each} examples: {settings.epochs:,} epochs of"
+            f" {len(self.batches):,}, on {self.device} in {settings.precision}"
+            + (f"; {state.iterations:,} are done" if state.iterations else "")
+        )
+        for player in state.method.players:
+            begin = player.schedule_window[0] * self.planned_images
+            if begin >= self.total_images:
+                logger.warning(
                     f"player '{player.name}' would begin after {begin:,.0f} images, but training "
                     f"ends at {self.total_images:,}: it learns nothing. Train longer, or plan for "
                     "less by train.schedule_epochs."
                 )
 
-    def _open_log(self) -> Log:
-        events = self.run.path / "tensorboard" if self.settings.tensorboard else None
-        return Log(self.run.stats_file, self.run.timing_file, events, self.state.images_seen)
+    def _read_losses(self, output: RunOutput) -> dict[str, float]:
+        """Means of all terms since the last line, over all processes.
 
-    def _log(self, log: Log | None) -> None:
-        """One line of means since the last; stops the run if one is not a number."""
-        state = self.state
-        tensors = state.meters.means()
+        Raises:
+            NonFiniteError: one of them is not a number.
+        """
+        meters = self.state.meters
+        tensors = meters.means()
         average_(list(tensors.values()))  # so that all processes see, and stop at, the same
-        means = {name: float(value) for name, value in tensors.items()}
-        state.meters.reset()
-        self.latest = means
-        self._check_finite(means)
-        line: dict[str, Any] = {
-            "images_seen": state.images_seen,
-            "epoch": state.images_seen / len(self.batches),
-            "losses": means,
-            "learning_rate": self.play.rates,
-        }
-        if (state.iterations // self.settings.log_every) % self.settings.diagnose_every == 0:
-            line["diagnostics"] = seen = diagnose(self.method, self._watched())
-            if found := collapse_warnings(seen):
-                line["warnings"] = found
-        if log is not None:
-            for text in line.get("warnings", ()):
-                self.alarm(f"{state.images_seen} images: {text}")
-            log.write(line, self.clock.lap(state.images_seen))
-
-    def _check_finite(self, means: dict[str, float]) -> None:
-        for name, value in means.items():
+        self.latest = {name: float(value) for name, value in tensors.items()}
+        meters.reset()
+        for name, value in self.latest.items():
             if not math.isfinite(value):
                 player, _, term = name.partition("/")
-                raise NonFiniteError(
-                    f"the term '{term}' of player '{player}' became {value} before "
-                    f"{self.state.images_seen} images. {self._last_good()} {self._remedy()}"
-                )
+                raise self._broken(f"the term '{term}' of player '{player}' became {value}", output)
+        return self.latest
 
-    def _remedy(self) -> str:
-        if self.settings.precision == "bf16":
-            return "Lower the learning rate or use train.precision fp32."
-        return "Lower the learning rate, or what else is far from its preset."
+    def _diagnose(self) -> dict[str, Any]:
+        """The diagnostics of the networks and the warnings that follow, as parts of a line."""
+        method, state = self.state.method, self.state
+        batch = diagnosed_batch(method, self.batches, self.settings.seed)
+        is_whole = all(
+            has_begun(player, state.images_seen, self.planned_images) for player in method.players
+        )
+        can_reconstruct = is_whole and "reconstruct" in method.capabilities
+        found = diagnose(method, batch, can_reconstruct=can_reconstruct)
+        part: dict[str, Any] = {"diagnostics": found}
+        if signs := collapse_warnings(found):
+            part["warnings"] = signs
+        is_end = state.iterations >= self.num_iterations
+        for sign in signs if world().is_main else ():  # when it appears, and at the end
+            if is_end or sign.partition(":")[0] not in self._warned:
+                logger.warning(f"{state.images_seen:,} images: {sign}")
+        self._warned = {sign.partition(":")[0] for sign in signs}
+        return part
 
-    def _watched(self) -> Batch:
-        """The same examples and latents at every look."""
-        noise = Randomness(self.settings.seed, "watch", device=self.device)
-        size = min(WATCHED_IMAGES, len(self.batches))
-        return Batch(self.batches.draw(0, size), self.method.prior.sample(size, noise), noise)
+    def _save(self, output: RunOutput) -> None:
+        """Writes a checkpoint of finite weights, in a folder that is still this training's."""
+        self._check_finite(output)
+        output.check_claim(self.state.images_seen, self.device)
+        spacing = self.checkpoint_every * self.images_per_iteration
+        output.save(self.state, self.settings.keep_checkpoints, spacing, self.total_images)
 
-    def _save(self) -> None:
-        state = self.state
-        broken = state.first_non_finite()
+    def _check_finite(self, output: RunOutput) -> None:
+        """Stops, on all processes, where a parameter or a sum of losses is not a number.
+
+        Raises:
+            NonFiniteError: naming it.
+        """
+        broken = self.state.first_non_finite()
         if any_rank(bool(broken), self.device):  # else the others would wait for this one
             what = broken or "something on another process"
-            raise NonFiniteError(
-                f"{what} stopped being a number before {state.images_seen} images. "
-                f"{self._last_good()} {self._remedy()}"
-            )
-        average_(list(state.meters.sums.values()))  # or a line begun would end as the main one's
-        if world().is_main:
-            content = state.state_dict() | {"config": self.identity}
-            keep = self.settings.keep_checkpoints
-            save_checkpoint(self.run.checkpoints, content, keep, self._is_regular)
-        wait()
+            raise self._broken(f"{what} stopped being a number", output)
 
-    def _is_regular(self, images_seen: int) -> bool:
-        """Whether a checkpoint is one of the schedule's, and not a stop's."""
-        spacing = self.checkpoint_every * self.per_iteration
-        return images_seen % spacing == 0 or images_seen >= self.total_images
-
-    def _last_good(self) -> str:
-        there = list_checkpoints(self.run.checkpoints)
-        if not there:
-            return "There is no checkpoint yet."
-        return f"The last good checkpoint stands in {self.run.checkpoints}."
-
-    def _check_identity(self, saved: dict[str, Any]) -> None:
-        """Refuses a checkpoint made with other settings than `config.json` now holds."""
-        theirs = saved.get("config")
-        if theirs != self.identity:
-            raise CheckpointError(
-                f"the checkpoint was made with other settings than {self.run.config_file} holds; "
-                "put back what was changed there."
-            )
-
-
-def train_interleaved(loops: Sequence[Trainer]) -> None:
-    """Trains runs to their ends, an iteration of each in turn; on CUDA, each on its own stream.
-
-    Raises:
-        Interrupted: after each of them has saved.
-        NonFiniteError, CheckpointError: one of them failed; the others stand at their last
-            checkpoints.
-    """
-    own_streams = len(loops) > 1 and loops[0].device.type == "cuda"
-    if own_streams:
-        torch.cuda.synchronize()  # data and networks were put there on another stream
-    streams = [torch.cuda.Stream(loop.device) if own_streams else None for loop in loops]
-    going = [(loop.iterations_done(), s) for loop, s in zip(loops, streams, strict=True)]
-    stopped: Interrupted | None = None
-    with catch_signals(*loops):
-        while going:
-            for pair in tuple(going):
-                steps, stream = pair
-                try:
-                    with torch.cuda.stream(stream):  # pyright: ignore[reportArgumentType]
-                        next(steps)
-                except StopIteration:
-                    going.remove(pair)
-                except Interrupted as error:
-                    stopped = error
-                    going.remove(pair)
-    if own_streams:
-        torch.cuda.synchronize()
-    if stopped is not None:
-        raise stopped
-
-
-class Clock:
-    """Time per line of the log; a lap begins where the one before ended, or at the start.
-
-    Args:
-        images_seen: at the start.
-    """
-
-    def __init__(self, images_seen: int) -> None:
-        self._seen, self._time = images_seen, time.monotonic()
-
-    def lap(self, images_seen: int) -> dict[str, Any]:
-        """The line for `timing.jsonl`: seconds since the last lap, and the rate over it."""
-        now, before = time.monotonic(), self._time
-        seconds, count = max(now - before, 1e-9), images_seen - self._seen
-        self._seen, self._time = images_seen, now
-        return {
-            "images_seen": images_seen,
-            "seconds": seconds,
-            "images_per_second": count / seconds,
-        }
-
-
-@contextmanager
-def catch_signals(*loops: Trainer) -> Generator[None]:
-    """Notes SIGINT and SIGTERM for all loops, so that their iterations are finished and saved."""
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        for loop in loops:
-            loop.signal_number = number
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []  # only the main thread may handle signals
-    before: dict[int, Any] = {number: signal.signal(number, note) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _identity(config: RunConfig) -> dict[str, Any]:
-    """The settings a checkpoint belongs to: all but the device, which a run may change."""
-    plain = config.to_json()
-    del plain["train"]["device"]
-    return plain
+    def _broken(self, what: str, output: RunOutput) -> NonFiniteError:
+        remedy = "Lower the learning rate, or what else is far from its preset."
+        if self.is_bf16:
+            remedy = "Lower the learning rate or use train.precision fp32."
+        return NonFiniteError(
+            f"{what} before {self.state.images_seen} images. {output.last_good()} {remedy}"
+        )

@@ -19,7 +19,7 @@ from ..data import Batches, open_dataset
 from ..engine.config import RunConfig, choose_device, resolve_precision
 from ..engine.schedule import num_iterations
 from ..engine.train_state import TrainState
-from ..engine.train_step import TrainStep
+from ..engine.trainer import Trainer
 from ..evaluation.provenance import hardware
 from ..training import check_trainable, make_method
 from .memory import allocated_bytes, saved_bytes
@@ -125,7 +125,7 @@ def _estimate(
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)
     batches = Batches(dataset.train, config.train.seed, device)
-    play = TrainStep(state, batches, config.train)
+    play = Trainer(state, batches, config.train)
     per_iteration = config.train.batch_size * len(method.turns)
     num_images = num_iterations(config.train, len(batches), len(method.turns)) * per_iteration
     phases = [_measure(play, *phase, device, traffic) for phase in _phases(play, num_images)]
@@ -172,17 +172,17 @@ class _Phase:
     num_steps: int
 
 
-def _phases(play: TrainStep, num_images: int) -> list[tuple[int, float]]:
+def _phases(play: Trainer, num_images: int) -> list[tuple[int, float]]:
     """The parts of training in which the same players move: images seen before, and share."""
     ends = {end for player in play.players.values() for end in player.schedule_window}
     batch = play.settings.batch_size
-    marks = {0, *(math.ceil(end * play.total_images / batch) * batch for end in ends)}
+    marks = {0, *(math.ceil(end * play.planned_images / batch) * batch for end in ends)}
     bounds = [*sorted(mark for mark in marks if mark < num_images), num_images]
     return [(begin, (end - begin) / num_images) for begin, end in pairwise(bounds)]
 
 
 def _measure(
-    play: TrainStep, begin: int, share: float, device: torch.device, traffic: CollectiveTraffic
+    play: Trainer, begin: int, share: float, device: torch.device, traffic: CollectiveTraffic
 ) -> _Phase:
     """Plays some iterations of the part of training that begins after `begin` images."""
     method = play.state.method
@@ -207,7 +207,7 @@ def _measure(
     )
 
 
-def _timed(play: TrainStep, device: torch.device) -> list[float]:
+def _timed(play: Trainer, device: torch.device) -> list[float]:
     """Seconds of each iteration; fewer iterations where they are long."""
     seconds: list[float] = []
     for number in range(WARM_UP + NUM_STEPS):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def check_comparable(a: Result, b: Result) -> None:
     )
     same = (
         a.protocol.name == b.protocol.name,
-        _plain(a.protocol.constants) == _plain(b.protocol.constants),
+        a.protocol.constants == b.protocol.constants,
         ours.data.sha256 == theirs.data.sha256,
     )
     for is_same, (first, second) in zip(same, pairs, strict=True):
@@ -65,11 +64,6 @@ def check_comparable(a: Result, b: Result) -> None:
                 f"{_name(a)} and {_name(b)} cannot stand in one column: the one is {first}, the"
                 f" other {second}{remedy}."
             )
-
-
-def _plain(constants: Mapping[str, Any]) -> dict[str, Any]:
-    """Constants as JSON gives them back."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in constants.items()}
 
 
 def _constants(result: Result) -> str:

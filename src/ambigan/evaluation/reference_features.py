@@ -148,8 +148,9 @@ class ReferenceFeatures:
         _check_alike(name, other.spec, self.method.sample_spec)
         other.find_layer(layer)
         size = other.spec.shape
-        describe = lambda x: other.features(_resized(x, size), layer)  # noqa: E731
-        return FeatureFunction(called, "baseline", describe)
+        return FeatureFunction(
+            called, "baseline", lambda x: other.features(_resized(x, size), layer)
+        )
 
 
 def measure_generation(
@@ -244,7 +245,7 @@ def _samples(method: Method, num: int, seed: int) -> Tensor:
     """Samples of so many latents, on the CPU."""
     device = next(method.parameters()).device
     latents = method.prior.sample(num, Randomness(seed, "generation"))
-    chunks = latents.split(chunk_size(method.sample_spec.num_values, device))
+    chunks = torch.split(latents, chunk_size(method.sample_spec.num_values, device))
     parts = [method.decode(z.to(device)).float().cpu() for z in chunks]
     return torch.cat(parts)
 
@@ -255,7 +256,7 @@ def _targets(method: Method, values: Tensor) -> Tensor:
     if method.sample_spec == method.spec:
         return values
     device = next(method.parameters()).device
-    chunks = values.split(chunk_size(method.spec.num_values, device))
+    chunks = torch.split(values, chunk_size(method.spec.num_values, device))
     parts = [method.resize_to_sample(to_float(x.to(device))).cpu() for x in chunks]
     return torch.cat(parts)
 

@@ -128,7 +128,9 @@ def from_entry(
         KeyError: A part is missing.
         ValidationError: A part is not of its type.
     """
-    parts = {name: adapter.validate_python(entry[name]) for name, adapter in _PARTS.items()}
+    parts: dict[str, Any] = {
+        name: adapter.validate_python(entry[name]) for name, adapter in _PARTS.items()
+    }
     provenance = replace(provenance, images_seen=parts.pop("images_seen"))
     return Result(protocol=protocol, provenance=provenance, **parts)
 

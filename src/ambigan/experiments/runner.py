@@ -199,7 +199,7 @@ class Runner:
             untrained = [(run.config, run.run.path) for run in ours if run.images_trained is None]
             if untrained:
                 with bar() as progress:
-                    train_interleaved_runs(untrained, progress=progress, alarm=logger.warning)
+                    train_interleaved_runs(untrained, progress=progress)
             for run in ours:
                 self._measure(run)
 

@@ -30,14 +30,16 @@ from ..priors import make_prior
 
 @dataclass(frozen=True)
 class AutoencoderSettings:
-    """What can be changed; networks and optimiser are the other columns' of Table 1.
+    """Settings; networks and optimiser are those of the other columns of Table 1.
 
     Attributes:
-        latent_dim: of E(x).
-        loss: `l2` is the squared error, `l1` the absolute one, summed over an example's values.
-        feature_layer: what `features` returns; the last hidden layer of E if None.
-        network: of E and G. What is said there of D has no effect.
-        optimizer: of both.
+        latent_dim: number of dimensions of the latents E(x).
+        loss: distance of a reconstruction from its original, summed over an example's values:
+            `l2` is the squared error, `l1` the absolute one.
+        feature_layer: layer whose outputs are the features, by dotted name; None for the last
+            hidden layer of E.
+        network: networks of E and G; what the settings say of D has no effect.
+        optimizer: optimiser of E and G.
     """
 
     latent_dim: PositiveInt = 50
@@ -55,7 +57,7 @@ class Autoencoder(Method):
 
     def __init__(self, settings: AutoencoderSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
-        self.prior = make_prior("uniform", settings.latent_dim)  # drawn, never looked at
+        self.prior = make_prior("uniform", settings.latent_dim)  # drawn, but not used
         self.encoder = make_encoder(spec, settings.network, settings.latent_dim)
         self.sample_spec = sample_spec_of(spec, settings.network)
         self.generator = make_generator(self.sample_spec, settings.network, settings.latent_dim)
@@ -81,7 +83,7 @@ class Autoencoder(Method):
                 raise ConfigError(f"an autoencoder has no network '{network}'.")
 
     def decode(self, z: Tensor) -> Tensor:
-        """G(z), for latents that E gave or that lie between such; none can be drawn."""
+        """G(z), for latents that E gave or that lie between those; none can be drawn."""
         return self.generator(z, z)
 
     def encode(self, x: Tensor) -> Tensor:

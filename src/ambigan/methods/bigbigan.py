@@ -1,7 +1,7 @@
 """Large Scale Adversarial Representation Learning (BigBiGAN). Donahue, Simonyan; NeurIPS 2019.
 
 BiGAN's game with BigGAN's networks, a stronger encoder that draws its latents, and a discriminator
-that judges the image and the latents each by itself beside the pair.
+that scores the image and the latents by themselves as well as the pair.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
-from ..core.errors import ConfigError
-from ..core.randomness import Randomness
 from ..core.settings import Few, Positive
-from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..game import Batch, OptimizerSettings, Player, Terms
 from ..networks.heads import Unary
 from ..networks.large import (
     LargeSettings,
@@ -30,6 +28,7 @@ from ..networks.large import (
 )
 from ..objectives.adversarial import hinge_fake, hinge_real, hinge_saturation
 from ..priors import PriorName, make_prior
+from .shared import EncoderSettings, PairGame, check_stochastic_prior
 
 BIGBIGAN_ADAM = OptimizerSettings(
     betas=(0.0, 0.999), epsilon=1e-6, weight_decay=0, final_learning_rate=None
@@ -38,21 +37,25 @@ SLOW_ADAM = replace(BIGBIGAN_ADAM, learning_rate=5e-5)
 
 
 @dataclass(frozen=True)
-class BigBiGANSettings:
-    """What can be changed of the game, as the rows of the paper's ablation do.
+class BigBiGANSettings(EncoderSettings):
+    """Settings of the game, as the rows of the paper's ablation change them.
 
     Attributes:
-        latent_dim: of z.
-        prior: of z; `uniform` is U(-1, 1), and E then ends in a tanh.
-        encoder: `stochastic` draws z = mu + softplus(s) e with e ~ N(0, I), where E gives mu and s;
-            `deterministic` gives z itself.
-        unary: which scores D has beside s_xz: `both`, s_x alone, s_z alone, or `none`, as BiGAN.
-        discriminator_steps: turns of D for each of G and E, on fresh data; 2 from memory.
-        encoder_rate_multiplier: E's learning rate in units of G's, at every moment; 1, and 10 in
+        latent_dim: number of dimensions of the latents z.
+        prior: distribution of z, in each dimension U(-1, 1) for `uniform`, where E then ends in a
+            tanh, or N(0, 1) for `normal`.
+        encoder: kind of encoder: `stochastic` draws z = mu + softplus(s) e with e from N(0, I),
+            where E gives mu and s; `deterministic` gives z itself.
+        unary: scores that D has next to s_xz, the pair's: `both`, `x` for s_x alone, `z` for s_z
+            alone, or `none`, as BiGAN has it.
+        discriminator_steps: number of D's turns for each turn of G and E, on fresh data; the 2 are
+            BigGAN's, from memory.
+        encoder_rate_multiplier: E's learning rate divided by G's, at every moment; 1, and 10 in
             the paper's best rows (from memory).
-        network: of D, G and E.
-        discriminator_optimizer: Adam, 2e-4; rates and constants from memory of BigGAN's.
-        generator_optimizer: Adam, 5e-5; of E as well, but for the rate.
+        network: networks of D, G and E.
+        discriminator_optimizer: optimiser of D: Adam at 2e-4, with constants from memory of
+            BigGAN's.
+        generator_optimizer: optimiser of G, and but for its learning rate of E: Adam at 5e-5.
     """
 
     latent_dim: PositiveInt = 120
@@ -66,43 +69,38 @@ class BigBiGANSettings:
     generator_optimizer: OptimizerSettings = SLOW_ADAM
 
 
-class BigBiGAN(Method):
+class BigBiGAN(PairGame):
     """D against G and E, over images, latents and pairs."""
 
     Settings = BigBiGANSettings
-    capabilities = frozenset({"sample", "decode", "encode", "reconstruct"})
 
     def __init__(self, settings: BigBiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         s = settings
-        self.stochastic = s.encoder == "stochastic"
-        if self.stochastic and s.prior != "normal":
-            raise ConfigError(
-                f"settings.encoder 'stochastic' gives any z but settings.prior '{s.prior}' is"
-                " bounded, so D would tell them apart by that; choose encoder 'deterministic' or"
-                " prior 'normal'."
-            )
+        if s.encoder == "stochastic":
+            check_stochastic_prior(s.encoder, s.prior)
+            self.deviation = F.softplus
         self.prior = make_prior(s.prior, s.latent_dim)
         self.sample_spec = large_sample_spec(spec, s.network)
         self.discriminator = make_large_discriminator(
             self.sample_spec, s.network, s.latent_dim, s.unary
         )
         self.generator = make_large_generator(self.sample_spec, s.network, s.latent_dim)
-        self.encoder = make_large_encoder(spec, s.network, s.latent_dim * (1 + self.stochastic))
-        of_generator, times = s.generator_optimizer, s.encoder_rate_multiplier
-        final = of_generator.final_learning_rate
-        of_encoder = replace(
-            of_generator,
-            learning_rate=times * of_generator.learning_rate,
+        num_outputs = s.latent_dim * (2 if self.deviation else 1)
+        self.encoder = make_large_encoder(spec, s.network, num_outputs)
+        rate, final = s.generator_optimizer.learning_rate, s.generator_optimizer.final_learning_rate
+        times = s.encoder_rate_multiplier
+        encoder_optimizer = replace(
+            s.generator_optimizer,
+            learning_rate=times * rate,
             final_learning_rate=final and times * final,
         )
         self.players = (
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
-            Player("generator", ("generator",), of_generator),
-            Player("encoder", ("encoder",), of_encoder),
+            Player("generator", ("generator",), s.generator_optimizer),
+            Player("encoder", ("encoder",), encoder_optimizer),
         )
         self.turns = (*[("discriminator",)] * s.discriminator_steps, ("generator", "encoder"))
-        self.data_networks = ("discriminator", "encoder")
         self.default_layer = "encoder.pool"
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
@@ -111,26 +109,19 @@ class BigBiGAN(Method):
         Means run over the scores of a pair too, as in the authors' module: sums of the scores, as
         printed, would be three times as large.
         """
+        D, G = self.discriminator, self.generator
         x, z = self.resize_to_sample(batch.x), batch.z
-        drawn, _mean = self._latents(batch.x, batch.noise)
-        real = self.discriminator(x, drawn)
-        fake = self.discriminator(self.generator(z), z)
+        E_x, _mean = self.draw_latents(batch.x, batch.noise)
+        real, fake = D(x, E_x), D(G(z), z)
         losses: dict[str, Terms] = {}
         if "discriminator" in players:
             losses["discriminator"] = {"real": hinge_real(real), "fake": hinge_fake(fake)}
+        cycle = self.cycle(x, E_x) if "generator" in players or "encoder" in players else {}
         if "generator" in players:
-            losses["generator"] = {"fake": -fake.mean()}
+            losses["generator"] = {"fake": -fake.mean(), **cycle}
         if "encoder" in players:
-            losses["encoder"] = {"real": real.mean()}
+            losses["encoder"] = {"real": real.mean(), **cycle}
         return losses
-
-    def _latents(self, x: Tensor, noise: Randomness) -> tuple[Tensor, Tensor]:
-        """Z of images as D is given it, and its mean; the same twice where E draws nothing."""
-        if not self.stochastic:
-            z = self.encode(x)
-            return z, z
-        mean, before = self.encoder(x).chunk(2, dim=1)
-        return mean + F.softplus(before) * noise.normal(*mean.shape), mean
 
     def update_norm_stats(self, batch: Batch) -> None:
         """G(z) and E(x): D has no batch norm."""
@@ -142,28 +133,13 @@ class BigBiGAN(Method):
         height, width = self.sample_spec.shape[1:]
         return x if self.sample_spec == self.spec else F.adaptive_avg_pool2d(x, (height, width))
 
-    def run(self, network: str, x: Tensor) -> Tensor:
-        """E(x); D(x, E(x)); G(E(x))."""
-        z = self.encode(x)
-        match network:
-            case "encoder":
-                return z
-            case "discriminator":
-                return self.discriminator(self.resize_to_sample(x), z)
-            case "generator":
-                return self.generator(z)
-            case _:
-                raise ConfigError(f"BigBiGAN has no network '{network}'.")
-
     def decode(self, z: Tensor) -> Tensor:
         """G(z)."""
         return self.generator(z)
 
     def encode(self, x: Tensor) -> Tensor:
-        """E(x); of a stochastic encoder the mean."""
-        z = self.encoder(x)
-        if self.stochastic:
-            return z.chunk(2, dim=1)[0]
+        """E(x), after a tanh where latents are U(-1, 1); the mean, where E draws its latents."""
+        z = super().encode(x)
         return torch.tanh(z) if self.settings.prior == "uniform" else z
 
     def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
@@ -171,12 +147,11 @@ class BigBiGAN(Method):
 
         The scores differ in scale, so that one may be saturated and another unused.
         """
-        D = self.discriminator
-        drawn, mean = self._latents(batch.x, batch.noise)
+        D, (drawn, mean) = self.discriminator, self.draw_latents(batch.x, batch.noise)
         real, fake = D(self.resize_to_sample(batch.x), drawn), D(self.generator(batch.z), batch.z)
         seen = {"saturation": hinge_saturation(real, fake)}
         for i, name in enumerate(D.output.names):
             seen[f"saturation_{name}"] = hinge_saturation(real[:, i], fake[:, i])
-        if self.stochastic:
+        if self.deviation is not None:
             seen["encoder_noise"] = (drawn - mean).std() / mean.std(0).mean().clamp_min(1e-12)
         return seen

@@ -1,8 +1,8 @@
 """SimCLR, the contrastive peer. Chen, Kornblith, Norouzi, Hinton; arXiv 2002.05709.
 
-No game: two views of an image are to be known as such among the views of all others. It stands
-here so that adversarial features can be held beside contrastive ones with the same network, data
-and budget, and with the same views or none.
+There is no game: E learns to recognise two views of one image among the views of all others. The
+method is here so that adversarial features can be compared with contrastive ones, with the same
+network, data and budget, and with the same views or none.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ SIMCLR_ADAM = OptimizerSettings(
 
 @dataclass(frozen=True)
 class SimCLRSettings:
-    """What can be changed.
+    """Settings of the contrastive task.
 
     Attributes:
-        embedding_dim: of what is contrasted; features are taken before the head that makes it.
-        temperature: of the contrast.
-        views: how one image becomes two.
-        network: of the encoder, the same as SAO's discriminator. What is said of G has no effect.
-        optimizer: of the encoder.
+        embedding_dim: number of dimensions of the embeddings that are contrasted; features are
+            taken before the head that makes them.
+        temperature: temperature of the contrast, above 0: the smaller, the more the nearest other
+            images count.
+        views: transformations that make two views of one image.
+        network: network of the encoder, the same as SAO's discriminator; what the settings say of
+            G has no effect.
+        optimizer: optimiser of the encoder.
     """
 
     embedding_dim: PositiveInt = 128
@@ -52,13 +55,13 @@ class SimCLRSettings:
 
 
 class SimCLR(Method):
-    """E over views of data."""
+    """An encoder E, trained on views of the data."""
 
     Settings = SimCLRSettings
 
     def __init__(self, settings: SimCLRSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
-        self.prior = make_prior("normal", 1)  # drawn, never looked at
+        self.prior = make_prior("normal", 1)  # drawn, but not used
         self.encoder = make_residual_discriminator(spec, settings.network, settings.embedding_dim)
         self.players = (Player("encoder", ("encoder",), settings.optimizer),)
         self.turns = (("encoder",),)

@@ -1,9 +1,9 @@
 """Structural Adversarial Objectives for Self-Supervised Representation Learning. arXiv 2310.00357.
 
-D embeds images; it has no logit. It tears the embeddings of real and generated images apart as
-Gaussians, draws each real one to its nearest real neighbour and each generated one away from its,
-and is kept smooth; G does the opposite of the first and follows its neighbours. No labels, and no
-augmentation unless the data settings ask for it.
+D embeds images; it has no logit. It drives the embeddings of real and of generated images apart, as
+Gaussians, draws each real embedding to its nearest real neighbours and each generated one away from
+its neighbours, and is kept smooth. G reverses the first and follows its neighbours. There are no
+labels, and no augmentation unless the data settings ask for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..core.data_spec import DataSpec
 from ..core.distributed import all_rows
 from ..core.errors import ConfigError
 from ..core.settings import Fraction, NonNegative, Positive
-from ..game import Batch, Method, OptimizerSettings, Player, Terms
+from ..game import Batch, Method, OptimizerSettings, Player, Terms, turns_of
 from ..networks.layers.memory import Bank, Teacher
 from ..networks.residual import (
     ResidualSettings,
@@ -44,31 +44,33 @@ ADAMW = replace(STRUCTURAL_ADAM, kind="adamw", weight_decay=0.1)
 
 @dataclass(frozen=True)
 class StructuralSettings:
-    """Weights and constants. A weight of 0 drops its term.
+    """Weights and constants of the objective; a weight of 0 drops its term.
 
-    The defaults are the authors' code's, but for `skip_for_fake` and the decay of biases and gains,
-    which preset `official` has as that code.
+    The defaults are the authors' code's, except `skip_for_fake` and the decay of biases and gains,
+    which preset `official` sets as that code does.
 
     Attributes:
-        latent_dim: of z.
-        prior: of z.
-        embedding_dim: of what D gives.
-        divergence: of the coarse scale; see `gaussian_divergence`.
-        gaussian_weight: of the coarse scale, for both players.
-        gaussian_scale: of covariances in it; None for twice `embedding_dim`.
-        cluster_weight: of the fine scale, for both players.
-        neighbors: how many each embedding is drawn to.
-        skip_for_fake: a generated image leaves out its nearest neighbour, as a real one leaves out
-            itself: the authors' code drops the first of every list.
-        bank_size: how many earlier real images are neighbours beside the batch.
-        teacher_decay: of the averaged D, in whose features neighbours are looked for.
-        smoothness_weight: of (|J v| - target)^2, D's alone.
-        smoothness_target: how much an embedding may change with its image.
-        power_iterations: by which the direction v of largest change is found.
-        norm_weight: of max(0, 1 - |e|)^2 on real embeddings, D's alone.
-        network: of D and G.
-        discriminator_optimizer: AdamW.
-        generator_optimizer: Adam.
+        latent_dim: number of dimensions of the latents z.
+        prior: distribution of z, in each dimension N(0, 1) for `normal` or U(-1, 1) for `uniform`.
+        embedding_dim: number of dimensions of D's embeddings.
+        divergence: divergence of real from generated embeddings at the coarse scale, as Gaussians:
+            `jsd` as in the authors' code, or `bhattacharyya`.
+        gaussian_weight: weight of the coarse scale, for both players.
+        gaussian_scale: factor of the covariances in the divergence; None for twice `embedding_dim`.
+        cluster_weight: weight of the fine scale, the similarity of neighbours, for both players.
+        neighbors: number of neighbours that each embedding is drawn to.
+        skip_for_fake: whether a generated image leaves out its nearest neighbour, as a real image
+            leaves out itself; the authors' code drops the first of every list.
+        bank_size: number of earlier real images that can be neighbours in addition to the batch.
+        teacher_decay: decay per iteration of the averaged D, in whose features neighbours are
+            found, in [0, 1).
+        smoothness_weight: weight of (|J v| - smoothness_target)^2, in D's loss.
+        smoothness_target: how much an embedding may change with its image, as the length of J v.
+        power_iterations: number of power iterations that find the direction v of largest change.
+        norm_weight: weight of max(0, 1 - |e|)^2 on real embeddings e, in D's loss.
+        network: networks of D and G.
+        discriminator_optimizer: optimiser of D: AdamW.
+        generator_optimizer: optimiser of G: Adam.
     """
 
     latent_dim: PositiveInt = 128
@@ -100,15 +102,15 @@ class StructuralSettings:
 
 @dataclass(frozen=True)
 class Neighborhood:
-    """Real images of all processes and of the bank, among which neighbours are looked for.
+    """Real images of all processes and of the bank, among which neighbours are found.
 
     Attributes:
-        h_real: the teacher's features of this process's real images.
-        h_fake: of its generated ones.
-        keys: of all that may be neighbours, those of the batch first.
-        embeddings: of the same; those of the batch have their graph.
-        num: how many neighbours each image has.
-        skip_for_fake: how many of a generated image's nearest are left out.
+        h_real: features by the teacher of this process's real images, `(N, F)`.
+        h_fake: features by the teacher of this process's generated images, `(N, F)`.
+        keys: features by the teacher of all possible neighbours, `(M, F)`, the batch's first.
+        embeddings: embeddings of the same, `(M, D)`; those of the batch have their graph.
+        num: number of neighbours of each image.
+        skip_for_fake: number of a generated image's nearest neighbours that are left out.
     """
 
     h_real: Tensor
@@ -118,22 +120,23 @@ class Neighborhood:
     num: int
     skip_for_fake: int
 
-    def of_real(self, r: Tensor) -> Tensor:
-        """s_r, the mean cosine of real embeddings with their neighbours', themselves left out."""
+    def real_similarity(self, r: Tensor) -> Tensor:
+        """s_r: the mean cosine of real embeddings with their neighbours, themselves left out."""
         chosen = nearest_rows(self.h_real, self.keys, self.num, skip=1)
         return mean_similarity(r, self.embeddings, chosen)
 
-    def of_fake(self, f: Tensor) -> Tensor:
-        """s_f, the same of generated ones."""
+    def fake_similarity(self, f: Tensor) -> Tensor:
+        """s_f: the mean cosine of generated embeddings with their real neighbours."""
         chosen = nearest_rows(self.h_fake, self.keys, self.num, self.skip_for_fake)
         return mean_similarity(f, self.embeddings, chosen)
 
 
 class Structural(Method):
-    """D, a map of images to embeddings, against G."""
+    """D, which maps images to embeddings, against G."""
 
     Settings = StructuralSettings
     capabilities = frozenset({"sample", "decode"})
+    data_networks, latent_networks = ("discriminator",), ("generator",)
 
     def __init__(self, settings: StructuralSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -145,8 +148,7 @@ class Structural(Method):
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
             Player("generator", ("generator",), s.generator_optimizer),
         )
-        self.turns = (("discriminator",), ("generator",))
-        self.data_networks, self.latent_networks = ("discriminator",), ("generator",)
+        self.turns = turns_of(self.players, simultaneous=False)
         self.default_layer = "discriminator.pool"
         self.scale = s.gaussian_scale or 2.0 * s.embedding_dim
         if s.cluster_weight:
@@ -154,12 +156,12 @@ class Structural(Method):
             self.bank = Bank(s.bank_size, s.embedding_dim, self.discriminator.num_features)
 
     def check_batch(self, size: int) -> None:
-        """Neighbours are looked for among batch and bank, where a real image is its own nearest."""
+        """Refuses more neighbours than batch and bank hold next to a real image itself."""
         s = self.settings
         if s.cluster_weight and s.neighbors > (most := size + s.bank_size - 1):
             raise ConfigError(
                 f"settings.neighbors {s.neighbors} is more than there are: a batch of {size} and a"
-                f" bank of {s.bank_size} hold {most} beside the image itself; choose {most} or"
+                f" bank of {s.bank_size} hold {most} besides the image itself; choose {most} or"
                 " fewer, or a larger settings.bank_size."
             )
 
@@ -170,15 +172,15 @@ class Structural(Method):
         fake = G(z)
         losses: dict[str, Terms] = {}
         if "discriminator" in players:
-            e_real, e_fake, smoothness = self._smoothly(batch, fake)
+            e_real, e_fake, smoothness = self._embed(batch, fake)
             r, f = F.normalize(e_real, dim=1), F.normalize(e_fake, dim=1)
             terms = {}
             if s.gaussian_weight:
-                terms["gaussian"] = -s.gaussian_weight * self._apart(r, f)
+                terms["gaussian"] = -s.gaussian_weight * self._divergence(r, f)
             if s.cluster_weight:
                 near = self._neighborhood(batch, r, fake)
-                terms["cluster_real"] = -s.cluster_weight * near.of_real(r)
-                terms["cluster_fake"] = s.cluster_weight * near.of_fake(f)
+                terms["cluster_real"] = -s.cluster_weight * near.real_similarity(r)
+                terms["cluster_fake"] = s.cluster_weight * near.fake_similarity(f)
             if s.smoothness_weight:
                 terms["smoothness"] = s.smoothness_weight * smoothness
             if s.norm_weight:
@@ -188,21 +190,24 @@ class Structural(Method):
             r, f = F.normalize(D(x), dim=1), F.normalize(D(fake), dim=1)
             terms = {}
             if s.gaussian_weight:
-                terms["gaussian"] = s.gaussian_weight * self._apart(r, f)
+                terms["gaussian"] = s.gaussian_weight * self._divergence(r, f)
             if s.cluster_weight:
                 near = self._neighborhood(batch, r, fake)
-                terms["cluster_fake"] = -s.cluster_weight * near.of_fake(f)
+                terms["cluster_fake"] = -s.cluster_weight * near.fake_similarity(f)
             losses["generator"] = terms
         return losses
 
-    def _apart(self, r: Tensor, f: Tensor) -> Tensor:
-        """M."""
+    def _divergence(self, r: Tensor, f: Tensor) -> Tensor:
+        """M, how far real and generated embeddings lie apart as Gaussians."""
         return gaussian_divergence(
             moments_of(r), moments_of(f), self.scale, self.settings.divergence
         )
 
-    def _smoothly(self, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """D of real and of generated images, and how far |J v| is from its target on both."""
+    def _embed(self, batch: Batch, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """D of real and of generated images, and the mean of (|J v| - target)^2 over both.
+
+        One forward pass serves the embeddings and the products with J.
+        """
         s, images = self.settings, torch.cat([batch.x, fake])
         if not s.smoothness_weight:
             e_real, e_fake = self.discriminator(images).chunk(2)
@@ -216,7 +221,7 @@ class Structural(Method):
         return e_real, e_fake, (norms - s.smoothness_target).square().mean()
 
     def _neighborhood(self, batch: Batch, r: Tensor, fake: Tensor) -> Neighborhood:
-        """The real images of the batch and of the bank, by the teacher's features."""
+        """The real images of the batch and of the bank, with the teacher's features."""
         images = torch.cat([batch.x, fake])
         h_real, h_fake = self.teacher.run(self.discriminator, images, pooled=True).chunk(2)
         own, own_keys = all_rows(r), all_rows(h_real)

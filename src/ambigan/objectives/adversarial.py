@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,7 +18,7 @@ def bce_real(logits: Tensor) -> Tensor:
     Source: the cross-entropy of label 1 in Goodfellow et al. (2014) and Eq. 3 of BiGAN.
 
     Args:
-        logits: any shape.
+        logits: scores before the sigmoid, of any shape.
 
     Returns:
         A scalar, in float32 at least.
@@ -43,11 +46,65 @@ def saturation(logits: Tensor) -> Tensor:
     return (logits.abs() > 8).float().mean()
 
 
+def bce_saturation(real: Tensor, fake: Tensor) -> Tensor:
+    """The fraction of all logits, of real and of generated data, that are saturated."""
+    return saturation(torch.cat([real, fake]))
+
+
 def hinge_saturation(real: Tensor, fake: Tensor) -> Tensor:
     """The fraction of scores beyond the margin on their own side, from which D learns nothing."""
     return torch.cat([real > 1, fake < -1]).float().mean()
 
 
-def saturated(real: Tensor, fake: Tensor, *, hinge: bool) -> Tensor:
-    """The fraction of scores from which D learns nothing, by its objective."""
-    return hinge_saturation(real, fake) if hinge else saturation(torch.cat([real, fake]))
+Loss = Callable[[Tensor], Tensor]
+"""A scalar loss of scores."""
+
+
+@dataclass(frozen=True)
+class AdversarialObjective:
+    """The losses of both sides of a game, each a function of the discriminator's scores.
+
+    Attributes:
+        real: D's loss on the scores of real data, small where they say real.
+        fake: D's loss on the scores of generated data, small where they say fake.
+        seem_real: the other side's loss, small where the scores of what it made say real.
+        seem_fake: the other side's loss, small where the scores of what it made say fake; an
+            encoder wants its pairs (x, E(x)) to seem generated.
+        saturation: the fraction of real and generated scores from which D learns nothing.
+    """
+
+    real: Loss
+    fake: Loss
+    seem_real: Loss
+    seem_fake: Loss
+    saturation: Callable[[Tensor, Tensor], Tensor]
+
+
+SWAPPED_LABELS = AdversarialObjective(bce_real, bce_fake, bce_real, bce_fake, bce_saturation)
+"""Both sides descend cross-entropies, the other side with the labels swapped."""
+
+MINIMAX = AdversarialObjective(
+    bce_real,
+    bce_fake,
+    lambda logits: -bce_fake(logits),
+    lambda logits: -bce_real(logits),
+    bce_saturation,
+)
+"""The other side descends the value V that D ascends."""
+
+HINGE = AdversarialObjective(
+    hinge_real,
+    hinge_fake,
+    lambda scores: -scores.mean(),
+    lambda scores: scores.mean(),
+    hinge_saturation,
+)
+"""D has the margins of Lim and Ye (2017); the other side moves the raw scores."""
+
+OBJECTIVES = {
+    "non_saturating": SWAPPED_LABELS,  # its name in the GAN paper's line of work
+    "inverse": SWAPPED_LABELS,  # its name for pairs, since BiGAN's appendix B
+    "minimax": MINIMAX,
+    "hinge": HINGE,
+}
+"""Objectives by the names that methods' settings have for them."""

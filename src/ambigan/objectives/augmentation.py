@@ -17,10 +17,10 @@ CUT = 1 / 2
 
 
 def check_augmentable(spec: DataSpec, asked: bool) -> None:
-    """Refuses to augment what are no images.
+    """Refuses to augment vectors.
 
     Raises:
-        ConfigError: it is asked for, and data are vectors.
+        ConfigError: augmentation is asked for, and data are vectors.
     """
     if asked and spec.kind != "images":
         raise ConfigError(
@@ -33,10 +33,11 @@ def augment(x: Tensor, noise: Randomness) -> Tensor:
 
     Args:
         x: images `(N, C, H, W)` in [-1, 1].
-        noise: of the turn; each image is changed in a way of its own.
+        noise: source of randomness of the turn; each image is changed in a way of its own.
 
     Returns:
-        Of the same shape; brightness and contrast may leave [-1, 1], as in the authors' code.
+        Images of the same shape; brightness and contrast may leave [-1, 1], as in the authors'
+        code.
     """
     return cutout(translate(recolour(x, noise), noise), noise)
 
@@ -52,7 +53,7 @@ def recolour(x: Tensor, noise: Randomness) -> Tensor:
 
 
 def translate(x: Tensor, noise: Randomness) -> Tensor:
-    """Moved by up to an eighth of a side; what comes in from outside is grey (0)."""
+    """Images moved by up to an eighth of a side; what comes in from outside is grey (0)."""
     rows, columns = (
         torch.arange(side, device=x.device) + offset
         for side, offset in zip(x.shape[2:], _offsets(x, noise), strict=True)
@@ -77,7 +78,7 @@ def cutout(x: Tensor, noise: Randomness) -> Tensor:
 
 
 def _offsets(x: Tensor, noise: Randomness) -> list[Tensor]:
-    """How far each image moves down and to the right, whole pixels, `(N, 1)` each."""
+    """The moves of each image down and to the right, in whole pixels, `(N, 1)` each."""
     chances = noise.uniform(len(x), 2)
     offsets: list[Tensor] = []
     for side, chance in zip(x.shape[2:], chances.T, strict=True):

@@ -28,23 +28,23 @@ MOST_JITTER = 2.5
 """A fifth of it is the change of hue, of which half is all the way round."""
 
 Temperature = Annotated[float, Field(ge=1e-8, allow_inf_nan=False)]
-"""Of the contrast; `lightly` takes none that is less."""
+"""The temperature of the contrast; `lightly` takes none that is less."""
 
 BITS = 16
-"""Of a seed, from one draw in float32; torch's generator takes 32 in all."""
+"""Bits of a seed from one draw in float32; torch's generator takes 32 in all."""
 
 
 @dataclass(frozen=True)
 class ContrastiveViewSettings:
-    """How one image becomes two; the defaults are SimCLR's for CIFAR-10 (appendix B.9).
+    """Transformations that make two views of an image; the defaults are SimCLR's for CIFAR-10.
 
     Attributes:
-        min_scale: the least part of an image's area that is cut out and scaled to its size, of
-            proportions 3:4 to 4:3; 1 for the whole image.
-        flip: half of the views are mirrored.
-        jitter: strength of other brightness, contrast, saturation and hue, on four views of five;
-            0 for none, 2.5 at most.
-        grayscale: the fraction of views without colour.
+        min_scale: least fraction of an image's area that is cropped and scaled to its size, with
+            proportions of 3:4 to 4:3; above 0, and 1 for the whole image.
+        flip: whether half of the views are mirrored.
+        jitter: strength of changes of brightness, contrast, saturation and hue, on four views of
+            five; 0 for none, 2.5 at most.
+        grayscale: fraction of views without colour, in [0, 1).
     """
 
     min_scale: Positive = 0.08
@@ -95,11 +95,11 @@ def view(x: Tensor, transform: Transform, noise: Randomness) -> Tensor:
     Args:
         x: images `(N, C, H, W)` in [-1, 1].
         transform: as `make_views` gives it; it draws from torch's own randomness, which is seeded
-            anew for each image, so that ranks together see what one would, and put back.
-        noise: of the turn.
+            for each image, so that ranks together see what one would, and restored at the end.
+        noise: source of randomness of the turn.
 
     Returns:
-        In the form of x, on its device.
+        Views in the form of x, on its device.
     """
     stored = x.float().add(1).mul(127.5).round().clamp(0, 255).to("cpu", torch.uint8)
     pixels = stored.permute(0, 2, 3, 1).numpy()
@@ -117,7 +117,7 @@ def view(x: Tensor, transform: Transform, noise: Randomness) -> Tensor:
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
-    """Of `(H, W, C)`, with one channel or three."""
+    """A picture of `(H, W, C)` pixels, with one channel or three."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 

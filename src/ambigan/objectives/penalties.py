@@ -1,4 +1,8 @@
-"""Penalties on how a discriminator may look."""
+"""Penalties on the slope of a discriminator, differentiable by its parameters.
+
+Each is made of a gradient with respect to inputs that keeps its graph (`create_graph`), so that the
+optimiser's gradient goes through it: a second derivative.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,8 @@ def r1(discriminator: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     statistics count it, so that real data weigh twice in them.
 
     Args:
-        discriminator: takes the inputs and returns logits `(N, 1)`.
-        inputs: real data and, of a pair, their latents; `(N, ...)` each.
+        discriminator: function from the inputs to logits `(N, 1)`.
+        inputs: real data and, for pairs, their latents; `(N, ...)` each.
 
     Returns:
         A scalar, in float32 at least, that can be differentiated by D's parameters.
@@ -40,9 +44,9 @@ def gradient_norm(
     of Gulrajani et al. (2017).
 
     Args:
-        discriminator: takes the inputs and returns logits `(N, 1)`.
-        inputs: real or generated data and, of a pair, their latents; `(N, ...)` each.
-        target: the norm that D is drawn to.
+        discriminator: function from the inputs to logits `(N, 1)`.
+        inputs: real or generated data and, for pairs, their latents; `(N, ...)` each.
+        target: norm that the gradient is drawn to.
 
     Returns:
         A scalar, in float32 at least, that can be differentiated by D's parameters.
@@ -54,8 +58,11 @@ def gradient_norm(
 
 def _squared_gradients(discriminator: Callable[..., Tensor], inputs: Sequence[Tensor]) -> Tensor:
     """Of each sample's logit by all its inputs, `(N,)`, with its graph."""
+    # Leaves of a graph of their own: the penalty is D's alone and must not reach G or E.
     leaves = [value.detach().requires_grad_() for value in inputs]
     with torch.enable_grad():
+        # Samples do not depend on each other (but through batch norm), so the gradient of the sum
+        # holds each sample's own gradient.
         logits = discriminator(*leaves)
         gradients = torch.autograd.grad(logits.sum(), leaves, create_graph=True)
     squares = [at_least_float32(g).square().flatten(1).sum(1) for g in gradients]
@@ -77,10 +84,10 @@ def jacobian_normalized(
     forward pass of its own; the values are the same.
 
     Args:
-        network: maps `(N, ...)` to `(N, D)`, sample by sample: no batch norm.
+        network: function from `(N, ...)` to `(N, D)`, sample by sample: no batch norm.
         x: inputs, `(N, ...)`.
         start: directions of outputs, `(N, D)`, of any length.
-        iterations: 1 or more.
+        iterations: number of power iterations, 1 or more.
 
     Returns:
         Outputs `(N, D)` and norms `(N,)`, in float32 at least; never above the largest singular
@@ -91,9 +98,11 @@ def jacobian_normalized(
         outputs = network(leaf)
         change = start
         for number in range(iterations):
+            # J'u by a backward pass, linear in u; its length gives the next direction v.
             u = change.detach().to(outputs.dtype).requires_grad_()
             (pulled,) = torch.autograd.grad(outputs, leaf, u, create_graph=True)
             v = _to_length_one(pulled.detach()).to(pulled.dtype)
+            # J v as the derivative of J'u by u, along v; only the last keeps a graph for D.
             is_last = number == iterations - 1
             (change,) = torch.autograd.grad(pulled, u, v, create_graph=is_last)
     return outputs, _linalg.vector_norm(at_least_float32(change), dim=1)

@@ -18,7 +18,7 @@ def latent_cross_entropy(logits: Tensor, z: Tensor) -> Tensor:
     mean over them is the authors' code's (its flag to normalise by their number).
 
     Args:
-        logits: of E before its sigmoid, `(N, latent_dim)`.
+        logits: outputs of E before its sigmoid, `(N, latent_dim)`.
         z: latents in [-1, 1], `(N, latent_dim)`.
 
     Returns:
@@ -34,8 +34,8 @@ def squared_error(x: Tensor, again: Tensor) -> Tensor:
     Source: the l2 autoencoder of BiGAN, Table 1; whether sums or means are taken is not said.
 
     Args:
-        x: data, `(N, ...)`.
-        again: their reconstructions, of the same shape.
+        x: examples, `(N, ...)`.
+        again: reconstructions of the examples, of the same shape.
     """
     return (at_least_float32(again) - x).square().flatten(1).sum(1).mean()
 

@@ -27,8 +27,8 @@ class Moments:
     """First and second moments of a set of embeddings.
 
     Attributes:
-        mean: `(D,)`.
-        covariance: about the mean, `(D, D)`, divided by the number of embeddings.
+        mean: mean embedding, `(D,)`.
+        covariance: covariance about the mean, `(D, D)`, divided by the number of embeddings.
     """
 
     mean: Tensor
@@ -60,7 +60,7 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
 def gaussian_divergence(
     real: Moments, fake: Moments, scale: float, form: Divergence = "jsd"
 ) -> Tensor:
-    """How far two sets of embeddings lie apart, as Gaussians; 0 for equal ones.
+    """The divergence of two sets of embeddings, as Gaussians; 0 for equal sets.
 
     Never negative as `bhattacharyya`. As `jsd` it may be, since each set is taken about a direction
     of its own, and the mean of both together may point along what is wide already.
@@ -78,10 +78,10 @@ def gaussian_divergence(
     Source: the coarse-scale objective of the paper.
 
     Args:
-        real: of real embeddings of length 1.
-        fake: of generated ones, as many.
-        scale: of covariances; D / 0.5 in the authors' code, 256 for 128 dimensions.
-        form: which of the two.
+        real: moments of real embeddings of length 1.
+        fake: moments of as many generated embeddings of length 1.
+        scale: factor of covariances; D / 0.5 in the authors' code, 256 for 128 dimensions.
+        form: name of the divergence.
 
     Returns:
         A scalar.
@@ -115,10 +115,10 @@ def nearest_rows(queries: Tensor, keys: Tensor, num: int, skip: int = 0) -> Tens
     thousands of keys a third of the neighbours would be others.
 
     Args:
-        queries: `(N, D)`, of any length.
-        keys: `(M, D)`.
-        num: how many for each query.
-        skip: how many of the nearest are left out first: 1 where a query is among the keys.
+        queries: vectors of any length, `(N, D)`.
+        keys: vectors of any length, `(M, D)`.
+        num: number of keys for each query.
+        skip: number of the nearest that are left out first: 1 where a query is among the keys.
     """
     with torch.autocast(queries.device.type, enabled=False):
         directions = F.normalize(at_least_float32(keys), dim=1)
@@ -132,9 +132,9 @@ def mean_similarity(queries: Tensor, keys: Tensor, chosen: Tensor) -> Tensor:
     Source: the fine-scale objective of the paper.
 
     Args:
-        queries: of length 1, `(N, D)`.
-        keys: of length 1, `(M, D)`.
-        chosen: rows of `keys` for each query, `(N, K)`.
+        queries: embeddings of length 1, `(N, D)`.
+        keys: embeddings of length 1, `(M, D)`.
+        chosen: rows of `keys` for each query, int64 `(N, K)`.
     """
     with torch.autocast(queries.device.type, enabled=False):
         found = at_least_float32(keys)[chosen]

@@ -83,6 +83,7 @@ def table_of(results: Sequence[Result]) -> Table:
     ]
     bests = {of: best_of([result for result, its in rows if its == of], of) for _, of in rows}
     texts: dict[str, dict[int, TableCell]] = {}
+    notes: dict[int, TableCell] = {}
     numbers: dict[str, tuple[str, dict[int, TableCell]]] = {}
     for place, (result, of) in enumerate(rows):
         subject, chosen = result.subject, result.details.get("chosen", {})
@@ -92,10 +93,10 @@ def table_of(results: Sequence[Result]) -> Table:
             "in": subject.reference_features or "",
             "of": of,
             **{name: value for name, value in chosen.items() if isinstance(value, str)},
-            "note": ", ".join(result.details.get("warnings", ())),
         }
         for name, word in words.items():
             texts.setdefault(name, {})[place] = TableCell(word)
+        notes[place] = TableCell(", ".join(result.details.get("warnings", ())))
         for name, count in (("dim", subject.dim), ("number", subject.num)):
             if count is not None:
                 numbers.setdefault(name, (name, {}))[1][place] = TableCell(f"{count:,}")
@@ -114,6 +115,7 @@ def table_of(results: Sequence[Result]) -> Table:
             numbers.setdefault("seconds", ("seconds", {}))[1][place] = cell
     if "seconds" in numbers:  # the last column, though a later row may add others
         numbers["seconds"] = numbers.pop("seconds")
+    texts["note"] = notes
     shown = [(n, cells) for n, cells in texts.items() if any(cell.text for cell in cells.values())]
     num_texts = len(shown)
     shown += list(numbers.values())

@@ -77,6 +77,8 @@ def _loaded(name: str) -> Mapping[str, Any]:
             found = library.load_from_disk(str(path))
         else:
             found = library.load_dataset(str(path) if path.exists() else name)
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # networks, files and formats fail in their own ways
         raise DataError(
             f"the library datasets cannot open {name} ({last_line(error)}); name a set of the hub,"

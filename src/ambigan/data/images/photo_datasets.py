@@ -27,6 +27,8 @@ def find_imagenet(settings: DataSettings, _typed: str) -> ImageSource:
     source = import_torchvision("datasets").ImageNet
     try:
         train, test = (source(root, split=split) for split in ("train", "val"))
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # missing and damaged archives fail in many ways
         raise DataError(
             f"ImageNet is not in {root} ({last_line(error)}). It cannot be downloaded by ambigan:"

@@ -138,6 +138,8 @@ def found_or_downloaded(
     source = getattr(import_torchvision("datasets"), title)
     try:
         return source(root, **chosen, download=False)
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # a damaged file can make its parser raise anything
         if "not found" not in str(error) or not isinstance(error, RuntimeError):
             raise DataError(
@@ -146,6 +148,8 @@ def found_or_downloaded(
             ) from error
     try:
         return source(root, **chosen, download=True)
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # network, disk and downloaded files fail in their own ways
         raise DataError(
             f"{title} is missing or incomplete in {root / folder}, and could not be downloaded"

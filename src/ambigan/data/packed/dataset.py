@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...core.data_spec import DataSpec
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, DataError
 from ...core.files import sha256_of
 from ..dataset import Dataset, SourceSplit, Split
+from ..files import ANEW
 from ..images.image_dataset import without_blanks
 from ..settings import DataSettings
-from ..splits import apply_holdout, arange, split_at
+from ..splits import apply_holdout, arange, data_fingerprint, split_at
 from .index import read_index
 from .manifest import IMAGES, INDEX, Manifest, read_manifest
 from .pixel_file import mapped
@@ -83,6 +84,20 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
         sha256=sha256,
         skipped=manifest.skipped,
     )
+
+
+def verify_packed(path: Path) -> Manifest:
+    """Reads all pixels and labels of a packed folder and compares their hash with the manifest's.
+
+    Raises:
+        DataError: as `open_packed`, or the hash differs.
+    """
+    manifest, whole = _read(path)
+    head, tail = split_at(whole, min(manifest.train[1], manifest.test[1]))
+    ordered = (head, tail) if manifest.train[0] == 0 else (tail, head)
+    if data_fingerprint(*(without_blanks(split) for split in ordered)) != manifest.sha256:
+        raise DataError(f"{path / IMAGES} is altered: its hash does not match; {ANEW}.")
+    return manifest
 
 
 def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:

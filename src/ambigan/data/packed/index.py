@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import DataError
-from ...core.files import sha256_of, write_bytes
+from ...core.files import read_bytes, sha256_of, write_bytes
 from ..files import ANEW
 from ..tables.parquet import read_columns
 
@@ -69,9 +69,9 @@ def read_index(path: Path, sha256: str, length: int) -> PackedIndex:
         DataError: The file is missing, or differs from what was written.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
-        raise DataError(f"{path} is missing ({error.strerror}); {ANEW}.") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}); {ANEW}.") from error
     if sha256_of(content) != sha256:
         raise DataError(f"{path} is torn or altered: its hash does not match; {ANEW}.")
     table = read_columns(BytesIO(content))

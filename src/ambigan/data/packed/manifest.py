@@ -79,6 +79,10 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{folder} has format {content['format']}, and this version reads format"
                 f" {MANIFEST_FORMAT}; {ANEW}."
             )
-        return build(Manifest, content)
+        manifest = build(Manifest, content)
     except (CheckpointError, ConfigError) as error:
         raise DataError(f"{path} is damaged; {ANEW}.") from error
+    first, second = sorted((manifest.train, manifest.test))
+    if min(manifest.shape) < 1 or not (0 == first[0] <= first[1] == second[0] <= second[1]):
+        raise DataError(f"{path} is damaged: its splits or its shape cannot be; {ANEW}.")
+    return manifest

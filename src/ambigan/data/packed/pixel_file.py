@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import DataError
-from ...core.files import storage_error
+from ...core.files import open_in_place, open_regular, storage_error
 from ..files import ANEW
 from ..images.image_decoding import DecodedPixels
 
@@ -39,9 +39,12 @@ class PixelFile:
 
     def __init__(self, path: Path, shape: Sequence[int], num_images: int) -> None:
         self._path, self._shape = path, tuple(shape)
-        self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b")
-        self._file.truncate(HEADER_BYTES + num_images * math.prod(shape))
-        self._file.seek(0, os.SEEK_END)
+        self._file: BinaryIO = open_in_place(path)
+        try:
+            self._file.truncate(HEADER_BYTES + num_images * math.prod(shape))
+            self._file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise storage_error(path, error) from error
 
     def __enter__(self) -> PixelFile:
         """Returns the file, which is closed when the block ends."""
@@ -99,14 +102,19 @@ def mapped(path: Path, shape: Sequence[int]) -> Tensor:
         DataError: The file is missing, of another size, or not such an array.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is missing or damaged; {ANEW}.") from error
-    if array.dtype != np.uint8 or array.shape != tuple(shape):
+        with open_regular(path) as file:
+            header, size = file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); {ANEW}.") from error
+    expected = HEADER_BYTES + math.prod(shape)
+    if size != expected:
+        raise DataError(f"{path} has {size:,} bytes and not {expected:,}: it was cut; {ANEW}.")
+    if header != _header(tuple(shape)):
         raise DataError(
-            f"{path} holds {array.dtype} of shape {array.shape}, its manifest speaks of uint8"
-            f" {tuple(shape)}; {ANEW}."
+            f"{path} does not begin as uint8 of shape {tuple(shape)} does, of which its manifest"
+            f" speaks; {ANEW}."
         )
+    array = np.memmap(path, np.uint8, "r", HEADER_BYTES, tuple(shape))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ConfigError, DataError
-from ...core.files import hold_lock, read_if_whole, sha256_of, storage_error, write_json
+from ...core.files import (
+    hold_lock,
+    keep_inside,
+    read_if_whole,
+    sha256_of,
+    storage_error,
+    sweep,
+    write_json,
+)
 from ...core.version import __version__
 from ..dataset import Split
 from ..images.image_dataset import train_range, without_blanks
@@ -102,10 +110,11 @@ def prepare_images(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(out, error) from error
-    lock = out / ".lock"
+    lock = keep_inside(out) / ".lock"
     with hold_lock(lock) as is_ours:
         if not is_ours:
             raise ConfigError(f"another process is preparing {out}; wait for it to end.")
+        sweep(out)
         try:
             if (manifest := _finished(out, asked)) is not None:
                 (out / PROGRESS).unlink(missing_ok=True)

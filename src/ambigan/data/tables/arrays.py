@@ -14,6 +14,9 @@ from ..files import check_file, first_bytes, first_line
 from ..settings import DataSettings
 from .vectors import RawVectors
 
+_SMALL = 1 << 26
+"""Bytes of a file below which it is a damaged header, and no lack of memory, that asks for more."""
+
 _NPY, _NPZ = b"\x93NUMPY", b"PK"
 
 
@@ -113,6 +116,8 @@ def _read(path: Path, load: Callable[[], Any]) -> Any:
     try:
         return load()
     except Exception as error:  # NumPy's parts raise different errors for damaged files
+        if isinstance(error, MemoryError) and path.stat().st_size > _SMALL:
+            raise
         if "Object arrays" in str(error):
             raise DataError(
                 f"{path} holds Python objects, which are refused, since reading them can run code;"

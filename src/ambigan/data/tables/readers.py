@@ -94,6 +94,8 @@ def _read(path: Path, kind: str, load: Callable[[], Any]) -> Any:
         table.validate(full=True)  # a damaged text is otherwise found where it is first used
         list(table.column_names)
         return table
+    except MemoryError:  # is no damage
+        raise
     except Exception as error:  # Arrow's parts raise different errors for damaged files
         raise DataError(
             f"{path} is damaged, cut short or not {kind} ({first_line(error)})."

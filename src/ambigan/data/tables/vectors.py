@@ -29,7 +29,7 @@ from ..splits import (
     take,
     warn_of_published,
 )
-from .scaling import Floats, constant_columns, fit_scaling
+from .scaling import Floats, Rows, constant_columns, fit_scaling
 
 
 @dataclass(frozen=True)
@@ -69,19 +69,35 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
         DataError: Values cannot be used; the message names the file and the column.
     """
     splits, label_names = _raw_splits(raw)
-    train, test = apply_holdout(*_divided(splits, settings), settings)
+    arrays = [split.values.numpy() for split in splits]
+    numbered = [replace(split, values=arange(len(split))) for split in splits]
+    if len(numbered) == 2:  # counted on, so that a holdout of the training split is known by it
+        numbered[1] = replace(numbered[1], values=numbered[1].values + len(arrays[0]))
+    train, test = apply_holdout(*_divided(numbered, settings), settings)
     if len(train) < 2:
         raise DataError(
             f"{raw.file}: only {len(train)} of {len(train) + len(test)} rows is left to train on;"
             " at least 2 are needed."
         )
-    train, test, columns = _without_constants(raw, train, test, settings)
-    scaling = fit_scaling(train.values.numpy(), settings.scaling, columns)
-    scaled = tuple(
-        Split(scaling.apply(split.values), split.labels, split.rows) for split in (train, test)
-    )
-    spec = DataSpec("vectors", tuple(train.values.shape[1:]), settings.scaling == "minmax")
+    rows = _rows_of(train, arrays)
+    kept, columns = _without_constants(raw, rows, settings)
+    rows = replace(rows, columns=kept)
+    scaling = fit_scaling(rows, settings.scaling, columns)
+    spec = DataSpec("vectors", (len(kept),), settings.scaling == "minmax")
+    values = [rows, replace(_rows_of(test, arrays), columns=kept)]
+    scaled = [
+        replace(split, values=part.scaled(scaling))
+        for split, part in zip((train, test), values, strict=True)
+    ]
     return assemble(settings, spec, (scaled[0], scaled[1]), label_names, scaling)
+
+
+def _rows_of(split: Split, arrays: list[NDArray[np.floating]]) -> Rows:
+    """The rows that a split of numbered ones stands for; they all lie in one of the arrays."""
+    places, first = split.values.numpy(), len(arrays[0])
+    if len(places) and places[0] >= first:
+        return replace(Rows.whole(arrays[1]), places=places - first)
+    return replace(Rows.whole(arrays[0]), places=places)
 
 
 def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> SourceSplit:
@@ -208,11 +224,17 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
     """Returns values as float32 if they came so, else as float64, since scaling is exact first."""
     narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     values = np.ascontiguousarray(array, dtype=np.float32 if narrow else np.float64)
-    bad = ~(np.abs(values) <= np.finfo(np.float32).max)
+    bad = np.concatenate(
+        [
+            (~(np.abs(part) <= np.finfo(np.float32).max)).sum(1, dtype=np.int64)
+            for part in Rows.whole(values).parts()
+        ]
+    )
     count = int(bad.sum())
     if not count:
         return values
-    row, column = divmod(int(bad.argmax()), values.shape[1])
+    row = int((bad > 0).argmax())
+    column = int((~(np.abs(values[row]) <= np.finfo(np.float32).max)).argmax())
     first = array[row, column]
     if np.isfinite(first):
         trouble = f"{count} values are too large for float32, the first {first:.3g}"
@@ -231,12 +253,12 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
 
 
 def _without_constants(
-    raw: RawVectors, train: Split, test: Split, settings: DataSettings
-) -> tuple[Split, Split, tuple[str, ...]]:
-    """Returns both splits without columns that are constant in training, and the other names."""
-    constant = constant_columns(train.values.numpy())
+    raw: RawVectors, train: Rows, settings: DataSettings
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Returns the columns that change in training, by position, and their names."""
+    constant = constant_columns(train)
     if not constant.any():
-        return train, test, raw.columns
+        return train.columns, raw.columns
     names = raw.columns or tuple(str(place) for place in range(len(constant)))
     found = [name for name, is_constant in zip(names, constant, strict=True) if is_constant]
     if not settings.drop_constant:
@@ -247,9 +269,7 @@ def _without_constants(
         )
     if constant.all():
         raise DataError(f"{raw.file}: every column is constant in the {len(train)} training rows.")
-    kept = torch.as_tensor(~constant)
-    trimmed = [Split(part.values[:, kept], part.labels, part.rows) for part in (train, test)]
-    return trimmed[0], trimmed[1], tuple(name for name in names if name not in set(found))
+    return np.flatnonzero(~constant), tuple(name for name in names if name not in set(found))
 
 
 def drop_flag(columns: list[str]) -> str:

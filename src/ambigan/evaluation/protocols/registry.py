@@ -17,7 +17,7 @@ from ..result import Metric, ProtocolRecord, wilson_interval
 
 Need = Literal["labels", "reconstruct", "sample"]
 Device = torch.device | str
-Values = Mapping[str, float | None] | Sequence[Metric]
+Values = Mapping[str, float | None] | list[Metric]
 """What a protocol measured: values by the names of its declared metrics, or whole metrics."""
 Scores = Values | tuple[Values, Mapping[str, Any]]
 """What a protocol returns: its values, alone or with details that are ready for JSON."""
@@ -101,8 +101,9 @@ class Protocol:
 
     def complete(self, scores: Scores) -> Measurement:
         """Scores with the titles, units and directions that the protocol declares."""
-        values, details = scores if isinstance(scores, tuple) else (scores, dict[str, Any]())
-        if not isinstance(values, Mapping):
+        values: Values = scores[0] if isinstance(scores, tuple) else scores
+        details: Mapping[str, Any] = scores[1] if isinstance(scores, tuple) else {}
+        if isinstance(values, list):
             return Measurement(tuple(values), details)
         known = {metric.name: metric for metric in self.metrics}
         metrics = tuple(

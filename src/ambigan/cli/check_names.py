@@ -1,0 +1,184 @@
+"""Refuses a mistyped name within a moment, before torch is imported.
+
+A name that is not known here may still exist: a plugin's, or one newer than `names.json`. So what
+might exist is left to the registries, which say the same of what does not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, cast
+
+from ..core.docstrings import PACKAGE
+from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
+from .names import known_names, names_of_settings
+from .parser import Request
+
+PLUGINS = "ambigan.plugins"
+"""The group of entry points by which installed packages add names."""
+
+ALL = "all"
+"""What may be typed for every protocol that applies."""
+
+
+def check_names(request: Request) -> None:
+    """Refuses a name that cannot exist.
+
+    Raises:
+        ConfigError: A method, preset, setting, data set, protocol, layer or experiment is unknown.
+        CheckpointError: There is no such run.
+    """
+    flags = request.flags
+    if getattr(flags, "plugin", None):
+        return
+    if request.verb == "train":
+        _check_training(request)
+    elif request.verb == "demo":
+        _check_preset("bigan", flags.preset)
+        _check_settings("bigan", request.settings)
+    elif request.verb == "reproduce":
+        if flags.experiment is not None:
+            _check("experiment", flags.experiment, known_names()["experiments"])
+        _check_settings(None, request.settings)
+    elif request.verb in ("settings", "presets"):
+        _check_preset(_check_method(flags.method), flags.preset)
+    elif request.verb != "prepare":
+        _check_folder(getattr(flags, "run", None))
+        _check_method(getattr(flags, "method", None))
+        _check_settings(None, request.settings)
+    for name in _listed(getattr(flags, "protocol", None)):
+        if name != ALL:
+            _check("protocol", name, known_names()["protocols"])
+    for name in _listed(getattr(flags, "layer", None)):
+        _check_layer(name)
+    for source in ("source", "data"):
+        _check_source(getattr(flags, source, None))
+    _check_source(request.settings.get("data.source"))
+
+
+def _check_training(request: Request) -> None:
+    flags = request.flags
+    if flags.name and flags.method and flags.name != flags.method:
+        raise ConfigError(f"two methods, '{flags.name}' and '{flags.method}'; name one.")
+    runs = [run for run in (flags.resume, flags.from_run) if run is not None]
+    for run in runs:
+        _check_folder(run)
+    values = _values_in(flags.config)
+    files = [values, *(_values_in(Path(run) / "config.json") for run in runs)]
+    named = [flags.name, flags.method, *(file.get("method") for file in files)]
+    name = next((str(name) for name in named if name is not None), None)
+    if name is None and not runs and ":" not in (flags.config or ""):
+        known = ", ".join(sorted(known_names()["methods"]))
+        raise ConfigError(f"name a method: {known} or module:Class.")
+    name = _check_method(name)
+    _check_preset(name, flags.preset)
+    settings = {key: value for key, value in values.items() if isinstance(value, dict)}
+    typed = [*_dotted(settings), *request.settings]
+    if name is None:  # only the method itself knows its own
+        typed = [setting for setting in typed if not setting.startswith("settings.")]
+    _check_settings(name, typed)
+
+
+def _check(kind: str, name: str, known: Iterable[str]) -> bool:
+    """Whether a name is known; an error if it cannot exist."""
+    names = list(known)
+    if name in names:
+        return True
+    if not _may_exist(name):
+        raise unknown_name(kind, name, names)
+    return False
+
+
+def _check_method(name: str | None) -> str | None:
+    """The method, if it is one of the package; None if it lies outside."""
+    if name is None or ":" in name:
+        return None
+    return name if _check("method", name, known_names()["methods"]) else None
+
+
+def _check_preset(method: str | None, name: str | None) -> None:
+    if method is not None and name is not None:
+        _check(f"preset of {method}", name, known_names()["methods"][method]["presets"])
+
+
+def _check_settings(method: str | None, typed: Iterable[str]) -> None:
+    """Settings by dotted name, of a method or, if None, of any."""
+    known = names_of_settings(method)
+    for name in typed:
+        name = name.replace("-", "_")
+        if name not in known and not _may_exist(name.rpartition(".")[2]):
+            raise ConfigError(f"unknown setting '{name}'.{suggestion(name, known)}")
+
+
+def _check_source(typed: str | None) -> None:
+    """A name, or the kind before a colon; of a bare path, the registry of sources says the kind."""
+    name = (typed or "").partition(":")[0]
+    if name and not Path(str(typed)).suffix and not _exists(str(typed)):
+        _check("data set", name, known_names()["sources"])
+
+
+def _check_layer(name: str) -> None:
+    """The form of a layer's name: which layers there are, only the networks know."""
+    layer, has_side, side = name.partition("@")
+    if has_side and not (side.isdecimal() and int(side) > 0):
+        raise ConfigError(f"layer '{name}': after @ stands the side to pool to, such as @4.")
+    if not re.fullmatch(r"\w+(\.\w+)*", layer):
+        raise ConfigError(
+            f"layer '{name}' is no layer; write NETWORK.LAYER, such as encoder.hidden2, or"
+            " NETWORK.LAYER@4 for its maps pooled to 4x4."
+        )
+
+
+def _check_folder(run: str | None) -> None:
+    if run is not None and not _exists(run):
+        raise CheckpointError(f"no run at {run}: there is no such folder.")
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError):  # a name that no file can have: what opens it says so
+        return True
+
+
+def _values_in(config: str | Path | None) -> dict[str, Any]:
+    """What a JSON file holds; nothing where it cannot be read, which is said when it is used.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    if isinstance(config, str) and ":" not in config and not _exists(config):
+        raise ConfigError(f"there is no file {config}; give a JSON file or module:function.")
+    try:
+        values = json.loads(Path(config or "").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return cast(dict[str, Any], values) if isinstance(values, dict) else {}
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted names of nested values."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _dotted(cast(dict[str, Any], value), f"{prefix}{name}.")
+        else:
+            yield prefix + str(name)
+
+
+def _listed(typed: str | list[str] | None) -> list[str]:
+    """Names between commas, in one word or several."""
+    words = [typed] if isinstance(typed, str) else typed or []
+    return [name for word in words for name in word.split(",")]
+
+
+def _may_exist(name: str) -> bool:
+    """Whether a name that is not in the file may be known to the registries all the same."""
+    if entry_points(group=PLUGINS):
+        return True
+    pattern = re.compile(rf'"{re.escape(name)}"|^ +{re.escape(name)}: ', re.MULTILINE)
+    sources = (path for path in PACKAGE.rglob("*.py"))
+    return any(pattern.search(path.read_text(encoding="utf-8")) for path in sources)

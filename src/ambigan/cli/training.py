@@ -1,0 +1,252 @@
+"""The verbs that train: train and demo."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..configuration import make_config
+from ..core.errors import AmbiganError, ConfigError
+from ..core.files import as_typed
+from ..core.machine import num_launched_processes
+from ..core.settings import override
+from ..data import located
+from ..engine.config import RunConfig, differences_of_runs
+from ..engine.run_folder import RunFolder
+from ..engine.trainer import Interrupted
+from ..estimate.training_cost import LINK, describe, estimate_training
+from ..methods import find_method, is_external
+from ..run import load, read_config
+from ..training import resume as resume_training
+from ..training import train as start_training
+from ..training import train_interleaved_runs
+from .output import note, print_json, say
+from .parser import Request
+from .progress import run_progress
+
+DEMO_OUT = "runs/demo"
+
+
+def demo(request: Request) -> int:
+    """Trains a BiGAN on digits, measures it, and writes its page."""
+    flags = request.flags
+    config = make_config("bigan", preset=flags.preset or "small", changes=request.settings)
+    if flags.dry_run:
+        return _print_config(config, None)
+    from ..run_evaluation import evaluate as measure
+    from .tables import print_results
+    from .verbs import write_page
+
+    config = _located(config)
+    out = Path(flags.out or _free(DEMO_OUT, config))
+    begun = _is_same(RunFolder(out), config)
+    if begun and RunFolder(out).report_file.is_file():
+        say(f"made already; look at it: {RunFolder(out).report_file.resolve().as_uri()}")
+        say(f"for another, name a new folder with --out, or delete {as_typed(out)}")
+        return 0
+    say(f"a BiGAN learns {config.data.source} in {out}, without labels")
+    status = _train(config, out, go_on=begun)
+    if status or not _is_main():
+        return status
+    records = measure(out, device=config.train.device)
+    print_results(records)
+    page = write_page(load(out, device=config.train.device))
+    say(f"look at it: {page.resolve().as_uri()}")
+    typed = as_typed(out)
+    say(f"use it: ambigan sample {typed}; ambigan embed {typed}; ambigan.load({str(out)!r})")
+    return 0
+
+
+def train(request: Request) -> int:
+    """Trains a new run, or continues one."""
+    flags = request.flags
+    name = flags.name or flags.method
+    if not flags.plan and (flags.processes, flags.link) != (None, None):
+        raise ConfigError(
+            "--processes and --link are for --plan; to train on several processes, start with"
+            " torchrun --nproc-per-node N -m ambigan train ..."
+        )
+    if flags.plan:
+        _check_plan(flags)
+    if flags.resume:
+        return _resume(request, name)
+    config = make_config(
+        name,
+        preset=flags.preset,
+        run=flags.from_run,
+        config=flags.config,
+        changes=request.settings,
+    )
+    if flags.plan:
+        return _plan(config, flags)
+    kind = config.data.source.partition(":")[0]
+    out = Path(flags.out or f"runs/{config.method.replace(':', '.')}-{kind}")
+    if flags.dry_run:
+        return _print_config(config, out)
+    status = _train(config, out, go_on=flags.go_on)
+    if status == 0 and _is_main():
+        _tell_trained(out)
+    return status
+
+
+def _print_config(config: RunConfig, out: Path | None) -> int:
+    """Prints what `config.json` of the run would hold."""
+    if _is_main():
+        print_json(_located(config).check().to_json())
+        note(f"nothing was trained; the run would be in {out}" if out else "nothing was trained")
+    return 0
+
+
+def _tell_trained(out: Path) -> None:
+    typed = as_typed(out)
+    say(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
+
+
+def _check_plan(flags: argparse.Namespace) -> None:
+    """Refuses what a plan has no use for.
+
+    Raises:
+        ConfigError: A flag of trainings is given, or torchrun started several processes.
+    """
+    for name, value in (
+        ("--continue", flags.go_on),
+        ("--out", flags.out),
+        ("--dry-run", flags.dry_run),
+    ):
+        if value:
+            raise ConfigError(f"--plan trains nothing and writes nothing; leave out {name}.")
+    if num_launched_processes() > 1:
+        raise ConfigError(
+            "--plan runs as one process; start it without torchrun, and give --processes N."
+        )
+
+
+def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
+    """Prints what the training would need, a line each."""
+    link = LINK if flags.link is None else flags.link * 1e9
+    num_processes = 1 if flags.processes is None else flags.processes
+    note("a few iterations are played, to plan by")
+    rows = list(describe(estimate_training(config, num_processes, link)))
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}")
+    return 0
+
+
+def _check_resume(flags: argparse.Namespace) -> None:
+    """Refuses what does not go with `--resume`.
+
+    Raises:
+        ConfigError: A flag of new runs is given.
+    """
+    if flags.go_on:
+        raise ConfigError("--resume continues anyway; leave out --continue.")
+    for name, value in (
+        ("--plan", flags.plan),
+        ("--dry-run", flags.dry_run),
+        ("--config", flags.config),
+        ("--from", flags.from_run),
+    ):
+        if value:
+            raise ConfigError(
+                f"{name} is for a new run, and --resume continues one as it is; leave out {name}."
+            )
+
+
+def _resume(request: Request, name: str | None) -> int:
+    flags = request.flags
+    _check_resume(flags)
+    run = RunFolder(flags.resume)
+    if flags.out and Path(flags.out) != run.path:
+        raise ConfigError("--resume continues in the run's own folder; leave out --out.")
+    method = find_method(name) if name and is_external(name) else None
+    config, _ = read_config(run, method)
+    for flag, typed, is_so in (
+        ("method", name, config.method),
+        ("preset", flags.preset, config.preset),
+    ):
+        if typed not in (None, is_so):
+            raise ConfigError(
+                f"{run.path} was made with other settings ({flag}: '{typed}' against '{is_so}'); "
+                "resume it without them or train a new run with another --out."
+            )
+    status = _guarded(
+        lambda progress, decoding: resume_training(
+            run.path,
+            method_class=method,
+            expected=lambda theirs: _asked(theirs, request.settings),
+            progress=progress,
+            decoding=decoding,
+        ),
+        run.path,
+    )
+    if status == 0 and _is_main():
+        _tell_trained(run.path)
+    return status
+
+
+def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
+    config = _located(config)
+    if go_on:
+        return _guarded(
+            lambda progress, decoding: train_interleaved_runs(
+                [(config, out)], progress=progress, decoding=decoding
+            ),
+            out,
+            again="the same command",
+        )
+    return _guarded(
+        lambda progress, decoding: start_training(
+            config, out, progress=progress, decoding=decoding
+        ),
+        out,
+    )
+
+
+def _asked(theirs: RunConfig, settings: dict[str, str]) -> RunConfig:
+    config = override(theirs, settings)
+    return _located(config) if "data.source" in settings else config
+
+
+def _located(config: RunConfig) -> RunConfig:
+    """The config with its data found from any folder."""
+    return replace(config, data=located(config.data))
+
+
+def _guarded(work: Any, out: Path, again: str = "") -> int:
+    """Runs training under a progress bar; a signal becomes its exit status."""
+    try:
+        with run_progress(quiet=not _is_main()) as (progress, decoding):
+            work(progress, decoding)
+    except Interrupted as stop:
+        if _is_main():
+            again = again or f"ambigan train --resume {as_typed(out)}"
+            note(f"stopped; continue with: {again}")
+        return 128 + stop.signal_number
+    return 0
+
+
+def _is_main() -> bool:
+    """Whether this process speaks for all that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _free(path: str, config: RunConfig) -> Path:
+    """The first of `path`, `path-2`, `path-3`, ... that holds nothing, or this run."""
+    number, free = 1, Path(path)
+    while free.exists() and not _is_same(RunFolder(free), config):
+        number += 1
+        free = Path(f"{path}-{number}")
+    return free
+
+
+def _is_same(run: RunFolder, config: RunConfig) -> bool:
+    """Whether a folder holds a run of these settings."""
+    try:
+        there, _ = read_config(run)
+    except AmbiganError:
+        return False
+    return not differences_of_runs(config, there)

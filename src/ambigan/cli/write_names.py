@@ -1,0 +1,193 @@
+"""Writes `names.json` from the registries: `python -m ambigan.cli.write_names`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from ..core.docstrings import attribute_descriptions
+from ..core.settings import kinds_of
+from ..data.settings import DataSettings
+from ..data.sources import SOURCES
+from ..engine.config import RunConfig, TrainSettings
+from ..evaluation.protocols import PROTOCOLS
+from ..experiments import EXPERIMENTS
+from ..methods import METHODS, find_method, is_external
+from ..presets import PRESETS
+from .names import FILE, Names
+
+ROOT = "ambigan."
+BOUNDS = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}
+TYPES = {"int": "integer", "float": "number", "str": "text", "bool": "true | false"}
+DEEP = 5
+"""Levels of the file that are written an entry a line."""
+
+
+def describe(methods: Iterable[str]) -> Names:
+    """What can be typed, with what is known of these methods.
+
+    Raises:
+        ConfigError: There is no such method.
+    """
+    names: Names = {"methods": {}, "classes": {}}
+    for method in methods:
+        names["methods"][method] = _method(method, names["classes"])
+    names["train"] = _add_class(TrainSettings, names["classes"])
+    names["data"] = _add_class(DataSettings, names["classes"])
+    names["sources"] = {
+        name: {"argument": source.argument, "description": source.description}
+        for name, source in SOURCES.items()
+    }
+    names["protocols"] = list(PROTOCOLS)
+    names["experiments"] = {
+        experiment.name: {
+            "title": experiment.title,
+            "time": experiment.time,
+            "runs": [run.name for run in experiment.runs],
+            "source": experiment.source,
+        }
+        for experiment in EXPERIMENTS.values()
+    }
+    return names
+
+
+def _method(name: str, classes: dict[str, Any]) -> dict[str, Any]:
+    settings_class = find_method(name).Settings
+    default = RunConfig(name, "", settings_class())
+    presets = {} if is_external(name) else PRESETS[name]
+    return {
+        "settings": _add_class(settings_class, classes),
+        "changed": dict(_unlike_their_class(default.settings, "settings.")),
+        "presets": {
+            preset_name: {
+                **{field: getattr(preset, field) for field in ("score", "time", "hardware")},
+                "source": preset.source,
+                "changed": dict(_changed(preset.make(), default)),
+            }
+            for preset_name, preset in presets.items()
+        },
+    }
+
+
+def _unlike_their_class(settings: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Values by dotted name that a method gives nested settings in place of their own defaults."""
+    usual = type(settings)()
+    for name, value in _fields(settings):
+        if dataclasses.is_dataclass(value):
+            yield from _unlike_their_class(value, f"{prefix}{name}.")
+        elif value != getattr(usual, name):
+            yield prefix + name, _plain(value)
+
+
+def _changed(settings: Any, default: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by dotted name that differ from the defaults; of another kind, from that kind's."""
+    if type(settings) is not type(default):
+        default = type(settings)()
+        yield f"{prefix}kind", settings.kind
+    for name, value in _fields(settings):
+        usual = getattr(default, name)
+        if dataclasses.is_dataclass(value):
+            yield from _changed(value, usual, f"{prefix}{name}.")
+        elif value != usual and prefix:  # without one, they are the names of method and preset
+            yield prefix + name, _plain(value)
+
+
+def _fields(settings: Any) -> Iterator[tuple[str, Any]]:
+    return ((field.name, getattr(settings, field.name)) for field in dataclasses.fields(settings))
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def _add_class(settings_class: type[Any], classes: dict[str, Any]) -> str:
+    """Adds the fields of a class of settings, and of those inside it; returns the class's name."""
+    name = _name_of(settings_class)
+    if name not in classes:
+        hints = get_type_hints(settings_class, include_extras=True)
+        default = settings_class()
+        fields = {field: _field(hints[field], value, classes) for field, value in _fields(default)}
+        classes[name] = {**_described(settings_class), "fields": fields}
+    return name
+
+
+def _field(hint: Any, value: Any, classes: dict[str, Any]) -> list[Any]:
+    """What a field may be, and its default: of nested settings, the classes and the kind."""
+    if not dataclasses.is_dataclass(value):
+        return [allowed_values(hint), _plain(value)]
+    kinds = kinds_of(hint) or {"": type(value)}
+    default = getattr(value, "kind", "") if len(kinds) > 1 else ""
+    return [{kind: _add_class(member, classes) for kind, member in kinds.items()}, default]
+
+
+def _described(settings_class: type[Any]) -> dict[str, Any]:
+    """Where a class's fields are described: in its source, or here for one outside the package."""
+    bases = [base for base in settings_class.__mro__ if dataclasses.is_dataclass(base)]
+    if all(base.__module__.startswith(ROOT) for base in bases):
+        return {"bases": [_name_of(base) for base in bases]} if len(bases) > 1 else {}
+    described: dict[str, str] = {}
+    for base in reversed(bases):
+        described |= attribute_descriptions(base.__doc__)
+    return {"descriptions": described}
+
+
+def _name_of(kind: type[Any]) -> str:
+    return f"{kind.__module__.removeprefix(ROOT)}:{kind.__name__}"
+
+
+def allowed_values(hint: Any) -> str:
+    """What a setting may be, in words: `integer >= 1`, `uniform | normal`, `text | none`."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return " ".join([allowed_values(arguments[0]), ", ".join(_bounds(hint))]).rstrip()
+    if origin in (Union, UnionType):
+        return " | ".join(allowed_values(argument) for argument in arguments)
+    if origin is Literal:
+        return " | ".join(str(argument) for argument in arguments)
+    if origin is tuple and arguments[1:] == (...,):
+        return f"list of {_plural(arguments[0])}"
+    if origin is tuple:
+        return f"{len(arguments)} {_plural(arguments[0])}"
+    if hint is NoneType:
+        return "none"
+    return TYPES.get(getattr(hint, "__name__", ""), getattr(hint, "__name__", str(hint)))
+
+
+def _plural(hint: Any) -> str:
+    return re.sub(r"^(integer|number|text)", r"\1s", allowed_values(hint))
+
+
+def _bounds(hint: Any) -> list[str]:
+    """The bounds of an annotated number, such as `>= 0` and `< 1`."""
+    constraints = [
+        constraint
+        for annotation in hint.__metadata__
+        for constraint in getattr(annotation, "metadata", [annotation])
+    ]
+    return [
+        f"{sign}{getattr(constraint, name):g}"
+        for constraint in constraints
+        for name, sign in BOUNDS.items()
+        if hasattr(constraint, name)
+    ]
+
+
+def as_text(names: Names) -> str:
+    """The file's text: an entry a line, so that changes are seen."""
+    return _dumped(names, DEEP) + "\n"
+
+
+def _dumped(value: Any, levels: int, indent: str = "") -> str:
+    if not levels or not isinstance(value, dict) or not value:
+        return json.dumps(value, ensure_ascii=False)
+    inner = indent + " "
+    lines = [f"{inner}{json.dumps(k)}: {_dumped(v, levels - 1, inner)}" for k, v in value.items()]
+    return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
+
+
+if __name__ == "__main__":
+    FILE.write_text(as_text(describe(METHODS)), encoding="utf-8")

@@ -1,0 +1,177 @@
+"""What a training writes: log lines, their timing and checkpoints, as long as the folder is its."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core.distributed import any_rank, average_, wait, world
+from ..core.errors import CheckpointError
+from ..core.files import StorageError
+from .checkpoint import list_checkpoints, load_newest, save_checkpoint
+from .config import RunConfig
+from .log_writers import Log, read_lines
+from .run_folder import RunFolder, identity_of
+from .train_state import TrainState
+
+logger = logging.getLogger(__name__)
+
+
+class FolderClaim:
+    """The lock that this process holds in a run's folder, so that its loss is noticed.
+
+    The lock is known by its inode, which no other file can have while this process holds it.
+
+    Args:
+        run: folder of the run, whose lock has just been taken.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run, self._lock = run, _identity(run.lock_file)
+
+    def find_loss(self) -> str:
+        """What happened to the folder, in words; an empty text while all is well."""
+        if not self._run.path.is_dir():
+            return "the folder was moved or removed"
+        if self._lock is None:  # a system without locks
+            return ""
+        now = _identity(self._run.lock_file)
+        if now is None:
+            return f"its lock file {self._run.lock_file.name} was removed"
+        return "" if now == self._lock else "another folder or lock file has taken its place"
+
+
+class RunOutput:
+    """The files of a run in training. Every process has one; the main process alone writes.
+
+    Args:
+        run: folder of the run.
+        config: settings of the run; a checkpoint made with other settings is refused.
+        claim: hold of the main process on the folder; None where there is nothing to lose.
+    """
+
+    def __init__(self, run: RunFolder, config: RunConfig, claim: FolderClaim | None = None) -> None:
+        self.run, self._config, self._claim = run, config, claim
+        self._identity = identity_of(config)
+        self._log: Log | None = None
+        self._saved, self._seen, self._time = 0, 0, 0.0
+
+    def restore(self, state: TrainState, device: torch.device) -> None:
+        """Takes over the newest usable checkpoint, if there is one.
+
+        Raises:
+            CheckpointError: there are checkpoints but none can be used, or it was made with other
+                settings than `config.json` now holds.
+        """
+        if (saved := load_newest(self.run.checkpoints, device)) is not None:
+            if saved.get("config") != self._identity:
+                raise CheckpointError(
+                    "the checkpoint was made with other settings than"
+                    f" {self.run.config_file} holds; put back what was changed there."
+                )
+            state.load_state_dict(saved)
+            self._saved = state.images_seen
+
+    def open(self, images_seen: int, expected: list[int]) -> None:
+        """Opens the log; lines beyond the checkpoint are dropped, since they are written again.
+
+        Args:
+            images_seen: images seen at the checkpoint that training goes on from.
+            expected: images seen of all loss lines that the log must hold by then.
+        """
+        self._seen, self._time = images_seen, time.monotonic()
+        if not world().is_main:
+            return
+        there = {
+            line["images_seen"] for line in read_lines(self.run.stats_file) if "losses" in line
+        }
+        if missing := [images for images in expected if images not in there]:
+            logger.warning(
+                f"{self.run.stats_file} lacks {len(missing)} of the {len(expected)} lines that the"
+                f" checkpoint at {images_seen:,} images expects, from {missing[0]:,} to"
+                f" {missing[-1]:,} images; training goes on, and its curves will have a gap."
+            )
+        events = self.run.path / "tensorboard" if self._config.train.tensorboard else None
+        self._log = Log(self.run.stats_file, self.run.timing_file, events, images_seen)
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Appends a line to the log and, where it holds losses, its timing apart."""
+        timing = self._lap(line["images_seen"]) if "losses" in line else None
+        if self._log is not None:
+            self._log.write(line, timing)
+
+    def _lap(self, images_seen: int) -> dict[str, Any]:
+        """Seconds since the last loss line, or since the start, and the rate over them."""
+        now = time.monotonic()
+        seconds, count = max(now - self._time, 1e-9), images_seen - self._seen
+        self._seen, self._time = images_seen, now
+        return {
+            "images_seen": images_seen,
+            "seconds": seconds,
+            "images_per_second": count / seconds,
+        }
+
+    def check_claim(self, images_seen: int, device: torch.device) -> None:
+        """Stops, on all processes, where the folder is no longer this training's.
+
+        Raises:
+            StorageError: the folder was moved or removed, or its lock is another's. It is not
+                written to, since another training may have begun there.
+        """
+        loss = self._claim.find_loss() if self._claim is not None else ""
+        if any_rank(bool(loss), device):
+            raise StorageError(
+                f"{self.run.path} is no longer this training's:"
+                f" {loss or 'the main process has lost it'}. Training stopped at {images_seen:,}"
+                f" images; what it learned since its last checkpoint, at {self._saved:,} images, is"
+                " not saved. Put the folder back and continue with --resume, or train with another"
+                " --out."
+            )
+
+    def save(self, state: TrainState, keep: int, spacing: int, end: int) -> None:
+        """Writes a checkpoint, after the lines of the log that it expects.
+
+        Args:
+            state: state of the training, whose meters become those of all processes.
+            keep: number of checkpoints to keep.
+            spacing: images between the schedule's checkpoints; those of a stop lie between.
+            end: images seen at the end of training.
+        """
+        average_(list(state.meters.sums.values()))  # or a line begun would end as the main one's
+        if world().is_main:
+            if self._log is not None:
+                self._log.sync()
+
+            def is_regular(images_seen: int) -> bool:
+                return images_seen % spacing == 0 or images_seen >= end
+
+            content = state.state_dict() | {"config": self._identity}
+            save_checkpoint(self.run.checkpoints, content, keep, is_regular)
+        self._saved = state.images_seen
+        wait()
+
+    def last_good(self) -> str:
+        """A sentence on the checkpoint that stands, for the message of a training that broke."""
+        if not list_checkpoints(self.run.checkpoints):
+            return "There is no checkpoint yet."
+        return f"The last good checkpoint stands in {self.run.checkpoints}."
+
+    def close(self) -> None:
+        """Closes the log, with all its lines on the disk."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
