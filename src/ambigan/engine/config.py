@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -133,7 +133,8 @@ class RunConfig:
         name, preset, settings = str(values["method"]), str(values["preset"]), values["settings"]
         data, train = values["data"], values["train"]
         if isinstance(train, dict):
-            train = {RENAMED.get(key, key): value for key, value in train.items()}
+            named = cast(dict[str, Any], train)
+            train = {RENAMED.get(name, name): value for name, value in named.items()}
         method = method or find_method(name)
         return cls(
             name,
