@@ -1,70 +1,140 @@
+"""Tables of Results that no run made, and the catalogue."""
+
 from __future__ import annotations
 
-from typing import Any
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from ambigan.experiments.table.papers import BIGAN_TABLE1, TABLES
-from ambigan.experiments.table.summary import summarise
-from ambigan.experiments.table.writing import as_csv, as_json, as_markdown
-from ambigan.experiments.values import Value
+from ambigan.core.files import read_json
+from ambigan.evaluation.result import (
+    DataRecord,
+    Kind,
+    Metric,
+    ProtocolRecord,
+    Provenance,
+    Result,
+    Subject,
+)
+from ambigan.experiments import EXPERIMENTS, reproduce
+from ambigan.experiments.run_records import RECONSTRUCTION, RunResult
+from ambigan.experiments.summary import Summary, Value
+from ambigan.experiments.writers import as_csv, as_json, as_markdown
 
-BASELINES: dict[str, Any] = {
-    "data": {"name": "mnist", "num_train": 9, "num_test": 3, "sha256": "ab"},
-    "rows": [{"features": "pixels", "accuracy": 96.91}],
-}
-
-
-def result(column: str, seed: int, raw: float, ratio: float | None = 0.7) -> dict[str, Any]:
-    return {
-        "preset": "official",
-        "column": column,
-        "seed": seed,
-        "epochs": 400,
-        "images_seen": 100,
-        "precision": "fp32",
-        "accuracy": {"ema": raw + 1, "raw": raw, "random": 90.0},
-        "reconstruction_ratio": None if ratio is None else {"raw": ratio, "ema": ratio},
-        "features": "encoder.hidden2",
-        "data": BASELINES["data"],
-        "torch": "2.0",
-        "hardware": {"gpu": None, "cores": 2, "processor": "a chip"},
-    }
+TABLE = EXPERIMENTS["bigan-table1"]
+MACHINE = {"gpu": None, "cores": 2, "processor": "a chip"}
+RESULTS = Path(__file__).parents[2] / "results"
 
 
-def test_means_and_sample_deviations_over_seeds() -> None:
-    results = [result("BiGAN", seed, raw) for seed, raw in enumerate([96.0, 97.0, 98.0])]
-    (block,) = summarise(BIGAN_TABLE1, results, [], BASELINES, 18, "c").blocks
-    lines = {line.key: line for line in block.lines}
-    assert lines["raw"].values["BiGAN"] == Value(97.0, 1.0, 3)
-    assert lines["raw"].values["D"] is None
-    assert lines["ema"].values["BiGAN"].text() == "98.00 ± 1.00"
-    assert block.trained == "400 epochs, fp32, 3 seeds"
+def result(
+    name: str, value: float, kind: Kind = "model", weights: str | None = None, data: str = "mnist"
+) -> Result:
+    about = DataRecord(data, "ab", 9, 3)
+    return Result(
+        ProtocolRecord("knn1_euclidean"),
+        Subject(name, kind, weights, 3),
+        (Metric("accuracy", "accuracy", value, "%", "higher"),),
+        Provenance(None, None, 0, 100, about, about, {"torch": "2.0"}, MACHINE),
+    )
+
+
+def run(name: str, seed: int, raw: float, ratio: float | None = 0.7) -> RunResult:
+    layer = "discriminator.hidden2" if name == "D" else "encoder.hidden2"
+    found = [
+        result(layer, raw + 1, weights="ema"),
+        result(layer, raw, weights="raw"),
+        result(f"random {layer}", 90.0, "untrained"),
+    ]
+    if ratio is not None:
+        metric = Metric("ratio_real", "ratio", ratio, direction="lower")
+        drawn = replace(found[0], protocol=ProtocolRecord(RECONSTRUCTION), metrics=(metric,))
+        found.append(drawn)
+    return RunResult(name, "official", seed, 400, 100, "fp32", tuple(found))
+
+
+def summary_of(*runs: RunResult, data: str = "mnist", changed: tuple[str, ...] = ()) -> Summary:
+    baselines = (result("pixels", 96.91, "baseline", data=data),)
+    return Summary(TABLE, runs, baselines, changed, 6, "command")
+
+
+def test_means_deviations_and_ranges_over_seeds() -> None:
+    runs = [run("BiGAN", seed, raw) for seed, raw in enumerate([96.0, 97.0, 98.0])]
+    summary = summary_of(*runs)
+    lines = {line.name: line for line in summary.lines}
+    raw = lines["BiGAN: encoder.hidden2, last weights"].values["knn1_euclidean/accuracy"]
+    assert raw == Value(97.0, 1.0, 96.0, 98.0, 3)
+    assert "| BiGAN: encoder.hidden2, averaged weights | 3 | 98.00 ± 1.00 |" in as_markdown(summary)
+    assert summary.caption == "400 epochs, preset official, fp32, 3 seeds."
 
 
 def test_one_seed_has_no_deviation() -> None:
-    (block,) = summarise(BIGAN_TABLE1, [result("D", 0, 97.5, None)], [], BASELINES, 6, "c").blocks
-    assert block.lines[0].values["D"].text() == "97.50"
-    assert [line.key for line in block.lines] == ["raw", "ema", "random"]
+    summary = summary_of(run("D", 0, 97.5, None))
+    assert "| D: discriminator.hidden2, last weights | 3 | 97.50 | 97.30 |" in as_markdown(summary)
+    assert summary.drawn == []
 
 
-def test_what_is_written_holds_the_papers_row_beside_ours() -> None:
-    summary = summarise(BIGAN_TABLE1, [result("LR", 0, 97.5)], [], BASELINES, 6, "c")
+def test_published_values_stand_next_to_ours_under_a_caption_of_what_was_changed() -> None:
+    summary = summary_of(run("LR", 0, 97.5), changed=("data.max_train 600 instead of none",))
     text = as_markdown(summary)
-    assert "| paper, 400 epochs | 97.39 | 97.30 | 97.44 | 97.13 | 97.58 | 97.63 |" in text
-    assert "| ours, last weights | – | – | 97.50 | – | – | – |" in text
+    assert "| features | dimensions | 1-NN | paper, 400 epochs |" in text
+    assert "| LR: encoder.hidden2, last weights | 3 | 97.50 | 97.44 |" in text
+    assert "| LR, averaged weights | 0.70 |" in text
+    assert "settings: data.max_train 600 instead of none." in text
     assert "Not finished: 1 of 6" in text
-    assert as_csv(summary).splitlines()[2] == "official,LR,0,raw,97.5,0.7,97.44"
+    name = '"LR: encoder.hidden2, last weights",3,'
+    lines = as_csv(summary).splitlines()
+    assert f"{name}knn1_euclidean/accuracy,97.5,,97.5,97.5,1" in lines
+    assert f"{name}published,97.44,,97.44,97.44,1" in lines
     assert as_json(summary)["published"]["AE (l1)"] == 97.63
 
 
-def test_on_other_data_the_papers_row_says_on_which_it_was() -> None:
-    other = BASELINES | {"data": BASELINES["data"] | {"name": "digits"}}
-    summary = summarise(BIGAN_TABLE1, [result("LR", 0, 97.5)], [], other, 6, "c")
-    assert summary.published.name == "paper on mnist, 400 epochs"
+def test_on_other_data_the_papers_column_says_on_which_it_was() -> None:
+    first = run("LR", 0, 97.5)
+    other = tuple(result(x.subject.name, 1.0, data="digits") for x in first.results[:1])
+    summary = summary_of(replace(first, results=other), data="digits")
+    assert summary.published_title == "paper on mnist, 400 epochs"
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
-def test_every_table_says_what_it_is(table: Any) -> None:
-    assert len({column.name for column in table.columns}) == len(table.columns)
-    assert all((table.title, table.source, table.budget, table.time, table.presets))
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_says_what_it_is(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    assert all((experiment.title, experiment.source, experiment.time, experiment.protocols))
+    assert len(experiment.published) in (0, len(experiment.runs))
+
+
+def test_a_table_of_an_earlier_version_is_rendered_of_its_json_alone(tmp_path: Path) -> None:
+    """What it says is in its files: runs' folders were never committed."""
+    out = tmp_path / "table"
+    shutil.copytree(RESULTS / "bigan-table1", out)
+    reproduce(TABLE, out, render_only=True, bar=lambda: pytest.fail("it trains"))
+    old = read_json(RESULTS / "bigan-table1/table.json")
+    new = read_json(out / "bigan-table1.json")
+    lines = {line["name"]: line for line in new["lines"]}
+    for cell in old["cells"]:
+        for weights, words in (("raw", "last"), ("ema", "averaged")):
+            line = lines[f"{cell['column']}: {cell['features']}, {words} weights"]
+            assert line["knn1_euclidean/accuracy"]["mean"] == cell["accuracy"][weights]
+        untrained = lines[f"{cell['column']} untrained: {cell['features']}"]
+        assert untrained["knn1_euclidean/accuracy"]["mean"] == cell["accuracy"]["random"]
+    for name, accuracy in old["baselines"].items():
+        assert lines[name]["knn1_euclidean/accuracy"]["mean"] == accuracy
+    text = (out / "bigan-table1.md").read_text()
+    assert "settings: train.epochs 25; train.precision bf16." in text
+    reproduce(TABLE, out, render_only=True, bar=lambda: pytest.fail("it trains"))
+    assert (out / "bigan-table1.md").read_text() == text
+
+
+def test_records_of_an_earlier_version_are_rendered_without_models(tmp_path: Path) -> None:
+    out = tmp_path / "digits"
+    shutil.copytree(RESULTS / "bigbigan-digits", out)
+    old = read_json(out / "bigbigan-digits.json")
+    experiment = EXPERIMENTS["bigbigan-digits"]
+    reproduce(experiment, out, render_only=True, bar=lambda: pytest.fail("it trains"))
+    new = read_json(out / "bigbigan-digits.json")
+    assert len(new["lines"]) == len(old["lines"])
+    for ours, theirs in zip(new["lines"], old["lines"], strict=True):
+        assert ours["name"] == theirs["features"]
+        for protocol in experiment.protocols:
+            assert ours[f"{protocol}/accuracy"]["mean"] == theirs[protocol]["mean"]

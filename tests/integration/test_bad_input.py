@@ -49,7 +49,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
         (["train", "bigan", "--method", "gan"], "two methods"),
         (["train", "bigbigan", "--settings.discriminator-steps", "1001"], "or equal to 1000"),
         (["train", "bigbigan", "--settings.network.mlp-depth", "1002"], "or equal to 1000"),
-        (["reproduce", "bigbigan-digits", "--arms", ","], "--arms ',' names none"),
+        (["reproduce", "bigbigan-digits", "--arms", ","], "--runs ',' names none"),
         (["train", "bigan", "--preset", "offical"], "Did you mean 'official'?"),
         (["train", "bigan", "--epoch", "3"], "unknown flag '--epoch'. Did you mean '--epochs'?"),
         (["train", "bigan", "--train.sed", "3"], "Did you mean 'train.seed'?"),
@@ -68,7 +68,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
         (["train", "json:JSONDecoder"], "has no Method class 'JSONDecoder'"),
         (
             ["reproduce", "bigbigan-digit"],
-            "table or study 'bigbigan-digit'. Did you mean 'bigbigan-",
+            "unknown experiment 'bigbigan-digit'. Did you mean 'bigbigan-",
         ),
         (["evaluate"], "RUN"),
         (["evaluate", "nothing"], "no such folder"),

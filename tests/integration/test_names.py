@@ -78,7 +78,7 @@ def test_mistyped_names_are_refused_before_torch_is_imported(tmp_path: Path) -> 
         "evaluate run --layer encoder.hidden2@x": "after @ stands the side to pool to",
         "embed run --layer encoder..hidden2": "layer 'encoder..hidden2' is no layer; write",
         "embed run --data mnits": "unknown data set 'mnits'. Did you mean 'mnist'?",
-        "reproduce sao-man": "unknown table or study 'sao-man'. Did you mean 'sao-main'?",
+        "reproduce sao-man": "unknown experiment 'sao-man'. Did you mean 'sao-main'?",
         "reproduce sao-main --train.epohs 3": "Did you mean 'train.epochs'?",
         "prepare mnits out": "unknown data set 'mnits'. Did you mean 'mnist'?",
         "presets bigam": "unknown method 'bigam'. Did you mean 'bigan'?",
@@ -170,7 +170,7 @@ def test_a_preset_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lists_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
-    from ambigan.experiments import STUDIES, TABLES
+    from ambigan.experiments import EXPERIMENTS
 
     assert main(["presets", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
@@ -180,7 +180,7 @@ def test_lists_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = (row for row in rows if row["name"] == "train.ema_decay")
     assert (row["allowed"], row["default"]) == ("number >= 0, < 1", 0.999)
     assert main(["reproduce", "--list", "--json"]) == 0
-    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == [*TABLES, *STUDIES]
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == [*EXPERIMENTS]
 
 
 def test_settings_are_listed_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:

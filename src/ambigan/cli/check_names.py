@@ -41,8 +41,8 @@ def check_names(request: Request) -> None:
         _check_preset("bigan", flags.preset)
         _check_settings("bigan", request.settings)
     elif request.verb == "reproduce":
-        if flags.table is not None:
-            _check("table or study", flags.table, known_names()["experiments"])
+        if flags.experiment is not None:
+            _check("experiment", flags.experiment, known_names()["experiments"])
         _check_settings(None, request.settings)
     elif request.verb in ("settings", "presets"):
         _check_preset(_check_method(flags.method), flags.preset)

@@ -73,6 +73,6 @@ COMPLETERS: dict[str, Complete] = {
     "data": _sources,
     "source": _sources,
     "protocol": _protocols,
-    "table": _experiments,
+    "experiment": _experiments,
 }
 """What may be typed for a flag or argument, by its name."""

@@ -1,68 +1,54 @@
-"""The verb that makes papers' tables and studies."""
+"""The verb that makes experiments: papers' tables, and methods compared."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
-from ..core.errors import ConfigError, unknown_name
+from ..core.errors import ConfigError
 from ..core.machine import num_launched_processes
 from .listings import list_experiments
-from .output import alarm, note, say
+from .output import say
 from .parser import Request
 
 MOST_SEEDS = 1000
 
 
 def reproduce(request: Request) -> int:
-    """Makes a paper's table again or a study, or lists those that can be made."""
+    """Makes an experiment, or lists those that can be made."""
     flags = request.flags
     if flags.list:
         return list_experiments(request)
     if flags.json:
         raise ConfigError("--json is for --list; what is made is written as .json anyway.")
     from ..engine.trainer import Interrupted
-    from ..experiments import STUDIES, TABLES, compare, find_study, find_table, shared_folder
-    from ..experiments import reproduce as make_table
-    from ..experiments.study.writing import as_markdown as study_text
-    from ..experiments.table.writing import as_markdown
+    from ..experiments import EXPERIMENTS, default_folder
+    from ..experiments import reproduce as make
+    from ..experiments.writers import as_markdown
     from .progress import training_progress
 
-    if flags.table is None:
-        raise ConfigError(f"name a table or study: {', '.join((*TABLES, *STUDIES))}.")
+    if flags.experiment is None:
+        raise ConfigError(f"name an experiment: {', '.join(EXPERIMENTS)}.")
     if num_launched_processes() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
-    if flags.table not in {*TABLES, *STUDIES}:
-        raise unknown_name("table or study", flags.table, [*TABLES, *STUDIES])
-    common: dict[str, Any] = {
-        "seeds": _seeds(flags.seeds),
-        "changes": request.settings,
-        "bar": training_progress,
-        "tell": note,
-        "alarm": alarm,
-    }
+    experiment = EXPERIMENTS.find(flags.experiment)
+    out = Path(flags.out or default_folder(experiment, request.settings))
     try:
-        if flags.table in STUDIES:
-            if flags.presets:
-                raise ConfigError(f"{flags.table} is a study; it has arms, and takes no --presets.")
-            study, arms = find_study(flags.table), _listed("--arms", flags.arms)
-            out = Path(flags.out or shared_folder(study, request.settings))
-            text = study_text(compare(study, out, arms=arms, **common))
-            written = out / flags.table
-        else:
-            table = find_table(flags.table)
-            if flags.arms:
-                raise ConfigError(f"{flags.table} is a table; it has presets, and takes no --arms.")
-            out = Path(flags.out or f"runs/{table.name}")
-            presets = _listed("--presets", flags.presets)
-            text = as_markdown(make_table(table, out, presets=presets, **common))
-            written = out / "table"
+        summary = make(
+            experiment,
+            out,
+            seeds=_seeds(flags.seeds),
+            changes=request.settings,
+            presets=_listed("--presets", flags.presets),
+            runs=_listed("--runs", flags.runs),
+            render_only=flags.render,
+            bar=training_progress,
+        )
     except Interrupted as stop:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + stop.signal_number
-    print(text)
-    say(f"written: {written}.json, .csv, .md, .html")
+    print(as_markdown(summary))
+    say(f"written: {out / experiment.name}.json, .csv, .md, .html")
     return 0
 
 

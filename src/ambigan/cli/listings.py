@@ -92,7 +92,7 @@ def typed(value: Any) -> str:
 
 
 def list_experiments(request: Request) -> int:
-    """Lists the tables and studies that `reproduce` makes, a line each."""
+    """Lists the experiments that `reproduce` makes, a line each."""
     experiments = known_names()["experiments"]
     if request.flags.json:
         print_json([{"name": name, **about} for name, about in experiments.items()])

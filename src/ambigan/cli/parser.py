@@ -160,7 +160,7 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     add_run(verb("report", "Write a run's page: curves, samples and tables in one HTML file"))
     add_using_verbs(verb)
     add_analysis_verbs(verb)
-    _add_reproduce(verb("reproduce", "Train and measure what a paper's table or a study needs"))
+    _add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods"))
     add_lists(verb)
     for each in verbs.values():
         add_general(each)
@@ -169,19 +169,19 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
 
 def _add_reproduce(parser: _Parser) -> None:
     parser.add_argument(
-        "table",
+        "experiment",
         nargs="?",
         metavar="NAME",
-        help="table or study to make, such as bigan-table1 or sao-main; see --list",
+        help="experiment to make, such as bigan-table1 or sao-main; see --list",
     )
     parser.add_argument(
-        "--list", action="store_true", help="list the tables and studies, and how long each takes"
+        "--list", action="store_true", help="list the experiments, and how long each takes"
     )
     add_json(parser)
     parser.add_argument(
         "--presets",
         metavar="NAMES",
-        help="rows of a table to make, such as paper,official; all of its own by default",
+        help="presets to start from where the experiment leaves them open, such as paper,official",
     )
     parser.add_argument(
         "--seeds",
@@ -189,11 +189,20 @@ def _add_reproduce(parser: _Parser) -> None:
         metavar="N",
         help="number of seeds, counted from 0, or the seeds themselves with commas: 0,3 or 4,",
     )
-    parser.add_argument("--data", metavar="SOURCE", help="data to train on in place of the paper's")
     parser.add_argument(
+        "--data", metavar="SOURCE", help="data to train on in place of the experiment's"
+    )
+    parser.add_argument(
+        "--runs",
         "--arms",
         metavar="NAMES",
-        help="arms of a study to make now, such as sao-flips,simclr-flips; all by default",
+        dest="runs",
+        help="runs to make now, such as sao-flips,simclr-flips; all by default",
+    )
+    parser.add_argument(
+        "--render",
+        action="store_true",
+        help="write tables and page from the results that are there, without training",
     )
     add_run_shortcuts(parser)
     parser.add_argument(
@@ -201,9 +210,9 @@ def _add_reproduce(parser: _Parser) -> None:
     )
     parser.epilog = (
         "What is finished is not repeated: give the same command again after an interruption, or\n"
-        "with more presets or seeds. Several processes may work on one study in one folder; each\n"
-        "takes what no other is working on. Any setting that all columns have is changed by its\n"
-        "dotted name: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
+        "with more presets or seeds. Several processes may work in one folder; each takes what no\n"
+        "other is working on. Any setting that all runs have is changed by its dotted name, and\n"
+        "named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
     )
 
 

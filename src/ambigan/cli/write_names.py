@@ -15,7 +15,7 @@ from ..data.settings import DataSettings
 from ..data.sources import SOURCES
 from ..engine.config import RunConfig, TrainSettings
 from ..evaluation.protocols import PROTOCOLS
-from ..experiments import STUDIES, TABLES
+from ..experiments import EXPERIMENTS
 from ..methods import METHODS, find_method, is_external
 from ..presets import PRESETS
 from .names import FILE, Names
@@ -47,16 +47,12 @@ def describe(methods: Iterable[str]) -> Names:
         experiment.name: {
             "title": experiment.title,
             "time": experiment.time,
-            "columns": [column.name for column in _columns(experiment)],
+            "runs": [run.name for run in experiment.runs],
             "source": experiment.source,
         }
-        for experiment in (*TABLES.values(), *STUDIES.values())
+        for experiment in EXPERIMENTS.values()
     }
     return names
-
-
-def _columns(experiment: Any) -> Iterable[Any]:
-    return experiment.arms if hasattr(experiment, "arms") else experiment.columns
 
 
 def _method(name: str, classes: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from .sources import (
     located,
     open_dataset,
     open_examples,
-    register_source,
     open_framed,
+    register_source,
     stored_shape,
 )
 from .tables.vectors import RawVectors

@@ -294,7 +294,7 @@ def open_framed(
         if spec.kind != "vectors":
             raise _misfit(settings, "vectors", spec)
         needed = scaling.columns if scaling else ()
-        raw = source.read(settings, _path(typed), needed)
+        raw = source.read(settings, typed, needed)
         return build_vectors_as(raw, settings, spec, scaling)
     if spec.kind != "images" or spec.shape[0] not in (1, 3):
         raise _misfit(settings, "images of 1 or 3 channels", spec)

@@ -24,6 +24,9 @@ from ..methods import METHODS, find_method, is_external, origin_of_method
 
 logger = logging.getLogger(__name__)
 
+RENAMED = {"watch_every": "diagnose_every"}
+"""Settings of `train` that runs of earlier versions have under other names."""
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -142,6 +145,9 @@ class RunConfig:
             )
         name, preset, settings = str(values["method"]), str(values["preset"]), values["settings"]
         data, train = values["data"], values["train"]
+        if isinstance(train, dict):
+            named = cast(dict[str, Any], train)
+            train = {RENAMED.get(name, name): value for name, value in named.items()}
         method = method or find_method(name)
         return cls(
             name,

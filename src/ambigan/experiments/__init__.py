@@ -1,21 +1,18 @@
-"""Papers' tables, made again (`table`), and studies of methods side by side (`study`).
+"""Experiments: grids of runs and seeds that are trained, measured and shown in one table.
 
-Both are made of planned runs, each trained and measured once, in a folder of its own.
+The catalogue's modules hold data alone; importing one registers its experiments.
 """
 
-from .study import STUDIES, Arm, Study, compare, find_study, shared_folder
-from .table import TABLES, Column, PaperTable, find_table, reproduce
+from . import bigan_table1, bigbigan, sao  # noqa: F401  # bigbigan imports sao, so sao is listed first
+from .experiment import EXPERIMENTS, Experiment, RunSpec, register_experiment
+from .planning import default_folder
+from .runner import reproduce
 
 __all__ = [
-    "STUDIES",
-    "TABLES",
-    "Arm",
-    "Column",
-    "PaperTable",
-    "Study",
-    "compare",
-    "find_study",
-    "find_table",
+    "EXPERIMENTS",
+    "Experiment",
+    "RunSpec",
+    "default_folder",
+    "register_experiment",
     "reproduce",
-    "shared_folder",
 ]

@@ -1,40 +1,40 @@
-"""What a run of a table or study learned, as pictures."""
+"""Pictures of what a run draws, as a section of the page."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..core.errors import CheckpointError
 from ..data import Dataset, Split
 from ..report.panels import GalleryPanel, Section, gallery
-from ..run import Run, load
-from .run_spec import PlannedRun
+from ..run import load
+from .run_records import PlannedRun
 
 NUM_PICTURES = 32
 
 
-def pictures_of(planned: PlannedRun, dataset: Dataset) -> Section | None:
-    """Samples and reconstructions; None where data are no images."""
-    run = load(planned.run.path, device="cpu")
+def pictures_of(planned: PlannedRun, dataset: Dataset | None) -> Section | None:
+    """Samples and reconstructions; None where data are no images, or the model was deleted."""
+    try:
+        run = load(planned.run.path, device="cpu")
+    except CheckpointError:
+        return None
     if run.spec.kind != "images":
         return None
     panels: list[GalleryPanel] = []
+    leads: list[str] = []
     if "sample" in run.capabilities:
         panels.append(gallery(list(run.sample(NUM_PICTURES)[:, None]), "single", "Samples"))
-    if "reconstruct" in run.capabilities:
-        panels.append(_reconstructions(run, dataset))
-    words = {
-        "sample": "samples, drawn and not picked",
-        "reconstruct": "held-out data above what is made of them",
-    }
-    lead = "; ".join(words[capability] for capability in words if capability in run.capabilities)
-    key = "-".join(planned.run.path.parts[-3:-1])
-    title = f"{planned.variant.name}, {planned.preset}"
+        leads.append("samples, drawn and not picked")
+    if "reconstruct" in run.capabilities and dataset is not None:
+        split = Split(dataset.test.values[:NUM_PICTURES], None)
+        pairs = zip(run.originals(split), run.reconstruct(split), strict=True)
+        stacked = [np.stack(pair) for pair in pairs]
+        panels.append(gallery(stacked, "pairs", "Data above reconstructions"))
+        leads.append("held-out data above their reconstructions")
+    if not panels:
+        return None
     kind = "averaged" if run.weights == "ema" else "last"
-    lead = f"{lead[:1].upper()}{lead[1:]} ({kind} weights, seed {planned.seed})."
-    return Section(key, title, lead, tuple(panels))
-
-
-def _reconstructions(run: Run, dataset: Dataset) -> GalleryPanel:
-    split = Split(dataset.test.values[:NUM_PICTURES], None)
-    pairs = zip(run.originals(split), run.reconstruct(split), strict=True)
-    return gallery([np.stack(pair) for pair in pairs], "pairs", "Data above reconstructions")
+    lead = f"{'; '.join(leads).capitalize()} ({kind} weights, seed {planned.seed})."
+    key = f"{planned.spec.preset}-{planned.spec.slug}"
+    return Section(key, f"{planned.spec.name}, {planned.spec.preset}", lead, tuple(panels))

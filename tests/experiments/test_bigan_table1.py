@@ -17,12 +17,12 @@ import pytest
 from test_resume import Killed, kill_at
 
 from ambigan.core.errors import CheckpointError, ConfigError
-from ambigan.core.files import hold_lock
-from ambigan.experiments import find_table, reproduce
-from ambigan.experiments.table.cells import plan_cells
-from ambigan.measuring import evaluate
+from ambigan.core.files import hold_lock, read_json
+from ambigan.experiments import EXPERIMENTS, reproduce
+from ambigan.experiments.planning import plan_runs
+from ambigan.run_evaluation import evaluate
 
-TABLE = find_table("bigan-table1")
+TABLE = EXPERIMENTS["bigan-table1"]
 TOY = {
     "data.source": "digits",
     "settings.latent_dim": "4",
@@ -33,15 +33,13 @@ TOY = {
     "train.checkpoint_every": "3",
     "train.device": "cpu",
 }
-WRITTEN = ("table.json", "table.csv")
+WRITTEN = ("bigan-table1.json", "bigan-table1.csv")
 
 
 def make(out: Path, *, progress: Any = None, **more: Any) -> None:
     told = progress or (lambda *_: None)
     changes = TOY | more.pop("changes", {})
-    reproduce(
-        TABLE, out, changes=changes, bar=lambda: nullcontext(told), alarm=lambda _: None, **more
-    )
+    reproduce(TABLE, out, changes=changes, bar=lambda: nullcontext(told), **more)
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +49,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_all_columns_are_there(whole: Path) -> None:
-    assert len(list(whole.glob("cells/official/*/seed-0/results/knn1_euclidean.json"))) == 6
-    page = (whole / "table.html").read_text()
-    for column in TABLE.columns:
-        assert column.name in page
+def test_all_runs_are_there(whole: Path) -> None:
+    assert len(list(whole.glob("runs/official/*/seed-0/results/knn1_euclidean.json"))) == 6
+    page = (whole / "bigan-table1.html").read_text()
+    for run in TABLE.runs:
+        assert run.name in page
     assert "97.39" in page
     assert "not finished" not in page
     assert not any(word in page for word in ("http://", "https://"))
@@ -72,31 +70,32 @@ def test_killed_and_begun_again_equals_undisturbed(at: int, whole: Path, tmp_pat
 
 def test_what_is_finished_is_not_done_again(tmp_path: Path) -> None:
     make(tmp_path / "table")
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("cells/**/*.*")}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("runs/**/*.*")}
     make(tmp_path / "table", progress=kill_at(1))
     make(tmp_path / "table", seeds=(0, 1))
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
-    assert len(list((tmp_path / "table").glob("cells/official/*/seed-1"))) == 6
+    assert len(list((tmp_path / "table").glob("runs/official/*/seed-1"))) == 6
 
 
 def test_what_was_measured_half_way_is_not_taken_for_finished(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         make(tmp_path / "table", progress=kill_at(9))
     with pytest.warns(UserWarning, match="not finished"):
-        evaluate(tmp_path / "table/cells/official/bigan/seed-0", protocols=["knn1_euclidean"])
+        evaluate(tmp_path / "table/runs/official/bigan/seed-0", protocols=["knn1_euclidean"])
     make(tmp_path / "table")
-    assert (tmp_path / "table/table.json").read_bytes() == (whole / "table.json").read_bytes()
+    assert (tmp_path / "table/bigan-table1.json").read_bytes() == (
+        whole / "bigan-table1.json"
+    ).read_bytes()
 
 
 def test_what_was_lost_is_made_again(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "table"
     shutil.copytree(whole, out)
-    cell = out / "cells/official/lr/seed-0"
-    (cell / "results/reconstruction_l2.json").unlink()
-    (cell / "results/knn1_euclidean.json").write_text('{"rows": [], "protocol": "x"}')
-    (cell / "timing.jsonl").unlink()
-    (out / "baselines.json").write_text('{"rows": [')
-    (out / "plan.json").unlink()
+    run = out / "runs/official/lr/seed-0"
+    (run / "results/reconstruction_l2.json").unlink()
+    (run / "results/knn1_euclidean.json").write_text('{"rows": [], "protocol": "x"}')
+    (run / "timing.jsonl").unlink()
+    next((out / "baselines").iterdir()).write_text('{"results": [')
     make(out)
     for name in WRITTEN:
         assert (out / name).read_bytes() == (whole / name).read_bytes()
@@ -105,8 +104,10 @@ def test_what_was_lost_is_made_again(whole: Path, tmp_path: Path) -> None:
 def test_other_seeds_made_later_stand_beside_the_first(tmp_path: Path) -> None:
     make(tmp_path / "table")
     make(tmp_path / "table", seeds=(4,))
-    lines = (tmp_path / "table/table.csv").read_text().splitlines()[1:]
-    assert {line.split(",")[2] for line in lines} == {"0", "4"}
+    lines = (tmp_path / "table/bigan-table1.csv").read_text().splitlines()[1:]
+    assert lines[0].endswith(",2")
+    runs = read_json(tmp_path / "table/bigan-table1.json")["runs"]
+    assert {run["seed"] for run in runs} == {0, 4}
 
 
 def test_data_that_changed_are_refused(tmp_path: Path) -> None:
@@ -121,14 +122,14 @@ def test_data_that_changed_are_refused(tmp_path: Path) -> None:
     small = table | {"train.batch_size": "16"}
     make(tmp_path / "table", changes=small)
     write(1)
-    with pytest.raises(CheckpointError, match="other data"):
+    with pytest.raises(CheckpointError, match="cannot stand in one column"):
         make(tmp_path / "table", changes=small, seeds=(1,))
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"settings.feature_layer": "encoder.hidden1"}, r"column 'D'.*encoder\.hidden1"),
+        ({"settings.feature_layer": "encoder.hidden1"}, r"run 'D'.*encoder\.hidden1"),
         ({"train.batch_size": "1"}, "at least 2"),
         ({"train.batch_size": "1000000"}, "larger than"),
         ({"settings.network.hidden": "1000000,1000000"}, "GiB"),
@@ -144,10 +145,10 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
 
 
 @pytest.mark.parametrize("preset", ["official", "paper", "small"])
-def test_no_two_columns_train_the_same_for_as_long(preset: str, tmp_path: Path) -> None:
-    cells = plan_cells(TABLE, [preset], [0], {}, tmp_path)
-    assert len({str(cell.config) for cell in cells}) == len(cells)
-    assert len({cell.config.train.epochs for cell in cells}) == 1
+def test_no_two_runs_train_the_same_for_as_long(preset: str, tmp_path: Path) -> None:
+    runs = plan_runs(TABLE, tmp_path, presets=[preset])
+    assert len({str(run.config) for run in runs}) == len(runs)
+    assert len({run.config.train.epochs for run in runs}) == 1
 
 
 def test_spelling_a_setting_otherwise_changes_nothing(whole: Path, tmp_path: Path) -> None:
@@ -156,11 +157,13 @@ def test_spelling_a_setting_otherwise_changes_nothing(whole: Path, tmp_path: Pat
     make(out, changes={"settings.network.hidden": "[16, 16]"}, progress=kill_at(1))
 
 
-def test_a_preset_that_some_columns_lack_leaves_them_empty(tmp_path: Path) -> None:
-    cells = plan_cells(TABLE, ["paper"], [0], TOY, tmp_path)
-    assert [cell.variant.name for cell in cells] == [column.name for column in TABLE.columns]
-    with pytest.raises(ConfigError, match=r"unknown preset of bigan-table1 'papre'.*'paper'"):
-        plan_cells(TABLE, ["papre"], [0], TOY, tmp_path)
+def test_a_preset_that_some_runs_lack_leaves_them_out(tmp_path: Path) -> None:
+    runs = plan_runs(TABLE, tmp_path, changes=TOY, presets=["paper"])
+    assert [run.spec.name for run in runs] == [spec.name for spec in TABLE.runs]
+    runs = plan_runs(TABLE, tmp_path, changes=TOY, presets=["modern"])
+    assert [run.spec.name for run in runs] == ["BiGAN"]
+    with pytest.raises(ConfigError, match=r"unknown preset of bigan 'papre'.*'paper'"):
+        plan_runs(TABLE, tmp_path, changes=TOY, presets=["papre"])
 
 
 def test_a_folder_of_something_else_is_refused(whole: Path, tmp_path: Path) -> None:
@@ -171,14 +174,19 @@ def test_a_folder_of_something_else_is_refused(whole: Path, tmp_path: Path) -> N
         make(tmp_path)
 
 
-def test_a_setting_that_a_column_lacks_is_named_with_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"column 'LR'.*settings\.objective"):
-        plan_cells(TABLE, ["official"], [0], TOY | {"settings.objective": "minimax"}, tmp_path)
+def test_a_setting_that_a_run_lacks_is_named_with_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"run 'LR'.*settings\.objective"):
+        plan_runs(TABLE, tmp_path, changes=TOY | {"settings.objective": "minimax"})
 
 
-def test_two_at_once_are_refused(whole: Path) -> None:
-    with hold_lock(whole / ".lock"), pytest.raises(ConfigError, match="another process"):
-        make(whole)
+def test_two_at_once_share_the_runs(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table"
+    with hold_lock(out / "runs/official/d/seed-0.lock"):
+        make(out)
+    assert len(list(out.glob("runs/official/*/seed-0/model"))) == 5
+    make(out)
+    for name in WRITTEN:
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_seeds_are_given_once_each(tmp_path: Path) -> None:

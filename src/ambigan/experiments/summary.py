@@ -1,0 +1,307 @@
+"""Results of runs as tables: means over seeds, with baselines and published values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite, nan
+from statistics import mean, stdev
+
+from ..evaluation.result import Result
+from ..report.result_tables import Table, TableCell, TableRow
+from .experiment import Experiment
+from .run_records import GENERATION, RECONSTRUCTION, RunResult, layer_of
+
+TITLES = {
+    "linear_lbfgs": "linear probe",
+    "knn_sweep": "k-NN",
+    "knn1_euclidean": "1-NN",
+    "svm_l2": "L2-SVM",
+    "kmeans": "k-means",
+}
+PUBLISHED = "published"
+COSTS = ("run", "images shown", "precision", "training, s", "images/s", "measuring, s")
+_DRAWN = (
+    (f"{GENERATION}/frechet", "Fréchet", ".3g"),
+    (f"{GENERATION}/kid", "KID", ".3g"),
+    (f"{GENERATION}/precision", "precision, %", ".1f"),
+    (f"{GENERATION}/recall", "recall, %", ".1f"),
+    (f"{RECONSTRUCTION}/ratio_real", "reconstruction", ".2f"),
+)
+_WEIGHTS = {"raw": ", last weights", "ema": ", averaged weights"}
+
+Column = tuple[str, str, str]
+"""The key of its values, its title, and the format of its numbers."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number over seeds.
+
+    Attributes:
+        mean: The mean; NaN if one of the numbers is none.
+        deviation: The sample deviation; None for one seed.
+        low: The smallest number.
+        high: The largest number.
+        num: The number of seeds.
+    """
+
+    mean: float
+    deviation: float | None
+    low: float
+    high: float
+    num: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Value:
+        """One number or more."""
+        num = len(values)
+        if not all(map(isfinite, values)):
+            return cls(nan, nan if num > 1 else None, nan, nan, num)
+        spread = stdev(values) if num > 1 else None
+        return cls(mean(values), spread, min(values), max(values), num)
+
+    def text(self, form: str) -> str:
+        """Such as `97.39` or `97.39 ± 0.08`, by a format such as `.2f`."""
+        spread = "" if self.deviation is None else f" ± {self.deviation:{form}}"
+        return f"{self.mean:{form}}{spread}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: what was measured, and its values by `protocol/metric`."""
+
+    name: str
+    dim: int | None
+    is_baseline: bool
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An experiment, as far as it is made.
+
+    Attributes:
+        experiment: Which one.
+        runs: The runs that are done.
+        baselines: Results of features that need no training.
+        changed: What the user changed of the experiment's own settings, one text each.
+        num_runs: The number of planned runs.
+        command: The command that makes it again, or goes on with it.
+    """
+
+    experiment: Experiment
+    runs: tuple[RunResult, ...]
+    baselines: tuple[Result, ...]
+    changed: tuple[str, ...]
+    num_runs: int
+    command: str
+
+    @cached_property
+    def results(self) -> list[Result]:
+        """All results of runs, then of baselines."""
+        return [*(result for run in self.runs for result in run.results), *self.baselines]
+
+    @property
+    def title(self) -> str:
+        """The experiment's title with the name of its data."""
+        return f"{self.experiment.title}, on {self.results[0].provenance.data.name}"
+
+    @property
+    def caption(self) -> str:
+        """What was trained, and every setting that is not the experiment's own."""
+        texts: list[str] = []
+        if self.runs:
+            epochs = " or ".join(dict.fromkeys(str(run.epochs) for run in self.runs))
+            seeds = len({run.seed for run in self.runs})
+            presets = " or ".join(dict.fromkeys(run.preset for run in self.runs))
+            precisions = " or ".join(sorted({run.precision for run in self.runs}))
+            texts = [
+                f"{epochs} epoch{'s' * (epochs != '1')}, preset {presets}, {precisions},"
+                f" {seeds} seed{'s' * (seeds > 1)}."
+            ]
+            if " or " in precisions:
+                texts.append("The precision of a run is what its machine is faster at.")
+        if self.changed:
+            texts.append(f"Changed from the experiment's own settings: {'; '.join(self.changed)}.")
+        return " ".join(texts)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Runs layer by layer; then the same networks untrained; then baselines."""
+        trained: list[_Entry] = []
+        untrained: list[_Entry] = []
+        for run in self._by_spec:
+            label, published = self.label(run), self.experiment.published.get(run.name)
+            for result in run.results:
+                if result.protocol.name not in self.experiment.protocols:
+                    continue
+                if result.is_baseline:
+                    untrained.append((f"{label} untrained: {layer_of(result)}", result, None))
+                else:
+                    name = f"{label}: {result.subject.name}{self._weights(result)}"
+                    trained.append((name, result, published))
+        baselines = [(result.subject.name, result, None) for result in self.baselines]
+        return _lines([*trained, *untrained, *baselines])
+
+    @cached_property
+    def drawn(self) -> list[Line]:
+        """Samples and reconstructions of runs; then what was not drawn, of the first run."""
+        drawn: list[_Entry] = []
+        others: dict[str, _Entry] = {}
+        for run in self._by_spec:
+            for result in run.results:
+                if result.protocol.name not in (GENERATION, RECONSTRUCTION):
+                    continue
+                if not result.is_baseline:
+                    drawn.append((f"{self.label(run)}{self._weights(result)}", result, None))
+                elif result.protocol.name == GENERATION:
+                    name = f"{result.subject.name} (not drawn)"
+                    others.setdefault(name, (name, result, None))
+        return _lines([*drawn, *others.values()])
+
+    @property
+    def tables(self) -> list[tuple[str, Table]]:
+        """What is shown, each below its caption: features, what runs draw, and costs."""
+        columns: list[Column] = []
+        shown = {f"{x.protocol.name}/{m.name}": m for x in self.results for m in x.metrics}
+        for name in self.experiment.protocols:
+            for key, metric in shown.items():
+                if key.startswith(f"{name}/"):
+                    more = "" if metric.name == "accuracy" else f" {metric.title}"
+                    form = self._form if metric.unit == "%" else f".{metric.digits}f"
+                    columns.append((key, f"{TITLES.get(name, name)}{more}", form))
+        if self.experiment.published:
+            columns.append((PUBLISHED, self.published_title, self._form))
+        caption = f"{self.caption} Accuracy on held-out data in %.".lstrip()
+        bold = {key for key, metric in shown.items() if metric.direction == "higher"}
+        found = [(caption, _table(("features", "dimensions"), self.lines, columns, bold))]
+        if self.drawn:
+            found.append((self._drawn_caption, _table(("drawn by",), self.drawn, _DRAWN)))
+        if self.runs:
+            found.append(("", Table(COSTS, 1, tuple(self._costs(run) for run in self.runs))))
+        return found
+
+    @property
+    def published_title(self) -> str:
+        """The head of the paper's column, with its data where these are others."""
+        ours, theirs = self.results[0].provenance.data.name, self.experiment.settings["data.source"]
+        where = "" if ours == theirs else f" on {theirs}"
+        return f"paper{where}, {self.experiment.published_budget}"
+
+    @property
+    def machines(self) -> list[str]:
+        """What was measured on, each once."""
+        return list(dict.fromkeys(_machine(x) for run in self.runs for x in run.results))
+
+    def label(self, run: RunResult, *, with_seed: bool = False) -> str:
+        """The name of a run, with its preset where there are several of that name."""
+        presets = {other.preset for other in self.runs if other.name == run.name}
+        preset = f", {run.preset}" if len(presets) > 1 else ""
+        return f"{run.name}{preset}{f', seed {run.seed}' if with_seed and run.seed else ''}"
+
+    @property
+    def _by_spec(self) -> list[RunResult]:
+        """Runs in the order of the experiment, seeds of one next to each other."""
+        names = [spec.name for spec in self.experiment.runs]
+        return sorted(self.runs, key=lambda run: names.index(run.name))
+
+    @property
+    def _form(self) -> str:
+        """The format of accuracies: the paper's, or the digits that 10,000 examples tell apart."""
+        return ".2f" if self.experiment.published else ".1f"
+
+    def _weights(self, result: Result) -> str:
+        """Whose weights, where both are measured."""
+        return "" if self.experiment.weights else _WEIGHTS[str(result.subject.weights)]
+
+    @property
+    def _drawn_caption(self) -> str:
+        """How the table of samples and reconstructions is read."""
+        texts: list[str] = []
+        measured = {x.protocol.name for run in self.runs for x in run.results if not x.is_baseline}
+        names = [x for x in self.experiment.runs if x.name == self.experiment.reference_model]
+        if GENERATION in measured and names:
+            texts.append(
+                f"Samples are compared with the held-out data in features of {names[0].name}"
+                f" ({names[0].layers[0]}): Fréchet and kernel distance (KID), where less is better,"
+                " precision and recall. Data that were not drawn show what these numbers mean."
+            )
+        if RECONSTRUCTION in measured:
+            texts.append(
+                "Reconstruction: its error over that of shuffled pairs; 1 knows nothing of its"
+                " input, 0 is perfect."
+            )
+        return " ".join(texts)
+
+    def _costs(self, run: RunResult) -> TableRow:
+        rate = run.cost.images_per_second
+        texts = [
+            self.label(run, with_seed=True),
+            f"{run.images:,}",
+            run.precision,
+            f"{run.cost.training_seconds:,.0f}",
+            f"{rate:,.0f}" if rate else "–",
+            f"{run.cost.measuring_seconds:,.0f}",
+        ]
+        return TableRow(tuple(map(TableCell, texts)), is_baseline=False)
+
+
+_Entry = tuple[str, Result, float | None]
+"""The name of a row, a result that belongs there, and the paper's value."""
+
+
+def _lines(entries: Iterable[_Entry]) -> list[Line]:
+    """Rows in the order of their first results, with means over the others."""
+    found: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry[0], []).append(entry)
+    lines: list[Line] = []
+    for name, group in found.items():
+        scores: dict[str, list[float]] = {}
+        for _, result, _ in group:
+            for metric in result.metrics:
+                is_shown = metric is result.headline or metric.direction != "none"
+                if metric.value is not None and is_shown:
+                    key = f"{result.protocol.name}/{metric.name}"
+                    scores.setdefault(key, []).append(metric.value)
+        first, published = group[0][1:]
+        if published is not None:
+            scores[PUBLISHED] = [published]
+        values = {key: Value.of(values) for key, values in scores.items()}
+        lines.append(Line(name, first.subject.dim, first.is_baseline, values))
+    return lines
+
+
+def _table(
+    heads: tuple[str, ...],
+    lines: Sequence[Line],
+    columns: Iterable[Column],
+    bold: Collection[str] = (),
+) -> Table:
+    """Lines below those columns that hold something; the highest means of some are bold."""
+    shown = [column for column in columns if any(column[0] in line.values for line in lines)]
+    best: dict[str, float] = {}
+    for key, _, form in shown:
+        means = [float(f"{x.values[key].mean:{form}}") for x in lines if key in x.values]
+        if key in bold:
+            best[key] = max(filter(isfinite, means), default=nan)
+    rows: list[TableRow] = []
+    for line in lines:
+        dim = "–" if line.dim is None else f"{line.dim:,}"
+        cells = [TableCell(text) for text in (line.name, dim)[: len(heads)]]
+        for key, _, form in shown:
+            value = line.values.get(key)
+            text = "–" if value is None else value.text(form)
+            is_best = value is not None and float(f"{value.mean:{form}}") == best.get(key)
+            cells.append(TableCell(text, is_best))
+        rows.append(TableRow(tuple(cells), line.is_baseline))
+    return Table((*heads, *(title for _, title, _ in shown)), 1, tuple(rows))
+
+
+def _machine(result: Result) -> str:
+    hardware, versions = result.provenance.hardware, result.provenance.versions
+    cores = "1 core" if hardware.get("cores") == 1 else f"{hardware.get('cores')} cores"
+    where = hardware.get("gpu") or f"{cores} of {hardware.get('processor')}"
+    return f"{where}, torch {versions.get('torch')}"
