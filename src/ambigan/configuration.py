@@ -16,8 +16,8 @@ from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
 from .methods import find_method, is_external
+from .model_files import read_config
 from .presets import find_preset
-from .run import read_config
 
 FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 """How a function is named that returns a configuration: `module:function`."""

@@ -31,7 +31,7 @@ from .methods.registry import check_class, check_game, check_losses
 from .networks.layers.spectral_norm import SpectralNorm
 
 SPEC = DataSpec("images", (1, 8, 8), bounded=True)
-ROWS = 10
+_BATCH_SIZE = 10
 EMA_DECAY = 0.9
 STATISTICS = (*SpectralNorm.not_averaged, "running_mean", "running_var", "num_batches_tracked")
 
@@ -41,7 +41,7 @@ class ContractError(AssertionError):
 
 
 @dataclass(frozen=True)
-class Subject:
+class MethodUnderTest:
     """A method that is checked.
 
     Attributes:
@@ -50,7 +50,7 @@ class Subject:
     """
 
     make: Callable[[], Method]
-    rows: int = ROWS
+    rows: int = _BATCH_SIZE
 
     def batch(self, method: Method, *key: int, dtype: torch.dtype = torch.float32) -> Batch:
         """A batch that is a function of its key."""
@@ -61,7 +61,7 @@ class Subject:
 
 
 def check_method(
-    cls: type[Method], settings: Any = None, *, spec: DataSpec = SPEC, rows: int = ROWS
+    cls: type[Method], settings: Any = None, *, spec: DataSpec = SPEC, rows: int = _BATCH_SIZE
 ) -> None:
     """Checks that a method keeps the contract; the first fault is raised.
 
@@ -93,7 +93,7 @@ def check_method(
         converge_spectral_norms(method)
         return method
 
-    subject = Subject(make, rows)
+    subject = MethodUnderTest(make, rows)
     for name, check in CHECKS.items():
         try:
             check(subject)
@@ -103,7 +103,7 @@ def check_method(
             raise _failed(name, cls.__name__, error) from error
 
 
-def check_parts(subject: Subject) -> None:
+def check_parts(subject: MethodUnderTest) -> None:
     """Players, turns, prior and feature layer are there, and every parameter has one owner."""
     method = subject.make()
     try:
@@ -121,7 +121,7 @@ def check_parts(subject: Subject) -> None:
             )
 
 
-def check_terms(subject: Subject) -> None:
+def check_terms(subject: MethodUnderTest) -> None:
     """`losses` gives each player asked for, and no other, scalar terms with a gradient."""
     method = subject.make().train()
     asked = [*method.turns, *((player.name,) for player in method.players)]
@@ -140,7 +140,7 @@ def check_terms(subject: Subject) -> None:
                 raise ContractError(f"losses: no term of player '{player}' has a gradient.")
 
 
-def check_ownership(subject: Subject) -> None:
+def check_ownership(subject: MethodUnderTest) -> None:
     """Invariant 1: a player's update moves its own networks and no other."""
     for player in subject.make().players:
         method = subject.make().train()
@@ -160,7 +160,7 @@ def check_ownership(subject: Subject) -> None:
             raise ContractError(f"invariant 1, ownership: player '{player.name}' moves nothing.")
 
 
-def check_purity(subject: Subject) -> None:
+def check_purity(subject: MethodUnderTest) -> None:
     """`losses` changes nothing, but for the statistics of norms and of players' own networks."""
     method = subject.make()
     networks = {network for player in method.players for network in player.networks}
@@ -181,7 +181,7 @@ def check_purity(subject: Subject) -> None:
             raise ContractError("purity: losses calls backward(); return the terms instead.")
 
 
-def check_randomness(subject: Subject) -> None:
+def check_randomness(subject: MethodUnderTest) -> None:
     """Invariant 4: what is drawn is a function of the batch's key, and of nothing else."""
     for players in subject.make().turns:
         found: list[dict[str, Terms]] = []
@@ -198,7 +198,7 @@ def check_randomness(subject: Subject) -> None:
                     )
 
 
-def check_gradients(subject: Subject, dtype: torch.dtype = torch.float32) -> None:
+def check_gradients(subject: MethodUnderTest, dtype: torch.dtype = torch.float32) -> None:
     """One forward pass for all players gives each what a backward of its own loss would."""
     is_exact = dtype == torch.float64
     relative = 1e-7 if is_exact else 1e-3
@@ -227,7 +227,7 @@ def check_gradients(subject: Subject, dtype: torch.dtype = torch.float32) -> Non
                     )
 
 
-def check_finite(subject: Subject) -> None:
+def check_finite(subject: MethodUnderTest) -> None:
     """Invariant 5: a few iterations on random data leave numbers."""
     state = TrainState(subject.make().train(), EMA_DECAY)
     _play(subject, state, 3)
@@ -235,7 +235,7 @@ def check_finite(subject: Subject) -> None:
         raise ContractError(f"invariant 5, finite: {broken} stops being a number at once.")
 
 
-def check_resume(subject: Subject) -> None:
+def check_resume(subject: MethodUnderTest) -> None:
     """Invariant 2: stopped, saved, loaded into new networks and continued equals undisturbed."""
     whole = TrainState(subject.make().train(), EMA_DECAY)
     with _global_seed(1):
@@ -256,7 +256,7 @@ def check_resume(subject: Subject) -> None:
         )
 
 
-def check_features(subject: Subject) -> None:
+def check_features(subject: MethodUnderTest) -> None:
     """Invariant 8: `features` is deterministic and leaves the method as it was."""
     method = subject.make().train()
     x = subject.batch(method, 2).x
@@ -278,7 +278,7 @@ def check_features(subject: Subject) -> None:
         raise ContractError("invariant 8, features: those of an example depend on the others.")
 
 
-def check_capabilities(subject: Subject) -> None:
+def check_capabilities(subject: MethodUnderTest) -> None:
     """What a method declares it does, in the right shapes; what it does not, it refuses."""
     method = subject.make().eval()
     x, z = subject.batch(method, 3).x, subject.batch(method, 3).z
@@ -313,7 +313,7 @@ def _check_refused(method: Method, name: Capability, given: Tensor) -> None:
     raise ContractError(f"capabilities: the method can {name} and does not declare it.")
 
 
-def check_state(subject: Subject) -> None:
+def check_state(subject: MethodUnderTest) -> None:
     """The state goes through a safetensors file into new networks, which then do the same."""
     state = TrainState(subject.make().train(), 0.0)
     _play(subject, state, 1)
@@ -328,7 +328,7 @@ def check_state(subject: Subject) -> None:
         )
 
 
-CHECKS: dict[str, Callable[[Subject], None]] = {
+CHECKS: dict[str, Callable[[MethodUnderTest], None]] = {
     "parts": check_parts,
     "losses": check_terms,
     "invariant 5, finite": check_finite,
@@ -367,7 +367,7 @@ def play_turn(state: TrainState, batch: Batch, players: Sequence[str]) -> dict[s
     return losses
 
 
-def _play(subject: Subject, state: TrainState, iterations: int) -> None:
+def _play(subject: MethodUnderTest, state: TrainState, iterations: int) -> None:
     """Iterations as the engine plays them, each on batches keyed by its number and turn."""
     for _ in range(iterations):
         batches: list[Batch] = []

@@ -30,7 +30,8 @@ from .engine.train_state import TrainState
 from .engine.trainer import Trainer, TrainingProgress, no_progress
 from .game import Method
 from .methods import check_game, find_method, is_external
-from .run import Run, describe_data, make_on_meta, read_config, save_model
+from .model_files import describe_data, make_on_meta, read_config, save_model
+from .run import Run
 
 UNTRAINED_BATCHES = 50
 

@@ -17,6 +17,7 @@ from torch import Tensor, cat, from_numpy
 from ..core.errors import ConfigError
 from ..core.randomness import Randomness
 from ..data import Dataset
+from ..evaluation.protocols.registry import percent
 from ..run import Run
 from .boxes import Box, activations_at, check_box, pixels_inside
 from .feature_maps import (
@@ -26,7 +27,7 @@ from .feature_maps import (
     map_weights,
     positive_maps,
 )
-from .probe import percent, train_probe
+from .probe import train_probe
 
 logger = logging.getLogger(__name__)
 _Floats = NDArray[np.floating]
@@ -148,11 +149,18 @@ def remove_labelled_feature(
     logger.info(f"testing on {len(latents):,} new samples")
     with_label = probe.predicts(dropout.generate(latents), label)
     shares = _shares(
-        dropout, latents, lambda images: percent(probe.predicts(images, label)), settings.num_random
+        dropout,
+        latents,
+        lambda images: percent(probe.predicts(images, label)) or 0.0,
+        settings.num_random,
     )
     marked = with_label.nonzero().squeeze(1)[: num_shown // 2]
     others = (~with_label).nonzero().squeeze(1)[: num_shown - len(marked)]
-    measured = {"label": label, "probe_accuracy": probe.accuracy, "share": percent(with_label)}
+    measured = {
+        "label": label,
+        "probe_accuracy": probe.accuracy,
+        "share": percent(with_label) or 0.0,
+    }
     latents = latents[cat([marked, others])]
     return _result(dropout, weights, latents, (), len(marked), measured | shares)
 

@@ -12,6 +12,7 @@ from ..core.errors import ConfigError
 from ..data import Dataset, Split
 from ..evaluation.classifiers.label_subsets import balanced_draw
 from ..evaluation.classifiers.logistic import LogisticModel, fit_logistic
+from ..evaluation.protocols.registry import percent
 from ..run import Run
 
 PROBE_L2 = 1e-2
@@ -59,12 +60,7 @@ def train_probe(run: Run, dataset: Dataset, num: int, seed: int) -> Probe:
     rows = balanced_draw(train.labels, min(num, int(counts.min()) * len(counts)), seed, 0)
     classifier = fit_logistic(_features(run, train.values[rows]), train.labels[rows], l2=PROBE_L2)
     correct = classifier.predict(_features(run, test.values[:num])) == test.labels[:num]
-    return Probe(run, classifier, percent(correct))
-
-
-def percent(true: Tensor) -> float:
-    """The share of true values in a bool tensor, in percent."""
-    return 100 * int(true.sum()) / max(true.numel(), 1)
+    return Probe(run, classifier, percent(correct) or 0.0)
 
 
 def _features(run: Run, values: Tensor) -> Tensor:

@@ -13,9 +13,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from ..core.docstrings import PACKAGE
 from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
-from .names import known_names, names_of_settings
+from .names import PACKAGE, known_names, names_of_settings
 from .parser import Request
 
 PLUGINS = "ambigan.plugins"

@@ -18,9 +18,9 @@ from ..data import located
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
-from ..estimate.training_cost import LINK, describe, estimate_training
+from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
-from ..run import load, read_config
+from ..model_files import load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
@@ -132,7 +132,7 @@ def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
     link = LINK if flags.link is None else flags.link * 1e9
     num_processes = 1 if flags.processes is None else flags.processes
     note("a few iterations are played, to plan by")
-    rows = list(describe(estimate_training(config, num_processes, link)))
+    rows = list(estimate_rows(estimate_training(config, num_processes, link)))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:<{width}}  {value}")

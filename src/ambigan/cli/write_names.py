@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ..core.docstrings import attribute_descriptions
 from ..core.settings import kinds_of
 from ..data.settings import DataSettings
 from ..data.sources import SOURCES
@@ -18,7 +17,7 @@ from ..evaluation.protocols import PROTOCOLS
 from ..experiments import EXPERIMENTS
 from ..methods import METHODS, find_method, is_external
 from ..presets import PRESETS
-from .names import FILE, Names
+from .names import FILE, Names, attribute_descriptions
 
 ROOT = "ambigan."
 BOUNDS = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}

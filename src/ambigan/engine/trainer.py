@@ -20,7 +20,7 @@ from ..game import Batch
 from ..methods import check_losses
 from .config import TrainSettings
 from .diagnostics import collapse_warnings, diagnose, diagnosed_batch
-from .graph_capture import CapturedTurns, Names, Recorder
+from .graph_capture import CapturedTurns, PlayerNames, Recorder
 from .run_output import RunOutput
 from .schedule import (
     has_begun,
@@ -131,7 +131,7 @@ class Trainer:
             self._begin(output)
         method.train()
 
-        def play_turn(moving: Names, rows: Tensor, noise: Randomness) -> Batch:
+        def play_turn(moving: PlayerNames, rows: Tensor, noise: Randomness) -> Batch:
             # Draw: the examples of these rows, and as many latents from the prior.
             batch = make_batch(method, batches, rows, noise)
 

@@ -13,14 +13,13 @@ import torch
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, unknown_name
-from ..core.settings import dotted, override
+from ..core.settings import dotted, override, typed_value
 from ..data import Dataset
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import find_protocol
 from ..methods import find_method
 from ..presets import find_preset
-from ..report.summary import typed
 from ..training import check_trainable
 from .experiment import Experiment, RunSpec
 from .run_records import PlannedRun
@@ -278,4 +277,4 @@ def _setting(run: PlannedRun, config: RunConfig, name: str) -> str:
     if name == EPOCHS and run.experiment.epochs is not None:
         is_own, count = config is run.own, run.config.train.epochs // run.turns
         return str(run.experiment.epochs if is_own else count)
-    return typed(dotted(config)[name])
+    return typed_value(dotted(config)[name])

@@ -17,12 +17,15 @@ from ..core.plugins import load_installed
 from ..engine.config import RunConfig
 from ..game import Method
 from ..methods import METHODS, find_method, registered_name
-from . import bigbigan, images, mnist, structural
+from .bigbigan import BIGBIGAN_PRESETS
+from .images import IMAGE_PRESETS
+from .mnist import MNIST_PRESETS
 from .preset import Preset
+from .structural import STRUCTURAL_PRESETS
 
 _PUBLISHED: dict[str, dict[str, Preset]] = {}
-for _module in (mnist, images, structural, bigbigan):
-    for _method, _presets in _module.PRESETS.items():
+for _published in (MNIST_PRESETS, IMAGE_PRESETS, STRUCTURAL_PRESETS, BIGBIGAN_PRESETS):
+    for _method, _presets in _published.items():
         _PUBLISHED.setdefault(_method, {}).update(_presets)
 
 SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet")

@@ -13,7 +13,7 @@ import torch
 from .. import __version__
 from ..core.errors import ConfigError
 from ..core.plugins import plugin_flags
-from ..core.settings import dotted
+from ..core.settings import dotted, typed_value
 from ..engine.config import RunConfig
 from ..engine.train_state import count_parameters
 from ..evaluation.provenance import hardware
@@ -43,7 +43,7 @@ class RunWarning:
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunSetting:
     """A setting by its dotted name; `preset` is what its preset says where that differs."""
 
     name: str
@@ -130,16 +130,18 @@ def find_notes(material: ReportData) -> list[str]:
     return notes
 
 
-def settings_of(material: ReportData) -> list[Setting]:
+def settings_of(material: ReportData) -> list[RunSetting]:
     """All settings, each beside its preset's where they differ."""
     config = material.run.config
     preset = dotted(base) if (base := _preset_of(config)) else {}
-    settings: list[Setting] = []
+    settings: list[RunSetting] = []
     for name, value in dotted(config).items():
         if name == "plugins":  # which the commands give
             continue
         same = name not in preset or preset[name] == value
-        settings.append(Setting(name, typed(value), None if same else typed(preset[name])))
+        settings.append(
+            RunSetting(name, typed_value(value), None if same else typed_value(preset[name]))
+        )
     return settings
 
 
@@ -169,7 +171,7 @@ def _flags_of_views(views: Mapping[str, Any]) -> str:
     """The flags by which `evaluate` is asked for the same crops; begins with a space."""
     flags = {"--views": views.get("num"), "--views-short-side": views.get("short_side")}
     flags["--test-crops"] = views.get("test_crops") if views.get("test_crops", 1) > 1 else None
-    words = [f" {flag} {typed(value)}" for flag, value in flags.items() if value]
+    words = [f" {flag} {typed_value(value)}" for flag, value in flags.items() if value]
     return "".join(words) + (" --views-flip" if views.get("flip") else "")
 
 
@@ -182,15 +184,6 @@ def _flags_asked(asked: Mapping[str, Any]) -> str:
         if text and (name, text) != ("framing", "run")
     ]
     return "".join(f" --{name} {shlex.quote(str(text))}" for name, text in pairs)
-
-
-def typed(value: Any) -> str:
-    """A setting as it is typed on a command line."""
-    if isinstance(value, (tuple, list)):
-        return ",".join(typed(part) for part in value)
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
 
 
 def _preset_of(config: RunConfig) -> RunConfig | None:

@@ -30,7 +30,7 @@ from ..evaluation.result import (
     Subject,
     wilson_interval,
 )
-from ..evaluation.result_file import read_if_whole, write_results
+from ..evaluation.result_file import read_results_if_whole, write_results
 from ..game import Method
 from ..run import Run
 from ..run_data import MeasuredData, provenance_of
@@ -210,7 +210,7 @@ def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) 
 
 def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) -> list[Result]:
     """The results of an earlier measurement, if it was the same as this one."""
-    there = read_if_whole(path)
+    there = read_results_if_whole(path)
     if not there or there[0].protocol != protocol:
         return []
     apart = {"hardware": {}, "asked": {}}  # neither changes what is measured
@@ -218,7 +218,7 @@ def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) ->
     return there if ours == theirs else []
 
 
-def changed_settings(**asked: Any) -> TransferSettings:
+def transfer_settings(**asked: Any) -> TransferSettings:
     """The usual constants with those changed that were asked for, checked.
 
     Raises:

@@ -50,7 +50,7 @@ def line_chart(
     alarm_above: float | None = None,
     reference: float | None = None,
     across: str = "images seen",
-    width: int = theme.WIDTH,
+    width: int = theme.FIGURE_WIDTH,
     height: int = 230,
 ) -> Figure:
     """Curves over training; values that are no numbers are left out.
@@ -86,7 +86,7 @@ def score_chart(
     best: float | None = None,
     best_baseline: float | None = None,
     *,
-    width: int = theme.WIDTH,
+    width: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Scores as dots on one scale, ours filled; a line marks the best baseline.
 

@@ -66,7 +66,7 @@ def latent_map(
     label_names: Sequence[str] | None = None,
     *,
     seed: int = 0,
-    size: int = theme.WIDTH,
+    size: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """A map of features, coloured by label where there are labels.
 
@@ -85,7 +85,7 @@ def draw_map(
     labels: ArrayLike | None = None,
     label_names: Sequence[str] | None = None,
     *,
-    size: int = theme.WIDTH,
+    size: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Points `(N, 2)` as a map, with each class named where it is densest."""
     points = np.asarray(embedding, dtype=np.float64)

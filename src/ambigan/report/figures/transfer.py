@@ -15,7 +15,7 @@ from .charts import legend_above
 
 def transfer_chart(record: Sequence[Result], *, height: int = 260) -> Figure:
     """Test accuracy over the frozen layers; the dashed line is all trained from scratch."""
-    figure, axes = theme.new_figure(theme.WIDTH, height)
+    figure, axes = theme.new_figure(theme.FIGURE_WIDTH, height)
     names = transfer_layer_names(record)
     for start, colour, label in (
         ("trained", theme.ACCENT, "layers of this run"),
