@@ -12,7 +12,8 @@ from ambigan.engine.config import RunConfig
 from ambigan.game import Method
 from ambigan.methods import METHODS
 from ambigan.presets import PRESETS, find_preset
-from ambigan.testing import SPEC, MethodUnderTest, converge_spectral_norms
+from ambigan.testing import SPEC, MethodUnderTest
+from ambigan.testing.method_under_test import converge_spectral_norms
 
 TOY = {
     "train.epochs": "2",

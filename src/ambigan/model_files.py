@@ -324,9 +324,10 @@ def _read_tensors(
 
 def _card(config: RunConfig, dataset: Dataset, images_seen: int) -> str:
     """A model card in Markdown."""
-    return f"""# {escape_markdown(config.method)} on {escape_markdown(dataset.name)}
+    method, data, preset = map(escape_markdown, (config.method, dataset.name, config.preset))
+    return f"""# {method} on {data}
 
-Trained by ambigan {__version__}, preset {escape_markdown(config.preset)}, on {len(dataset.train):,} examples
+Trained by ambigan {__version__}, preset {preset}, on {len(dataset.train):,} examples
 ({images_seen:,} seen), of shape {"x".join(map(str, dataset.spec.shape))}, without labels.
 
     import ambigan

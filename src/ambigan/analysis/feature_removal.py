@@ -156,11 +156,8 @@ def remove_labelled_feature(
     )
     marked = with_label.nonzero().squeeze(1)[: num_shown // 2]
     others = (~with_label).nonzero().squeeze(1)[: num_shown - len(marked)]
-    measured = {
-        "label": label,
-        "probe_accuracy": probe.accuracy,
-        "share": percent(with_label) or 0.0,
-    }
+    share = percent(with_label) or 0.0
+    measured = {"label": label, "probe_accuracy": probe.accuracy, "share": share}
     latents = latents[cat([marked, others])]
     return _result(dropout, weights, latents, (), len(marked), measured | shares)
 

@@ -45,11 +45,6 @@ class Randomness:
         self.generator = torch.Generator(device).manual_seed(seed_from(*key))
         self.rank, self.world_size = rank, world_size
 
-    def reseed(self, *key: int | str) -> None:
-        """Restarts the generator with another key."""
-        # The same generator object is kept, because recorded CUDA graphs are bound to it.
-        self.generator.manual_seed(seed_from(*key))
-
     def normal(self, *shape: int) -> Tensor:
         """Draws standard normal numbers; the first dimension is this rank's number of examples."""
         return self._rows(torch.randn, shape)

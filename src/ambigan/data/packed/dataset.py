@@ -46,8 +46,8 @@ def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
         if field.name in SETTLED and value not in (field.default, held.get(field.name)):
             raise ConfigError(
                 f"data.{field.name} is {typed_value(value)} and {settings.source} was packed with"
-                f" {typed_value(held.get(field.name))}; leave it out (type none to undo a preset), or"
-                " prepare the pictures anew in another folder."
+                f" {typed_value(held.get(field.name))}; leave it out (type none to undo a preset),"
+                " or prepare the pictures anew in another folder."
             )
     return SETTLED
 
