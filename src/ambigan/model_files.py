@@ -180,8 +180,8 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "scaling": scaling
         and {
             "columns": list(scaling.columns),
-            "shift": scaling.shift.tolist(),
-            "scale": scaling.scale.tolist(),
+            "shift": scaling.shift.numpy().tolist(),
+            "scale": scaling.scale.numpy().tolist(),
         },
         "sha256": dataset.sha256,
         "skipped": list(dataset.skipped),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +84,7 @@ class Run:
 
     def decode(self, z: ArrayLike) -> NDArray[np.floating]:
         """Latents `(N, latent_dim)` to data; of latents that are no numbers, data that are none."""
-        latents = torch.from_numpy(as_array(z, "latents")).float()
+        latents = torch.as_tensor(as_array(z, "latents")).float()
         if latents.ndim != 2 or latents.shape[1] != self.method.prior.dim or not len(latents):
             raise ConfigError(
                 f"latents have shape {tuple(latents.shape)}; this model takes "
@@ -108,12 +109,12 @@ class Run:
 
     def features(self, x: ArrayLike | Split, layer: str | None = None) -> NDArray[np.float32]:
         """What a layer says of data, `(N, D)`; the method's own feature layer if None."""
-        return self._map(lambda part: self.method.features(part, layer), self._inputs(x))
+        return self._map(partial(self.method.features, layer=layer), self._inputs(x))
 
     @torch.no_grad()
-    def _map(self, function: Any, values: Tensor) -> NDArray[np.float32]:
+    def _map(self, function: Callable[[Tensor], Tensor], values: Tensor) -> NDArray[np.float32]:
         largest = max(values[:1].numel(), self.method.spec.num_values)
-        chunks = values.split(chunk_size(largest, self.device))
+        chunks = torch.split(values, chunk_size(largest, self.device))
         parts = [function(to_float(part.to(self.device))).float().cpu() for part in chunks]
         return torch.cat(parts).numpy()
 
@@ -130,4 +131,4 @@ class Run:
     def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
         if self.scaling is None:
             return values
-        return self.scaling.invert(torch.from_numpy(values)).numpy()
+        return self.scaling.invert(torch.as_tensor(values)).numpy()

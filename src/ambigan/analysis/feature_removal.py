@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, cat, from_numpy
+from torch import Tensor, as_tensor, cat
 
 from ..core.errors import ConfigError
 from ..core.randomness import Randomness
@@ -99,7 +99,7 @@ def remove_boxed_feature(
     size = run.method.sample_spec.shape[1], run.method.sample_spec.shape[2]
     for box in boxes:
         check_box(box, num, size)
-    latents = from_numpy(run.latents(num, settings.seed))
+    latents = as_tensor(run.latents(num, settings.seed))
     _, maps = generate_with_maps(run, latents, layer)
     weights = map_weights(*activations_at(maps, boxes, size, settings.seed))
     dropout = _dropout(run, layer, weights, settings)

@@ -77,7 +77,7 @@ def _check_training(request: Request) -> None:
         raise ConfigError(f"name a method: {known} or module:Class.")
     name = _check_method(name)
     _check_preset(name, flags.preset)
-    settings = {key: value for key, value in values.items() if isinstance(value, dict)}
+    settings: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, dict)}
     typed = [*_dotted(settings), *request.settings]
     if name is None:  # only the method itself knows its own
         typed = [setting for setting in typed if not setting.startswith("settings.")]

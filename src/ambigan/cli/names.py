@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..core.errors import unknown_name
 
@@ -101,7 +101,8 @@ def _settings(
     for field, (allowed, default) in kind["fields"].items():
         name = prefix + field
         if isinstance(allowed, dict):
-            yield from _nested(names, name, allowed, values.get(f"{name}.kind", default), values)
+            kinds = cast(dict[str, str], allowed)
+            yield from _nested(names, name, kinds, values.get(f"{name}.kind", default), values)
         else:
             value = values.get(name, default)
             yield Setting(name, allowed, value, descriptions.get(field, ""), condition)
@@ -115,7 +116,7 @@ def _nested(
         yield from _settings(names, f"{name}.", next(iter(classes.values())), values)
         return
     for kind in sorted(classes, key=lambda kind: kind != chosen):
-        theirs = values if kind == chosen else {}
+        theirs: Mapping[str, Any] = values if kind == chosen else {}
         for row in _settings(names, f"{name}.", classes[kind], theirs, f"{name}.kind {kind}"):
             if row.name != f"{name}.kind":
                 yield row

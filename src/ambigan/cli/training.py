@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..configuration import make_config
 from ..core.errors import AmbiganError, ConfigError
@@ -14,10 +14,10 @@ from ..core.files import as_typed
 from ..core.machine import num_launched_processes
 from ..core.plugins import plugin_flags
 from ..core.settings import override
-from ..data import located
+from ..data import Decoding, located
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
-from ..engine.trainer import Interrupted
+from ..engine.trainer import Interrupted, TrainingProgress
 from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load, read_config
@@ -222,7 +222,7 @@ def _resume_command(out: Path, config: RunConfig) -> str:
     return f"ambigan train --resume {as_typed(out)}{plugin_flags(config.plugins)}"
 
 
-def _guarded(work: Any, again: str) -> int:
+def _guarded(work: Callable[[TrainingProgress, Decoding], object], again: str) -> int:
     """Runs training under a progress bar; a signal becomes its exit status."""
     try:
         with run_progress(quiet=not _is_main()) as (progress, decoding):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from ..core.settings import kinds_of
 from ..data.settings import DataSettings
@@ -17,6 +17,7 @@ from ..evaluation.protocols import PROTOCOLS
 from ..experiments import EXPERIMENTS
 from ..methods import METHODS, find_method, is_external
 from ..presets import PRESETS
+from ..presets.preset import Preset
 from .names import FILE, Names, attribute_descriptions
 
 ROOT = "ambigan."
@@ -57,7 +58,7 @@ def describe(methods: Iterable[str]) -> Names:
 def _method(name: str, classes: dict[str, Any]) -> dict[str, Any]:
     settings_class = find_method(name).Settings
     default = RunConfig(name, "", settings_class())
-    presets = {} if is_external(name) else PRESETS[name]
+    presets: Mapping[str, Preset] = {} if is_external(name) else PRESETS[name]
     return {
         "settings": _add_class(settings_class, classes),
         "changed": dict(_unlike_their_class(default.settings, "settings.")),
@@ -183,8 +184,8 @@ def as_text(names: Names) -> str:
 def _dumped(value: Any, levels: int, indent: str = "") -> str:
     if not levels or not isinstance(value, dict) or not value:
         return json.dumps(value, ensure_ascii=False)
-    inner = indent + " "
-    lines = [f"{inner}{json.dumps(k)}: {_dumped(v, levels - 1, inner)}" for k, v in value.items()]
+    entries, inner = cast(dict[str, Any], value), indent + " "
+    lines = [f"{inner}{json.dumps(k)}: {_dumped(v, levels - 1, inner)}" for k, v in entries.items()]
     return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
 
 

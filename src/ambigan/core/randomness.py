@@ -7,7 +7,8 @@ draws exactly the numbers that it would have drawn without the interruption.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -64,3 +65,11 @@ class Randomness:
             (rows * self.world_size, *rest), generator=self.generator, device=self.generator.device
         )
         return whole[self.rank * rows : (self.rank + 1) * rows]
+
+
+@contextmanager
+def torch_seed(seed: int) -> Generator[None]:
+    """Seeds torch's global generator, from which layers draw weights, and puts it back after."""
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
+        yield

@@ -196,9 +196,10 @@ def _specs(experiment: Experiment, presets: Sequence[str]) -> list[RunSpec]:
 def _has_preset(spec: RunSpec, preset: str) -> bool:
     """Whether a run that names no preset can start from this one."""
     try:
-        return spec.preset is None and find_preset(spec.method, preset) is not None
+        find_preset(spec.method, preset)
     except ConfigError:
         return False
+    return spec.preset is None
 
 
 def _plan(

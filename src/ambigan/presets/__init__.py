@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..core.errors import unknown_name
 from ..core.plugins import load_installed
@@ -112,12 +112,12 @@ def _presets_of(method: str, cls: type[Method]) -> Mapping[str, Preset]:
 
 def _published_base(cls: type[Method]) -> str | None:
     """The nearest published method that a class is or derives from, with its settings or more."""
-    names = {METHODS[name]: name for name in _PUBLISHED}
+    names: dict[type[Any], str] = {METHODS[name]: name for name in _PUBLISHED}
     return next(
         (
             names[base]
             for base in cls.__mro__
-            if base in names and issubclass(cls.Settings, base.Settings)
+            if base in names and issubclass(cls.Settings, cast(type[Method], base).Settings)
         ),
         None,
     )

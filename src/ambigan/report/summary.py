@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -105,7 +105,8 @@ def find_warnings(material: ReportData) -> list[RunWarning]:
 
 def find_notes(material: ReportData) -> list[str]:
     """What a reader must know before the numbers: a run cut short, results of another state."""
-    run, notes = material.run, []
+    run = material.run
+    notes: list[str] = []
     if epochs_seen(material) < run.config.train.epochs * 0.999:
         notes.append(
             f"This run is not finished: {epochs_seen(material):,.4g} of "
@@ -180,7 +181,7 @@ def _flags_asked(asked: Mapping[str, Any]) -> str:
     pairs = [
         (name.replace("_", "-"), text)
         for name, value in asked.items()
-        for text in (value if isinstance(value, (list, tuple)) else [value])
+        for text in cast(Sequence[Any], value if isinstance(value, (list, tuple)) else [value])
         if text and (name, text) != ("framing", "run")
     ]
     return "".join(f" --{name} {shlex.quote(str(text))}" for name, text in pairs)

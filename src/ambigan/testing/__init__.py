@@ -12,6 +12,7 @@ import torch
 
 from ..core.data_spec import DataSpec
 from ..core.errors import AmbiganError
+from ..core.randomness import torch_seed
 from ..core.settings import checked
 from ..game import Method
 from ..methods.registry import check_class
@@ -48,8 +49,7 @@ def check_method(
         raise _failed("parts", cls.__name__, error) from error
 
     def make() -> Method:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with torch_seed(0):
             method = cls(settings, spec)
         converge_spectral_norms(method)
         return method

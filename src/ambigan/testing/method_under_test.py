@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..core.data_spec import DataSpec
 from ..core.distributed import average_
-from ..core.randomness import Randomness
+from ..core.randomness import Randomness, torch_seed
 from ..engine.train_state import TrainState
 from ..engine.train_step import compute_gradients, set_requires_grad, step_optimizers
 from ..game import Batch, Method, Terms
@@ -52,7 +52,8 @@ def converge_spectral_norms(method: nn.Module) -> None:
             for part in cast(Iterable[nn.Module], found):
                 if isinstance(part, SpectralNorm):
                     matrix = cast(Tensor, found.original).detach().flatten(1)
-                    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+                    linalg: Any = torch.linalg  # its functions carry no types
+                    left, _, right = linalg.svd(matrix, full_matrices=False)
                     part.left.copy_(left[:, 0])
                     part.right.copy_(right[0])
 
@@ -98,8 +99,7 @@ def changed_tensors(method: Method, before: dict[str, Tensor]) -> Sequence[str]:
 def global_seed(seed: int) -> Generator[None]:
     """Seeds every global generator, and puts each back as it was."""
     ours, theirs = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch_seed(seed):
         random.seed(seed)
         np.random.seed(seed)
         try:

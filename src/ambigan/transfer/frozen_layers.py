@@ -19,7 +19,7 @@ from ..core.feature_layers import hidden_layers
 from ..core.files import check_writable
 from ..core.settings import build, plain
 from ..data import Dataset, to_float
-from ..evaluation.classifiers.label_subsets import balanced_draw
+from ..evaluation.classifiers.label_subsets import balanced_draw, class_sizes
 from ..evaluation.protocols import ACCURACY
 from ..evaluation.result import (
     Kind,
@@ -172,7 +172,7 @@ def _metrics(scores: Mapping[str, float], num_test: int) -> tuple[Metric, ...]:
 
 def _labelled(dataset: Dataset, num: int | None, seed: int) -> tuple[Labelled, Labelled]:
     train, test = dataset.train, dataset.test
-    if train.labels is None or test.labels is None or len(train.labels.unique()) < 2:
+    if train.labels is None or test.labels is None or len(class_sizes(train.labels)) < 2:
         raise ConfigError(f"transfer needs labels of two classes or more; {dataset.name} has none.")
     if num is not None and not 0 < num <= len(train):
         raise ConfigError(f"--labels {num}: there are 1 to {len(train):,} training examples.")
@@ -213,7 +213,10 @@ def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) ->
     there = read_results_if_whole(path)
     if not there or there[0].protocol != protocol:
         return []
-    apart = {"hardware": {}, "asked": {}}  # neither changes what is measured
+    apart: dict[str, dict[str, Any]] = {
+        "hardware": {},
+        "asked": {},
+    }  # neither changes what is measured
     ours, theirs = (dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance))
     return there if ours == theirs else []
 

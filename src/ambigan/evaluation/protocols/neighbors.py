@@ -89,7 +89,7 @@ def knn_sweep(
         )[0]
         for metric in metrics
     }
-    pairs = [(metric, count) for metric in metrics for count in ks]
+    pairs: list[tuple[DistanceMetric, int]] = [(name, count) for name in metrics for count in ks]
     metric, chosen = max(pairs, key=lambda pair: seen[pair[0]][pair[1]] or 0.0)
     by_k, predictions = _accuracies(
         (task.test, task.test_labels), (task.train, task.labels), ks, metric, task
