@@ -30,6 +30,9 @@ import networkx as nx
 MOST_FILES = 15
 """Files that a folder may hold and still be taken in at a glance."""
 
+EVERYWHERE = ("logger",)
+"""Names that every module defines for itself by convention, and that nobody imports."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -126,17 +129,29 @@ def _homonyms(source: Path, trees: dict[Path, ast.Module]) -> dict[str, list[str
     places: defaultdict[str, list[str]] = defaultdict(list)
     for file, tree in trees.items():
         for name in {name for node in tree.body for name in _defined(node)}:
-            if not name.startswith("_"):
+            if not name.startswith("_") and name not in EVERYWHERE:
                 places[name].append(str(file.relative_to(source / "ambigan")))
     return {name: where for name, where in sorted(places.items()) if len(where) > 1}
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+    """The names that a statement of a module defines, verbs and type variables left out."""
+    if isinstance(node, ast.ClassDef) or (isinstance(node, ast.FunctionDef) and not _is_verb(node)):
         yield node.name
-    elif isinstance(node, ast.Assign | ast.AnnAssign):
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and not _is_type_variable(node.value):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _is_verb(function: ast.FunctionDef) -> bool:
+    """Whether a function runs a verb, which is named as what it calls: `evaluate`, `train`."""
+    parameters = [ast.unparse(part.annotation) for part in function.args.args if part.annotation]
+    return parameters == ["Request"]
+
+
+def _is_type_variable(value: ast.expr | None) -> bool:
+    """Whether an assignment makes a type variable, which belongs to its module by convention."""
+    return isinstance(value, ast.Call) and ast.unparse(value.func) == "TypeVar"
 
 
 def _graph(source: Path) -> nx.DiGraph:

@@ -12,7 +12,8 @@ from ambigan.engine.config import RunConfig
 from ambigan.game import Method
 from ambigan.methods import METHODS
 from ambigan.presets import PRESETS, find_preset
-from ambigan.testing import SPEC, Subject, converge_spectral_norms
+from ambigan.testing import SPEC, MethodUnderTest
+from ambigan.testing.method_under_test import converge_spectral_norms
 
 TOY = {
     "train.epochs": "2",
@@ -181,7 +182,7 @@ def toy_method(config: RunConfig, seed: int = 0) -> Method:
     return method
 
 
-def subject(name: str) -> Subject:
+def subject(name: str) -> MethodUnderTest:
     """A variant, as the checks of `ambigan.testing` take it."""
     config = toy_config(name)
-    return Subject(lambda: toy_method(config))
+    return MethodUnderTest(lambda: toy_method(config))

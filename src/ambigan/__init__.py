@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from .core.errors import AmbiganError, CheckpointError, ConfigError, DataError, NonFiniteError
@@ -34,34 +35,26 @@ if TYPE_CHECKING:
     from .configuration import make_config
     from .data import register_source
     from .methods import register_method
-    from .run import Run, load
+    from .model_files import load
+    from .run import Run
     from .run_evaluation import EvaluationConfig, evaluate
     from .training import train
 
 
+# Imported when first used: they import torch, which takes a second.
+_HOMES = {
+    "EvaluationConfig": "run_evaluation",
+    "Run": "run",
+    "evaluate": "run_evaluation",
+    "load": "model_files",
+    "make_config": "configuration",
+    "register_method": "methods",
+    "register_source": "data",
+    "train": "training",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("Run", "load"):
-        from . import run as artifacts
-
-        return getattr(artifacts, name)
-    if name in ("EvaluationConfig", "evaluate"):
-        from . import run_evaluation
-
-        return getattr(run_evaluation, name)
-    if name == "make_config":
-        from .configuration import make_config
-
-        return make_config
-    if name == "train":
-        from .training import train
-
-        return train
-    if name == "register_method":
-        from .methods import register_method
-
-        return register_method
-    if name == "register_source":
-        from .data import register_source
-
-        return register_source
-    raise AttributeError(f"module 'ambigan' has no attribute '{name}'")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ambigan' has no attribute '{name}'")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -16,8 +16,8 @@ from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
 from .methods import find_method, is_external
+from .model_files import read_config
 from .presets import find_preset
-from .run import read_config
 
 FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 """How a function is named that returns a configuration: `module:function`."""
@@ -116,7 +116,7 @@ def _whole(values: Mapping[str, Any], method: type[Method]) -> RunConfig | None:
 def _source_of(values: Mapping[str, Any], changes: Mapping[str, Any]) -> str | None:
     """The source of the data, where one is named: the usual preset depends on it."""
     data = values.get("data")
-    inner = cast(Mapping[str, Any], data) if isinstance(data, Mapping) else {}
+    inner = cast(Mapping[str, Any], data if isinstance(data, Mapping) else {})
     source = changes.get("data.source", inner.get("source"))
     return None if source is None else str(source)
 

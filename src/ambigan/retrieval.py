@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ class SearchResult:
                 "similarity": float(self.neighbours.cosines[query, rank - 1]),
             }
             for query in range(len(self.queries.split))
-            for rank, place in enumerate(self.neighbours.places[query].tolist(), 1)
+            for rank, place in enumerate(self.neighbours.places[query].numpy().tolist(), 1)
             if place >= 0
         ]
 
@@ -148,11 +149,9 @@ def write_search_result(found: SearchResult, path: Path) -> None:
     if path.suffix == ".json":
         write_json(path, found.as_json())
         return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    arrow: Any = import_module("pyarrow")  # late: it takes a while to import
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(found.lines()), buffer)
+    import_module("pyarrow.parquet").write_table(arrow.Table.from_pylist(found.lines()), buffer)
     write_bytes(path, buffer.getvalue())
 
 

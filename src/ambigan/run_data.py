@@ -120,7 +120,7 @@ def framing_line(settings: DataSettings, spec: DataSpec) -> str:
     stored = stored_shape(settings)
     if stored is None or stored == spec.shape or spec.kind != "images":
         return ""
-    changes = []
+    changes: list[str] = []
     if stored[0] != spec.shape[0]:
         changes.append(
             f"grey copied to {spec.shape[0]} channels" if stored[0] == 1 else "colours made grey"

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from .core.ema import Weights
 from .core.errors import CheckpointError, ConfigError
 from .core.files import check_writable
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset, to_float
@@ -18,7 +19,7 @@ from .engine.checkpoint import images_seen_at, list_checkpoints, read_checkpoint
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
 from .evaluation.baselines.feature_baselines import pca_features
-from .evaluation.config import EvaluationConfig, EvaluationInputs, Weights
+from .evaluation.config import EvaluationConfig, EvaluationInputs
 from .evaluation.crops import CroppedViews
 from .evaluation.feature_sets import FeatureSet, measure_feature_sets, raw_features, resolve_layers
 from .evaluation.protocols import find_protocol
@@ -27,9 +28,10 @@ from .evaluation.result import Provenance, Result
 from .evaluation.result_cache import FILE_NAME, ResultCache
 from .evaluation.result_file import CURVE, write_results
 from .evaluation.runner import choose, file_name, measure
-from .evaluation.select_protocols import check_names
+from .evaluation.select_protocols import check_protocol_names
 from .game import Method
-from .run import Run, load, read_config
+from .model_files import load, read_config
+from .run import Run
 from .run_data import MeasuredData, open_measured, provenance_of
 from .training import check_same_data, make_method, untrained
 
@@ -73,7 +75,7 @@ def evaluate(
         DataError: Other data cannot be read, or are not what the run takes.
     """
     config = replace(config or EvaluationConfig(), **changes)
-    check_names(config.protocols)
+    check_protocol_names(config.protocols)
     folder = RunFolder(run.path if isinstance(run, Run) else run)
     runs = _load_kinds(run, config, method)
     check_writable(folder.results)
@@ -155,7 +157,7 @@ def evaluate_curve(
             " and --data."
         )
     folder = RunFolder(path)
-    check_names(config.protocols)
+    check_protocol_names(config.protocols)
     run_config, method_class = read_config(folder, method)
     check_writable(folder.results)
     dataset = open_dataset(run_config.data, decoding)

@@ -18,7 +18,7 @@ from .core.files import hold_lock, read_sealed, sealed, sweep, write_json
 from .core.machine import physical_memory
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
-from .core.randomness import seed_from
+from .core.randomness import seed_from, torch_seed
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
@@ -30,7 +30,8 @@ from .engine.train_state import TrainState
 from .engine.trainer import Trainer, TrainingProgress, no_progress
 from .game import Method
 from .methods import check_game, find_method, is_external
-from .run import Run, describe_data, make_on_meta, read_config, save_model
+from .model_files import describe_data, make_on_meta, read_config, save_model
+from .run import Run
 
 UNTRAINED_BATCHES = 50
 
@@ -138,12 +139,15 @@ def train_interleaved_runs(
     with ExitStack() as locks:
         for config, out in runs:
             if _is_begun(RunFolder(out), config):
-                ours = lambda _theirs, config=config: config  # noqa: E731
                 method = find_method(config.method) if is_external(config.method) else None
-                entries.append(_go_on(out, method, ours, open_once, locks))
+                entries.append(_go_on(out, method, partial(_same, config), open_once, locks))
             else:
                 entries.append(_begin(config, out, open_once, locks))
         return _fit(entries, progress)
+
+
+def _same(ours: RunConfig, _theirs: RunConfig) -> RunConfig:
+    return ours
 
 
 def _is_begun(run: RunFolder, config: RunConfig) -> bool:
@@ -233,8 +237,7 @@ def make_method(
 ) -> Method:
     """A method with its initial weights, a function of the seed alone."""
     method_class = method_class or find_method(config.method)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_from(config.train.seed, "weights"))
+    with torch_seed(seed_from(config.train.seed, "weights")):
         return method_class(config.settings, spec)
 
 
@@ -336,7 +339,7 @@ def _take_place(config: RunConfig) -> tuple[World, torch.device]:
     here = join_from_environment(choose_device(config.train.device).type)
     share_of(config.train.batch_size, here.size)
     device = choose_device(config.train.device, here.local_rank)
-    if device.type == "cuda" and device.index is not None:
+    if device.type == "cuda" and device.index is not None:  # pyright: ignore[reportUnnecessaryComparison]
         torch.cuda.set_device(device)  # graphs are recorded on the current one
     return here, device
 

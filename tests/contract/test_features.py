@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ambigan.core.errors import ConfigError
-from ambigan.testing import check_capabilities, check_features
+from ambigan.testing.checks import check_capabilities, check_features
 from games import SPEC, subject, toy_config, toy_method
 
 

@@ -11,14 +11,14 @@ from ambigan.core.errors import ConfigError
 from ambigan.core.randomness import Randomness
 from ambigan.engine.train_state import TrainState
 from ambigan.game import Batch, Method
-from ambigan.testing import (
+from ambigan.testing.checks import (
     check_gradients,
     check_ownership,
     check_parts,
     check_purity,
     check_terms,
-    play_turn,
 )
+from ambigan.testing.method_under_test import play_turn
 from games import subject, toy_config, toy_method
 
 

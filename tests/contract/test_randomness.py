@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ambigan.core.randomness import Randomness, seed_from
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.train_step import draw_rows, keyed_noise, make_batch
-from ambigan.testing import check_randomness
+from ambigan.testing.checks import check_randomness
 from games import subject, toy_config, toy_method
 
 KEYS = st.tuples(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 7))

@@ -18,7 +18,7 @@ from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig
 from ambigan.engine.train_state import TrainState
 from ambigan.game import Batch
-from ambigan.testing import converge_spectral_norms, play_turn
+from ambigan.testing.method_under_test import converge_spectral_norms, play_turn
 from ambigan.training import train
 from games import SPEC, toy_method
 

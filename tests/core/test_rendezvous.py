@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from torch.distributed import Store, TCPStore
 
-from ambigan.core.rendezvous import join_rendezvous
+from ambigan.core.distributed import join_rendezvous
 
 SHORT = timedelta(seconds=0.3)
 LONG = timedelta(seconds=20)

@@ -16,7 +16,7 @@ from ambigan.engine.trainer import Trainer
 from ambigan.estimate import training_cost
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.estimate.simulated_process_group import simulated_process_group
-from ambigan.estimate.training_cost import describe, estimate_training
+from ambigan.estimate.training_cost import estimate_rows, estimate_training
 from ambigan.training import make_method
 from games import toy_config
 
@@ -100,7 +100,7 @@ def test_several_processes_share_a_batch() -> None:
     assert (one.sent, one.num_messages) == (0, 0)
     assert four.sent == pytest.approx(2 * turns * 3 // 4, rel=0.2)
     assert four.sent > 2 * turns * 3 // 4, "statistics of batches as well"
-    assert "from each of 4 processes" in dict(describe(four))["traffic"]
+    assert "from each of 4 processes" in dict(estimate_rows(four))["traffic"]
     assert four.images_per_second > 0
     assert estimate_training(config, num_processes=100).step < four.step, "one image each"
     with pytest.raises(ConfigError, match="does not divide over 3 processes"):
@@ -111,7 +111,7 @@ def test_several_processes_share_a_batch() -> None:
 
 
 def test_it_is_described_in_a_few_lines() -> None:
-    lines = dict(describe(estimate_training(toy_config("autoencoder-images"))))
+    lines = dict(estimate_rows(estimate_training(toy_config("autoencoder-images"))))
     assert lines.keys() == {"parameters", "memory", "data", "rate", "time"}
     assert "generator" in lines["parameters"]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ambigan.core.errors import ConfigError, NonFiniteError
-from ambigan.evaluation.metrics.knn import Metric, knn_predict, nearest_neighbours
+from ambigan.evaluation.metrics.knn import DistanceMetric, knn_predict, nearest_neighbours
 
 MNIST_PIXELS_1NN = 96.91
 
@@ -87,7 +87,7 @@ def test_random_points_at_any_scale(
     dims: int,
     k: int,
     blocks: tuple[int, int],
-    metric: Metric,
+    metric: DistanceMetric,
     scale: float,
 ) -> None:
     generator = torch.Generator().manual_seed(seed)

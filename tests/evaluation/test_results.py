@@ -27,10 +27,10 @@ from ambigan.evaluation.result import (
     wilson_interval,
 )
 from ambigan.evaluation.result_file import (
-    as_json,
     read_folder,
-    read_if_whole,
     read_results,
+    read_results_if_whole,
+    results_as_json,
     write_results,
 )
 from ambigan.report.result_tables import table_of
@@ -60,7 +60,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "b.json").read_text())
     assert list(content) == ["schema", "protocol", "provenance", "results"]
     assert content["schema"] == 2
-    assert json.loads(json.dumps(as_json(results)))[0]["provenance"]["images_seen"] == 700
+    assert json.loads(json.dumps(results_as_json(results)))[0]["provenance"]["images_seen"] == 700
 
 
 def test_every_committed_record_is_read() -> None:
@@ -103,7 +103,7 @@ def test_damaged_and_foreign_files_are_one_line(tmp_path: Path, content: str, wo
         read_results(path)
     assert "\n" not in str(raised.value)
     assert path.name in str(raised.value)
-    assert read_if_whole(path) == []
+    assert read_results_if_whole(path) == []
 
 
 @pytest.mark.parametrize("part", ["protocol", "provenance", "results"])

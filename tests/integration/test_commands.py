@@ -17,7 +17,6 @@ from PIL import Image
 
 import ambigan
 from ambigan.cli import main
-from ambigan.evaluation.result import headline_of
 from ambigan.evaluation.result_file import read_results
 
 SMALL = ["--settings.network.hidden", "16,16", "--epochs", "3", "--device", "cpu"]
@@ -96,7 +95,6 @@ def test_results_carry_what_they_were_made_of(finished_run: Path) -> None:
         ("pca16", None),
         ("random encoder.hidden2", None),
     }
-    assert headline_of(results) == rows["encoder.hidden2", "ema"]
     assert 97 < (rows["pixels", None].value("accuracy") or 0) < 100
 
 

@@ -31,8 +31,8 @@ from ambigan.core.files import (
     write_text,
 )
 from ambigan.core.machine import num_launched_processes
-from ambigan.core.markdown import escape
 from ambigan.engine.checkpoint import list_checkpoints, load_newest
+from ambigan.model_files import escape_markdown
 
 
 @pytest.fixture
@@ -294,7 +294,7 @@ def test_half_of_what_torchrun_sets(
 
 
 def test_names_of_data_are_no_markup() -> None:
-    assert escape("a|b\n# <b>*x*</b> [l](u) `c`") == (
+    assert escape_markdown("a|b\n# <b>*x*</b> [l](u) `c`") == (
         r"a\|b \# &lt;b&gt;\*x\*&lt;/b&gt; \[l\](u) \`c\`"
     )
 

@@ -18,7 +18,7 @@ from ambigan.game import Batch
 from ambigan.methods.bigbigan import SLOW_ADAM, BigBiGAN, BigBiGANSettings
 from ambigan.networks.large import LargeSettings, large_sample_spec, make_large_encoder
 from ambigan.presets import find_preset
-from ambigan.testing import converge_spectral_norms
+from ambigan.testing.method_under_test import converge_spectral_norms
 from reference import numpy_bigbigan
 
 SMALL = LargeSettings(

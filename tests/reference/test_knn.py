@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from ambigan.evaluation.metrics.knn import Metric, knn_predict, nearest_neighbours
+from ambigan.evaluation.metrics.knn import DistanceMetric, knn_predict, nearest_neighbours
 
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,7 +33,7 @@ def random_points() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize("source", [digits, with_duplicates, random_points])
-def test_distances_are_those_of_scikit_learn(source: Any, metric: Metric) -> None:
+def test_distances_are_those_of_scikit_learn(source: Any, metric: DistanceMetric) -> None:
     values, _ = source()
     queries, references = values[::5], values[values.shape[0] // 4 :]
     found = nearest_neighbours(queries, references, 6, metric, blocks=(100, 333))

@@ -15,7 +15,7 @@ from ambigan.core.randomness import Randomness
 from ambigan.engine.config import RunConfig
 from ambigan.game import Batch, Method
 from ambigan.objectives.contrastive import view
-from ambigan.testing import converge_spectral_norms
+from ambigan.testing.method_under_test import converge_spectral_norms
 from games import toy_config, toy_method
 from reference import numpy_bigbigan
 

@@ -16,7 +16,7 @@ from ambigan.analysis.boxes import Box
 from ambigan.evaluation.protocols import ACCURACY
 from ambigan.evaluation.result import DataRecord, ProtocolRecord, Provenance, Result, Subject
 from ambigan.report.figures import sheet, theme
-from ambigan.report.figures.feature_removal import SIDE, draw_removal, removal_summary
+from ambigan.report.figures.feature_removal import IMAGE_SIDE, draw_removal, removal_summary
 from ambigan.report.figures.filters import as_images, draw_filters, draw_tiles
 from ambigan.report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ambigan.report.figures.transfer import (
@@ -132,7 +132,7 @@ def test_boxes_are_drawn_where_they_lie() -> None:
     (axes,) = draw_removal(found, "windows").axes
     red = [box for box in axes.patches if to_hex(box.get_edgecolor()) == theme.ALARM]
     assert [box.get_bbox().bounds for box in red] == [
-        (SIDE + 3 + 16, top + 16, 32, 32) for top in (24, 24 + SIDE + 12 + 24)
+        (IMAGE_SIDE + 3 + 16, top + 16, 32, 32) for top in (24, 24 + IMAGE_SIDE + 12 + 24)
     ]
     assert "0.50 within the boxes and by 0.10 outside" in removal_summary(found)
     assert "3 of 8 maps" in removal_summary(found)

@@ -130,10 +130,10 @@ def test_networks_that_cannot_be_cut_are_refused() -> None:
 
 
 def test_settings_are_checked() -> None:
-    from ambigan.transfer.frozen_layers import changed_settings
+    from ambigan.transfer.frozen_layers import transfer_settings
 
-    assert changed_settings(epochs=2, flip=None) == TransferSettings(epochs=2)
+    assert transfer_settings(epochs=2, flip=None) == TransferSettings(epochs=2)
     with pytest.raises(ConfigError, match="--epochs cannot be 0"):
-        changed_settings(epochs=0)
+        transfer_settings(epochs=0)
     with pytest.raises(ConfigError, match="--batch-size cannot be 0"):
-        changed_settings(batch_size=0)
+        transfer_settings(batch_size=0)

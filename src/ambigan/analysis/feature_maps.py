@@ -62,7 +62,8 @@ class FeatureMapDropout:
 @torch.no_grad()
 def generate(run: Run, latents: Tensor) -> Tensor:
     """Images of latents, `(N, C, H, W)` float32 on the CPU."""
-    parts = [run.method.decode(part.to(run.device)).float().cpu() for part in latents.split(_CHUNK)]
+    chunks = torch.split(latents, _CHUNK)
+    parts = [run.method.decode(part.to(run.device)).float().cpu() for part in chunks]
     return torch.cat(parts)
 
 

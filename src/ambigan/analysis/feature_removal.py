@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, cat, from_numpy
+from torch import Tensor, as_tensor, cat
 
 from ..core.errors import ConfigError
 from ..core.randomness import Randomness
 from ..data import Dataset
+from ..evaluation.protocols.registry import percent
 from ..run import Run
 from .boxes import Box, activations_at, check_box, pixels_inside
 from .feature_maps import (
@@ -26,7 +27,7 @@ from .feature_maps import (
     map_weights,
     positive_maps,
 )
-from .probe import percent, train_probe
+from .probe import train_probe
 
 logger = logging.getLogger(__name__)
 _Floats = NDArray[np.floating]
@@ -98,7 +99,7 @@ def remove_boxed_feature(
     size = run.method.sample_spec.shape[1], run.method.sample_spec.shape[2]
     for box in boxes:
         check_box(box, num, size)
-    latents = from_numpy(run.latents(num, settings.seed))
+    latents = as_tensor(run.latents(num, settings.seed))
     _, maps = generate_with_maps(run, latents, layer)
     weights = map_weights(*activations_at(maps, boxes, size, settings.seed))
     dropout = _dropout(run, layer, weights, settings)
@@ -148,11 +149,15 @@ def remove_labelled_feature(
     logger.info(f"testing on {len(latents):,} new samples")
     with_label = probe.predicts(dropout.generate(latents), label)
     shares = _shares(
-        dropout, latents, lambda images: percent(probe.predicts(images, label)), settings.num_random
+        dropout,
+        latents,
+        lambda images: percent(probe.predicts(images, label)) or 0.0,
+        settings.num_random,
     )
     marked = with_label.nonzero().squeeze(1)[: num_shown // 2]
     others = (~with_label).nonzero().squeeze(1)[: num_shown - len(marked)]
-    measured = {"label": label, "probe_accuracy": probe.accuracy, "share": percent(with_label)}
+    share = percent(with_label) or 0.0
+    measured = {"label": label, "probe_accuracy": probe.accuracy, "share": share}
     latents = latents[cat([marked, others])]
     return _result(dropout, weights, latents, (), len(marked), measured | shares)
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..data import Dataset, Split
-from ..evaluation.classifiers.label_subsets import balanced_draw
+from ..evaluation.classifiers.label_subsets import balanced_draw, class_sizes
 from ..evaluation.classifiers.logistic import LogisticModel, fit_logistic
+from ..evaluation.protocols.registry import percent
 from ..run import Run
 
 PROBE_L2 = 1e-2
@@ -53,19 +54,14 @@ def train_probe(run: Run, dataset: Dataset, num: int, seed: int) -> Probe:
         ConfigError: The data have no labels.
     """
     train, test = dataset.train, dataset.test
-    if train.labels is None or test.labels is None or len(train.labels.unique()) < 2:
+    sizes = {} if train.labels is None else class_sizes(train.labels)
+    if train.labels is None or test.labels is None or len(sizes) < 2:
         raise ConfigError(f"{dataset.name} has no labels to name a feature by; draw boxes (--box).")
-    counts = train.labels.unique(return_counts=True)[1]
-    rows = balanced_draw(train.labels, min(num, int(counts.min()) * len(counts)), seed, 0)
+    rows = balanced_draw(train.labels, min(num, min(sizes.values()) * len(sizes)), seed, 0)
     classifier = fit_logistic(_features(run, train.values[rows]), train.labels[rows], l2=PROBE_L2)
     correct = classifier.predict(_features(run, test.values[:num])) == test.labels[:num]
-    return Probe(run, classifier, percent(correct))
-
-
-def percent(true: Tensor) -> float:
-    """The share of true values in a bool tensor, in percent."""
-    return 100 * int(true.sum()) / max(true.numel(), 1)
+    return Probe(run, classifier, percent(correct) or 0.0)
 
 
 def _features(run: Run, values: Tensor) -> Tensor:
-    return torch.from_numpy(run.features(Split(values, None)))
+    return torch.as_tensor(run.features(Split(values, None)))

@@ -23,6 +23,7 @@ from ..core.errors import ConfigError, unknown_name
 from ..core.files import write_json
 from ..core.settings import plain
 from ..data import Dataset
+from ..evaluation.classifiers.label_subsets import class_sizes
 from ..report.figures import save_figure
 from ..report.figures.feature_removal import draw_removal, removal_summary
 from ..report.figures.filters import draw_filters
@@ -129,7 +130,7 @@ def _label(text: str, dataset: Dataset) -> tuple[int, str]:
         return names.index(text), text
     if dataset.train.labels is None:
         raise ConfigError(f"{dataset.name} has no labels; say by --box what is to be forgotten.")
-    codes = [str(code) for code in dataset.train.labels.unique().tolist()]
+    codes = [str(code) for code in class_sizes(dataset.train.labels)]
     if text not in codes:
         raise unknown_name("label", text, [*names, *codes])
     return int(text), names[int(text)] if int(text) < len(names) else text

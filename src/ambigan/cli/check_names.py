@@ -13,10 +13,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from ..core.docstrings import PACKAGE
 from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
 from ..core.plugins import GROUP
-from .names import known_names, names_of_settings
+from .names import PACKAGE, known_names, names_of_settings
 from .parser import Request, between_commas
 
 ALL = "all"
@@ -76,7 +75,7 @@ def _check_training(request: Request) -> None:
         raise ConfigError(f"name a method: {known} or module:Class.")
     name = _check_method(name)
     _check_preset(name, flags.preset)
-    settings = {key: value for key, value in values.items() if isinstance(value, dict)}
+    settings: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, dict)}
     typed = [*_dotted(settings), *request.settings]
     if name is None:  # only the method itself knows its own
         typed = [setting for setting in typed if not setting.startswith("settings.")]

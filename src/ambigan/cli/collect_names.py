@@ -8,11 +8,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ..core.docstrings import attribute_descriptions
 from ..core.settings import kinds_of
 from ..data.settings import DataSettings
 from ..data.sources import SOURCES
@@ -21,6 +20,8 @@ from ..evaluation.protocols import PROTOCOLS
 from ..experiments import EXPERIMENTS
 from ..methods import find_method, is_external
 from ..presets import PRESETS
+from ..presets.preset import Preset
+from .names import attribute_descriptions
 
 ROOT = "ambigan."
 BOUNDS = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}
@@ -55,7 +56,7 @@ def collect_names(methods: Iterable[str]) -> dict[str, Any]:
 def _method(name: str, names: dict[str, Any]) -> dict[str, Any]:
     settings_class = find_method(name).Settings
     default = RunConfig(name, "", settings_class())
-    presets = {} if is_external(name) else PRESETS[name]
+    presets: Mapping[str, Preset] = {} if is_external(name) else PRESETS[name]
     return {
         "settings": _add_class(settings_class, names),
         "changed": dict(_unlike_their_class(default.settings, "settings.")),

@@ -22,14 +22,14 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.config import EvaluationConfig
 from ..evaluation.crops import CropSettings
 from ..evaluation.result import Result
-from ..evaluation.result_file import as_json
+from ..evaluation.result_file import results_as_json
 from ..report.figures import save_figure
 from ..report.figures.transfer import transfer_chart, transfer_table
 from ..report.result_tables import Table, table_of, title_of
 from ..run_data import open_measured
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
-from ..transfer.frozen_layers import changed_settings, measure_transfer
+from ..transfer.frozen_layers import measure_transfer, transfer_settings
 from .output import cell, decoding_progress, logger, print_json, say, training_progress
 from .parser import Request, between_commas
 from .runs import load_run, method_of
@@ -58,7 +58,7 @@ def evaluate(request: Request) -> int:
     with decoding_progress() as progress:
         found = function(flags.run, config, method=method_of(request), decoding=progress)
     if flags.json:
-        print_json(as_json(found))
+        print_json(results_as_json(found))
         return 0
     if not flags.curve:
         print_results(found)
@@ -78,7 +78,7 @@ def transfer(request: Request) -> int:
         measured,
         network=flags.network,
         labels=flags.labels,
-        settings=changed_settings(**asked),
+        settings=transfer_settings(**asked),
         suffix=_suffix(flags, asked),
         asked=EvaluationConfig(data=data).asked,
     )

@@ -18,7 +18,9 @@ SETTINGS_EPILOG = (
 
 
 def add_arguments(
-    parser: argparse._ActionsContainer, described: Mapping[str, str], **options: Any
+    parser: argparse._ActionsContainer,  # pyright: ignore[reportPrivateUsage]
+    described: Mapping[str, str],
+    **options: Any,
 ) -> None:
     """Adds flags or positional arguments that are read in the same way.
 

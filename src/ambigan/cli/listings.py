@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from argcomplete.completers import ChoicesCompleter
 from argcomplete.shell_integration import shellcode
 
 from ..core.errors import ConfigError
+from ..core.settings import typed_value
 from .check_names import ALL
 from .names import (
     Setting,
@@ -62,7 +62,7 @@ def _print_preset(record: dict[str, Any]) -> None:
         print(textwrap.fill(f"{title:<10}{text}", WIDTH, subsequent_indent=" " * 10))
     print(f"\nsettings that differ from the defaults of {record['method']}:")
     for name, value in record["settings"].items():
-        print(f"  {name} {typed(value)}")
+        print(f"  {name} {typed_value(value)}")
 
 
 def settings(request: Request) -> int:
@@ -82,20 +82,11 @@ def settings(request: Request) -> int:
 
 
 def _print_setting(row: Setting) -> None:
-    print(f"{row.name} {typed(row.default)}  ({row.allowed})")
+    print(f"{row.name} {typed_value(row.default)}  ({row.allowed})")
     needs = f" Needs {row.condition}." if row.condition else ""
     print(
         textwrap.indent(textwrap.fill(f"{row.description}{needs}", WIDTH - 4), "    "), end="\n\n"
     )
-
-
-def typed(value: Any) -> str:
-    """A value as it is typed on the command line."""
-    if value is None:
-        return "none"
-    if isinstance(value, list) and value:
-        return ",".join(typed(part) for part in value)
-    return value if isinstance(value, str) and value else json.dumps(value)
 
 
 def list_experiments(request: Request) -> int:

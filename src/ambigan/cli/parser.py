@@ -44,7 +44,7 @@ class Request:
 
     verb: str
     flags: argparse.Namespace
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,7 +62,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def _format_action(self, action: argparse.Action) -> str:
         text = super()._format_action(action)
-        is_list = isinstance(action, argparse._SubParsersAction)
+        is_list = isinstance(action, argparse._SubParsersAction)  # pyright: ignore[reportPrivateUsage]
         return text.partition("\n")[2] if is_list else text
 
 

@@ -18,7 +18,8 @@ from ..data import Dataset, DataSettings, for_other, open_dataset
 from ..engine.run_folder import RunFolder
 from ..game import Method
 from ..methods import find_method, is_external, registered_name
-from ..run import Run, load
+from ..model_files import load
+from ..run import Run
 from ..run_data import framing_line, is_far_off
 from ..training import check_same_data
 from .output import decoding_progress, logger

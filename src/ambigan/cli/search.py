@@ -152,8 +152,8 @@ def _print(found: SearchResult) -> None:
     )
     rows: list[list[str]] = []
     for query in range(min(DRAWN, len(found.queries.split))):
-        places = found.neighbours.places[query, :LISTED].tolist()
-        cosines = found.neighbours.cosines[query, :LISTED].tolist()
+        places = found.neighbours.places[query, :LISTED].numpy().tolist()
+        cosines = found.neighbours.cosines[query, :LISTED].numpy().tolist()
         name, label = found.queries.name(query), found.queries.label(query) or ""
         rows += [
             [name, label, str(rank), f"{cosine:.3f}", found.among.label(place) or "", other]
@@ -169,7 +169,7 @@ def _draw(found: SearchResult, path: Path) -> None:
 
     values, asked = found.among.split.values, found.queries.split.values[:DRAWN]
     nearest = found.neighbours.places[:DRAWN, :DRAWN_OF_EACH]
-    places = [[p for p in row.tolist() if p >= 0] for row in nearest]
+    places: list[list[int]] = [[p for p in row if p >= 0] for row in nearest.numpy().tolist()]
     captions: list[list[Caption]] = []
     for query, row in enumerate(places):
         label = found.queries.label(query)

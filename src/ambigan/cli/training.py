@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..configuration import make_config
 from ..core.errors import AmbiganError, ConfigError, suggestion
@@ -15,13 +15,21 @@ from ..core.files import as_typed
 from ..core.machine import num_launched_processes
 from ..core.plugins import plugin_flags
 from ..core.settings import override
-from ..data import DataSettings, Manifest, find_image_source, located, prepare_images, verify_packed
+from ..data import (
+    DataSettings,
+    Decoding,
+    Manifest,
+    find_image_source,
+    located,
+    prepare_images,
+    verify_packed,
+)
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
-from ..engine.trainer import Interrupted
-from ..estimate.training_cost import LINK, describe, estimate_training
+from ..engine.trainer import Interrupted, TrainingProgress
+from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
-from ..run import load, read_config
+from ..model_files import load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
@@ -139,7 +147,7 @@ def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
     link = LINK if flags.link is None else flags.link * 1e9
     num_processes = 1 if flags.processes is None else flags.processes
     logger.info("a few iterations are played, to plan by")
-    rows = list(describe(estimate_training(config, num_processes, link)))
+    rows = list(estimate_rows(estimate_training(config, num_processes, link)))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:<{width}}  {value}")
@@ -229,7 +237,7 @@ def _resume_command(out: Path, config: RunConfig) -> str:
     return f"ambigan train --resume {as_typed(out)}{plugin_flags(config.plugins)}"
 
 
-def _guarded(work: Any, again: str) -> int:
+def _guarded(work: Callable[[TrainingProgress, Decoding], object], again: str) -> int:
     """Runs training under a progress bar; a signal becomes its exit status."""
     try:
         with run_progress(quiet=not _is_main()) as (progress, decoding):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +156,16 @@ def write_features(
     if path.suffix == ".npy":
         write_npy(path, features)
         return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    arrow: Any = import_module("pyarrow")  # late: it takes a while to import
     columns: dict[str, Any] = {}
     if split.rows is not None:
         columns["row"] = split.rows.numpy()
     if split.files:
         columns["file"] = list(split.files)
     if split.labels is not None:
-        labels = split.labels.tolist()
+        labels = split.labels.numpy().tolist()
         columns["label"] = [label_names[label] for label in labels] if label_names else labels
     columns |= {f"f{i}": features[:, i] for i in range(features.shape[1])}
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
+    import_module("pyarrow.parquet").write_table(arrow.table(columns), buffer)
     write_bytes(path, buffer.getvalue())

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import gc
 import os
+import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed
 from torch import Tensor
+from torch.distributed import PrefixStore, Store  # pyright: ignore[reportPrivateImportUsage]
 
 from .errors import ConfigError
 from .machine import num_launched_processes
-from .rendezvous import join_rendezvous
 
 dist: Any = torch.distributed  # the wrappers around its functions hide their types
+
+_LONGEST = timedelta(minutes=30)  # torch's own timeout for a process group
+_PAUSE = 0.05  # seconds
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,53 @@ def join_from_environment(device_type: str) -> World:
             world_size=size,
         )
     return world()
+
+
+def join_rendezvous(store: Store, rank: int, size: int, longest: timedelta = _LONGEST) -> Store:
+    """Waits for all processes of this start and returns a store that they alone use.
+
+    torchrun keeps one store over all restarts of its workers and does not separate them: processes
+    that were restarted find the addresses of processes that have died. Seen with torch 2.13.
+
+    Rank 0 chooses the key prefix. Every other rank announces a name that was never used before and
+    receives the prefix under that name. A message of a dead process is answered under a name that
+    nobody reads any more, so it does no harm.
+
+    Args:
+        store: Store that all processes share.
+        rank: Number of this process.
+        size: Number of processes.
+        longest: Longest time to wait for the others.
+
+    Raises:
+        RuntimeError: One of the processes, or rank 0, did not arrive in time.
+    """
+    # A random prefix keeps the keys of this start apart from those of all earlier ones.
+    if rank == 0:
+        place = uuid.uuid4().hex
+        _welcome(store, place, set(range(1, size)), time.monotonic() + longest.total_seconds())
+    else:
+        name = uuid.uuid4().hex
+        store.set(f"name/{rank}", name)
+        store.wait([f"place/{name}"], longest)
+        place = store.get(f"place/{name}").decode()
+        store.set(f"here/{place}/{rank}", "")
+    return PrefixStore(place, store)
+
+
+def _welcome(store: Store, place: str, missing: set[int], until: float) -> None:
+    """Sends the prefix to every announced name until all ranks have confirmed it."""
+    while missing:
+        if time.monotonic() > until:
+            raise RuntimeError(f"timeout: no word from ranks {sorted(missing)}.")
+        # A rank's key may still hold the name of its dead predecessor. It is answered, and again
+        # when the living one overwrites it; only a confirmation under this start's prefix counts.
+        for rank in sorted(missing):
+            if store.check([f"name/{rank}"]):
+                store.set(f"place/{store.get(f'name/{rank}').decode()}", place)
+            if store.check([f"here/{place}/{rank}"]):
+                missing.remove(rank)
+        time.sleep(_PAUSE)
 
 
 def leave() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+
+Weights = Literal["ema", "raw"]
+"""Which weights of a run are meant: the averaged ones, or the last ones of training."""
 
 _foreach: Any = torch  # the fused list functions are documented despite their underscore
 

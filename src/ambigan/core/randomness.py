@@ -7,7 +7,8 @@ draws exactly the numbers that it would have drawn without the interruption.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -45,11 +46,6 @@ class Randomness:
         self.generator = torch.Generator(device).manual_seed(seed_from(*key))
         self.rank, self.world_size = rank, world_size
 
-    def reseed(self, *key: int | str) -> None:
-        """Restarts the generator with another key."""
-        # The same generator object is kept, because recorded CUDA graphs are bound to it.
-        self.generator.manual_seed(seed_from(*key))
-
     def normal(self, *shape: int) -> Tensor:
         """Draws standard normal numbers; the first dimension is this rank's number of examples."""
         return self._rows(torch.randn, shape)
@@ -69,3 +65,11 @@ class Randomness:
             (rows * self.world_size, *rest), generator=self.generator, device=self.generator.device
         )
         return whole[self.rank * rows : (self.rank + 1) * rows]
+
+
+@contextmanager
+def torch_seed(seed: int) -> Generator[None]:
+    """Seeds torch's global generator, from which layers draw weights, and puts it back after."""
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
+        yield

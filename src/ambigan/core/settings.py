@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -175,6 +175,15 @@ def from_strings(text: str) -> Any:
         return json.loads(text.lower() if text.lower() in ("true", "false") else text)
     except (ValueError, RecursionError):
         return [from_strings(part) for part in text.split(",")] if "," in text else text
+
+
+def typed_value(value: Any) -> str:
+    """A value as it is typed on a command line, which `from_strings` reads again."""
+    if value is None:
+        return "none"
+    if isinstance(value, (list, tuple)) and value:
+        return ",".join(typed_value(part) for part in cast(Sequence[Any], value))
+    return value if isinstance(value, str) and value else json.dumps(value)
 
 
 def _parsed(text: str, hint: str) -> Any:

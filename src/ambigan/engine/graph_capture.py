@@ -12,8 +12,8 @@ from torch import Tensor
 from ..core.randomness import Randomness
 from ..game import Batch
 
-Names = tuple[str, ...]
-PlayTurn = Callable[[Names, Tensor, Randomness], Batch]
+PlayerNames = tuple[str, ...]
+PlayTurn = Callable[[PlayerNames, Tensor, Randomness], Batch]
 """Plays a turn of some players on the examples of given rows, with given randomness, and returns
 the batch that it made. Nothing in it may depend on the time in training."""
 
@@ -68,13 +68,13 @@ class CapturedTurns:
     """
 
     def __init__(
-        self, play_turn: PlayTurn, turns: tuple[Names, ...], recorder: Recorder = TurnGraph
+        self, play_turn: PlayTurn, turns: tuple[PlayerNames, ...], recorder: Recorder = TurnGraph
     ) -> None:
         self._play_turn, self._turns, self._recorder = play_turn, turns, recorder
-        self._num_played: dict[Names, int] = {}
-        self._graphs: dict[Names, TurnGraph] = {}
+        self._num_played: dict[PlayerNames, int] = {}
+        self._graphs: dict[PlayerNames, TurnGraph] = {}
 
-    def __call__(self, moving: Names, rows: Tensor, noise: Randomness) -> Batch:
+    def __call__(self, moving: PlayerNames, rows: Tensor, noise: Randomness) -> Batch:
         """Plays a turn of these players."""
         # First as it is: what a recording needs must be there, and capture forbids allocations
         # outside its pool, lazy initialisation and the like.

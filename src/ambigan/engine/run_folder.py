@@ -47,17 +47,6 @@ class RunFolder:
             )
         return read_json(self.config_file)
 
-    def read_results(self) -> list[dict[str, Any]]:
-        """The records of `results/`, by name; curves over checkpoints are left out."""
-        there = self.results.iterdir() if self.results.exists() else ()
-        names = sorted(p.name for p in there if p.suffix == ".json" and p.name[:1] != ".")
-        paths = [self.results / name for name in names if not name.startswith("curve-")]
-        records = [read_json(path) for path in paths]
-        for path, record in zip(paths, records, strict=True):
-            if not (isinstance(record.get("rows"), list) and "protocol" in record):
-                raise CheckpointError(f"{path} is no record of a protocol; delete it.")
-        return records
-
 
 def create(path: str | Path, config: RunConfig) -> RunFolder:
     """Makes a new run folder and writes its config.

@@ -24,16 +24,13 @@ Gradients = dict[str, list[Tensor]]
 def draw_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> Tensor:
     """The rows of the examples that a turn sees, int64: this rank's part of the global batch.
 
-    They are a function of seed and images seen, so a resumed run sees what it would have seen.
+    They are a function of seed and images seen, so a resumed run sees what it would have seen. The
+    next turn's begin to be read, where the examples are not on the device.
     """
-    here = world()
-    return batches.indices(images_seen, settings.batch_size, here.rank, here.size)
-
-
-def prefetch_rows(batches: Batches, settings: TrainSettings, images_seen: int) -> None:
-    """Begins to read the rows of a later turn, where the examples are not on the device."""
-    here = world()
-    batches.expect(images_seen, settings.batch_size, here.rank, here.size)
+    here, size = world(), settings.batch_size
+    rows = batches.indices(images_seen, size, here.rank, here.size)
+    batches.expect(images_seen + size, size, here.rank, here.size)
+    return rows
 
 
 def keyed_noise(batches: Batches, *key: int | str) -> Randomness:

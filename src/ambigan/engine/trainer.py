@@ -1,4 +1,8 @@
-"""The one training loop, top to bottom in `Trainer.train`. It knows no method."""
+"""The one training loop, top to bottom in `Trainer.train`. It knows no method.
+
+Every draw is a function of (seed, images seen, turn), so that a training that is stopped and
+resumed draws what it would have drawn.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from ..game import Batch
 from ..methods import check_losses
 from .config import TrainSettings
 from .diagnostics import collapse_warnings, diagnose, diagnosed_batch
-from .graph_capture import CapturedTurns, Names, Recorder
+from .graph_capture import CapturedTurns, PlayerNames, Recorder
 from .run_output import RunOutput
 from .schedule import (
     has_begun,
@@ -37,7 +41,6 @@ from .train_step import (
     draw_rows,
     keyed_noise,
     make_batch,
-    prefetch_rows,
     set_requires_grad,
     step_optimizers,
 )
@@ -116,9 +119,6 @@ class Trainer:
     def train(self) -> Generator[None]:
         """The whole course of a training; yields after every iteration.
 
-        Every draw is a function of (seed, images seen, turn), so that a training that is stopped
-        and resumed draws what it would have drawn.
-
         Raises:
             Interrupted: a signal to stop came; a checkpoint was written first.
             NonFiniteError: a loss or parameter stopped being a number.
@@ -131,7 +131,7 @@ class Trainer:
             self._begin(output)
         method.train()
 
-        def play_turn(moving: Names, rows: Tensor, noise: Randomness) -> Batch:
+        def play_turn(moving: PlayerNames, rows: Tensor, noise: Randomness) -> Batch:
             # Draw: the examples of these rows, and as many latents from the prior.
             batch = make_batch(method, batches, rows, noise)
 
@@ -164,7 +164,6 @@ class Trainer:
             for turn, names in enumerate(method.turns):
                 if moving := tuple(name for name in names if self.is_active(name)):
                     rows = draw_rows(batches, settings, state.images_seen)
-                    prefetch_rows(batches, settings, state.images_seen + settings.batch_size)
                     noise = keyed_noise(batches, settings.seed, state.images_seen, turn)
                     played.append(play(moving, rows, noise))
                     meters.count(moving)
@@ -188,13 +187,8 @@ class Trainer:
 
             # Diagnose: signs of collapse, which losses do not show; the networks stay as they are.
             if is_diagnosis_due(settings, state.iterations, self.num_iterations):
-                self._check_finite(output)
-                line |= self._diagnose()
-            if line:
-                epoch = state.images_seen / len(batches)
-                output.write({"images_seen": state.images_seen, "epoch": epoch} | line)
-            if not self.signal_number:  # a terminal that was closed takes no more lines
-                self.progress(state.images_seen, self.total_images, self.latest)
+                line |= self._diagnose(output)
+            self._report(output, line)
 
             # Checkpoint: on schedule, at the end, and when a signal asks any process to stop.
             stop = any_rank(bool(self.signal_number), self.device)
@@ -228,7 +222,7 @@ class Trainer:
         ]
         output.open(state.images_seen, done)
         if state.iterations >= self.num_iterations:  # complete: what it once warned of still holds
-            self._diagnose()
+            self._diagnose(output)
         if not world().is_main:
             return
         steps, turns = self.num_iterations, len(state.method.turns)
@@ -264,8 +258,9 @@ class Trainer:
                 raise self._broken(f"the term '{term}' of player '{player}' became {value}", output)
         return self.latest
 
-    def _diagnose(self) -> dict[str, Any]:
+    def _diagnose(self, output: RunOutput) -> dict[str, Any]:
         """The diagnostics of the networks and the warnings that follow, as parts of a line."""
+        self._check_finite(output)
         method, state = self.state.method, self.state
         batch = diagnosed_batch(method, self.batches, self.settings.seed)
         is_whole = all(
@@ -282,6 +277,14 @@ class Trainer:
                 logger.warning(f"{state.images_seen:,} images: {sign}")
         self._warned = {sign.partition(":")[0] for sign in signs}
         return part
+
+    def _report(self, output: RunOutput, line: dict[str, Any]) -> None:
+        """Writes a line, if it holds anything, and shows how far training is."""
+        seen = self.state.images_seen
+        if line:
+            output.write({"images_seen": seen, "epoch": seen / len(self.batches)} | line)
+        if not self.signal_number:  # a terminal that was closed takes no more lines
+            self.progress(seen, self.total_images, self.latest)
 
     def _save(self, output: RunOutput) -> None:
         """Writes a checkpoint of finite weights, in a folder that is still this training's."""

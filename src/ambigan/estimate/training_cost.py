@@ -222,7 +222,7 @@ def _timed(play: Trainer, device: torch.device) -> list[float]:
     return seconds
 
 
-def describe(found: TrainingEstimate) -> list[tuple[str, str]]:
+def estimate_rows(found: TrainingEstimate) -> list[tuple[str, str]]:
     """The rows of a table that shows an estimate."""
     networks = ", ".join(f"{name} {count:,}" for name, count in found.num_parameters.items())
     each = " on each process" if found.num_processes > 1 else ""

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import torch
 
+from ..core.ema import Weights
 from ..core.errors import ConfigError, unknown_name
 from ..data import Dataset, DataSettings
 from ..game import Method
@@ -16,7 +17,6 @@ from .crops import CroppedViews, CropSettings
 from .result import Provenance
 from .result_cache import ResultCache
 
-Weights = Literal["ema", "raw"]
 Framing = Literal["run", "data"]
 Baseline = Literal["raw", "pca", "random"]
 BASELINES: tuple[Baseline, ...] = ("raw", "pca", "random")

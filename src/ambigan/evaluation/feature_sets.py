@@ -11,11 +11,12 @@ from time import perf_counter
 
 from torch import Tensor
 
+from ..core.ema import Weights
 from ..core.errors import ConfigError
 from ..data import Dataset, to_float
 from ..game import Method
 from .baselines.feature_baselines import pca_features, pixel_features, random_encoder
-from .config import EvaluationInputs, Weights
+from .config import EvaluationInputs
 from .features import FeatureFunction, extract, layer_features
 from .protocols import Protocol, classify
 from .result import Result, Subject

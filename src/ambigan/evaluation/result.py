@@ -7,7 +7,7 @@ own title, unit and direction, so a new one appears in all of them without a cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -184,11 +184,6 @@ class Result:
         """The value of the metric of that name, or None."""
         found = self.metric(name)
         return None if found is None else found.value
-
-
-def headline_of(results: Iterable[Result]) -> Result | None:
-    """The result that stands for one record: the first of a trained model."""
-    return next((result for result in results if not result.is_baseline), None)
 
 
 def wilson_interval(percent: float, num: int) -> tuple[float, float]:

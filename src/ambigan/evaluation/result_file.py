@@ -95,7 +95,7 @@ def read_folder(folder: Path, *, curves: bool = False) -> list[list[Result]]:
     return [read_results(path) for path in paths if path.name.startswith(CURVE) == curves]
 
 
-def read_if_whole(path: Path) -> list[Result]:
+def read_results_if_whole(path: Path) -> list[Result]:
     """The results of a file; none if it is missing or damaged, so that they are measured again."""
     try:
         return read_results(path)
@@ -103,7 +103,7 @@ def read_if_whole(path: Path) -> list[Result]:
         return []
 
 
-def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
+def results_as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Whole results as JSON holds them, each with its protocol and provenance."""
     return [asdict(result) for result in results]
 

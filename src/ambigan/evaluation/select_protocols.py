@@ -23,7 +23,7 @@ WITHOUT_LABELS = "generation_features"
 """What is measured where none of the quick protocols applies: a GAN of data without labels."""
 
 
-def check_names(protocols: Sequence[str]) -> None:
+def check_protocol_names(protocols: Sequence[str]) -> None:
     """Refuses a name that is of no protocol, before anything is read.
 
     Raises:

@@ -3,10 +3,14 @@
 The catalogue's modules hold data alone; importing one registers its experiments.
 """
 
-from . import bigan_table1, bigbigan, sao  # noqa: F401  # bigbigan imports sao, so sao is listed first
+from . import bigan_table1, bigbigan, sao
 from .experiment import EXPERIMENTS, Experiment, RunSpec, register_experiment
 from .planning import default_folder
 from .runner import reproduce
+
+CATALOGUE = (bigan_table1, bigbigan, sao)
+"""The modules of the package's own experiments; they are listed as they are imported: bigbigan
+imports sao, whose experiments come before its own."""
 
 __all__ = [
     "EXPERIMENTS",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from .experiment import Experiment, RunSpec, register_experiment
-from .sao import CIFAR10, OWN_VIEWS
+from .sao import CIFAR10_SETTINGS, OWN_VIEWS
 
 _SOURCE = "BigBiGAN, arXiv 1907.02544"
 _LAYERS = ("encoder.pool", "encoder.stage3@4")
@@ -57,7 +57,7 @@ AGAINST_BIGAN = register_experiment(
         title="BigBiGAN against BiGAN",
         notes="What do its networks bring, and what its objective?",
         source=_SOURCE,
-        settings=CIFAR10,
+        settings=CIFAR10_SETTINGS,
         epochs=10,
         runs=(BIGAN, LARGE_BIGAN, BIGBIGAN, OWN_VIEWS),
         reference_model=OWN_VIEWS.name,
@@ -93,13 +93,13 @@ def _rows(wide: Mapping[str, str], encoder_width: str, generator_width: str) -> 
     )
 
 
-ABLATION = register_experiment(
+BIGBIGAN_ABLATION = register_experiment(
     _experiment(
         name="bigbigan-ablation",
         title="BigBiGAN, one part changed at a time",
         notes="What does each part bring?",
         source=f"{_SOURCE}, its ablation, at a small scale",
-        settings=CIFAR10,
+        settings=CIFAR10_SETTINGS,
         epochs=10,
         runs=_rows({}, encoder_width="0.5", generator_width="4"),
         reference_model=OWN_VIEWS.name,

@@ -76,9 +76,10 @@ def _run_of_cell(table: Mapping[str, Any], cell: Mapping[str, Any]) -> RunResult
     untrained = accuracy.pop("random")
     rows = [_row(layer, "model", weights, accuracy=value) for weights, value in accuracy.items()]
     rows.append(_row(f"random {layer}", "baseline", accuracy=untrained))
+    ratios: dict[str, Any] = cell["reconstruction_ratio"] or {}
     drawn = [
         _row("reconstruction", "model", weights, ratio_real=ratio)
-        for weights, ratio in (cell["reconstruction_ratio"] or {}).items()
+        for weights, ratio in ratios.items()
     ]
     return RunResult(
         name=cell["column"],

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..core.errors import CheckpointError
 from ..data import Dataset, Split
+from ..model_files import load
 from ..report.panels import GalleryPanel, Section, gallery
-from ..run import load
 from .run_records import PlannedRun
 
 NUM_PICTURES = 32

@@ -13,14 +13,13 @@ import torch
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, unknown_name
-from ..core.settings import dotted, override
+from ..core.settings import dotted, override, typed_value
 from ..data import Dataset
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import find_protocol
 from ..methods import find_method
 from ..presets import find_preset
-from ..report.summary import typed
 from ..training import check_trainable
 from .experiment import Experiment, RunSpec
 from .run_records import PlannedRun
@@ -197,9 +196,10 @@ def _specs(experiment: Experiment, presets: Sequence[str]) -> list[RunSpec]:
 def _has_preset(spec: RunSpec, preset: str) -> bool:
     """Whether a run that names no preset can start from this one."""
     try:
-        return spec.preset is None and find_preset(spec.method, preset) is not None
+        find_preset(spec.method, preset)
     except ConfigError:
         return False
+    return spec.preset is None
 
 
 def _plan(
@@ -278,4 +278,4 @@ def _setting(run: PlannedRun, config: RunConfig, name: str) -> str:
     if name == EPOCHS and run.experiment.epochs is not None:
         is_own, count = config is run.own, run.config.train.epochs // run.turns
         return str(run.experiment.epochs if is_own else count)
-    return typed(dotted(config)[name])
+    return typed_value(dotted(config)[name])

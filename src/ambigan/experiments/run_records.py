@@ -222,7 +222,7 @@ class PlannedRun:
         """Results of the saved model; none if they are damaged, and then measured again."""
         protocol = find_protocol(name)
         path = self.run.results / f"{prefix}{file_name(protocol, config)}.json"
-        found = result_file.read_if_whole(path)
+        found = result_file.read_results_if_whole(path)
         headline = {metric.name for metric in protocol.metrics[:1]}
         is_whole = all(x.metrics and {x.headline.name} >= headline for x in found)
         is_ours = prefix or all(x.provenance.images_seen == self.images_trained for x in found)

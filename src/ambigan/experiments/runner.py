@@ -19,7 +19,7 @@ from ..evaluation.baselines.feature_baselines import pca_name
 from ..evaluation.protocols import find_protocol
 from ..evaluation.provenance import check_comparable, data_record
 from ..evaluation.result import Provenance, Result, Subject
-from ..evaluation.result_file import read_if_whole, write_results
+from ..evaluation.result_file import read_results_if_whole, write_results
 from ..report.panels import Section
 from ..run_evaluation import evaluate, evaluate_baselines, evaluate_curve
 from ..training import train_interleaved_runs
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 Bar = Callable[[], AbstractContextManager[TrainingProgress]]
 """Opens a progress bar for one training."""
 
-BASELINES = "baselines"
+_BASELINES_FOLDER = "baselines"
 """The folder of what needs no training, and with `.json` the file of earlier versions."""
 
 SAMPLE_BASELINES = "sample-baselines.jsonl"
@@ -278,12 +278,12 @@ class Runner:
 
     def _baselines_file(self, protocol: str) -> Path:
         widths = map(pca_name, self.experiment.pca_widths)
-        return self.out / BASELINES / ("--".join([protocol, *widths]) + ".json")
+        return self.out / _BASELINES_FOLDER / ("--".join([protocol, *widths]) + ".json")
 
     def _baselines_of(self, protocol: str) -> list[Result]:
         """Raw values and PCA of the experiment's widths, of those there are; none if one lacks."""
-        found = read_if_whole(self._baselines_file(protocol))
-        found = found or read_if_whole(self.out / f"{BASELINES}.json")
+        found = read_results_if_whole(self._baselines_file(protocol))
+        found = found or read_results_if_whole(self.out / f"{_BASELINES_FOLDER}.json")
         ours = {x.subject.name: x for x in found if x.protocol.name == protocol and x.metrics}
         raw = next((result for name, result in ours.items() if not name.startswith("pca")), None)
         if raw is None:
@@ -295,7 +295,7 @@ class Runner:
     def _check(self, done: Sequence[PlannedRun], baselines: Sequence[Result]) -> None:
         """Refuses results of other data or constants than the rest."""
         expected: dict[str, Result] = {}
-        everything = [(self.out / BASELINES, result) for result in baselines]
+        everything = [(self.out / _BASELINES_FOLDER, result) for result in baselines]
         everything += [(run.run.results, x) for run in done for x in (*run.results, *run.curve)]
         for where, result in everything:
             name = result.protocol.name

@@ -21,7 +21,7 @@ def _gan(name: str, changes: Mapping[str, str]) -> RunSpec:
     return RunSpec(name, "gan", changes, "residual", ("discriminator.pool",))
 
 
-CIFAR10 = {"data.source": "cifar10", "data.max_train": "20000", "train.log_every": "20"}
+CIFAR10_SETTINGS = {"data.source": "cifar10", "data.max_train": "20000", "train.log_every": "20"}
 """So many images that one core without bf16 shows them to SAO's D four times in 80 minutes."""
 
 _COLOURS_KEPT = {"settings.views.jitter": "0", "settings.views.grayscale": "0"}
@@ -53,7 +53,7 @@ PENALTY = _gan("GAN, gradient penalty", _PENALTY)
 _experiment = partial(
     Experiment,
     source="Structural Adversarial Objectives, arXiv 2310.00357",
-    settings=CIFAR10,
+    settings=CIFAR10_SETTINGS,
     epochs=4,
     protocols=("linear_lbfgs", "knn_sweep", "svm_l2", "kmeans"),
     curve="knn_sweep",
@@ -79,7 +79,7 @@ AUGMENTATION = register_experiment(
         time="trainings 4 h 45 min on one thread of 2 shared CPU cores without bf16",
     )
 )
-ABLATION = register_experiment(
+SAO_ABLATION = register_experiment(
     _experiment(
         name="sao-ablation",
         title="SAO, one part changed at a time",

@@ -30,14 +30,14 @@ def write_summary(summary: Summary, pictures: Sequence[Section], out: Path) -> N
         {"name": run.name, "preset": run.preset, "seed": run.seed, **asdict(run.cost)}
         for run in summary.runs
     ]
-    write_json(out / f"{name}.json", as_json(summary))
+    write_json(out / f"{name}.json", summary_as_json(summary))
     write_json(out / f"{name}-cost.json", {"runs": costs})
     write_text(out / f"{name}.csv", as_csv(summary))
     write_text(out / f"{name}.md", as_markdown(summary))
     write_text(out / f"{name}.html", render(summary, pictures))
 
 
-def as_json(summary: Summary) -> dict[str, Any]:
+def summary_as_json(summary: Summary) -> dict[str, Any]:
     """Everything but times."""
     experiment = summary.experiment
     return {

@@ -56,7 +56,7 @@ def hinge_saturation(real: Tensor, fake: Tensor) -> Tensor:
     return torch.cat([real > 1, fake < -1]).float().mean()
 
 
-Loss = Callable[[Tensor], Tensor]
+LogitLoss = Callable[[Tensor], Tensor]
 """A scalar loss of scores."""
 
 
@@ -73,10 +73,10 @@ class AdversarialObjective:
         saturation: the fraction of real and generated scores from which D learns nothing.
     """
 
-    real: Loss
-    fake: Loss
-    seem_real: Loss
-    seem_fake: Loss
+    real: LogitLoss
+    fake: LogitLoss
+    seem_real: LogitLoss
+    seem_fake: LogitLoss
     saturation: Callable[[Tensor, Tensor], Tensor]
 
 

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..core.errors import unknown_name
 from ..core.plugins import load_installed
 from ..engine.config import RunConfig
 from ..game import Method
 from ..methods import METHODS, find_method, registered_name
-from . import bigbigan, images, mnist, structural
+from .bigbigan import BIGBIGAN_PRESETS
+from .images import IMAGE_PRESETS
+from .mnist import MNIST_PRESETS
 from .preset import Preset
+from .structural import STRUCTURAL_PRESETS
 
 _PUBLISHED: dict[str, dict[str, Preset]] = {}
-for _module in (mnist, images, structural, bigbigan):
-    for _method, _presets in _module.PRESETS.items():
+for _published in (MNIST_PRESETS, IMAGE_PRESETS, STRUCTURAL_PRESETS, BIGBIGAN_PRESETS):
+    for _method, _presets in _published.items():
         _PUBLISHED.setdefault(_method, {}).update(_presets)
 
 SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet")
@@ -109,12 +112,12 @@ def _presets_of(method: str, cls: type[Method]) -> Mapping[str, Preset]:
 
 def _published_base(cls: type[Method]) -> str | None:
     """The nearest published method that a class is or derives from, with its settings or more."""
-    names = {METHODS[name]: name for name in _PUBLISHED}
+    names: dict[type[Any], str] = {METHODS[name]: name for name in _PUBLISHED}
     return next(
         (
             names[base]
             for base in cls.__mro__
-            if base in names and issubclass(cls.Settings, base.Settings)
+            if base in names and issubclass(cls.Settings, cast(type[Method], base).Settings)
         ),
         None,
     )

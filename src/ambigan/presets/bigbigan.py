@@ -131,7 +131,7 @@ _NARROW = BigBiGANSettings(
 )
 _SOURCE = "BigBiGAN, arXiv 1907.02544"
 
-PRESETS: dict[str, dict[str, Preset]] = {
+BIGBIGAN_PRESETS: dict[str, dict[str, Preset]] = {
     "bigbigan": {
         "paper": Preset(bigbigan_paper, "not reproduced", "-", "-", f"{_SOURCE}, in part memory"),
         "revnet": Preset(bigbigan_revnet, "not reproduced", "-", "-", f"{_SOURCE}, in part memory"),

@@ -200,7 +200,7 @@ _TRAIN = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_ba
 _DCGAN = "DCGAN, arXiv 1511.06434"
 _BIGAN = "BiGAN, arXiv 1605.09782"
 
-PRESETS: dict[str, dict[str, Preset]] = {
+IMAGE_PRESETS: dict[str, dict[str, Preset]] = {
     "gan": {
         "dcgan": Preset(gan_dcgan, "not reproduced", "-", "-", f"{_DCGAN}, authors' code"),
         "dcgan_features": Preset(

@@ -131,7 +131,7 @@ _SMALL_TRAIN = TrainSettings(
 )
 _BIGAN = "BiGAN, arXiv 1605.09782"
 
-PRESETS: dict[str, dict[str, Preset]] = {
+MNIST_PRESETS: dict[str, dict[str, Preset]] = {
     "bigan": {
         "official": Preset(
             bigan_official,

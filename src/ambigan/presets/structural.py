@@ -116,7 +116,7 @@ _SAO = "SAO, arXiv 2310.00357"
 _SIMCLR = "SimCLR, arXiv 2002.05709"
 _HARDWARE = "1 thread of 2 shared CPU cores"
 
-PRESETS: dict[str, dict[str, Preset]] = {
+STRUCTURAL_PRESETS: dict[str, dict[str, Preset]] = {
     "structural": {
         "paper": Preset(structural_paper, "not reproduced", "-", "-", _SAO),
         "official": Preset(structural_official, "not reproduced", "-", "-", f"{_SAO}, code"),

@@ -124,7 +124,7 @@ def scaled(dataset: Dataset, values: NDArray[Any]) -> NDArray[Any]:
     """Vectors in the units of their file as networks see them; images as they are."""
     if dataset.scaling is None:
         return values
-    return dataset.scaling.apply(torch.from_numpy(values)).numpy()
+    return dataset.scaling.apply(torch.as_tensor(values)).numpy()
 
 
 def _in_units(dataset: Dataset, values: torch.Tensor) -> NDArray[Any]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from .. import __version__
 from ..core.errors import ConfigError
 from ..core.plugins import plugin_flags
-from ..core.settings import dotted
+from ..core.settings import dotted, typed_value
 from ..engine.config import RunConfig
 from ..engine.train_state import count_parameters
 from ..evaluation.provenance import hardware
@@ -43,7 +43,7 @@ class RunWarning:
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunSetting:
     """A setting by its dotted name; `preset` is what its preset says where that differs."""
 
     name: str
@@ -105,7 +105,8 @@ def find_warnings(material: ReportData) -> list[RunWarning]:
 
 def find_notes(material: ReportData) -> list[str]:
     """What a reader must know before the numbers: a run cut short, results of another state."""
-    run, notes = material.run, []
+    run = material.run
+    notes: list[str] = []
     if epochs_seen(material) < run.config.train.epochs * 0.999:
         notes.append(
             f"This run is not finished: {epochs_seen(material):,.4g} of "
@@ -130,16 +131,18 @@ def find_notes(material: ReportData) -> list[str]:
     return notes
 
 
-def settings_of(material: ReportData) -> list[Setting]:
+def settings_of(material: ReportData) -> list[RunSetting]:
     """All settings, each beside its preset's where they differ."""
     config = material.run.config
     preset = dotted(base) if (base := _preset_of(config)) else {}
-    settings: list[Setting] = []
+    settings: list[RunSetting] = []
     for name, value in dotted(config).items():
         if name == "plugins":  # which the commands give
             continue
         same = name not in preset or preset[name] == value
-        settings.append(Setting(name, typed(value), None if same else typed(preset[name])))
+        settings.append(
+            RunSetting(name, typed_value(value), None if same else typed_value(preset[name]))
+        )
     return settings
 
 
@@ -169,7 +172,7 @@ def _flags_of_views(views: Mapping[str, Any]) -> str:
     """The flags by which `evaluate` is asked for the same crops; begins with a space."""
     flags = {"--views": views.get("num"), "--views-short-side": views.get("short_side")}
     flags["--test-crops"] = views.get("test_crops") if views.get("test_crops", 1) > 1 else None
-    words = [f" {flag} {typed(value)}" for flag, value in flags.items() if value]
+    words = [f" {flag} {typed_value(value)}" for flag, value in flags.items() if value]
     return "".join(words) + (" --views-flip" if views.get("flip") else "")
 
 
@@ -178,19 +181,10 @@ def _flags_asked(asked: Mapping[str, Any]) -> str:
     pairs = [
         (name.replace("_", "-"), text)
         for name, value in asked.items()
-        for text in (value if isinstance(value, (list, tuple)) else [value])
+        for text in cast(Sequence[Any], value if isinstance(value, (list, tuple)) else [value])
         if text and (name, text) != ("framing", "run")
     ]
     return "".join(f" --{name} {shlex.quote(str(text))}" for name, text in pairs)
-
-
-def typed(value: Any) -> str:
-    """A setting as it is typed on a command line."""
-    if isinstance(value, (tuple, list)):
-        return ",".join(typed(part) for part in value)
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
 
 
 def _preset_of(config: RunConfig) -> RunConfig | None:

@@ -19,7 +19,7 @@ from ..core.feature_layers import hidden_layers
 from ..core.files import check_writable
 from ..core.settings import build, plain
 from ..data import Dataset, to_float
-from ..evaluation.classifiers.label_subsets import balanced_draw
+from ..evaluation.classifiers.label_subsets import balanced_draw, class_sizes
 from ..evaluation.protocols import ACCURACY
 from ..evaluation.result import (
     Kind,
@@ -30,7 +30,7 @@ from ..evaluation.result import (
     Subject,
     wilson_interval,
 )
-from ..evaluation.result_file import read_if_whole, write_results
+from ..evaluation.result_file import read_results_if_whole, write_results
 from ..game import Method
 from ..run import Run
 from ..run_data import MeasuredData, provenance_of
@@ -172,7 +172,7 @@ def _metrics(scores: Mapping[str, float], num_test: int) -> tuple[Metric, ...]:
 
 def _labelled(dataset: Dataset, num: int | None, seed: int) -> tuple[Labelled, Labelled]:
     train, test = dataset.train, dataset.test
-    if train.labels is None or test.labels is None or len(train.labels.unique()) < 2:
+    if train.labels is None or test.labels is None or len(class_sizes(train.labels)) < 2:
         raise ConfigError(f"transfer needs labels of two classes or more; {dataset.name} has none.")
     if num is not None and not 0 < num <= len(train):
         raise ConfigError(f"--labels {num}: there are 1 to {len(train):,} training examples.")
@@ -210,15 +210,18 @@ def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) 
 
 def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) -> list[Result]:
     """The results of an earlier measurement, if it was the same as this one."""
-    there = read_if_whole(path)
+    there = read_results_if_whole(path)
     if not there or there[0].protocol != protocol:
         return []
-    apart = {"hardware": {}, "asked": {}}  # neither changes what is measured
+    apart: dict[str, dict[str, Any]] = {
+        "hardware": {},
+        "asked": {},
+    }  # neither changes what is measured
     ours, theirs = (dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance))
     return there if ours == theirs else []
 
 
-def changed_settings(**asked: Any) -> TransferSettings:
+def transfer_settings(**asked: Any) -> TransferSettings:
     """The usual constants with those changed that were asked for, checked.
 
     Raises:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, cast
 
 from ...core.data_spec import DataSpec
 from ...core.errors import ConfigError, DataError
 from ...core.files import sha256_of
+from ...core.settings import typed_value
 from ..dataset import Dataset, SourceSplit, Split
 from ..files import ANEW
 from ..images.image_dataset import without_blanks
@@ -45,18 +45,11 @@ def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
         value = getattr(settings, field.name)
         if field.name in SETTLED and value not in (field.default, held.get(field.name)):
             raise ConfigError(
-                f"data.{field.name} is {_typed(value)} and {settings.source} was packed with"
-                f" {_typed(held.get(field.name))}; leave it out (type none to undo a preset), or"
-                " prepare the pictures anew in another folder."
+                f"data.{field.name} is {typed_value(value)} and {settings.source} was packed with"
+                f" {typed_value(held.get(field.name))}; leave it out (type none to undo a preset),"
+                " or prepare the pictures anew in another folder."
             )
     return SETTLED
-
-
-def _typed(value: Any) -> str:
-    """Returns a setting as it would be typed."""
-    if isinstance(value, tuple):
-        return ",".join(str(part) for part in cast(tuple[Any, ...], value))
-    return str(value).lower()
 
 
 def open_packed(settings: DataSettings, typed: str) -> Dataset:

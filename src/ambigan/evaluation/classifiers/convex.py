@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+LossAndGradient = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """A function of logits `(K, N)` and classes `(N,)` that returns the summed loss, float64, and its
 derivative `(K, N)`."""
 
-ROWS = 512
+CHUNK_ROWS = 512
 """Number of examples in a block, small enough to stay in the cache between its two products."""
 
 
@@ -36,7 +36,7 @@ class ConvexObjective:
         penalises_bias: Whether the bias is penalised like a weight.
     """
 
-    loss: Loss
+    loss: LossAndGradient
     curvature: float
     penalises_bias: bool
 
@@ -61,7 +61,7 @@ class LinearModel:
         weights, bias = (t.to(features.device, features.dtype) for t in (self.weights, self.bias))
         parts = [
             torch.addmm(bias[:, None], weights, part.T).argmax(0)
-            for part in torch.split(features, ROWS)
+            for part in torch.split(features, CHUNK_ROWS)
         ]
         return torch.cat(parts).cpu()
 

@@ -21,7 +21,7 @@ from scipy.optimize import (  # pyright: ignore[reportMissingTypeStubs]
 )
 from torch import Tensor
 
-from .convex import ROWS, ConvexObjective, LinearModel
+from .convex import CHUNK_ROWS, ConvexObjective, LinearModel
 
 _linalg = cast(Any, torch.linalg)
 
@@ -135,10 +135,10 @@ class LbfgsProblem:
         bias = parameters[:, -1:].to(device, dtype)
         loss = torch.zeros((), dtype=torch.float64, device=device)
         gradient = torch.zeros(parameters.shape, dtype=torch.float64, device=device)
-        for begin in range(0, num, ROWS):
+        for begin in range(0, num, CHUNK_ROWS):
             # Small blocks stay in the cache between the product for the logits and the one for the
             # gradient. Each block is summed in the features' precision, and the blocks in float64.
-            part = slice(begin, min(begin + ROWS, num))
+            part = slice(begin, min(begin + CHUNK_ROWS, num))
             x = self.features[part]
             value, slope = self.objective.loss(torch.addmm(bias, weights, x.T), self.classes[part])
             loss += value

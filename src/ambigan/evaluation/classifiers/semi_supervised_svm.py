@@ -12,7 +12,7 @@ from torch import Tensor
 from ...core.errors import ConfigError
 from ...core.randomness import Randomness
 from ..float32_matmul import full_precision
-from .convex import ROWS, LinearModel, linear_svm
+from .convex import CHUNK_ROWS, LinearModel, linear_svm
 from .label_subsets import balanced_draw
 from .preconditioned_lbfgs import LbfgsProblem
 
@@ -161,7 +161,7 @@ def _accuracies(
         .view(len(models), -1, len(part))
         .argmax(1)
         .cpu()
-        for part in torch.split(chosen, ROWS)
+        for part in torch.split(chosen, CHUNK_ROWS)
     ]
     predictions = torch.cat(parts, dim=1)
     correct = (predictions == classes[chosen]).sum(1)

@@ -21,7 +21,7 @@ from ...core.errors import ConfigError, NonFiniteError
 from ..classifiers.label_subsets import number_classes
 from ..float32_matmul import full_precision
 
-Metric = Literal["euclidean", "cosine"]
+DistanceMetric = Literal["euclidean", "cosine"]
 """Names of the distances."""
 Indices = NDArray[np.int64]
 _Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ def nearest_neighbours(
     queries: Tensor,
     references: Tensor,
     k: int = 1,
-    metric: Metric = "euclidean",
+    metric: DistanceMetric = "euclidean",
     *,
     device: torch.device | str = "cpu",
     blocks: tuple[int, int] = BLOCKS,
@@ -70,7 +70,7 @@ def knn_predict(
     references: Tensor,
     labels: Tensor,
     k: int = 1,
-    metric: Metric = "euclidean",
+    metric: DistanceMetric = "euclidean",
     *,
     device: torch.device | str = "cpu",
 ) -> Tensor:
@@ -149,7 +149,7 @@ class _Search:
         references: Tensor,
         groups: _Groups,
         k: int,
-        metric: Metric,
+        metric: DistanceMetric,
         device: torch.device,
         block: int,
     ) -> None:

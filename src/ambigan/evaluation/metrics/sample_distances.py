@@ -14,12 +14,11 @@ from ...core.torchvision_compat import import_torchvision
 WIDEST_COVARIANCE = 4096
 """Largest number of features whose covariance is computed."""
 _CHUNK = 4096
-Device = torch.device | str
 
 _linalg = cast(Any, torch.linalg)
 
 
-def frechet_distance(a: Tensor, b: Tensor, device: Device = "cpu") -> float:
+def frechet_distance(a: Tensor, b: Tensor, device: torch.device | str = "cpu") -> float:
     """Returns the squared Fréchet distance of the Gaussians with the moments of two sets.
 
     It is |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)) in float64, with covariances divided by N - 1.
@@ -131,7 +130,7 @@ def inception_score(logits: Tensor, *, splits: int, seed: int) -> tuple[float, f
     return found["inception_score_mean"], found["inception_score_std"]
 
 
-def _moments(features: Tensor, device: Device) -> tuple[Tensor, Tensor]:
+def _moments(features: Tensor, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Returns the mean `(D,)` and covariance `(D, D)`, float64."""
     num = len(features)
     if num < 2:

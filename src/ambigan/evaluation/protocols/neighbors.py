@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from ...core.randomness import Randomness
-from ..metrics.knn import Metric as Distance
-from ..metrics.knn import knn_predict, nearest_neighbours, vote
+from ..metrics.knn import DistanceMetric, knn_predict, nearest_neighbours, vote
 from ..metrics.ranking import ranking_scores
 from ..result import Metric
 from .registry import ACCURACY, Scores, Task, accuracy_of, percent, register_protocol
@@ -25,7 +24,7 @@ RECALL_AT = [1, 5, 10]
     constants={"k": 1, "metric": "euclidean"},
     quick=True,
 )
-def knn1_euclidean(task: Task, *, k: int, metric: Distance) -> Scores:
+def knn1_euclidean(task: Task, *, k: int, metric: DistanceMetric) -> Scores:
     """1-NN over features as they are, against the whole training split.
 
     The authors' code compares with 50,000 training images by default (`num_train_megabatch`).
@@ -41,7 +40,7 @@ def knn1_euclidean(task: Task, *, k: int, metric: Distance) -> Scores:
     constants={"k": 1, "metric": "cosine"},
     quick=True,
 )
-def knn1_cosine(task: Task, *, k: int, metric: Distance) -> Scores:
+def knn1_cosine(task: Task, *, k: int, metric: DistanceMetric) -> Scores:
     """1-NN by the angle between features as they are, not centred."""
     return _knn(task, k, metric)
 
@@ -63,7 +62,7 @@ def knn_sweep(
     task: Task,
     *,
     k: Sequence[int],
-    metrics: Sequence[Distance],
+    metrics: Sequence[DistanceMetric],
     num_validation: int,
     validation_fraction: float,
     seed: int,
@@ -90,7 +89,7 @@ def knn_sweep(
         )[0]
         for metric in metrics
     }
-    pairs: list[tuple[Distance, int]] = [(metric, count) for metric in metrics for count in ks]
+    pairs: list[tuple[DistanceMetric, int]] = [(name, count) for name in metrics for count in ks]
     metric, chosen = max(pairs, key=lambda pair: seen[pair[0]][pair[1]] or 0.0)
     by_k, predictions = _accuracies(
         (task.test, task.test_labels), (task.train, task.labels), ks, metric, task
@@ -132,7 +131,7 @@ def retrieval_cosine(task: Task, *, recall_at: Sequence[int], precision_at: int)
     )
 
 
-def _knn(task: Task, k: int, metric: Distance) -> Scores:
+def _knn(task: Task, k: int, metric: DistanceMetric) -> Scores:
     found = knn_predict(task.test, task.train, task.labels, k, metric, device=task.device)
     return accuracy_of(found, task)
 
@@ -141,7 +140,7 @@ def _accuracies(
     queries: tuple[Tensor, Tensor],
     references: tuple[Tensor, Tensor],
     ks: Sequence[int],
-    metric: Distance,
+    metric: DistanceMetric,
     task: Task,
 ) -> tuple[dict[int, float | None], dict[int, Tensor]]:
     """Accuracies and predictions by k, of one search for the largest."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+
 from ...data.dataset import Dataset
 from ..metrics import reconstruction
 from ..metrics.reconstruction import Errors, Maps
 from ..result import Metric
-from .registry import Device, Scores, register_protocol
+from .registry import Scores, register_protocol
 
 METRICS = tuple(
     metric
@@ -28,7 +30,7 @@ METRICS = tuple(
     quick=True,
 )
 def reconstruction_l2(
-    maps: Maps, dataset: Dataset, device: Device, *, num_generated: int, seed: int
+    maps: Maps, dataset: Dataset, device: torch.device | str, *, num_generated: int, seed: int
 ) -> Scores:
     """Of the test split, and where the method can, of samples and of latents."""
     return _in_order(

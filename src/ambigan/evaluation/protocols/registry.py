@@ -16,7 +16,6 @@ from ..classifiers.label_subsets import class_sizes
 from ..result import Metric, ProtocolRecord, wilson_interval
 
 Need = Literal["labels", "reconstruct", "sample"]
-Device = torch.device | str
 Values = Mapping[str, float | None] | list[Metric]
 """What a protocol measured: values by the names of its declared metrics, or whole metrics."""
 Scores = Values | tuple[Values, Mapping[str, Any]]
@@ -43,7 +42,7 @@ class Task:
     labels: Tensor
     test: Tensor
     test_labels: Tensor
-    device: Device = "cpu"
+    device: torch.device | str = "cpu"
     views: int = 1
 
 
@@ -241,7 +240,7 @@ def classify(
     test_features: Tensor,
     test_labels: Tensor,
     *,
-    device: Device = "cpu",
+    device: torch.device | str = "cpu",
     views: int = 1,
 ) -> Measurement:
     """Fits on one split and scores on the other.

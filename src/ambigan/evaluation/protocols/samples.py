@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ..metrics.inception import POOL_LAYER
@@ -12,7 +13,7 @@ from ..metrics.sample_distances import (
     precision_and_recall,
 )
 from ..result import Metric
-from .registry import Device, Scores, register_protocol
+from .registry import Scores, register_protocol
 
 FRECHET = Metric("frechet", "Fréchet", direction="lower")
 FID = Metric("fid", "FID", direction="lower")
@@ -44,7 +45,7 @@ SCORE = (
 def generation_features(
     generated: Tensor,
     real: Tensor,
-    device: Device,
+    device: torch.device | str,
     *,
     num_generated: int,
     seed: int,
@@ -95,7 +96,7 @@ def generation_features(
 def generation_inception(
     generated: Tensor,
     real: Tensor,
-    device: Device,
+    device: torch.device | str,
     *,
     num_generated: int,
     seed: int,

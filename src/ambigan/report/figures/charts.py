@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ def line_chart(
     alarm_above: float | None = None,
     reference: float | None = None,
     across: str = "images seen",
-    width: int = theme.WIDTH,
+    width: int = theme.FIGURE_WIDTH,
     height: int = 230,
 ) -> Figure:
     """Curves over training; values that are no numbers are left out.
@@ -86,7 +86,7 @@ def score_chart(
     best: float | None = None,
     best_baseline: float | None = None,
     *,
-    width: int = theme.WIDTH,
+    width: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Scores as dots on one scale, ours filled; a line marks the best baseline.
 
@@ -102,7 +102,7 @@ def score_chart(
     figure, axes = theme.new_figure(width, _ROW * len(scores) + 34)
     axes.set(xlim=_range(scores), ylim=(len(scores) - 0.4, -0.72), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(7, prune="both"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} {unit}".rstrip()))
+    axes.xaxis.set_major_formatter(_ticks(lambda value: f"{value:g} {unit}".rstrip()))
     if best_baseline is not None:
         axes.axvline(best_baseline, color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
     for row, score in enumerate(scores):
@@ -156,11 +156,20 @@ def _in_parts(values: NDArray[Any], function: Any) -> NDArray[Any]:
     return np.array([function(part) for part in np.array_split(values, MAX_POINTS)])
 
 
+def _ticks(text: Callable[[float], str]) -> FuncFormatter:
+    """Ticks whose labels are a function of their values."""
+
+    def label(value: float, _number: int | None) -> str:
+        return text(value)
+
+    return FuncFormatter(label)
+
+
 def _style_across(axes: Axes, name: str) -> None:
     axes.grid(axis="y", color=theme.RULE, linewidth=1)
     axes.spines["bottom"].set(visible=True, color=theme.MUTED, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    axes.xaxis.set_major_formatter(_ticks(short_number))
     axes.set_xlabel(name, color=theme.MUTED, fontsize=12)
     end = axes.dataLim.xmax
     axes.set_xlim(0, end * 1.015 if np.isfinite(end) and end > 0 else 1)
@@ -171,7 +180,7 @@ def _style_up(axes: Axes, log: bool, include: Sequence[float]) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=5))
         axes.minorticks_off()
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
+        axes.yaxis.set_major_formatter(_ticks(_power))
         return
     low, high = axes.get_ylim()
     if include:

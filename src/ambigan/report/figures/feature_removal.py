@@ -8,7 +8,7 @@ from ...analysis.feature_removal import FeatureRemovalResult
 from . import theme
 from .sheet import LABEL, new_sheet, place_box, place_image, place_text, scaled_up
 
-SIDE = 64
+IMAGE_SIDE = 64
 GAP, GROUP_GAP, ROW_GAP = 3, 20, 12
 
 
@@ -19,7 +19,7 @@ def draw_removal(found: FeatureRemovalResult, feature: str) -> Figure:
         found: the dropped maps and the images.
         feature: the name of the feature, for the title.
     """
-    rows = {name: scaled_up(images, SIDE) for name, images in found.shown.items()}
+    rows = {name: scaled_up(images, IMAGE_SIDE) for name, images in found.shown.items()}
     num, height, width, _ = next(iter(rows.values())).shape
     apart = GROUP_GAP - GAP if 0 < found.num_marked < num else 0
     lefts = [i * (width + GAP) + (apart if i >= found.num_marked else 0) for i in range(num)]

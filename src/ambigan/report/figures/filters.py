@@ -13,7 +13,7 @@ from .grids import PixelArray
 from .sheet import LABEL, new_sheet, place_image, place_text, tiles
 
 MOST = 100
-APART = 36
+_SPACING = 36
 _SIDE = {3: 34, 5: 36, 7: 40}  # side of a tile in pixels, by the side of the kernel
 
 
@@ -22,10 +22,10 @@ def draw_filters(filters: Filters) -> Figure:
     learned, initial = draw_tiles(filters.learned), draw_tiles(filters.initial)
     height, width = learned.shape[:2]
     title = f"First filters of the {filters.network}"
-    figure, axes = new_sheet(title, caption(filters), 2 * width + APART, LABEL + height)
+    figure, axes = new_sheet(title, caption(filters), 2 * width + _SPACING, LABEL + height)
     for left, name, panel in (
         (0, "as learned", learned),
-        (width + APART, "before training", initial),
+        (width + _SPACING, "before training", initial),
     ):
         place_text(axes, name, left, 0)
         place_image(axes, panel, left, LABEL)

@@ -11,14 +11,14 @@ from ...analysis.latent_arithmetic import NOISE, ArithmeticResult
 from . import theme
 from .sheet import LABEL, SMALL, new_sheet, place_image, place_text, scaled_up
 
-SIDE = 64
+_SIDE = 64
 COLUMNS = 10
 GAP, SIGN, NUMBER = 6, 40, 22  # between images, for a sign, for the number below an image
 
 
 def draw_sheet(images: ArrayLike, title: str) -> Figure:
     """Images `(N, C, H, W)` with their numbers, from 0, below them."""
-    cells = scaled_up(images, SIDE)
+    cells = scaled_up(images, _SIDE)
     num, height, width, _ = cells.shape
     size = COLUMNS * (width + GAP) - GAP, -(-num // COLUMNS) * (height + NUMBER)
     figure, axes = new_sheet(title, "", *size)
@@ -30,7 +30,7 @@ def draw_sheet(images: ArrayLike, title: str) -> Figure:
 
 def draw_sums(sums: ArithmeticResult) -> Figure:
     """Exemplars, their means, and the sums of the means, in latents and in pixels."""
-    height, width = scaled_up(sums.means, SIDE).shape[1:3]
+    height, width = scaled_up(sums.means, _SIDE).shape[1:3]
     lefts = [SIGN - 8 + i * (width + SIGN) for i in range(len(sums.terms) + 1)]
     most = max(len(shown) for shown in sums.exemplars)
     heights = (most * (height + NUMBER), 3 * (height + GAP), height)
@@ -51,16 +51,16 @@ def draw_sums(sums: ArithmeticResult) -> Figure:
             middle = {"ha": "center", "va": "center"}
             place_text(axes, sign, left - SIGN / 2, top + tall / 2, 22, theme.INK, **middle)
     for left, term, shown in zip(lefts, sums.terms, sums.exemplars, strict=False):
-        cells = scaled_up(shown, SIDE)
+        cells = scaled_up(shown, _SIDE)
         for row, (image, number) in enumerate(zip(cells, term.numbers, strict=True)):
             _place_numbered(axes, image, number, left, tops[0] + row * (height + NUMBER))
     middle = tops[1] + (heights[1] - height) / 2
-    for left, image in zip(lefts, scaled_up(sums.means, SIDE), strict=False):
+    for left, image in zip(lefts, scaled_up(sums.means, _SIDE), strict=False):
         place_image(axes, image, left, middle)
-    for left, image in zip(lefts, scaled_up(sums.pixel_means, SIDE), strict=False):
+    for left, image in zip(lefts, scaled_up(sums.pixel_means, _SIDE), strict=False):
         place_image(axes, image, left, tops[2])
-    place_image(axes, scaled_up(sums.pixel_result[None], SIDE)[0], lefts[-1], tops[2])
-    result = scaled_up(sums.result, SIDE)
+    place_image(axes, scaled_up(sums.pixel_result[None], _SIDE)[0], lefts[-1], tops[2])
+    result = scaled_up(sums.result, _SIDE)
     for place, index in enumerate((1, 2, 3, 4, 0, 5, 6, 7, 8)):  # the sum itself in the centre
         row, column = divmod(place, 3)
         left, top = lefts[-1] + column * (width + GAP), tops[1] + row * (height + GAP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
 from ...core.errors import DataError
 from ...evaluation.baselines.feature_baselines import fit_pca
@@ -66,7 +67,7 @@ def latent_map(
     label_names: Sequence[str] | None = None,
     *,
     seed: int = 0,
-    size: int = theme.WIDTH,
+    size: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """A map of features, coloured by label where there are labels.
 
@@ -85,7 +86,7 @@ def draw_map(
     labels: ArrayLike | None = None,
     label_names: Sequence[str] | None = None,
     *,
-    size: int = theme.WIDTH,
+    size: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Points `(N, 2)` as a map, with each class named where it is densest."""
     points = np.asarray(embedding, dtype=np.float64)
@@ -201,11 +202,10 @@ def _unit(points: _Floats, shape: tuple[int, int]) -> float:
 
 
 def _tsne(values: _Floats, seed: int) -> _Floats:
-    from sklearn.manifold import TSNE  # takes a second
-
+    manifold: Any = import_module("sklearn.manifold")  # late: it takes a second to import
     start: Any = (_two(values) * 1e-4).astype(np.float32)
     perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)
-    model = TSNE(perplexity=perplexity, init=start, random_state=seed)
+    model = manifold.TSNE(perplexity=perplexity, init=start, random_state=seed)
     return np.asarray(model.fit_transform(values.astype(np.float32)), dtype=np.float64)
 
 

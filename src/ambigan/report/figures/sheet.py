@@ -57,7 +57,7 @@ def place_text(
     **style: Any,
 ) -> None:
     """Writes one line of text; `style` is that of `Axes.text`."""
-    options = {"va": "top", "parse_math": False} | style
+    options: dict[str, Any] = {"va": "top", "parse_math": False} | style
     axes.text(left, top, line, fontsize=size, color=colour, **options)
 
 

@@ -15,9 +15,9 @@ from .sheet import place_image, place_text
 from .theme import ACCENT, ALARM, INK, MUTED, RULE, clean, new_figure
 
 SIMILAR_SIDE = 76  # CSS pixels of the longer side of an image
-GAP = 8
+_GAP = 8
 CAPTION = 27  # two lines
-APART = 26  # between the queries and what was found
+_QUERY_SPACING = 26  # between the queries and what was found
 HEADER = 34  # with one line of the title
 LINE = 17  # for each other
 TITLE = 230  # least width of what was found, for the title
@@ -59,19 +59,19 @@ def similar_figure(
     rows = [at_most(to_pixels(images), 4 * SIMILAR_SIDE) for images in found]
     height, width = _size(asked)
     columns = max(len(row) for row in rows)
-    right = width + APART
-    room = max(columns * (width + GAP) - GAP, TITLE)
+    right = width + _QUERY_SPACING
+    room = max(columns * (width + _GAP) - _GAP, TITLE)
     lines = textwrap.wrap(clean(title, 200), room // 6)
     header = HEADER + LINE * (len(lines) - 1)
-    size = right + room, header + len(rows) * (height + CAPTION + GAP)
-    figure, axes = new_figure(size[0] + 2 * GAP, size[1] + 2 * GAP)
-    axes.set(xlim=(-GAP, size[0] + GAP), ylim=(size[1] + GAP, -GAP), xticks=[], yticks=[])
+    size = right + room, header + len(rows) * (height + CAPTION + _GAP)
+    figure, axes = new_figure(size[0] + 2 * _GAP, size[1] + 2 * _GAP)
+    axes.set(xlim=(-_GAP, size[0] + _GAP), ylim=(size[1] + _GAP, -_GAP), xticks=[], yticks=[])
     _heads(axes, right, lines, header)
     for index, (query, row) in enumerate(zip(asked, rows, strict=True)):
-        top = header + index * (height + CAPTION + GAP)
+        top = header + index * (height + CAPTION + _GAP)
         _image(axes, query, 0, top, (height, width), Caption(query_captions[index]), ACCENT)
         for place, image in enumerate(row):
-            left = right + place * (width + GAP)
+            left = right + place * (width + _GAP)
             _image(axes, image, left, top, (height, width), captions[index][place], None)
     return figure
 
@@ -88,8 +88,8 @@ def _heads(axes: Axes, right: int, lines: Sequence[str], header: int) -> None:
     axes.text(0, base, "query", color=ACCENT, fontsize=11, fontweight="bold", va="baseline")
     for above, text in enumerate(reversed(lines)):
         axes.text(right, base - LINE * above, text, color=MUTED, fontsize=11, va="baseline")
-    line = right - APART / 2
-    axes.plot([line, line], [base - 10, axes.get_ylim()[0] - GAP], color=RULE, linewidth=1)
+    line = right - _QUERY_SPACING / 2
+    axes.plot([line, line], [base - 10, axes.get_ylim()[0] - _GAP], color=RULE, linewidth=1)
 
 
 def _image(
@@ -103,7 +103,7 @@ def _image(
 ) -> None:
     height, width = size
     place_image(axes, pixels, left, top, size, frame=frame)
-    letters = max(6, round((width + GAP) / LETTER))
+    letters = max(6, round((width + _GAP) / LETTER))
     colour = INK if caption.right is None or caption.right else ALARM
     lines = [(caption.text, colour)] if caption.text else []
     lines += [(caption.note, MUTED)] if caption.note else []

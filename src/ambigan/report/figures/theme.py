@@ -23,7 +23,7 @@ from ...core.errors import ConfigError
 from ...core.files import write_bytes
 
 PAPER, INK, MUTED, RULE = "#fcfbf9", "#20242a", "#666b73", "#e3e0d9"
-WIDTH = 440  # of a figure in CSS pixels: two stand side by side on a page, one fits a telephone
+FIGURE_WIDTH = 440  # in CSS pixels: two stand side by side on a page, one fits a telephone
 ACCENT, ALARM = "#0b6bab", "#b3261d"
 
 # Ten colours that stay apart under colour blindness: Petroff, arXiv 2107.02270.

@@ -15,14 +15,15 @@ from .charts import legend_above
 
 def transfer_chart(record: Sequence[Result], *, height: int = 260) -> Figure:
     """Test accuracy over the frozen layers; the dashed line is all trained from scratch."""
-    figure, axes = theme.new_figure(theme.WIDTH, height)
+    figure, axes = theme.new_figure(theme.FIGURE_WIDTH, height)
     names = transfer_layer_names(record)
     for start, colour, label in (
         ("trained", theme.ACCENT, "layers of this run"),
         ("random", theme.MUTED, "random layers"),
     ):
         points = _points(record, start)
-        axes.plot(*zip(*points, strict=True) if points else ([], []), color=colour, linewidth=1.8,
+        across, up = [x for x, _ in points], [y for _, y in points]
+        axes.plot(across, up, color=colour, linewidth=1.8,
                   marker="o", markersize=5, label=label)  # fmt: skip
     for _, level in _points(record, "scratch"):
         axes.axhline(level, color=theme.INK, linewidth=1, linestyle=(0, (3, 3)),

@@ -30,7 +30,7 @@ def quantile_bands(
     names: Sequence[str] = (),
     *,
     unit: str = "value",
-    width: int = theme.WIDTH,
+    width: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """How the values of each dimension are spread, in data and in samples.
 
@@ -58,7 +58,7 @@ def profiles(
     colour: str = theme.ACCENT,
     limits: tuple[float, float] | None = None,
     unit: str = "value",
-    width: int = theme.WIDTH,
+    width: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Examples as lines over their dimensions.
 
@@ -78,7 +78,9 @@ def profiles(
     return figure
 
 
-def path_profile(path: ArrayLike, *, unit: str = "value", width: int = theme.WIDTH) -> Figure:
+def path_profile(
+    path: ArrayLike, *, unit: str = "value", width: int = theme.FIGURE_WIDTH
+) -> Figure:
     """The steps of one path, `(steps, D)`, as lines that grow darker from start to end."""
     figure, axes = theme.new_figure(width, 230)
     steps = _finite(path)
@@ -90,7 +92,7 @@ def path_profile(path: ArrayLike, *, unit: str = "value", width: int = theme.WID
 
 
 def reconstruction_profile(
-    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.WIDTH
+    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.FIGURE_WIDTH
 ) -> Figure:
     """One example, `(D,)`, and its reconstruction over it."""
     figure, axes = theme.new_figure(width, 230)
@@ -102,7 +104,7 @@ def reconstruction_profile(
 
 
 def agreement(
-    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.WIDTH
+    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.FIGURE_WIDTH
 ) -> Figure:
     """Every value against its reconstruction; a perfect one lies on the diagonal.
 
@@ -129,7 +131,7 @@ def plane(
     paths: ArrayLike | None = None,
     *,
     names: Sequence[str] = (),
-    width: int = theme.WIDTH,
+    width: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Data, and samples or paths among them, on the first two principal components of the data.
 

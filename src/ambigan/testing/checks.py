@@ -1,37 +1,30 @@
-"""Whether a method keeps the contract of docs/design.md, checked at toy size in seconds.
-
-`check_method(cls)` runs every check below on a method of one's own, as scikit-learn's
-`check_estimator` does on an estimator. The tests of the package run the same checks on its own.
-"""
+"""The checks of a method, one an invariant; `CHECKS` names them in the order in which they run."""
 
 from __future__ import annotations
 
 import io
-import random
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
-from .core.data_spec import DataSpec
-from .core.distributed import average_
-from .core.errors import AmbiganError, ConfigError
-from .core.randomness import Randomness
-from .core.settings import checked
-from .engine.train_state import TrainState
-from .engine.train_step import compute_gradients, set_requires_grad, step_optimizers
-from .game import Batch, Capability, Method, Terms
-from .methods.registry import check_class, check_game, check_losses
-from .networks.layers.spectral_norm import SpectralNorm
+from ..core.errors import ConfigError
+from ..engine.train_state import TrainState
+from ..game import Capability, Method, Terms
+from ..methods.registry import check_game, check_losses
+from ..networks.layers.spectral_norm import SpectralNorm
+from .method_under_test import (
+    MethodUnderTest,
+    changed_tensors,
+    converge_spectral_norms,
+    copy_state,
+    global_seed,
+    play_iterations,
+    play_turn,
+)
 
-SPEC = DataSpec("images", (1, 8, 8), bounded=True)
-ROWS = 10
 EMA_DECAY = 0.9
 STATISTICS = (*SpectralNorm.not_averaged, "running_mean", "running_var", "num_batches_tracked")
 
@@ -40,70 +33,7 @@ class ContractError(AssertionError):
     """A method that breaks an invariant; the message begins with the invariant's name."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A method that is checked.
-
-    Attributes:
-        make: Returns the method afresh, with the same initial weights each time.
-        rows: Examples in a batch.
-    """
-
-    make: Callable[[], Method]
-    rows: int = ROWS
-
-    def batch(self, method: Method, *key: int, dtype: torch.dtype = torch.float32) -> Batch:
-        """A batch that is a function of its key."""
-        noise = Randomness("check", *key)
-        x = noise.uniform(self.rows, *method.spec.shape) * 2 - 1
-        z = method.prior.sample(self.rows, noise)
-        return Batch(x.to(dtype), z.to(dtype), noise)
-
-
-def check_method(
-    cls: type[Method], settings: Any = None, *, spec: DataSpec = SPEC, rows: int = ROWS
-) -> None:
-    """Checks that a method keeps the contract; the first fault is raised.
-
-    That two processes equal one (invariant 3) is not checked, since it takes two processes.
-
-    Args:
-        cls: The method's class, decorated or not.
-        settings: Its settings, best small ones; the defaults if None.
-        spec: The form of the data; images of 8x8 by default.
-        rows: Examples in a batch.
-
-    Raises:
-        ContractError: An invariant is broken.
-    """
-    try:
-        check_class(cls)
-        settings = cls.Settings() if settings is None else checked(settings, "settings.")
-        with torch.device("meta"):  # as training does first, to count what memory it needs
-            cls(settings, spec)
-    except AmbiganError as error:
-        raise ContractError(f"parts: {error}") from error
-    except Exception as error:
-        raise _failed("parts", cls.__name__, error) from error
-
-    def make() -> Method:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            method = cls(settings, spec)
-        converge_spectral_norms(method)
-        return method
-
-    subject = Subject(make, rows)
-    for name, check in CHECKS.items():
-        try:
-            check(subject)
-        except ContractError:
-            raise
-        except Exception as error:  # the method's code may fail in any way
-            raise _failed(name, cls.__name__, error) from error
-
-
-def check_parts(subject: Subject) -> None:
+def check_parts(subject: MethodUnderTest) -> None:
     """Players, turns, prior and feature layer are there, and every parameter has one owner."""
     method = subject.make()
     try:
@@ -121,7 +51,7 @@ def check_parts(subject: Subject) -> None:
             )
 
 
-def check_terms(subject: Subject) -> None:
+def check_terms(subject: MethodUnderTest) -> None:
     """`losses` gives each player asked for, and no other, scalar terms with a gradient."""
     method = subject.make().train()
     asked = [*method.turns, *((player.name,) for player in method.players)]
@@ -140,7 +70,7 @@ def check_terms(subject: Subject) -> None:
                 raise ContractError(f"losses: no term of player '{player}' has a gradient.")
 
 
-def check_ownership(subject: Subject) -> None:
+def check_ownership(subject: MethodUnderTest) -> None:
     """Invariant 1: a player's update moves its own networks and no other."""
     for player in subject.make().players:
         method = subject.make().train()
@@ -160,16 +90,16 @@ def check_ownership(subject: Subject) -> None:
             raise ContractError(f"invariant 1, ownership: player '{player.name}' moves nothing.")
 
 
-def check_purity(subject: Subject) -> None:
+def check_purity(subject: MethodUnderTest) -> None:
     """`losses` changes nothing, but for the statistics of norms and of players' own networks."""
     method = subject.make()
     networks = {network for player in method.players for network in player.networks}
     for is_training in (False, True):
         method.train(is_training)
-        before = _state(method)
+        before = copy_state(method)
         for players in method.turns:
             method.losses(subject.batch(method, 1), players)
-        for name in _changed(method, before):
+        for name in changed_tensors(method, before):
             is_statistic = name.replace("/", ".").rpartition(".")[2] in STATISTICS
             if is_training and (is_statistic or name.partition(".")[0] in networks):
                 continue
@@ -181,13 +111,13 @@ def check_purity(subject: Subject) -> None:
             raise ContractError("purity: losses calls backward(); return the terms instead.")
 
 
-def check_randomness(subject: Subject) -> None:
+def check_randomness(subject: MethodUnderTest) -> None:
     """Invariant 4: what is drawn is a function of the batch's key, and of nothing else."""
     for players in subject.make().turns:
         found: list[dict[str, Terms]] = []
         for seed in (1, 2):
             method = subject.make().train()
-            with _global_seed(seed):
+            with global_seed(seed):
                 found.append(method.losses(subject.batch(method, 1), players))
         for player, terms in found[0].items():
             for term, value in terms.items():
@@ -198,7 +128,7 @@ def check_randomness(subject: Subject) -> None:
                     )
 
 
-def check_gradients(subject: Subject, dtype: torch.dtype = torch.float32) -> None:
+def check_gradients(subject: MethodUnderTest, dtype: torch.dtype = torch.float32) -> None:
     """One forward pass for all players gives each what a backward of its own loss would."""
     is_exact = dtype == torch.float64
     relative = 1e-7 if is_exact else 1e-3
@@ -227,45 +157,45 @@ def check_gradients(subject: Subject, dtype: torch.dtype = torch.float32) -> Non
                     )
 
 
-def check_finite(subject: Subject) -> None:
+def check_finite(subject: MethodUnderTest) -> None:
     """Invariant 5: a few iterations on random data leave numbers."""
     state = TrainState(subject.make().train(), EMA_DECAY)
-    _play(subject, state, 3)
+    play_iterations(subject, state, 3)
     if broken := state.first_non_finite():
         raise ContractError(f"invariant 5, finite: {broken} stops being a number at once.")
 
 
-def check_resume(subject: Subject) -> None:
+def check_resume(subject: MethodUnderTest) -> None:
     """Invariant 2: stopped, saved, loaded into new networks and continued equals undisturbed."""
     whole = TrainState(subject.make().train(), EMA_DECAY)
-    with _global_seed(1):
-        _play(subject, whole, 4)
+    with global_seed(1):
+        play_iterations(subject, whole, 4)
         half = TrainState(subject.make().train(), EMA_DECAY)
-        _play(subject, half, 2)
+        play_iterations(subject, half, 2)
     file = io.BytesIO()
     torch.save(half.state_dict(), file)
     file.seek(0)
     resumed = TrainState(subject.make().train(), EMA_DECAY)
     resumed.load_state_dict(torch.load(file, weights_only=True))
-    with _global_seed(2):
-        _play(subject, resumed, 2)
-    if changed := _changed(resumed.method, _state(whole.method)):
+    with global_seed(2):
+        play_iterations(subject, resumed, 2)
+    if changed := changed_tensors(resumed.method, copy_state(whole.method)):
         raise ContractError(
             f"invariant 2, exact resume: '{changed[0]}' differs after a resume; what a method"
             " remembers must lie in buffers (register_buffer), since attributes are not saved."
         )
 
 
-def check_features(subject: Subject) -> None:
+def check_features(subject: MethodUnderTest) -> None:
     """Invariant 8: `features` is deterministic and leaves the method as it was."""
     method = subject.make().train()
     x = subject.batch(method, 2).x
-    before, modes = _state(method), [module.training for module in method.modules()]
-    with _global_seed(1):
+    before, modes = copy_state(method), [module.training for module in method.modules()]
+    with global_seed(1):
         first = method.features(x)
-    with _global_seed(2):
+    with global_seed(2):
         again = method.features(x)
-    if changed := _changed(method, before):
+    if changed := changed_tensors(method, before):
         raise ContractError(f"invariant 8, features: reading features changes '{changed[0]}'.")
     if modes != [module.training for module in method.modules()]:
         raise ContractError("invariant 8, features: reading features changes the training mode.")
@@ -278,12 +208,12 @@ def check_features(subject: Subject) -> None:
         raise ContractError("invariant 8, features: those of an example depend on the others.")
 
 
-def check_capabilities(subject: Subject) -> None:
+def check_capabilities(subject: MethodUnderTest) -> None:
     """What a method declares it does, in the right shapes; what it does not, it refuses."""
     method = subject.make().eval()
     x, z = subject.batch(method, 3).x, subject.batch(method, 3).z
     latents, samples = (len(x), method.prior.dim), (len(x), *method.sample_spec.shape)
-    before = _state(method)
+    before = copy_state(method)
     forms: tuple[tuple[Capability, Tensor, tuple[int, ...]], ...] = (
         ("decode", z, samples),
         ("encode", x, latents),
@@ -301,7 +231,7 @@ def check_capabilities(subject: Subject) -> None:
             )
         if not torch.equal(found, again):
             raise ContractError(f"capabilities: {name} gives different results when called twice.")
-    if changed := _changed(method, before):
+    if changed := changed_tensors(method, before):
         raise ContractError(f"capabilities: using them changes '{changed[0]}'.")
 
 
@@ -313,10 +243,10 @@ def _check_refused(method: Method, name: Capability, given: Tensor) -> None:
     raise ContractError(f"capabilities: the method can {name} and does not declare it.")
 
 
-def check_state(subject: Subject) -> None:
+def check_state(subject: MethodUnderTest) -> None:
     """The state goes through a safetensors file into new networks, which then do the same."""
     state = TrainState(subject.make().train(), 0.0)
-    _play(subject, state, 1)
+    play_iterations(subject, state, 1)
     method, other = state.method, subject.make()
     tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
     other.load_state_dict(load_tensors(dump_tensors(tensors)))
@@ -328,7 +258,7 @@ def check_state(subject: Subject) -> None:
         )
 
 
-CHECKS: dict[str, Callable[[Subject], None]] = {
+CHECKS: dict[str, Callable[[MethodUnderTest], None]] = {
     "parts": check_parts,
     "losses": check_terms,
     "invariant 5, finite": check_finite,
@@ -342,71 +272,3 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
     "state": check_state,
 }
 """Every check by the name of what it checks, in the order in which `check_method` runs them."""
-
-
-def converge_spectral_norms(method: nn.Module) -> None:
-    """Iterates spectral norms to their end, so that forward passes do not change them."""
-    for module in method.modules():
-        for found in cast(dict[str, Any], getattr(module, "parametrizations", {})).values():
-            for part in cast(Iterable[nn.Module], found):
-                if isinstance(part, SpectralNorm):
-                    matrix = cast(Tensor, found.original).detach().flatten(1)
-                    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
-                    part.left.copy_(left[:, 0])
-                    part.right.copy_(right[0])
-
-
-def play_turn(state: TrainState, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
-    """Plays a turn as the trainer does, on a given batch and in fp32; returns the losses."""
-    owned = set_requires_grad(state.method, players)
-    losses = state.method.losses(batch, players)
-    check_losses(losses, players)
-    gradients = compute_gradients(owned, losses)
-    average_([gradient for part in gradients.values() for gradient in part])
-    step_optimizers(state.optimizers, owned, gradients)
-    return losses
-
-
-def _play(subject: Subject, state: TrainState, iterations: int) -> None:
-    """Iterations as the engine plays them, each on batches keyed by its number and turn."""
-    for _ in range(iterations):
-        batches: list[Batch] = []
-        for turn, players in enumerate(state.method.turns):
-            batch = subject.batch(state.method, state.iterations, turn)
-            state.meters.add(play_turn(state, batch, players))
-            batches.append(batch)
-        state.method.after_iteration(batches)
-        if state.ema is not None:
-            state.ema.update(state.iterations)
-        state.iterations += 1
-
-
-def _state(method: Method) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in method.state_dict().items()}
-
-
-def _changed(method: Method, before: dict[str, Tensor]) -> Sequence[str]:
-    """Names of what differs from an earlier state."""
-    now = method.state_dict()
-    names = [*before, *(name for name in now if name not in before)]
-    return [n for n in names if n not in now or n not in before or not now[n].equal(before[n])]
-
-
-@contextmanager
-def _global_seed(seed: int) -> Generator[None]:
-    """Seeds every global generator, and puts each back as it was."""
-    ours, theirs = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(ours)
-            np.random.set_state(theirs)
-
-
-def _failed(check: str, name: str, error: Exception) -> ContractError:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return ContractError(f"{check}: {name} fails with {reason}")

@@ -1,0 +1,344 @@
+"""What a run leaves of its model: safetensors, JSON and a card; how they are saved and loaded."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from .core.data_spec import DataSpec
+from .core.ema import Weights
+from .core.errors import CheckpointError, ConfigError, is_out_of_memory
+from .core.files import (
+    as_typed,
+    digest_of,
+    read_bytes,
+    read_json,
+    read_sealed,
+    sha256_of,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from .core.plugins import load_plugins
+from .core.settings import build
+from .core.version import __version__
+from .data import Dataset, Scaling
+from .engine.checkpoint import load_newest
+from .engine.config import RunConfig, check_plugins, choose_device
+from .engine.run_folder import RunFolder, identity_of
+from .game import Method
+from .methods import find_method, is_external
+from .run import Run
+
+MODEL_FORMAT = 1
+_MARKUP = re.compile(r"([\\`*_\[\]#|~$])")
+
+
+def load(
+    path: str | Path,
+    *,
+    weights: Weights | None = None,
+    device: str = "auto",
+    method: type[Method] | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> Run:
+    """Loads a run's model; no code from the folder is run.
+
+    Args:
+        path: a run folder.
+        weights: `ema` or `raw`; the averaged networks where there are any, if None.
+        device: as in `train.device`.
+        method: the class, if the run was trained by one that is known as `module:Class`.
+        plugins: modules or `.py` files to load first, if its method or its data come from there;
+            loading never imports code that a file names.
+
+    Raises:
+        CheckpointError: it is no run, has no model or checkpoint, or they are torn or altered.
+        ConfigError: the weights or the device do not exist, or the method must be named.
+    """
+    if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError(f"a run is named by its folder, not by {path!r}.")
+    load_plugins(plugins)
+    run = RunFolder(path)
+    config, method = read_config(run, method)
+    target = choose_device(device)
+    if not (run.model / "config.json").exists():
+        return _from_checkpoint(run, config, method, weights, target)
+    about = _read_about(run)
+    kinds = list(about["sha256"])
+    chosen = weights or ("ema" if "ema" in kinds else "raw")
+    if chosen not in kinds:
+        raise ConfigError(f"{run.path} has no '{chosen}' weights; it has: {', '.join(kinds)}.")
+    tensors = _read_tensors(run, chosen, about, config)
+    return _make_run(
+        run, config, method, about["data"], tensors, about["images_seen"], chosen, target
+    )
+
+
+def read_config(
+    run: RunFolder, method: type[Method] | None = None
+) -> tuple[RunConfig, type[Method]]:
+    """The settings of a run and the class of its method.
+
+    Args:
+        run: the folder.
+        method: the class, if it is known as `module:Class`; code that a file names is not imported.
+
+    Raises:
+        CheckpointError: this is no run.
+        ConfigError: a setting is not allowed, or the method must be named.
+    """
+    values = run.read_config()
+    name = str(values.get("method"))
+    if method is None or not is_external(name):
+        check_plugins(str(run.path), values)
+        method = find_method(name)
+    elif method.__name__ != name.partition(":")[2]:
+        raise ConfigError(f"{run.path} was trained by {name}, not by {method.__name__}.")
+    return RunConfig.from_json(values, method), method
+
+
+def save_model(
+    run: RunFolder,
+    config: RunConfig,
+    dataset: Dataset,
+    kinds: dict[str, Method],
+    images_seen: int,
+) -> None:
+    """Writes `model/`: safetensors of each kind of weights, JSON, and a card.
+
+    Args:
+        run: where.
+        config: the run's settings.
+        dataset: what it was trained on.
+        kinds: networks by kind of weights.
+        images_seen: in training.
+    """
+    about = {
+        "format": MODEL_FORMAT,
+        "ambigan": __version__,
+        "method": config.method,
+        "settings": config.to_json()["settings"],
+        "data": describe_data(dataset),
+        "images_seen": images_seen,
+    }
+    # One key: safetensors writes several in an order of its own, different every time.
+    header = {"digests": json.dumps(_digests(about, config))}
+    hashes: dict[str, str] = {}
+    for kind, method in kinds.items():
+        tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
+        content = dump_tensors(tensors, header)
+        write_bytes(run.model / f"{kind}.safetensors", content)
+        hashes[kind] = sha256_of(content)
+    write_text(run.model / "README.md", _card(config, dataset, images_seen))
+    write_json(run.model / "config.json", about | {"sha256": hashes})
+
+
+def _digests(about: dict[str, Any], config: RunConfig) -> dict[str, str]:
+    """Digests of both files of settings, kept in the header of weights to know a change by."""
+    return {
+        "model/config.json": digest_of({k: v for k, v in about.items() if k != "sha256"}),
+        "config.json": digest_of(identity_of(config)),
+    }
+
+
+def _read_about(run: RunFolder) -> dict[str, Any]:
+    """What `model/config.json` holds, with what loading needs.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    path = run.model / "config.json"
+    about = read_json(path)
+    for key, kind in {"data": dict, "images_seen": int, "sha256": dict}.items():
+        if not isinstance(about.get(key), kind):
+            raise CheckpointError(f"{path} is damaged: it has no '{key}', or of another type.")
+    return about
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What is kept of the data beside a run: enough to use the model, and to know them again."""
+    scaling = dataset.scaling
+    return {
+        "name": dataset.name,
+        "kind": dataset.spec.kind,
+        "shape": list(dataset.spec.shape),
+        "bounded": dataset.spec.bounded,
+        "num_train": len(dataset.train),
+        "num_test": len(dataset.test),
+        "label_names": list(dataset.label_names) if dataset.label_names else None,
+        "scaling": scaling
+        and {
+            "columns": list(scaling.columns),
+            "shift": scaling.shift.numpy().tolist(),
+            "scale": scaling.scale.numpy().tolist(),
+        },
+        "sha256": dataset.sha256,
+        "skipped": list(dataset.skipped),
+    }
+
+
+def _from_checkpoint(
+    run: RunFolder,
+    config: RunConfig,
+    method: type[Method],
+    weights: Weights | None,
+    device: torch.device,
+) -> Run:
+    """The model of a run that is not finished, with the running batch statistics."""
+    state = load_newest(run.checkpoints)
+    if state is None or not run.data_file.exists():
+        raise CheckpointError(
+            f"{run.path} has no model and no checkpoint yet; train on with --resume"
+            f" {as_typed(run.path)}."
+        )
+    warnings.warn(
+        f"{run.path} is not finished: its newest checkpoint ({state['images_seen']} images) is "
+        "used, with running batch statistics.",
+        stacklevel=3,
+    )
+    chosen = weights or ("raw" if state["ema"] is None else "ema")
+    tensors = state["ema"] if chosen == "ema" else state["method"]
+    if tensors is None:
+        raise ConfigError(f"{run.path} keeps no 'ema' weights (train.ema_decay is 0).")
+    if state.get("config", identity_of(config)) != identity_of(config):
+        raise CheckpointError(
+            f"the checkpoint was made with other settings than {run.config_file} holds; put back"
+            " what was changed there."
+        )
+    data = read_sealed(run.data_file)
+    return _make_run(run, config, method, data, tensors, state["images_seen"], chosen, device)
+
+
+def _make_run(
+    run: RunFolder,
+    config: RunConfig,
+    method: type[Method],
+    data: dict[str, Any],
+    tensors: dict[str, Tensor],
+    images_seen: int,
+    weights: Weights,
+    device: torch.device,
+) -> Run:
+    try:
+        spec, scaling, names = _form_of(data)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise CheckpointError(f"what {run.path} keeps of its data is damaged: {reason}.") from error
+    _check_shapes(make_on_meta(method, config, spec), tensors)
+    model = method(config.settings, spec)
+    try:
+        model.load_state_dict(tensors)
+    except (RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"the weights are of other networks: {reason}") from error
+    model = model.to(device).eval()
+    return Run(run.path, config, model, spec, scaling, names, images_seen, weights)
+
+
+def make_on_meta(method: type[Method], config: RunConfig, spec: DataSpec) -> Method:
+    """The networks without memory for their weights, to see how large they are.
+
+    Raises:
+        ConfigError: they have more weights than can be counted.
+    """
+    try:
+        with torch.device("meta"):
+            return method(config.settings, spec)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise ConfigError(
+            "the networks have more weights than can be counted; make settings.network smaller."
+        ) from error
+
+
+def _check_shapes(model: Method, tensors: dict[str, Tensor]) -> None:
+    """Compares weights with the networks that the settings describe, before these take memory.
+
+    Raises:
+        CheckpointError: they are of other networks.
+    """
+    needed = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    given = {name: tuple(getattr(value, "shape", ())) for name, value in tensors.items()}
+    for name in [*needed, *given]:
+        if needed.get(name) != given.get(name):
+            raise CheckpointError(
+                f"the weights are of other networks than the settings describe: {name} is"
+                f" {given.get(name, 'missing')}, and {needed.get(name, 'nothing')} is expected."
+            )
+
+
+def _form_of(
+    data: dict[str, Any],
+) -> tuple[DataSpec, Scaling | None, tuple[str, ...] | None]:
+    """What `describe_data` kept: shape, scaling and names of labels."""
+    spec = build(DataSpec, {name: data[name] for name in ("kind", "shape", "bounded")}, "data.")
+    if min(spec.shape, default=0) < 1 or len(spec.shape) != (3 if spec.kind == "images" else 1):
+        raise ValueError(f"shape {spec.shape}")
+    names = tuple(data["label_names"]) if data["label_names"] else None
+    kept = data["scaling"]
+    if kept is None:
+        return spec, None, names
+    shift, scale = (torch.tensor(kept[name], dtype=torch.float64) for name in ("shift", "scale"))
+    return spec, Scaling(shift, scale, tuple(kept["columns"])), names
+
+
+def _read_tensors(
+    run: RunFolder, kind: Weights, about: dict[str, Any], config: RunConfig
+) -> dict[str, Tensor]:
+    """The weights of a model, and whether the settings are those that they were saved with."""
+    path = run.model / f"{kind}.safetensors"
+    try:
+        content = read_bytes(path)
+        if sha256_of(content) != about["sha256"][kind]:
+            raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        tensors = load_tensors(content)
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
+    kept = json.loads(header.get("__metadata__", {}).get("digests", "{}"))
+    for name, digest in _digests(about, config).items():
+        if kept.get(name, digest) != digest:  # weights of older versions have none
+            raise CheckpointError(
+                f"{run.path / name} is not as it was when the weights were saved; put back what"
+                " was changed there."
+            )
+    return tensors
+
+
+def _card(config: RunConfig, dataset: Dataset, images_seen: int) -> str:
+    """A model card in Markdown."""
+    method, data, preset = map(escape_markdown, (config.method, dataset.name, config.preset))
+    return f"""# {method} on {data}
+
+Trained by ambigan {__version__}, preset {preset}, on {len(dataset.train):,} examples
+({images_seen:,} seen), of shape {"x".join(map(str, dataset.spec.shape))}, without labels.
+
+    import ambigan
+    run = ambigan.load("RUN")   # the folder above this one
+    run.features(x)
+
+Data SHA-256 {dataset.sha256}. Settings are in `config.json`. Weights are safetensors.
+"""
+
+
+def escape_markdown(text: str) -> str:
+    """The text on one line, in which nothing is markup, HTML, a link or the end of a table cell."""
+    return _MARKUP.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
