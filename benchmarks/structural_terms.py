@@ -39,7 +39,7 @@ from ambigan.engine.train_state import TrainState
 from ambigan.engine.train_step import compute_gradients, set_requires_grad, step_optimizers
 from ambigan.estimate.memory import saved_bytes
 from ambigan.evaluation.provenance import hardware
-from ambigan.game import Batch
+from ambigan.game import Batch, Terms
 from ambigan.methods.structural import Structural
 from ambigan.networks.resnet import ResBlock
 from ambigan.presets import find_preset
@@ -153,11 +153,12 @@ def ours(config: RunConfig, batch: Batch, precision: str) -> Callable[[], Any]:
     method = make_method(config, SPEC).to(batch.x.device).train()
     state = TrainState(method, 0)
 
-    def step() -> None:
+    def step() -> dict[str, Terms]:
         owned = set_requires_grad(method, ("discriminator",))
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=precision == "bf16"):
             losses = method.losses(batch, ("discriminator",))
         step_optimizers(state.optimizers, owned, compute_gradients(owned, losses))
+        return losses
 
     return step
 

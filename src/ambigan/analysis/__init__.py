@@ -1,4 +1,4 @@
-"""What a trained run has learned: first filters, latent arithmetic and removable features."""
+"""What a run has learned: filters, latent arithmetic, removable features."""
 
 from .feature_removal import (
     FeatureRemovalResult,

@@ -1,0 +1,1 @@
+"""Errors, files, randomness, processes, settings, registries and plugins, for every floor."""

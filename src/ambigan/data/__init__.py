@@ -1,4 +1,4 @@
-"""Loading of data: from a name or path to two splits in memory, and to batches."""
+"""Data from a name or path: two splits, drawn in batches."""
 
 from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split

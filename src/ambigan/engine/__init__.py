@@ -1,0 +1,1 @@
+"""The one training loop with its step, state, schedule, log, diagnostics and checkpoints."""

@@ -1,0 +1,1 @@
+"""Memory, rate and time of a training, estimated by a few real steps."""

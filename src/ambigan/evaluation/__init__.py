@@ -1,1 +1,1 @@
-"""Measuring features and reconstructions by named protocols that pin every constant."""
+"""Features, reconstructions and samples, measured by protocols that pin every constant."""

@@ -1,0 +1,1 @@
+"""D, G and E of every kind, and the layers they consist of."""

@@ -1,4 +1,4 @@
-"""A run folder as one page: what was learned, what it is worth beside baselines, how it went."""
+"""A run's folder as one page: what was learned, how it compares with baselines, how it went."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a network can be kept as it is, when the rest is trained with labels."""
+"""How many layers of a network can stay frozen while the rest learns from labels."""
 
 from .bn_folding import fold
 from .layer_chain import FrozenChain, split_chain

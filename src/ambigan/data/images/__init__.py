@@ -1,0 +1,1 @@
+"""Sources of images: folders, published sets, the hub; decoding and cropping."""

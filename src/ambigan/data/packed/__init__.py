@@ -1,0 +1,1 @@
+"""Images that were decoded once: one memory-mapped file with an index and a manifest."""

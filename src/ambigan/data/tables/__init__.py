@@ -1,0 +1,1 @@
+"""Sources of vectors: arrays and tables, their columns and scaling."""

@@ -1,0 +1,1 @@
+"""Linear classifiers of fixed features, and the choice of their constants."""

@@ -1,0 +1,1 @@
+"""Metrics of features, samples and reconstructions, as pure functions of tensors."""

@@ -1,0 +1,1 @@
+"""Layers of several networks: norms, initial weights, teachers, banks, checkpointing."""
