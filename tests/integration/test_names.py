@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 from ambigan.cli import main
+from ambigan.cli.collect_names import collect_names
 from ambigan.cli.names import FILE, list_settings
 from ambigan.cli.output import print_columns, printable, shortened
 from ambigan.cli.parser import make_parsers
-from ambigan.cli.write_names import as_text, describe
 from ambigan.core.settings import dotted
 from ambigan.engine.config import RunConfig
 from ambigan.methods import METHODS
 from ambigan.presets import PRESETS
+from write_names import as_text
 
 PREPOSITIONS = re.compile(
     r"(about|above|after|against|among|around|at|before|below|beside|between|by|during|for|from|in"
@@ -51,8 +52,8 @@ def run_without_torch(*commands: list[str], at: Path) -> list[tuple[int, str]]:
 
 
 def test_the_file_is_what_the_registries_hold() -> None:
-    assert FILE.read_text(encoding="utf-8") == as_text(describe(METHODS)), (
-        "run `python -m ambigan.cli.write_names` and commit names.json"
+    assert FILE.read_text(encoding="utf-8") == as_text(collect_names(METHODS)), (
+        "run `python tools/write_names.py` and commit names.json"
     )
 
 

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from types import FrameType
 
 from ..core.errors import AmbiganError, is_out_of_memory
@@ -27,6 +28,15 @@ KEPT = {
     "transfer": _MEASURED,
 }
 """What is told of a verb that is stopped by SIGINT, where it does not tell more itself."""
+
+VERB_MODULES = {
+    **dict.fromkeys(("presets", "settings", "completion"), "listings"),
+    **dict.fromkeys(("train", "demo", "prepare"), "training"),
+    **dict.fromkeys(("evaluate", "transfer", "reproduce"), "evaluation"),
+    **dict.fromkeys(("filters", "arithmetic", "forget"), "analysis"),
+    "search": "search",
+}
+"""Where the function of a verb is; that of any other is in `verbs`."""
 
 NOTHING_TORN = "no file is left half written; repeat the command to begin again"
 
@@ -50,15 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = [word for word in typed if word not in ("--debug", "--quiet")]
     try:
         if "_ARGCOMPLETE" in os.environ:
-            _complete()
+            from .listings import complete
+
+            complete()  # answers a shell that asks what may be typed next, and ends
         request = parse_arguments(typed)
-        _start(request, quiet)
+        from .check_names import check_names
+        from .output import start_logging
+
+        start_logging(quiet=quiet)
+        check_names(request)  # before anything heavy is imported
         if not debug:
             warnings.showwarning = _one_line
         with _quiet_interrupt():
             load_installed()
             load_plugins(request.flags.plugin)
-            verb = _run(request.verb)
+            verb = _run(request)
         status = verb(request)
         sys.stdout.flush()  # or a full disk behind it would be found out after the exit status
         return status
@@ -95,22 +111,6 @@ def _in_one_line(error: Exception) -> str | None:
     if is_of_torch and any(word in str(error).lower() for word in words):
         return "another process of this run died; continue with --resume."
     return None
-
-
-def _complete() -> None:
-    """Answers a shell that asks what may be typed next."""
-    from .completion import complete
-
-    complete()
-
-
-def _start(request: Request, quiet: bool) -> None:
-    """Starts the log, and refuses mistyped names before anything heavy is imported."""
-    from .check_names import check_names
-    from .output import start_logging
-
-    start_logging(quiet=quiet)
-    check_names(request)
 
 
 def _say(line: str) -> None:
@@ -150,26 +150,12 @@ def _quiet_interrupt() -> Generator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _run(verb: str) -> Callable[[Request], int]:
-    if verb in ("presets", "settings"):
-        from . import listings as module
-    elif verb == "completion":
-        from . import completion as module
-    elif verb in ("train", "demo"):
-        from . import training as module
-    elif verb == "reproduce":
-        from . import experiments as module
-    elif verb == "prepare":
-        from . import prepare as module
-    elif verb in ("evaluate", "transfer"):
-        from . import evaluation as module
-    elif verb in ("filters", "arithmetic", "forget"):
-        from . import analysis as module
-    elif verb == "search":
-        from . import search as module
-    else:
-        from . import verbs as module
-    return getattr(module, verb)
+def _run(request: Request) -> Callable[[Request], int]:
+    """The function of a verb, from the module that holds it."""
+    module, name = VERB_MODULES.get(request.verb, "verbs"), request.verb
+    if name == "reproduce" and request.flags.list:
+        module, name = "listings", "list_experiments"  # which needs no torch
+    return getattr(import_module(f".{module}", __name__), name)
 
 
 def _one_line(message: Warning | str, *_details: object) -> None:

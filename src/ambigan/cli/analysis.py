@@ -29,11 +29,9 @@ from ..report.figures.feature_removal import draw_removal, removal_summary
 from ..report.figures.filters import draw_filters
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
-from ..transfer.frozen_layers import measure_transfer as measure_transfer
-from .embed import write_npy
 from .output import say
 from .parser import Request
-from .runs import dataset_of, load_run
+from .runs import dataset_of, load_run, output_paths, write_npy
 
 SIGNS: dict[str, Any] = {"plus": 1, "minus": -1}
 
@@ -101,9 +99,7 @@ def forget(request: Request) -> int:
 
 
 def _picture(run: Run, out: str | None, name: str) -> Path:
-    if out and Path(out).suffix != ".png":
-        raise ConfigError(f"cannot write '{out}': --out must end in .png.")
-    return Path(out) if out else run.path / f"{name}.png"
+    return output_paths(run, out, name, (".png",))[0]
 
 
 def _write(write: Any, path: Path, content: Any) -> None:

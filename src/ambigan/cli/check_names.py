@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
+from ..core.plugins import GROUP
 from .names import PACKAGE, known_names, names_of_settings
-from .parser import Request
-
-PLUGINS = "ambigan.plugins"
-"""The group of entry points by which installed packages add names."""
+from .parser import Request, between_commas
 
 ALL = "all"
 """What may be typed for every protocol that applies."""
@@ -49,10 +47,10 @@ def check_names(request: Request) -> None:
         _check_folder(getattr(flags, "run", None))
         _check_method(getattr(flags, "method", None))
         _check_settings(None, request.settings)
-    for name in _listed(getattr(flags, "protocol", None)):
+    for name in between_commas(getattr(flags, "protocol", None)):
         if name != ALL:
             _check("protocol", name, known_names()["protocols"])
-    for name in _listed(getattr(flags, "layer", None)):
+    for name in between_commas(getattr(flags, "layer", None)):
         _check_layer(name)
     for source in ("source", "data"):
         _check_source(getattr(flags, source, None))
@@ -119,7 +117,7 @@ def _check_source(typed: str | None) -> None:
     """A name, or the kind before a colon; of a bare path, the registry of sources says the kind."""
     name = (typed or "").partition(":")[0]
     if name and not Path(str(typed)).suffix and not _exists(str(typed)):
-        _check("data set", name, known_names()["sources"])
+        _check("data set", name, [source.rstrip(":") for source in known_names()["sources"]])
 
 
 def _check_layer(name: str) -> None:
@@ -170,15 +168,9 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield prefix + str(name)
 
 
-def _listed(typed: str | list[str] | None) -> list[str]:
-    """Names between commas, in one word or several."""
-    words = [typed] if isinstance(typed, str) else typed or []
-    return [name for word in words for name in word.split(",")]
-
-
 def _may_exist(name: str) -> bool:
     """Whether a name that is not in the file may be known to the registries all the same."""
-    if entry_points(group=PLUGINS):
+    if entry_points(group=GROUP):
         return True
     pattern = re.compile(rf'"{re.escape(name)}"|^ +{re.escape(name)}: ', re.MULTILINE)
     sources = (path for path in PACKAGE.rglob("*.py"))

@@ -1,37 +1,49 @@
-"""The verbs that measure a run: evaluate, and transfer by frozen layers."""
+"""The verbs that measure: evaluate, transfer by frozen layers, and reproduce for experiments."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table as TerminalTable
+
 from ..core.errors import ConfigError
+from ..core.machine import num_launched_processes
 from ..core.settings import build, from_strings, override
 from ..data import DataSettings
 from ..engine.run_folder import RunFolder
 from ..evaluation.config import EvaluationConfig
 from ..evaluation.crops import CropSettings
+from ..evaluation.result import Result
 from ..evaluation.result_file import results_as_json
 from ..report.figures import save_figure
 from ..report.figures.transfer import transfer_chart, transfer_table
+from ..report.result_tables import Table, table_of, title_of
 from ..run_data import open_measured
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
 from ..transfer.frozen_layers import measure_transfer, transfer_settings
-from .output import print_json, say
-from .parser import Request
-from .progress import decoding_progress
+from .output import cell, decoding_progress, logger, print_json, say, training_progress
+from .parser import Request, between_commas
 from .runs import load_run, method_of
-from .tables import print_results, print_table
+
+MOST_SEEDS = 1000
+WIDEST_TABLE = 1000
 
 
 def evaluate(request: Request) -> int:
     """Measures a run and prints a table for each protocol, or all results as JSON."""
     flags = request.flags
     config = EvaluationConfig(
-        protocols=_names(flags.protocol),
-        layers=_names(flags.layer),
+        protocols=list(dict.fromkeys(between_commas(flags.protocol))),
+        layers=list(dict.fromkeys(between_commas(flags.layer))),
         weights=flags.weights,
         reference_features=list(dict.fromkeys(flags.reference_features or ())),
         inception=flags.inception,
@@ -80,11 +92,6 @@ def transfer(request: Request) -> int:
     return 0
 
 
-def _names(words: list[str] | None) -> list[str]:
-    """Names from flags that may be repeated, each of one name or several with commas."""
-    return list(dict.fromkeys(name for word in words or () for name in word.split(",")))
-
-
 def _data_of(request: Request) -> DataSettings | None:
     """The data of `--data` with the settings of `--data.NAME`, or None."""
     source, settings = request.flags.data, request.settings
@@ -116,3 +123,88 @@ def _suffix(flags: argparse.Namespace, asked: dict[str, Any]) -> str:
     given = {"": flags.network, "weights-": flags.weights}
     given |= {"labels-": flags.labels} | {f"{name}-": value for name, value in asked.items()}
     return "".join(f"--{name}{value}" for name, value in given.items() if value is not None)
+
+
+def reproduce(request: Request) -> int:
+    """Makes an experiment: a paper's table, or methods compared."""
+    flags = request.flags
+    if flags.json:
+        raise ConfigError("--json is for --list; what is made is written as .json anyway.")
+    from ..engine.trainer import Interrupted
+    from ..experiments import EXPERIMENTS, default_folder
+    from ..experiments import reproduce as make
+    from ..experiments.writers import as_markdown
+
+    if flags.experiment is None:
+        raise ConfigError(f"name an experiment: {', '.join(EXPERIMENTS)}.")
+    if num_launched_processes() > 1:
+        raise ConfigError("reproduce runs as one process; start it without torchrun.")
+    experiment = EXPERIMENTS.find(flags.experiment)
+    out = Path(flags.out or default_folder(experiment, request.settings))
+    try:
+        summary = make(
+            experiment,
+            out,
+            seeds=_seeds(flags.seeds),
+            changes=request.settings,
+            presets=_listed("--presets", flags.presets),
+            runs=_listed("--runs", flags.runs),
+            render_only=flags.render,
+            bar=training_progress,
+        )
+    except Interrupted as stop:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        return 128 + stop.signal_number
+    print(as_markdown(summary))
+    say(f"written: {out / experiment.name}.json, .csv, .md, .html")
+    return 0
+
+
+def _listed(flag: str, text: str | None) -> list[str]:
+    """Names between commas; none if the flag was left out."""
+    names = [name.strip() for name in between_commas(text)]
+    if text is not None and not any(names):
+        raise ConfigError(f"{flag} '{text}' names none; leave it out for all of them.")
+    return [name for name in names if name]
+
+
+def _seeds(text: str) -> list[int]:
+    """`3` counts from 0; a comma lists them, `0,3` or `4,`."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError(
+            f"--seeds '{text}' is neither a number nor a list such as 0,3."
+        ) from error
+    if not numbers or min(numbers) < (0 if "," in text else 1):
+        raise ConfigError(f"--seeds '{text}': give how many, 1 or more, or a list such as 0,3.")
+    if "," not in text and numbers[0] > MOST_SEEDS:
+        raise ConfigError(f"--seeds '{text}': no more than {MOST_SEEDS} at once.")
+    return numbers if "," in text else list(range(numbers[0]))
+
+
+def print_results(results: Sequence[Result]) -> None:
+    """A table for each protocol, in the order in which they were measured."""
+    titles = dict.fromkeys(title_of([result]) for result in results)
+    for title in titles:
+        mine = [result for result in results if title_of([result]) == title]
+        print_table(table_of(mine), title)
+        for sign in dict.fromkeys(w for r in mine for w in r.details.get("warnings", ())):
+            where = [r.subject.name for r in mine if sign in r.details.get("warnings", ())]
+            logger.warning("%s on %s: %s", title, ", ".join(dict.fromkeys(where)), sign)
+
+
+def print_table(table: Table, title: str) -> None:
+    """A table as wide as the terminal, or where there is none as wide as its cells."""
+    print(title)
+    drawn = TerminalTable(box=SIMPLE, pad_edge=False)
+    for number, name in enumerate(table.columns):
+        is_text = number < table.num_texts
+        drawn.add_column(cell(name), justify="left" if is_text else "right", no_wrap=is_text)
+    for row in table.rows:
+        drawn.add_row(*[cell(one.text) for one in row.cells])
+    console = Console()
+    if not console.is_terminal:  # a file has no width to keep to
+        options = console.options.update(width=WIDEST_TABLE)
+        console = Console(width=max(80, Measurement.get(console, options, drawn).maximum))
+    console.print(drawn)

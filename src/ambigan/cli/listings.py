@@ -1,16 +1,30 @@
-"""The verbs that list what there is: presets, settings, tables and studies."""
+"""The verbs that list what may be typed, and the answers to a shell that completes it."""
 
 from __future__ import annotations
 
+import argparse
 import textwrap
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+import argcomplete
+from argcomplete.completers import ChoicesCompleter
+from argcomplete.shell_integration import shellcode
+
 from ..core.errors import ConfigError
 from ..core.settings import typed_value
-from .names import Setting, describe_preset, known_names, list_settings, names_for
+from .check_names import ALL
+from .names import (
+    Setting,
+    describe_preset,
+    known_names,
+    list_settings,
+    names_for,
+    names_of_settings,
+)
 from .output import print_columns, print_json, printable
-from .parser import Request
+from .parser import TRAINING, Request, make_parsers
 
 WIDTH = 80
 
@@ -20,8 +34,7 @@ def presets(request: Request) -> int:
     flags = request.flags
     if flags.preset is not None:
         preset = describe_preset(flags.method, flags.preset)
-        record = {"method": flags.method, "preset": flags.preset, **_known(preset)}
-        record["settings"] = preset["changed"]
+        record = {"method": flags.method, "preset": flags.preset, **preset}
         if flags.json:
             print_json(record)
         else:
@@ -29,24 +42,18 @@ def presets(request: Request) -> int:
         return 0
     methods = known_names()["methods"] if flags.method is None else [flags.method]
     records = [
-        {"method": method, "preset": name, **_known(preset)}
+        {"method": method, "preset": name, **preset}
         for method in methods
         for name, preset in names_for(method)["methods"][method]["presets"].items()
     ]
     if not records:
         raise ConfigError(f"{flags.method} has no presets; its defaults are used.")
     if flags.json:
-        print_json(records)
+        print_json([{k: v for k, v in record.items() if k != "settings"} for record in records])
         return 0
     rows = [[r["method"], r["preset"], r["reached"], r["time"]] for r in records]
     print_columns(("method", "preset", "reached", "time"), rows, free=("reached", "time"))
     return 0
-
-
-def _known(preset: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a preset apart from its settings."""
-    names = {"score": "reached", "time": "time", "hardware": "hardware", "source": "source"}
-    return {title: preset[name] for name, title in names.items()}
 
 
 def _print_preset(record: dict[str, Any]) -> None:
@@ -91,3 +98,48 @@ def list_experiments(request: Request) -> int:
     rows = [[name, about["title"], about["time"]] for name, about in experiments.items()]
     print_columns(("name", "what", "time"), rows, free=("what", "time"))
     return 0
+
+
+def completion(request: Request) -> int:
+    """Prints the script for a shell, which asks this program what may follow."""
+    print(shellcode(["ambigan"], shell=request.flags.shell))
+    return 0
+
+
+def complete() -> None:
+    """Answers the shell, and ends the process."""
+    names = known_names()
+    methods, sources = ChoicesCompleter(names["methods"]), ChoicesCompleter(names["sources"])
+    completers = {
+        "name": methods,
+        "method": methods,
+        "preset": _presets,
+        "data": sources,
+        "source": sources,
+        "protocol": ChoicesCompleter(dict.fromkeys((ALL, *names["protocols"]), "")),
+        "experiment": ChoicesCompleter(names["experiments"]),
+    }
+    parser, verbs = make_parsers()
+    for name, verb in verbs.items():
+        if name in TRAINING:
+            _add_settings(verb)
+        for action in verb._actions:
+            if chosen := completers.get(action.dest):
+                action.completer = chosen  # pyright: ignore[reportAttributeAccessIssue]
+    argcomplete.autocomplete(parser, always_complete_options="long")
+
+
+def _add_settings(verb: argparse.ArgumentParser) -> None:
+    """Adds settings by dotted name as flags, which the command line reads without argparse."""
+    for name in names_of_settings(None):
+        flag = f"--{name.replace('_', '-')}"
+        if flag not in verb._option_string_actions:
+            verb.add_argument(flag, metavar="VALUE", help="a setting")
+
+
+def _presets(parsed_args: argparse.Namespace, **_typed: Any) -> Iterable[str]:
+    """Presets of the method typed before, or of all."""
+    methods = known_names()["methods"]
+    named = getattr(parsed_args, "name", None) or getattr(parsed_args, "method", None)
+    chosen = [methods[named]] if named in methods else methods.values()
+    return [preset for method in chosen for preset in method["presets"]]

@@ -1,6 +1,6 @@
 """The names that may be typed, and what each stands for, known without importing torch.
 
-`names.json` holds what `write_names` found in the registries; a test compares the two.
+`names.json` holds what `collect_names` found in the registries; a test compares the two.
 """
 
 from __future__ import annotations
@@ -57,9 +57,11 @@ def names_for(method: str) -> Names:
     """
     if method in known_names()["methods"]:
         return known_names()
-    from .write_names import describe  # imports torch: it may be of a plugin, or module:Class
+    from .collect_names import (
+        collect_names,
+    )  # imports torch: it may be of a plugin, or module:Class
 
-    return describe((method,))
+    return collect_names((method,))
 
 
 def describe_preset(method: str, name: str) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def list_settings(method: str, preset: str | None = None) -> list[Setting]:
     names = names_for(method)
     values = dict(names["methods"][method]["changed"])
     if preset is not None:
-        values |= describe_preset(method, preset)["changed"]
+        values |= describe_preset(method, preset)["settings"]
     parts = {"settings.": names["methods"][method]["settings"]}
     parts |= {"data.": names["data"], "train.": names["train"]}
     return [row for prefix, name in parts.items() for row in _settings(names, prefix, name, values)]
@@ -96,9 +98,8 @@ def list_settings(method: str, preset: str | None = None) -> list[Setting]:
 def _settings(
     names: Names, prefix: str, class_name: str, values: Mapping[str, Any], condition: str = ""
 ) -> Iterator[Setting]:
-    kind = names["classes"][class_name]
-    descriptions = _descriptions(kind, class_name)
-    for field, (allowed, default) in kind["fields"].items():
+    descriptions = _descriptions(names, class_name)
+    for field, (allowed, default) in names["classes"][class_name].items():
         name = prefix + field
         if isinstance(allowed, dict):
             kinds = cast(dict[str, str], allowed)
@@ -124,12 +125,12 @@ def _nested(
                 yield Setting(row.name, " | ".join(classes), chosen, row.description)
 
 
-def _descriptions(kind: Mapping[str, Any], class_name: str) -> dict[str, str]:
+def _descriptions(names: Names, class_name: str) -> dict[str, str]:
     """What docstrings say of a class's fields, those of its bases included."""
-    if "descriptions" in kind:
-        return kind["descriptions"]
+    if class_name in names["descriptions"]:  # of a class outside the package
+        return names["descriptions"][class_name]
     described: dict[str, str] = {}
-    for base in reversed(kind.get("bases", [class_name])):
+    for base in names["bases"].get(class_name, [class_name]):
         described |= attribute_descriptions(docstring_in_package(*base.split(":")))
     return described
 

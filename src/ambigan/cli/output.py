@@ -7,17 +7,28 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.markup import escape
+
+if TYPE_CHECKING:  # they take a moment to import, or torch
+    from rich.progress import Progress, TaskID
+
+    from ..data.images.parallel_decoding import DecodingProgress
+    from ..engine.trainer import TrainingProgress
 
 logger = logging.getLogger("ambigan")
 
 GAP = "  "
 LEAST_TEXT = 16
 """Columns that a column of free text keeps, however wide the others are."""
+
+PLAIN_SECONDS = 20.0
+"""Time between two lines of progress, where there is no bar."""
 
 
 class _Terminal(logging.Handler):
@@ -46,16 +57,6 @@ def start_logging(*, quiet: bool = False) -> None:
 def is_quiet() -> bool:
     """Whether neither information nor progress is wanted."""
     return not logger.isEnabledFor(logging.INFO)
-
-
-def note(line: str) -> None:
-    """Says what is being done, on stderr."""
-    logger.info("%s", line)
-
-
-def alarm(line: str) -> None:
-    """Says what the user should look at, on stderr."""
-    logger.warning("%s", line)
 
 
 def say(line: str) -> None:
@@ -139,3 +140,114 @@ def printable(value: Any) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
+
+
+@contextmanager
+def training_progress() -> Generator[TrainingProgress]:
+    """A bar on a terminal, a line every 20 seconds elsewhere; nothing with `--quiet`."""
+    with run_progress() as (training, _):
+        yield training
+
+
+@contextmanager
+def decoding_progress() -> Generator[DecodingProgress]:
+    """The same for images that are decoded."""
+    with run_progress() as (_, decoding):
+        yield decoding
+
+
+@contextmanager
+def run_progress(*, quiet: bool = False) -> Generator[tuple[TrainingProgress, DecodingProgress]]:
+    """Both, for a run that decodes its images first; a bar appears when there is work.
+
+    Args:
+        quiet: Whether this process shows none; with `--quiet`, no process does.
+    """
+    if quiet or is_quiet():
+        yield lambda _seen, _total, _losses: None, lambda _done, _total: None
+    elif sys.stderr.isatty():
+        with _bars() as bars:
+            report = _on_bar(bars, "decoding")
+            yield _on_bar(bars, "training"), lambda done, total: report(done, total, {})
+    else:
+        yield _in_lines(), _images_in_lines()
+
+
+def _bars() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Images per second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.finished_speed or task.speed or 0:,.0f} images/s")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+        console=Console(stderr=True),
+    )
+
+
+def _on_bar(bars: Progress, title: str) -> TrainingProgress:
+    tasks: list[TaskID] = []
+
+    def report(seen: int, total: int, losses: dict[str, float]) -> None:
+        if not tasks:  # what a resumed run or preparation has done is no part of the rate
+            tasks.append(bars.add_task(title, total=total, completed=seen, losses=""))
+        bars.update(tasks[0], completed=seen, losses=_training_summary(losses))
+
+    return report
+
+
+def _images_in_lines() -> DecodingProgress:
+    report, started = _in_lines(), time.monotonic()
+
+    def report_decoded(done: int, total: int) -> None:
+        if time.monotonic() - started >= PLAIN_SECONDS:  # what is done sooner needs no line
+            report(done, total, {})
+
+    return report_decoded
+
+
+def _in_lines() -> TrainingProgress:
+    started = reported = time.monotonic()
+    first: int | None = None
+
+    def report(seen: int, total: int, losses: dict[str, float]) -> None:
+        nonlocal reported, first
+        first = seen if first is None else first
+        now = time.monotonic()
+        if now - reported < PLAIN_SECONDS and seen < total:
+            return
+        reported = now
+        rate = (seen - first) / max(now - started, 1e-9)
+        left = (total - seen) / rate if rate else 0.0
+        logger.info(
+            f"{seen:,} of {total:,} images, {rate:,.0f} images/s, {left:,.0f} s left"
+            f"  {_training_summary(losses)}"
+        )
+
+    return report
+
+
+def _training_summary(losses: dict[str, float]) -> str:
+    """Each player's loss, summed over its terms."""
+    players: dict[str, float] = {}
+    for name, value in losses.items():
+        player = name.partition("/")[0]
+        players[player] = players.get(player, 0.0) + value
+    return "  ".join(f"{player} {value:.3f}" for player, value in players.items())

@@ -9,16 +9,8 @@ from typing import NoReturn
 
 from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
-from .analysis_flags import add_analysis_verbs
-from .flags import (
-    add_general,
-    add_json,
-    add_lists,
-    add_run,
-    add_run_shortcuts,
-    add_training_verbs,
-    add_using_verbs,
-)
+from .flags import add_general, add_lists, add_reproduce, add_training_verbs
+from .run_flags import add_run_verbs
 
 SHORTCUTS = {
     "data": "data.source",
@@ -125,6 +117,12 @@ def _take_settings(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]
     return others, settings
 
 
+def between_commas(typed: str | Sequence[str] | None) -> list[str]:
+    """Names between commas, in one word or several; none if the flag was left out."""
+    words = [typed] if isinstance(typed, str) else typed or []
+    return [name for word in words for name in word.split(",")]
+
+
 def _unknown_flag(name: str, verb: _Parser) -> ConfigError:
     if not name.startswith("-"):
         return ConfigError(f"unexpected '{name}'. See `{verb.prog} --help`.")
@@ -156,120 +154,9 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
         return verbs[name]
 
     add_training_verbs(verb)
-    _add_evaluate(verb("evaluate", "Measure a run's features, and baselines to compare with"))
-    add_run(verb("report", "Write a run's page: curves, samples and tables in one HTML file"))
-    add_using_verbs(verb)
-    add_analysis_verbs(verb)
-    _add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods"))
+    add_run_verbs(verb)
+    add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods"))
     add_lists(verb)
     for each in verbs.values():
         add_general(each)
     return parser, verbs
-
-
-def _add_reproduce(parser: _Parser) -> None:
-    parser.add_argument(
-        "experiment",
-        nargs="?",
-        metavar="NAME",
-        help="experiment to make, such as bigan-table1 or sao-main; see --list",
-    )
-    parser.add_argument(
-        "--list", action="store_true", help="list the experiments, and how long each takes"
-    )
-    add_json(parser)
-    parser.add_argument(
-        "--presets",
-        metavar="NAMES",
-        help="presets to start from where the experiment leaves them open, such as paper,official",
-    )
-    parser.add_argument(
-        "--seeds",
-        default="1",
-        metavar="N",
-        help="number of seeds, counted from 0, or the seeds themselves with commas: 0,3 or 4,",
-    )
-    parser.add_argument(
-        "--data", metavar="SOURCE", help="data to train on in place of the experiment's"
-    )
-    parser.add_argument(
-        "--runs",
-        "--arms",
-        metavar="NAMES",
-        dest="runs",
-        help="runs to make now, such as sao-flips,simclr-flips; all by default",
-    )
-    parser.add_argument(
-        "--render",
-        action="store_true",
-        help="write tables and page from the results that are there, without training",
-    )
-    add_run_shortcuts(parser)
-    parser.add_argument(
-        "--out", metavar="FOLDER", help="folder of the results, new, or the same to continue"
-    )
-    parser.epilog = (
-        "What is finished is not repeated: give the same command again after an interruption, or\n"
-        "with more presets or seeds. Several processes may work in one folder; each takes what no\n"
-        "other is working on. Any setting that all runs have is changed by its dotted name, and\n"
-        "named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99"
-    )
-
-
-def _add_evaluate(parser: _Parser) -> None:
-    add_run(parser)
-    parser.add_argument(
-        "--protocol",
-        action="append",
-        metavar="NAMES",
-        help="protocols to measure, with commas or repeated; the quick ones by default, `all` for"
-        " all that apply",
-    )
-    parser.add_argument(
-        "--layer",
-        action="append",
-        metavar="NAMES",
-        help="layers to measure, such as encoder.hidden2, `latents` for E(x), or `each` for all"
-        " that are worth measuring; with commas or repeated",
-    )
-    parser.add_argument(
-        "--reference-features",
-        action="append",
-        help="features in which samples are compared with data: LAYER, RUN:LAYER of another run, or"
-        " NAME=RUN:LAYER to give them a name; may be repeated",
-    )
-    parser.add_argument(
-        "--inception", metavar="FILE", help="weights of the Inception network, needed for FID"
-    )
-    parser.add_argument(
-        "--views",
-        metavar="N",
-        help="number of random crops of each training image that a linear probe is trained on",
-    )
-    parser.add_argument("--views-flip", action="store_true", help="mirror half of the crops")
-    parser.add_argument(
-        "--views-short-side",
-        metavar="A,B",
-        help="least and greatest short side, in pixels, that images are scaled to before a crop",
-    )
-    parser.add_argument(
-        "--test-crops",
-        metavar="1|5|10",
-        help="number of crops of a test image whose features are averaged",
-    )
-    parser.add_argument(
-        "--curve",
-        action="store_true",
-        help="measure every kept checkpoint in place of the final model",
-    )
-    parser.add_argument(
-        "--data",
-        metavar="SOURCE",
-        help="data to measure in place of the run's own, read as --data.max-train and the like say",
-    )
-    parser.add_argument(
-        "--framing",
-        choices=["run", "data"],
-        help="form in which other images are given to the networks, the run's by default",
-    )
-    add_json(parser)

@@ -1,11 +1,19 @@
-"""The run a verb is asked to use, and its data."""
+"""What a verb is asked to work on and to write: a run, its data or others, and files."""
 
 from __future__ import annotations
 
 import argparse
+import io
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..core.errors import ConfigError
+from ..core.files import write_bytes
 from ..data import Dataset, DataSettings, for_other, open_dataset
 from ..engine.run_folder import RunFolder
 from ..game import Method
@@ -14,9 +22,8 @@ from ..model_files import load
 from ..run import Run
 from ..run_data import framing_line, is_far_off
 from ..training import check_same_data
-from .output import note
+from .output import decoding_progress, logger
 from .parser import Request
-from .progress import decoding_progress
 
 
 def load_run(request: Request) -> Run:
@@ -44,6 +51,17 @@ def dataset_of(run: Run) -> Dataset:
     return dataset
 
 
+def uses_other_data(flags: argparse.Namespace) -> bool:
+    """Whether `--data` names other data than the run's own.
+
+    Raises:
+        ConfigError: `--split` is given as well.
+    """
+    if flags.data and flags.split not in (None, "all"):
+        raise ConfigError("--split is of the run's own data; leave it out with --data.")
+    return bool(flags.data)
+
+
 def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings:
     """How other data than the run's own are read; one line says what is changed of images.
 
@@ -61,7 +79,7 @@ def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings
             " run to take them all the same."
         )
     if line:
-        note(line)
+        logger.info(line)
     return settings
 
 
@@ -69,3 +87,23 @@ def method_of(request: Request) -> type[Method] | None:
     """The class of a method that is named as `module:Class`, whose module is then loaded."""
     name = request.flags.method
     return find_method(name) if name and is_external(name) else None
+
+
+def output_paths(run: Run, out: str | None, name: str, suffixes: Sequence[str]) -> list[Path]:
+    """The file that `--out` names; if it is left out, one of each suffix in the run's folder.
+
+    Raises:
+        ConfigError: The file that is named has none of the suffixes.
+    """
+    if not out:
+        return [run.path / f"{name}{suffix}" for suffix in suffixes]
+    if Path(out).suffix not in suffixes:
+        raise ConfigError(f"cannot write '{out}': --out must end in {' or '.join(suffixes)}.")
+    return [Path(out)]
+
+
+def write_npy(path: Path, values: NDArray[Any]) -> None:
+    """Writes an array atomically as `.npy`."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    write_bytes(path, buffer.getvalue())

@@ -20,9 +20,9 @@ from ..data.splits import take
 from ..retrieval import SearchedExamples, SearchResult, write_search_result
 from ..retrieval import search_similar as find
 from ..run import Run
-from .output import note, print_columns, print_json, say
+from .output import logger, print_columns, print_json, say
 from .parser import Request
-from .runs import dataset_of, load_run, other_data
+from .runs import dataset_of, load_run, other_data, output_paths, uses_other_data
 
 LISTED = 5
 """Neighbours of each query on the terminal; the files hold all."""
@@ -41,10 +41,11 @@ def search(request: Request) -> int:
     flags, run = request.flags, load_run(request)
     if flags.num < 1:
         raise ConfigError(f"cannot find {flags.num} neighbours; ask for 1 or more.")
-    paths = _paths(flags, run)
+    suffixes = SUFFIXES if run.spec.kind == "images" else SUFFIXES[:2]  # no picture of vectors
+    paths = output_paths(run, flags.out, "search", suffixes)
     queries, among = _queries(flags, run), _among(flags, run)
     if _are_rows(flags.query) and not flags.data and flags.split in ("test", "all"):
-        note("the queries are among the examples searched: each finds itself first")
+        logger.info("the queries are among the examples searched: each finds itself first")
     found = find(run, queries, among, layer=flags.layer, num=flags.num, index=flags.index)
     if flags.json:
         print_json(found.as_json())
@@ -55,26 +56,13 @@ def search(request: Request) -> int:
             _draw(found, path)
         else:
             write_search_result(found, path)
-        (note if flags.json else say)(f"written: {path}")
+        (logger.info if flags.json else say)(f"written: {path}")
     return 0
-
-
-def _paths(flags: argparse.Namespace, run: Run) -> list[Path]:
-    """The file asked for, or all three in the run's folder; of vectors there is no picture."""
-    suffixes = SUFFIXES if run.spec.kind == "images" else SUFFIXES[:2]
-    if not flags.out:
-        return [run.path / f"search{suffix}" for suffix in suffixes]
-    if Path(flags.out).suffix not in suffixes:
-        ends = " or ".join(suffixes)
-        raise ConfigError(f"cannot write '{flags.out}': --out must end in {ends}.")
-    return [Path(flags.out)]
 
 
 def _among(flags: argparse.Namespace, run: Run) -> SearchedExamples:
     """Where to look: a source, or a split of the run's own data."""
-    if flags.data:
-        if flags.split not in (None, "all"):
-            raise ConfigError("--split is of the run's own data; leave it out with --data.")
+    if uses_other_data(flags):
         return _source(flags.data, run, flags)
     split = flags.split or "train"
     dataset = dataset_of(run)

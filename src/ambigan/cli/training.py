@@ -1,20 +1,29 @@
-"""The verbs that train: train and demo."""
+"""The verbs that make a model: train, demo, and prepare, which decodes images before."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ..configuration import make_config
-from ..core.errors import AmbiganError, ConfigError
+from ..core.errors import AmbiganError, ConfigError, suggestion
 from ..core.files import as_typed
 from ..core.machine import num_launched_processes
 from ..core.plugins import plugin_flags
 from ..core.settings import override
-from ..data import Decoding, located
+from ..data import (
+    DataSettings,
+    Decoding,
+    Manifest,
+    find_image_source,
+    located,
+    prepare_images,
+    verify_packed,
+)
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted, TrainingProgress
@@ -24,11 +33,15 @@ from ..model_files import load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
-from .output import note, print_json, say
+from .output import decoding_progress, logger, print_json, run_progress, say
 from .parser import Request
-from .progress import run_progress
 
 DEMO_OUT = "runs/demo"
+PACKED = (
+    *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
+    *("attribute", "label_column"),
+)
+"""Settings of data that decide what `prepare` writes; the others are given to `train`."""
 
 
 def demo(request: Request) -> int:
@@ -38,7 +51,7 @@ def demo(request: Request) -> int:
     if flags.dry_run:
         return _print_config(config, None)
     from ..run_evaluation import evaluate as measure
-    from .tables import print_results
+    from .evaluation import print_results
     from .verbs import write_page
 
     config = _located(config)
@@ -91,7 +104,7 @@ def train(request: Request) -> int:
         return _print_config(config, out)
     status = _train(config, out, go_on=flags.go_on)
     if status == 0 and _is_main():
-        _tell_trained(out, config)
+        _say_trained(out, config)
     return status
 
 
@@ -99,11 +112,13 @@ def _print_config(config: RunConfig, out: Path | None) -> int:
     """Prints what `config.json` of the run would hold."""
     if _is_main():
         print_json(_located(config).check().to_json())
-        note(f"nothing was trained; the run would be in {out}" if out else "nothing was trained")
+        logger.info(
+            f"nothing was trained; the run would be in {out}" if out else "nothing was trained"
+        )
     return 0
 
 
-def _tell_trained(out: Path, config: RunConfig) -> None:
+def _say_trained(out: Path, config: RunConfig) -> None:
     typed = as_typed(out) + plugin_flags(config.plugins)
     say(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
 
@@ -131,7 +146,7 @@ def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
     """Prints what the training would need, a line each."""
     link = LINK if flags.link is None else flags.link * 1e9
     num_processes = 1 if flags.processes is None else flags.processes
-    note("a few iterations are played, to plan by")
+    logger.info("a few iterations are played, to plan by")
     rows = list(estimate_rows(estimate_training(config, num_processes, link)))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
@@ -187,7 +202,7 @@ def _resume(request: Request, name: str | None) -> int:
         again=_resume_command(run.path, config),
     )
     if status == 0 and _is_main():
-        _tell_trained(run.path, config)
+        _say_trained(run.path, config)
     return status
 
 
@@ -229,7 +244,7 @@ def _guarded(work: Callable[[TrainingProgress, Decoding], object], again: str) -
             work(progress, decoding)
     except Interrupted as stop:
         if _is_main():
-            note(f"stopped; continue with: {again}")
+            logger.info(f"stopped; continue with: {again}")
         return 128 + stop.signal_number
     return 0
 
@@ -255,3 +270,72 @@ def _is_same(run: RunFolder, config: RunConfig) -> bool:
     except AmbiganError:
         return False
     return not differences_of_runs(config, there)
+
+
+def prepare(request: Request) -> int:
+    """Packs the pictures of a source into a folder; repeated after a kill, it goes on."""
+    flags = request.flags
+    if flags.verify is not None:
+        return _verify(request)
+    if flags.source is None or flags.out is None:
+        raise ConfigError("name what is prepared and where: ambigan prepare SOURCE OUT.")
+    if flags.workers is not None and flags.workers < 1:
+        raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
+    settings = located(override(DataSettings(flags.source), _settings_of_packed(request)))
+    out = Path(flags.out)
+    with decoding_progress() as progress:
+        gallery = find_image_source(settings)
+        manifest, was_finished = prepare_images(
+            settings, gallery, out, workers=flags.workers, progress=progress
+        )
+    if was_finished:
+        logger.info(f"{out} is finished already; nothing was done")
+    _say_prepared(manifest, out)
+    return 0
+
+
+def _verify(request: Request) -> int:
+    """Compares all pixels of a packed folder with the hash in its manifest."""
+    typed = {name for name, value in vars(request.flags).items() if value not in (None, False)}
+    if request.settings or typed - {"verb", "verify", "quiet", "debug"}:
+        raise ConfigError("--verify FOLDER compares a packed folder alone; leave out the rest.")
+    manifest = verify_packed(Path(request.flags.verify))
+    say(f"verified: {manifest.num_images:,} images, SHA-256 {manifest.sha256}")
+    return 0
+
+
+def _settings_of_packed(request: Request) -> dict[str, str]:
+    """Settings by name, whether typed as flags or, as for `train`, by dotted name."""
+    flags = request.flags
+    typed = {name: getattr(flags, name, None) for name in PACKED}
+    settings = {name: str(value) for name, value in typed.items() if value not in (None, False)}
+    if "size" in settings:
+        settings["size"] = _size(settings["size"])
+    for dotted, value in request.settings.items():
+        name = dotted.removeprefix("data.")
+        if name not in PACKED:
+            hint = suggestion(dotted, [f"data.{flag}" for flag in PACKED])
+            raise ConfigError(f"'{dotted}' has no part in preparing.{hint} Give it to `train`.")
+        if name in settings:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} and --data.{flag} are one; give one.")
+        settings[name] = value
+    return settings
+
+
+def _size(typed: str) -> str:
+    """`64x48`, `64,48` or `64` as a setting: height and width."""
+    match = re.fullmatch(r"(\d+)(?:[x,](\d+))?", typed)
+    if match is None:
+        raise ConfigError(f"--size '{typed}' is no height and width; write for instance 64x64.")
+    return f"{match[1]},{match[2] or match[1]}"
+
+
+def _say_prepared(manifest: Manifest, out: Path) -> None:
+    num_train, num_test = (end - start for start, end in (manifest.train, manifest.test))
+    shape = "x".join(str(length) for length in manifest.shape)
+    say(f"prepared: {out}, {num_train:,} + {num_test:,} images of {shape}")
+    if manifest.skipped:
+        first = manifest.skipped[0]
+        say(f"left out: {manifest.num_skipped}, all in {out}/manifest.json, the first: {first}")
+    say(f"next: ambigan train bigan --data {as_typed(f'packed:{out}')}")

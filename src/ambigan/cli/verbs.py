@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.errors import ConfigError
-from ..core.files import check_writable
+from ..core.files import check_writable, write_bytes
 from ..data import DataSettings, SourceSplit, Split, open_examples
 from ..engine.run_folder import RunFolder
 from ..evaluation.result_file import read_folder
 from ..report import write_report
 from ..run import Run
-from .output import alarm, say
+from .output import decoding_progress, logger, say
 from .parser import Request
-from .progress import decoding_progress
-from .runs import dataset_of, load_run, other_data
+from .runs import dataset_of, load_run, other_data, output_paths, uses_other_data, write_npy
 
 
 def sample(request: Request) -> int:
@@ -61,12 +63,8 @@ def interpolate(request: Request) -> int:
 
 def embed(request: Request) -> int:
     """Writes features of data to `.npy` or, with labels and rows, `.parquet`."""
-    from .embed import write_features
-
     flags, run = request.flags, load_run(request)
-    path = Path(flags.out or run.path / "features.npy")
-    if path.suffix not in (".npy", ".parquet"):
-        raise ConfigError(f"cannot write '{path.name}': --out must end in .npy or .parquet.")
+    path = output_paths(run, flags.out, "features", (".npy", ".parquet"))[0]
     split = _split(request, run, "all")
     features = run.features(split, flags.layer)
     names = split.label_names if isinstance(split, SourceSplit) else run.label_names
@@ -79,17 +77,14 @@ def report(request: Request) -> int:
     """Writes the run's page."""
     run = load_run(request)
     check_writable(run.path)  # before the figures are drawn
-    page = write_page(run)
-    say(f"written: {page}")
+    say(f"written: {write_page(run)}")
     return 0
 
 
 def _split(request: Request, run: Run, default: str) -> Split:
     """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
     flags = request.flags
-    if flags.data:
-        if flags.split not in (None, "all"):
-            raise ConfigError("--split is of the run's own data; leave it out with --data.")
+    if uses_other_data(flags):
         return _examples(other_data(run, flags.data, flags), run)
     if flags.max_corrupt is not None:
         raise ConfigError("--data.max-corrupt is of other data; leave it out without --data.")
@@ -104,7 +99,9 @@ def _examples(settings: DataSettings, run: Run) -> Split:
     with decoding_progress() as progress:
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:
-        alarm(f"{len(found.skipped)} files could not be used, the first: {found.skipped[0]}")
+        logger.warning(
+            f"{len(found.skipped)} files could not be used, the first: {found.skipped[0]}"
+        )
     return found
 
 
@@ -121,7 +118,7 @@ def write_page(run: Run) -> Path:
     return write_report(run, folder, dataset_of(run), read_folder(folder.results))
 
 
-def _write_examples(run: Run, out: str | None, name: str, values: np.ndarray[Any, Any]) -> int:
+def _write_examples(run: Run, out: str | None, name: str, values: NDArray[Any]) -> int:
     from ..report.figures import image_grid
 
     picture = image_grid(values) if run.spec.kind == "images" else None
@@ -132,21 +129,43 @@ def _write_arrays(
     run: Run,
     out: str | None,
     name: str,
-    values: np.ndarray[Any, Any],
-    picture: np.ndarray[Any, Any] | None,
+    values: NDArray[Any],
+    picture: NDArray[Any] | None,
 ) -> int:
     """Writes the file asked for, `.npy` or `.png`; both into the run's folder by default."""
     from ..report.figures import save_png
-    from .embed import write_npy
 
     suffixes = [".npy"] + ([".png"] if picture is not None else [])
-    if out and Path(out).suffix not in suffixes:
-        raise ConfigError(f"cannot write '{out}': --out must end in {' or '.join(suffixes)}.")
-    paths = [Path(out)] if out else [run.path / f"{name}{suffix}" for suffix in suffixes]
-    for path in paths:
+    for path in output_paths(run, out, name, suffixes):
         if path.suffix == ".png" and picture is not None:
             save_png(path, picture)
         else:
             write_npy(path, values)
         say(f"written: {path}")
     return 0
+
+
+def write_features(
+    path: Path, features: NDArray[np.float32], split: Split, label_names: tuple[str, ...] | None
+) -> None:
+    """Writes `(N, D)` features: the bare array as `.npy`, or a table as `.parquet`.
+
+    The table has a column `row` (where the example stood in its source), `file` for images of a
+    folder, `label` where there are labels, and one column `f0`, `f1`, ... a dimension.
+    """
+    if path.suffix == ".npy":
+        write_npy(path, features)
+        return
+    arrow: Any = import_module("pyarrow")  # late: it takes a while to import
+    columns: dict[str, Any] = {}
+    if split.rows is not None:
+        columns["row"] = split.rows.numpy()
+    if split.files:
+        columns["file"] = list(split.files)
+    if split.labels is not None:
+        labels = split.labels.numpy().tolist()
+        columns["label"] = [label_names[label] for label in labels] if label_names else labels
+    columns |= {f"f{i}": features[:, i] for i in range(features.shape[1])}
+    buffer = io.BytesIO()
+    import_module("pyarrow.parquet").write_table(arrow.table(columns), buffer)
+    write_bytes(path, buffer.getvalue())

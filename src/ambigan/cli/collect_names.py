@@ -1,4 +1,7 @@
-"""Writes `names.json` from the registries: `python -m ambigan.cli.write_names`."""
+"""The names that may be typed, and what each stands for, found in the registries; needs torch.
+
+`tools/write_names.py` keeps them in `names.json`. A method from outside is described on demand.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ..core.settings import kinds_of
 from ..data.settings import DataSettings
@@ -15,33 +18,28 @@ from ..data.sources import SOURCES
 from ..engine.config import RunConfig, TrainSettings
 from ..evaluation.protocols import PROTOCOLS
 from ..experiments import EXPERIMENTS
-from ..methods import METHODS, find_method, is_external
+from ..methods import find_method, is_external
 from ..presets import PRESETS
 from ..presets.preset import Preset
-from .names import FILE, Names, attribute_descriptions
+from .names import attribute_descriptions
 
 ROOT = "ambigan."
 BOUNDS = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}
 TYPES = {"int": "integer", "float": "number", "str": "text", "bool": "true | false"}
-DEEP = 5
-"""Levels of the file that are written an entry a line."""
 
 
-def describe(methods: Iterable[str]) -> Names:
+def collect_names(methods: Iterable[str]) -> dict[str, Any]:
     """What can be typed, with what is known of these methods.
 
     Raises:
         ConfigError: There is no such method.
     """
-    names: Names = {"methods": {}, "classes": {}}
+    names: dict[str, Any] = {"methods": {}, "classes": {}, "bases": {}, "descriptions": {}}
     for method in methods:
-        names["methods"][method] = _method(method, names["classes"])
-    names["train"] = _add_class(TrainSettings, names["classes"])
-    names["data"] = _add_class(DataSettings, names["classes"])
-    names["sources"] = {
-        name: {"argument": source.argument, "description": source.description}
-        for name, source in SOURCES.items()
-    }
+        names["methods"][method] = _method(method, names)
+    names["train"] = _add_class(TrainSettings, names)
+    names["data"] = _add_class(DataSettings, names)
+    names["sources"] = [f"{name}:" if kind.argument else name for name, kind in SOURCES.items()]
     names["protocols"] = list(PROTOCOLS)
     names["experiments"] = {
         experiment.name: {
@@ -55,18 +53,20 @@ def describe(methods: Iterable[str]) -> Names:
     return names
 
 
-def _method(name: str, classes: dict[str, Any]) -> dict[str, Any]:
+def _method(name: str, names: dict[str, Any]) -> dict[str, Any]:
     settings_class = find_method(name).Settings
     default = RunConfig(name, "", settings_class())
     presets: Mapping[str, Preset] = {} if is_external(name) else PRESETS[name]
     return {
-        "settings": _add_class(settings_class, classes),
+        "settings": _add_class(settings_class, names),
         "changed": dict(_unlike_their_class(default.settings, "settings.")),
         "presets": {
             preset_name: {
-                **{field: getattr(preset, field) for field in ("score", "time", "hardware")},
+                "reached": preset.score,
+                "time": preset.time,
+                "hardware": preset.hardware,
                 "source": preset.source,
-                "changed": dict(_changed(preset.make(), default)),
+                "settings": dict(_changed(preset.make(), default)),
             }
             for preset_name, preset in presets.items()
         },
@@ -104,35 +104,32 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _add_class(settings_class: type[Any], classes: dict[str, Any]) -> str:
+def _add_class(settings_class: type[Any], names: dict[str, Any]) -> str:
     """Adds the fields of a class of settings, and of those inside it; returns the class's name."""
     name = _name_of(settings_class)
-    if name not in classes:
+    if name not in names["classes"]:
         hints = get_type_hints(settings_class, include_extras=True)
-        default = settings_class()
-        fields = {field: _field(hints[field], value, classes) for field, value in _fields(default)}
-        classes[name] = {**_described(settings_class), "fields": fields}
+        fields = _fields(settings_class())
+        names["classes"][name] = {
+            field: _field(hints[field], value, names) for field, value in fields
+        }
+        bases = [base for base in settings_class.__mro__[::-1] if dataclasses.is_dataclass(base)]
+        if not all(base.__module__.startswith(ROOT) for base in bases):
+            described = names["descriptions"].setdefault(name, {})
+            for base in bases:
+                described |= attribute_descriptions(base.__doc__)
+        elif len(bases) > 1:
+            names["bases"][name] = [_name_of(base) for base in bases]
     return name
 
 
-def _field(hint: Any, value: Any, classes: dict[str, Any]) -> list[Any]:
+def _field(hint: Any, value: Any, names: dict[str, Any]) -> list[Any]:
     """What a field may be, and its default: of nested settings, the classes and the kind."""
     if not dataclasses.is_dataclass(value):
         return [allowed_values(hint), _plain(value)]
     kinds = kinds_of(hint) or {"": type(value)}
     default = getattr(value, "kind", "") if len(kinds) > 1 else ""
-    return [{kind: _add_class(member, classes) for kind, member in kinds.items()}, default]
-
-
-def _described(settings_class: type[Any]) -> dict[str, Any]:
-    """Where a class's fields are described: in its source, or here for one outside the package."""
-    bases = [base for base in settings_class.__mro__ if dataclasses.is_dataclass(base)]
-    if all(base.__module__.startswith(ROOT) for base in bases):
-        return {"bases": [_name_of(base) for base in bases]} if len(bases) > 1 else {}
-    described: dict[str, str] = {}
-    for base in reversed(bases):
-        described |= attribute_descriptions(base.__doc__)
-    return {"descriptions": described}
+    return [{kind: _add_class(member, names) for kind, member in kinds.items()}, default]
 
 
 def _name_of(kind: type[Any]) -> str:
@@ -174,20 +171,3 @@ def _bounds(hint: Any) -> list[str]:
         for name, sign in BOUNDS.items()
         if hasattr(constraint, name)
     ]
-
-
-def as_text(names: Names) -> str:
-    """The file's text: an entry a line, so that changes are seen."""
-    return _dumped(names, DEEP) + "\n"
-
-
-def _dumped(value: Any, levels: int, indent: str = "") -> str:
-    if not levels or not isinstance(value, dict) or not value:
-        return json.dumps(value, ensure_ascii=False)
-    entries, inner = cast(dict[str, Any], value), indent + " "
-    lines = [f"{inner}{json.dumps(k)}: {_dumped(v, levels - 1, inner)}" for k, v in entries.items()]
-    return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
-
-
-if __name__ == "__main__":
-    FILE.write_text(as_text(describe(METHODS)), encoding="utf-8")
