@@ -21,7 +21,7 @@ from ..experiments import EXPERIMENTS
 from ..methods import find_method, is_external
 from ..presets import PRESETS
 from ..presets.preset import Preset
-from .names import attribute_descriptions
+from .docstrings import attribute_descriptions
 
 ROOT = "ambigan."
 BOUNDS = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}
