@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..core.errors import unknown_name
-from .docstrings import attribute_descriptions, docstring_in_package
+from ..core.settings import attribute_descriptions, docstring_in_package
 
 FILE = Path(__file__).with_name("names.json")
 
