@@ -307,13 +307,13 @@ def _read_tensors(
         if sha256_of(content) != about["sha256"][kind]:
             raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        kept = json.loads(header.get("__metadata__", {}).get("digests", "{}"))
         tensors = load_tensors(content)
     except OSError as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
         raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
     except (SafetensorError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
-    kept = json.loads(header.get("__metadata__", {}).get("digests", "{}"))
     for name, digest in _digests(about, config).items():
         if kept.get(name, digest) != digest:  # weights of older versions have none
             raise CheckpointError(

@@ -15,7 +15,8 @@ from typing import Any, cast
 
 from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
 from ..core.plugins import GROUP
-from .names import PACKAGE, known_names, names_of_settings
+from ..core.settings import PACKAGE
+from .names import known_names, names_of_settings
 from .parser import Request, between_commas
 
 ALL = "all"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ..core.settings import kinds_of
+from ..core.settings import attribute_descriptions, kinds_of
 from ..data.settings import DataSettings
 from ..data.sources import SOURCES
 from ..engine.config import RunConfig, TrainSettings
@@ -21,7 +21,6 @@ from ..experiments import EXPERIMENTS
 from ..methods import find_method, is_external
 from ..presets import PRESETS
 from ..presets.preset import Preset
-from .names import attribute_descriptions
 
 ROOT = "ambigan."
 BOUNDS = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ambigan.cli.names import attribute_descriptions, docstring_in_package
+from ambigan.core.settings import attribute_descriptions, docstring_in_package
 from ambigan.engine.config import TrainSettings
 
 
