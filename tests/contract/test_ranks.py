@@ -13,7 +13,6 @@ from ambigan.engine.log_writers import read_lines
 from ambigan.training import resume, train
 from games import VARIANTS, toy_config
 
-
 WHOLE_RUNS = (
     "bigan-official",
     "latent_regressor-after",
