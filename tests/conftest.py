@@ -13,6 +13,7 @@ import matplotlib as mpl
 import pytest
 import torch
 
+import shape_checks  # noqa: F401 - before all that imports the package
 from games import VARIANTS, toy_config
 
 mpl.use("Agg")

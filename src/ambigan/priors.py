@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from jaxtyping import Float
 from torch import Tensor
 
 from .core.randomness import Randomness
@@ -17,7 +18,7 @@ class UniformPrior:
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def sample(self, num: int, noise: Randomness) -> Tensor:
+    def sample(self, num: int, noise: Randomness) -> Float[Tensor, "{num} {self.dim}"]:
         """Latents `(num, dim)`."""
         return noise.uniform(num, self.dim).mul_(2).sub_(1)
 
@@ -28,7 +29,7 @@ class NormalPrior:
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def sample(self, num: int, noise: Randomness) -> Tensor:
+    def sample(self, num: int, noise: Randomness) -> Float[Tensor, "{num} {self.dim}"]:
         """Latents `(num, dim)`."""
         return noise.normal(num, self.dim)
 

@@ -20,6 +20,8 @@ from ambigan.methods.bigbigan import BigBiGAN
 from ambigan.training import make_method, resume, train
 from games import toy_config
 
+REPLAYS = 3
+
 
 class Rehearsal:
     """Stands for a graph: everything that a replay may change lies in tensors of fixed place."""
@@ -43,7 +45,7 @@ def play(name: str, recorder: type | None, device: str = "cpu") -> tuple[TrainSt
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, 0.9)
     game = Trainer(state, Batches(dataset.train, 0, device), config.train, recorder)
-    for _ in range(TURNS_BEFORE_CAPTURE + 12):
+    for _ in range(TURNS_BEFORE_CAPTURE + REPLAYS):
         game.run_iteration()
     return state, game
 

@@ -96,6 +96,7 @@ def test_links_in_the_place_of_every_file_of_a_run(
         assert contents(outside) == before, use
 
 
+@pytest.mark.slow
 def test_folders_of_a_run_that_are_links(
     worked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,28 +13,32 @@ from ambigan.engine.log_writers import read_lines
 from ambigan.training import resume, train
 from games import VARIANTS, toy_config
 
+WHOLE_RUNS = (
+    "bigan-official",
+    "latent_regressor-after",
+    "bigbigan-attention",
+)
+SLOW_WHOLE_RUNS = (
+    "bigan-alternating",
+    "bigan-gaussian",
+    "gan-paper",
+    "latent_regressor-joint",
+    "autoencoder-l1",
+    "bigan-regularised",
+    "gan-dcgan",
+    "gan-spectral",
+    "bigan-imagenet",
+    "bigan-imagenet_112",
+    "autoencoder-imagenet",
+    "bigbigan-small",
+)
+
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "bigan-official",
-        "bigan-alternating",
-        "bigan-gaussian",
-        "gan-paper",
-        "latent_regressor-joint",
-        "latent_regressor-after",
-        "autoencoder-l1",
-        "bigan-regularised",
-        "gan-dcgan",
-        "gan-spectral",
-        "bigan-imagenet",
-        "bigan-imagenet_112",
-        "autoencoder-imagenet",
-        "bigbigan-small",
-        "bigbigan-attention",
-    ],
+    "name", [*WHOLE_RUNS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_WHOLE_RUNS)]
 )
 def test_two_ranks_equal_one(name: str, pair: Pair, tmp_path: Path) -> None:
+    """Few, since in float64 every variant is compared more exactly below."""
     assert name in VARIANTS
     changes = {"train__epochs": "1"} | calm(name)
     train(toy_config(name, **changes), tmp_path / "one")
@@ -77,8 +81,15 @@ def test_two_ranks_equal_one_exactly(variant: str, pair: Pair, tmp_path: Path) -
             torch.testing.assert_close(value, two[kind][name], atol=1e-9, rtol=1e-9, msg=name)
 
 
-@pytest.mark.parametrize("name", ["bigan-official", "bigbigan-attention"])
-@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("bigan-official", 1),
+        ("bigbigan-attention", 2),
+        pytest.param("bigan-official", 2, marks=pytest.mark.slow),
+        pytest.param("bigbigan-attention", 1, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_goes_on_with_another_number_of_ranks(
     name: str, first: int, pair: Pair, tmp_path: Path
 ) -> None:

@@ -12,9 +12,10 @@ import torch
 from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.core.settings import override
 from ambigan.engine.checkpoint import list_checkpoints
+from ambigan.engine.config import RunConfig
 from ambigan.engine.trainer import Interrupted
 from ambigan.training import resume, train
-from games import toy_config
+from games import toy_config, toy_method
 
 
 class Killed(BaseException):
@@ -42,15 +43,31 @@ def contents(run: Path) -> dict[str, bytes]:
     }
 
 
-def test_killed_and_resumed_equals_undisturbed(variant: str, tmp_path: Path) -> None:
-    config = toy_config(variant)
+def check_resume(config: RunConfig, tmp_path: Path, *kills: int) -> None:
     train(config, tmp_path / "whole")
-    for at in (1, 13):
+    for at in kills:
         out = tmp_path / f"killed{at}"
         with pytest.raises(Killed):
             train(config, out, progress=kill_at(at))
         resume(out)
         assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_killed_and_resumed_equals_undisturbed(variant: str, tmp_path: Path) -> None:
+    """Six iterations; stopped one after a checkpoint, which was amid a line of the log."""
+    num_turns = len(toy_method(toy_config(variant)).turns)
+    every = {"train__checkpoint_every": "2", "train__log_every": "3", "train__epochs": "2"}
+    check_resume(toy_config(variant, data__max_train=str(300 * num_turns), **every), tmp_path, 5)
+
+
+@pytest.mark.parametrize("name", ["bigan-official", "latent_regressor-after"])
+def test_killed_early_and_late_equals_undisturbed(name: str, tmp_path: Path) -> None:
+    check_resume(toy_config(name), tmp_path, 1, 13)
+
+
+@pytest.mark.slow
+def test_killed_early_and_late_equals_undisturbed_for_all(variant: str, tmp_path: Path) -> None:
+    check_resume(toy_config(variant), tmp_path, 1, 13)
 
 
 def test_killed_twice(tmp_path: Path) -> None:

@@ -151,7 +151,13 @@ prepare_images(settings, find_image_source(settings), Path(out), workers=2, prog
 """
 
 
-@pytest.mark.parametrize("stage", ["0", "4", "24", "43", "hash", "index", "manifest", "progress"])
+SLOW_STAGES = [
+    pytest.param(stage, marks=pytest.mark.slow)
+    for stage in ("0", "4", "43", "hash", "manifest", "progress")
+]
+
+
+@pytest.mark.parametrize("stage", ["24", "index", *SLOW_STAGES])
 def test_killed_and_repeated_gives_the_same_bytes(
     folder: Path, tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

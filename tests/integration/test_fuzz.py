@@ -82,7 +82,7 @@ def run_many(count: int, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("places")
 def test_random_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    run_many(100, 0, capsys)
+    run_many(50, 0, capsys)
 
 
 @pytest.mark.slow

@@ -88,7 +88,10 @@ def test_ten_kills(tmp_path: Path) -> None:
     kill_and_resume(tmp_path, kills=10, epochs=150)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_a_signal_stops_cleanly(number: signal.Signals, status: int, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(*WORDS, "--epochs", "400", "--out", str(run))

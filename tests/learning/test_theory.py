@@ -99,7 +99,9 @@ def compare(logits: Array, data: Array, generated: Array, cell: float) -> tuple[
 
 
 # D* is on average 0.25 and 0 from one half.
-@pytest.mark.parametrize("correlation", [-0.5, toys.CORRELATION])
+@pytest.mark.parametrize(
+    "correlation", [pytest.param(-0.5, marks=pytest.mark.slow), toys.CORRELATION]
+)
 def test_a_network_learns_the_ratio_of_two_densities(correlation: float) -> None:
     method = toys.with_fixed_encoder(correlation, seed=0)
     toys.learn_discriminator(method, toys.standard, seed=0)
@@ -128,7 +130,7 @@ def test_training_brings_the_exact_value_to_its_minimum(tmp_path: Path) -> None:
     assert 0 <= toys.excess(method) < 0.05  # 0.029
 
 
-@pytest.mark.parametrize("way", ["V, in turn", "Λ, in turn"])
+@pytest.mark.parametrize("way", ["V, in turn", pytest.param("Λ, in turn", marks=pytest.mark.slow)])
 def test_training_makes_e_and_g_inverses(way: str, tmp_path: Path) -> None:
     missed = toys.misses(toys.play_bumps(tmp_path, way, seed=0, epochs=60))
     assert missed["G(E(x)) - x"] < 0.1  # 0.054

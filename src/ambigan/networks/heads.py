@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
@@ -34,7 +35,7 @@ class MLPBlock(nn.Module):
         self.norm2 = BatchNorm(width) if batch_norm else nn.Identity()
         self.linear2 = nn.Linear(width, width)
 
-    def forward(self, h: Tensor) -> Tensor:
+    def forward(self, h: Float[Tensor, "N width"]) -> Float[Tensor, "N width"]:
         """Maps `(N, width)` to the same shape."""
         inner = self.linear1(F.relu(self.norm1(h)))
         return h + self.linear2(F.relu(self.norm2(inner)))
@@ -74,7 +75,7 @@ class ResidualMLP(nn.Module):
         norm = [BatchNorm(width)] if batch_norm else []
         self.output = nn.Sequential(*norm, *([nn.ReLU()] if rectify else []))
 
-    def forward(self, h: Tensor) -> Tensor:
+    def forward(self, h: Float[Tensor, "N in_features"]) -> Float[Tensor, "N width"]:
         """Maps `(N, in_features)` to `(N, width)`."""
         h = self.input(h)
         for name in self.hidden_names:
@@ -100,7 +101,7 @@ class LatentHead(nn.Module):
         self.mlp = ResidualMLP(in_features, width, depth, batch_norm=True)
         self.linear = nn.Linear(width, num_outputs)
 
-    def forward(self, h: Tensor) -> Tensor:
+    def forward(self, h: Float[Tensor, "N in_features"]) -> Float[Tensor, "N num_outputs"]:
         """Maps `(N, in_features)` to `(N, num_outputs)`."""
         h = self.mlp(h)
         with torch.autocast(h.device.type, enabled=False):
@@ -129,7 +130,12 @@ class JointScores(nn.Module):
         widths = {"x": num_x, "z": num_z, "xz": num_xz}
         self.names = tuple(name for name, width in widths.items() if width)
 
-    def forward(self, f: Tensor, h: Tensor, j: Tensor) -> Tensor:
+    def forward(
+        self,
+        f: Float[Tensor, "N num_x"],
+        h: Float[Tensor, "N num_z"],
+        j: Float[Tensor, "N num_xz"],
+    ) -> Float[Tensor, "N {len(self.names)}"]:
         """Maps F `(N, num_x)`, H `(N, num_z)` and J `(N, num_xz)` to scores `(N, 3)`, or fewer."""
         parts = ((self.x, f), (self.z, h), (self.xz, j))
         with torch.autocast(f.device.type, enabled=False):
@@ -192,7 +198,9 @@ class JointDiscriminator(nn.Module):
         # side keeps the length of the whole vector.
         self.image_scale = REFERENCE_NUM_PIXELS * image.output.pool.side / image.num_places
 
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "N C H W"], z: Float[Tensor, "N latent_dim"]
+    ) -> Float[Tensor, "N {len(self.output.names)}"]:
         """Maps images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
 
         Unary scores that are left out have no column.

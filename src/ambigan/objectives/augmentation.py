@@ -6,6 +6,7 @@ Source: Zhao et al. (2020), arXiv 2006.10738, its policy colour, translation, cu
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
@@ -28,7 +29,7 @@ def check_augmentable(spec: DataSpec, asked: bool) -> None:
         )
 
 
-def augment(x: Tensor, noise: Randomness) -> Tensor:
+def augment(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N C H W"]:
     """Images with other colours, moved, and with a hole; gradients flow to what is still seen.
 
     Args:
@@ -42,7 +43,7 @@ def augment(x: Tensor, noise: Randomness) -> Tensor:
     return cutout(translate(recolour(x, noise), noise), noise)
 
 
-def recolour(x: Tensor, noise: Randomness) -> Tensor:
+def recolour(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N C H W"]:
     """Brightness moved by up to 0.5, saturation times 0 to 2, contrast times 0.5 to 1.5."""
     shift, saturation, contrast = noise.uniform(len(x), 3).to(x.dtype).T[:, :, None, None, None]
     x = x + (shift - 0.5)
@@ -52,7 +53,7 @@ def recolour(x: Tensor, noise: Randomness) -> Tensor:
     return (x - middle) * (contrast + 0.5) + middle
 
 
-def translate(x: Tensor, noise: Randomness) -> Tensor:
+def translate(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N C H W"]:
     """Images moved by up to an eighth of a side; what comes in from outside is grey (0)."""
     rows, columns = (
         torch.arange(side, device=x.device) + offset
@@ -66,7 +67,7 @@ def translate(x: Tensor, noise: Randomness) -> Tensor:
     return moved.permute(0, 3, 1, 2) * inside[:, None]
 
 
-def cutout(x: Tensor, noise: Randomness) -> Tensor:
+def cutout(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N C H W"]:
     """A rectangle of half the height and width, anywhere, becomes grey (0)."""
     hidden: list[Tensor] = []
     for side, chance in zip(x.shape[2:], noise.uniform(len(x), 2).T, strict=True):

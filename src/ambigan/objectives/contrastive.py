@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
@@ -89,7 +90,9 @@ def make_views(settings: ContrastiveViewSettings, spec: DataSpec) -> Transform:
     return transform
 
 
-def view(x: Tensor, transform: Transform, noise: Randomness) -> Tensor:
+def view(
+    x: Float[Tensor, "N C H W"], transform: Transform, noise: Randomness
+) -> Float[Tensor, "N C H W"]:
     """One view of each image, on the CPU, one after the other.
 
     Args:
@@ -130,7 +133,7 @@ def make_contrast(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
     module: Any = _lightly("loss.ntx_ent_loss")
     loss = module.NTXentLoss(temperature=temperature, gather_distributed=True)
 
-    def contrast(first: Tensor, second: Tensor) -> Tensor:
+    def contrast(first: Float[Tensor, "N D"], second: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
         with torch.autocast(first.device.type, enabled=False):
             return loss(at_least_float32(first), at_least_float32(second))
 

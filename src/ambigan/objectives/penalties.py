@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ..core.precision import at_least_float32
@@ -17,7 +18,7 @@ from ..core.precision import at_least_float32
 _linalg: Any = torch.linalg  # its functions carry no types
 
 
-def r1(discriminator: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def r1(discriminator: Callable[..., Tensor], *inputs: Float[Tensor, "N ..."]) -> Float[Tensor, ""]:
     """E[|gradient of D at real inputs|^2] / 2, over all inputs of a pair together.
 
     Source: Mescheder, Geiger, Nowozin (2018), Eq. 9, without its weight. The penalty has a forward
@@ -35,8 +36,8 @@ def r1(discriminator: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
 
 
 def gradient_norm(
-    discriminator: Callable[..., Tensor], *inputs: Tensor, target: float = 1.0
-) -> Tensor:
+    discriminator: Callable[..., Tensor], *inputs: Float[Tensor, "N ..."], target: float = 1.0
+) -> Float[Tensor, ""]:
     """E[(|gradient of D at its inputs| - target)^2], over all inputs of a pair together.
 
     Of one logit the gradient is the Jacobian, so this is the regulariser of arXiv 2310.00357 for a
@@ -70,8 +71,11 @@ def _squared_gradients(discriminator: Callable[..., Tensor], inputs: Sequence[Te
 
 
 def jacobian_normalized(
-    network: Callable[[Tensor], Tensor], x: Tensor, start: Tensor, iterations: int = 1
-) -> tuple[Tensor, Tensor]:
+    network: Callable[[Tensor], Tensor],
+    x: Float[Tensor, "N ..."],
+    start: Float[Tensor, "N D"],
+    iterations: int = 1,
+) -> tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]:
     """Outputs, and how much each can change with its input: |J v|, J = d output / d x, per sample.
 
     v approaches the direction in which the output changes most, by power iteration from `start`:

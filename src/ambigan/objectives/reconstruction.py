@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from ..core.precision import at_least_float32
 
 
-def latent_cross_entropy(logits: Tensor, z: Tensor) -> Tensor:
+def latent_cross_entropy(
+    logits: Float[Tensor, "N latent_dim"], z: Float[Tensor, "N latent_dim"]
+) -> Float[Tensor, ""]:
     """Sigmoid cross-entropy of z, scaled from [-1, 1] to [0, 1], under predicted logits.
 
     With t = (z + 1) / 2 and p = sigmoid(logits): the mean of -t log p - (1 - t) log(1 - p), which
@@ -28,7 +31,7 @@ def latent_cross_entropy(logits: Tensor, z: Tensor) -> Tensor:
     return (F.softplus(logits) - (z + 1) / 2 * logits).mean()
 
 
-def squared_error(x: Tensor, again: Tensor) -> Tensor:
+def squared_error(x: Float[Tensor, "*form"], again: Float[Tensor, "*form"]) -> Float[Tensor, ""]:
     """E[|x - again|^2], the squares summed over an example's values.
 
     Source: the l2 autoencoder of BiGAN, Table 1; whether sums or means are taken is not said.
@@ -40,6 +43,6 @@ def squared_error(x: Tensor, again: Tensor) -> Tensor:
     return (at_least_float32(again) - x).square().flatten(1).sum(1).mean()
 
 
-def absolute_error(x: Tensor, again: Tensor) -> Tensor:
+def absolute_error(x: Float[Tensor, "*form"], again: Float[Tensor, "*form"]) -> Float[Tensor, ""]:
     """E[|x - again|_1], summed over an example's values. The l1 autoencoder of Table 1."""
     return (at_least_float32(again) - x).abs().flatten(1).sum(1).mean()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.distributed import global_mean
@@ -31,17 +32,17 @@ class Moments:
         covariance: covariance about the mean, `(D, D)`, divided by the number of embeddings.
     """
 
-    mean: Tensor
-    covariance: Tensor
+    mean: Float[Tensor, " D"]
+    covariance: Float[Tensor, "D D"]
 
     @property
-    def scatter(self) -> Tensor:
+    def scatter(self) -> Float[Tensor, "D D"]:
         """The covariance about the mean's direction, a point of the sphere, `(D, D)`."""
         offset = self.mean - F.normalize(self.mean, dim=0)
         return self.covariance + torch.outer(offset, offset)
 
 
-def moments_of(embeddings: Tensor) -> Moments:
+def moments_of(embeddings: Float[Tensor, "N D"]) -> Moments:
     """The moments of `(N, D)` embeddings, over all processes, with their gradients."""
     with torch.autocast(embeddings.device.type, enabled=False):
         wide = at_least_float32(embeddings)
@@ -59,7 +60,7 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
 
 def gaussian_divergence(
     real: Moments, fake: Moments, scale: float, form: Divergence = "jsd"
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """The divergence of two sets of embeddings, as Gaussians; 0 for equal sets.
 
     Never negative as `bhattacharyya`. As `jsd` it may be, since each set is taken about a direction
@@ -96,7 +97,7 @@ def gaussian_divergence(
     return (log_volume(middle, scale) - volumes / 2) / 2 + (apart * solved).sum() / 8
 
 
-def log_volume(covariance: Tensor, scale: float) -> Tensor:
+def log_volume(covariance: Float[Tensor, "D D"], scale: float) -> Float[Tensor, ""]:
     """R(C) = log det(I + scale C) of a symmetric, positive `(D, D)`."""
     return 2 * _factor(covariance, scale).diagonal().log().sum()
 
@@ -108,7 +109,9 @@ def _factor(covariance: Tensor, scale: float) -> Tensor:
 
 
 @torch.no_grad()
-def nearest_rows(queries: Tensor, keys: Tensor, num: int, skip: int = 0) -> Tensor:
+def nearest_rows(
+    queries: Float[Tensor, "N D"], keys: Float[Tensor, "M D"], num: int, skip: int = 0
+) -> Int[Tensor, "N {num}"]:
     """Which keys lie at the smallest angles to each query, int64 `(N, num)`.
 
     In float32 at least, under autocast too: bfloat16 keeps two digits of a cosine, and among
@@ -126,7 +129,9 @@ def nearest_rows(queries: Tensor, keys: Tensor, num: int, skip: int = 0) -> Tens
     return cosines.topk(num + skip, dim=1).indices[:, skip:]
 
 
-def mean_similarity(queries: Tensor, keys: Tensor, chosen: Tensor) -> Tensor:
+def mean_similarity(
+    queries: Float[Tensor, "N D"], keys: Float[Tensor, "M D"], chosen: Int[Tensor, "N K"]
+) -> Float[Tensor, ""]:
     """The mean cosine between embeddings and those chosen for each, on this process.
 
     Source: the fine-scale objective of the paper.
@@ -141,7 +146,7 @@ def mean_similarity(queries: Tensor, keys: Tensor, chosen: Tensor) -> Tensor:
         return torch.einsum("nd,nkd->nk", at_least_float32(queries), found).mean()
 
 
-def norm_hinge(embeddings: Tensor) -> Tensor:
+def norm_hinge(embeddings: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
     """E[max(0, 1 - |e|)^2]: embeddings that are not to shrink below length 1, `(N, D)`."""
     lengths: Tensor = _linalg.vector_norm(at_least_float32(embeddings), dim=1)
     return F.relu(1 - lengths).square().mean()

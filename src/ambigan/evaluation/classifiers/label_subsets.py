@@ -6,25 +6,30 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from ...core.errors import ConfigError
 from ...core.randomness import Randomness
 
 
-def number_classes(labels: Tensor) -> tuple[Tensor, Tensor]:
+def number_classes(
+    labels: Int[Tensor, "*form"],
+) -> tuple[Int[Tensor, " K"], Int[Tensor, "*form"]]:
     """Returns the distinct labels in rising order, int64 `(K,)`, and each label's index, `(N,)`."""
     names, places = cast(Any, torch).unique(labels, return_inverse=True)
     return names, places
 
 
-def class_sizes(labels: Tensor) -> dict[int, int]:
+def class_sizes(labels: Int[Tensor, " N"]) -> dict[int, int]:
     """Returns the number of examples of each label that occurs, labels in rising order."""
     names, places = number_classes(labels)
     return dict(zip(names.numpy().tolist(), torch.bincount(places).numpy().tolist(), strict=True))
 
 
-def hold_out(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+def hold_out(
+    labels: Int[Tensor, " N"], fraction: float, seed: int
+) -> tuple[Int[Tensor, " kept"], Int[Tensor, " held"]]:
     """Splits examples in two, class by class.
 
     The given fraction of each class is held out, at least one example where a class has two. The
@@ -52,7 +57,7 @@ def hold_out(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor
     return kept.nonzero().squeeze(1), held
 
 
-def fraction_of_each(labels: Tensor, fraction: float, seed: int) -> Tensor:
+def fraction_of_each(labels: Int[Tensor, " N"], fraction: float, seed: int) -> Int[Tensor, " M"]:
     """Selects a fraction of each class, at least one example; indices in rising order.
 
     Args:
@@ -63,7 +68,9 @@ def fraction_of_each(labels: Tensor, fraction: float, seed: int) -> Tensor:
     return _share(labels, seed, lambda num: max(1, round(fraction * num)))
 
 
-def balanced_draw(labels: Tensor, num: int, seed: int, draw: int) -> Tensor:
+def balanced_draw(
+    labels: Int[Tensor, " N"], num: int, seed: int, draw: int
+) -> Int[Tensor, " {num}"]:
     """Draws `num` examples with equal counts per class; indices in rising order.
 
     Args:

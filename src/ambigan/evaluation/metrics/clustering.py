@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+from jaxtyping import Float, Int
 from scipy.optimize import (  # pyright: ignore[reportMissingTypeStubs]
     linear_sum_assignment,  # pyright: ignore[reportUnknownVariableType]
 )
@@ -17,15 +18,15 @@ from torch import Tensor
 
 
 def kmeans_assign(
-    train: Tensor,
-    test: Tensor,
+    train: Float[Tensor, "M D"],
+    test: Float[Tensor, "N D"],
     num_clusters: int,
     *,
     restarts: int,
     seed: int,
     tolerance: float,
     max_iterations: int,
-) -> tuple[Tensor, bool, int]:
+) -> tuple[Int[Tensor, " N"], bool, int]:
     """Finds clusters on training examples and assigns test examples to them.
 
     It is scikit-learn's k-means (Lloyd's iterations from k-means++), and the restart with the least
@@ -60,7 +61,7 @@ def kmeans_assign(
     return clusters, int(model.n_iter_) < max_iterations, int(model.n_iter_)
 
 
-def match_to_classes(clusters: Tensor, classes: Tensor) -> Tensor:
+def match_to_classes(clusters: Int[Tensor, " N"], classes: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
     """Renames clusters to classes, one to one, so that most examples are right.
 
     Args:
@@ -80,6 +81,6 @@ def match_to_classes(clusters: Tensor, classes: Tensor) -> Tensor:
     return names[clusters]
 
 
-def mutual_information(clusters: Tensor, classes: Tensor) -> float:
+def mutual_information(clusters: Int[Tensor, " N"], classes: Int[Tensor, " N"]) -> float:
     """Returns the mutual information over the mean of both entropies, from 0 (independent) to 1."""
     return float(cast(Any, normalized_mutual_info_score)(classes.numpy(), clusters.numpy()))

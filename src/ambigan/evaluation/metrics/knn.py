@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -32,14 +33,14 @@ _EXACT_VALUES = 1 << 17  # float64 values per operand and chunk, which fit the c
 
 
 def nearest_neighbours(
-    queries: Tensor,
-    references: Tensor,
+    queries: Float[Tensor, "N D"],
+    references: Float[Tensor, "M D"],
     k: int = 1,
     metric: DistanceMetric = "euclidean",
     *,
     device: torch.device | str = "cpu",
     blocks: tuple[int, int] = BLOCKS,
-) -> Tensor:
+) -> Int[Tensor, "N {k}"]:
     """Returns the indices of the references nearest to each query, int64 `(N, k)`, nearest first.
 
     Args:
@@ -66,14 +67,14 @@ def nearest_neighbours(
 
 
 def knn_predict(
-    queries: Tensor,
-    references: Tensor,
-    labels: Tensor,
+    queries: Float[Tensor, "N D"],
+    references: Float[Tensor, "M D"],
+    labels: Int[Tensor, " M"],
     k: int = 1,
     metric: DistanceMetric = "euclidean",
     *,
     device: torch.device | str = "cpu",
-) -> Tensor:
+) -> Int[Tensor, " N"]:
     """Predicts the most frequent label among the k nearest, int64 `(N,)`; ties go to the nearest.
 
     Args:
@@ -87,7 +88,7 @@ def knn_predict(
     return vote(labels[nearest_neighbours(queries, references, k, metric, device=device)])
 
 
-def vote(labels: Tensor) -> Tensor:
+def vote(labels: Int[Tensor, "N k"]) -> Int[Tensor, " N"]:
     """Returns the most frequent label of each row, int64 `(N,)`; ties go to the first one.
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..classifiers.label_subsets import class_sizes
@@ -18,10 +19,10 @@ QUERIES = 256
 
 
 def ranking_scores(
-    queries: Tensor,
-    references: Tensor,
-    query_labels: Tensor,
-    labels: Tensor,
+    queries: Float[Tensor, "N D"],
+    references: Float[Tensor, "M D"],
+    query_labels: Int[Tensor, " N"],
+    labels: Int[Tensor, " M"],
     *,
     recall_at: Sequence[int],
     precision_at: int,
@@ -66,10 +67,10 @@ def ranking_scores(
 
 @full_precision()
 def mean_average_precision(
-    queries: Tensor,
-    references: Tensor,
-    query_labels: Tensor,
-    labels: Tensor,
+    queries: Float[Tensor, "N D"],
+    references: Float[Tensor, "M D"],
+    query_labels: Int[Tensor, " N"],
+    labels: Int[Tensor, " M"],
     device: torch.device | str = "cpu",
 ) -> float:
     """Returns the mean average precision, in [0, 1].

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ...core.errors import ConfigError, NonFiniteError
@@ -144,7 +145,11 @@ def real_errors(
 
 @torch.no_grad()
 def generated_errors(
-    sample: Map, encode: Map, latents: Tensor, kind: str, device: torch.device | str = "cpu"
+    sample: Map,
+    encode: Map,
+    latents: Float[Tensor, "N latent_dim"],
+    kind: str,
+    device: torch.device | str = "cpu",
 ) -> Errors:
     """Returns the means of |G(z) - G(E(G(z)))| and of |z - E(G(z))|, and of both shuffled.
 

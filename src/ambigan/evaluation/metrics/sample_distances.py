@@ -6,6 +6,7 @@ import importlib
 from typing import Any, cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ...core.errors import ConfigError
@@ -18,7 +19,9 @@ _CHUNK = 4096
 _linalg = cast(Any, torch.linalg)
 
 
-def frechet_distance(a: Tensor, b: Tensor, device: torch.device | str = "cpu") -> float:
+def frechet_distance(
+    a: Float[Tensor, "M D"], b: Float[Tensor, "N D"], device: torch.device | str = "cpu"
+) -> float:
     """Returns the squared Fréchet distance of the Gaussians with the moments of two sets.
 
     It is |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)) in float64, with covariances divided by N - 1.
@@ -51,7 +54,7 @@ def frechet_distance(a: Tensor, b: Tensor, device: torch.device | str = "cpu") -
 
 
 def kernel_distance(
-    a: Tensor, b: Tensor, *, subsets: int, subset_size: int, seed: int
+    a: Float[Tensor, "M D"], b: Float[Tensor, "N D"], *, subsets: int, subset_size: int, seed: int
 ) -> tuple[float, float]:
     """Returns the unbiased squared MMD of two sets under the kernel (x . y / D + 1)^3 (KID).
 
@@ -82,7 +85,9 @@ def kernel_distance(
     return found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
 
 
-def precision_and_recall(generated: Tensor, real: Tensor, neighbours: int) -> tuple[float, float]:
+def precision_and_recall(
+    generated: Float[Tensor, "M D"], real: Float[Tensor, "N D"], neighbours: int
+) -> tuple[float, float]:
     """Returns the share of samples near the data, and of data near the samples, in percent.
 
     An example is near a set if it lies within the distance of one of its members to that member's
@@ -114,7 +119,9 @@ def precision_and_recall(generated: Tensor, real: Tensor, neighbours: int) -> tu
     return 100 * found["precision"], 100 * found["recall"]
 
 
-def inception_score(logits: Tensor, *, splits: int, seed: int) -> tuple[float, float]:
+def inception_score(
+    logits: Float[Tensor, "N classes"], *, splits: int, seed: int
+) -> tuple[float, float]:
     """Returns the mean and standard deviation of the Inception score over splits.
 
     The score is exp(mean KL(p(y | x) || p(y))). Computed by torch-fidelity.

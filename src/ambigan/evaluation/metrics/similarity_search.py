@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...core.errors import CheckpointError, ConfigError
@@ -28,12 +29,15 @@ class Neighbours:
         cosines: Cosines with the query, float64 `(N, k)`, in [-1, 1].
     """
 
-    places: Tensor
-    cosines: Tensor
+    places: Int[Tensor, "N k"]
+    cosines: Float[Tensor, "N k"]
 
 
 def search_exactly(
-    queries: Tensor, references: Tensor, num: int, device: torch.device | str = "cpu"
+    queries: Float[Tensor, "N D"],
+    references: Float[Tensor, "M D"],
+    num: int,
+    device: torch.device | str = "cpu",
 ) -> Neighbours:
     """Finds the `num` references of largest cosine among all.
 
@@ -64,7 +68,7 @@ class SimilarityIndex:
         self.inner = inner
 
     @classmethod
-    def build(cls, references: Tensor) -> SimilarityIndex:
+    def build(cls, references: Float[Tensor, "M D"]) -> SimilarityIndex:
         """Builds an index over references, float32 `(M, D)`.
 
         Raises:
@@ -103,7 +107,7 @@ class SimilarityIndex:
         """Returns the content of a file that `read` takes."""
         return bytes(import_faiss().serialize_index(self.inner))
 
-    def search(self, queries: Tensor, num: int) -> Neighbours:
+    def search(self, queries: Float[Tensor, "N D"], num: int) -> Neighbours:
         """Finds the `num` references of largest cosine in the visited cells.
 
         Args:
