@@ -102,6 +102,6 @@ def test_a_random_network_is_a_baseline_by_name() -> None:
     spec = DataSpec("images", (1, 8, 8), bounded=True)
     method = GAN(GANSettings(latent_dim=3, network=MLPSettings(hidden=(8, 6))), spec)
     function = random_encoder(method)
-    assert (function.name, function.kind) == (f"random {method.default_layer}", "baseline")
+    assert (function.name, function.kind) == (f"random {method.default_layer}", "untrained")
     assert random_encoder(method, "discriminator").name == "random discriminator"
     assert function.function(as_float(digits()[:4])).shape == (4, 6)

@@ -115,7 +115,7 @@ def test_fewer_examples_than_features_are_solved_in_their_span(c: float) -> None
 
 def test_many_features_are_whitened_by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(minimise, "WHOLE", 40)
-    monkeypatch.setattr(minimise, "PART", 40)
+    monkeypatch.setattr(minimise, "LBFGS_PART", 40)
     train, labels, test = digits()
     problem = LbfgsProblem(train.double(), labels, 10, linear_svm())
     assert [len(moments) for moments in problem.moments] == [40, 40, 17]

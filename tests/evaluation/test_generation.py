@@ -170,7 +170,7 @@ def test_the_protocol_by_inception(weights: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     real, fake = (torch.rand(12, 3, 16, 16, generator=generator) * 2 - 1 for _ in range(2))
     scores = find_protocol("generation_inception").measure(describe(fake), describe(real), "cpu")
-    assert set(scores) == {
+    assert {metric.name for metric in scores.metrics} | set(scores.details) == {
         "fid", "kid", "kid_deviation", "precision", "recall", "inception_score",
         "inception_score_deviation",
     }  # fmt: skip

@@ -28,7 +28,7 @@ def test_a_fifth_of_each_class_is_held_out_and_a_single_example_kept() -> None:
 
 
 def test_one_example_of_each_class_cannot_be_split() -> None:
-    with pytest.raises(ConfigError, match="none of 3 labelled examples can be held out"):
+    with pytest.raises(ConfigError, match="none of the 3 labelled examples can be held out"):
         hold_out(torch.tensor([0, 1, 2]), 0.2, seed=0)
 
 

@@ -137,9 +137,8 @@ def test_an_interval_holds_its_share() -> None:
 
 
 @pytest.fixture
-def lowest(monkeypatch: pytest.MonkeyPatch) -> str:
+def lowest(monkeypatch: pytest.MonkeyPatch, own_registries: None) -> str:
     """A protocol from outside the package, with a metric that nothing knows."""
-    monkeypatch.setattr(PROTOCOLS, "_entries", dict(PROTOCOLS))
     # A protocol of a plugin is named by --plugin or an entry point; this one by neither.
     monkeypatch.setattr("ambigan.cli.check_names.check_names", lambda _request: None)
 

@@ -113,11 +113,14 @@ def test_pictures_from_files_and_folders(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "found.json"
     files = [str(folder / f"{place}.png") for place in (2, 0)]
     words = ["--query", files[0], "--query", files[1], "--data", f"folder:{folder}"]
+    assert main(["search", str(run), *words, "--num", "1", "--out", str(out)]) == 2  # 40 against 8
+    words += ["--framing", "run"]
     assert main(["search", str(run), *words, "--num", "1", "--out", str(out)]) == 0
     found = json.loads(out.read_text())["found"]
     assert [line["file"] for line in found] == ["2.png", "0.png"]
     assert [line["query_file"] for line in found] == files
-    assert main(["search", str(run), "--query", f"folder:{folder}", "--num", "2"]) == 0
+    words = ["--query", f"folder:{folder}", "--num", "2", "--framing", "run"]
+    assert main(["search", str(run), *words]) == 0
     found = json.loads((run / "search.json").read_text())["found"]
     assert [line["query_file"] for line in found[::2]] == ["0.png", "1.png", "2.png"]
 

@@ -126,9 +126,12 @@ class BigBiGAN(PairGame):
         return losses
 
     def update_norm_stats(self, batch: Batch) -> None:
-        """G(z) and E(x): D has no batch norm."""
+        """G(z) and E(x): D has no batch norm. With a cycle term, G sees E's latents as well."""
+        if self.settings.cycle_weight:
+            super().update_norm_stats(batch)
+            return
         self.generator(batch.z)
-        self.encoder(batch.x)
+        self.draw_latents(batch.x, batch.noise)
 
     def resize_to_sample(self, x: Tensor) -> Tensor:
         """Data in the form `sample_spec`: each pixel the mean of those it stands for."""
