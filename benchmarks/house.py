@@ -220,8 +220,8 @@ def draw(root: Path, out: Path) -> None:
             name, purpose, lines = _about(root, room)
             middle = left + width / 2
             axes.text(middle, floor + 0.64, name, ha="center", va="center", weight="bold", size=11)
-            wrapped = "\n".join(textwrap.wrap(purpose, int(width * 13))[:2])
-            axes.text(middle, floor + 0.33, wrapped, ha="center", va="center", size=7.5)
+            wrapped = "\n".join(textwrap.wrap(purpose, int(width * 13))[:3])
+            axes.text(middle, floor + 0.33, wrapped, ha="center", va="center", size=7)
             axes.text(
                 left + width - 0.12, floor + 0.75, f"{lines:,}", ha="right", size=6.5, color="0.35"
             )
