@@ -165,7 +165,7 @@ def test_a_kill_before_the_first_hash_starts_over(tmp_path: Path) -> None:
 def test_leftovers_of_a_kill_are_swept(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         train(toy_config("gan-official"), tmp_path / "run", progress=kill_at(7))
-    leftover = tmp_path / "run" / "checkpoints" / ".000000000700.pt.abcd"
+    leftover = tmp_path / "run" / "checkpoints" / ".000000000700.pt.0123abcd"
     leftover.write_bytes(b"half")
     resume(tmp_path / "run")
     assert not leftover.exists()
