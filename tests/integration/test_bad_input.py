@@ -380,7 +380,10 @@ def test_settings_of_the_wrong_kind_in_a_config(refused: Refused, finished_run: 
         (["train", ":Foo"], "not of the form module:Class"),
         (["evaluate", "x" * 300], "no run at"),
         (["train", "bigan", "--data", "digits", "--data.source", "mnist"], "give one"),
-        (["train", "bigan", "--data", "digits", "--settings.network.hidden", "16"], "two widths"),
+        (
+            ["train", "bigan", "--data", "digits", "--settings.network.hidden", "16"],
+            "two or more widths",
+        ),
     ],
 )
 def test_more_words_that_mean_nothing(words: list[str], told: str, refused: Refused) -> None:

@@ -337,7 +337,7 @@ class Interrupt:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Interrupt())
 from ambigan.cli import main
-sys.exit(main(["sample", "missing"]))
+sys.exit(main(["sample", "."]))
 """
 
 

@@ -103,7 +103,9 @@ def test_a_plan_says_what_is_needed_and_writes_nothing(
     assert main(["train", "--resume", "run", "--plan"]) == 2
     assert main(["train", "bigan", "--plan", "--out", "there"]) == 2
     assert "leave out --out" in capsys.readouterr().err
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    started = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in started.items():  # as torchrun sets them
+        monkeypatch.setenv(name, value)
     assert main(["train", "bigan", "--plan"]) == 2
     assert "start it without torchrun, and give --processes" in capsys.readouterr().err
 
