@@ -170,9 +170,9 @@ def _is_begun(run: RunFolder, config: RunConfig) -> bool:
 def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack) -> PendingRun:
     config = config.check()
     here, device = _take_place(config)
-    config = resolve_precision(config, device)
     dataset = open_data(config.data)
     check_trainable(config, dataset)
+    config = resolve_precision(config, device)
     method = make_method(config, dataset.spec)
     claim = None
     if here.is_main:

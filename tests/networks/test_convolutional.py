@@ -174,7 +174,7 @@ def test_layers_are_asked_for_by_name_and_side() -> None:
     assert "encoder.output" in method.feature_layers
     assert "discriminator.output" not in method.feature_layers
     for layer, words in {
-        "encoder.convs": "say to which, as in encoder.convs@4",
+        "encoder.convs": "add it, as in encoder.convs@4",
         "encoder.conv1@": "@ must be followed by the side",
         "encoder.conv1@x": "@ must be followed by the side",
         "encoder.output@4": "no maps to pool",
