@@ -119,11 +119,11 @@ def save_model(
     """Writes `model/`: safetensors of each kind of weights, JSON, and a card.
 
     Args:
-        run: where.
+        run: Folder of the run.
         config: the run's settings.
         dataset: what it was trained on.
         kinds: networks by kind of weights.
-        images_seen: in training.
+        images_seen: Number of examples shown in training.
     """
     about = {
         "format": MODEL_FORMAT,

@@ -33,9 +33,9 @@ class Run:
         config: its settings.
         method: the networks, in eval mode.
         spec: the form of one example.
-        scaling: of vectors, or None.
-        label_names: of the classes, or None.
-        images_seen: in training.
+        scaling: Fitted scaling of vectors, or None for images.
+        label_names: Names of the classes, or None where there are none.
+        images_seen: Number of examples shown in training.
         weights: `ema` for the averaged networks, `raw` for the last ones.
     """
 

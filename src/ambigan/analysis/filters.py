@@ -26,7 +26,7 @@ class Filters:
     Attributes:
         network: the name of the network.
         learned: trained kernels, float32 `(N, C, h, w)`.
-        initial: the same kernels before the first step.
+        initial: Kernels of the same layer before the first step.
     """
 
     network: str

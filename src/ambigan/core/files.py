@@ -170,6 +170,19 @@ def sweep(folder: Path, names: re.Pattern[str] = _TEMPORARY) -> None:
                     path.unlink(missing_ok=True)
 
 
+def sync_file(file: BinaryIO, path: Path) -> None:
+    """Waits until everything written to an open file is on the disk; errors name its path.
+
+    Raises:
+        StorageError: The disk is full or cannot be written.
+    """
+    try:
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def write_text(path: Path, content: str) -> None:
     """Writes UTF-8 text atomically."""
     write_bytes(path, content.encode())

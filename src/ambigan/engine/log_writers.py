@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, cast
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import check_inside, open_in_place, read_bytes, storage_error, write_text
+from ..core.files import (
+    check_inside,
+    open_in_place,
+    read_bytes,
+    storage_error,
+    sync_file,
+    write_text,
+)
 
 
 class JsonLines:
@@ -40,11 +46,7 @@ class JsonLines:
 
     def sync(self) -> None:
         """Makes sure that the lines so far are on the disk."""
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise storage_error(self._path, error) from error
+        sync_file(self._file, self._path)
 
     def close(self) -> None:
         """Closes the file, with all lines on the disk."""

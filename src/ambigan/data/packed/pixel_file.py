@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import DataError
-from ...core.files import open_in_place, open_regular, storage_error
+from ...core.files import open_in_place, open_regular, storage_error, sync_file
 from ..files import ANEW
 from ..images.image_decoding import DecodedPixels
 
@@ -70,11 +70,7 @@ class PixelFile:
 
     def sync(self) -> None:
         """Waits until everything written is on the disk."""
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise storage_error(self._path, error) from error
+        sync_file(self._file, self._path)
 
     def finish(self, num_images: int) -> None:
         """Writes the header for this number of images, which makes it a `.npy` file."""
