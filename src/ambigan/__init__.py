@@ -22,11 +22,13 @@ __all__ = [
     "Run",
     "__version__",
     "evaluate",
+    "fit",
     "load",
     "load_plugin",
     "make_config",
     "register_method",
     "register_source",
+    "resume",
     "train",
 ]
 
@@ -34,11 +36,12 @@ __all__ = [
 if TYPE_CHECKING:
     from .configuration import make_config
     from .data import register_source
+    from .fitting import fit
     from .methods import register_method
     from .model_files import load
     from .run import Run
     from .run_evaluation import EvaluationConfig, evaluate
-    from .training import train
+    from .training import resume, train
 
 
 # Imported when first used: they import torch, which takes a second.
@@ -46,10 +49,12 @@ _HOMES = {
     "EvaluationConfig": "run_evaluation",
     "Run": "run",
     "evaluate": "run_evaluation",
+    "fit": "fitting",
     "load": "model_files",
     "make_config": "configuration",
     "register_method": "methods",
     "register_source": "data",
+    "resume": "training",
     "train": "training",
 }
 

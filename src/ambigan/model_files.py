@@ -186,6 +186,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         },
         "sha256": dataset.sha256,
         "skipped": list(dataset.skipped),
+        "inventory": dataset.inventory.as_json(),
     }
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +19,17 @@ from .core.data_spec import DataSpec
 from .core.ema import Weights
 from .core.errors import ConfigError
 from .core.randomness import Randomness
-from .data import Scaling, Split, as_array, as_examples, chunk_size, to_float
+from .data import (
+    Scaling,
+    Split,
+    as_array,
+    as_examples,
+    chunk_size,
+    examples_for_model,
+    open_examples,
+    to_float,
+)
+from .data.memory import examples_in_memory, is_array, is_in_memory
 from .engine.config import RunConfig
 from .game import Capability, Method
 
@@ -24,9 +37,12 @@ from .game import Capability, Method
 class Run:
     """A trained model with the form of its data.
 
-    Data go in and come out as NumPy arrays: images as uint8, or as floats in [-1, 1], both
-    `(N, C, H, W)`; vectors `(N, D)` in the units of their file, in float64, scaled inside as in
-    training. A `Split` of a data set, whose vectors are scaled already, is taken as well.
+    Data go in as everything that `ambigan.fit` takes: arrays, tensors, frames whose columns are
+    found by name, lists of images or paths, data sets of torch, a source as it is typed, or a
+    `Split` of a data set. Images of 8 bits are uint8, or floats in [-1, 1], `(N, C, H, W)` or
+    channels last; all else is in the units of its source and scaled inside as in training. Data
+    come out as NumPy arrays: 8-bit images as floats in [-1, 1], all else in the units of the
+    source, in float64.
 
     Attributes:
         path: the run's folder.
@@ -37,6 +53,7 @@ class Run:
         label_names: Names of the classes, or None where there are none.
         images_seen: Number of examples shown in training.
         weights: `ema` for the averaged networks, `raw` for the last ones.
+        folder_owner: What deletes a temporary folder with the run; None for one that was named.
     """
 
     def __init__(
@@ -55,6 +72,7 @@ class Run:
         self.images_seen = images_seen
         self.weights: Weights = weights
         self.device = next(method.parameters()).device
+        self.folder_owner: TemporaryDirectory[str] | None = None
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -78,7 +96,7 @@ class Run:
         """The layers `features` can read."""
         return self.method.layers
 
-    def encode(self, x: ArrayLike | Split) -> NDArray[np.float32]:
+    def encode(self, x: Any) -> NDArray[np.float32]:
         """Data to latents `(N, latent_dim)`."""
         return self._map(self.method.encode, self._inputs(x))
 
@@ -103,11 +121,11 @@ class Run:
             raise ConfigError(f"cannot draw {num} samples; ask for 1 or more.")
         return self.method.prior.sample(int(num), Randomness(seed, "sample")).numpy()
 
-    def reconstruct(self, x: ArrayLike | Split) -> NDArray[np.floating]:
+    def reconstruct(self, x: Any) -> NDArray[np.floating]:
         """Data to latents and back."""
         return self._outputs(self._map(self.method.reconstruct, self._inputs(x)))
 
-    def features(self, x: ArrayLike | Split, layer: str | None = None) -> NDArray[np.float32]:
+    def features(self, x: Any, layer: str | None = None) -> NDArray[np.float32]:
         """What a layer says of data, `(N, D)`; the method's own feature layer if None."""
         return self._map(partial(self.method.features, layer=layer), self._inputs(x))
 
@@ -118,15 +136,21 @@ class Run:
         parts = [function(to_float(part.to(self.device))).float().cpu() for part in chunks]
         return torch.cat(parts).numpy()
 
-    def originals(self, x: ArrayLike | Split) -> NDArray[np.floating]:
+    def originals(self, x: Any) -> NDArray[np.floating]:
         """Data in the form in which `reconstruct` gives them back: perhaps smaller images."""
         return self._outputs(self._map(self.method.resize_to_sample, self._inputs(x)))
 
-    def _inputs(self, x: ArrayLike | Split) -> Tensor:
+    def _inputs(self, x: Any) -> Tensor:
         if isinstance(x, Split):
             return x.values
-        values = as_examples(x, self.spec)
-        return values if self.scaling is None else self.scaling.apply(values)
+        if is_array(x):
+            return as_examples(x, self.spec, self.scaling)
+        if not is_in_memory(x):
+            settings = replace(self.config.data, source=str(x))
+            return open_examples(settings, self.spec, self.scaling).values
+        needed = self.scaling.columns if self.scaling and self.spec.kind == "vectors" else ()
+        examples = examples_in_memory(x, None, self.config.data, needed)
+        return examples_for_model(examples, self.config.data, self.spec, self.scaling).values
 
     def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
         if self.scaling is None:

@@ -117,8 +117,8 @@ def other_settings(run: Run, data: str | DataSettings) -> DataSettings:
 
 def framing_line(settings: DataSettings, spec: DataSpec) -> str:
     """What is changed of images to bring them to a run's form; empty for nothing."""
-    stored = stored_shape(settings)
-    if stored is None or stored == spec.shape or spec.kind != "images":
+    stored = stored_shape(settings) if spec.kind == "images" else None
+    if stored is None or stored == spec.shape:
         return ""
     changes: list[str] = []
     if stored[0] != spec.shape[0]:
@@ -133,8 +133,8 @@ def framing_line(settings: DataSettings, spec: DataSpec) -> str:
 
 def is_far_off(settings: DataSettings, spec: DataSpec) -> bool:
     """Whether images are so much larger or smaller than a run's that its features say little."""
-    stored = stored_shape(settings)
-    if stored is None or spec.kind != "images":
+    stored = stored_shape(settings) if spec.kind == "images" else None
+    if stored is None:
         return False
     theirs, ours = min(stored[1:]), min(spec.shape[1:])
     return max(theirs, ours) > FAR * min(theirs, ours)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,6 +21,7 @@ from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
+from .data.memory import MEMORY, examples_in_memory
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
 from .engine.graph_capture import TurnGraph
@@ -63,6 +65,8 @@ def train(
     config: RunConfig,
     out: str | Path,
     *,
+    data: Any = None,
+    y: Any = None,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
 ) -> RunFolder:
@@ -71,6 +75,9 @@ def train(
     Args:
         config: settings of the run.
         out: path of the run's folder, which does not exist or is empty.
+        data: examples in memory, as `ambigan.fit` takes them; what `config.data.source` names if
+            None.
+        y: labels of `data`, `(N,)`; evaluation alone uses them.
         progress: function called after every iteration.
         decoding: function called as pictures are decoded, before training.
 
@@ -79,7 +86,9 @@ def train(
         DataError: the data cannot be learned from.
         NonFiniteError: training broke down; the last good checkpoint stands.
     """
-    open_data = partial(_open_in_turn, decoding=decoding)
+    if data is not None:
+        config = replace(config, data=replace(config.data, source=MEMORY))
+    open_data = partial(_open_in_turn, decoding=decoding, data=data, y=y)
     with ExitStack() as locks:
         return _fit([_begin(config, out, open_data, locks)], progress)[0]
 
@@ -87,6 +96,8 @@ def train(
 def resume(
     out: str | Path,
     *,
+    data: Any = None,
+    y: Any = None,
     method_class: type[Method] | None = None,
     plugins: Sequence[str | Path] = (),
     expected: Callable[[RunConfig], RunConfig] | None = None,
@@ -97,6 +108,9 @@ def resume(
 
     Args:
         out: path of the run's folder.
+        data: the examples that the run was trained on, where they were in memory; their hash is
+            compared.
+        y: labels of `data`, where it was trained with them.
         method_class: class of the method, where it lies outside the package.
         plugins: modules or `.py` files to load first, where the method or data come from plugins.
         expected: function that applies settings typed with `--resume` to the run's own; settings
@@ -110,7 +124,7 @@ def resume(
             training it.
     """
     load_plugins(plugins)
-    open_data = partial(_open_in_turn, decoding=decoding)
+    open_data = partial(_open_in_turn, decoding=decoding, data=data, y=y)
     with ExitStack() as locks:
         return _fit([_go_on(out, method_class, expected, open_data, locks)], progress)[0]
 
@@ -344,12 +358,15 @@ def _take_place(config: RunConfig) -> tuple[World, torch.device]:
     return here, device
 
 
-def _open_in_turn(settings: DataSettings, decoding: Decoding | None = None) -> Dataset:
+def _open_in_turn(
+    settings: DataSettings, decoding: Decoding | None = None, data: Any = None, y: Any = None
+) -> Dataset:
     """The data; on many processes the main one opens first, so that one alone downloads."""
     is_main = world().is_main
     if not is_main:
         wait()
-    dataset = open_dataset(settings, decoding if is_main else None)
+    examples = None if data is None else examples_in_memory(data, y, settings)
+    dataset = open_dataset(settings, decoding if is_main else None, examples)
     if is_main:
         wait()
     return dataset

@@ -11,6 +11,7 @@ from .packed.prepare import prepare_images
 from .sampler import Batches, Sampler
 from .settings import DataSettings
 from .sources import (
+    examples_for_model,
     find_image_source,
     for_other,
     list_sources,
@@ -39,6 +40,7 @@ __all__ = [
     "as_array",
     "as_examples",
     "chunk_size",
+    "examples_for_model",
     "find_image_source",
     "for_other",
     "import_torchvision",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from .augment import Augment
+from .inventory import Inventory
 
 _ROWS = 4096
 """Rows that are scaled at once."""
@@ -19,13 +20,14 @@ class Split:
     """The examples of one split.
 
     Attributes:
-        values: Examples, uint8 `(N, C, H, W)` for images or scaled float32 `(N, D)` for vectors.
+        values: Examples: images uint8 `(N, C, H, W)`, or float32 in [-1, 1] where they were deeper
+            than 8 bits; vectors scaled float32 `(N, D)`.
         labels: Labels, int64 `(N,)`, or None where the data have none. Training never uses them.
         rows: Position of each example in its source, int64 `(N,)`, counted from 0: the row of a
             table or array, or the index in a published split or in the sorted files of a folder.
         files: Path of each example relative to the folder it was read from; empty for other
             sources.
-        stored: Images before the crop, uint8 `(N, C, H, W)`, where training crops at random;
+        stored: Images before the crop, `(N, C, H, W)`, where training crops at random;
             `values` is then a view of their centre. None otherwise.
         augment: Augmentation of the stored images in training; None for none.
     """
@@ -59,13 +61,14 @@ class SourceSplit(Split):
 
 @dataclass(frozen=True)
 class Scaling:
-    """The affine map of vectors, fitted on the training split: scaled = (raw - shift) / scale.
+    """The affine map of raw values, fitted on the training split: scaled = (raw - shift) / scale.
 
-    It is computed in float64: float32 resolves a time in seconds since 1970 to two minutes only.
+    Vectors have one, and images that are deeper than 8 bits. It is computed in float64: float32
+    resolves a time in seconds since 1970 to two minutes only.
 
     Attributes:
-        shift: Value subtracted from each column, float64 `(D,)`.
-        scale: Positive divisor of each column, float64 `(D,)`.
+        shift: Value subtracted from each column, float64 `(D,)`, or from each channel, `(C, 1, 1)`.
+        scale: Positive divisor of each, in the same shape.
         columns: Names of the columns used, in order; empty where the file names none. If constant
             columns of such a file were dropped, the positions of the others, as text.
     """
@@ -75,7 +78,7 @@ class Scaling:
     columns: tuple[str, ...] = ()
 
     def apply(self, raw: Tensor) -> Tensor:
-        """Maps raw values `(N, D)`, ideally float64, to scaled ones, float32 `(N, D)`."""
+        """Maps raw values, ideally float64, to scaled ones in float32 of the same shape."""
         scaled = torch.empty(raw.shape, dtype=torch.float32, device=raw.device)
         for part, place in zip(torch.split(raw, _ROWS), torch.split(scaled, _ROWS), strict=True):
             # Of large data, a float64 copy of all might not fit.
@@ -83,7 +86,7 @@ class Scaling:
         return scaled
 
     def invert(self, scaled: Tensor) -> Tensor:
-        """Maps scaled values `(N, D)` back to the units of the file, float64 `(N, D)`."""
+        """Maps scaled values back to the units of the file, float64 of the same shape."""
         return scaled.to(torch.float64, copy=True).mul_(self.scale).add_(self.shift)
 
 
@@ -98,9 +101,10 @@ class Dataset:
         train: Split that training uses.
         test: Held-out split that protocols score on.
         label_names: Class names by label, or None.
-        scaling: Scaling of vectors; None for images.
+        scaling: Scaling of vectors and of images deeper than 8 bits; None for 8-bit images.
         sha256: Hash of the values and labels of both splits.
         skipped: One line for each file that was left out, with its name and the reason.
+        inventory: What was read and what was left alone.
     """
 
     name: str
@@ -111,6 +115,7 @@ class Dataset:
     scaling: Scaling | None
     sha256: str
     skipped: tuple[str, ...] = ()
+    inventory: Inventory = field(default_factory=Inventory)
 
     @property
     def has_labels(self) -> bool:

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
+from .dataset import Scaling
+from .images.value_range import to_range
 from .values import to_float
 
 SLACK = 1e-3
@@ -43,19 +45,22 @@ def as_array(x: Any, what: str = "data") -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=native)
 
 
-def as_examples(x: Any, spec: DataSpec) -> Tensor:
-    """Checks a user's array `(N, *spec.shape)`; images become what networks take, vectors stay raw.
+def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tensor:
+    """Checks a user's array `(N, *spec.shape)` and brings it to what networks take.
 
-    Images are integers from 0 to 255, or floats in [-1, 1].
+    Images may also have their channels last, or none where the model takes one channel. Images of a
+    model without scaling are integers from 0 to 255, or floats in [-1, 1]; all else is in the units
+    of its source.
 
     Args:
         x: Array to check.
         spec: Form of one example of the model's data.
+        scaling: Scaling of the model; None for 8-bit images.
 
     Raises:
         ConfigError: The model does not take this shape, type or range.
     """
-    array = as_array(x)
+    array = _channels_first(as_array(x), spec)
     if array.shape[1:] != spec.shape:
         wanted = ", ".join(map(str, spec.shape))
         raise ConfigError(f"data have shape {array.shape}; this model takes (N, {wanted}).")
@@ -64,7 +69,10 @@ def as_examples(x: Any, spec: DataSpec) -> Tensor:
     if not np.isfinite(array).all():
         raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
     if spec.kind == "vectors":
-        return torch.as_tensor(array.astype(np.float64))
+        raw = torch.as_tensor(array.astype(np.float64))
+        return raw if scaling is None else scaling.apply(raw)
+    if scaling is not None:
+        return to_range(array, scaling)
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind != "f":
         if low < 0 or high > 255:
@@ -82,6 +90,16 @@ def as_examples(x: Any, spec: DataSpec) -> Tensor:
     if low >= 0:
         _warn_of_range("of floats go from -1 to 1", "x * 2 - 1")
     return torch.as_tensor(array.astype(np.float32))
+
+
+def _channels_first(array: NDArray[Any], spec: DataSpec) -> NDArray[Any]:
+    """Images with channels last or without channels as the `(N, C, H, W)` of the model."""
+    if array.shape[1:] == spec.shape or spec.kind != "images":
+        return array
+    channels, *size = spec.shape
+    if array.shape[1:] == (*size, channels):
+        return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+    return array[:, None] if array.shape[1:] == tuple(size) and channels == 1 else array
 
 
 def _warn_of_range(allowed: str, scaled: str) -> None:

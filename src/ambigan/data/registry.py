@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from ..core.errors import unknown_name
 from ..core.registry import Registry
@@ -15,9 +15,13 @@ from .tables.vectors import RawVectors
 
 FRAMED = frozenset(("crop", "short_side", "flip"))
 SPLIT = frozenset(("split_seed", "test_fraction"))
-IMAGES = FRAMED | SPLIT | {"size", "grayscale", "max_corrupt"}
-ARRAYS = SPLIT | {"drop_constant", "scaling"}
-TABLES = ARRAYS | {"label_column", "drop"}
+RawExamples = ImageSource | RawVectors
+"""What a source gives: images that are not decoded yet, or vectors as they are in the file."""
+
+IMAGES = FRAMED | SPLIT | {"size", "grayscale", "max_corrupt", "range", "range_percentiles"}
+VECTORS = SPLIT | {"drop_constant", "scaling"}
+TABLES = VECTORS | {"label_column", "drop"}
+ARRAYS = VECTORS | IMAGES | {"layout"}
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,17 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Images that must be decoded, typed `kind:PATH`."""
+class Readable:
+    """Images that must be decoded, or vectors, typed `kind:PATH`.
+
+    The function takes the settings, what was typed after the colon, and the names of the columns
+    that a trained model takes, or None for training.
+    """
 
     description: str
-    find: Callable[[DataSettings, str], ImageSource]
-    uses: frozenset[str] = IMAGES
+    read: Callable[[DataSettings, str, tuple[str, ...] | None], RawExamples]
+    uses: frozenset[str]
+    suffixes: tuple[str, ...] = ()
     argument: str = "PATH"
 
 
@@ -52,19 +61,7 @@ class Packed:
     argument: ClassVar[str] = "PATH"
 
 
-@dataclass(frozen=True)
-class File:
-    """Vectors, most of them at a path, typed `kind:PATH`."""
-
-    description: str
-    read: Callable[[DataSettings, str, tuple[str, ...] | None], RawVectors]
-    uses: frozenset[str]
-    suffixes: tuple[str, ...] = ()
-    argument: str = "PATH"
-
-
-Images = Named | Pictures | Packed
-Source = Images | File
+Source = Named | Packed | Readable
 
 SOURCES: Registry[Source] = Registry("data set")
 """Every source that was registered, of the package and of plugins."""
@@ -104,15 +101,11 @@ def register_source(
         raise unknown_name("kind of data", kind, ("images", "vectors"))
 
     def register(function: F) -> F:
-        open_: Any = function
-        if kind == "images":
-            source = Pictures(description, open_, frozenset(uses or IMAGES), takes)
-        else:
+        def read(settings: DataSettings, typed: str, _needed: object) -> RawExamples:
+            return function(settings, typed)
 
-            def read(settings: DataSettings, typed: str, _needed: object) -> RawVectors:
-                return open_(settings, typed)
-
-            source = File(description, read, frozenset(uses or ARRAYS), (), takes)
+        default = IMAGES if kind == "images" else VECTORS
+        source = Readable(description, read, frozenset(uses or default), (), takes)
         SOURCES.add(name, source, definition=function)
         return function
 

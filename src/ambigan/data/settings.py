@@ -9,6 +9,9 @@ from ..core.errors import ConfigError, unknown_name
 
 ScalingName = Literal["standard", "minmax", "none"]
 
+LAYOUTS = ("NHW", "NHWC", "NCHW", "HWC", "CHW", "HW")
+"""Orders of the dimensions of arrays of images; those without N are of a single image."""
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -37,6 +40,14 @@ class DataSettings:
         size: Height and width in pixels that decoded images are resized to, by scaling the short
             side and cropping the centre; None to keep their size.
         grayscale: Whether images are decoded to one channel.
+        range: Lowest and highest value of images that are deeper than 8 bits, which become -1 and
+            1; values beyond are clipped. If None, `range_percentiles` decide.
+        range_percentiles: Percentiles of the values of the training split that become -1 and 1,
+            from 0 to 100; the least and the greatest value by default. Up to three channels share
+            one range, and more have one each.
+        layout: Order of the dimensions of an array of images, such as `NHWC`: N for examples, C for
+            channels, H for height and W for width. If None, recognised by the lengths where these
+            leave no doubt.
         attribute: Name of the one of `celeba`'s forty attributes that is the label; None for no
             label.
         crop: Height and width in pixels of the random crops that training takes of each image.
@@ -65,6 +76,9 @@ class DataSettings:
     split_seed: int = 0
     size: tuple[int, int] | None = None
     grayscale: bool = False
+    range: tuple[float, float] | None = None
+    range_percentiles: tuple[float, float] = (0.0, 100.0)
+    layout: str | None = None
     attribute: str | None = None
     crop: tuple[int, int] | None = None
     short_side: tuple[int, int] | None = None
@@ -100,6 +114,19 @@ class DataSettings:
                 f"data.crop is {self.crop[0]},{self.crop[1]}; height and width must be 1 or more,"
                 " for instance --data.crop 64,64."
             )
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ConfigError(
+                f"data.range is {self.range[0]:g},{self.range[1]:g}; the lowest value comes first,"
+                " for instance --data.range 0,4095."
+            )
+        if not 0 <= self.range_percentiles[0] < self.range_percentiles[1] <= 100:
+            raise ConfigError(
+                f"data.range_percentiles is {self.range_percentiles[0]:g},"
+                f"{self.range_percentiles[1]:g}; it must be a lower and a higher percentile, for"
+                " instance --data.range-percentiles 0.1,99.9."
+            )
+        if self.layout is not None and self.layout not in LAYOUTS:
+            raise unknown_name("data.layout", self.layout, LAYOUTS)
         self._check_short_side()
         if not 0 <= self.max_corrupt <= 1:
             raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
+from .arrays.numpy_files import read_npy, read_npz
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
 from .images.cropping import augment_of, cropped_form
@@ -30,6 +32,7 @@ from .images.torchvision_datasets import (
     SVHN,
     Published,
 )
+from .memory import MEMORY
 from .packed.dataset import check_as_packed, open_packed, read_packed
 from .packed.manifest import read_manifest
 from .registry import (
@@ -39,18 +42,18 @@ from .registry import (
     SOURCES,
     SPLIT,
     TABLES,
-    File,
-    Images,
     Named,
     Packed,
-    Pictures,
+    RawExamples,
+    Readable,
     Source,
     register_source,
 )
 from .settings import DataSettings
-from .tables.arrays import read_npy, read_npz
 from .tables.readers import read_csv, read_parquet
 from .tables.vectors import RawVectors, build_vectors, build_vectors_as, read_vectors
+
+logger = logging.getLogger(__name__)
 
 
 def _add_published(name: str, source: Published, description: str) -> None:
@@ -60,14 +63,14 @@ def _add_published(name: str, source: Published, description: str) -> None:
 def _add_file(
     name: str,
     description: str,
-    read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawVectors],
+    read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples],
     uses: frozenset[str],
     *suffixes: str,
 ) -> None:
-    def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawVectors:
+    def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawExamples:
         return read(settings, _path(typed), needed)
 
-    SOURCES.add(name, File(description, at_path, uses, suffixes))
+    SOURCES.add(name, Readable(description, at_path, uses, suffixes))
 
 
 SOURCES.add(
@@ -120,10 +123,29 @@ register_source(
 SOURCES.add(
     "packed", Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed)
 )
-_add_file("npy", "a 2-D array of numbers, one example a row", read_npy, ARRAYS, ".npy")
-_add_file("npz", "arrays x, y, or x_train, y_train, x_test, y_test", read_npz, ARRAYS, ".npz")
+_add_file("npy", "an array: numbers, one example a row, or images", read_npy, ARRAYS, ".npy")
+_add_file(
+    "npz",
+    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images",
+    read_npz,
+    ARRAYS,
+    ".npz",
+)
 _add_file("csv", "columns of numbers under a line of names", read_csv, TABLES, ".csv", ".tsv")
 _add_file("parquet", "columns of numbers", read_parquet, TABLES, ".parquet", ".pq")
+
+
+def _not_in_a_file(_settings: DataSettings, _typed: str, _needed: object) -> RawExamples:
+    raise DataError(
+        "these data were passed in Python and are in no file; pass them again: resume(run, data=X),"
+        " evaluate(run, data=X)."
+    )
+
+
+SOURCES.add(
+    MEMORY,
+    Readable("data passed in Python, as by ambigan.fit", _not_in_a_file, ARRAYS | TABLES, (), ""),
+)
 
 
 def origin_of_source(typed: str) -> Plugin | None:
@@ -137,39 +159,54 @@ def list_sources() -> dict[str, str]:
     return {_typed(name): source.description for name, source in SOURCES.items()}
 
 
-def open_dataset(settings: DataSettings, progress: DecodingProgress | None = None) -> Dataset:
+def open_dataset(
+    settings: DataSettings,
+    progress: DecodingProgress | None = None,
+    examples: RawExamples | None = None,
+) -> Dataset:
     """Reads, checks and splits the examples that the settings name.
 
+    One line of the log says what was read, and another what was left alone.
+
     Args:
-        settings: which source, and how it is split, scaled and checked.
-        progress: called with how many images of a folder are decoded and of how many, about ten
+        settings: Settings of the source, and of how it is split, scaled and checked.
+        progress: Function that is called with the number of images decoded and the total, about ten
             times a second.
+        examples: Examples in memory, which are read in place of the source.
 
     Returns:
-        Both splits in memory: images as uint8, vectors as scaled float32.
+        Both splits in memory: images as uint8, or float32 where they are deeper, vectors as scaled
+        float32.
 
     Raises:
-        ConfigError: an unknown source, or settings that do not fit it.
-        DataError: files that are missing, cannot be read or cannot be learned from.
+        ConfigError: An unknown source, or settings that do not fit it.
+        DataError: Files that are missing, cannot be read or cannot be learned from.
     """
-    name, source, typed = _find(settings.source)
-    packed = frozenset[str]()
-    if isinstance(source, Packed):
-        packed = check_as_packed(settings, typed)
-    _warn_of_idle_settings(settings, name, source.uses | packed)
-    if isinstance(source, File):
-        return build_vectors(source.read(settings, typed, None), settings)
-    return cropped_form(_open_images(settings, source, typed, progress), settings)
+    dataset = _opened(settings, progress, examples)
+    for line in dataset.inventory.lines(dataset.name):
+        logger.info(line)
+    for line in dataset.inventory.warnings:
+        logger.warning(line)
+    return dataset
 
 
-def _open_images(
-    settings: DataSettings, source: Images, typed: str, progress: DecodingProgress | None
+def _opened(
+    settings: DataSettings, progress: DecodingProgress | None, examples: RawExamples | None
 ) -> Dataset:
-    if isinstance(source, Packed):
-        return source.open(settings, typed)
-    if isinstance(source, Pictures):
-        return open_image_source(settings, source.find(settings, typed), progress)
-    return source.open(settings)
+    if examples is None:
+        name, source, typed = _find(settings.source)
+        packed = frozenset[str]()
+        if isinstance(source, Packed):
+            packed = check_as_packed(settings, typed)
+        _warn_of_idle_settings(settings, name, source.uses | packed)
+        if isinstance(source, Packed):
+            return cropped_form(source.open(settings, typed), settings)
+        if isinstance(source, Named):
+            return cropped_form(source.open(settings), settings)
+        examples = source.read(settings, typed, None)
+    if isinstance(examples, RawVectors):
+        return build_vectors(examples, settings)
+    return cropped_form(open_image_source(settings, examples, progress), settings)
 
 
 def located(settings: DataSettings) -> DataSettings:
@@ -194,13 +231,13 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
     _, own, typed = _find(settings.source)
     if isinstance(own, Packed):
         _, *size = read_manifest(_path(typed)).shape
-    elif isinstance(own, Pictures):
-        gallery = own.find(settings, typed)
-        size = find_form(gallery, range(gallery.length), None, 1, settings.max_corrupt).size
     elif isinstance(own, Named):
         size = own.read(settings).values.shape[2:]
     else:
-        return other
+        gallery = own.read(settings, typed, None)
+        if isinstance(gallery, RawVectors):
+            return other
+        size = find_form(gallery, range(gallery.length), None, 1, settings.max_corrupt).size
     return replace(other, size=(size[0], size[1]))
 
 
@@ -212,10 +249,11 @@ def find_image_source(settings: DataSettings) -> ImageSource:
         DataError: as `open_dataset`.
     """
     name, source, typed = _find(settings.source)
-    if isinstance(source, File):
-        raise ConfigError(f"'{name}' holds vectors; images alone are prepared.")
-    if isinstance(source, Pictures):
-        return source.find(settings, typed)
+    if isinstance(source, Readable):
+        examples = source.read(settings, typed, None)
+        if isinstance(examples, RawVectors):
+            raise ConfigError(f"{settings.source} holds vectors; only images are prepared.")
+        return examples
     _warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0)
     opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
@@ -251,13 +289,51 @@ def open_examples(
         DataError: Files are missing, cannot be read, or do not fit the model.
     """
     _, source, typed = _find(settings.source)
-    kind = "vectors" if isinstance(source, File) else "images"
+    if isinstance(source, Readable):
+        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
+        examples = source.read(settings, typed, needed)
+        return examples_for_model(examples, settings, spec, scaling, progress)
+    if spec.kind != "images":
+        raise _misfit(settings, "images", spec)
+    split = source.read(settings, typed) if isinstance(source, Packed) else source.read(settings)
+    return _cut(split, settings, spec)
+
+
+def examples_for_model(
+    examples: RawExamples,
+    settings: DataSettings,
+    spec: DataSpec,
+    scaling: Scaling | None,
+    progress: DecodingProgress | None = None,
+) -> SourceSplit:
+    """Returns examples, of a file or in memory, as a trained model takes them.
+
+    Args:
+        examples: Examples as they are.
+        settings: Settings, see `open_examples`.
+        spec: Form of one example of the model's data.
+        scaling: Scaling of the model; None for 8-bit images.
+        progress: Function that is called with the number of examples read and the total.
+
+    Raises:
+        DataError: They do not fit the model.
+    """
+    kind = "vectors" if isinstance(examples, RawVectors) else "images"
     if kind != spec.kind:
         raise _misfit(settings, kind, spec)
-    if isinstance(source, File):
-        needed = scaling.columns if scaling else ()
-        return read_vectors(source.read(settings, typed, needed), spec, scaling)
-    split = _read_images(settings, source, typed, spec, progress)
+    if isinstance(examples, RawVectors):
+        return read_vectors(examples, spec, scaling)
+    size = settings.size if settings.crop else spec.shape[1:]
+    split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
+    return _cut(split, settings, spec)
+
+
+def _cut(split: SourceSplit, settings: DataSettings, spec: DataSpec) -> SourceSplit:
+    """The images of a split cut to a model's form.
+
+    Raises:
+        DataError: They have another.
+    """
     if augment := augment_of(settings, tuple(split.values.shape[1:])):
         split = replace(split, values=augment.centre(split.values))
     if split.values.shape[1:] != spec.shape:
@@ -290,49 +366,38 @@ def open_framed(
         DataError: Files are missing, cannot be read, or are not what the model takes.
     """
     _, source, typed = _find(settings.source)
-    if isinstance(source, File):
-        if spec.kind != "vectors":
-            raise _misfit(settings, "vectors", spec)
-        needed = scaling.columns if scaling else ()
-        raw = source.read(settings, typed, needed)
-        return build_vectors_as(raw, settings, spec, scaling)
-    if spec.kind != "images" or spec.shape[0] not in (1, 3):
-        raise _misfit(settings, "images of 1 or 3 channels", spec)
+    if isinstance(source, Readable):
+        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
+        examples = source.read(settings, typed, needed)
+    else:
+        examples = find_image_source(replace(settings, size=None, crop=None))
+    kind = "vectors" if isinstance(examples, RawVectors) else "images"
+    if kind != spec.kind:
+        raise _misfit(settings, kind, spec)
+    if isinstance(examples, RawVectors):
+        return build_vectors_as(examples, settings, spec, scaling)
     size = settings.size if settings.crop else (spec.shape[1], spec.shape[2])
-    gallery = find_image_source(replace(settings, size=None, crop=None))
-    dataset = open_image_source(replace(settings, size=size), gallery, progress, spec.shape[0])
+    sized = replace(settings, size=size)
+    dataset = open_image_source(sized, examples, progress, spec.shape[0], scaling)
     return cropped_form(dataset, settings)
 
 
 def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
     """Channels, height and width of a source's first image, or None for vectors."""
-    if isinstance(_find(settings.source)[1], File):
-        return None
-    gallery = find_image_source(replace(settings, size=None, crop=None, flip=False))
+    _, source, typed = _find(settings.source)
+    if isinstance(source, Readable):
+        gallery = source.read(settings, typed, ())
+        if isinstance(gallery, RawVectors):
+            return None
+    else:
+        gallery = find_image_source(replace(settings, size=None, crop=None, flip=False))
     for place in range(min(gallery.length, 20)):
         try:
             header = read_header(gallery.content(place))
         except Exception:  # Pillow raises many kinds; what cannot be read is counted elsewhere
             continue
-        return (1 if header.is_gray else 3), header.height, header.width
+        return header.channels, header.height, header.width
     return None
-
-
-def _read_images(
-    settings: DataSettings,
-    source: Images,
-    typed: str,
-    spec: DataSpec,
-    progress: DecodingProgress | None,
-) -> SourceSplit:
-    """All images; those that must be decoded, in the size from which the model's are cut."""
-    if isinstance(source, Packed):
-        return source.read(settings, typed)
-    if isinstance(source, Pictures):
-        size = settings.size if settings.crop else spec.shape[1:]
-        gallery = source.find(settings, typed)
-        return read_image_source(settings, gallery, spec.shape[0], size, progress)
-    return source.read(settings)
 
 
 def _find(typed: str) -> tuple[str, Source, str]:
@@ -367,7 +432,7 @@ def _unknown_source(typed: str) -> ConfigError:
     """For a bare path, the kind it seems to be; else the nearest name."""
     path = Path(typed).expanduser()
     for name, source in SOURCES.items():
-        if isinstance(source, File) and path.suffix.lower() in source.suffixes:
+        if isinstance(source, Readable) and path.suffix.lower() in source.suffixes:
             return ConfigError(f"unknown data set '{typed}'. Did you mean '{name}:{typed}'?")
     if path.is_dir():
         return ConfigError(f"unknown data set '{typed}'. Did you mean 'folder:{typed}'?")

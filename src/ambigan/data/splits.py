@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -15,6 +15,7 @@ from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.randomness import Randomness
 from .dataset import Dataset, Scaling, SourceSplit, Split
+from .inventory import Inventory, listed_classes
 from .settings import DataSettings
 
 Item = TypeVar("Item")
@@ -118,9 +119,17 @@ def assemble(
     label_names: tuple[str, ...] | None,
     scaling: Scaling | None = None,
     skipped: tuple[str, ...] = (),
+    inventory: Inventory | None = None,
 ) -> Dataset:
     """Builds a data set from two finished splits and computes its hash."""
     train, test = splits
+    found = inventory or Inventory("images" if spec.kind == "images" else "rows")
+    facts = [f"{len(train):,} to train and {len(test):,} to test"]
+    if label_names and train.labels is not None:
+        facts.append(listed_classes(label_names))
+    inventory = replace(
+        found, num_read=found.num_read or len(train) + len(test), facts=(*found.facts, *facts)
+    )
     return Dataset(
         name=settings.source,
         spec=spec,
@@ -130,6 +139,7 @@ def assemble(
         scaling=scaling,
         sha256=data_fingerprint(train, test, scaling=scaling),
         skipped=skipped,
+        inventory=inventory,
     )
 
 
@@ -161,7 +171,7 @@ def arange(length: int) -> Tensor:
 
 def _view(split: Split, part: slice) -> Split:
     """Returns part of a split without copying."""
-    return dataclasses.replace(
+    return replace(
         split,
         values=split.values[part],
         labels=None if split.labels is None else split.labels[part],

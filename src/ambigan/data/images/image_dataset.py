@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...core.data_spec import DataSpec
 from ...core.errors import DataError
-from ..dataset import Dataset, SourceSplit, Split
+from ..dataset import Dataset, Scaling, SourceSplit, Split
+from ..inventory import Inventory
 from ..settings import DataSettings
 from ..splits import apply_holdout, assemble, num_held_out, split_at, warn_of_published
+from .image_decoding import DecodedPixels
 from .image_source import ImageSource
 from .parallel_decoding import DecodingProgress, decode_images
+from .value_range import fit_range, to_range
 
 
 def open_image_source(
@@ -22,6 +26,7 @@ def open_image_source(
     gallery: ImageSource,
     progress: DecodingProgress | None = None,
     channels: int | None = None,
+    scaling_as: Scaling | None = None,
 ) -> Dataset:
     """Decodes both splits of an image source into memory.
 
@@ -29,12 +34,8 @@ def open_image_source(
         settings: Settings of the data.
         gallery: Images to decode.
         progress: Function that is called with the number of images decoded and the total.
-
-    Args:
-        settings: How images are sized and split.
-        gallery: The images.
-        progress: Called with how many images are decoded and of how many.
-        channels: 1 or 3 for images of a trained model's form; those of the settings if None.
+        channels: Number of channels of a trained model's images; those of the settings if None.
+        scaling_as: Scaling of a trained model; fitted on the training split if None.
 
     Raises:
         DataError: Too many images cannot be read, their sizes differ, or too few are left.
@@ -44,19 +45,41 @@ def open_image_source(
     values, kept, skipped = decode_images(
         gallery, order, settings.size, channels, settings.max_corrupt, progress
     )
+    start, end = train_range(gallery, kept, settings)
+    inventory = _inventory(gallery, values, len(skipped))
+    scaling, pixels = None, values
+    if values.dtype != np.uint8 or settings.range is not None:
+        used = min(end - settings.holdout, start + (settings.max_train or end))
+        scaling = scaling_as or fit_range(values[start:used], settings, gallery.where)
+        pixels = to_range(values, scaling)
     everything = Split(
-        values=torch.as_tensor(values),
+        values=torch.as_tensor(pixels),
         labels=gallery.labels_of(kept),
         rows=_rows(gallery, kept),
         files=gallery.names_of(kept),
     )
-    start, end = train_range(gallery, kept, settings)
     head, rest = split_at(everything, start)
     train, tail = split_at(rest, end - start)
     splits = apply_holdout(train, tail if start == 0 else head, settings)
     spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
     named = without_blanks(splits[0]), without_blanks(splits[1])
-    return assemble(settings, spec, named, gallery.label_names, skipped=skipped)
+    return assemble(settings, spec, named, gallery.label_names, scaling, skipped, inventory)
+
+
+def _inventory(gallery: ImageSource, values: DecodedPixels, num_skipped: int) -> Inventory:
+    """What is known of decoded images."""
+    channels, height, width = values.shape[1:]
+    facts = [*gallery.facts, f"{height}x{width}, {channels} channel{'s' * (channels > 1)}"]
+    if values.dtype != np.uint8:
+        low, high = np.nanmin(values), np.nanmax(values)
+        facts.append(f"{_BITS[values.dtype.name]}, values from {low:g} to {high:g}")
+    left = dict(gallery.left_alone)
+    if num_skipped:
+        left["that cannot be read"] = num_skipped
+    return Inventory("images", len(values), tuple(facts), left, gallery.warnings)
+
+
+_BITS = {"uint16": "16 bits", "float32": "floats"}
 
 
 def read_image_source(
@@ -65,28 +88,35 @@ def read_image_source(
     channels: int,
     size: tuple[int, ...] | None,
     progress: DecodingProgress | None = None,
+    scaling: Scaling | None = None,
 ) -> SourceSplit:
     """Decodes all images in the order of their source, in the channels and size of a model.
 
     Args:
         settings: Settings of the data.
         gallery: Images to decode.
-        channels: Number of channels, 1 or 3.
+        channels: Number of channels.
         size: Height and width; None if all images have one size.
         progress: Function that is called with the number of images decoded and the total.
+        scaling: Scaling of a model of images deeper than 8 bits; None for 8 bits.
 
     Raises:
         DataError: Too many images cannot be read, or sizes differ and none is given.
     """
-    assert channels in (1, 3), "images of files are gray or have three colours"
     height_width = None if size is None else (size[0], size[1])
     values, kept, skipped = decode_images(
-        gallery, range(gallery.length), height_width, channels, settings.max_corrupt, progress
+        gallery,
+        range(gallery.length),
+        height_width,
+        channels,
+        settings.max_corrupt,
+        progress,
+        "uint8" if scaling is None else None,
     )
     labels = gallery.labels_of(kept)
     has_labels = labels is not None and bool((labels >= 0).all())
     return SourceSplit(
-        values=torch.as_tensor(values),
+        values=torch.as_tensor(values) if scaling is None else to_range(values, scaling),
         labels=labels if has_labels else None,
         rows=torch.tensor(kept),
         files=gallery.names_of(kept),

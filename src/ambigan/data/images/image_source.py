@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -30,6 +30,9 @@ class ImageSource:
             none.
         keeps_order: Whether the published order is kept. Otherwise each split is shuffled with the
             split seed as key, since most sources are sorted by class.
+        left_alone: How many files were not read, by the reason.
+        facts: What is worth knowing of how the source was read, such as the layout of an array.
+        warnings: One line for each thing that looks wrong.
     """
 
     where: str
@@ -40,6 +43,9 @@ class ImageSource:
     num_train: int | None = None
     names: Sequence[str] = ()
     keeps_order: bool = False
+    left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def name(self, place: int) -> str:
         """Returns the name of an image in messages."""

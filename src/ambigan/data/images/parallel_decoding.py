@@ -30,20 +30,25 @@ DecodingProgress = Callable[[int, int], None]
 
 Decoded = TypeVar("Decoded")
 
+_TYPES = ("uint8", "uint16", "float32")
+"""Types of stored values, each of which holds those before it."""
+
 
 @dataclass(frozen=True)
 class ImageForm:
     """The form that all images of a source are brought to.
 
     Attributes:
-        channels: Number of channels, 1 or 3.
+        channels: Number of channels.
         size: Height and width in pixels.
         resizes: Whether images are resized; otherwise each must have the size already.
+        dtype: Type of their values: `uint8`, `uint16` or `float32`.
     """
 
     channels: int
     size: tuple[int, int]
     resizes: bool
+    dtype: str = "uint8"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -73,6 +78,7 @@ def decode_images(
     channels: int | None,
     max_corrupt: float,
     progress: DecodingProgress | None = None,
+    dtype: str | None = None,
 ) -> tuple[DecodedPixels, list[int], tuple[str, ...]]:
     """Decodes all readable images into one array.
 
@@ -84,6 +90,7 @@ def decode_images(
         max_corrupt: Largest fraction of unreadable images.
         progress: Function that is called with the number of images decoded and the total, in the
             calling thread.
+        dtype: Type of the array, see `find_form`.
 
     Returns:
         Pixels `(N, channels, height, width)`; the index in the source of each; one line for each
@@ -93,8 +100,8 @@ def decode_images(
         DataError: Too many images cannot be read, sizes differ, or the array does not fit in
             memory.
     """
-    form = find_form(gallery, order, size, channels, max_corrupt)
-    values = _allocated(gallery.where, (len(order), *form.shape))
+    form = find_form(gallery, order, size, channels, max_corrupt, dtype)
+    values = _allocated(gallery.where, (len(order), *form.shape), form.dtype)
     kept, reasons, tell = list[int](), dict[int, str](), paced(progress, len(order))
     for block in decode_blocks(gallery, order, form):
         for place, pixels in zip(block.kept, block.pixels, strict=True):
@@ -112,6 +119,7 @@ def find_form(
     size: tuple[int, int] | None,
     channels: int | None,
     max_corrupt: float,
+    dtype: str | None = None,
 ) -> ImageForm:
     """Returns the form of the images, from as few of their headers as are needed.
 
@@ -119,28 +127,35 @@ def find_form(
         gallery: Images of the source.
         order: Indices of the images, in the order in which headers are read.
         size: Height and width that all images are brought to; None if they have one size already.
-        channels: Number of channels, 1 or 3; None for 3 if any image has colours, else 1.
+        channels: Number of channels; None for that of the image with the most, where those with
+            others are gray.
         max_corrupt: Largest fraction of unreadable images, which matters only if all headers must
             be read.
+        dtype: Type of the values; None for the one that holds those of all images whose header is
+            read.
 
     Raises:
         DataError: Sizes differ, or too many headers cannot be read.
     """
-    if size is not None and channels is not None:
-        return ImageForm(channels, size, resizes=True)
+    if size is not None and channels is not None and dtype is not None:
+        return ImageForm(channels, size, resizes=True, dtype=dtype)
     headers = dict[int, Header]()
     reasons = dict[int, str]()
     for places, results in _in_threads(lambda place: read_header(gallery.content(place)), order):
         found = dict(zip(places, results, strict=True))
         headers |= {place: it for place, it in found.items() if isinstance(it, Header)}
         reasons |= {place: it for place, it in found.items() if isinstance(it, str)}
-        if size is not None and not all(header.is_gray for header in headers.values()):
+        has_colours = channels is not None or any(it.channels > 1 for it in headers.values())
+        if size is not None and has_colours and headers:
             break
-    if size is None:
+    if size is None or not headers:
         check_corrupt(gallery, reasons, len(order), max_corrupt)
-    is_gray = all(header.is_gray for header in headers.values())
+    most = max(header.channels for header in headers.values())
+    deepest = max((header.dtype for header in headers.values()), key=_TYPES.index)
+    if deepest == "uint16" and size is not None:
+        deepest = "float32"  # values between the levels, where images are resized
     found_size = size or _common_size(gallery, headers)
-    return ImageForm(channels or (1 if is_gray else 3), found_size, resizes=size is not None)
+    return ImageForm(channels or most, found_size, size is not None, dtype or deepest)
 
 
 def decode_blocks(
@@ -157,7 +172,7 @@ def decode_blocks(
 
     def decode(place: int) -> DecodedPixels:
         size = form.size if form.resizes else None
-        pixels = read_pixels(gallery.content(place), form.channels, size)
+        pixels = read_pixels(gallery.content(place), form.channels, size, form.dtype)
         if pixels.shape != form.shape:
             raise OSError(f"it decodes to {by(pixels.shape[1:])}, unlike its header")
         return pixels
@@ -278,13 +293,13 @@ def by(size: Sequence[int]) -> str:
     return "x".join(str(length) for length in size)
 
 
-def _allocated(where: str, shape: tuple[int, ...]) -> DecodedPixels:
+def _allocated(where: str, shape: tuple[int, ...], dtype: str) -> DecodedPixels:
     """Allocates an array if it fits in memory; the system would kill the process otherwise."""
-    needed = math.prod(shape)
+    needed = math.prod(shape) * np.dtype(dtype).itemsize
     if needed > physical_memory():
         raise DataError(
             f"{where}: {shape[0]} images of {by(shape[2:])} need {needed / 2**30:.1f} GiB, more"
             f" than this machine's memory of {physical_memory() / 2**30:.1f} GiB; give fewer, train"
             " on smaller ones with --data.size 32,32, or pack them with `ambigan prepare`."
         )
-    return np.empty(shape, np.uint8)
+    return np.empty(shape, dtype)

@@ -6,11 +6,13 @@ import itertools
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core.errors import DataError, suggestion
 from ..files import check_file, first_line
@@ -73,6 +75,27 @@ def read_parquet(
     check_file(path, "a .parquet file")
     table = _read(path, "Parquet", lambda: read_columns(path))
     return _raw_vectors(path, table, settings, needed)
+
+
+def read_frame(
+    table: Any,
+    settings: DataSettings,
+    needed: tuple[str, ...] | None = None,
+    labels: NDArray[Any] | None = None,
+) -> RawVectors:
+    """Reads columns of numbers from a table of Arrow in memory.
+
+    Args:
+        table: The table.
+        settings: Settings of the data, see `read_csv`.
+        needed: Names of the columns that a trained model takes, see `read_csv`.
+        labels: Labels of the rows, if they are no column.
+
+    Raises:
+        DataError: Columns are missing or hold something other than numbers.
+    """
+    raw = _raw_vectors(Path("data in memory"), table, settings, needed)
+    return raw if labels is None else replace(raw, labels=(labels,), labels_name="labels")
 
 
 def _read_csv(path: Path) -> Any:

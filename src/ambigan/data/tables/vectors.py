@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...core.data_spec import DataSpec
 from ...core.errors import DataError
 from ..dataset import Dataset, Scaling, SourceSplit, Split
+from ..inventory import Inventory
 from ..labels import encode_labels
 from ..settings import DataSettings
 from ..splits import (
@@ -44,6 +45,9 @@ class RawVectors:
         labels_name: Name of the array or column of labels, for messages.
         is_for_model: Whether a trained model takes the vectors. Then a single row is enough, values
             keep the digits of float64 until they are scaled, and no column can be dropped.
+        left_alone: How many arrays, columns or rows were not read, by the reason.
+        facts: What is worth knowing of how the source was read, such as its separator.
+        warnings: One line for each thing that looks wrong.
     """
 
     file: Path
@@ -52,6 +56,9 @@ class RawVectors:
     columns: tuple[str, ...] = ()
     labels_name: str = "labels"
     is_for_model: bool = False
+    left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def where(self, part: str) -> str:
         """Returns the file and the array in it, for messages."""
@@ -89,7 +96,12 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
         replace(split, values=part.scaled(scaling))
         for split, part in zip((train, test), values, strict=True)
     ]
-    return assemble(settings, spec, (scaled[0], scaled[1]), label_names, scaling)
+    width = f"{len(kept):,} column{'s' * (len(kept) != 1)}"
+    inventory = Inventory(
+        "rows", facts=(*raw.facts, width), left_alone=raw.left_alone, warnings=raw.warnings
+    )
+    pair = scaled[0], scaled[1]
+    return assemble(settings, spec, pair, label_names, scaling, inventory=inventory)
 
 
 def _rows_of(split: Split, arrays: list[NDArray[np.floating]]) -> Rows:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core.errors import ConfigError, DataError
 from ..files import check_file, first_bytes, first_line
+from ..registry import RawExamples
 from ..settings import DataSettings
-from .vectors import RawVectors
+from .layout import examples_of_arrays
+from .named_arrays import named_arrays
 
 _SMALL = 1 << 26
 """Bytes of a file below which it is a damaged header, and no lack of memory, that asks for more."""
@@ -22,8 +23,8 @@ _NPY, _NPZ = b"\x93NUMPY", b"PK"
 
 def read_npy(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
-) -> RawVectors:
-    """Reads one 2-D array of numbers, one example per row, without labels.
+) -> RawExamples:
+    """Reads one array without labels: numbers, one example per row, or images.
 
     Args:
         settings: Settings of the data. `drop` and `label_column` are rejected unless a trained
@@ -45,19 +46,17 @@ def read_npy(
         raise DataError(f"{path} is not a .npy file; write one with numpy.save.")
     with path.open("rb") as file:
         array = _read(path, lambda: np.load(file, allow_pickle=False))
-    return RawVectors(path, (("", array),), (None,))
+    return examples_of_arrays(path, [("", array)], [None], settings)
 
 
 def read_npz(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
-) -> RawVectors:
-    """Reads named arrays of examples and labels.
+) -> RawExamples:
+    """Reads named arrays of examples and labels, numbers or images.
 
-    - `x_train` and `x_test`, with `y_train` and `y_test` if there are labels: a published split.
-
-    - `x`, with `y` or `labels` if there are labels: split by the seed.
-
-    - A single array of any name: split by the seed, without labels.
+    Names are those in use: `x`, `X`, `data`, `images`, `features` or `arr_0` for examples, `y`,
+    `labels`, `target` or `classes` for labels, each alone or with `train` and `test` before or
+    after it for a published split. A single array may have any name. Others are left alone.
 
     Args:
         settings: Settings of the data, see `read_npy`.
@@ -75,40 +74,14 @@ def read_npz(
         raise DataError(f"{path} holds a single array; open it as npy:{path}.")
     if first_bytes(path, 2) != _NPZ:
         raise DataError(f"{path} is not a .npz file; write one with numpy.savez.")
-    return _read_archive(path)
-
-
-def _read_archive(path: Path) -> RawVectors:
     # Opened here, because NumPy leaves a damaged file open.
     with (
         path.open("rb") as file,
         _read(path, lambda: np.load(file, allow_pickle=False)) as archive,
     ):
-        examples, labels = _chosen(path, tuple(archive.files))
-
-        def array(name: str) -> NDArray[Any]:
-            return _read(path, lambda: archive[name])
-
-        parts = tuple((name, array(name)) for name in examples)
-        codes = tuple(array(name) if name else None for name in labels)
-    named = " and ".join(f"'{name}'" for name in labels if name)
-    return RawVectors(path, parts, codes, labels_name=f"array {named}")
-
-
-def _chosen(path: Path, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
-    """Returns the names of the arrays of examples, and those of their labels."""
-    known = set(names)
-    if {"x_train", "x_test"} <= known:
-        labels = tuple(name if name in known else None for name in ("y_train", "y_test"))
-        return ("x_train", "x_test"), labels
-    if "x" in known:
-        return ("x",), (next((name for name in ("y", "labels") if name in known), None),)
-    if len(names) == 1:
-        return names, (None,)
-    raise DataError(
-        f"{path} holds arrays named {', '.join(names) or 'nothing'}; needed are x (and y for"
-        " labels), or x_train and x_test (and y_train, y_test), or a single array."
-    )
+        return named_arrays(
+            path, tuple(archive.files), lambda name: _read(path, lambda: archive[name]), settings
+        )
 
 
 def _read(path: Path, load: Callable[[], Any]) -> Any:

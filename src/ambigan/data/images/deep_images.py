@@ -1,0 +1,133 @@
+"""Images of more than 8 bits or of many bands, which Pillow would cut short or refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _UNSIGNED = 258, 339, 1
+_WHITE_IS_ZERO = 0
+_DEEP_COLOURS = frozenset(("RGB;16B", "RGBA;16B", "LA;16B"))
+"""What Pillow calls pixels of PNG files that it reduces to 8 bits."""
+
+
+def is_tiff(content: Path | bytes) -> bool:
+    """Whether the first bytes are those of a TIFF file, of 64-bit offsets as well."""
+    if isinstance(content, bytes):
+        return content[:4] in _TIFF
+    with content.open("rb") as file:
+        return file.read(4) in _TIFF
+
+
+def is_deeper(image: Image.Image) -> bool:
+    """Whether an image that Pillow opened has more bits or another sign than Pillow would give."""
+    if image.format == "TIFF":
+        tags: Any = image.tag_v2  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        bits, formats = tags.get(_BITS_PER_SAMPLE, (1,)), tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))
+        return max(bits) > 8 or set(formats) != {_UNSIGNED}
+    raw_modes = [str(part) for tile in image.tile for part in tile]
+    return image.format == "PNG" and not _DEEP_COLOURS.isdisjoint(raw_modes)
+
+
+def read_deep_header(
+    content: Path | bytes, page: int
+) -> tuple[tuple[int, int, int], np.dtype[Any], int]:
+    """Returns the shape `(C, H, W)`, the type and the number of pages of an image of many bits.
+
+    Raises:
+        Exception: The file is damaged; the error is the decoder's.
+    """
+    if not is_tiff(content):
+        pixels = read_deep(content, page)
+        channels, height, width = pixels.shape
+        return (channels, height, width), pixels.dtype, 1
+    with _tiff_page(content, page) as (found, num_pages):
+        lengths = dict(zip(found.axes, found.shape, strict=True))
+        height, width = lengths["Y"], lengths["X"]
+        if _orientation(found) >= 5:
+            height, width = width, height
+        return (lengths.get("S", 1), height, width), found.dtype, num_pages
+
+
+def read_deep(content: Path | bytes, page: int) -> NDArray[np.generic]:
+    """Decodes a page of a file in its own depth.
+
+    Returns:
+        Pixels `(channels, height, width)` of uint8, uint16 or float32.
+
+    Raises:
+        Exception: The file is damaged, or holds no real numbers; the error is the decoder's.
+    """
+    if is_tiff(content):
+        return _read_tiff(content, page)
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    pixels: NDArray[Any] = import_module("imagecodecs").png_decode(data)
+    return as_bands(pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def as_bands(pixels: NDArray[Any]) -> NDArray[np.generic]:
+    """Pixels `(H, W)` or `(C, H, W)` as `(C, H, W)`, in a type that is stored.
+
+    Raises:
+        OSError: Values are no real numbers, or the array has other dimensions.
+    """
+    if pixels.dtype.kind not in "biuf":
+        raise OSError(f"its values of type {pixels.dtype} are no real numbers")
+    if pixels.ndim == 2:
+        pixels = pixels[None]
+    if pixels.ndim != 3:
+        raise OSError(f"it is an array of {pixels.ndim} dimensions, {pixels.shape}")
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    native = pixels.dtype.newbyteorder("=")
+    kept = native if native in (np.uint8, np.uint16) else np.dtype(np.float32)
+    return np.ascontiguousarray(pixels, dtype=kept)
+
+
+@contextmanager
+def _tiff_page(content: Path | bytes, index: int) -> Generator[tuple[Any, int]]:
+    tifffile: Any = import_module("tifffile")  # late: it takes a while to import
+    source = BytesIO(content) if isinstance(content, bytes) else content
+    with tifffile.TiffFile(source) as file:
+        yield file.pages[index], len(file.pages)
+
+
+def _read_tiff(content: Path | bytes, index: int) -> NDArray[np.generic]:
+    with _tiff_page(content, index) as (page, _):
+        pixels: NDArray[Any] = page.asarray()
+        if page.axes.endswith("S") and pixels.ndim == 3:
+            pixels = pixels.transpose(2, 0, 1)
+        if page.photometric == _WHITE_IS_ZERO and pixels.dtype.kind == "u":
+            pixels = np.iinfo(pixels.dtype).max - pixels
+        return _upright(as_bands(pixels), _orientation(page))
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get("Orientation")
+    return tag.value if tag else 1
+
+
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda x: x[:, :, ::-1],
+    3: lambda x: x[:, ::-1, ::-1],
+    4: lambda x: x[:, ::-1],
+    5: lambda x: x.swapaxes(1, 2),
+    6: lambda x: x[:, ::-1].swapaxes(1, 2),
+    7: lambda x: x[:, ::-1, ::-1].swapaxes(1, 2),
+    8: lambda x: x[:, :, ::-1].swapaxes(1, 2),
+}
+"""How pixels `(C, H, W)` are turned upright, by the value of the tag Orientation."""
+
+
+def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    turn = _TURNS.get(orientation)
+    return np.ascontiguousarray(turn(pixels)) if turn else pixels

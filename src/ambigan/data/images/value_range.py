@@ -1,0 +1,81 @@
+"""The range of images whose values are not 8-bit levels, fitted on the training split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...core.errors import DataError
+from ..dataset import Scaling
+from ..settings import DataSettings
+
+JOINT_CHANNELS = 3
+"""Largest number of channels that share one range, since colours would change otherwise."""
+
+_SAMPLED = 1 << 22
+"""Values of a channel from which a percentile is computed at most, evenly spaced."""
+
+
+def fit_range(train: NDArray[Any], settings: DataSettings, where: str) -> Scaling:
+    """Fits the affine map that brings training images to [-1, 1].
+
+    Args:
+        train: Images of the training split as they were decoded, `(N, C, H, W)`.
+        settings: Settings, of which `range` names the lowest and highest value, and
+            `range_percentiles` the percentiles of the training split to take otherwise.
+        where: The source, for messages.
+
+    Returns:
+        Shift and scale, float64 `(C, 1, 1)`. Up to three channels share one range.
+
+    Raises:
+        DataError: All values are the same.
+    """
+    channels = train.shape[1]
+    if settings.range is not None:
+        lows, highs = np.full((2, channels), np.array(settings.range)[:, None])
+    else:
+        groups = (
+            [[*range(channels)]] if channels <= JOINT_CHANNELS else [[c] for c in range(channels)]
+        )
+        bounds = np.empty((2, channels))
+        for group in groups:
+            bounds[:, group] = _bounds(train[:, group], settings.range_percentiles)[:, None]
+        lows, highs = bounds
+    if (lows == highs).all():
+        raise DataError(
+            f"{where}: all values of the training images are {lows[0]:g}; there is nothing to"
+            " learn."
+        )
+    scale = np.where(highs > lows, (highs - lows) / 2, 1.0)  # a constant channel stays so
+    return Scaling(_column((lows + highs) / 2), _column(scale))
+
+
+def to_range(values: NDArray[Any], scaling: Scaling) -> Tensor:
+    """Brings decoded images `(N, C, H, W)` to the range of a model, float32, clipped to [-1, 1].
+
+    Values that are not finite become the lowest of the range.
+    """
+    scaled = torch.empty(values.shape, dtype=torch.float32)
+    for place, image in zip(scaled, values, strict=True):
+        raw = torch.as_tensor(image.astype(np.float64))
+        place.copy_(raw.sub_(scaling.shift).div_(scaling.scale))
+    return scaled.nan_to_num_(-1.0, posinf=1.0, neginf=-1.0).clamp_(-1, 1)
+
+
+def _bounds(values: NDArray[Any], percentiles: tuple[float, float]) -> NDArray[np.float64]:
+    """The two percentiles of finite values; the least and the greatest are exact."""
+    if percentiles == (0, 100):
+        finite = values if values.dtype.kind != "f" else np.ma.masked_invalid(values)
+        return np.array([finite.min(), finite.max()], np.float64)
+    flat = values.reshape(-1)
+    part = flat[:: -(-flat.size // _SAMPLED)].astype(np.float64)
+    return np.percentile(part[np.isfinite(part)], percentiles)
+
+
+def _column(values: NDArray[np.float64]) -> Tensor:
+    return torch.as_tensor(np.ascontiguousarray(values[:, None, None]))

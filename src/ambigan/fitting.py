@@ -1,0 +1,95 @@
+"""Training in one call: `run = ambigan.fit("bigan", X)`."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .configuration import make_config
+from .core.errors import ConfigError, suggestion
+from .data import DataSettings, RawVectors
+from .data.memory import MEMORY, examples_in_memory, is_in_memory
+from .engine.config import TrainSettings
+from .methods import find_method
+from .model_files import load
+from .presets import find_preset
+from .run import Run
+from .training import train
+
+
+def fit(
+    method: str,
+    data: Any,
+    *,
+    y: Any = None,
+    preset: str | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    **settings: Any,
+) -> Run:
+    """Trains a method on data and returns the run, ready for use.
+
+    Args:
+        method: Name of the method, such as `bigan`.
+        data: Examples: a NumPy array or tensor of numbers `(N, D)` or of images in any layout, a
+            pandas or polars frame or an Arrow table, a map-style data set of torch, a list of
+            images or of paths, or a source as it is typed, such as `folder:photos`.
+        y: Labels `(N,)`, integers or text; training never uses them, protocols do.
+        preset: Name of the preset to start from; the method's usual one for such data if None.
+        out: Path of the run's folder, which does not exist or is empty. If None, a temporary folder
+            that is deleted with the run.
+        seed: Seed of weights, batches and latents.
+        epochs: Number of times that each network sees the data; the preset's if None.
+        **settings: Settings of the method, of training or of the data by name, such as
+            `latent_dim=20`, `batch_size=64` or `scaling="minmax"`; a nested one by two underscores,
+            such as `network__hidden=(128, 128)`.
+
+    Raises:
+        ConfigError: A setting is unknown or not allowed, or `out` is taken.
+        DataError: The data cannot be read or learned from.
+    """
+    changes: dict[str, Any] = {"train.seed": seed}
+    if epochs is not None:
+        changes["train.epochs"] = epochs
+    changes |= {_dotted(method, name): value for name, value in settings.items()}
+    examples = None
+    if is_in_memory(data):
+        examples, source = data, MEMORY
+        kind = examples_in_memory(data, y)
+        like = "npy" if isinstance(kind, RawVectors) else "folder"
+        preset = preset or find_preset(method, None, like).preset
+    else:
+        source = str(data)
+    config = make_config(method, preset=preset, changes={**changes, "data.source": source})
+    owned = tempfile.TemporaryDirectory(prefix="ambigan-") if out is None else None
+    folder = train(config, Path(owned.name, "run") if owned else Path(str(out)), data=examples, y=y)
+    run = load(folder.path)
+    run.folder_owner = owned
+    return run
+
+
+def _dotted(method: str, name: str) -> str:
+    """The dotted name of a setting that is given by its own name.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    first, *rest = name.split("__")
+    places = {
+        "settings": find_method(method).Settings,
+        "train": TrainSettings,
+        "data": DataSettings,
+    }
+    fields = {
+        group: [field.name for field in dataclasses.fields(cls)] for group, cls in places.items()
+    }
+    if rest and first in fields:
+        return ".".join((first, *rest))
+    for group, names in fields.items():
+        if first in names:
+            return ".".join((group, first, *rest))
+    known = [known for names in fields.values() for known in names]
+    raise ConfigError(f"fit knows no setting '{name}'.{suggestion(first, known)}")
