@@ -93,7 +93,10 @@ def test_npz_with_a_single_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (np.zeros((4, 2, 3)), r"3-D, \(4, 2, 3\); it must be 2-D"),
+        (
+            np.zeros((4, 2, 3)),
+            r"lengths \(4, 2, 3\) do not tell .* --data\.layout, HWC",
+        ),
         (np.zeros(4), "1-D"),
         (np.zeros((1, 4)), "holds 1 rows; at least 2"),
         (np.zeros((0, 4)), "holds 0 rows"),

@@ -107,7 +107,6 @@ def test_all_of_mnist_is_train_and_then_test(data_root: Path) -> None:
             DataSpec("vectors", (3,), bounded=False),
             "digits holds images; the model takes vectors of 3 values.",
         ),
-        ("npy:x.npy", GRAY, "npy:x.npy holds vectors; the model takes images of 1x8x8."),
     ],
 )
 def test_data_of_another_form(typed: str, spec: DataSpec, said: str) -> None:
@@ -349,3 +348,11 @@ def test_without_a_scaling_values_are_as_they_are(tmp_path: Path) -> None:
     spec = DataSpec("vectors", (3,), bounded=False)
     split = open_examples(DataSettings(source(tmp_path / "x.npy")), spec, None)
     assert torch.equal(split.values, torch.tensor([[1.0, 2.0, 3.0]]))
+
+
+def test_vectors_are_not_taken_for_images(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((4, 64)))
+    typed = f"npy:{tmp_path / 'x.npy'}"
+    with pytest.raises(DataError) as caught:
+        open_examples(DataSettings(typed), GRAY, None)
+    assert str(caught.value) == f"{typed} holds vectors; the model takes images of 1x8x8."

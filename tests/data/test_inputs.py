@@ -41,7 +41,7 @@ def test_tensors_of_any_kind_are_taken() -> None:
         (BYTES.astype(str), "type <U"),
         (None, "type object"),
         ([[1], [2, 3]], "cannot be read"),
-        (BYTES[0], "shape"),
+        (BYTES[0, 0], "shape"),
         (BYTES[:0], "no examples"),
     ],
 )

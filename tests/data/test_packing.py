@@ -268,5 +268,6 @@ def test_a_full_disk_is_told_before(
 
 
 def test_vectors_are_not_prepared(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'csv' holds vectors; images alone are prepared"):
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(ConfigError, match=r"a\.csv holds vectors; only images are prepared"):
         find_image_source(DataSettings(f"csv:{tmp_path}/a.csv"))

@@ -76,7 +76,7 @@ def is_array(data: Any) -> bool:
     """Whether data are an array, a tensor, or lists of numbers or of arrays of one shape."""
     if isinstance(data, (list, tuple)) and data:
         items = cast("Sequence[Any]", data)
-        shapes = {np.shape(item) for item in items if isinstance(item, (np.ndarray, Tensor))}
+        shapes = {tuple(item.shape) for item in items if isinstance(item, (np.ndarray, Tensor))}
         return len(shapes) == 1 or (not shapes and is_array(items[0]))
     return isinstance(data, (np.ndarray, Tensor, int, float, np.number))
 

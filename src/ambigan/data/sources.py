@@ -42,6 +42,7 @@ from .registry import (
     SOURCES,
     SPLIT,
     TABLES,
+    VECTORS,
     Named,
     Packed,
     RawExamples,
@@ -198,12 +199,15 @@ def _opened(
         packed = frozenset[str]()
         if isinstance(source, Packed):
             packed = check_as_packed(settings, typed)
-        _warn_of_idle_settings(settings, name, source.uses | packed)
-        if isinstance(source, Packed):
-            return cropped_form(source.open(settings, typed), settings)
-        if isinstance(source, Named):
-            return cropped_form(source.open(settings), settings)
+        if not isinstance(source, Readable):
+            _warn_of_idle_settings(settings, name, source.uses | packed)
+            is_packed = isinstance(source, Packed)
+            dataset = source.open(settings, typed) if is_packed else source.open(settings)
+            return cropped_form(dataset, settings)
         examples = source.read(settings, typed, None)
+        is_vectors = isinstance(examples, RawVectors)
+        idle = ARRAYS - (VECTORS if is_vectors else IMAGES | {"layout"})
+        _warn_of_idle_settings(settings, name, source.uses - idle)
     if isinstance(examples, RawVectors):
         return build_vectors(examples, settings)
     return cropped_form(open_image_source(settings, examples, progress), settings)
@@ -448,5 +452,6 @@ def _warn_of_idle_settings(
         is_set = getattr(settings, field.name) != field.default
         is_meant = among is None or field.name in among
         if is_set and is_meant and users and field.name not in uses:
-            message = f"data.{field.name} has no effect on '{name}'; it is for {', '.join(users)}."
+            others = ", ".join(user for user in users if user != _typed(name))
+            message = f"data.{field.name} has no effect on '{name}'; it is for {others}."
             warnings.warn(message, stacklevel=3)

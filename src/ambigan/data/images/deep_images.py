@@ -34,7 +34,8 @@ def is_deeper(image: Image.Image) -> bool:
         tags: Any = image.tag_v2  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
         bits, formats = tags.get(_BITS_PER_SAMPLE, (1,)), tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))
         return max(bits) > 8 or set(formats) != {_UNSIGNED}
-    raw_modes = [str(part) for tile in image.tile for part in tile]
+    tiles: Any = getattr(image, "tile", ())  # pyright does not know it
+    raw_modes = [str(part) for tile in tiles for part in tile]
     return image.format == "PNG" and not _DEEP_COLOURS.isdisjoint(raw_modes)
 
 
@@ -89,7 +90,7 @@ def as_bands(pixels: NDArray[Any]) -> NDArray[np.generic]:
     if pixels.dtype == np.bool_:
         return pixels.astype(np.uint8) * np.uint8(255)
     native = pixels.dtype.newbyteorder("=")
-    kept = native if native in (np.uint8, np.uint16) else np.dtype(np.float32)
+    kept = native.name if native.name in ("uint8", "uint16") else "float32"
     return np.ascontiguousarray(pixels, dtype=kept)
 
 

@@ -23,7 +23,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from ..memory_budget import MemoryBudget
 from .deep_images import is_deeper, is_tiff, read_deep, read_deep_header
 
-DecodedPixels = NDArray[np.generic]
+DecodedPixels = NDArray[Any]
 """Pixels `(channels, height, width)`, uint8, uint16 or float32."""
 
 
@@ -40,7 +40,7 @@ class Page:
     index: int
 
 
-Content = Path | bytes | Page | NDArray[np.generic]
+Content = Path | bytes | Page | NDArray[Any]
 """An image to decode: a file, the bytes of one, a page, or pixels `(channels, height, width)`."""
 
 MAX_PIXELS = 89_478_485
@@ -172,7 +172,7 @@ def _header_of(pixels: DecodedPixels) -> Header:
 
 def storage_type(dtype: np.dtype[Any]) -> str:
     """The name of the type that keeps values of another: `uint8`, `uint16` or `float32`."""
-    return dtype.name if dtype in (np.uint8, np.uint16) else "float32"
+    return dtype.name if dtype.name in ("uint8", "uint16") else "float32"
 
 
 def _file_and_page(content: Path | bytes | Page) -> tuple[Path | bytes, int]:
@@ -209,6 +209,8 @@ def _formed(
             return pixels
         if len(pixels) in (1, 3):
             return _fitted(_from_pixels(pixels).convert("L" if channels == 1 else "RGB"), size)
+    if storage_type(pixels.dtype) == "float32" and dtype != "float32":
+        raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
     if len(pixels) != channels:
         pixels = _recoloured(pixels, channels)
     if size is not None and pixels.shape[1:] != size:
@@ -310,7 +312,7 @@ def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):
         return Image.fromarray(_from_16_bit(np.asarray(image)))
     if image.mode in ("I", "F"):
-        raise OSError("its 32-bit pixels have no fixed range, and others have 8 bits")
+        raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
     if not image.has_transparency_data:
         return image
     white = Image.new("RGBA", image.size, "white")
