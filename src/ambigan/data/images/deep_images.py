@@ -31,7 +31,7 @@ def is_tiff(content: Path | bytes) -> bool:
 def is_deeper(image: Image.Image) -> bool:
     """Whether an image that Pillow opened has more bits or another sign than Pillow would give."""
     if image.format == "TIFF":
-        tags: Any = image.tag_v2  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        tags: Any = getattr(image, "tag_v2", {})  # pyright does not know it
         bits, formats = tags.get(_BITS_PER_SAMPLE, (1,)), tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))
         return max(bits) > 8 or set(formats) != {_UNSIGNED}
     tiles: Any = getattr(image, "tile", ())  # pyright does not know it

@@ -156,7 +156,7 @@ def read_pixels(
             return _formed(read_deep(file, page), channels, size, dtype)
     with opened:
         if dtype != "uint8" or channels not in (1, 3):
-            values = _undistorted(opened)
+            values = undistorted(opened)
             return _formed(values, channels, size, dtype)
         if size is not None:
             _shrink(opened, size)
@@ -190,7 +190,7 @@ def _is_16_bit(image: Image.Image) -> bool:
     return image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
 
 
-def _undistorted(image: Image.Image) -> DecodedPixels:
+def undistorted(image: Image.Image) -> DecodedPixels:
     """The upright pixels of an image that Pillow opened, in their own depth."""
     if image.mode == "F":
         return np.asarray(ImageOps.exif_transpose(image))[None]
