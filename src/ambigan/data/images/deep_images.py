@@ -87,11 +87,20 @@ def as_bands(pixels: NDArray[Any]) -> NDArray[np.generic]:
         pixels = pixels[None]
     if pixels.ndim != 3:
         raise OSError(f"it is an array of {pixels.ndim} dimensions, {pixels.shape}")
-    if pixels.dtype == np.bool_:
-        return pixels.astype(np.uint8) * np.uint8(255)
-    native = pixels.dtype.newbyteorder("=")
-    kept = native.name if native.name in ("uint8", "uint16") else "float32"
-    return np.ascontiguousarray(pixels, dtype=kept)
+    return stored_values(pixels)
+
+
+def stored_values(values: NDArray[Any]) -> NDArray[Any]:
+    """Values of any real type as uint8, uint16 or float32, as they are stored; bools as 0 and 255."""
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
+    return np.ascontiguousarray(values, dtype=storage_type(values.dtype))
+
+
+def storage_type(dtype: np.dtype[Any]) -> str:
+    """The name of the type that keeps values of another: `uint8`, `uint16` or `float32`."""
+    name = dtype.newbyteorder("=").name
+    return "uint8" if name == "bool" else name if name in ("uint8", "uint16") else "float32"
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..memory_budget import MemoryBudget
-from .deep_images import is_deeper, is_tiff, read_deep, read_deep_header
+from .deep_images import is_deeper, is_tiff, read_deep, read_deep_header, storage_type
 
 DecodedPixels = NDArray[Any]
 """Pixels `(channels, height, width)`, uint8, uint16 or float32."""
@@ -168,11 +168,6 @@ def read_pixels(
 def _header_of(pixels: DecodedPixels) -> Header:
     channels, height, width = pixels.shape
     return Header(height, width, channels, storage_type(pixels.dtype))
-
-
-def storage_type(dtype: np.dtype[Any]) -> str:
-    """The name of the type that keeps values of another: `uint8`, `uint16` or `float32`."""
-    return dtype.name if dtype.name in ("uint8", "uint16") else "float32"
 
 
 def _file_and_page(content: Path | bytes | Page) -> tuple[Path | bytes, int]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..dataset import Dataset, Split
@@ -30,6 +32,8 @@ class ImageSource:
             none.
         keeps_order: Whether the published order is kept. Otherwise each split is shuffled with the
             split seed as key, since most sources are sorted by class.
+        arrays: Images that lie in memory already, `(N, C, H, W)`, of the training and a test split;
+            empty for others.
         left_alone: How many files were not read, by the reason.
         facts: What is worth knowing of how the source was read, such as the layout of an array.
         warnings: One line for each thing that looks wrong.
@@ -43,6 +47,7 @@ class ImageSource:
     num_train: int | None = None
     names: Sequence[str] = ()
     keeps_order: bool = False
+    arrays: tuple[NDArray[Any], ...] = ()
     left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
