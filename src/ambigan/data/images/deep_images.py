@@ -91,7 +91,7 @@ def as_bands(pixels: NDArray[Any]) -> NDArray[np.generic]:
 
 
 def stored_values(values: NDArray[Any]) -> NDArray[Any]:
-    """Values of any real type as uint8, uint16 or float32, as they are stored; bools as 0 and 255."""
+    """Values of any real type as they are stored: uint8, uint16 or float32; bools 0 and 255."""
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
     return np.ascontiguousarray(values, dtype=storage_type(values.dtype))
