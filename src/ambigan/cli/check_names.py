@@ -15,9 +15,10 @@ from typing import Any, cast
 
 from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
 from ..core.plugins import GROUP
-from ..core.settings import PACKAGE
 from .names import known_names, names_of_settings
 from .parser import Request, between_commas
+
+PACKAGE = Path(__file__).parents[1]
 
 ALL = "all"
 """What may be typed for every protocol that applies."""
@@ -30,57 +31,51 @@ def check_names(request: Request) -> None:
         ConfigError: A method, preset, setting, data set, protocol, layer or experiment is unknown.
         CheckpointError: There is no such run.
     """
-    flags = request.flags
-    if getattr(flags, "plugin", None):
+    typed, settings = vars(request.flags), list(request.settings)
+    if typed["plugin"]:
         return
+    for flag in ("run", "resume", "from_run"):
+        if typed.get(flag) is not None and not _exists(typed[flag]):
+            raise CheckpointError(f"no run at {typed[flag]}: there is no such folder.")
+    method = "bigan" if request.verb == "demo" else typed.get("method")
     if request.verb == "train":
-        _check_training(request)
-    elif request.verb == "demo":
-        _check_preset("bigan", flags.preset)
-        _check_settings("bigan", request.settings)
-    elif request.verb == "reproduce":
-        if flags.experiment is not None:
-            _check("experiment", flags.experiment, known_names()["experiments"])
-        _check_settings(None, request.settings)
-    elif request.verb in ("settings", "presets"):
-        _check_preset(_check_method(flags.method), flags.preset)
-    elif request.verb != "prepare":
-        _check_folder(getattr(flags, "run", None))
-        _check_method(getattr(flags, "method", None))
-        _check_settings(None, request.settings)
-    for name in between_commas(getattr(flags, "protocol", None)):
+        method, settings = _read_training(request)
+    method = _check_method(method)
+    if method is None and request.verb == "train":  # only the method itself knows its own
+        settings = [name for name in settings if not name.startswith("settings.")]
+    if method is not None and typed.get("preset") is not None:
+        presets = known_names()["methods"][method]["presets"]
+        _check(f"preset of {method}", typed["preset"], presets)
+    if typed.get("experiment") is not None:
+        _check("experiment", typed["experiment"], known_names()["experiments"])
+    if request.verb != "prepare":  # which says itself what it takes
+        _check_settings(method, settings)
+    for name in between_commas(typed.get("protocol")):
         if name != ALL:
             _check("protocol", name, known_names()["protocols"])
-    for name in between_commas(getattr(flags, "layer", None)):
+    for name in between_commas(typed.get("layer")):
         _check_layer(name)
-    for source in ("source", "data"):
-        _check_source(getattr(flags, source, None))
-    _check_source(request.settings.get("data.source"))
+    for source in (typed.get("source"), typed.get("data"), request.settings.get("data.source")):
+        _check_source(source)
 
 
-def _check_training(request: Request) -> None:
+def _read_training(request: Request) -> tuple[str | None, list[str]]:
+    """The method of a training and its settings by dotted name, as typed and as its files say."""
     flags = request.flags
     if flags.name and flags.method and flags.name != flags.method:
         raise ConfigError(f"two methods, '{flags.name}' and '{flags.method}'; name one.")
     runs = [run for run in (flags.resume, flags.from_run) if run is not None]
-    for run in runs:
-        _check_folder(run)
     values = _values_in(flags.config)
     files = [values, *(_values_in(Path(run) / "config.json") for run in runs)]
     if any(file.get("plugins") for file in files):
-        return  # their names are known once the plugins are loaded
+        return None, []  # their names are known once the plugins are loaded
     named = [flags.name, flags.method, *(file.get("method") for file in files)]
     name = next((str(name) for name in named if name is not None), None)
     if name is None and not runs and ":" not in (flags.config or ""):
         known = ", ".join(sorted(known_names()["methods"]))
         raise ConfigError(f"name a method: {known} or module:Class.")
-    name = _check_method(name)
-    _check_preset(name, flags.preset)
-    settings: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, dict)}
-    typed = [*_dotted(settings), *request.settings]
-    if name is None:  # only the method itself knows its own
-        typed = [setting for setting in typed if not setting.startswith("settings.")]
-    _check_settings(name, typed)
+    nested: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, dict)}
+    return name, [*_dotted(nested), *request.settings]
 
 
 def _check(kind: str, name: str, known: Iterable[str]) -> bool:
@@ -98,11 +93,6 @@ def _check_method(name: str | None) -> str | None:
     if name is None or ":" in name:
         return None
     return name if _check("method", name, known_names()["methods"]) else None
-
-
-def _check_preset(method: str | None, name: str | None) -> None:
-    if method is not None and name is not None:
-        _check(f"preset of {method}", name, known_names()["methods"][method]["presets"])
 
 
 def _check_settings(method: str | None, typed: Iterable[str]) -> None:
@@ -131,11 +121,6 @@ def _check_layer(name: str) -> None:
             f"layer '{name}' is no layer; write NETWORK.LAYER, such as encoder.hidden2, or"
             " NETWORK.LAYER@4 for its maps pooled to 4x4."
         )
-
-
-def _check_folder(run: str | None) -> None:
-    if run is not None and not _exists(run):
-        raise CheckpointError(f"no run at {run}: there is no such folder.")
 
 
 def _exists(path: str) -> bool:
@@ -174,5 +159,4 @@ def _may_exist(name: str) -> bool:
     if entry_points(group=GROUP):
         return True
     pattern = re.compile(rf'"{re.escape(name)}"|^ +{re.escape(name)}: ', re.MULTILINE)
-    sources = (path for path in PACKAGE.rglob("*.py"))
-    return any(pattern.search(path.read_text(encoding="utf-8")) for path in sources)
+    return any(pattern.search(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py"))
