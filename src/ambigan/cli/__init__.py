@@ -15,30 +15,7 @@ from types import FrameType
 
 from ..core.errors import AmbiganError, is_out_of_memory
 from ..core.plugins import load_installed, load_plugins
-from .parser import Request, parse_arguments
-
-_RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
-_MEASURED = "what was measured is kept; repeat the command to go on"
-KEPT = {
-    "train": _RESUME,
-    "demo": _RESUME,
-    "prepare": "what was decoded is kept; repeat the command to go on",
-    "reproduce": "what was trained and measured is kept; repeat the command to go on",
-    "evaluate": _MEASURED,
-    "transfer": _MEASURED,
-}
-"""What is told of a verb that is stopped by SIGINT, where it does not tell more itself."""
-
-VERB_MODULES = {
-    **dict.fromkeys(("presets", "settings", "completion"), "listings"),
-    **dict.fromkeys(("train", "demo", "prepare"), "training"),
-    **dict.fromkeys(("evaluate", "transfer", "reproduce"), "evaluation"),
-    **dict.fromkeys(("filters", "arithmetic", "forget"), "analysis"),
-    "search": "search",
-}
-"""Where the function of a verb is; that of any other is in `verbs`."""
-
-NOTHING_TORN = "no file is left half written; repeat the command to begin again"
+from .parser import TORN, VERBS, Request, parse_arguments
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # or a full disk behind it would be found out after the exit status
         return status
     except KeyboardInterrupt:
-        _say(f"stopped; {KEPT.get(''.join(typed[:1]), NOTHING_TORN)}")
+        known = VERBS.get("".join(typed[:1]))
+        _say(f"stopped; {known.kept if known else TORN}")
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         _drop_lost_output()
@@ -136,7 +114,7 @@ def _quiet_interrupt() -> Generator[None]:
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        _say(f"stopped; {NOTHING_TORN}")
+        _say(f"stopped; {TORN}")
         os._exit(130)
 
     is_main = threading.current_thread() is threading.main_thread()
@@ -152,7 +130,7 @@ def _quiet_interrupt() -> Generator[None]:
 
 def _run(request: Request) -> Callable[[Request], int]:
     """The function of a verb, from the module that holds it."""
-    module, name = VERB_MODULES.get(request.verb, "verbs"), request.verb
+    module, name = VERBS[request.verb].module, request.verb
     if name == "reproduce" and request.flags.list:
         module, name = "listings", "list_experiments"  # which needs no torch
     return getattr(import_module(f".{module}", __name__), name)

@@ -1,16 +1,138 @@
-"""What was typed, turned into a request; argparse reads it, and one line says what it cannot."""
+"""The verbs, and what was typed turned into a request by argparse; nothing heavy is imported."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
-from .flags import add_general, add_lists, add_reproduce, add_training_verbs
-from .run_flags import add_run_verbs
+from . import flags as of
+from .flags import Flags, add_flags
+
+TORN = "no file is left half written; repeat the command to begin again"
+RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
+MEASURED = "what was measured is kept; repeat the command to go on"
+
+
+class Verb(NamedTuple):
+    """A verb of the command line.
+
+    Attributes:
+        text: What it does, in one sentence without a full stop.
+        flags: Its own flags.
+        module: The module of `cli` with the function of that name.
+        epilog: What its help ends with.
+        kept: What is said when it is stopped by SIGINT, where it does not say more itself.
+    """
+
+    text: str
+    flags: Flags
+    module: str = "verbs"
+    epilog: str = ""
+    kept: str = TORN
+
+
+SETTINGS_EPILOG = (
+    "Any other setting is changed by its dotted name, as config.json holds it:\n"
+    "  --settings.latent-dim 20 --settings.network.hidden 512,512 --train.ema-decay 0.99\n"
+    "`ambigan settings METHOD` lists all of them."
+)
+
+VERBS = {
+    "demo": Verb(
+        "Train on handwritten digits, measure, write a page: a minute",
+        of.NEW_RUN,
+        "training",
+        SETTINGS_EPILOG,
+        RESUME,
+    ),
+    "train": Verb(
+        "Train a method on data, or continue a run",
+        of.TRAIN,
+        "training",
+        f"{SETTINGS_EPILOG}\n\n"
+        "Settings come from a preset or --from RUN, then --config FILE, then the flags:\n"
+        "each overrides those before it. --dry-run shows the outcome, as --config reads it.",
+        RESUME,
+    ),
+    "prepare": Verb(
+        "Decode images once, so that training reads them fast",
+        of.PREPARE,
+        "training",
+        "OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and\n"
+        "manifest.json (settings, counts, hash, files left out and why). After an interruption,\n"
+        "repeat the command: it continues. Train on it with --data packed:OUT.",
+        "what was decoded is kept; repeat the command to go on",
+    ),
+    "evaluate": Verb(
+        "Measure a run's features, and baselines to compare with",
+        of.EVALUATE,
+        "evaluation",
+        kept=MEASURED,
+    ),
+    "report": Verb("Write a run's page: curves, samples and tables in one HTML file", of.RUN),
+    "sample": Verb("Generate examples", of.SAMPLE),
+    "reconstruct": Verb("Encode test examples and generate them again", of.RECONSTRUCT),
+    "interpolate": Verb("Walk between pairs of examples through the latent space", of.INTERPOLATE),
+    "embed": Verb("Write the features of examples to a file", of.EMBED),
+    "search": Verb("Find the examples that are most like others", of.SEARCH, "search"),
+    "filters": Verb("Draw the first filters of a network", of.FILTERS, "analysis"),
+    "arithmetic": Verb(
+        "Add and subtract averaged latents, and draw the sum",
+        of.ARITHMETIC,
+        "analysis",
+        "Without terms, a numbered sheet is written to choose from. Each term is the average of\n"
+        "its examples; three a term are steadier than one:\n"
+        "  --plus 3,7,12 --minus 4,9,1 --plus 2,5,8",
+    ),
+    "forget": Verb(
+        "Drop the feature maps of a generator that draw something",
+        of.FORGET,
+        "analysis",
+        "Samples are numbered as in the sheet that `ambigan arithmetic RUN` writes. Labels serve\n"
+        "for measuring, and with --label to choose what is dropped.",
+    ),
+    "transfer": Verb(
+        "Freeze the first layers, train the rest with labels, measure",
+        of.TRANSFER,
+        "evaluation",
+        "Results are written after each measurement; after an interruption, the same command\n"
+        "continues.",
+        MEASURED,
+    ),
+    "reproduce": Verb(
+        "Make a paper's table again, or compare methods",
+        of.REPRODUCE,
+        "evaluation",
+        "What is finished is not repeated: give the same command again after an interruption, or\n"
+        "with more presets or seeds. Several processes may work in one folder; each takes what no\n"
+        "other is working on. Any setting that all runs have is changed by its dotted name, and\n"
+        "named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99",
+        "what was trained and measured is kept; repeat the command to go on",
+    ),
+    "presets": Verb(
+        "List the published settings and what each has reached", of.PRESETS, "listings"
+    ),
+    "settings": Verb("List every setting of a method, with its default", of.SETTINGS, "listings"),
+    "completion": Verb(
+        "Print a script that completes commands in your shell",
+        of.COMPLETION,
+        "listings",
+        "bash: echo 'eval \"$(ambigan completion bash)\"' >> ~/.bashrc\n"
+        "zsh:  echo 'eval \"$(ambigan completion zsh)\"' >> ~/.zshrc, below compinit\n"
+        "fish: ambigan completion fish > ~/.config/fish/completions/ambigan.fish",
+    ),
+}
+"""Every verb by its name, in the order in which help lists them."""
+
+PACKED = (
+    *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
+    *("attribute", "label_column"),
+)
+"""Settings of data that decide what `prepare` writes; the others are given to `train`."""
 
 SHORTCUTS = {
     "data": "data.source",
@@ -19,8 +141,9 @@ SHORTCUTS = {
     "seed": "train.seed",
     "device": "train.device",
     "precision": "train.precision",
+    **{name: f"data.{name}" for name in PACKED},
 }
-"""Flags of `train` that stand for a setting."""
+"""Flags of the verbs of `TRAINING` that stand for a setting."""
 
 TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
@@ -90,8 +213,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     for flag, name in SHORTCUTS.items():
         value = getattr(flags, flag, None)
         if flags.verb in TRAINING and value is not None:
-            if name in (typed.replace("-", "_") for typed in settings):
-                raise ConfigError(f"--{flag.replace('_', '-')} and --{name} are one; give one.")
+            if name in settings:
+                raise ConfigError(f"--{flag} and --{name} are one; give one.".replace("_", "-"))
             settings[name] = str(value)
     return Request(flags.verb, flags, settings)
 
@@ -142,21 +265,17 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     parser.add_argument("--version", action="version", version=f"ambigan {__version__}")
     group = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", parser_class=_Parser)
     verbs: dict[str, _Parser] = {}
-
-    def verb(name: str, text: str) -> _Parser:
+    for name, verb in VERBS.items():
         verbs[name] = group.add_parser(
             name,
-            help=text,
-            description=f"{text}.",
+            help=verb.text,
+            description=f"{verb.text}.",
+            epilog=verb.epilog,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        return verbs[name]
-
-    add_training_verbs(verb)
-    add_run_verbs(verb)
-    add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods"))
-    add_lists(verb)
-    for each in verbs.values():
-        add_general(each)
+        add_flags(verbs[name], verb.flags)
+        if name == "train":
+            add_flags(verbs[name].add_argument_group("planning"), of.PLANNING)
+        add_flags(verbs[name].add_argument_group("general"), of.GENERAL)
     return parser, verbs
