@@ -15,7 +15,9 @@ from types import FrameType
 
 from ..core.errors import AmbiganError, is_out_of_memory
 from ..core.plugins import load_installed, load_plugins
-from .parser import TORN, VERBS, Request, parse_arguments
+from .parser import KEPT, VERBS, Request, parse_arguments
+
+NOTHING_TORN = "no file is left half written; repeat the command to begin again"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # or a full disk behind it would be found out after the exit status
         return status
     except KeyboardInterrupt:
-        known = VERBS.get("".join(typed[:1]))
-        _say(f"stopped; {known.kept if known else TORN}")
+        _say(f"stopped; {KEPT.get(''.join(typed[:1]), NOTHING_TORN)}")
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         _drop_lost_output()
@@ -114,7 +115,7 @@ def _quiet_interrupt() -> Generator[None]:
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        _say(f"stopped; {TORN}")
+        _say(f"stopped; {NOTHING_TORN}")
         os._exit(130)
 
     is_main = threading.current_thread() is threading.main_thread()

@@ -78,21 +78,18 @@ def _read_training(request: Request) -> tuple[str | None, list[str]]:
     return name, [*_dotted(nested), *request.settings]
 
 
-def _check(kind: str, name: str, known: Iterable[str]) -> bool:
-    """Whether a name is known; an error if it cannot exist."""
+def _check(kind: str, name: str, known: Iterable[str]) -> None:
     names = list(known)
-    if name in names:
-        return True
-    if not _may_exist(name):
+    if name not in names and not _may_exist(name):
         raise unknown_name(kind, name, names)
-    return False
 
 
 def _check_method(name: str | None) -> str | None:
     """The method, if it is one of the package; None if it lies outside."""
-    if name is None or ":" in name:
-        return None
-    return name if _check("method", name, known_names()["methods"]) else None
+    known = known_names()["methods"]
+    if name is not None and ":" not in name:
+        _check("method", name, known)
+    return name if name in known else None
 
 
 def _check_settings(method: str | None, typed: Iterable[str]) -> None:

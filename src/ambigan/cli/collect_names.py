@@ -13,7 +13,7 @@ from dataclasses import astuple, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
-from ..core.settings import attribute_descriptions, kinds_of
+from ..core.settings import attribute_descriptions, dotted, kinds_of, override
 from ..data.settings import DataSettings
 from ..data.sources import SOURCES
 from ..engine.config import RunConfig, TrainSettings
@@ -64,7 +64,7 @@ def names_of_method(name: str) -> dict[str, Any]:
                 "time": preset.time,
                 "hardware": preset.hardware,
                 "source": preset.source,
-                "settings": dict(_changed(preset.make(), default)),
+                "settings": _changed(preset.make(), default),
             }
             for preset_name, preset in presets.items()
         },
@@ -77,9 +77,8 @@ def _settings(settings: Any, prefix: str, condition: str = "") -> Iterator[Setti
     descriptions: dict[str, str] = {}
     for base in type(settings).__mro__[::-1]:
         descriptions |= attribute_descriptions(base.__doc__)
-    for field, value in _fields(settings):
-        name = f"{prefix}{field}"
-        kinds = kinds_of(hints[field])
+    for field in (field.name for field in dataclasses.fields(settings)):
+        name, value, kinds = f"{prefix}{field}", getattr(settings, field), kinds_of(hints[field])
         if not is_dataclass(value):
             allowed, described = allowed_values(hints[field]), descriptions.get(field, "")
             yield Setting(name, allowed, _plain(value), described, condition)
@@ -96,21 +95,13 @@ def _settings(settings: Any, prefix: str, condition: str = "") -> Iterator[Setti
                         yield replace(row, allowed=" | ".join(kinds), condition="")
 
 
-def _changed(settings: Any, default: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _changed(config: RunConfig, default: RunConfig) -> dict[str, Any]:
     """Values by dotted name that differ from the defaults; of another kind, from that kind's."""
-    if type(settings) is not type(default):
-        default = type(settings)()
-        yield f"{prefix}kind", settings.kind
-    for name, value in _fields(settings):
-        usual = getattr(default, name)
-        if is_dataclass(value):
-            yield from _changed(value, usual, f"{prefix}{name}.")
-        elif value != usual and prefix:  # without one, they are the names of method and preset
-            yield prefix + name, _plain(value)
-
-
-def _fields(settings: Any) -> Iterator[tuple[str, Any]]:
-    return ((field.name, getattr(settings, field.name)) for field in dataclasses.fields(settings))
+    values, usual = dotted(config), dotted(default)
+    kinds = {name: value for name, value in values.items() if name.endswith(".kind")}
+    usual = dotted(override(default, kinds)) | {name: usual.get(name) for name in kinds}
+    changed = {name: value for name, value in values.items() if value != usual[name]}
+    return {name: _plain(value) for name, value in changed.items() if "." in name}
 
 
 def _plain(value: Any) -> Any:

@@ -139,15 +139,9 @@ def _make_bars() -> Progress:
         def render(self, task: progress.Task) -> Text:
             return Text(f"{task.finished_speed or task.speed or 0:,.0f} images/s")
 
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.TextColumn("{task.percentage:>3.0f} %"),
-        Rate(),
-        progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.fields[losses]}"),
-        console=Console(stderr=True),
-    )
+    losses = progress.TextColumn("{task.fields[losses]}")
+    columns = (*progress.Progress.get_default_columns(), Rate(), losses)
+    return progress.Progress(*columns, console=Console(stderr=True))
 
 
 def _report_on(bars: Progress) -> Report:

@@ -12,66 +12,23 @@ from ..core.version import __version__
 from . import flags as of
 from .flags import Flags, add_flags
 
-TORN = "no file is left half written; repeat the command to begin again"
-RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
-MEASURED = "what was measured is kept; repeat the command to go on"
-
 
 class Verb(NamedTuple):
-    """A verb of the command line.
-
-    Attributes:
-        text: What it does, in one sentence without a full stop.
-        flags: Its own flags.
-        module: The module of `cli` with the function of that name.
-        epilog: What its help ends with.
-        kept: What is said when it is stopped by SIGINT, where it does not say more itself.
-    """
+    """What a verb does, its own flags, and the module of `cli` with the function of its name."""
 
     text: str
     flags: Flags
     module: str = "verbs"
-    epilog: str = ""
-    kept: str = TORN
 
-
-SETTINGS_EPILOG = (
-    "Any other setting is changed by its dotted name, as config.json holds it:\n"
-    "  --settings.latent-dim 20 --settings.network.hidden 512,512 --train.ema-decay 0.99\n"
-    "`ambigan settings METHOD` lists all of them."
-)
 
 VERBS = {
     "demo": Verb(
-        "Train on handwritten digits, measure, write a page: a minute",
-        of.NEW_RUN,
-        "training",
-        SETTINGS_EPILOG,
-        RESUME,
+        "Train on handwritten digits, measure, write a page: a minute", of.NEW_RUN, "training"
     ),
-    "train": Verb(
-        "Train a method on data, or continue a run",
-        of.TRAIN,
-        "training",
-        f"{SETTINGS_EPILOG}\n\n"
-        "Settings come from a preset or --from RUN, then --config FILE, then the flags:\n"
-        "each overrides those before it. --dry-run shows the outcome, as --config reads it.",
-        RESUME,
-    ),
-    "prepare": Verb(
-        "Decode images once, so that training reads them fast",
-        of.PREPARE,
-        "training",
-        "OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and\n"
-        "manifest.json (settings, counts, hash, files left out and why). After an interruption,\n"
-        "repeat the command: it continues. Train on it with --data packed:OUT.",
-        "what was decoded is kept; repeat the command to go on",
-    ),
+    "train": Verb("Train a method on data, or continue a run", of.TRAIN, "training"),
+    "prepare": Verb("Decode images once, so that training reads them fast", of.PREPARE, "training"),
     "evaluate": Verb(
-        "Measure a run's features, and baselines to compare with",
-        of.EVALUATE,
-        "evaluation",
-        kept=MEASURED,
+        "Measure a run's features, and baselines to compare with", of.EVALUATE, "evaluation"
     ),
     "report": Verb("Write a run's page: curves, samples and tables in one HTML file", of.RUN),
     "sample": Verb("Generate examples", of.SAMPLE),
@@ -81,52 +38,72 @@ VERBS = {
     "search": Verb("Find the examples that are most like others", of.SEARCH, "search"),
     "filters": Verb("Draw the first filters of a network", of.FILTERS, "analysis"),
     "arithmetic": Verb(
-        "Add and subtract averaged latents, and draw the sum",
-        of.ARITHMETIC,
-        "analysis",
-        "Without terms, a numbered sheet is written to choose from. Each term is the average of\n"
-        "its examples; three a term are steadier than one:\n"
-        "  --plus 3,7,12 --minus 4,9,1 --plus 2,5,8",
+        "Add and subtract averaged latents, and draw the sum", of.ARITHMETIC, "analysis"
     ),
     "forget": Verb(
-        "Drop the feature maps of a generator that draw something",
-        of.FORGET,
-        "analysis",
-        "Samples are numbered as in the sheet that `ambigan arithmetic RUN` writes. Labels serve\n"
-        "for measuring, and with --label to choose what is dropped.",
+        "Drop the feature maps of a generator that draw something", of.FORGET, "analysis"
     ),
     "transfer": Verb(
-        "Freeze the first layers, train the rest with labels, measure",
-        of.TRANSFER,
-        "evaluation",
-        "Results are written after each measurement; after an interruption, the same command\n"
-        "continues.",
-        MEASURED,
+        "Freeze the first layers, train the rest with labels, measure", of.TRANSFER, "evaluation"
     ),
-    "reproduce": Verb(
-        "Make a paper's table again, or compare methods",
-        of.REPRODUCE,
-        "evaluation",
-        "What is finished is not repeated: give the same command again after an interruption, or\n"
-        "with more presets or seeds. Several processes may work in one folder; each takes what no\n"
-        "other is working on. Any setting that all runs have is changed by its dotted name, and\n"
-        "named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99",
-        "what was trained and measured is kept; repeat the command to go on",
-    ),
+    "reproduce": Verb("Make a paper's table again, or compare methods", of.REPRODUCE, "evaluation"),
     "presets": Verb(
         "List the published settings and what each has reached", of.PRESETS, "listings"
     ),
     "settings": Verb("List every setting of a method, with its default", of.SETTINGS, "listings"),
     "completion": Verb(
-        "Print a script that completes commands in your shell",
-        of.COMPLETION,
-        "listings",
-        "bash: echo 'eval \"$(ambigan completion bash)\"' >> ~/.bashrc\n"
-        "zsh:  echo 'eval \"$(ambigan completion zsh)\"' >> ~/.zshrc, below compinit\n"
-        "fish: ambigan completion fish > ~/.config/fish/completions/ambigan.fish",
+        "Print a script that completes commands in your shell", of.COMPLETION, "listings"
     ),
 }
-"""Every verb by its name, in the order in which help lists them."""
+"""Every verb, in the order in which help lists them."""
+
+_SETTINGS = """\
+Any other setting is changed by its dotted name, as config.json holds it:
+  --settings.latent-dim 20 --settings.network.hidden 512,512 --train.ema-decay 0.99
+`ambigan settings METHOD` lists all of them."""
+EPILOGS = {
+    "demo": _SETTINGS,
+    "train": f"""{_SETTINGS}
+
+Settings come from a preset or --from RUN, then --config FILE, then the flags:
+each overrides those before it. --dry-run shows the outcome, as --config reads it.""",
+    "prepare": """\
+OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and
+manifest.json (settings, counts, hash, files left out and why). After an interruption,
+repeat the command: it continues. Train on it with --data packed:OUT.""",
+    "arithmetic": """\
+Without terms, a numbered sheet is written to choose from. Each term is the average of
+its examples; three a term are steadier than one:
+  --plus 3,7,12 --minus 4,9,1 --plus 2,5,8""",
+    "forget": """\
+Samples are numbered as in the sheet that `ambigan arithmetic RUN` writes. Labels serve
+for measuring, and with --label to choose what is dropped.""",
+    "transfer": """\
+Results are written after each measurement; after an interruption, the same command
+continues.""",
+    "reproduce": """\
+What is finished is not repeated: give the same command again after an interruption, or
+with more presets or seeds. Several processes may work in one folder; each takes what no
+other is working on. Any setting that all runs have is changed by its dotted name, and
+named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99""",
+    "completion": """\
+bash: echo 'eval "$(ambigan completion bash)"' >> ~/.bashrc
+zsh:  echo 'eval "$(ambigan completion zsh)"' >> ~/.zshrc, below compinit
+fish: ambigan completion fish > ~/.config/fish/completions/ambigan.fish""",
+}
+"""What a verb's help ends with."""
+
+_RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
+_MEASURED = "what was measured is kept; repeat the command to go on"
+KEPT = {
+    "train": _RESUME,
+    "demo": _RESUME,
+    "prepare": "what was decoded is kept; repeat the command to go on",
+    "reproduce": "what was trained and measured is kept; repeat the command to go on",
+    "evaluate": _MEASURED,
+    "transfer": _MEASURED,
+}
+"""What is said of a verb that is stopped by SIGINT, where it does not say more itself."""
 
 PACKED = (
     *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
@@ -270,7 +247,7 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
             name,
             help=verb.text,
             description=f"{verb.text}.",
-            epilog=verb.epilog,
+            epilog=EPILOGS.get(name),
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
