@@ -277,11 +277,7 @@ def _check_memory(config: RunConfig, method: Method) -> None:
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:
-    """Refuses data that are not what the run was trained on.
-
-    Raises:
-        CheckpointError: their hash differs.
-    """
+    """Refuses data whose hash is not that of the data that the run was trained on."""
     if not run.data_file.exists():
         return
     known = read_sealed(run.data_file)

@@ -21,10 +21,7 @@ NOTHING_TORN = "no file is left half written; repeat the command to begin again"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb.
-
-    Args:
-        arguments: as typed after `ambigan`; those of the process if None.
+    """Runs one verb, as typed after `ambigan`; the arguments of the process if None.
 
     Returns:
         The exit status: 0; 2 for what the user can mend, told in one line; 130 or 143 after a

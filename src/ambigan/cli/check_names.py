@@ -25,12 +25,7 @@ ALL = "all"
 
 
 def check_names(request: Request) -> None:
-    """Refuses a name that cannot exist.
-
-    Raises:
-        ConfigError: A method, preset, setting, data set, protocol, layer or experiment is unknown.
-        CheckpointError: There is no such run.
-    """
+    """Refuses methods, presets, settings, data sets, protocols and others that cannot exist."""
     typed, settings = vars(request.flags), list(request.settings)
     if typed["plugin"]:
         return
@@ -128,11 +123,7 @@ def _exists(path: str) -> bool:
 
 
 def _values_in(config: str | Path | None) -> dict[str, Any]:
-    """What a JSON file holds; nothing where it cannot be read, which is said when it is used.
-
-    Raises:
-        ConfigError: There is no such file.
-    """
+    """What a JSON file holds; nothing where it cannot be read, which is said when it is used."""
     if isinstance(config, str) and ":" not in config and not _exists(config):
         raise ConfigError(f"there is no file {config}; give a JSON file or module:function.")
     try:

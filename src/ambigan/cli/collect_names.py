@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, is_dataclass, replace
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_type_hints
+
+from pydantic import TypeAdapter
 
 from ..core.settings import attribute_descriptions, dotted, kinds_of, override
 from ..data.settings import DataSettings
@@ -24,8 +25,14 @@ from ..presets import PRESETS
 from ..presets.preset import Preset
 from .names import Setting
 
-BOUNDS = {"gt": "> ", "ge": ">= ", "lt": "< ", "le": "<= "}
-TYPES = {"int": "integer", "float": "number", "str": "text", "bool": "true | false"}
+BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
+TYPES = {
+    "integer": "integer",
+    "number": "number",
+    "string": "text",
+    "boolean": "true | false",
+    "null": "none",
+}
 
 
 def collect_names() -> dict[str, Any]:
@@ -49,11 +56,7 @@ def collect_names() -> dict[str, Any]:
 
 
 def names_of_method(name: str) -> dict[str, Any]:
-    """A method's own settings, and its presets with what each changes.
-
-    Raises:
-        ConfigError: There is no such method.
-    """
+    """A method's own settings, and its presets with what each changes."""
     default = RunConfig(name, "", find_method(name).Settings())
     presets: Mapping[str, Preset] = {} if is_external(name) else PRESETS[name]
     return {
@@ -80,7 +83,8 @@ def _settings(settings: Any, prefix: str, condition: str = "") -> Iterator[Setti
     for field in (field.name for field in dataclasses.fields(settings)):
         name, value, kinds = f"{prefix}{field}", getattr(settings, field), kinds_of(hints[field])
         if not is_dataclass(value):
-            allowed, described = allowed_values(hints[field]), descriptions.get(field, "")
+            allowed = allowed_values(TypeAdapter(hints[field]).json_schema())
+            described = descriptions.get(field, "")
             yield Setting(name, allowed, _plain(value), described, condition)
         elif len(kinds) < 2:
             yield from _settings(value, f"{name}.")
@@ -108,38 +112,15 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def allowed_values(hint: Any) -> str:
-    """What a setting may be, in words: `integer >= 1`, `uniform | normal`, `text | none`."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return " ".join([allowed_values(arguments[0]), ", ".join(_bounds(hint))]).rstrip()
-    if origin in (Union, UnionType):
-        return " | ".join(allowed_values(argument) for argument in arguments)
-    if origin is Literal:
-        return " | ".join(str(argument) for argument in arguments)
-    if origin is tuple and arguments[1:] == (...,):
-        return f"list of {_plural(arguments[0])}"
-    if origin is tuple:
-        return f"{len(arguments)} {_plural(arguments[0])}"
-    if hint is NoneType:
-        return "none"
-    return TYPES.get(getattr(hint, "__name__", ""), getattr(hint, "__name__", str(hint)))
-
-
-def _plural(hint: Any) -> str:
-    return re.sub(r"^(integer|number|text)", r"\1s", allowed_values(hint))
-
-
-def _bounds(hint: Any) -> list[str]:
-    """The bounds of an annotated number, such as `>= 0` and `< 1`."""
-    constraints = [
-        constraint
-        for annotation in hint.__metadata__
-        for constraint in getattr(annotation, "metadata", [annotation])
-    ]
-    return [
-        f"{sign}{getattr(constraint, name):g}"
-        for constraint in constraints
-        for name, sign in BOUNDS.items()
-        if hasattr(constraint, name)
-    ]
+def allowed_values(schema: Mapping[str, Any]) -> str:
+    """What a JSON schema allows, in words: `integer >= 1`, `uniform | normal`, `text | none`."""
+    if "anyOf" in schema:
+        return " | ".join(map(allowed_values, schema["anyOf"]))
+    if "enum" in schema or "const" in schema:
+        return " | ".join(map(str, schema.get("enum", [schema.get("const")])))
+    if schema["type"] == "array":
+        items: list[Any] = schema.get("prefixItems", [])
+        word = allowed_values(items[0] if items else schema["items"])
+        return f"{len(items) or 'list of'} " + re.sub(r"^(integer|number|text)", r"\1s", word)
+    bounds = [f"{sign} {schema[name]:g}" for name, sign in BOUNDS.items() if name in schema]
+    return f"{TYPES[schema['type']]} {', '.join(bounds)}".rstrip()

@@ -44,11 +44,7 @@ def known_names() -> dict[str, Any]:
 
 
 def names_for(method: str) -> dict[str, Any]:
-    """The settings and presets of a method; those of one outside the package need torch.
-
-    Raises:
-        ConfigError: There is no such method.
-    """
+    """The settings and presets of a method; those of one outside the package need torch."""
     if method in known_names()["methods"]:
         return known_names()["methods"][method]
     from .collect_names import names_of_method
@@ -57,11 +53,7 @@ def names_for(method: str) -> dict[str, Any]:
 
 
 def describe_preset(method: str, name: str) -> dict[str, Any]:
-    """What is known of a preset.
-
-    Raises:
-        ConfigError: There is no such method or preset.
-    """
+    """What is known of a preset; a ConfigError if there is no such method or preset."""
     presets = names_for(method)["presets"]
     if name not in presets:
         raise unknown_name(f"preset of {method}", name, presets)
@@ -71,14 +63,8 @@ def describe_preset(method: str, name: str) -> dict[str, Any]:
 def list_settings(method: str, preset: str | None = None) -> list[Setting]:
     """Every setting of a method, of data and of training.
 
-    Where nested settings may be of several kinds, those of the chosen kind come first.
-
-    Args:
-        method: Name of a method, or `module:Class`.
-        preset: Name of the preset whose values take the place of the defaults.
-
-    Raises:
-        ConfigError: There is no such method or preset.
+    The values of a preset, if one is named, take the place of the defaults. Where nested settings
+    may be of several kinds, those of the chosen kind come first.
     """
     own, shared = names_for(method)["settings"], known_names()["shared"]
     rows = [Setting(*row) for row in (*own, *shared)]

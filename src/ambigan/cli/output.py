@@ -69,11 +69,8 @@ def print_columns(
 ) -> None:
     """Prints a table in plain columns, a line for each row, on a terminal and through a pipe alike.
 
-    Args:
-        head: Titles of the columns; a column without any value is left out.
-        rows: Values by column. Names and numbers are never cut.
-        free: Titles of the columns of free text, which are shortened between words to fit the
-            terminal's width, or 80 columns where there is none.
+    A column without any value is left out. The columns that `free` names hold free text, which is
+    shortened between words to fit the terminal's width (80 if there is none); others are never cut.
     """
     table = [list(head), *([printable(value) for value in row] for row in rows)]
     columns = [column for column in zip(*table, strict=True) if any(column[1:])]

@@ -167,11 +167,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 
 def parse_arguments(arguments: Sequence[str]) -> Request:
-    """Reads a command line.
-
-    Raises:
-        ConfigError: an unknown verb or flag, or a flag without its value.
-    """
+    """Reads a command line; an unknown verb or flag, or a missing value, is a ConfigError."""
     parser, verbs = make_parsers()
     if not arguments:
         parser.print_help()
