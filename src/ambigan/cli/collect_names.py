@@ -26,13 +26,7 @@ from ..presets.preset import Preset
 from .names import Setting
 
 BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-TYPES = {
-    "integer": "integer",
-    "number": "number",
-    "string": "text",
-    "boolean": "true | false",
-    "null": "none",
-}
+TYPES = {"string": "text", "boolean": "true | false", "null": "none"}
 
 
 def collect_names() -> dict[str, Any]:
@@ -118,9 +112,10 @@ def allowed_values(schema: Mapping[str, Any]) -> str:
         return " | ".join(map(allowed_values, schema["anyOf"]))
     if "enum" in schema or "const" in schema:
         return " | ".join(map(str, schema.get("enum", [schema.get("const")])))
-    if schema["type"] == "array":
+    kind: str = schema.get("type") or schema.get("$ref", "anything").rpartition("/")[2]
+    if kind == "array":
         items: list[Any] = schema.get("prefixItems", [])
         word = allowed_values(items[0] if items else schema["items"])
         return f"{len(items) or 'list of'} " + re.sub(r"^(integer|number|text)", r"\1s", word)
     bounds = [f"{sign} {schema[name]:g}" for name, sign in BOUNDS.items() if name in schema]
-    return f"{TYPES[schema['type']]} {', '.join(bounds)}".rstrip()
+    return f"{TYPES.get(kind, kind)} {', '.join(bounds)}".rstrip()

@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
@@ -205,6 +204,5 @@ def print_table(table: Table, title: str) -> None:
         drawn.add_row(*[Text(cell.text) for cell in row.cells])
     console = Console()
     if not console.is_terminal:  # a file has no width to keep to
-        options = console.options.update(width=WIDEST_TABLE)
-        console = Console(width=max(80, Measurement.get(console, options, drawn).maximum))
+        console = Console(width=WIDEST_TABLE)
     console.print(drawn)
