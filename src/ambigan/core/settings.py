@@ -5,14 +5,11 @@ pydantic checks types and bounds; this module turns its findings into one line e
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -21,8 +18,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from .errors import ConfigError, suggestion
 
 T = TypeVar("T")
-
-PACKAGE = Path(__file__).parents[1]
 
 _OF_TEXTS = re.compile(r"<class 'str'>|str \| None|tuple\[str, \.\.\.\]( \| None)?")
 """Types of settings whose values are texts, whatever they look like."""
@@ -296,19 +291,3 @@ def attribute_descriptions(docstring: str | None) -> dict[str, str]:
         elif is_inside and name and line.strip():
             described[name] += " " + line.strip()
     return described
-
-
-@cache
-def docstring_in_package(module: str, name: str) -> str | None:
-    """The docstring of a class of this package, whose module is not imported.
-
-    Args:
-        module: Dotted name below `ambigan`, such as `methods.bigan`.
-        name: Name of the class.
-    """
-    source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
-    if not source.is_file():
-        source = source.with_suffix("") / "__init__.py"
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    found = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    return next((ast.get_docstring(node) for node in found), None)

@@ -39,7 +39,7 @@ class ConvSettings:
     """Convolutional networks for images of any number of channels and with sides of 4 or more.
 
     Attributes:
-        kind: Kind of the networks, `conv`.
+        kind: Kind of the networks.
         width: Number of channels of the first layer of D and E and of the last hidden layer of G;
             other layers have multiples of it. 128 in DCGAN, 64 in BiGAN's code for ImageNet.
         discriminator: Chain of convolutions of D. `dcgan` halves images by strides of 2 and doubles

@@ -21,7 +21,7 @@ class LargeSettings:
     """BigBiGAN's networks; the defaults are the sizes for ImageNet at 128x128.
 
     Attributes:
-        kind: Kind of the networks, `large`.
+        kind: Kind of the networks.
         width: Number of channels of D's first block and G's last block at 128x128; 96 in BigGAN.
             All other blocks have multiples of it.
         generator_width: The same number for G alone; `width` if None.

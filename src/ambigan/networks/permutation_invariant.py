@@ -24,7 +24,7 @@ class MLPSettings:
     """Multi-layer perceptrons: their widths, and what the BiGAN paper leaves open.
 
     Attributes:
-        kind: Kind of the networks, `mlp`.
+        kind: Kind of the networks.
         hidden: Widths of the hidden layers of D, G and E, from the input to the output; one or
             more.
         bias: Whether linear layers learn biases (paper: not said; official code: no). Without

@@ -32,7 +32,7 @@ class ResidualSettings:
     """Residual networks of arXiv 2310.00357; the defaults are the sizes of its authors' code.
 
     Attributes:
-        kind: Kind of the networks, `residual`.
+        kind: Kind of the networks.
         width: Number of channels of D's first stage. It doubles with each halving of the images, up
             to eight times as many. It should be a multiple of `group_size`.
         depth: Number of blocks in each stage of D; 2 is ResNet-18.
