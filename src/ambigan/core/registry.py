@@ -29,12 +29,8 @@ class Registry(Mapping[str, T], Generic[T]):
         """Adds an entry and returns it.
 
         What is defined a second time, as a notebook does that runs a cell again, takes the place
-        of what it was.
-
-        Args:
-            name: The name to add it under.
-            entry: What the name stands for.
-            definition: The class or function it was made of, if that is not the entry itself.
+        of what it was. The definition is the class or function that the entry was made of, if that
+        is not the entry itself.
 
         Raises:
             ConfigError: The name cannot be typed, or another entry has it.
