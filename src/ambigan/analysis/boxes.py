@@ -58,20 +58,12 @@ def activations_at(
 ) -> tuple[Tensor, Tensor]:
     """Activations inside boxes, and at as many random places outside them in the same samples.
 
+    The maps are a layer's output on the numbered samples, `(N, C, h, w)`, and `size` is the height
+    and width of the samples. Returns activations `(P, C)` inside and outside; there are fewer
+    outside if the boxes leave fewer, and it is an error if they leave none.
+
     A place is inside if its centre is; if a box contains no centre, the place around the box's own
     centre is. The paper takes random places of the same images; ours exclude the boxes.
-
-    Args:
-        maps: the layer's output on the numbered samples, `(N, C, h, w)`.
-        boxes: one or more boxes, which lie in their samples.
-        size: the height and width of the samples.
-        seed: seed of the places outside.
-
-    Returns:
-        Activations inside and outside, `(P, C)` each; fewer outside if the boxes leave fewer.
-
-    Raises:
-        ConfigError: The boxes cover their samples.
     """
     inside = torch.zeros(len(maps), *maps.shape[2:], dtype=torch.bool)
     for box in boxes:

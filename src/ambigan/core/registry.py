@@ -52,8 +52,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def find(self, name: str) -> T:
         """The entry of that name, of the package, of a loaded plugin or of an installed one.
 
-        Raises:
-            ConfigError: There is none; the nearest name is suggested.
+        Where there is none, the error suggests the nearest name.
         """
         if name not in self:
             raise unknown_name(self.kind, name, self._entries)

@@ -79,8 +79,7 @@ class TensorBoard:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a `.jsonl` file; a torn last line, left by a kill, is left out.
 
-    Raises:
-        CheckpointError: another line is damaged; it is named and nothing is rewritten.
+    Where another line is damaged, the error names it, and nothing is rewritten.
     """
     if not path.exists():
         return []
