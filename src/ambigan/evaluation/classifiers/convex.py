@@ -43,12 +43,7 @@ class ConvexObjective:
 
 @dataclass(frozen=True)
 class LinearModel:
-    """A fitted linear classifier.
-
-    Attributes:
-        weights: Weights, float64 `(K, D)`, on the CPU.
-        bias: Biases, float64 `(K,)`, on the CPU.
-    """
+    """A fitted linear classifier, with weights `(K, D)` and biases `(K,)`, float64 on the CPU."""
 
     weights: Tensor
     bias: Tensor

@@ -19,14 +19,10 @@ problem."""
 
 @dataclass(frozen=True)
 class Chosen:
-    """A fitted classifier, and how its regularisation was selected.
+    """A fit to all training examples at the selected strength, and how that was selected.
 
-    Attributes:
-        fit: Fit at the selected strength to all training examples.
-        strength: Selected strength.
-        at_grid_end: Whether the strength is the first or last of the grid, beyond which a better
-            one may lie.
-        validation: Held-out accuracy in percent by strength, as far as the grid was tried.
+    A better strength may lie beyond the end of the grid. Held-out accuracies are in percent, by
+    strength, as far as the grid was tried.
     """
 
     fit: Fit

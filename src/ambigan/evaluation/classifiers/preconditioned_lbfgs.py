@@ -53,14 +53,12 @@ class Fit:
             next fit can start.
         converged: Whether the gradient fell below the tolerance.
         iterations: Number of iterations of L-BFGS.
-        value: Value of the objective at the solution.
     """
 
     model: LinearModel
     parameters: Tensor
     converged: bool
     iterations: int
-    value: float
 
 
 class LbfgsProblem:
@@ -139,7 +137,7 @@ class LbfgsProblem:
             options={**limits, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
         )
         parameters = whitening.back(torch.as_tensor(found.x).view_as(start))
-        return Fit(self._model(parameters), parameters, converged, int(found.nit), float(found.fun))
+        return Fit(self._model(parameters), parameters, converged, int(found.nit))
 
     def value_and_gradient(
         self, parameters: Tensor, l2: float, scale: float, num: int

@@ -18,13 +18,9 @@ from .preconditioned_lbfgs import Fit, LbfgsProblem
 
 @dataclass(frozen=True)
 class FewLabels:
-    """Predictions by classifiers of several draws of the labels.
+    """Predictions after several draws of the labels, int64 `(draws, N)`, by the C selected.
 
-    Attributes:
-        predictions: Predicted classes of the test examples, int64 `(draws, N)`.
-        c: Selected value of C.
-        validation: Mean held-out accuracy in percent, by C.
-        converged: Whether every fit converged.
+    Mean held-out accuracies are in percent, by C; `converged` says whether every fit has.
     """
 
     predictions: Tensor

@@ -103,11 +103,7 @@ class Protocol:
         return Result(self.record, subject, found.metrics, provenance, seconds, found.details)
 
     def check(self, capabilities: Collection[str], dataset: Dataset) -> None:
-        """Refuses what the protocol cannot measure.
-
-        Args:
-            capabilities: The capabilities of the method; empty for features alone.
-            dataset: The data that it is to be measured on.
+        """Refuses data, and a method by its capabilities (none for features alone).
 
         Raises:
             ConfigError: Something that the protocol needs is missing, such as labels, or enough of
