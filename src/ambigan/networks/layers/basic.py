@@ -71,15 +71,13 @@ class BatchNorm(nn.Module):
         """Normalises by the statistics of the batch in training, by the running ones otherwise."""
         if not self.training:
             return self._torch(x, training=False, momentum=0.0)
-        momentum = self._count() if self.tracking else 0.0
+        momentum = 0.0
+        if self.tracking:
+            self.num_batches.add_(1)
+            momentum = 1 / int(self.num_batches) if self.momentum is None else self.momentum
         if world().size == 1:
             return self._torch(x, training=True, momentum=momentum)
         return self._global(x, momentum)
-
-    def _count(self) -> float:
-        """Counts one more batch and returns the weight of its statistics in the running ones."""
-        self.num_batches.add_(1)
-        return 1 / int(self.num_batches) if self.momentum is None else self.momentum
 
     def _torch(self, x: Tensor, *, training: bool, momentum: float) -> Tensor:
         """Normalises with torch's fused function, which sees this process alone."""
@@ -138,12 +136,11 @@ class LatentNorm(nn.Module):
     Args:
         num_features: Number of channels of h.
         code_dim: Length of the code c.
-        epsilon: Positive number added to the variance.
     """
 
-    def __init__(self, num_features: int, code_dim: int, epsilon: float = 1e-5) -> None:
+    def __init__(self, num_features: int, code_dim: int) -> None:
         super().__init__()
-        self.norm = BatchNorm(num_features, affine=False, epsilon=epsilon)
+        self.norm = BatchNorm(num_features, affine=False)
         self.gain = nn.Linear(code_dim, num_features, bias=False)
         self.bias = nn.Linear(code_dim, num_features, bias=False)
 
@@ -182,13 +179,9 @@ def output_activation(h: Tensor, output: Output) -> Tensor:
 
     The two bounded ones are computed in fp32, for the reason given at `scaled_sigmoid`.
     """
-    match output:
-        case "linear":
-            return h
-        case "squash":
-            return scaled_sigmoid(h)
-        case "tanh":
-            return torch.tanh(at_least_float32(h))
+    if output == "linear":
+        return h
+    return scaled_sigmoid(h) if output == "squash" else torch.tanh(at_least_float32(h))
 
 
 def scaled_sigmoid(h: Tensor) -> Tensor:

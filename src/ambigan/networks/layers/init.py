@@ -8,7 +8,7 @@ from functools import partial
 from torch import Tensor, nn
 
 
-def init_normal(module: nn.Module, std: float = 0.02) -> None:
+def init_normal(module: nn.Module, std: float) -> None:
     """Draws every weight matrix and kernel from N(0, std^2) and sets biases to zero.
 
     Source: DCGAN, section 4; BiGAN, appendix C.
