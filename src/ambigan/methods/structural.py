@@ -21,12 +21,9 @@ from ..core.distributed import all_rows
 from ..core.errors import ConfigError
 from ..core.settings import Fraction, NonNegative, Positive
 from ..game import Batch, Method, OptimizerSettings, Player, Terms, turns_of
+from ..networks import residual
 from ..networks.layers.memory import Bank, Teacher
-from ..networks.residual import (
-    ResidualSettings,
-    make_residual_discriminator,
-    make_residual_generator,
-)
+from ..networks.residual import ResidualSettings
 from ..objectives.penalties import jacobian_normalized
 from ..objectives.structural import (
     Divergence,
@@ -113,8 +110,8 @@ class Structural(Method):
         super().__init__(settings, spec)
         s = settings
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.discriminator = make_residual_discriminator(spec, s.network, s.embedding_dim)
-        self.generator = make_residual_generator(spec, s.network, s.latent_dim)
+        self.discriminator = residual.make_residual_discriminator(spec, s.network, s.embedding_dim)
+        self.generator = residual.make_residual_generator(spec, s.network, s.latent_dim)
         self.players = (
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
             Player("generator", ("generator",), s.generator_optimizer),

@@ -228,8 +228,7 @@ class BigGANBody(nn.Module):
     Args:
         in_shape: Shape `(C, H, W)` of the images, their sides 8 or more.
         width: Number of channels of the first block at 128x128; 96 in the paper.
-        attention: Larger side of the maps after which attention is put. Where no maps have that
-            side, it is the next smaller one that is larger than half of it. None for no attention.
+        attention: Side of the maps with attention, see `BigGANGenerator`.
         growth: Growth of channels from block to block, for images up to 32x32.
         places: Side of the grid over the last maps, each field of which is summed on its own; 1, a
             single sum, in the paper.

@@ -210,10 +210,9 @@ class Projection(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Maps z `(N, latent_dim)` to images `(N, C, H, W)`."""
         h = self.linear(z)
-        # The norm sees `(N, C H W)` here, so that each value has statistics over the batch alone.
-        if self.over_units:
-            return F.relu(self.norm(h)).view(-1, *self.shape)
-        return F.relu(self.norm(h.view(-1, *self.shape)))
+        # Over units the norm sees `(N, C H W)`: each value has statistics over the batch alone.
+        h = h if self.over_units else h.view(-1, *self.shape)
+        return F.relu(self.norm(h)).view(-1, *self.shape)
 
 
 class DeconvLayer(nn.Module):
@@ -306,10 +305,7 @@ class DeconvNet(nn.Module):
     def forward(self, z: Tensor, skipped: Tensor | None = None) -> Tensor:
         """Maps latents `(N, latent_dim)` to images `(N, C, H, W)`.
 
-        Args:
-            z: Latents for the projection.
-            skipped: The same latents once more, for hidden layers, where the network is built for
-                them.
+        `skipped` are the same latents once more, for hidden layers that are built for them.
         """
         h = channels_last(self.project(z))
         for name in self.hidden_names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..data.settings import DataSettings
@@ -41,7 +42,12 @@ _IMAGENET: dict[str, Any] = {
     "optimizer": OptimizerSettings(decay_biases=True),
 }
 _IMAGENET_DATA = DataSettings(source="imagenet", size=(72, 72), crop=(64, 64), flip=True)
-_IMAGENET_TRAIN = TrainSettings(epochs=100, statistics_batches=1000)
+_imagenet = partial(
+    Preset,
+    name="imagenet",
+    data=_IMAGENET_DATA,
+    train=TrainSettings(epochs=100, statistics_batches=1000),
+)
 
 # Narrow networks, for small pictures on two cores.
 _SMALL: dict[str, Any] = {
@@ -58,8 +64,12 @@ _SMALL: dict[str, Any] = {
     "optimizer": _CONSTANT,
 }
 _NARROW_DCGAN = ConvSettings(width=32, discriminator="six_layer")
-_SMALL_DATA = DataSettings(source="cifar10")
-_SMALL_TRAIN = TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100)
+_images = partial(
+    Preset,
+    name="images",
+    data=DataSettings(source="cifar10"),
+    train=TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100),
+)
 _HARDWARE = "1 thread of 2 shared CPU cores, bf16"
 _DCGAN = "DCGAN, arXiv 1511.06434"
 _BIGAN = "BiGAN, arXiv 1605.09782"
@@ -105,34 +115,28 @@ IMAGE_PRESETS = (
         source=f"{_DCGAN}, section 5.2",
     ),
     # The features of a D that is an AlexNet, as E is in the other rows of the table.
-    Preset(
+    _imagenet(
         "gan",
-        "imagenet",
-        replace(
+        settings=replace(
             GANSettings(**_IMAGENET, term_weight=0.5),
             network=replace(_IMAGENET_NETWORK, discriminator="alexnet", discriminator_width=96),
         ),
-        _IMAGENET_DATA,
-        _IMAGENET_TRAIN,
         source=f"{_BIGAN}, Table 3, D",
     ),
     # A narrow DCGAN, with the six-layer D of its features.
-    Preset(
+    _images(
         "gan",
-        "images",
-        replace(_DCGAN_GAME, network=_NARROW_DCGAN),
-        _SMALL_DATA,
-        _SMALL_TRAIN,
+        settings=replace(_DCGAN_GAME, network=_NARROW_DCGAN),
         score="CIFAR-10: L2-SVM on convs@4 of D 72.6 (untrained 61.5, pixels 40.9)",
         time="17 min of one core",
         hardware=_HARDWARE,
         source="ours, after DCGAN",
     ),
     # The same with spectral norm, hinge, R1 and differentiable augmentation.
-    Preset(
+    _images(
         "gan",
-        "images_modern",
-        replace(
+        name="images_modern",
+        settings=replace(
             _DCGAN_GAME,
             prior="normal",
             objective="hinge",
@@ -140,91 +144,68 @@ IMAGE_PRESETS = (
             augment=True,
             network=replace(_NARROW_DCGAN, discriminator_norm="spectral"),
         ),
-        _SMALL_DATA,
-        _SMALL_TRAIN,
         score="CIFAR-10: L2-SVM on convs@4 of D 70.9 (untrained 64.3, pixels 40.9)",
         time="27 min of one core",
         hardware=_HARDWARE,
     ),
     # Short side 72, crops of 64, flips. The images are stored as squares of 72, the middle of the
     # long side; in the authors' code, crops reach further.
-    Preset(
+    _imagenet(
         "bigan",
-        "imagenet",
-        BiGANSettings(**_IMAGENET, term_weight=0.5),
-        _IMAGENET_DATA,
-        _IMAGENET_TRAIN,
+        settings=BiGANSettings(**_IMAGENET, term_weight=0.5),
         source=f"{_BIGAN}, authors' code",
     ),
     # The generalised BiGAN: E sees crops of 112 of a short side of 128, G and D work at 64.
-    Preset(
+    _imagenet(
         "bigan",
-        "imagenet_112",
-        replace(
+        name="imagenet_112",
+        settings=replace(
             BiGANSettings(**_IMAGENET, term_weight=0.5),
             network=replace(_IMAGENET_NETWORK, image_size=(64, 64)),
         ),
-        replace(_IMAGENET_DATA, size=(128, 128), crop=(112, 112)),
-        _IMAGENET_TRAIN,
+        data=replace(_IMAGENET_DATA, size=(128, 128), crop=(112, 112)),
         source=f"{_BIGAN}, section 3.5, authors' code",
     ),
-    Preset(
+    _images(
         "bigan",
-        "images",
-        BiGANSettings(**_SMALL, term_weight=0.5),
-        _SMALL_DATA,
-        _SMALL_TRAIN,
+        settings=BiGANSettings(**_SMALL, term_weight=0.5),
         score="CIFAR-10: L2-SVM on convs@4 of E 70.5 (untrained 60.1, pixels 40.9)",
         time="28 min of one core",
         hardware=_HARDWARE,
         source="ours, after BiGAN",
     ),
     # The same with a cycle term, so that reconstructions resemble their originals.
-    Preset(
+    _images(
         "bigan",
-        "images_modern",
-        BiGANSettings(**_SMALL, term_weight=0.5, cycle_weight=0.005),
-        _SMALL_DATA,
-        _SMALL_TRAIN,
+        name="images_modern",
+        settings=BiGANSettings(**_SMALL, term_weight=0.5, cycle_weight=0.005),
         score="not measured yet",
     ),
     # E learns together with the GAN; with a joint weight of 0.25 this is `JLR`. In the authors'
     # JLR, E descends G's loss, in which its own weighs 0.25: against it weight decay counts four
     # times as much as here.
-    Preset(
+    _imagenet(
         "latent_regressor",
-        "imagenet",
-        LatentRegressorSettings(
+        settings=LatentRegressorSettings(
             **_IMAGENET, regress="during", term_weight=0.5, zero_init_encoder=True
         ),
-        _IMAGENET_DATA,
-        _IMAGENET_TRAIN,
         source=f"{_BIGAN}, Table 3, LR",
     ),
     # A joint latent regressor.
-    Preset(
+    _images(
         "latent_regressor",
-        "images",
-        LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25),
-        _SMALL_DATA,
-        _SMALL_TRAIN,
+        settings=LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25),
         score="not measured yet",
     ),
     # Row `AE (l2)`.
-    Preset(
+    _imagenet(
         "autoencoder",
-        "imagenet",
-        AutoencoderSettings(**_IMAGENET),
-        _IMAGENET_DATA,
-        _IMAGENET_TRAIN,
+        settings=AutoencoderSettings(**_IMAGENET),
         source=f"{_BIGAN}, Table 3, AE",
     ),
-    Preset(
+    _images(
         "autoencoder",
-        "images",
-        AutoencoderSettings(**_SMALL),
-        _SMALL_DATA,
-        _SMALL_TRAIN,
+        settings=AutoencoderSettings(**_SMALL),
         score="not measured yet",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..data.settings import DataSettings
@@ -27,8 +28,13 @@ OFFICIAL_NETWORK = MLPSettings(
     zero_init_logit=True,
 )
 _MNIST = DataSettings(source="mnist")
-_PAPER_TRAIN = TrainSettings(epochs=400)
-_OFFICIAL_TRAIN = replace(_PAPER_TRAIN, statistics_batches=1000)
+_OFFICIAL_TRAIN = TrainSettings(epochs=400, statistics_batches=1000)
+_BIGAN = "BiGAN, arXiv 1605.09782"
+
+_paper = partial(Preset, name="paper", data=_MNIST, train=TrainSettings(epochs=400))
+_official = partial(
+    Preset, name="official", data=_MNIST, train=_OFFICIAL_TRAIN, hardware="2 shared CPU cores, bf16"
+)
 
 # For a few thousand small examples, in about half a minute on two cores.
 _SMALL: dict[str, Any] = {
@@ -38,23 +44,23 @@ _SMALL: dict[str, Any] = {
     ),
     "optimizer": OptimizerSettings(learning_rate=5e-4, final_learning_rate=None),
 }
-_SMALL_TRAIN = TrainSettings(
-    epochs=150, batch_size=64, statistics_batches=100, ema_decay=0.998, checkpoint_every=500
+_small = partial(
+    Preset,
+    name="small",
+    data=DataSettings(source="digits"),
+    train=TrainSettings(
+        epochs=150, batch_size=64, statistics_batches=100, ema_decay=0.998, checkpoint_every=500
+    ),
+    hardware="1 thread of a shared CPU",
 )
-_DIGITS = DataSettings(source="digits")
-_BIGAN = "BiGAN, arXiv 1605.09782"
 
 MNIST_PRESETS = (
     # BiGAN as its authors' code trains it on MNIST.
-    Preset(
+    _official(
         "bigan",
-        "official",
-        BiGANSettings(term_weight=0.5, network=OFFICIAL_NETWORK),
-        _MNIST,
-        _OFFICIAL_TRAIN,
+        settings=BiGANSettings(term_weight=0.5, network=OFFICIAL_NETWORK),
         score="not reproduced; 25 of 400 epochs on MNIST: 1-NN 96.3 (EMA), 96.1 (last weights)",
         time="10 min for 25 epochs, one thread",
-        hardware="2 shared CPU cores, bf16",
         source=f"{_BIGAN}, authors' code",
     ),
     # What measured best on a validation split of MNIST, see docs/modern.md: the official networks,
@@ -73,103 +79,62 @@ MNIST_PRESETS = (
         source="ours, docs/modern.md",
     ),
     # Section 4.2, appendices B and C.
-    Preset("bigan", "paper", BiGANSettings(), _MNIST, _PAPER_TRAIN, source=f"{_BIGAN}, as printed"),
-    Preset(
+    _paper("bigan", settings=BiGANSettings(), source=f"{_BIGAN}, as printed"),
+    _small(
         "bigan",
-        "small",
-        BiGANSettings(**_SMALL),
-        _DIGITS,
-        _SMALL_TRAIN,
+        settings=BiGANSettings(**_SMALL),
         score="digits: 1-NN 98.0 (pixels 99.3), reconstruction 0.55 of shuffled",
         time="16 s",
         hardware="2 CPU cores",
     ),
-    Preset(
+    _official(
         "gan",
-        "official",
-        GANSettings(term_weight=0.5, network=OFFICIAL_NETWORK),
-        _MNIST,
-        _OFFICIAL_TRAIN,
+        settings=GANSettings(term_weight=0.5, network=OFFICIAL_NETWORK),
         score="not reproduced; 25 of 400 epochs on MNIST: 1-NN 96.8",
         time="10 min for 25 epochs, one thread",
-        hardware="2 shared CPU cores, bf16",
         source=f"{_BIGAN}, authors' code",
     ),
-    Preset("gan", "paper", GANSettings(), _MNIST, _PAPER_TRAIN, source=f"{_BIGAN}, Table 1, D"),
-    Preset(
+    _paper("gan", settings=GANSettings(), source=f"{_BIGAN}, Table 1, D"),
+    _small(
         "gan",
-        "small",
-        GANSettings(**_SMALL),
-        _DIGITS,
-        _SMALL_TRAIN,
+        settings=GANSettings(**_SMALL),
         score="digits: 1-NN 99.0 (pixels 99.3)",
         time="24 s",
-        hardware="1 thread of a shared CPU",
     ),
     # E learns together with the GAN, as in the authors' code.
-    Preset(
+    _official(
         "latent_regressor",
-        "official",
-        LatentRegressorSettings(
+        settings=LatentRegressorSettings(
             regress="during", term_weight=0.5, zero_init_encoder=True, network=OFFICIAL_NETWORK
         ),
-        _MNIST,
-        _OFFICIAL_TRAIN,
         score="not reproduced; 25 of 400 epochs on MNIST: 1-NN 96.6 (LR), 96.0 (JLR)",
         time="12 min for 25 epochs, one thread",
-        hardware="2 shared CPU cores, bf16",
         source=f"{_BIGAN}, authors' code",
     ),
     # E learns after the GAN, 200 of 400 epochs each. "All models are trained for 400 epochs";
     # whether that is each of the two is not said.
-    Preset(
-        "latent_regressor",
-        "paper",
-        LatentRegressorSettings(),
-        _MNIST,
-        _PAPER_TRAIN,
-        source=f"{_BIGAN}, Table 1, LR",
-    ),
+    _paper("latent_regressor", settings=LatentRegressorSettings(), source=f"{_BIGAN}, Table 1, LR"),
     # A joint latent regressor.
-    Preset(
+    _small(
         "latent_regressor",
-        "small",
-        LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25),
-        _DIGITS,
-        _SMALL_TRAIN,
+        settings=LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25),
         score="digits: 1-NN 99.0 (pixels 99.3), reconstruction 0.34 of shuffled",
         time="34 s",
-        hardware="1 thread of a shared CPU",
     ),
     # The authors' code holds no autoencoder; these are its networks.
-    Preset(
+    _official(
         "autoencoder",
-        "official",
-        AutoencoderSettings(network=OFFICIAL_NETWORK),
-        _MNIST,
-        _OFFICIAL_TRAIN,
+        settings=AutoencoderSettings(network=OFFICIAL_NETWORK),
         score="not reproduced; 25 of 400 epochs on MNIST: 1-NN 97.3 (l2), 97.4 (l1)",
         time="10 min for 25 epochs, one thread",
-        hardware="2 shared CPU cores, bf16",
         source=f"{_BIGAN}, networks of the authors' code",
     ),
     # Column `AE (l2)`.
-    Preset(
+    _paper("autoencoder", settings=AutoencoderSettings(), source=f"{_BIGAN}, Table 1, AE"),
+    _small(
         "autoencoder",
-        "paper",
-        AutoencoderSettings(),
-        _MNIST,
-        _PAPER_TRAIN,
-        source=f"{_BIGAN}, Table 1, AE",
-    ),
-    Preset(
-        "autoencoder",
-        "small",
-        AutoencoderSettings(**_SMALL),
-        _DIGITS,
-        _SMALL_TRAIN,
+        settings=AutoencoderSettings(**_SMALL),
         score="digits: 1-NN 99.3 (pixels 99.3), reconstruction 0.16 of shuffled",
         time="18 s",
-        hardware="1 thread of a shared CPU",
     ),
 )

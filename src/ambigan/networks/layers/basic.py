@@ -32,10 +32,10 @@ class BatchNorm(nn.Module):
         num_features: Number of channels C.
         affine: Whether to learn a gain and a bias for each channel. The MLPs of BiGAN do not.
         epsilon: Positive number added to the variance before its square root is taken.
-        momentum: Weight of the current batch in the running statistics that evaluation uses, in
-            (0, 1]. None gives all batches since the last `reset_statistics` equal weight.
 
     Attributes:
+        momentum: Weight of the current batch in the running statistics that evaluation uses, in
+            (0, 1]. None gives all batches since the last `reset_statistics` equal weight.
         tracking: Whether forward passes in training mode update the running statistics; see
             `statistics_kept`.
     """
@@ -43,18 +43,12 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
     num_batches: Tensor
+    momentum: float | None = 0.1
     tracking = True
 
-    def __init__(
-        self,
-        num_features: int,
-        *,
-        affine: bool = True,
-        epsilon: float = 1e-5,
-        momentum: float | None = 0.1,
-    ) -> None:
+    def __init__(self, num_features: int, *, affine: bool = True, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.epsilon, self.momentum = epsilon, momentum
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
         self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
         self.register_buffer("running_mean", torch.zeros(num_features))
@@ -110,13 +104,9 @@ class BatchNorm(nn.Module):
 
 @contextmanager
 def statistics_kept(module: nn.Module) -> Generator[None]:
-    """Keeps batch norms inside `module` from updating their running statistics.
+    """Keeps batch norms inside `module`, at any depth, from updating their running statistics.
 
     Recomputing a forward pass, as checkpointing does, must not count the same batch twice.
-
-    Args:
-        module: Network whose `BatchNorm` layers, at any depth, are held still inside the `with`
-            block.
     """
     # Restored to what they were and not to True: blocks may be nested.
     norms = [part for part in module.modules() if isinstance(part, BatchNorm)]
@@ -131,12 +121,7 @@ def statistics_kept(module: nn.Module) -> Generator[None]:
 
 
 class LatentNorm(nn.Module):
-    """Conditional batch norm, whose gain and bias are linear in a code: (1 + W c) norm(h) + V c.
-
-    Args:
-        num_features: Number of channels of h.
-        code_dim: Length of the code c.
-    """
+    """Conditional batch norm, whose gain and bias are linear in a code: (1 + W c) norm(h) + V c."""
 
     def __init__(self, num_features: int, code_dim: int) -> None:
         super().__init__()

@@ -20,11 +20,9 @@ class SpectralNorm(nn.Module):
     buffers. torch's own version leaves the matrix products to autocast, and in bfloat16 sigma has
     only two significant digits; here they are computed in the dtype of the weight.
 
-    Source: Miyato et al. (2018), Algorithm 1; a kernel is taken as a matrix of out_channels rows.
+    The vectors start close to the leading singular vectors of the initial weight.
 
-    Args:
-        weight: Initial weight of a linear or convolutional layer. The vectors start close to its
-            leading singular vectors.
+    Source: Miyato et al. (2018), Algorithm 1; a kernel is taken as a matrix of out_channels rows.
     """
 
     not_averaged = ("left", "right")
@@ -72,12 +70,9 @@ class SpectralNorm(nn.Module):
 
 
 def apply_spectral_norm(network: nn.Module) -> None:
-    """Puts spectral norm on the weight of every linear and convolutional layer of a network.
+    """Puts spectral norm on the weight of every linear and convolutional layer, in place.
 
     Call it after initialisation, so that the vectors start from the weights that are trained.
-
-    Args:
-        network: Network to change in place.
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d):
