@@ -253,6 +253,8 @@ class BigGANBody(nn.Module):
         small = (NARROW_CHANNELS,) * 4 if growth == "biggan" else DOUBLING_CHANNELS
         factors = small if num < 4 else (*top_resolutions, *BODY_CHANNELS[min(num, 6)])
         channels = [width * n for n in factors]
+        # The tables have one block more than halvings, so the last one keeps the size. Below 64x64
+        # there are four blocks whatever the size, and two halve: at 32x32 the last maps are 8x8.
         num_halved = min(num, 2) if num < 4 else num
         before = in_shape[0]
         self.hidden_names = tuple(f"block{i + 1}" for i in range(len(channels)))

@@ -75,8 +75,7 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
 def _usual(presets: Mapping[str, Preset], source: str | None) -> str:
     """The preset for data of which the name is known."""
     official = presets.get("official")
-    was_trained = official is not None and official.time != "-"
-    if was_trained and source in (None, official.data.source):
+    if official and official.time != "-" and source in (None, official.data.source):
         return "official"
     is_small = source is not None and source.partition(":")[0] in SMALL_SOURCES
     usual = "small" if is_small and "small" in presets else "images"
