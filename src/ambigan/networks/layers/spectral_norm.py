@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -87,4 +85,4 @@ def converge_sigma(network: nn.Module) -> None:
         if isinstance(chain, parametrize.ParametrizationList):
             for part in chain:
                 if isinstance(part, SpectralNorm):
-                    part.converge(cast(Tensor, chain.original))
+                    part.converge(chain.original)
