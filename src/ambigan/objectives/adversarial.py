@@ -42,9 +42,14 @@ def hinge_fake(scores: Float[Tensor, "..."]) -> Float[Tensor, ""]:
     return F.relu(1 + at_least_float32(scores)).mean()
 
 
-def bce_saturation(real: Float[Tensor, "..."], fake: Float[Tensor, "..."]) -> Float[Tensor, ""]:
+def saturation(logits: Float[Tensor, "..."]) -> Float[Tensor, ""]:
     """The fraction of logits beyond 8 in size, where the sigmoid is within 4e-4 of its end."""
-    return (torch.cat([real, fake]).abs() > 8).float().mean()
+    return (logits.abs() > 8).float().mean()
+
+
+def bce_saturation(real: Float[Tensor, "..."], fake: Float[Tensor, "..."]) -> Float[Tensor, ""]:
+    """The fraction of all logits, of real and of generated data, that are saturated."""
+    return saturation(torch.cat([real, fake]))
 
 
 def hinge_saturation(real: Float[Tensor, "..."], fake: Float[Tensor, "..."]) -> Float[Tensor, ""]:
