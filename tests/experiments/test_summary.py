@@ -100,11 +100,12 @@ def test_on_other_data_the_papers_column_says_on_which_it_was() -> None:
 def test_names_of_data_are_no_markup() -> None:
     name = "csv:<b>|*x*.csv"
     first = run("LR", 0, 97.5)
-    results = tuple(result(x.subject.name, 1.0, data=name) for x in first.results[:1])
+    results = (result("encoder.hidden2", 1.0, weights="raw", data=name),)
     text = as_markdown(summary_of(replace(first, results=results), data=name))
     assert text.splitlines()[0].endswith(r", on csv:&lt;b&gt;\|\*x\*.csv")
-    rows = [line.replace(r"\|", "") for line in text.splitlines() if line.startswith("| ")]
-    assert {row.count("|") for row in rows[:3]} == {rows[0].count("|")}
+    other = replace(first.results[1], subject=Subject("a|b", "model", "raw"))
+    text = as_markdown(summary_of(replace(first, results=(other,))))
+    assert r"| LR: a\|b, last weights | – | 97.50 | 97.44 |" in text
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
