@@ -18,7 +18,12 @@ SPLIT = frozenset(("split_seed", "test_fraction"))
 RawExamples = ImageSource | RawVectors
 """What a source gives: images that are not decoded yet, or vectors as they are in the file."""
 
-IMAGES = FRAMED | SPLIT | {"size", "grayscale", "max_corrupt", "range", "range_percentiles"}
+IMAGES = (
+    FRAMED
+    | SPLIT
+    | {"size", "grayscale", "max_corrupt", "range", "range_percentiles"}
+    | {"pages", "group", "max_pixels", "window"}
+)
 VECTORS = SPLIT | {"drop_constant", "scaling"}
 TABLES = VECTORS | {"label_column", "drop"}
 ARRAYS = VECTORS | IMAGES | {"layout"}
