@@ -85,8 +85,8 @@ def _list_tar(path: Path) -> Listing:
             budget -= member.size
             if budget < 0:
                 raise DataError(
-                    f"{path} is compressed as a whole and takes more than half of the memory; unpack"
-                    " it and open the folder, or pack it as .zip or plain .tar."
+                    f"{path} is compressed as a whole and takes more than half of the memory;"
+                    " unpack it and open the folder, or pack it as .zip or plain .tar."
                 )
             stream = file.extractfile(member)
             held.append(b"" if stream is None else stream.read())

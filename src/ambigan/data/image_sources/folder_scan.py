@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...core.errors import DataError, suggestion
 from .listing import Listing, find_image_files
@@ -113,7 +114,7 @@ def find_images(listing: Listing, folders: Sequence[str] = ()) -> Scan:
     halves = list[list[ImageFile]]()
     for folder in (train, test):
         part = {place: path for place, path in paths.items() if path[: len(folder)] == folder}
-        below = _passed_through(part, folder, lambda name: _is_wrapper(name, folder))
+        below = _passed_through(part, folder, partial(_is_wrapper, folder))
         halves.append(_labelled(part, below, listing, scan))
     scan.train, scan.test = halves
     return scan
@@ -179,7 +180,7 @@ def _plain(name: str) -> str:
     return name.casefold().replace(" ", "_").replace("-", "_")
 
 
-def _is_wrapper(name: str, split: Parts) -> bool:
+def _is_wrapper(split: Parts, name: str) -> bool:
     """Whether a folder that a split holds alone is no class, as in `seg_train/seg_train`."""
     is_split = _part(name, (*TRAIN_NAMES, *TEST_NAMES)) is not None
     return name == split[-1] or is_split or _plain(name) in _IMAGES
@@ -290,8 +291,8 @@ def _labelled(paths: dict[int, Parts], top: Parts, listing: Listing, scan: Scan)
         if num_stray < len(classes):
             scan.leave(f"next to the folders of classes, at {where}", num_stray)
             scan.warnings.append(
-                f"{num_stray} of {len(paths)} images lie next to the folders of classes, at {where},"
-                " and are left alone: they have no class"
+                f"{num_stray} of {len(paths)} images lie next to the folders of classes, at"
+                f" {where}, and are left alone: they have no class"
             )
             paths = {place: path for place, path in paths.items() if place in classes}
         else:

@@ -62,13 +62,14 @@ def image_columns(schema: Any, rows: Any, folder: Path) -> list[str]:
 
 def _holds_images(column: Any, folder: Path) -> bool:
     values = [value for value in column.slice(0, _LOOKED_AT).to_pylist() if value is not None]
-    return bool(values) and 2 * sum(_is_image(value, folder) for value in values) > len(values)
+    return bool(values) and 2 * sum(is_image(value, folder) for value in values) > len(values)
 
 
-def _is_image(value: Any, folder: Path) -> bool:
+def is_image(value: Any, folder: Path) -> bool:
+    """Whether a cell holds the bytes of an image or the path of one."""
     if isinstance(value, dict):
         inner: Any = value.get("bytes") or value.get("path")
-        return set(value) <= {"bytes", "path"} and inner is not None and _is_image(inner, folder)
+        return set(value) <= {"bytes", "path"} and inner is not None and is_image(inner, folder)
     if isinstance(value, bytes):
         kind = kind_of_bytes(value[:512])
         return kind is not None and kind.role == "image"
@@ -138,6 +139,7 @@ def source_of_table(read: ImageTable, settings: DataSettings) -> ImageSource:
         else [f"row {row}" for row in order],
         left_alone=left,
         facts=(f"images from column '{read.column}'", *facts),
+        warnings=_warnings(read, codes, label),
         groups=groups,
     )
 
@@ -181,7 +183,7 @@ def _labels(
         return None, None
     if label not in table.column_names:
         raise DataError(str(unknown_name(f"column of {read.where}", label, table.column_names)))
-    values = table.column(label).to_pylist()
+    values = [None if value == "" else value for value in table.column(label).to_pylist()]
     known = [value for value in values if value is not None]
     where = f"{read.where}, column '{label}'"
     array: NDArray[Any] = np.array(known) if known else np.array([], np.int64)
@@ -190,6 +192,14 @@ def _labels(
     full = torch.full((len(values),), -1)
     full[torch.tensor([value is not None for value in values])] = codes
     return full, names
+
+
+def _warnings(read: ImageTable, codes: Tensor | None, label: str | None) -> tuple[str, ...]:
+    num_blank = 0 if codes is None else int((codes < 0).sum())
+    if not num_blank:
+        return ()
+    said = f"{read.where}: {num_blank} rows have no label in column '{label}'"
+    return (f"{said}; a split with one of them counts as unlabelled",)
 
 
 def _has_paths(images: Any) -> bool:

@@ -138,6 +138,8 @@ def _reason(kind: FileKind | None) -> str:
         return ""
     if kind.extra and not kind.is_readable:
         return f" ({kind.needed})"
+    if kind.role == "archive":
+        return f" ({kind.name}; archive:PATH reads the images in it)"
     if kind.remedy:
         return f" ({kind.name}; {kind.remedy})"
     return f" ({kind.name})"
