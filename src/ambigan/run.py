@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,6 @@ class Run:
         label_names: Names of the classes, or None where there are none.
         images_seen: Number of examples shown in training.
         weights: `ema` for the averaged networks, `raw` for the last ones.
-        folder_owner: What deletes a temporary folder with the run; None for one that was named.
     """
 
     def __init__(
@@ -72,7 +70,6 @@ class Run:
         self.images_seen = images_seen
         self.weights: Weights = weights
         self.device = next(method.parameters()).device
-        self.folder_owner: TemporaryDirectory[str] | None = None
 
     @property
     def capabilities(self) -> frozenset[Capability]:

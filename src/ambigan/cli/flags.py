@@ -140,14 +140,17 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         "--split-seed N": "seed of the order and of what is held out for testing",
         "--test-fraction SHARE": "share of the images to hold out where no test split is published",
         "--attribute NAME": "attribute of celeba that is the label",
-        "--label-column NAME": "column of hf: that is the label, `label` by default",
+        "--label-column NAME": "column of a table or hf: that is the label, `label` by default",
+        "--pages first|all": "which pages or frames of a file are images, the first by default",
+        "--group HOW": "what stays on one side of the split: folder, file, 1, or a pattern",
         "--root FOLDER": "folder of downloaded data sets, $AMBIGAN_DATA by default",
     }
     add_arguments(parser, texts)
     parser.epilog = (
-        "OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and\n"
-        "manifest.json (settings, counts, hash, files left out and why). After an interruption,\n"
-        "repeat the command: it continues. Train on it with --data packed:OUT."
+        "OUT then holds images.npy (N x C x H x W, uint8, or scaled float32 of deeper images),\n"
+        "index.parquet (file, label, split) and manifest.json (settings, counts, hash, files left\n"
+        "out and why). After an interruption, repeat the command: it continues. Train on it with\n"
+        "--data packed:OUT."
     )
 
 

@@ -39,7 +39,8 @@ from .parser import Request
 DEMO_OUT = "runs/demo"
 PACKED = (
     *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
-    *("attribute", "label_column"),
+    *("attribute", "label_column", "image_column", "pages", "folders", "group", "max_pixels"),
+    *("window", "layout", "range", "range_percentiles"),
 )
 """Settings of data that decide what `prepare` writes; the others are given to `train`."""
 
@@ -288,6 +289,10 @@ def prepare(request: Request) -> int:
         manifest, was_finished = prepare_images(
             settings, gallery, out, workers=flags.workers, progress=progress
         )
+    for line in manifest.inventory.lines(settings.source):
+        logger.info(line)
+    for line in manifest.warnings:
+        logger.warning(line)
     if was_finished:
         logger.info(f"{out} is finished already; nothing was done")
     _say_prepared(manifest, out)

@@ -37,7 +37,13 @@ from .images.torchvision_datasets import (
     Published,
 )
 from .memory import MEMORY
-from .packed.dataset import check_as_packed, open_packed, read_packed
+from .packed.dataset import (
+    check_as_packed,
+    open_packed,
+    open_packed_source,
+    packed_source,
+    read_packed,
+)
 from .packed.manifest import read_manifest
 from .registry import (
     ARRAYS,
@@ -252,6 +258,8 @@ def _opened(
         is_vectors = isinstance(examples, RawVectors)
         idle = ARRAYS - (TABLES if is_vectors else IMAGES | {"layout"})
         _warn_of_idle_settings(settings, name, source.uses - idle)
+    elif isinstance(examples, ImageSource):
+        examples = settled(examples, settings)
     if isinstance(examples, RawVectors):
         return build_vectors(examples, settings)
     return cropped_form(open_image_source(settings, examples, progress), settings)
@@ -304,8 +312,9 @@ def find_image_source(settings: DataSettings) -> ImageSource:
         return examples
     _warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0)
-    opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
-    return image_source_of(opened)
+    if isinstance(source, Packed):
+        return open_packed_source(whole, typed)
+    return image_source_of(source.open(whole))
 
 
 def open_examples(
@@ -343,8 +352,14 @@ def open_examples(
         return examples_for_model(examples, settings, spec, scaling, progress)
     if spec.kind != "images":
         raise _misfit(settings, "images", spec)
-    split = source.read(settings, typed) if isinstance(source, Packed) else source.read(settings)
-    return _cut(split, settings, spec)
+    if isinstance(source, Packed):
+        if scaling is not None or read_manifest(_path(typed)).scaling is not None:
+            return examples_for_model(packed_source(typed), settings, spec, scaling, progress)
+        return _cut(source.read(settings, typed), settings, spec)
+    if scaling is not None:
+        gallery = find_image_source(replace(settings, size=None, crop=None, holdout=0))
+        return examples_for_model(gallery, settings, spec, scaling, progress)
+    return _cut(source.read(settings), settings, spec)
 
 
 def examples_for_model(

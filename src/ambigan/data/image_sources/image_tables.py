@@ -57,7 +57,12 @@ def image_columns(schema: Any, rows: Any, folder: Path) -> list[str]:
         rows: Its first rows, as a table of Arrow.
         folder: Folder that paths are relative to.
     """
-    return [field.name for field in schema if _holds_images(rows.column(field.name), folder)]
+    names = [field.name for field in schema]
+    return [
+        name
+        for place, name in enumerate(names)
+        if names.count(name) == 1 and _holds_images(rows.column(place), folder)
+    ]
 
 
 def _holds_images(column: Any, folder: Path) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...core.errors import DataError
-from ..dataset import Dataset, Split
+from ..dataset import Dataset, Scaling, Split
 from ..settings import DataSettings
 from ..splits import num_held_out, shuffled
 from .image_decoding import DEFAULT, Content, Decoding
@@ -32,6 +35,8 @@ class ImageSource:
             none.
         keeps_order: Whether the published order is kept. Otherwise each split is shuffled with the
             split seed as key, since most sources are sorted by class.
+        arrays: Images that lie in memory already, `(N, C, H, W)`, of the training and a test split;
+            empty for others.
         left_alone: How many files were not read, by the reason.
         facts: What is worth knowing of how the source was read, such as the layout of an array.
         warnings: One line for each thing that looks wrong.
@@ -48,6 +53,7 @@ class ImageSource:
     num_train: int | None = None
     names: Sequence[str] = ()
     keeps_order: bool = False
+    arrays: tuple[NDArray[Any], ...] = ()
     left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -104,13 +110,18 @@ class ImageSource:
         return tuple(self.names[place] for place in chosen) if self.names else ()
 
 
-def image_source_of(dataset: Dataset) -> ImageSource:
-    """Returns the images of a data set that needs no decoding, in its order and splits."""
+def image_source_of(dataset: Dataset, dtype: str = "float32") -> ImageSource:
+    """Returns the images of a data set that needs no decoding, in its order and splits.
+
+    Args:
+        dataset: The data set.
+        dtype: Type that the values had before they were scaled, if they were.
+    """
     train, test = dataset.train, dataset.test
 
     def content(place: int) -> Content:
         split, row = (train, place) if place < len(train) else (test, place - len(train))
-        return split.values[row].numpy()
+        return in_source_units(split.values[row], dataset.scaling, dtype)
 
     return ImageSource(
         where=dataset.name,
@@ -122,6 +133,14 @@ def image_source_of(dataset: Dataset) -> ImageSource:
         names=(*train.files, *test.files),
         keeps_order=True,
     )
+
+
+def in_source_units(image: Tensor, scaling: Scaling | None, dtype: str) -> Content:
+    """Returns a stored image as its source had it, which a scaling may have changed."""
+    if scaling is None:
+        return image.numpy()
+    raw = scaling.invert(image).numpy()
+    return raw.astype(np.float32) if dtype == "float32" else np.rint(raw).astype(dtype)
 
 
 def _both_labels(*splits: Split) -> Tensor | None:
