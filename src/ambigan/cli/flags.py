@@ -133,6 +133,8 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     }
     add_arguments(parser, texts)
     add_arguments(parser, {"--grayscale": "reduce images to one channel"}, action="store_true")
+    drop = "leave out near copies of other images, which OUT/duplicates.csv lists"
+    add_arguments(parser, {"--drop-duplicates": drop}, action="store_true")
     workers = {"--workers N": "number of threads, by default one a core up to 8"}
     add_arguments(parser, workers, type=int)
     texts = {

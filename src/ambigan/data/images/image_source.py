@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,22 @@ class ImageSource:
             return order
         test = self.num_train + shuffled(self.length - self.num_train, settings, "test")
         return torch.cat([shuffled(self.num_train, settings), test]).numpy().tolist()
+
+    def without(self, dropped: Collection[int]) -> ImageSource:
+        """Returns the source without some of its images."""
+        gone = frozenset(dropped)
+        kept = [place for place in range(self.length) if place not in gone]
+        num_train = self.num_train
+        return replace(
+            self,
+            length=len(kept),
+            content=lambda place: self.content(kept[place]),
+            labels=self.labels_of(kept),
+            num_train=num_train and sum(place < num_train for place in kept),
+            names=self.names_of(kept),
+            groups=[self.groups[place] for place in kept] if self.groups else (),
+            arrays=(),
+        )
 
     def held_out_groups(self, settings: DataSettings) -> frozenset[str]:
         """Returns the groups of the test split; empty where images stand alone.

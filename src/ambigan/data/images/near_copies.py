@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn
 
 from .image_source import ImageSource
-from .parallel_decoding import DecodingProgress, ImageForm, decode_blocks, paced
+from .parallel_decoding import DecodingProgress, decode_blocks, find_form, paced
 
 SIDE = 16
 """Height and width in pixels of the thumbnails that are compared."""
@@ -22,29 +20,31 @@ ALIKE = 0.98
 MOST = 50_000
 """Number of images above which those of a split are not compared."""
 
-_SHARE = 0.01
-"""Least fraction of test images with near copies that is warned of."""
+_SHARES = {ALIKE: 0.05, 0.998: 0.01}
+"""Fraction of test images with copies so alike above which a warning is due. Even different images
+of simple things, such as the digit 1, are alike now and then."""
 
-_BITS, _LARGEST_DISTANCE = 64, 4
-_BLOCK = 512
+_DECODED = (64, 64)
+"""Height and width to which images are decoded before they are compared."""
+
+_BITS, _LARGEST_DISTANCE = 128, 24
+_BLOCK = 256
 
 Thumbnails = NDArray[np.float32]
 """Gray thumbnails `(N, SIDE * SIDE)`, each with mean 0 and length 1, or 0 where it is constant."""
 
 
-def thumbnails(images: Iterable[NDArray[np.generic]]) -> Thumbnails:
-    """Returns thumbnails of images `(C, H, W)`, each pixel the mean of its area."""
-    found = [_thumbnail(image) for image in images]
-    flat = np.stack(found) if found else np.empty((0, SIDE * SIDE), np.float32)
+def thumbnails(images: NDArray[np.generic]) -> Thumbnails:
+    """Returns thumbnails of images `(N, C, H, W)`, each pixel the mean of its area."""
+    flat = np.empty((len(images), SIDE * SIDE), np.float32)
+    rows, columns = (_areas(length) for length in images.shape[2:])
+    for start in range(0, len(images), _BLOCK):
+        part = images[start : start + _BLOCK]
+        gray = np.nan_to_num(part.astype(np.float32, copy=False).mean(1))
+        flat[start : start + _BLOCK] = (rows @ gray @ columns.T).reshape(len(part), -1)
     flat -= flat.mean(1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.divide(flat, lengths, out=np.zeros_like(flat), where=lengths > 1e-6)
-
-
-def _thumbnail(image: NDArray[np.generic]) -> NDArray[np.float32]:
-    gray = np.nan_to_num(image.astype(np.float32, copy=False).mean(0))
-    height, width = gray.shape
-    return (_areas(height) @ gray @ _areas(width).T).ravel()
 
 
 @cache
@@ -56,21 +56,24 @@ def _areas(length: int) -> NDArray[np.float32]:
     return ((high - low).clip(0) * (SIDE / length)).astype(np.float32)
 
 
-def near_copies_across(train: Thumbnails, test: Thumbnails) -> list[tuple[int, int]]:
-    """Returns the test images with a near copy in training, each with the nearest: (test, train)."""
-    pairs = list[tuple[int, int]]()
+def near_copies_across(train: Thumbnails, test: Thumbnails) -> list[tuple[int, int, float]]:
+    """Returns the test images with a near copy in training: index, that of the copy, likeness."""
+    pairs = list[tuple[int, int, float]]()
     for start in range(0, len(test), _BLOCK):
         alike = test[start : start + _BLOCK] @ train.T
         nearest = alike.argmax(1)
-        close = alike[np.arange(len(alike)), nearest] >= ALIKE
-        pairs += [(start + int(row), int(nearest[row])) for row in np.flatnonzero(close)]
+        best = alike[np.arange(len(alike)), nearest]
+        pairs += [
+            (start + int(row), int(nearest[row]), float(best[row]))
+            for row in np.flatnonzero(best >= ALIKE)
+        ]
     return pairs
 
 
 def warning_of_copies(
     where: str,
-    train: Sequence[NDArray[np.generic]],
-    test: Sequence[NDArray[np.generic]],
+    train: NDArray[np.generic],
+    test: NDArray[np.generic],
     names: tuple[Sequence[str], Sequence[str]],
 ) -> str:
     """Returns one line if test images have near copies in training; empty if few or none have.
@@ -81,12 +84,13 @@ def warning_of_copies(
         test: Test images.
         names: Names of both.
     """
-    if not len(test) or len(train) + len(test) > MOST:
+    if not len(train) or not len(test) or len(train) + len(test) > MOST:
         return ""
     pairs = near_copies_across(thumbnails(train), thumbnails(test))
-    if len(pairs) <= _SHARE * len(test):
+    counts = {level: sum(alike >= level for _, _, alike in pairs) for level in _SHARES}
+    if all(counts[level] <= share * len(test) for level, share in _SHARES.items()):
         return ""
-    first, second = pairs[0]
+    first, second, _ = max(pairs, key=lambda pair: pair[2])
     shown = f", such as {names[1][first]} of {names[0][second]}" if all(names) else ""
     return (
         f"{where}: {len(pairs):,} of {len(test):,} test images have near copies among the training"
@@ -95,75 +99,67 @@ def warning_of_copies(
     )
 
 
-@dataclass(frozen=True)
-class Duplicate:
-    """An image that is dropped.
-
-    Attributes:
-        dropped: Index of the image in the source.
-        kept: Index of the image that it is a near copy of.
-        similarity: Correlation of their thumbnails.
-    """
-
-    dropped: int
-    kept: int
-    similarity: float
-
-
 def find_duplicates(
     gallery: ImageSource,
     workers: int | None = None,
     progress: DecodingProgress | None = None,
-) -> list[Duplicate]:
+) -> list[tuple[int, int, float]]:
     """Finds the images that are near copies of others, of which one is kept.
 
-    Candidates share a part of a perceptual hash: 64 bits that tell which of the lowest frequencies
-    of the thumbnail are above their median, of which at most four differ. The correlation of
-    thumbnails confirms them. Of near copies, one of the published test split is kept, and otherwise
+    Candidates share a part of a perceptual hash of 128 bits, of which few differ, and the
+    correlation of their thumbnails confirms them. Of near copies, one of the published test split is kept, and otherwise
     the first by name.
 
     Args:
         gallery: Images to compare.
         workers: Number of decoding threads; None for one per core, eight at most.
         progress: Function that is called with the number of images compared and the total.
+
+    Returns:
+        Index of each image to drop, that of the one it is a copy of, and their correlation.
     """
     num_train = gallery.num_train or 0
     order = [*range(num_train, gallery.length), *range(num_train)]
-    form, tell = ImageForm(1, (64, 64), resizes=True, dtype="uint8"), paced(progress, len(order))
+    form, tell = find_form(gallery, order, _DECODED, None, 1.0), paced(progress, len(order))
     kept, parts, done = list[int](), list[Thumbnails](), 0
-    any_form = replace(gallery, decoding=replace(gallery.decoding, any_form=True))
-    for block in decode_blocks(any_form, order, form, workers):
+    for block in decode_blocks(gallery, order, form, workers):
         kept += block.kept
-        parts.append(thumbnails(block.pixels))
+        if block.pixels:
+            parts.append(thumbnails(np.stack(block.pixels)))
         done += len(block.kept) + len(block.reasons)
         tell(done)
-    found = np.concatenate(parts) if parts else thumbnails([])
-    return [
-        Duplicate(kept[row], kept[original], similarity)
-        for row, original, similarity in _duplicates_among(found)
-    ]
+    found = np.concatenate(parts) if parts else np.empty((0, SIDE * SIDE), np.float32)
+    return [(kept[row], kept[original], alike) for row, original, alike in _duplicates_among(found)]
 
 
-def perceptual_hashes(found: Thumbnails) -> NDArray[np.uint64]:
-    """Returns 64 bits of each thumbnail: which low frequencies lie above their median."""
-    if not len(found):
-        return np.empty(0, np.uint64)
-    low = dctn(found.reshape(-1, SIDE, SIDE), axes=(1, 2))[:, :8, :8].reshape(-1, _BITS)
-    bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(np.uint64).ravel()
+def perceptual_hashes(found: Thumbnails) -> NDArray[np.uint8]:
+    """Returns 128 bits of each thumbnail `(N, 16)`: the signs of fixed random projections.
+
+    A bit of two thumbnails differs with the probability arccos(correlation) / pi, about 1 in 16 for
+    near copies.
+    """
+    drawn = np.random.Generator(np.random.PCG64(0)).normal(size=(SIDE * SIDE, _BITS))
+    return np.packbits(found @ drawn.astype(np.float32) > 0, axis=1)
 
 
 def _duplicates_among(found: Thumbnails) -> list[tuple[int, int, float]]:
     """Rows that are near copies of an earlier row that is kept, with that row."""
-    hashes = perceptual_hashes(found)
+    rows = np.flatnonzero(found.any(1))  # constant images are like no other
+    hashes = perceptual_hashes(found[rows])
+    _, firsts, of_row = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
     earlier: dict[int, set[int]] = {}
-    for one, other in _candidates(hashes):
-        earlier.setdefault(other, set()).add(one)
+    # Of equal hashes, only the first is compared with others: there may be many.
+    for place, first in enumerate(firsts[of_row.ravel()].tolist()):
+        if place != first:
+            earlier.setdefault(int(rows[place]), set()).add(int(rows[first]))
+    singles = np.sort(firsts)
+    for one, other in _candidates(hashes[singles]):
+        pair = int(rows[singles[one]]), int(rows[singles[other]])
+        earlier.setdefault(pair[1], set()).add(pair[0])
     dropped = dict[int, tuple[int, float]]()
     for row in sorted(earlier):
-        originals = np.array(sorted(earlier[row] - dropped.keys()), np.int64)
-        if not len(originals):
-            continue
+        # Of a dropped one, what it was a copy of is a candidate in its place.
+        originals = np.array(sorted({dropped.get(o, (o, 1))[0] for o in earlier[row]}), np.int64)
         alike = found[originals] @ found[row]
         best = int(alike.argmax())
         if alike[best] >= ALIKE:
@@ -171,25 +167,14 @@ def _duplicates_among(found: Thumbnails) -> list[tuple[int, int, float]]:
     return [(row, original, alike) for row, (original, alike) in sorted(dropped.items())]
 
 
-def _candidates(hashes: NDArray[np.uint64]) -> Iterable[tuple[int, int]]:
-    """Pairs of rows whose hashes differ in four bits at most, the earlier one first.
-
-    Of five parts of two such hashes, one at least is equal in both.
-    """
-    count = _LARGEST_DISTANCE + 1
-    edges = [_BITS * part // count for part in range(count + 1)]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        keys = (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+def _candidates(hashes: NDArray[np.uint8]) -> Iterable[tuple[int, int]]:
+    """Pairs of rows, the earlier one first, whose hashes share one of eight parts, and most bits."""
+    whole = np.ascontiguousarray(hashes).view(np.uint64)
+    for keys in np.ascontiguousarray(hashes).view(np.uint16).T:
         order = np.argsort(keys, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
-            yield from _close_pairs(hashes, rows)
-
-
-def _close_pairs(hashes: NDArray[np.uint64], rows: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
-    """Pairs among some rows, in ascending order, whose hashes differ little."""
-    if len(rows) < 2:
-        return
-    for place, row in enumerate(rows[:-1].tolist()):
-        differing = np.bitwise_count(hashes[rows[place + 1 :]] ^ hashes[row])
-        for other in rows[place + 1 :][differing <= _LARGEST_DISTANCE].tolist():
-            yield row, other
+            for place, row in enumerate(rows[:-1].tolist()):
+                later = rows[place + 1 :]
+                differing = np.bitwise_count(whole[later] ^ whole[row]).sum(1, dtype=np.int64)
+                for other in later[differing <= _LARGEST_DISTANCE].tolist():
+                    yield row, other
