@@ -20,7 +20,7 @@ from .core.machine import physical_memory
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
-from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, listed, open_dataset
 from .data.memory import MEMORY, examples_in_memory
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
@@ -40,6 +40,9 @@ UNTRAINED_BATCHES = 50
 Open = Callable[[DataSettings], Dataset]
 
 logger = logging.getLogger(__name__)
+
+LARGE_SIDE = 256
+"""Height or width in pixels above which images are named as the cause of large networks."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,7 @@ def _go_on(
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
     check_same_data(run, dataset)
-    check_memory(config, make_on_meta(method_class, config, dataset.spec))
+    check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
@@ -291,15 +294,16 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     method.find_layer()
     method.check_batch(config.train.batch_size)
     _warn_of_long_iterations(config, method, len(dataset.train))
-    check_memory(config, method)
+    check_memory(config, method, dataset.spec)
 
 
-def check_memory(config: RunConfig, method: Method) -> None:
+def check_memory(config: RunConfig, method: Method, spec: DataSpec) -> None:
     """Refuses networks that this machine cannot hold while they are trained.
 
     Args:
         config: The settings of the run.
         method: Its networks, which may be without memory.
+        spec: The form of the data.
 
     Raises:
         ConfigError: naming the largest part.
@@ -310,10 +314,16 @@ def check_memory(config: RunConfig, method: Method) -> None:
     needed, there = sum(sizes.values()), physical_memory()
     if needed > there:
         largest = max(sizes, key=lambda name: sizes[name])
+        remedy = "make settings.network, or what that depends on, smaller"
+        if spec.kind == "images" and max(spec.shape[1:]) > LARGE_SIDE:
+            height, width = spec.shape[1:]
+            remedy = (
+                f"images are {height}x{width}: train on smaller ones with --data.size 64,64, or"
+                f" {remedy}"
+            )
         raise ConfigError(
             f"the networks need {needed / 2**30:,.0f} GiB of memory to train and this machine has "
-            f"{there / 2**30:,.0f}, most of it for {largest}; make settings.network, or what that"
-            " depends on, smaller."
+            f"{there / 2**30:,.0f}, most of it for {largest}; {remedy}."
         )
 
 
@@ -377,7 +387,7 @@ def _make_trainer(pending: PendingRun, progress: TrainingProgress) -> Trainer:
     train = pending.config.train
     device = next(pending.method.parameters()).device
     if world().is_main and (skipped := pending.dataset.skipped):
-        logger.warning(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
+        logger.warning(f"{len(skipped)} files could not be used: {listed(skipped)}")
     if world().is_main and train.precision == "bf16" and not bf16_hardware(device):
         logger.warning(
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"

@@ -36,6 +36,7 @@ from .images.torchvision_datasets import (
     SVHN,
     Published,
 )
+from .inventory import Inventory
 from .memory import MEMORY
 from .packed.dataset import (
     check_as_packed,
@@ -234,11 +235,16 @@ def open_dataset(
         DataError: Files that are missing, cannot be read or cannot be learned from.
     """
     dataset = _opened(settings, progress, examples)
-    for line in dataset.inventory.lines(dataset.name):
-        logger.info(line)
-    for line in dataset.inventory.warnings:
-        logger.warning(line)
+    _log(dataset.inventory, dataset.name)
     return dataset
+
+
+def _log(inventory: Inventory, name: str) -> None:
+    """Says what was read, what was left alone, and what looks wrong."""
+    for line in inventory.lines(name):
+        logger.info(line)
+    for line in inventory.warnings:
+        logger.warning(line)
 
 
 def _opened(
@@ -388,6 +394,7 @@ def examples_for_model(
         return read_vectors(examples, spec, scaling)
     size = settings.size if settings.crop else spec.shape[1:]
     split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
+    _log(split.inventory, settings.source)
     return _cut(split, settings, spec)
 
 
@@ -442,6 +449,7 @@ def open_framed(
     size = settings.size if settings.crop else (spec.shape[1], spec.shape[2])
     sized = replace(settings, size=size)
     dataset = open_image_source(sized, examples, progress, spec.shape[0], scaling)
+    _log(dataset.inventory, dataset.name)
     return cropped_form(dataset, settings)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -73,8 +73,9 @@ def _holds_images(column: Any, folder: Path) -> bool:
 def is_image(value: Any, folder: Path) -> bool:
     """Whether a cell holds the bytes of an image or the path of one."""
     if isinstance(value, dict):
-        inner: Any = value.get("bytes") or value.get("path")
-        return set(value) <= {"bytes", "path"} and inner is not None and is_image(inner, folder)
+        cell = cast("dict[str, Any]", value)
+        inner = cell.get("bytes") or cell.get("path")
+        return cell.keys() <= {"bytes", "path"} and inner is not None and is_image(inner, folder)
     if isinstance(value, bytes):
         kind = kind_of_bytes(value[:512])
         return kind is not None and kind.role == "image"
@@ -175,7 +176,7 @@ def _ordered(
     test_name = next((name for name in TEST_NAMES if name in values), None)
     train = [row for row, value in enumerate(values) if value in TRAIN_NAMES]
     test = [row for row, value in enumerate(values) if value == test_name]
-    left = {}
+    left = dict[str, int]()
     if num_left := len(values) - len(train) - len(test):
         left[f"rows of other splits in column '{split}'"] = num_left
     return [*train, *test], len(train) if test else None, [f"splits from column '{split}'"], left
@@ -224,7 +225,8 @@ def _content(value: Any, folder: Path) -> Content:
         OSError: There is none.
     """
     if isinstance(value, dict):
-        value = value.get("bytes") or value.get("path")
+        cell = cast("dict[str, Any]", value)
+        value = cell.get("bytes") or cell.get("path")
     if value is None or value == "":
         raise OSError("there is no image in this row")
     if isinstance(value, bytes):

@@ -154,6 +154,7 @@ def read_image_source(
         files=gallery.names_of(kept),
         label_names=gallery.label_names if has_labels else None,
         skipped=found.skipped,
+        inventory=_inventory(with_unused_pages(gallery, found.num_unused), found),
     )
 
 
@@ -185,6 +186,11 @@ def train_range(
         start = num_test = num_held_out(len(kept), settings) if len(kept) > 1 else 0
         end = len(kept)
     if end == start or not num_test:
+        if gallery.length == 1 and not gallery.left_alone:
+            raise DataError(
+                f"{gallery.where} is one image, and a training takes several: name a folder of"
+                " them (a run that is trained takes it: ambigan embed RUN --data FILE)."
+            )
         unused = [f"{count:,} {reason}" for reason, count in gallery.left_alone.items()]
         also = f" Left alone: {', '.join(unused[:5])}." if unused else ""
         raise DataError(

@@ -82,10 +82,14 @@ class ImageSource:
         gone = frozenset(dropped)
         kept = [place for place in range(self.length) if place not in gone]
         num_train = self.num_train
+
+        def content(place: int) -> Content:
+            return self.content(kept[place])
+
         return replace(
             self,
             length=len(kept),
-            content=lambda place: self.content(kept[place]),
+            content=content,
             labels=self.labels_of(kept),
             num_train=num_train and sum(place < num_train for place in kept),
             names=self.names_of(kept),
@@ -110,7 +114,8 @@ class ImageSource:
                 " name smaller ones with --data.group."
             )
         wanted, held_out, names = num_held_out(self.length, settings), list[str](), sorted(sizes)
-        for place in shuffled(len(names), settings, "groups").numpy().tolist():
+        places: list[int] = shuffled(len(names), settings, "groups").numpy().tolist()
+        for place in places:
             if wanted <= 0 or len(held_out) == len(names) - 1:
                 break
             held_out.append(names[place])

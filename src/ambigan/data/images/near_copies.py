@@ -107,8 +107,8 @@ def find_duplicates(
     """Finds the images that are near copies of others, of which one is kept.
 
     Candidates share a part of a perceptual hash of 128 bits, of which few differ, and the
-    correlation of their thumbnails confirms them. Of near copies, one of the published test split is kept, and otherwise
-    the first by name.
+    correlation of their thumbnails confirms them. Of near copies, one of the published test split
+    is kept, and otherwise the first by name.
 
     Args:
         gallery: Images to compare.
@@ -168,7 +168,7 @@ def _duplicates_among(found: Thumbnails) -> list[tuple[int, int, float]]:
 
 
 def _candidates(hashes: NDArray[np.uint8]) -> Iterable[tuple[int, int]]:
-    """Pairs of rows, the earlier one first, whose hashes share one of eight parts, and most bits."""
+    """Pairs of rows, the earlier first, whose hashes share one of eight parts, and most bits."""
     whole = np.ascontiguousarray(hashes).view(np.uint64)
     for keys in np.ascontiguousarray(hashes).view(np.uint16).T:
         order = np.argsort(keys, kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, cast
 
 from ...core.data_spec import DataSpec
 from ...core.errors import ConfigError, DataError
@@ -45,10 +46,9 @@ def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
     """
     manifest = read_manifest(Path(typed).expanduser())
     channels, *size = manifest.shape
-    held = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in manifest.asked.items()
-    }
+    held: dict[str, Any] = {}
+    for name, value in manifest.asked.items():
+        held[name] = tuple(cast("list[Any]", value)) if isinstance(value, list) else value
     held |= {"size": tuple(size), "grayscale": channels == 1}
     for field in fields(settings):
         value = getattr(settings, field.name)

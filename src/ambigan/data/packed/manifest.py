@@ -134,10 +134,12 @@ def read_manifest(folder: Path) -> Manifest:
     except (CheckpointError, ConfigError) as error:
         raise DataError(f"{path} is damaged; {ANEW}.") from error
     first, second = sorted((manifest.train, manifest.test))
-    shift, scale = manifest.shift, manifest.scale
-    is_scaled = shift is not None and scale is not None
-    lengths = {len(shift), len(scale), manifest.shape[0]} if is_scaled else {0}
-    if len(lengths) > 1 or (is_scaled and not min(scale) > 0):
+    shift, scale = manifest.shift or (), manifest.scale or ()
+    if (
+        len(shift) != len(scale)
+        or len(scale) not in (0, manifest.shape[0])
+        or min(scale, default=1) <= 0
+    ):
         raise DataError(f"{path} is damaged: its scaling is none of its channels; {ANEW}.")
     if min(manifest.shape) < 1 or not (0 == first[0] <= first[1] == second[0] <= second[1]):
         raise DataError(f"{path} is damaged: its splits or its shape cannot be; {ANEW}.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from ...core.errors import ConfigError, DataError
 from ...core.files import (
@@ -267,8 +268,8 @@ def _finish(
         index_sha256=write_index(out / INDEX, index, gallery.label_names),
         skipped=skipped,
         dtype=state.dtype,
-        shift=None if scaling is None else tuple(scaling.shift.flatten().tolist()),
-        scale=None if scaling is None else tuple(scaling.scale.flatten().tolist()),
+        shift=None if scaling is None else _numbers(scaling.shift),
+        scale=None if scaling is None else _numbers(scaling.scale),
         left_alone=dict(with_unused_pages(gallery, state.num_unused).left_alone),
         facts=gallery.facts,
         warnings=gallery.warnings,
@@ -277,6 +278,11 @@ def _finish(
     (out / PART_SUFFIX).unlink(missing_ok=True)
     (out / PROGRESS).unlink()
     return manifest
+
+
+def _numbers(column: Tensor) -> tuple[float, ...]:
+    values: list[float] = column.flatten().numpy().tolist()
+    return tuple(values)
 
 
 def _is_scaled(settings: DataSettings, state: PackingProgress) -> bool:
