@@ -19,9 +19,13 @@ RawExamples = ImageSource | RawVectors
 """What a source gives: images that are not decoded yet, or vectors as they are in the file."""
 
 IMAGES = FRAMED | SPLIT | {"size", "grayscale", "max_corrupt", "range", "range_percentiles"}
-VECTORS = SPLIT | {"drop_constant", "scaling"}
-TABLES = VECTORS | {"label_column", "drop"}
-ARRAYS = VECTORS | IMAGES | {"layout"}
+VECTORS = SPLIT | {"drop_constant", "scaling", "missing", "missing_marks"}
+_COLUMNS = {"label_column", "target_column", "id_column", "label_file", "drop", "one_hot"}
+TABLES = VECTORS | IMAGES | _COLUMNS | {"transpose", "shape", "layout"}
+_MARKS = {"separator", "decimal", "thousands", "quote", "comment", "encoding"}
+TEXTS = TABLES | _MARKS | {"header"}
+ARRAYS = VECTORS | IMAGES | {"layout", "shape"}
+CONTAINERS = ARRAYS | {"key", "label_column", "target_column"}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
+from .arrays.layout import as_shaped
 from .arrays.numpy_files import read_npy, read_npz
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
@@ -42,6 +43,7 @@ from .registry import (
     SOURCES,
     SPLIT,
     TABLES,
+    TEXTS,
     VECTORS,
     Named,
     Packed,
@@ -51,7 +53,7 @@ from .registry import (
     register_source,
 )
 from .settings import DataSettings
-from .tables.readers import read_csv, read_parquet
+from .tables.readers import read_csv, read_excel, read_feather, read_parquet
 from .tables.vectors import RawVectors, build_vectors, build_vectors_as, read_vectors
 
 logger = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ def _add_file(
     *suffixes: str,
 ) -> None:
     def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawExamples:
-        return read(settings, _path(typed), needed)
+        return as_shaped(read(settings, _path(typed), needed), settings)
 
     SOURCES.add(name, Readable(description, at_path, uses, suffixes))
 
@@ -132,8 +134,16 @@ _add_file(
     ARRAYS,
     ".npz",
 )
-_add_file("csv", "columns of numbers under a line of names", read_csv, TABLES, ".csv", ".tsv")
-_add_file("parquet", "columns of numbers", read_parquet, TABLES, ".parquet", ".pq")
+_add_file(
+    "csv",
+    "a table as text, its columns separated by commas, semicolons, tabs or blanks",
+    read_csv,
+    TEXTS,
+    *(".csv", ".tsv", ".txt", ".dat", ".csv.gz"),
+)
+_add_file("parquet", "a table, or a folder of its parts", read_parquet, TABLES, ".parquet", ".pq")
+_add_file("feather", "a table of Feather or Arrow", read_feather, TABLES, ".feather", ".arrow")
+_add_file("excel", "a sheet of a workbook", read_excel, TEXTS | {"key"}, ".xlsx", ".xlsm")
 
 
 def _not_in_a_file(_settings: DataSettings, _typed: str, _needed: object) -> RawExamples:
@@ -206,7 +216,8 @@ def _opened(
             return cropped_form(dataset, settings)
         examples = source.read(settings, typed, None)
         is_vectors = isinstance(examples, RawVectors)
-        idle = ARRAYS - (VECTORS if is_vectors else IMAGES | {"layout"})
+        kind = VECTORS if is_vectors else IMAGES
+        idle = (VECTORS | IMAGES) - kind
         _warn_of_idle_settings(settings, name, source.uses - idle)
     if isinstance(examples, RawVectors):
         return build_vectors(examples, settings)
@@ -326,7 +337,9 @@ def examples_for_model(
     if kind != spec.kind:
         raise _misfit(settings, kind, spec)
     if isinstance(examples, RawVectors):
-        return read_vectors(examples, spec, scaling)
+        for line in examples.warnings:
+            logger.warning(line)
+        return read_vectors(examples, spec, scaling, settings)
     size = settings.size if settings.crop else spec.shape[1:]
     split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
     return _cut(split, settings, spec)

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -70,6 +70,8 @@ def take(split: Split, chosen: Tensor) -> Split:
         labels=None if split.labels is None else split.labels[chosen],
         rows=None if split.rows is None else split.rows[chosen],
         files=tuple(pick(split.files, chosen)) if split.files else (),
+        targets=None if split.targets is None else split.targets[chosen],
+        ids=tuple(pick(split.ids, chosen)) if split.ids else (),
     )
 
 
@@ -86,11 +88,14 @@ def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> Sour
         values = torch.cat([split.values for split in splits])
     labels = [split.labels for split in splits if split.labels is not None]
     is_labelled = len(labels) == len(splits)
+    targets = [split.targets for split in splits if split.targets is not None]
     return SourceSplit(
         values=values,
         labels=torch.cat(labels) if is_labelled else None,
-        rows=arange(len(values)),
+        rows=splits[0].rows if len(splits) == 1 else arange(len(values)),
         label_names=label_names if is_labelled else None,
+        targets=torch.cat(targets) if len(targets) == len(splits) else None,
+        ids=tuple(name for split in splits for name in split.ids),
     )
 
 
@@ -159,9 +164,17 @@ def data_fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
             if tensor is None:
                 digest.update(b"none;")
                 continue
-            digest.update(f"{tensor.dtype} {tuple(tensor.shape)};".encode())
-            digest.update(tensor.contiguous().numpy().data)
+            _update(digest, tensor)
+    for split in splits:
+        if split.targets is not None:
+            _update(digest, split.targets)
     return digest.hexdigest()
+
+
+def _update(digest: Any, tensor: Tensor) -> None:
+    """Adds a tensor, with its type and shape, to a hash."""
+    digest.update(f"{tensor.dtype} {tuple(tensor.shape)};".encode())
+    digest.update(tensor.contiguous().numpy().data)
 
 
 def arange(length: int) -> Tensor:
@@ -177,4 +190,6 @@ def _view(split: Split, part: slice) -> Split:
         labels=None if split.labels is None else split.labels[part],
         rows=None if split.rows is None else split.rows[part],
         files=split.files[part],
+        targets=None if split.targets is None else split.targets[part],
+        ids=split.ids[part],
     )
