@@ -87,7 +87,7 @@ def test_other_tools_read_it(folder: Path, tmp_path: Path) -> None:
         assert row["file"] == files[row["place"]]
     said = json.loads((out / "manifest.json").read_text())
     assert said["num_skipped"] == 3
-    assert said["skipped"][0] == "cat/05x.png: not an image of a known format"
+    assert said["skipped"][0] == "cat/05x.png: text, not an image of a known format"
     assert said["asked"]["size"] == list(SIZE)
 
 

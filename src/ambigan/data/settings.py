@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,6 +11,7 @@ from ..core.errors import ConfigError, unknown_name
 
 ScalingName = Literal["standard", "minmax", "robust", "quantile", "none"]
 MissingName = Literal["refuse", "drop", "mean", "median"]
+PagesName = Literal["first", "all"]
 
 LAYOUTS = ("NHW", "NHWC", "NCHW", "HWC", "CHW", "HW", "HWN", "HWCN")
 """Orders of the dimensions of arrays of images; those without N are of a single image."""
@@ -25,9 +27,9 @@ class DataSettings:
     Attributes:
         source: Name of a data set (`digits`, `mnist`, `cifar10`, `cifar100`, `svhn`, `stl10`,
             `stl10-unlabelled`), or a kind and a path: `folder:PATH`, `npy:PATH`, `npz:PATH`,
-            `csv:PATH`, `parquet:PATH`. Images that must be decoded: `imagenet`, `celeba`,
-            `lsun:CATEGORY`, `hf:NAME[:SPLIT]`; `packed:PATH` is a folder that `ambigan prepare`
-            made of any of them.
+            `csv:PATH`, `parquet:PATH`. Images that must be decoded: `archive:PATH`, `image:PATH`,
+            `imagenet`, `celeba`, `lsun:CATEGORY`, `hf:NAME[:SPLIT]`; `packed:PATH` is a folder that
+            `ambigan prepare` made of any of them. A path alone is understood by what is there.
         root: Folder of downloaded data sets; $AMBIGAN_DATA if None, and without it
             `~/.cache/ambigan`.
         holdout: Number of training examples, taken from the end, that become the test split; 0 for
@@ -50,6 +52,21 @@ class DataSettings:
         range_percentiles: Percentiles of the values of the training split that become -1 and 1,
             from 0 to 100; the least and the greatest value by default. Up to three channels share
             one range, and more have one each.
+        pages: Which pages or frames of TIFF, GIF, WebP, PNG and DICOM files are images: the `first`
+            of each file, or `all`, which are named such as `movie.tif#17`, counted from 0.
+        folders: Folders of a folder or archive that are read, relative to it, such as `train,val`
+            or `images`; all if empty, except those of masks and of further test splits.
+        group: What keeps images together on one side of a split that is made at random: `folder`,
+            the folder that an image lies in; `file`, of whose pages it is one; a number, the folder
+            at that level of its path, counted from 1; a column of a table; or a regular expression
+            that is searched in its path, whose first group counts, such as `(patient[0-9]+)`.
+        image_column: Column of a table or of `hf:` that holds images or their paths; if None, the
+            only one that does.
+        max_pixels: Largest number of pixels of an image that is decoded, since a small file may
+            unpack to more than fits in memory; 89,478,485 if None. A JPEG that `size` reduces
+            counts as reduced.
+        window: Whether values of a DICOM file are clipped to the window that it names, as viewers
+            do; if false, `range` decides alone.
         layout: Order of the dimensions of an array of images, such as `NHWC`: N for examples, C for
             channels, H for height and W for width. If None, recognised by the lengths where these
             leave no doubt.
@@ -66,7 +83,8 @@ class DataSettings:
         key: Name of the array of examples in a file that holds several (`npz:`, `mat:`, `hdf5:`),
             or of the sheet of a workbook; if None, by the names in use, and the first sheet.
         label_column: Column of a table or of `hf:`, or array of a file of several, that holds
-            labels; if None, `label` where there is one.
+            labels; if None, `label` where there is one, and for images also `class`, `target` and
+            their like.
         label_file: File of labels, one a row: a table with `label_column`, where a column `id_column`
             in both says which belong together and else the order does, or a `.npy` file.
         target_column: Columns of a table, or the array of a file of several, that hold real-valued
@@ -115,6 +133,12 @@ class DataSettings:
     grayscale: bool = False
     range: tuple[float, float] | None = None
     range_percentiles: tuple[float, float] = (0.0, 100.0)
+    pages: PagesName = "first"
+    folders: tuple[str, ...] = ()
+    group: str | None = None
+    image_column: str | None = None
+    max_pixels: int | None = None
+    window: bool = True
     layout: str | None = None
     attribute: str | None = None
     crop: tuple[int, int] | None = None
@@ -180,6 +204,13 @@ class DataSettings:
             )
         if self.layout is not None and self.layout not in LAYOUTS:
             raise unknown_name("data.layout", self.layout, LAYOUTS)
+        if self.pages not in get_args(PagesName):
+            raise unknown_name("data.pages", self.pages, get_args(PagesName))
+        self._check_group()
+        if self.max_pixels is not None and self.max_pixels < 1:
+            raise ConfigError(
+                f"data.max_pixels is {self.max_pixels}; it must be a number of pixels, 1 or more."
+            )
         self._check_short_side()
         if not 0 <= self.max_corrupt <= 1:
             raise ConfigError(
@@ -240,6 +271,23 @@ class DataSettings:
                     f"data.encoding '{self.encoding}' is unknown; it must be an encoding of Python,"
                     " for instance utf-8, cp1252 or latin-1."
                 ) from error
+
+    def _check_group(self) -> None:
+        """Checks that groups can be found, and that nothing cuts through them."""
+        if self.group is None:
+            return
+        try:
+            re.compile(self.group)
+        except re.error as error:
+            raise ConfigError(
+                f"data.group '{self.group}' is no regular expression ({error}); give folder, file,"
+                " a level such as 1, a column, or a pattern such as '(patient[0-9]+)'."
+            ) from error
+        if self.holdout:
+            raise ConfigError(
+                "data.holdout counts examples, and data.group keeps groups whole; give"
+                " data.test_fraction in its place."
+            )
 
     def _check_short_side(self) -> None:
         """Checks that the range of scales is one, and that there is a crop."""

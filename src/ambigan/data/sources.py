@@ -14,14 +14,18 @@ from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
 from .arrays.layout import as_shaped
 from .arrays.numpy_files import read_npy, read_npz
+from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
+from .files import check_file
+from .image_sources.folder import find_archive, find_folder, find_image_file
+from .image_sources.image_tables import images_of_csv, images_of_parquet
 from .images.cropping import augment_of, cropped_form
-from .images.folder import find_folder
 from .images.hub import find_hub
 from .images.image_dataset import open_image_source, read_image_source
 from .images.image_decoding import read_header
 from .images.image_source import ImageSource, image_source_of
+from .images.pages_and_groups import settled
 from .images.parallel_decoding import DecodingProgress, by, find_form
 from .images.photo_datasets import find_celeba, find_imagenet, find_lsun
 from .images.torchvision_datasets import (
@@ -43,8 +47,9 @@ from .registry import (
     SOURCES,
     SPLIT,
     TABLES,
+    ONLY_IMAGES,
+    ONLY_VECTORS,
     TEXTS,
-    VECTORS,
     Named,
     Packed,
     RawExamples,
@@ -100,7 +105,18 @@ register_source(
     "images below a folder; classes and train/test by the names of folders",
     kind="images",
     takes="PATH",
+    uses=IMAGES | {"folders"},
 )(find_folder)
+register_source(
+    "archive",
+    "images in a .zip or .tar, read without unpacking; as for folders",
+    kind="images",
+    takes="PATH",
+    uses=IMAGES | {"folders"},
+)(find_archive)
+register_source("image", "the pages or frames of one file", kind="images", takes="PATH")(
+    find_image_file
+)
 register_source("imagenet", "1.3 million photographs of 1,000 classes", kind="images")(
     find_imagenet
 )
@@ -121,7 +137,7 @@ register_source(
     "images of the library datasets, by name or folder, and split",
     kind="images",
     takes="NAME[:SPLIT]",
-    uses=IMAGES | {"label_column"},
+    uses=IMAGES | {"label_column", "image_column"},
 )(find_hub)
 SOURCES.add(
     "packed", Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed)
@@ -134,14 +150,38 @@ _add_file(
     ARRAYS,
     ".npz",
 )
+
+
+def _images_or_rows(
+    images: Callable[[DataSettings, Path], ImageSource | None],
+    rows: Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples],
+) -> Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples]:
+    """A reader of tables that gives images where a column holds them or their paths."""
+
+    def read(settings: DataSettings, path: Path, needed: tuple[str, ...] | None) -> RawExamples:
+        if path.is_file():
+            check_file(path, "a table")
+            if (found := images(settings, path)) is not None:
+                return found
+        return rows(settings, path, needed)
+
+    return read
+
+
 _add_file(
     "csv",
-    "a table as text, its columns separated by commas, semicolons, tabs or blanks",
-    read_csv,
-    TEXTS,
-    *(".csv", ".tsv", ".txt", ".dat", ".csv.gz"),
+    "a table as text, in any dialect, of numbers or of paths to images",
+    _images_or_rows(images_of_csv, read_csv),
+    TEXTS | {"image_column"},
+    *(".csv", ".tsv", ".txt", ".dat"),
 )
-_add_file("parquet", "a table, or a folder of its parts", read_parquet, TABLES, ".parquet", ".pq")
+_add_file(
+    "parquet",
+    "a table, or a folder of its parts, of numbers or of images or their paths",
+    _images_or_rows(images_of_parquet, read_parquet),
+    TABLES | {"image_column"},
+    *(".parquet", ".pq"),
+)
 _add_file("feather", "a table of Feather or Arrow", read_feather, TABLES, ".feather", ".arrow")
 _add_file("excel", "a sheet of a workbook", read_excel, TEXTS | {"key"}, ".xlsx", ".xlsm")
 
@@ -161,7 +201,7 @@ SOURCES.add(
 
 def origin_of_source(typed: str) -> Plugin | None:
     """The plugin from which a source comes; None for the package, or for no source."""
-    return SOURCES.origin(typed.partition(":")[0])
+    return SOURCES.origin(named_source(typed).partition(":")[0])
 
 
 def list_sources() -> dict[str, str]:
@@ -214,10 +254,9 @@ def _opened(
             is_packed = isinstance(source, Packed)
             dataset = source.open(settings, typed) if is_packed else source.open(settings)
             return cropped_form(dataset, settings)
-        examples = source.read(settings, typed, None)
+        examples = _read(source, settings, typed, None)
         is_vectors = isinstance(examples, RawVectors)
-        kind = VECTORS if is_vectors else IMAGES
-        idle = (VECTORS | IMAGES) - kind
+        idle = ONLY_IMAGES if is_vectors else ONLY_VECTORS
         _warn_of_idle_settings(settings, name, source.uses - idle)
     if isinstance(examples, RawVectors):
         return build_vectors(examples, settings)
@@ -249,7 +288,7 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
     elif isinstance(own, Named):
         size = own.read(settings).values.shape[2:]
     else:
-        gallery = own.read(settings, typed, None)
+        gallery = _read(own, settings, typed, None)
         if isinstance(gallery, RawVectors):
             return other
         size = find_form(gallery, range(gallery.length), None, 1, settings.max_corrupt).size
@@ -265,7 +304,7 @@ def find_image_source(settings: DataSettings) -> ImageSource:
     """
     name, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        examples = source.read(settings, typed, None)
+        examples = _read(source, settings, typed, None)
         if isinstance(examples, RawVectors):
             raise ConfigError(f"{settings.source} holds vectors; only images are prepared.")
         return examples
@@ -306,7 +345,7 @@ def open_examples(
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
         needed = scaling.columns if scaling and spec.kind == "vectors" else ()
-        examples = source.read(settings, typed, needed)
+        examples = _read(source, settings, typed, needed)
         return examples_for_model(examples, settings, spec, scaling, progress)
     if spec.kind != "images":
         raise _misfit(settings, "images", spec)
@@ -385,7 +424,7 @@ def open_framed(
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
         needed = scaling.columns if scaling and spec.kind == "vectors" else ()
-        examples = source.read(settings, typed, needed)
+        examples = _read(source, settings, typed, needed)
     else:
         examples = find_image_source(replace(settings, size=None, crop=None))
     kind = "vectors" if isinstance(examples, RawVectors) else "images"
@@ -399,18 +438,26 @@ def open_framed(
     return cropped_form(dataset, settings)
 
 
+def _read(
+    source: Readable, settings: DataSettings, typed: str, needed: tuple[str, ...] | None
+) -> RawExamples:
+    """The examples of a source, with the pages and groups that the settings ask for."""
+    examples = source.read(settings, typed, needed)
+    return examples if isinstance(examples, RawVectors) else settled(examples, settings)
+
+
 def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
     """Channels, height and width of a source's first image, or None for vectors."""
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        gallery = source.read(settings, typed, ())
+        gallery = _read(source, settings, typed, ())
         if isinstance(gallery, RawVectors):
             return None
     else:
         gallery = find_image_source(replace(settings, size=None, crop=None, flip=False))
     for place in range(min(gallery.length, 20)):
         try:
-            header = read_header(gallery.content(place))
+            header = read_header(gallery.content(place), gallery.decoding, reduces=True)
         except Exception:  # Pillow raises many kinds; what cannot be read is counted elsewhere
             continue
         return header.channels, header.height, header.width
@@ -419,7 +466,7 @@ def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
 
 def _find(typed: str) -> tuple[str, Source, str]:
     """The name of a source, what it stands for, and what was typed after its colon."""
-    name, _, path = typed.partition(":")
+    name, _, path = named_source(typed).partition(":")
     if name not in SOURCES:
         raise _unknown_source(typed)
     source = SOURCES[name]
@@ -430,6 +477,29 @@ def _find(typed: str) -> tuple[str, Source, str]:
         what = "path" if argument == "PATH" else "name"
         raise ConfigError(f"data set '{name}' needs a {what}: {name}:{argument}.")
     return name, source, path
+
+
+def named_source(typed: str) -> str:
+    """Returns a source with its kind: a path alone is understood by what is there.
+
+    Args:
+        typed: Source as it was typed, such as `mnist`, `folder:photos` or `photos.zip`.
+    """
+    if typed.partition(":")[0] in SOURCES or not typed:
+        return typed
+    try:
+        suffixes = {
+            suffix: name
+            for name, source in SOURCES.items()
+            if isinstance(source, Readable)
+            for suffix in source.suffixes
+        }
+        found = source_at(_path(typed), suffixes)
+    except OSError as error:
+        raise DataError(f"{typed} cannot be read: {error.strerror or error}.") from error
+    except ValueError:  # a name that no file can have
+        return typed
+    return typed if found is None else f"{found}:{typed}"
 
 
 def _path(typed: str) -> Path:
@@ -446,13 +516,16 @@ def _typed(name: str) -> str:
 
 
 def _unknown_source(typed: str) -> ConfigError:
-    """For a bare path, the kind it seems to be; else the nearest name."""
-    path = Path(typed).expanduser()
+    """For a path where nothing is, the kind it seems to be; else the nearest name."""
+    path = _path(typed)
+    if typed and path.exists():
+        return ConfigError(
+            f"{typed} is of no kind that is recognised; say what it is, such as csv:{typed}."
+            f" Known: {', '.join(map(_typed, SOURCES))}."
+        )
     for name, source in SOURCES.items():
         if isinstance(source, Readable) and path.suffix.lower() in source.suffixes:
             return ConfigError(f"unknown data set '{typed}'. Did you mean '{name}:{typed}'?")
-    if path.is_dir():
-        return ConfigError(f"unknown data set '{typed}'. Did you mean 'folder:{typed}'?")
     return unknown_name("data set", typed.partition(":")[0], [*SOURCES])
 
 

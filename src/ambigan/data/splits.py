@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, DataError
 from ..core.randomness import Randomness
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .inventory import Inventory, listed_classes
@@ -46,6 +47,32 @@ def num_held_out(length: int, settings: DataSettings, default: int | None = None
         return default
     fraction = settings.test_fraction or DEFAULT_TEST_FRACTION
     return min(max(1, round(length * fraction)), length - 1)
+
+
+def held_out_groups(groups: Sequence[str], settings: DataSettings, where: str) -> frozenset[str]:
+    """Returns the groups of the test split, drawn until they hold the test fraction of examples.
+
+    Args:
+        groups: Group of each example.
+        settings: Settings with the split seed and the test fraction.
+        where: The source, for messages.
+
+    Raises:
+        DataError: All examples are of one group.
+    """
+    sizes = Counter(groups)
+    if len(sizes) < 2:
+        raise DataError(
+            f"{where}: all {len(groups)} examples are of one group, {next(iter(sizes))!r}; name"
+            " smaller ones with --data.group."
+        )
+    wanted, held_out, names = num_held_out(len(groups), settings), list[str](), sorted(sizes)
+    for place in shuffled(len(names), settings, "groups").numpy().tolist():
+        if wanted <= 0 or len(held_out) == len(names) - 1:
+            break
+        held_out.append(names[place])
+        wanted -= sizes[names[place]]
+    return frozenset(held_out)
 
 
 def warn_of_published(where: str) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from ...core.errors import DataError
 from ..dataset import Dataset, Split
 from ..settings import DataSettings
-from ..splits import shuffled
-from .image_decoding import Content
+from ..splits import held_out_groups, shuffled
+from .image_decoding import DEFAULT, Content, Decoding
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class ImageSource:
         left_alone: How many files were not read, by the reason.
         facts: What is worth knowing of how the source was read, such as the layout of an array.
         warnings: One line for each thing that looks wrong.
+        groups: Name of the group of each image, which stays on one side of a split made at random;
+            empty where images stand alone.
+        decoding: How files are decoded.
     """
 
     where: str
@@ -46,6 +51,8 @@ class ImageSource:
     left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    groups: Sequence[str] = ()
+    decoding: Decoding = DEFAULT
 
     def name(self, place: int) -> str:
         """Returns the name of an image in messages."""
@@ -56,9 +63,25 @@ class ImageSource:
         if self.keeps_order:
             return range(self.length)
         if self.num_train is None:
-            return shuffled(self.length, settings).numpy().tolist()
+            order: list[int] = shuffled(self.length, settings).numpy().tolist()
+            held_out = self.held_out_groups(settings)
+            if held_out:  # the test split comes first
+                order.sort(key=lambda place: self.groups[place] not in held_out)
+            return order
         test = self.num_train + shuffled(self.length - self.num_train, settings, "test")
         return torch.cat([shuffled(self.num_train, settings), test]).numpy().tolist()
+
+    def held_out_groups(self, settings: DataSettings) -> frozenset[str]:
+        """Returns the groups of the test split; empty where images stand alone.
+
+        They are drawn by the split seed until they hold the test fraction of the images.
+
+        Raises:
+            DataError: All images are of one group.
+        """
+        if not self.groups or self.num_train is not None:
+            return frozenset()
+        return held_out_groups(self.groups, settings, self.where)
 
     def labels_of(self, chosen: Sequence[int]) -> Tensor | None:
         """Returns the labels of the images at the given indices."""

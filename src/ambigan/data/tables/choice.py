@@ -52,7 +52,7 @@ def raw_vectors(
     label = _label_column(given, settings, needed)
     targets = [name for name in settings.target_column if needed is None or name in given]
     id_column = _named(settings.id_column, given, needed)
-    group = _named(_group_column(settings, given), given, needed)
+    group = _named(settings.group, given, needed)
     encoded_names = [name for name in settings.one_hot if not needed or _levels(needed, name)]
     others = {label, id_column, *targets, *settings.drop}
     if group is not None and not (needed and group in needed):
@@ -126,7 +126,7 @@ def raw_vectors(
 
 def text_columns(settings: DataSettings, needed: tuple[str, ...] | None) -> tuple[str, ...]:
     """Returns the names of columns whose values are kept as they are written."""
-    named = (settings.label_column or DEFAULT_LABEL_COLUMN, settings.id_column, _group(settings))
+    named = (settings.label_column or DEFAULT_LABEL_COLUMN, settings.id_column, settings.group)
     kept = (name for name in named if name is not None and name not in (needed or ()))
     return (*kept, *settings.one_hot)
 
@@ -134,14 +134,6 @@ def text_columns(settings: DataSettings, needed: tuple[str, ...] | None) -> tupl
 def _named(name: str | None, given: list[str], needed: tuple[str, ...] | None) -> str | None:
     """Returns the name of a column; a trained model does not need it."""
     return name if name is not None and (needed is None or name in given) else None
-
-
-def _group_column(settings: DataSettings, given: list[str]) -> str | None:
-    return _group(settings) if _group(settings) in given else None
-
-
-def _group(settings: DataSettings) -> str | None:
-    return getattr(settings, "group", None)
 
 
 def _label_column(

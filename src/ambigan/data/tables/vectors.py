@@ -25,6 +25,7 @@ from ..splits import (
     arange,
     assemble,
     concat,
+    held_out_groups,
     num_held_out,
     shuffled,
     split_at,
@@ -95,7 +96,7 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     numbered = [replace(split, values=arange(len(split))) for split in splits]
     if len(numbered) == 2:  # counted on, so that a holdout of the training split is known by it
         numbered[1] = replace(numbered[1], values=numbered[1].values + len(arrays[0]))
-    train, test = apply_holdout(*_divided(numbered, settings), settings)
+    train, test = apply_holdout(*_divided(numbered, settings, raw), settings)
     if len(train) < 2:
         raise DataError(
             f"{raw.file}: only {len(train)} of {len(train) + len(test)} rows is left to train on;"
@@ -125,6 +126,8 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     if train.targets is not None:
         num = train.targets.shape[1] if train.targets.ndim > 1 else 1
         facts.append(f"{num} target{'s' * (num > 1)}")
+    if raw.groups is not None:
+        facts.append(f"{len(set(raw.groups.tolist())):,} groups, whole on one side of the split")
     inventory = Inventory(
         "rows",
         facts=tuple(facts),
@@ -245,8 +248,9 @@ def build_vectors_as(
     Raises:
         DataError: As `read_vectors`.
     """
+    raw = _without_missing(raw, settings)
     splits, label_names = _as_trained(raw, spec, scaling, settings)
-    parts = apply_holdout(*_divided(splits, settings), settings)
+    parts = apply_holdout(*_divided(splits, settings, raw), settings)
     return assemble(settings, spec, parts, label_names, scaling)
 
 
@@ -347,8 +351,13 @@ def _checked_targets(raw: RawVectors, targets: NDArray[Any] | None, length: int)
     return torch.as_tensor(exact[:, 0] if exact.ndim == 2 and exact.shape[1] == 1 else exact)
 
 
-def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]:
-    """Returns the published splits, or splits by the seed; shuffled, so any stretch is fair."""
+def _divided(
+    splits: list[Split], settings: DataSettings, raw: RawVectors
+) -> tuple[Split, Split]:
+    """Returns the published splits, or splits by the seed; shuffled, so any stretch is fair.
+
+    Groups are kept on one side.
+    """
     parts = [
         take(split, shuffled(len(split), settings, name))
         for split, name in zip(splits, ("split", "test"), strict=False)
@@ -357,8 +366,13 @@ def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]
         if settings.test_fraction is not None:
             warn_of_published(settings.source)
         return parts[0], parts[1]
-    test, train = split_at(parts[0], num_held_out(len(parts[0]), settings))
-    return train, test
+    if raw.groups is None:
+        test, train = split_at(parts[0], num_held_out(len(parts[0]), settings))
+        return train, test
+    held_out = list(held_out_groups(raw.groups.tolist(), settings, str(raw.file)))
+    order = shuffled(len(splits[0]), settings, "split")
+    is_test = torch.as_tensor(np.isin(raw.groups, held_out))[order]
+    return take(splits[0], order[~is_test]), take(splits[0], order[is_test])
 
 
 def _checked_values(
