@@ -47,6 +47,7 @@ __all__ = [
     "import_torchvision",
     "list_sources",
     "located",
+    "needed_by",
     "named_source",
     "open_dataset",
     "open_examples",

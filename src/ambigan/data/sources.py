@@ -12,12 +12,13 @@ from pathlib import Path
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
+from .arrays.containers import read_h5ad, read_hdf5, read_mat
 from .arrays.layout import as_shaped
 from .arrays.numpy_files import read_npy, read_npz
 from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
-from .files import check_file
+from .files import first_bytes
 from .image_sources.folder import find_archive, find_folder, find_image_file
 from .image_sources.image_tables import images_of_csv, images_of_parquet
 from .images.cropping import augment_of, cropped_form
@@ -42,6 +43,7 @@ from .packed.dataset import check_as_packed, open_packed, read_packed
 from .packed.manifest import read_manifest
 from .registry import (
     ARRAYS,
+    CONTAINERS,
     FRAMED,
     IMAGES,
     SOURCES,
@@ -145,11 +147,14 @@ SOURCES.add(
 _add_file("npy", "an array: numbers, one example a row, or images", read_npy, ARRAYS, ".npy")
 _add_file(
     "npz",
-    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images",
+    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images; a sparse matrix",
     read_npz,
-    ARRAYS,
+    CONTAINERS,
     ".npz",
 )
+_add_file("mat", "arrays of a MATLAB file", read_mat, CONTAINERS, ".mat")
+_add_file("hdf5", "arrays of an HDF5 file", read_hdf5, CONTAINERS, ".h5", ".hdf5", ".he5")
+_add_file("h5ad", "the matrix of an AnnData file", read_h5ad, TABLES | {"key"}, ".h5ad")
 
 
 def _images_or_rows(
@@ -159,10 +164,9 @@ def _images_or_rows(
     """A reader of tables that gives images where a column holds them or their paths."""
 
     def read(settings: DataSettings, path: Path, needed: tuple[str, ...] | None) -> RawExamples:
-        if path.is_file():
-            check_file(path, "a table")
-            if (found := images(settings, path)) is not None:
-                return found
+        is_there = path.is_file() and bool(first_bytes(path, 1))
+        if is_there and (found := images(settings, path)) is not None:
+            return found
         return rows(settings, path, needed)
 
     return read
@@ -279,7 +283,7 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
     Raises:
         DataError: the model's own data, which alone tell the size, cannot be read.
     """
-    other = replace(settings, source=source)
+    other = replace(settings, source=source, label_file=None)
     if settings.crop is None or settings.size is not None:
         return other
     _, own, typed = _find(settings.source)
@@ -344,13 +348,28 @@ def open_examples(
     """
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
+        settings, needed = needed_by(settings, spec, scaling)
         examples = _read(source, settings, typed, needed)
         return examples_for_model(examples, settings, spec, scaling, progress)
     if spec.kind != "images":
         raise _misfit(settings, "images", spec)
     split = source.read(settings, typed) if isinstance(source, Packed) else source.read(settings)
     return _cut(split, settings, spec)
+
+
+def needed_by(
+    settings: DataSettings, spec: DataSpec, scaling: Scaling | None
+) -> tuple[DataSettings, tuple[str, ...]]:
+    """Returns how a table is read for a trained model, and the columns that it takes.
+
+    Args:
+        settings: Settings of the data.
+        spec: Form of one example of the model's data.
+        scaling: Scaling of the model, which knows its columns and categories.
+    """
+    if scaling is None or spec.kind != "vectors":
+        return settings, ()
+    return replace(settings, one_hot=tuple(scaling.categories)), scaling.columns
 
 
 def examples_for_model(
@@ -423,7 +442,7 @@ def open_framed(
     """
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
+        settings, needed = needed_by(settings, spec, scaling)
         examples = _read(source, settings, typed, needed)
     else:
         examples = find_image_source(replace(settings, size=None, crop=None))

@@ -33,6 +33,8 @@ def examples_of_arrays(
     *,
     labels_name: str = "labels",
     left_alone: dict[str, int] | None = None,
+    targets: Sequence[NDArray[Any] | None] | None = None,
+    facts: Sequence[str] = (),
 ) -> RawExamples:
     """Returns vectors for arrays of two dimensions, and images for those of more.
 
@@ -43,14 +45,26 @@ def examples_of_arrays(
         settings: Settings of the data, whose `layout` names the dimensions of images.
         labels_name: Name of the array of labels, for messages.
         left_alone: How many other arrays there are, by the reason why they are not read.
+        targets: Real-valued targets of each part of vectors, or None.
+        facts: What is worth knowing of how the arrays were read.
 
     Raises:
         DataError: The dimensions leave a doubt, or labels do not fit.
     """
     left = left_alone or {}
-    if settings.layout is None and all(array.ndim < 3 for _, array in parts):
+    is_flat = all(array.ndim < 3 for _, array in parts)
+    if is_flat and (settings.layout is None or settings.shape is not None):
         path = Path(where)
-        return RawVectors(path, tuple(parts), tuple(labels), (), labels_name, left_alone=left)
+        return RawVectors(
+            path,
+            tuple(parts),
+            tuple(labels),
+            (),
+            labels_name,
+            left_alone=left,
+            targets=tuple(targets or ()),
+            facts=tuple(facts),
+        )
     images, layouts = list[NDArray[Any]](), list[str]()
     for name, array in parts:
         place = f"{where}, array '{name}'" if name else str(where)
@@ -80,7 +94,7 @@ def examples_of_arrays(
         label_names=names,
         num_train=lengths[0] if len(images) > 1 else None,
         left_alone=left,
-        facts=(f"read as {layouts[0]}",),
+        facts=(*facts, f"read as {layouts[0]}"),
     )
 
 

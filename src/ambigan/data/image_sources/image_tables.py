@@ -57,7 +57,8 @@ def image_columns(schema: Any, rows: Any, folder: Path) -> list[str]:
         rows: Its first rows, as a table of Arrow.
         folder: Folder that paths are relative to.
     """
-    return [field.name for field in schema if _holds_images(rows.column(field.name), folder)]
+    pairs = zip(schema, rows.columns, strict=True)  # by position: names may occur twice
+    return [field.name for field, column in pairs if _holds_images(column, folder)]
 
 
 def _holds_images(column: Any, folder: Path) -> bool:
@@ -272,7 +273,8 @@ def images_of_csv(settings: DataSettings, path: Path) -> ImageSource | None:
 
     try:
         rows = read(arrow.BufferReader(whole))
-    except arrow.ArrowException:  # the reader of tables says what is wrong
+        list(rows.column_names)
+    except (arrow.ArrowException, UnicodeError):  # the reader of tables says what is wrong
         return None
     return read_image_table(path, settings, rows, lambda: read(str(path)))
 

@@ -18,7 +18,9 @@ _SAMPLE = 60
 
 _CANDIDATES = (",", ";", "\t", "|", BLANKS)
 _COMMENTS = ("#", "%")
-_LIKE_NUMBER = re.compile(r"[+-]?[\d.,][\d.,'_ \u2019\u00a0\u202f\u2009]*([eE][+-]?\d+)?")
+_LIKE_NUMBER = re.compile(
+    r"[+-]?(\d{1,3}([ '_\u2019\u00a0\u202f\u2009]\d{3})+([.,]\d*)?|[.,]?\d[\d.,]*)([eE][+-]?\d+)?"
+)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _recognised_separator(lines: Sequence[str], quote: str) -> str:
             continue
         cells = [cell.strip() for row in rows[1:] or rows for cell in row]
         share = sum(bool(_LIKE_NUMBER.fullmatch(cell)) for cell in cells) / len(cells)
-        if separator == BLANKS and (best is not None or share < 0.5):
+        if separator == BLANKS and (share < 0.5 or (best is not None and share <= most[0])):
             continue
         if best is None or (share, width) > most:
             best, most = separator, (share, width)

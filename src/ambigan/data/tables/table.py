@@ -130,6 +130,8 @@ class Table:
 
     def _kind(self, places: Sequence[int], encoded: dict[int, Floats]) -> type[np.floating[Any]]:
         """Returns float32 where all columns came so, since it halves the memory."""
+        if self.blocks and all(block.dtype == np.float32 for block in self.blocks):
+            return np.float32
         types = import_module("pyarrow").types
         is_narrow = all(
             place in encoded

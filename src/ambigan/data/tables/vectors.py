@@ -275,6 +275,14 @@ def _as_trained(
         replace(split, values=scaling.apply(split.values) if scaling else split.values.float())
         for split in splits
     ]
+    for split in scaled:
+        bad = ~torch.isfinite(split.values).all(1)
+        if bad.any() and split.rows is not None:
+            row = int(split.rows[bad][0]) + 1
+            raise DataError(
+                f"{raw.file}: row {row} (counted from 1) is so far from the training data that its"
+                " scaled values are not finite in float32."
+            )
     return scaled, label_names
 
 
