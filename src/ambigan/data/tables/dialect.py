@@ -159,7 +159,7 @@ def _recognised_separator(lines: Sequence[str], quote: str) -> str:
             continue
         cells = [cell.strip() for row in rows[1:] or rows for cell in row]
         share = sum(bool(_LIKE_NUMBER.fullmatch(cell)) for cell in cells) / len(cells)
-        if separator == BLANKS and (share < 0.5 or (best is not None and share <= most[0])):
+        if separator == BLANKS and (share < 0.5 or (best is not None and most[0] > 0)):
             continue
         if best is None or (share, width) > most:
             best, most = separator, (share, width)
