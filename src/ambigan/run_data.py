@@ -20,6 +20,7 @@ from .data import (
     open_framed,
     stored_shape,
 )
+from .data.registry import CARRIED
 from .engine.run_folder import RunFolder
 from .evaluation.config import Framing
 from .evaluation.provenance import data_record, hardware, versions
@@ -112,7 +113,8 @@ def other_settings(run: Run, data: str | DataSettings) -> DataSettings:
     size = like.size if like.crop else None
     if isinstance(data, DataSettings):
         return replace(data, root=data.root or like.root, size=size, crop=like.crop)
-    return DataSettings(source, root=like.root, size=size, crop=like.crop)
+    kept = {name: getattr(like, name) for name in CARRIED}
+    return DataSettings(source, root=like.root, size=size, crop=like.crop, **kept)
 
 
 def framing_line(settings: DataSettings, spec: DataSpec) -> str:

@@ -50,6 +50,7 @@ __all__ = [
     "listed",
     "located",
     "named_source",
+    "needed_by",
     "open_dataset",
     "open_examples",
     "open_framed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from .images.image_decoding import image_suffixes
 
 _SAVED_SETS = ("dataset_dict.json", "state.json", "dataset_info.json")
 _PACKED = ("manifest.json", "index.parquet")
-_BY_KIND = {"NumPy array": "npy", "Parquet table": "parquet"}
+_BY_KIND = {
+    "NumPy array": "npy",
+    "Parquet table": "parquet",
+    "Arrow table": "feather",
+    "HDF5 file": "hdf5",
+    "MATLAB file": "mat",
+}
+_WORKBOOK = "xl/workbook.xml"
 
 
 def source_at(path: Path, suffixes: Mapping[str, str]) -> str | None:
@@ -35,6 +43,8 @@ def source_at(path: Path, suffixes: Mapping[str, str]) -> str | None:
     if kind is None:
         return named or ("image" if path.suffix.lower() in image_suffixes() else None)
     if kind is ZIP:
+        if is_workbook(path):
+            return "excel"
         if is_archive_of_arrays(path):
             return "npz"
         return named if named not in (None, "npz") else "archive"
@@ -44,7 +54,18 @@ def source_at(path: Path, suffixes: Mapping[str, str]) -> str | None:
         return "archive" if named is None else named
     if kind.role == "image":
         return "image"
+    if kind.name == "HDF5 file" and named in ("h5ad", "mat"):
+        return named
     return _BY_KIND.get(kind.name) or named or ("csv" if kind.name == "text" else None)
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a ZIP archive is a workbook of a spreadsheet."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _WORKBOOK in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _by_suffix(path: Path, suffixes: Mapping[str, str]) -> str | None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
+from .arrays.containers import read_h5ad, read_hdf5, read_mat
+from .arrays.layout import as_shaped
 from .arrays.numpy_files import read_npy, read_npz
 from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
-from .files import check_file
+from .files import first_bytes
 from .image_sources.folder import find_archive, find_folder, find_image_file
 from .image_sources.image_tables import images_of_csv, images_of_parquet
 from .images.cropping import augment_of, cropped_form
@@ -48,11 +50,15 @@ from .packed.dataset import (
 from .packed.manifest import read_manifest
 from .registry import (
     ARRAYS,
+    CONTAINERS,
     FRAMED,
     IMAGES,
+    ONLY_IMAGES,
+    ONLY_VECTORS,
     SOURCES,
     SPLIT,
     TABLES,
+    TEXTS,
     Named,
     Packed,
     RawExamples,
@@ -61,7 +67,7 @@ from .registry import (
     register_source,
 )
 from .settings import DataSettings
-from .tables.readers import read_csv, read_parquet
+from .tables.readers import read_csv, read_excel, read_feather, read_parquet
 from .tables.vectors import RawVectors, build_vectors, build_vectors_as, read_vectors
 
 logger = logging.getLogger(__name__)
@@ -79,7 +85,7 @@ def _add_file(
     *suffixes: str,
 ) -> None:
     def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawExamples:
-        return read(settings, _path(typed), needed)
+        return as_shaped(read(settings, _path(typed), needed), settings)
 
     SOURCES.add(name, Readable(description, at_path, uses, suffixes))
 
@@ -148,11 +154,14 @@ SOURCES.add(
 _add_file("npy", "an array: numbers, one example a row, or images", read_npy, ARRAYS, ".npy")
 _add_file(
     "npz",
-    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images",
+    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images; a sparse matrix",
     read_npz,
-    ARRAYS,
+    CONTAINERS,
     ".npz",
 )
+_add_file("mat", "arrays of a MATLAB file", read_mat, CONTAINERS, ".mat")
+_add_file("hdf5", "arrays of an HDF5 file", read_hdf5, CONTAINERS, ".h5", ".hdf5", ".he5")
+_add_file("h5ad", "the matrix of an AnnData file", read_h5ad, TABLES | {"key"}, ".h5ad")
 
 
 def _images_or_rows(
@@ -162,10 +171,9 @@ def _images_or_rows(
     """A reader of tables that gives images where a column holds them or their paths."""
 
     def read(settings: DataSettings, path: Path, needed: tuple[str, ...] | None) -> RawExamples:
-        if path.is_file():
-            check_file(path, "a table")
-            if (found := images(settings, path)) is not None:
-                return found
+        is_there = path.is_file() and bool(first_bytes(path, 1))
+        if is_there and (found := images(settings, path)) is not None:
+            return found
         return rows(settings, path, needed)
 
     return read
@@ -173,18 +181,20 @@ def _images_or_rows(
 
 _add_file(
     "csv",
-    "columns of numbers under a line of names, or of paths to images",
+    "a table as text, in any dialect, of numbers or of paths to images",
     _images_or_rows(images_of_csv, read_csv),
-    TABLES | IMAGES | {"image_column"},
-    *(".csv", ".tsv"),
+    TEXTS | {"image_column"},
+    *(".csv", ".tsv", ".txt", ".dat"),
 )
 _add_file(
     "parquet",
-    "columns of numbers, or of images or their paths",
+    "a table, or a folder of its parts, of numbers or of images or their paths",
     _images_or_rows(images_of_parquet, read_parquet),
-    TABLES | IMAGES | {"image_column"},
+    TABLES | {"image_column"},
     *(".parquet", ".pq"),
 )
+_add_file("feather", "a table of Feather or Arrow", read_feather, TABLES, ".feather", ".arrow")
+_add_file("excel", "a sheet of a workbook", read_excel, TEXTS | {"key"}, ".xlsx", ".xlsm")
 
 
 def _not_in_a_file(_settings: DataSettings, _typed: str, _needed: object) -> RawExamples:
@@ -262,7 +272,7 @@ def _opened(
             return cropped_form(dataset, settings)
         examples = _read(source, settings, typed, None)
         is_vectors = isinstance(examples, RawVectors)
-        idle = ARRAYS - (TABLES if is_vectors else IMAGES | {"layout"})
+        idle = ONLY_IMAGES if is_vectors else ONLY_VECTORS
         _warn_of_idle_settings(settings, name, source.uses - idle)
     elif isinstance(examples, ImageSource):
         examples = settled(examples, settings)
@@ -287,7 +297,7 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
     Raises:
         DataError: the model's own data, which alone tell the size, cannot be read.
     """
-    other = replace(settings, source=source)
+    other = replace(settings, source=source, label_file=None)
     if settings.crop is None or settings.size is not None:
         return other
     _, own, typed = _find(settings.source)
@@ -353,7 +363,7 @@ def open_examples(
     """
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
+        settings, needed = needed_by(settings, spec, scaling)
         examples = _read(source, settings, typed, needed)
         return examples_for_model(examples, settings, spec, scaling, progress)
     if spec.kind != "images":
@@ -366,6 +376,21 @@ def open_examples(
         gallery = find_image_source(replace(settings, size=None, crop=None, holdout=0))
         return examples_for_model(gallery, settings, spec, scaling, progress)
     return _cut(source.read(settings), settings, spec)
+
+
+def needed_by(
+    settings: DataSettings, spec: DataSpec, scaling: Scaling | None
+) -> tuple[DataSettings, tuple[str, ...]]:
+    """Returns how a table is read for a trained model, and the columns that it takes.
+
+    Args:
+        settings: Settings of the data.
+        spec: Form of one example of the model's data.
+        scaling: Scaling of the model, which knows its columns and categories.
+    """
+    if scaling is None or spec.kind != "vectors":
+        return settings, ()
+    return replace(settings, one_hot=tuple(scaling.categories)), scaling.columns
 
 
 def examples_for_model(
@@ -391,7 +416,9 @@ def examples_for_model(
     if kind != spec.kind:
         raise _misfit(settings, kind, spec)
     if isinstance(examples, RawVectors):
-        return read_vectors(examples, spec, scaling)
+        for line in examples.warnings:
+            logger.warning(line)
+        return read_vectors(examples, spec, scaling, settings)
     size = settings.size if settings.crop else spec.shape[1:]
     split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
     _log(split.inventory, settings.source)
@@ -437,7 +464,7 @@ def open_framed(
     """
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
+        settings, needed = needed_by(settings, spec, scaling)
         examples = _read(source, settings, typed, needed)
     else:
         examples = find_image_source(replace(settings, size=None, crop=None))

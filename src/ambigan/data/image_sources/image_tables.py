@@ -279,7 +279,8 @@ def images_of_csv(settings: DataSettings, path: Path) -> ImageSource | None:
 
     try:
         rows = read(arrow.BufferReader(whole))
-    except arrow.ArrowException:  # the reader of tables says what is wrong
+        list(rows.column_names)
+    except (arrow.ArrowException, UnicodeError):  # the reader of tables says what is wrong
         return None
     return read_image_table(path, settings, rows, lambda: read(str(path)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...core.errors import DataError
 from ..dataset import Dataset, Scaling, Split
 from ..settings import DataSettings
-from ..splits import num_held_out, shuffled
+from ..splits import held_out_groups, shuffled
 from .image_decoding import DEFAULT, Content, Decoding
 
 
@@ -107,20 +105,7 @@ class ImageSource:
         """
         if not self.groups or self.num_train is not None:
             return frozenset()
-        sizes = Counter(self.groups)
-        if len(sizes) < 2:
-            raise DataError(
-                f"{self.where}: all {self.length} images are of one group, {next(iter(sizes))!r};"
-                " name smaller ones with --data.group."
-            )
-        wanted, held_out, names = num_held_out(self.length, settings), list[str](), sorted(sizes)
-        places: list[int] = shuffled(len(names), settings, "groups").numpy().tolist()
-        for place in places:
-            if wanted <= 0 or len(held_out) == len(names) - 1:
-                break
-            held_out.append(names[place])
-            wanted -= sizes[names[place]]
-        return frozenset(held_out)
+        return held_out_groups(self.groups, settings, self.where)
 
     def labels_of(self, chosen: Sequence[int]) -> Tensor | None:
         """Returns the labels of the images at the given indices."""
