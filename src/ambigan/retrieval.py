@@ -75,6 +75,12 @@ class SearchResult:
     layer: str
     index: str
 
+    def ranked(self, query: int, most: int | None = None) -> list[tuple[int, float]]:
+        """Places of a query's nearest neighbours with their cosines; of all if `most` is None."""
+        places = self.neighbours.places[query, :most].numpy().tolist()
+        cosines = self.neighbours.cosines[query, :most].numpy().tolist()
+        return [pair for pair in zip(places, cosines, strict=True) if pair[0] >= 0]
+
     def lines(self) -> list[dict[str, Any]]:
         """One line for each query and neighbour: the rows of the table that is written."""
         return [
@@ -87,11 +93,10 @@ class SearchResult:
                 "row": self.among.row(place),
                 "file": self.among.file(place),
                 "label": self.among.label(place),
-                "similarity": float(self.neighbours.cosines[query, rank - 1]),
+                "similarity": cosine,
             }
             for query in range(len(self.queries.split))
-            for rank, place in enumerate(self.neighbours.places[query].numpy().tolist(), 1)
-            if place >= 0
+            for rank, (place, cosine) in enumerate(self.ranked(query), start=1)
         ]
 
     def as_json(self) -> dict[str, Any]:

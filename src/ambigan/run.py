@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -34,6 +34,7 @@ from .engine.config import RunConfig
 from .game import Capability, Method
 
 
+@dataclass(eq=False, repr=False)
 class Run:
     """A trained model with the form of its data.
 
@@ -55,22 +56,18 @@ class Run:
         weights: `ema` for the averaged networks, `raw` for the last ones.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        config: RunConfig,
-        method: Method,
-        spec: DataSpec,
-        scaling: Scaling | None,
-        label_names: tuple[str, ...] | None,
-        images_seen: int,
-        weights: Weights,
-    ) -> None:
-        self.path, self.config, self.method = path, config, method
-        self.spec, self.scaling, self.label_names = spec, scaling, label_names
-        self.images_seen = images_seen
-        self.weights: Weights = weights
-        self.device = next(method.parameters()).device
+    path: Path
+    config: RunConfig
+    method: Method
+    spec: DataSpec
+    scaling: Scaling | None
+    label_names: tuple[str, ...] | None
+    images_seen: int
+    weights: Weights
+    device: torch.device = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.device = next(self.method.parameters()).device
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -78,9 +78,10 @@ def open_measured(
         dataset = open_dataset(run.config.data, decoding)
         check_same_data(folder, dataset)
         return MeasuredData(dataset, dataset, data_record(dataset))
-    settings = other_settings(run, data)
+    settings = _other_settings(run, data)
     framed = open_framed(settings, run.spec, run.scaling, decoding)
-    if line := framing_line(settings, run.spec):
+    line, _ = describe_framing(settings, run.spec)
+    if line:
         logger.info(line if framing == "run" else f"{settings.source} is measured in its own form")
     dataset, tag = framed, _tag(settings.source, framed)
     if framing == "data":
@@ -106,7 +107,7 @@ def provenance_of(run: Run, data: MeasuredData, asked: Mapping[str, Any]) -> Pro
     )
 
 
-def other_settings(run: Run, data: str | DataSettings) -> DataSettings:
+def _other_settings(run: Run, data: str | DataSettings) -> DataSettings:
     """How other data are read for a run: whole, and cropped from the size that its own were."""
     source = data.source if isinstance(data, DataSettings) else data
     like = for_other(run.config.data, source)
@@ -117,11 +118,14 @@ def other_settings(run: Run, data: str | DataSettings) -> DataSettings:
     return DataSettings(source, root=like.root, size=size, crop=like.crop, **kept)
 
 
-def framing_line(settings: DataSettings, spec: DataSpec) -> str:
-    """What is changed of images to bring them to a run's form; empty for nothing."""
+def describe_framing(settings: DataSettings, spec: DataSpec) -> tuple[str, bool]:
+    """What is changed of images to bring them to a run's form, in one line; empty for nothing.
+
+    And whether they are so much larger or smaller than the run's that its features say little.
+    """
     stored = stored_shape(settings) if spec.kind == "images" else None
     if stored is None or stored == spec.shape:
-        return ""
+        return "", False
     changes: list[str] = []
     if stored[0] != spec.shape[0]:
         changes.append(
@@ -130,16 +134,9 @@ def framing_line(settings: DataSettings, spec: DataSpec) -> str:
     if stored[1:] != spec.shape[1:]:
         changes.append(f"resized and cropped to {spec.shape[1]}x{spec.shape[2]}")
     first = "x".join(map(str, stored))
-    return f"{settings.source}, images of {first}, in the run's form: {', '.join(changes)}"
-
-
-def is_far_off(settings: DataSettings, spec: DataSpec) -> bool:
-    """Whether images are so much larger or smaller than a run's that its features say little."""
-    stored = stored_shape(settings) if spec.kind == "images" else None
-    if stored is None:
-        return False
+    line = f"{settings.source}, images of {first}, in the run's form: {', '.join(changes)}"
     theirs, ours = min(stored[1:]), min(spec.shape[1:])
-    return max(theirs, ours) > FAR * min(theirs, ours)
+    return line, max(theirs, ours) > FAR * min(theirs, ours)
 
 
 def _trained_on(folder: RunFolder) -> DataRecord:

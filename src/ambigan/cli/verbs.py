@@ -17,15 +17,19 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.result_file import read_folder
 from ..report import write_report
 from ..run import Run
-from .output import decoding_progress, logger, say
+from .output import logger, say, show_progress
 from .parser import Request
 from .runs import dataset_of, load_run, other_data, output_paths, uses_other_data, write_npy
 
 
 def sample(request: Request) -> int:
     """Generates examples."""
+    from ..report.figures import image_grid
+
     flags, run = request.flags, load_run(request)
-    return _write_examples(run, flags.out, "samples", run.sample(flags.num, flags.seed))
+    values = run.sample(flags.num, flags.seed)
+    picture = image_grid(values) if run.spec.kind == "images" else None
+    return _write_arrays(run, flags.out, "samples", values, picture)
 
 
 def reconstruct(request: Request) -> int:
@@ -81,6 +85,12 @@ def report(request: Request) -> int:
     return 0
 
 
+def write_page(run: Run) -> Path:
+    """Writes a run's page."""
+    folder = RunFolder(run.path)
+    return write_report(run, folder, dataset_of(run), read_folder(folder.results))
+
+
 def _split(request: Request, run: Run, default: str) -> Split:
     """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
     flags = request.flags
@@ -96,7 +106,7 @@ def _split(request: Request, run: Run, default: str) -> Split:
 
 
 def _examples(settings: DataSettings, run: Run) -> Split:
-    with decoding_progress() as progress:
+    with show_progress() as progress:
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:
         logger.warning(f"{len(found.skipped)} files could not be used: {listed(found.skipped)}")
@@ -110,19 +120,6 @@ def _first(split: Split, num: int) -> Split:
     return Split(split.values[:num], labels)
 
 
-def write_page(run: Run) -> Path:
-    """Writes a run's page."""
-    folder = RunFolder(run.path)
-    return write_report(run, folder, dataset_of(run), read_folder(folder.results))
-
-
-def _write_examples(run: Run, out: str | None, name: str, values: NDArray[Any]) -> int:
-    from ..report.figures import image_grid
-
-    picture = image_grid(values) if run.spec.kind == "images" else None
-    return _write_arrays(run, out, name, values, picture)
-
-
 def _write_arrays(
     run: Run,
     out: str | None,
@@ -133,8 +130,9 @@ def _write_arrays(
     """Writes the file asked for, `.npy` or `.png`; both into the run's folder by default."""
     from ..report.figures import save_png
 
-    suffixes = [".npy"] + ([".png"] if picture is not None else [])
-    for path in output_paths(run, out, name, suffixes):
+    for path in output_paths(
+        run, out, name, (".npy", ".png") if picture is not None else (".npy",)
+    ):
         if path.suffix == ".png" and picture is not None:
             save_png(path, picture)
         else:

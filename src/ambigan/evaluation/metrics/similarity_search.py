@@ -39,19 +39,12 @@ def search_exactly(
     num: int,
     device: torch.device | str = "cpu",
 ) -> Neighbours:
-    """Finds the `num` references of largest cosine among all.
-
-    Args:
-        queries: Query features, float32 `(N, D)`.
-        references: Reference features, float32 `(M, D)`.
-        num: Number of references to find; all if there are fewer.
-        device: Device on which products are computed.
-    """
+    """Finds the `num` references of largest cosine among all; all if there are fewer."""
     num = min(num, len(references))
     places = nearest_neighbours(queries, references, num, "cosine", device=device)
-    return Neighbours(
-        places, _cosines(queries, references[places.flatten()].view(*places.shape, -1))
-    )
+    found = references[places.flatten()].view(*places.shape, -1)
+    a, b = F.normalize(queries.double(), dim=1), F.normalize(found.double(), dim=2)
+    return Neighbours(places, (b @ a[:, :, None]).squeeze(2).clamp_(-1, 1))
 
 
 class SimilarityIndex:
@@ -59,9 +52,6 @@ class SimilarityIndex:
 
     References are stored uncompressed, in about 2 sqrt(M) cells around centres found by k-means. A
     search visits the nearest tenth of the cells.
-
-    Args:
-        inner: Index of FAISS.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -108,12 +98,7 @@ class SimilarityIndex:
         return bytes(import_faiss().serialize_index(self.inner))
 
     def search(self, queries: Float[Tensor, "N D"], num: int) -> Neighbours:
-        """Finds the `num` references of largest cosine in the visited cells.
-
-        Args:
-            queries: Query features, float32 `(N, D)`.
-            num: Number of references to find.
-        """
+        """Finds the `num` references of largest cosine in the visited cells."""
         self.inner.nprobe = max(8, self.inner.nlist // PROBED)
         num = min(num, int(self.inner.ntotal))
         cosines, places = self.inner.search(F.normalize(queries, dim=1).numpy(), num)
@@ -133,9 +118,3 @@ def import_faiss() -> Any:
             "FAISS is not installed; install ambigan with the extra `search`, or leave out --index"
             " faiss to search exactly."
         ) from error
-
-
-def _cosines(queries: Tensor, found: Tensor) -> Tensor:
-    """Returns the cosines of queries `(N, D)` with their neighbours `(N, k, D)`."""
-    a, b = F.normalize(queries.double(), dim=1), F.normalize(found.double(), dim=2)
-    return (b @ a[:, :, None]).squeeze(2).clamp_(-1, 1)
