@@ -12,6 +12,7 @@ from typing import Any, cast
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json
 from .core.settings import merge, override
+from .data import named_source
 from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
@@ -55,7 +56,7 @@ def make_config(
         ConfigError: Two sources contradict each other, or a setting is unknown or not allowed.
         CheckpointError: There is no run in the folder.
     """
-    values, changes = _read(config), changes or {}
+    values, changes = _read(config), _with_kinds(changes or {})
     theirs = RunFolder(run).read_config() if run is not None else {}
     what = str(config) if isinstance(config, str | Path) else "the configuration"
     name = _agreed("method", method, {what: values.get("method"), run: theirs.get("method")})
@@ -73,6 +74,12 @@ def make_config(
         base = whole or find_preset(name, wanted, _source_of(values, changes))
     merged = merge(base, {**values, "method": name, "preset": base.preset})
     return override(RunConfig.from_json(merged, method_class), changes).check()
+
+
+def _with_kinds(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Changes in which a path alone is a source with its kind."""
+    source = changes.get("data.source")
+    return {**changes, "data.source": named_source(source)} if isinstance(source, str) else changes
 
 
 def _agreed(what: str, typed: str | None, named: Mapping[Any, Any]) -> str | None:

@@ -165,16 +165,44 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "num_train": len(dataset.train),
         "num_test": len(dataset.test),
         "label_names": list(dataset.label_names) if dataset.label_names else None,
-        "scaling": scaling
-        and {
-            "columns": list(scaling.columns),
-            "shift": scaling.shift.numpy().tolist(),
-            "scale": scaling.scale.numpy().tolist(),
-        },
+        "scaling": scaling and _scaling_as_json(scaling),
         "sha256": dataset.sha256,
         "skipped": list(dataset.skipped),
         "inventory": dataset.inventory.as_json(),
     }
+
+
+def _scaling_as_json(scaling: Scaling) -> dict[str, Any]:
+    """What is kept of a scaling; what it does not have is left out."""
+    kept: dict[str, Any] = {
+        "columns": list(scaling.columns),
+        "shift": scaling.shift.numpy().tolist(),
+        "scale": scaling.scale.numpy().tolist(),
+    }
+    for name in _OPTIONAL:
+        value: Tensor | None = getattr(scaling, name)
+        if value is not None:
+            kept[name] = value.numpy().tolist()
+    if scaling.categories:
+        kept["categories"] = {name: list(found) for name, found in scaling.categories.items()}
+    return kept | ({"integers": list(scaling.integers)} if scaling.integers else {})
+
+
+_OPTIONAL = ("quantiles", "fill")
+"""Tensors that a scaling may have."""
+
+
+def _scaling_of(kept: dict[str, Any]) -> Scaling:
+    """The scaling that was kept."""
+    tensors = {
+        name: torch.tensor(kept[name], dtype=torch.float64)
+        for name in ("shift", "scale", *_OPTIONAL)
+        if name in kept or name not in _OPTIONAL
+    }
+    categories = {name: tuple(found) for name, found in kept.get("categories", {}).items()}
+    integers = tuple(kept.get("integers", ()))
+    columns = tuple(kept["columns"])
+    return Scaling(**tensors, columns=columns, categories=categories, integers=integers)
 
 
 def _read_model(run: RunFolder, config: RunConfig, weights: Weights | None) -> _Kept:
@@ -272,10 +300,7 @@ def _form_of(
         raise ValueError(f"shape {spec.shape}")
     names = tuple(data["label_names"]) if data["label_names"] else None
     kept = data["scaling"]
-    if kept is None:
-        return spec, None, names
-    shift, scale = (torch.tensor(kept[name], dtype=torch.float64) for name in ("shift", "scale"))
-    return spec, Scaling(shift, scale, tuple(kept["columns"])), names
+    return spec, None if kept is None else _scaling_of(kept), names
 
 
 def _card(config: RunConfig, dataset: Dataset, images_seen: int) -> str:

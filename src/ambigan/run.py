@@ -25,6 +25,7 @@ from .data import (
     as_examples,
     chunk_size,
     examples_for_model,
+    needed_by,
     open_examples,
     to_float,
 )
@@ -152,9 +153,9 @@ class Run:
         if not is_in_memory(x):
             settings = replace(self.config.data, source=str(x))
             return open_examples(settings, self.spec, self.scaling).values
-        needed = self.scaling.columns if self.scaling and self.spec.kind == "vectors" else ()
-        examples = examples_in_memory(x, None, self.config.data, needed)
-        return examples_for_model(examples, self.config.data, self.spec, self.scaling).values
+        settings, needed = needed_by(self.config.data, self.spec, self.scaling)
+        examples = examples_in_memory(x, None, settings, needed)
+        return examples_for_model(examples, settings, self.spec, self.scaling).values
 
     def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
         if self.scaling is None:

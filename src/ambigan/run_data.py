@@ -21,6 +21,7 @@ from .data import (
     stored_shape,
 )
 from .data.memory import MEMORY, examples_in_memory
+from .data.registry import CARRIED
 from .engine.run_folder import RunFolder
 from .evaluation.config import Framing
 from .evaluation.provenance import data_record, hardware, versions
@@ -133,7 +134,8 @@ def _other_settings(run: Run, data: str | DataSettings) -> DataSettings:
     size = like.size if like.crop else None
     if isinstance(data, DataSettings):
         return replace(data, root=data.root or like.root, size=size, crop=like.crop)
-    return DataSettings(source, root=like.root, size=size, crop=like.crop)
+    kept = {name: getattr(like, name) for name in CARRIED}
+    return DataSettings(source, root=like.root, size=size, crop=like.crop, **kept)
 
 
 def describe_framing(settings: DataSettings, spec: DataSpec) -> tuple[str, bool]:

@@ -20,7 +20,7 @@ from .core.machine import physical_memory
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
-from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, listed, open_dataset
 from .data.memory import MEMORY, examples_in_memory
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
@@ -40,6 +40,9 @@ UNTRAINED_BATCHES = 50
 _Open = Callable[[DataSettings], Dataset]
 
 logger = logging.getLogger(__name__)
+
+_LARGE_SIDE = 256
+"""Height or width in pixels above which images are named as the cause of large networks."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,7 @@ def _go_on(
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
     check_same_data(run, dataset)
-    _check_memory(config, make_on_meta(method_class, config, dataset.spec))
+    _check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
@@ -286,10 +289,10 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
             f"one iteration is made, of {drawn:,} examples ({len(method.turns)} turns of"
             f" {train.batch_size}), and train.epochs {train.epochs} asks for {asked:,} alone."
         )
-    _check_memory(config, method)
+    _check_memory(config, method, dataset.spec)
 
 
-def _check_memory(config: RunConfig, method: Method) -> None:
+def _check_memory(config: RunConfig, method: Method, spec: DataSpec) -> None:
     """Refuses networks that this machine cannot hold in training; they may be on torch's `meta`."""
     copies = 4 + (config.train.ema_decay > 0)
     sizes = {name: copies * p.nbytes for name, p in method.named_parameters()}
@@ -297,10 +300,16 @@ def _check_memory(config: RunConfig, method: Method) -> None:
     needed, there = sum(sizes.values()), physical_memory()
     if needed > there:
         largest = max(sizes, key=lambda name: sizes[name])
+        remedy = "make settings.network, or what that depends on, smaller"
+        if spec.kind == "images" and max(spec.shape[1:]) > _LARGE_SIDE:
+            height, width = spec.shape[1:]
+            remedy = (
+                f"images are {height}x{width}: train on smaller ones with --data.size 64,64, or"
+                f" {remedy}"
+            )
         raise ConfigError(
             f"the networks need {needed / 2**30:,.0f} GiB of memory to train and this machine has "
-            f"{there / 2**30:,.0f}, most of it for {largest}; make settings.network, or what that"
-            " depends on, smaller."
+            f"{there / 2**30:,.0f}, most of it for {largest}; {remedy}."
         )
 
 
@@ -349,7 +358,7 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
     train = pending.config.train
     device = next(pending.method.parameters()).device
     if world().is_main and (skipped := pending.dataset.skipped):
-        logger.warning(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
+        logger.warning(f"{len(skipped)} files could not be used: {listed(skipped)}")
     if world().is_main and train.precision == "bf16" and not bf16_hardware(device):
         logger.warning(
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"

@@ -142,8 +142,11 @@ def test_two_rows_are_not_enough_to_hold_one_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"a": VALUES, "b": VALUES}, "holds arrays named a, b; needed are x"),
-        ({}, "holds arrays named nothing; needed are x"),
+        (
+            {"a": VALUES, "b": VALUES},
+            "holds arrays named a, b; name the one of the examples with --data.key",
+        ),
+        ({}, "holds arrays named nothing; name the one"),
         ({"x": VALUES, "y": LABELS[:7]}, "'x': 40 rows but 7 labels"),
         ({"x": VALUES, "y": LABELS + 0.5}, "'y'.* 0.5 is not a label"),
         ({"x_train": VALUES, "x_test": VALUES[:, :2]}, "'x_train' has 3 columns and 'x_test' has"),

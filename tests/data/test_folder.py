@@ -133,14 +133,15 @@ def damage(root: Path) -> list[str]:
 
 
 def test_what_cannot_be_read_is_skipped_and_listed(classes: Path) -> None:
-    names = damage(classes)
+    names = [f"cat/{name}" for name in damage(classes / "cat")]
     data = opened(classes, max_corrupt=0.5, size=(4, 6))
     assert len(data.train) + len(data.test) == 20
     assert [line.split(": ")[0] for line in data.skipped] == names
     reasons = dict(line.split(": ", 1) for line in data.skipped)
-    assert "known format" in reasons["text.png"]
-    assert "broken link" in reasons["dangling.png"]
-    assert "regular file" in reasons["pipe.png"]
+    assert reasons["cat/text.png"] == "text, not an image of a known format"
+    assert reasons["cat/empty.jpg"].startswith("an empty file")
+    assert "broken link" in reasons["cat/dangling.png"]
+    assert "regular file" in reasons["cat/pipe.png"]
     numbers = {int(name.split("/")[1][:2]) for name in (*data.train.files, *data.test.files)}
     assert numbers == set(range(20))
     for split in (data.train, data.test):
@@ -149,7 +150,7 @@ def test_what_cannot_be_read_is_skipped_and_listed(classes: Path) -> None:
 
 
 def test_too_many_are_refused(classes: Path) -> None:
-    damage(classes)
+    damage(classes / "cat")
     with pytest.raises(DataError) as caught:
         opened(classes, max_corrupt=0.1)
     said = str(caught.value)
@@ -175,10 +176,10 @@ def test_none_that_can_be_read_is_refused_whatever_is_allowed(tmp_path: Path) ->
 
 
 def test_a_decompression_bomb_is_skipped(classes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture(classes / "bomb.png", 1, size=(100, 100))
+    picture(classes / "cat" / "bomb.png", 1, size=(100, 100))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     (line,) = opened(classes, max_corrupt=0.1).skipped
-    assert line.startswith("bomb.png: it has 10,000 pixels, more than the limit of 1,000")
+    assert line.startswith("cat/bomb.png: it has 10,000 pixels, more than the limit of 1,000")
 
 
 def test_a_single_image_cannot_be_split(tmp_path: Path) -> None:

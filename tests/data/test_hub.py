@@ -108,7 +108,7 @@ def test_rows_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     datasets.Dataset.from_list(broken, features=features).save_to_disk(str(tmp_path / "set"))
     data = open_dataset(DataSettings(f"hf:{tmp_path / 'set'}", size=(4, 4), max_corrupt=0.2))
     assert data.skipped == (
-        "train/3: not an image of a known format",
+        "train/3: text, not an image of a known format",
         "train/5: there is no image in this row",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -23,7 +24,10 @@ def test_every_source_is_described_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("minst", "unknown data set 'minst'. Did you mean 'mnist'? Known: celeba, cifar10"),
+        (
+            "minst",
+            "unknown data set 'minst'. Did you mean 'mnist'? Known: archive, celeba, cifar10",
+        ),
         ("folders:x", "unknown data set 'folders'. Did you mean 'folder'?"),
         ("spectra.csv", "Did you mean 'csv:spectra.csv'?"),
         ("a/b.npz", "Did you mean 'npz:a/b.npz'?"),
@@ -41,9 +45,37 @@ def test_what_is_no_source(source: str, said: str) -> None:
         open_dataset(DataSettings(source))
 
 
-def test_a_bare_folder_is_recognised(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"Did you mean 'folder:{tmp_path}'"):
-        open_dataset(DataSettings(str(tmp_path)))
+def test_a_bare_path_is_understood_by_what_is_there(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(9):
+        pixels = noise.integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "photos")
+    shutil.make_archive(str(tmp_path / "b"), "gztar", tmp_path / "photos")
+    (tmp_path / "a.zip").rename(tmp_path / "without_suffix")
+    numbers = noise.normal(size=(9, 2))
+    np.save(tmp_path / "x.dat.npy", numbers)
+    (tmp_path / "x.dat.npy").rename(tmp_path / "x.dat")
+    np.savez(tmp_path / "y.npz", x=numbers)
+    np.savetxt(tmp_path / "z.csv", numbers, delimiter=",", header="a,b", comments="")
+    sources = {
+        "photos": "folder",
+        "without_suffix": "archive",
+        "b.tar.gz": "archive",
+        "photos/3.png": "image",
+        "x.dat": "npy",
+        "y.npz": "npz",
+        "z.csv": "csv",
+    }
+    opened = dict[str, str]()
+    for name, source in sources.items():
+        typed = str(tmp_path / name)
+        assert located(DataSettings(typed)).source == f"{source}:{typed}"
+        if source != "image":
+            opened[name] = open_dataset(DataSettings(typed)).sha256
+    assert opened["photos"] == opened["without_suffix"] == opened["b.tar.gz"]
+    assert opened["x.dat"] == opened["y.npz"]
 
 
 def test_the_name_is_as_typed_and_home_is_found(
@@ -58,8 +90,8 @@ def test_the_name_is_as_typed_and_home_is_found(
     ("settings", "said"),
     [
         (DataSettings(size=(8, 8)), "data.size has no effect on 'digits'; it is for folder:PATH, "),
-        (DataSettings(scaling="minmax"), "data.scaling has no effect .* npy:PATH, npz:PATH, csv"),
-        (DataSettings(drop=("a",)), "it is for csv:PATH, parquet:PATH"),
+        (DataSettings(scaling="minmax"), "data.scaling has no effect .* npy:PATH, npz:PATH, .*csv"),
+        (DataSettings(drop=("a",)), "it is for .*csv:PATH, parquet:PATH"),
     ],
 )
 def test_a_setting_without_effect_warns(settings: DataSettings, said: str) -> None:

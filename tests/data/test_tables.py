@@ -159,9 +159,9 @@ def test_text_is_refused_with_both_remedies(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_single_bad_cell_is_found(tmp_path: Path) -> None:
-    columns = SOUND | {"width": [*range(ROWS - 1), "1,5"]}
+    columns = SOUND | {"width": [*range(ROWS - 1), "1:5"]}
     path = csv(tmp_path, columns, ";")
-    assert "column 'width' holds text ('1,5' in row 12)" in refused(path)
+    assert "column 'width' holds text ('1:5' in row 12)" in refused(path)
 
 
 def test_other_types_are_named(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_names_that_occur_twice(tmp_path: Path) -> None:
 def test_a_missing_line_of_names(tmp_path: Path, first: str) -> None:
     (tmp_path / "t.csv").write_text(f"{first}\n{first}\n{first}\n")
     said = refused(tmp_path / "t.csv")
-    assert "looks like data; it must hold the names of the columns" in said
+    assert "looks like data; if it is, give --data.header false" in said
 
 
 def test_lines_of_different_length(tmp_path: Path) -> None:
@@ -274,10 +274,15 @@ def test_lines_of_different_length(tmp_path: Path) -> None:
 
 
 def test_other_encodings(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n", encoding="utf-16")
-    assert "CSV in UTF-8" in refused(tmp_path / "t.csv")
-    (tmp_path / "t.csv").write_text("größe,b\n1,2\n3,4\n", encoding="latin-1")
-    assert "CSV in UTF-8" in refused(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n5,7\n", encoding="utf-16")
+    assert len(opened(tmp_path / "t.csv").train) == 2
+    (tmp_path / "t.csv").write_text("größe,b\n1,2\n3,4\n5,7\n", encoding="latin-1")
+    said = refused(tmp_path / "t.csv")
+    assert "no CSV in UTF-8" in said
+    assert "--data.encoding latin-1" in said
+    data = opened(tmp_path / "t.csv", encoding="latin-1")
+    assert data.scaling is not None
+    assert data.scaling.columns == ("größe", "b")
 
 
 def test_a_very_long_line(tmp_path: Path) -> None:
@@ -294,7 +299,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
     assert f"is empty; a .{kind} file was expected" in refused(empty)
     assert "does not exist" in refused(tmp_path / f"none.{kind}")
     (tmp_path / f"dir.{kind}").mkdir()
-    assert "is a folder" in refused(tmp_path / f"dir.{kind}")
+    said = refused(tmp_path / f"dir.{kind}")
+    assert ("is a folder" if kind == "csv" else "holds no .parquet file") in said
 
 
 def test_parquet_that_is_none(tmp_path: Path) -> None:

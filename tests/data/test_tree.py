@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from ambigan.core.errors import DataError
-from ambigan.data.images.folder_scan import find_images
+from ambigan.data.image_sources.folder_scan import Scan
+from ambigan.data.image_sources.folder_scan import find_images as scan_of
+from ambigan.data.image_sources.listing import list_folder
 
 
 def plant(root: Path, *names: str) -> Path:
@@ -24,8 +26,13 @@ def plant(root: Path, *names: str) -> Path:
     return root
 
 
-def found(root: Path) -> tuple[dict[str, str | None], dict[str, str | None] | None]:
-    train, test = find_images(root)
+def find_images(root: Path, *folders: str) -> Scan:
+    return scan_of(list_folder(root), folders)
+
+
+def found(root: Path, *folders: str) -> tuple[dict[str, str | None], dict[str, str | None] | None]:
+    scan = find_images(root, *folders)
+    train, test = scan.train, scan.test
     labels = {image.name: image.label for image in train}
     return labels, None if test is None else {image.name: image.label for image in test}
 
@@ -63,8 +70,9 @@ def test_a_lone_train_is_the_folder(tmp_path: Path) -> None:
 
 def test_train_may_be_a_class_among_others(tmp_path: Path) -> None:
     root = plant(tmp_path, "train/1.png", "bus/2.png")
-    with pytest.warns(UserWarning, match="'train' among other folders, none of them a test split"):
-        assert found(root)[0] == {"bus/2.png": "bus", "train/1.png": "train"}
+    assert found(root)[0] == {"bus/2.png": "bus", "train/1.png": "train"}
+    (warning,) = find_images(root).warnings
+    assert "'train' lies among other folders, none of them its test split" in warning
 
 
 def test_splits_are_known_by_their_other_names(tmp_path: Path) -> None:
@@ -105,8 +113,8 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 def test_only_other_files_are_counted_by_kind(tmp_path: Path) -> None:
     plant(tmp_path, "a.txt", "b/b.txt")
-    (tmp_path / "c.heic").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"no images, only other files \(2 of \.txt, 1 of \.heic\)"):
+    (tmp_path / "c.xyz").write_bytes(b"\0")
+    with pytest.raises(DataError, match=r"no images, only other files \(2 \.txt, 1 \.xyz\)"):
         find_images(tmp_path)
 
 
@@ -123,6 +131,9 @@ def test_a_name_in_another_encoding_is_escaped(tmp_path: Path) -> None:
             file.write(b"x")
     except OSError:
         pytest.skip("this file system takes no such names")
-    (found,), _ = find_images(tmp_path)
+    listing = list_folder(tmp_path)
+    (found,) = scan_of(listing).train
     assert found.name.encode("utf-8") == b"caf\\udce9.png"
-    assert found.path.exists()
+    path = listing.content(found.place)
+    assert isinstance(path, Path)
+    assert path.exists()

@@ -100,7 +100,12 @@ PREPARE: Flags = {
     "--split-seed N": "seed of the order and of what is held out for testing",
     "--test-fraction SHARE": "share of the images to hold out where no test split is published",
     "--attribute NAME": "attribute of celeba that is the label",
-    "--label-column NAME": "column of hf: that is the label, `label` by default",
+    "--label-column NAME": "column of a table or hf: that is the label, `label` by default",
+    "--pages first|all": "which pages or frames of a file are images, the first by default",
+    "--group HOW": "what stays on one side of the split: folder, file, 1, or a pattern",
+    "--drop-duplicates": _switch(
+        "leave out near copies of other images, which OUT/duplicates.csv lists"
+    ),
     "--root FOLDER": "folder of downloaded data sets, $AMBIGAN_DATA by default",
 }
 

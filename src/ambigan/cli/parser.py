@@ -68,7 +68,7 @@ EPILOGS = {
 Settings come from a preset or --from RUN, then --config FILE, then the flags:
 each overrides those before it. --dry-run shows the outcome, as --config reads it.""",
     "prepare": """\
-OUT then holds images.npy (uint8, N x C x H x W), index.parquet (file, label, split) and
+OUT then holds images.npy (N x C x H x W, uint8 or scaled float32), index.parquet (file, label, split) and
 manifest.json (settings, counts, hash, files left out and why). After an interruption,
 repeat the command: it continues. Train on it with --data packed:OUT.""",
     "arithmetic": """\
@@ -107,7 +107,8 @@ KEPT = {
 
 PACKED = (
     *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
-    *("attribute", "label_column"),
+    *("attribute", "label_column", "image_column", "pages", "folders", "group", "max_pixels"),
+    *("window", "layout", "range", "range_percentiles"),
 )
 """Settings of data that decide what `prepare` writes; the others are given to `train`."""
 

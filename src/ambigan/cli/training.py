@@ -24,6 +24,7 @@ from ..data import (
     prepare_images,
     verify_packed,
 )
+from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
@@ -245,12 +246,21 @@ def prepare(request: Request) -> int:
     if flags.workers is not None and flags.workers < 1:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
     settings = located(override(DataSettings(flags.source), _settings_of_packed(request.settings)))
-    out = Path(flags.out)
+    out, duplicates = Path(flags.out), list[Duplicate]()
     with show_progress() as progress:
         gallery = find_image_source(settings)
+        if flags.drop_duplicates:
+            gallery, duplicates = without_duplicates(gallery, flags.workers, progress)
         manifest, was_finished = prepare_images(
             settings, gallery, out, workers=flags.workers, progress=progress
         )
+    if flags.drop_duplicates:
+        write_duplicates(out, duplicates)
+        logger.info(f"near copies left out: {len(duplicates):,}, listed in {out}/{DUPLICATES}")
+    for line in manifest.inventory.lines(settings.source):
+        logger.info(line)
+    for line in manifest.warnings:
+        logger.warning(line)
     if was_finished:
         logger.info(f"{out} is finished already; nothing was done")
     _say_prepared(manifest, out)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import ConfigError
 from ..core.files import check_writable, write_bytes
-from ..data import DataSettings, SourceSplit, Split, open_examples
+from ..data import DataSettings, SourceSplit, Split, listed, open_examples
 from ..engine.run_folder import RunFolder
 from ..evaluation.result_file import read_folder
 from ..report import write_report
@@ -109,9 +109,7 @@ def _examples(settings: DataSettings, run: Run) -> Split:
     with show_progress() as progress:
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:
-        logger.warning(
-            f"{len(found.skipped)} files could not be used, the first: {found.skipped[0]}"
-        )
+        logger.warning(f"{len(found.skipped)} files could not be used: {listed(found.skipped)}")
     return found
 
 

@@ -4,6 +4,7 @@ from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
+from .images.parallel_decoding import listed
 from .inputs import as_array, as_examples
 from .packed.dataset import verify_packed
 from .packed.manifest import Manifest
@@ -16,6 +17,7 @@ from .sources import (
     for_other,
     list_sources,
     located,
+    named_source,
     open_dataset,
     open_examples,
     open_framed,
@@ -45,7 +47,10 @@ __all__ = [
     "for_other",
     "import_torchvision",
     "list_sources",
+    "listed",
     "located",
+    "named_source",
+    "needed_by",
     "open_dataset",
     "open_examples",
     "open_framed",

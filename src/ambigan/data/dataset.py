@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,6 +32,8 @@ class Split:
         stored: Images before the crop, `(N, C, H, W)`, where training crops at random;
             `values` is then a view of their centre. None otherwise.
         augment: Augmentation of the stored images in training; None for none.
+        targets: Real-valued targets, float64 `(N,)` or `(N, K)`; None where there are none.
+        ids: Name of each row of a table; empty where it has none.
     """
 
     values: Tensor
@@ -38,6 +42,8 @@ class Split:
     files: tuple[str, ...] = ()
     stored: Tensor | None = None
     augment: Augment | None = None
+    targets: Tensor | None = None
+    ids: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -53,15 +59,17 @@ class SourceSplit(Split):
     Attributes:
         label_names: Class names by label, of this source alone; or None.
         skipped: One line for each file that was left out, with its name and the reason.
+        inventory: What was read and what was left alone.
     """
 
     label_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
+    inventory: Inventory = field(default_factory=Inventory)
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """The affine map of raw values, fitted on the training split: scaled = (raw - shift) / scale.
+    """The map of raw values, fitted on the training split: scaled = (raw - shift) / scale.
 
     Vectors have one, and images that are deeper than 8 bits. It is computed in float64: float32
     resolves a time in seconds since 1970 to two minutes only.
@@ -71,23 +79,60 @@ class Scaling:
         scale: Positive divisor of each, in the same shape.
         columns: Names of the columns used, in order; empty where the file names none. If constant
             columns of such a file were dropped, the positions of the others, as text.
+        quantiles: Evenly spaced quantiles of each column, float64 `(Q, D)`, between which ranks in
+            [-1, 1] are interpolated, while values beyond the ends follow the affine map; None for
+            the affine map alone.
+        fill: Values that replace missing ones, float64 `(D,)`; None where these are refused.
+        categories: Levels of each column of categories, whose columns of zeros and ones are
+            called `name=level`.
+        integers: Names of columns that hold whole numbers.
     """
 
     shift: Tensor
     scale: Tensor
     columns: tuple[str, ...] = ()
+    quantiles: Tensor | None = None
+    fill: Tensor | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    integers: tuple[str, ...] = ()
 
     def apply(self, raw: Tensor) -> Tensor:
         """Maps raw values, ideally float64, to scaled ones in float32 of the same shape."""
         scaled = torch.empty(raw.shape, dtype=torch.float32, device=raw.device)
         for part, place in zip(torch.split(raw, _ROWS), torch.split(scaled, _ROWS), strict=True):
             # Of large data, a float64 copy of all might not fit.
-            place.copy_(part.to(torch.float64, copy=True).sub_(self.shift).div_(self.scale))
+            raised = part.to(torch.float64, copy=True)
+            affine = raised.clone() if self.quantiles is not None else raised
+            affine.sub_(self.shift).div_(self.scale)
+            place.copy_(affine if self.quantiles is None else self._ranks(raised, affine))
         return scaled
 
     def invert(self, scaled: Tensor) -> Tensor:
         """Maps scaled values back to the units of the file, float64 of the same shape."""
-        return scaled.to(torch.float64, copy=True).mul_(self.scale).add_(self.shift)
+        values = scaled.to(torch.float64, copy=True)
+        affine = values.clone() if self.quantiles is not None else values
+        affine.mul_(self.scale).add_(self.shift)
+        if self.quantiles is None:
+            return affine
+        levels = np.linspace(-1, 1, len(self.quantiles))
+        ranks, table, out = values.numpy(), self.quantiles.numpy(), affine.numpy()
+        for place in range(table.shape[1]):
+            inside = np.abs(ranks[:, place]) <= 1
+            out[inside, place] = np.interp(ranks[inside, place], levels, table[:, place])
+        return affine
+
+    def _ranks(self, raw: Tensor, affine: Tensor) -> Tensor:
+        """Returns ranks in [-1, 1] where values lie between the ends, else the affine map."""
+        assert self.quantiles is not None
+        table, values, out = self.quantiles.numpy(), raw.numpy(), affine.numpy()
+        levels = np.linspace(-1, 1, len(table))
+        for place in range(table.shape[1]):
+            column, knots = values[:, place], table[:, place]
+            inside = (column >= knots[0]) & (column <= knots[-1])
+            upper = np.interp(column[inside], knots, levels)
+            lower = -np.interp(-column[inside], -knots[::-1], levels)
+            out[inside, place] = (upper + lower) / 2  # of equal values, the middle of their ranks
+        return affine
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,10 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
         raise ConfigError(f"data have shape {array.shape}; this model takes (N, {wanted}).")
     if len(array) == 0:
         raise ConfigError("there are no examples: the first dimension is 0.")
+    if spec.kind == "vectors":
+        return _vectors(array, scaling)
     if not np.isfinite(array).all():
         raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
-    if spec.kind == "vectors":
-        raw = torch.as_tensor(array.astype(np.float64))
-        return raw if scaling is None else scaling.apply(raw)
     if scaling is not None:
         return to_range(array, scaling)
     low, high = float(array.min()), float(array.max())
@@ -90,6 +89,33 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     if low >= 0:
         _warn_of_range("of floats go from -1 to 1", "x * 2 - 1")
     return torch.as_tensor(array.astype(np.float32))
+
+
+def _vectors(array: NDArray[Any], scaling: Scaling | None) -> Tensor:
+    """Scales vectors; missing values are filled in where the model does.
+
+    Raises:
+        ConfigError: Values are missing, infinite, or too large.
+    """
+    if scaling is not None and scaling.fill is not None and array.dtype.kind == "f":
+        array = np.where(np.isnan(array), scaling.fill.numpy(), array)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
+    low, high = float(array.min()), float(array.max())
+    if max(-low, high) > np.finfo(np.float32).max:
+        value = high if high > -low else low
+        raise ConfigError(f"the data hold values too large for float32, such as {value:.3g}.")
+    raw = torch.as_tensor(array if array.dtype.kind == "f" else array.astype(np.float64))
+    if scaling is None:
+        return raw.double()
+    scaled = scaling.apply(raw)
+    bad = ~torch.isfinite(scaled).all(1)
+    if bad.any():
+        raise ConfigError(
+            f"row {int(bad.int().argmax())} (counted from 0) is so far from the training data that"
+            " its scaled values are not finite in float32."
+        )
+    return scaled
 
 
 def _channels_first(array: NDArray[Any], spec: DataSpec) -> NDArray[Any]:

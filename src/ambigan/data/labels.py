@@ -63,6 +63,13 @@ def _whole(labels: NDArray[Any], where: str) -> NDArray[Any]:
     return labels.astype(np.int64)
 
 
+def is_missing_label(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Returns which labels are missing: NaN, or empty text."""
+    if labels.dtype.kind == "f":
+        return np.isnan(labels)
+    return labels == "" if labels.dtype.kind == "U" else np.zeros(len(labels), np.bool_)
+
+
 def _missing(missing: NDArray[np.bool_], where: str) -> DataError:
     """Builds the error about missing labels."""
     return DataError(

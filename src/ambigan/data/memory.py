@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..core.errors import ConfigError, DataError
-from .arrays.layout import examples_of_arrays
+from .arrays.layout import as_shaped, examples_of_arrays
 from .images.deep_images import as_bands
 from .images.image_decoding import Content, undistorted
 from .images.image_source import ImageSource
@@ -58,12 +58,13 @@ def examples_in_memory(
     settings = settings or DataSettings(MEMORY)
     labels = None if y is None else _array(y, "labels")
     if _is_frame(data):
-        return read_frame(_arrow(data), settings, needed, labels)
+        return as_shaped(read_frame(_arrow(data), settings, needed, labels), settings)
     if is_array(data):
         array = _array(data, "data")
         if array.dtype.kind not in "biuf":
             raise ConfigError(f"data are of type {array.dtype}; give integers or floats.")
-        return examples_of_arrays(_WHERE, [("", array)], [labels], settings)
+        found = examples_of_arrays(_WHERE, [("", array)], [labels], settings)
+        return as_shaped(found, settings)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         return _items(data, labels)
     raise ConfigError(

@@ -18,10 +18,35 @@ SPLIT = frozenset(("split_seed", "test_fraction"))
 RawExamples = ImageSource | RawVectors
 """What a source gives: images that are not decoded yet, or vectors as they are in the file."""
 
-IMAGES = FRAMED | SPLIT | {"size", "grayscale", "max_corrupt", "range", "range_percentiles"}
-VECTORS = SPLIT | {"drop_constant", "scaling"}
-TABLES = VECTORS | {"label_column", "drop"}
-ARRAYS = VECTORS | IMAGES | {"layout"}
+IMAGES = (
+    FRAMED
+    | SPLIT
+    | {"size", "grayscale", "max_corrupt", "range", "range_percentiles"}
+    | {"pages", "group", "max_pixels", "window"}
+)
+VECTORS = SPLIT | {"drop_constant", "scaling", "missing", "missing_marks"}
+_COLUMNS = {"label_column", "target_column", "id_column", "label_file", "drop", "one_hot", "group"}
+TABLES = VECTORS | IMAGES | _COLUMNS | {"transpose", "shape", "layout"}
+_MARKS = {"separator", "decimal", "thousands", "quote", "comment", "encoding"}
+TEXTS = TABLES | _MARKS | {"header"}
+ARRAYS = VECTORS | IMAGES | {"layout", "shape"}
+CONTAINERS = ARRAYS | {"key", "label_column", "target_column"}
+CARRIED = (
+    _COLUMNS - {"label_file"}
+    | _MARKS
+    | {"header", "transpose", "shape", "layout", "key"}
+    | {
+        "missing",
+        "missing_marks",
+    }
+)
+"""Settings of a model's tables that hold for other tables that it is given."""
+
+ONLY_IMAGES = IMAGES - SPLIT - {"group"} | {"layout", "image_column"}
+"""Settings of sources of either kind that have no effect on vectors."""
+
+ONLY_VECTORS = VECTORS - SPLIT
+"""Settings of sources of either kind that have no effect on images."""
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,21 @@ from pathlib import Path
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
+from .arrays.containers import read_h5ad, read_hdf5, read_mat
+from .arrays.layout import as_shaped
 from .arrays.numpy_files import read_npy, read_npz
+from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
 from .digits import open_digits, read_digits
+from .files import first_bytes
+from .image_sources.folder import find_archive, find_folder, find_image_file
+from .image_sources.image_tables import images_of_csv, images_of_parquet
 from .images.cropping import augment_of, cropped_form
-from .images.folder import find_folder
 from .images.hub import find_hub
 from .images.image_dataset import open_image_source, read_image_source
 from .images.image_decoding import read_header
 from .images.image_source import ImageSource, image_source_of
+from .images.pages_and_groups import settled
 from .images.parallel_decoding import DecodingProgress, by, find_form
 from .images.photo_datasets import find_celeba, find_imagenet, find_lsun
 from .images.torchvision_datasets import (
@@ -32,17 +38,27 @@ from .images.torchvision_datasets import (
     SVHN,
     Published,
 )
+from .inventory import Inventory
 from .memory import MEMORY
-from .packed.dataset import check_as_packed, open_packed, read_packed
+from .packed.dataset import (
+    check_as_packed,
+    open_packed,
+    open_packed_source,
+    packed_source,
+    read_packed,
+)
 from .packed.manifest import read_manifest
 from .registry import (
     ARRAYS,
+    CONTAINERS,
     FRAMED,
     IMAGES,
+    ONLY_IMAGES,
+    ONLY_VECTORS,
     SOURCES,
     SPLIT,
     TABLES,
-    VECTORS,
+    TEXTS,
     Named,
     Packed,
     RawExamples,
@@ -51,7 +67,7 @@ from .registry import (
     register_source,
 )
 from .settings import DataSettings
-from .tables.readers import read_csv, read_parquet
+from .tables.readers import read_csv, read_excel, read_feather, read_parquet
 from .tables.vectors import RawVectors, build_vectors, build_vectors_as, read_vectors
 
 logger = logging.getLogger(__name__)
@@ -69,7 +85,7 @@ def _add_file(
     *suffixes: str,
 ) -> None:
     def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawExamples:
-        return read(settings, _path(typed), needed)
+        return as_shaped(read(settings, _path(typed), needed), settings)
 
     SOURCES.add(name, Readable(description, at_path, uses, suffixes))
 
@@ -98,7 +114,18 @@ register_source(
     "images below a folder; classes and train/test by the names of folders",
     kind="images",
     takes="PATH",
+    uses=IMAGES | {"folders"},
 )(find_folder)
+register_source(
+    "archive",
+    "images in a .zip or .tar, read without unpacking; as for folders",
+    kind="images",
+    takes="PATH",
+    uses=IMAGES | {"folders"},
+)(find_archive)
+register_source("image", "the pages or frames of one file", kind="images", takes="PATH")(
+    find_image_file
+)
 register_source("imagenet", "1.3 million photographs of 1,000 classes", kind="images")(
     find_imagenet
 )
@@ -119,7 +146,7 @@ register_source(
     "images of the library datasets, by name or folder, and split",
     kind="images",
     takes="NAME[:SPLIT]",
-    uses=IMAGES | {"label_column"},
+    uses=IMAGES | {"label_column", "image_column"},
 )(find_hub)
 SOURCES.add(
     "packed", Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed)
@@ -127,13 +154,47 @@ SOURCES.add(
 _add_file("npy", "an array: numbers, one example a row, or images", read_npy, ARRAYS, ".npy")
 _add_file(
     "npz",
-    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images",
+    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images; a sparse matrix",
     read_npz,
-    ARRAYS,
+    CONTAINERS,
     ".npz",
 )
-_add_file("csv", "columns of numbers under a line of names", read_csv, TABLES, ".csv", ".tsv")
-_add_file("parquet", "columns of numbers", read_parquet, TABLES, ".parquet", ".pq")
+_add_file("mat", "arrays of a MATLAB file", read_mat, CONTAINERS, ".mat")
+_add_file("hdf5", "arrays of an HDF5 file", read_hdf5, CONTAINERS, ".h5", ".hdf5", ".he5")
+_add_file("h5ad", "the matrix of an AnnData file", read_h5ad, TABLES | {"key"}, ".h5ad")
+
+
+def _images_or_rows(
+    images: Callable[[DataSettings, Path], ImageSource | None],
+    rows: Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples],
+) -> Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples]:
+    """A reader of tables that gives images where a column holds them or their paths."""
+
+    def read(settings: DataSettings, path: Path, needed: tuple[str, ...] | None) -> RawExamples:
+        is_there = path.is_file() and bool(first_bytes(path, 1))
+        if is_there and (found := images(settings, path)) is not None:
+            return found
+        return rows(settings, path, needed)
+
+    return read
+
+
+_add_file(
+    "csv",
+    "a table as text, in any dialect, of numbers or of paths to images",
+    _images_or_rows(images_of_csv, read_csv),
+    TEXTS | {"image_column"},
+    *(".csv", ".tsv", ".txt", ".dat"),
+)
+_add_file(
+    "parquet",
+    "a table, or a folder of its parts, of numbers or of images or their paths",
+    _images_or_rows(images_of_parquet, read_parquet),
+    TABLES | {"image_column"},
+    *(".parquet", ".pq"),
+)
+_add_file("feather", "a table of Feather or Arrow", read_feather, TABLES, ".feather", ".arrow")
+_add_file("excel", "a sheet of a workbook", read_excel, TEXTS | {"key"}, ".xlsx", ".xlsm")
 
 
 def _not_in_a_file(_settings: DataSettings, _typed: str, _needed: object) -> RawExamples:
@@ -151,7 +212,7 @@ SOURCES.add(
 
 def origin_of_source(typed: str) -> Plugin | None:
     """The plugin from which a source comes; None for the package, or for no source."""
-    return SOURCES.origin(typed.partition(":")[0])
+    return SOURCES.origin(named_source(typed).partition(":")[0])
 
 
 def list_sources() -> dict[str, str]:
@@ -184,11 +245,16 @@ def open_dataset(
         DataError: Files that are missing, cannot be read or cannot be learned from.
     """
     dataset = _opened(settings, progress, examples)
-    for line in dataset.inventory.lines(dataset.name):
-        logger.info(line)
-    for line in dataset.inventory.warnings:
-        logger.warning(line)
+    _log(dataset.inventory, dataset.name)
     return dataset
+
+
+def _log(inventory: Inventory, name: str) -> None:
+    """Says what was read, what was left alone, and what looks wrong."""
+    for line in inventory.lines(name):
+        logger.info(line)
+    for line in inventory.warnings:
+        logger.warning(line)
 
 
 def _opened(
@@ -204,10 +270,12 @@ def _opened(
             is_packed = isinstance(source, Packed)
             dataset = source.open(settings, typed) if is_packed else source.open(settings)
             return cropped_form(dataset, settings)
-        examples = source.read(settings, typed, None)
+        examples = _read(source, settings, typed, None)
         is_vectors = isinstance(examples, RawVectors)
-        idle = ARRAYS - (VECTORS if is_vectors else IMAGES | {"layout"})
+        idle = ONLY_IMAGES if is_vectors else ONLY_VECTORS
         _warn_of_idle_settings(settings, name, source.uses - idle)
+    elif isinstance(examples, ImageSource):
+        examples = settled(examples, settings)
     if isinstance(examples, RawVectors):
         return build_vectors(examples, settings)
     return cropped_form(open_image_source(settings, examples, progress), settings)
@@ -229,7 +297,7 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
     Raises:
         DataError: the model's own data, which alone tell the size, cannot be read.
     """
-    other = replace(settings, source=source)
+    other = replace(settings, source=source, label_file=None)
     if settings.crop is None or settings.size is not None:
         return other
     _, own, typed = _find(settings.source)
@@ -238,7 +306,7 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
     elif isinstance(own, Named):
         size = own.read(settings).values.shape[2:]
     else:
-        gallery = own.read(settings, typed, None)
+        gallery = _read(own, settings, typed, None)
         if isinstance(gallery, RawVectors):
             return other
         size = find_form(gallery, range(gallery.length), None, 1, settings.max_corrupt).size
@@ -254,14 +322,15 @@ def find_image_source(settings: DataSettings) -> ImageSource:
     """
     name, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        examples = source.read(settings, typed, None)
+        examples = _read(source, settings, typed, None)
         if isinstance(examples, RawVectors):
             raise ConfigError(f"{settings.source} holds vectors; only images are prepared.")
         return examples
     _warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0)
-    opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
-    return image_source_of(opened)
+    if isinstance(source, Packed):
+        return open_packed_source(whole, typed)
+    return image_source_of(source.open(whole))
 
 
 def open_examples(
@@ -294,13 +363,34 @@ def open_examples(
     """
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
-        examples = source.read(settings, typed, needed)
+        settings, needed = needed_by(settings, spec, scaling)
+        examples = _read(source, settings, typed, needed)
         return examples_for_model(examples, settings, spec, scaling, progress)
     if spec.kind != "images":
         raise _misfit(settings, "images", spec)
-    split = source.read(settings, typed) if isinstance(source, Packed) else source.read(settings)
-    return _cut(split, settings, spec)
+    if isinstance(source, Packed):
+        if scaling is not None or read_manifest(_path(typed)).scaling is not None:
+            return examples_for_model(packed_source(typed), settings, spec, scaling, progress)
+        return _cut(source.read(settings, typed), settings, spec)
+    if scaling is not None:
+        gallery = find_image_source(replace(settings, size=None, crop=None, holdout=0))
+        return examples_for_model(gallery, settings, spec, scaling, progress)
+    return _cut(source.read(settings), settings, spec)
+
+
+def needed_by(
+    settings: DataSettings, spec: DataSpec, scaling: Scaling | None
+) -> tuple[DataSettings, tuple[str, ...]]:
+    """Returns how a table is read for a trained model, and the columns that it takes.
+
+    Args:
+        settings: Settings of the data.
+        spec: Form of one example of the model's data.
+        scaling: Scaling of the model, which knows its columns and categories.
+    """
+    if scaling is None or spec.kind != "vectors":
+        return settings, ()
+    return replace(settings, one_hot=tuple(scaling.categories)), scaling.columns
 
 
 def examples_for_model(
@@ -326,9 +416,12 @@ def examples_for_model(
     if kind != spec.kind:
         raise _misfit(settings, kind, spec)
     if isinstance(examples, RawVectors):
-        return read_vectors(examples, spec, scaling)
+        for line in examples.warnings:
+            logger.warning(line)
+        return read_vectors(examples, spec, scaling, settings)
     size = settings.size if settings.crop else spec.shape[1:]
     split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
+    _log(split.inventory, settings.source)
     return _cut(split, settings, spec)
 
 
@@ -373,8 +466,8 @@ def open_framed(
     """
     _, source, typed = _find(settings.source)
     if examples is None and isinstance(source, Readable):
-        needed = scaling.columns if scaling and spec.kind == "vectors" else ()
-        examples = source.read(settings, typed, needed)
+        settings, needed = needed_by(settings, spec, scaling)
+        examples = _read(source, settings, typed, needed)
     elif examples is None:
         examples = find_image_source(replace(settings, size=None, crop=None))
     kind = "vectors" if isinstance(examples, RawVectors) else "images"
@@ -385,21 +478,30 @@ def open_framed(
     size = settings.size if settings.crop else (spec.shape[1], spec.shape[2])
     sized = replace(settings, size=size)
     dataset = open_image_source(sized, examples, progress, spec.shape[0], scaling)
+    _log(dataset.inventory, dataset.name)
     return cropped_form(dataset, settings)
+
+
+def _read(
+    source: Readable, settings: DataSettings, typed: str, needed: tuple[str, ...] | None
+) -> RawExamples:
+    """The examples of a source, with the pages and groups that the settings ask for."""
+    examples = source.read(settings, typed, needed)
+    return examples if isinstance(examples, RawVectors) else settled(examples, settings)
 
 
 def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
     """Channels, height and width of a source's first image, or None for vectors."""
     _, source, typed = _find(settings.source)
     if isinstance(source, Readable):
-        gallery = source.read(settings, typed, ())
+        gallery = _read(source, settings, typed, ())
         if isinstance(gallery, RawVectors):
             return None
     else:
         gallery = find_image_source(replace(settings, size=None, crop=None, flip=False))
     for place in range(min(gallery.length, 20)):
         try:
-            header = read_header(gallery.content(place))
+            header = read_header(gallery.content(place), gallery.decoding, reduces=True)
         except Exception:  # Pillow raises many kinds; what cannot be read is counted elsewhere
             continue
         return header.channels, header.height, header.width
@@ -408,7 +510,7 @@ def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
 
 def _find(typed: str) -> tuple[str, Source, str]:
     """The name of a source, what it stands for, and what was typed after its colon."""
-    name, _, path = typed.partition(":")
+    name, _, path = named_source(typed).partition(":")
     if name not in SOURCES:
         raise _unknown_source(typed)
     source = SOURCES[name]
@@ -419,6 +521,29 @@ def _find(typed: str) -> tuple[str, Source, str]:
         what = "path" if argument == "PATH" else "name"
         raise ConfigError(f"data set '{name}' needs a {what}: {name}:{argument}.")
     return name, source, path
+
+
+def named_source(typed: str) -> str:
+    """Returns a source with its kind: a path alone is understood by what is there.
+
+    Args:
+        typed: Source as it was typed, such as `mnist`, `folder:photos` or `photos.zip`.
+    """
+    if typed.partition(":")[0] in SOURCES or not typed:
+        return typed
+    try:
+        suffixes = {
+            suffix: name
+            for name, source in SOURCES.items()
+            if isinstance(source, Readable)
+            for suffix in source.suffixes
+        }
+        found = source_at(_path(typed), suffixes)
+    except OSError as error:
+        raise DataError(f"{typed} cannot be read: {error.strerror or error}.") from error
+    except ValueError:  # a name that no file can have
+        return typed
+    return typed if found is None else f"{found}:{typed}"
 
 
 def _path(typed: str) -> Path:
@@ -435,13 +560,16 @@ def _typed(name: str) -> str:
 
 
 def _unknown_source(typed: str) -> ConfigError:
-    """For a bare path, the kind it seems to be; else the nearest name."""
-    path = Path(typed).expanduser()
+    """For a path where nothing is, the kind it seems to be; else the nearest name."""
+    path = _path(typed)
+    if typed and path.exists():
+        return ConfigError(
+            f"{typed} is of no kind that is recognised; say what it is, such as csv:{typed}."
+            f" Known: {', '.join(map(_typed, SOURCES))}."
+        )
     for name, source in SOURCES.items():
         if isinstance(source, Readable) and path.suffix.lower() in source.suffixes:
             return ConfigError(f"unknown data set '{typed}'. Did you mean '{name}:{typed}'?")
-    if path.is_dir():
-        return ConfigError(f"unknown data set '{typed}'. Did you mean 'folder:{typed}'?")
     return unknown_name("data set", typed.partition(":")[0], [*SOURCES])
 
 

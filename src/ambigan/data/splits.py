@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, DataError
 from ..core.randomness import Randomness
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .inventory import Inventory, listed_classes
@@ -48,6 +49,32 @@ def num_held_out(length: int, settings: DataSettings, default: int | None = None
     return min(max(1, round(length * fraction)), length - 1)
 
 
+def held_out_groups(groups: Sequence[str], settings: DataSettings, where: str) -> frozenset[str]:
+    """Returns the groups of the test split, drawn until they hold the test fraction of examples.
+
+    Args:
+        groups: Group of each example.
+        settings: Settings with the split seed and the test fraction.
+        where: The source, for messages.
+
+    Raises:
+        DataError: All examples are of one group.
+    """
+    sizes = Counter(groups)
+    if len(sizes) < 2:
+        raise DataError(
+            f"{where}: all {len(groups)} examples are of one group, {next(iter(sizes))!r}; name"
+            " smaller ones with --data.group."
+        )
+    wanted, held_out, names = num_held_out(len(groups), settings), list[str](), sorted(sizes)
+    for place in shuffled(len(names), settings, "groups").numpy().tolist():
+        if wanted <= 0 or len(held_out) == len(names) - 1:
+            break
+        held_out.append(names[place])
+        wanted -= sizes[names[place]]
+    return frozenset(held_out)
+
+
 def warn_of_published(where: str) -> None:
     """Warns that a test fraction has no effect because there is a published test split."""
     warnings.warn(
@@ -70,6 +97,8 @@ def take(split: Split, chosen: Tensor) -> Split:
         labels=None if split.labels is None else split.labels[chosen],
         rows=None if split.rows is None else split.rows[chosen],
         files=tuple(pick(split.files, chosen)) if split.files else (),
+        targets=None if split.targets is None else split.targets[chosen],
+        ids=tuple(pick(split.ids, chosen)) if split.ids else (),
     )
 
 
@@ -86,11 +115,14 @@ def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> Sour
         values = torch.cat([split.values for split in splits])
     labels = [split.labels for split in splits if split.labels is not None]
     is_labelled = len(labels) == len(splits)
+    targets = [split.targets for split in splits if split.targets is not None]
     return SourceSplit(
         values=values,
         labels=torch.cat(labels) if is_labelled else None,
-        rows=arange(len(values)),
+        rows=splits[0].rows if len(splits) == 1 else arange(len(values)),
         label_names=label_names if is_labelled else None,
+        targets=torch.cat(targets) if len(targets) == len(splits) else None,
+        ids=tuple(name for split in splits for name in split.ids),
     )
 
 
@@ -159,9 +191,17 @@ def data_fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
             if tensor is None:
                 digest.update(b"none;")
                 continue
-            digest.update(f"{tensor.dtype} {tuple(tensor.shape)};".encode())
-            digest.update(tensor.contiguous().numpy().data)
+            _update(digest, tensor)
+    for split in splits:
+        if split.targets is not None:
+            _update(digest, split.targets)
     return digest.hexdigest()
+
+
+def _update(digest: Any, tensor: Tensor) -> None:
+    """Adds a tensor, with its type and shape, to a hash."""
+    digest.update(f"{tensor.dtype} {tuple(tensor.shape)};".encode())
+    digest.update(tensor.contiguous().numpy().data)
 
 
 def arange(length: int) -> Tensor:
@@ -177,4 +217,6 @@ def _view(split: Split, part: slice) -> Split:
         labels=None if split.labels is None else split.labels[part],
         rows=None if split.rows is None else split.rows[part],
         files=split.files[part],
+        targets=None if split.targets is None else split.targets[part],
+        ids=split.ids[part],
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -30,6 +33,8 @@ def examples_of_arrays(
     *,
     labels_name: str = "labels",
     left_alone: dict[str, int] | None = None,
+    targets: Sequence[NDArray[Any] | None] | None = None,
+    facts: Sequence[str] = (),
 ) -> RawExamples:
     """Returns vectors for arrays of two dimensions, and images for those of more.
 
@@ -40,14 +45,26 @@ def examples_of_arrays(
         settings: Settings of the data, whose `layout` names the dimensions of images.
         labels_name: Name of the array of labels, for messages.
         left_alone: How many other arrays there are, by the reason why they are not read.
+        targets: Real-valued targets of each part of vectors, or None.
+        facts: What is worth knowing of how the arrays were read.
 
     Raises:
         DataError: The dimensions leave a doubt, or labels do not fit.
     """
     left = left_alone or {}
-    if settings.layout is None and all(array.ndim < 3 for _, array in parts):
+    is_flat = all(array.ndim < 3 for _, array in parts)
+    if is_flat and (settings.layout is None or settings.shape is not None):
         path = Path(where)
-        return RawVectors(path, tuple(parts), tuple(labels), (), labels_name, left_alone=left)
+        return RawVectors(
+            path,
+            tuple(parts),
+            tuple(labels),
+            (),
+            labels_name,
+            left_alone=left,
+            targets=tuple(targets or ()),
+            facts=tuple(facts),
+        )
     images, layouts = list[NDArray[Any]](), list[str]()
     for name, array in parts:
         place = f"{where}, array '{name}'" if name else str(where)
@@ -78,8 +95,53 @@ def examples_of_arrays(
         num_train=lengths[0] if len(images) > 1 else None,
         arrays=tuple(images),
         left_alone=left,
-        facts=(f"read as {layouts[0]}",),
+        facts=(*facts, f"read as {layouts[0]}"),
     )
+
+
+def as_shaped(examples: RawExamples, settings: DataSettings) -> RawExamples:
+    """Returns vectors as the images that `shape` says they are; others as they are.
+
+    Raises:
+        DataError: The vectors have another number of values.
+    """
+    if settings.shape is None or not isinstance(examples, RawVectors):
+        return examples
+    shape, where = settings.shape, str(examples.file)
+    layout = settings.layout or ("NHW" if len(shape) == 2 else "NHWC")
+    parts: list[tuple[str, NDArray[Any]]] = []
+    for name, array in examples.parts:
+        if array.ndim != 2 or array.shape[1] != math.prod(shape):
+            raise DataError(
+                f"{where}: rows have {array.shape[-1]} values and --data.shape"
+                f" {','.join(map(str, shape))} asks for {math.prod(shape)}; leave out other columns"
+                " with --data.drop, or name the label with --data.label-column."
+            )
+        parts.append((name, _narrowed(array).reshape(len(array), *shape)))
+    images = examples_of_arrays(
+        where,
+        parts,
+        examples.labels,
+        replace(settings, layout=layout),
+        labels_name=examples.labels_name,
+        left_alone=dict(examples.left_alone),
+    )
+    assert isinstance(images, ImageSource)
+    facts = (*examples.facts, f"rows read as images {layout}")
+    return replace(images, facts=facts, warnings=examples.warnings)
+
+
+def _narrowed(array: NDArray[Any]) -> NDArray[Any]:
+    """Returns numbers as 8 or 16-bit integers where they are such, else as they are."""
+    if array.dtype.kind != "f":
+        return array
+    parts = np.array_split(array, max(1, array.size >> 22))
+    if not all(bool((part == np.floor(part)).all()) for part in parts):
+        return array
+    low, high = array.min(), array.max()
+    if low < 0 or high > 65535:
+        return array
+    return array.astype(np.uint8 if high <= 255 else np.uint16)
 
 
 def recognised_layout(shape: tuple[int, ...], where: str) -> str:
@@ -105,6 +167,8 @@ def recognised_layout(shape: tuple[int, ...], where: str) -> str:
         return "NCHW"
     if third < min(first, second):
         return "NHWC"
+    if second <= _FEW:
+        raise _doubt(shape, where, "HWCN, with the examples last, as MATLAB writes them")
     raise _doubt(shape, where, "NCHW or NHWC")
 
 

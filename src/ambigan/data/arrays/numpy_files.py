@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core.errors import ConfigError, DataError
+from ...core.machine import physical_memory
 from ..files import check_file, first_bytes, first_line
 from ..registry import RawExamples
 from ..settings import DataSettings
@@ -59,16 +62,13 @@ def read_npz(
     after it for a published split. A single array may have any name. Others are left alone.
 
     Args:
-        settings: Settings of the data, see `read_npy`.
+        settings: Settings of the data. `key`, `label_column` and `target_column` name arrays.
         path: Path of the file.
         needed: Names of the columns of a trained model, see `read_npy`.
 
     Raises:
-        ConfigError: Settings name columns.
         DataError: The file cannot be read, or holds other arrays.
     """
-    if needed is None:
-        _refuse_columns(settings, path)
     check_file(path, "a .npz file")
     if first_bytes(path, 6) == _NPY:
         raise DataError(f"{path} holds a single array; open it as npy:{path}.")
@@ -79,9 +79,46 @@ def read_npz(
         path.open("rb") as file,
         _read(path, lambda: np.load(file, allow_pickle=False)) as archive,
     ):
+        if {*archive.files} >= _SPARSE:
+            return read_sparse(settings, path)
+        names = tuple(archive.files)
         return named_arrays(
-            path, tuple(archive.files), lambda name: _read(path, lambda: archive[name]), settings
+            path, names, lambda name: _read(path, lambda: archive[name]), settings, needed
         )
+
+
+_SPARSE = frozenset(("format", "shape", "data"))
+"""Arrays that SciPy writes of a sparse matrix."""
+
+
+def read_sparse(settings: DataSettings, path: Path) -> RawExamples:
+    """Reads a sparse matrix as SciPy writes it, with all its zeros.
+
+    Raises:
+        DataError: It cannot be read, or does not fit in memory with its zeros.
+    """
+    sparse: Any = import_module("scipy.sparse")  # late: it takes a while to import
+    matrix = _read(path, lambda: sparse.load_npz(path))
+    facts = [f"sparse, {matrix.nnz:,} values that are not 0"]
+    return examples_of_arrays(path, [("", dense(matrix, path))], [None], settings, facts=facts)
+
+
+def dense(matrix: Any, path: Path) -> NDArray[Any]:
+    """Returns a sparse matrix with all its zeros, in float32 if that is exact enough for it.
+
+    Raises:
+        DataError: It takes more memory than there is.
+    """
+    is_narrow = matrix.dtype.kind == "f" and matrix.dtype.itemsize <= 4
+    kind = np.float32 if is_narrow else np.float64
+    needed = matrix.shape[0] * matrix.shape[1] * np.dtype(kind).itemsize
+    if needed > physical_memory():
+        raise DataError(
+            f"{path}: with its zeros the matrix of {matrix.shape[0]:,} x {matrix.shape[1]:,} takes"
+            f" {needed / 2**30:,.0f} GiB, more than this machine has; keep fewer columns, for"
+            " instance by sklearn.decomposition.TruncatedSVD."
+        )
+    return matrix.astype(kind).toarray()
 
 
 def _read(path: Path, load: Callable[[], Any]) -> Any:

@@ -13,19 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+from ..file_kinds import TIFF, kind_of_file
+from .other_formats import OTHERS, num_frames, read_other
+
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _UNSIGNED = 258, 339, 1
 _WHITE_IS_ZERO = 0
 _DEEP_COLOURS = frozenset(("RGB;16B", "RGBA;16B", "LA;16B"))
 """What Pillow calls pixels of PNG files that it reduces to 8 bits."""
-
-
-def is_tiff(content: Path | bytes) -> bool:
-    """Whether the first bytes are those of a TIFF file, of 64-bit offsets as well."""
-    if isinstance(content, bytes):
-        return content[:4] in _TIFF
-    with content.open("rb") as file:
-        return file.read(4) in _TIFF
 
 
 def is_deeper(image: Image.Image) -> bool:
@@ -40,17 +34,19 @@ def is_deeper(image: Image.Image) -> bool:
 
 
 def read_deep_header(
-    content: Path | bytes, page: int
+    content: Path | bytes, page: int, *, window: bool = True
 ) -> tuple[tuple[int, int, int], np.dtype[Any], int]:
     """Returns the shape `(C, H, W)`, the type and the number of pages of an image of many bits.
 
     Raises:
         Exception: The file is damaged; the error is the decoder's.
     """
-    if not is_tiff(content):
-        pixels = read_deep(content, page)
+    kind = kind_of_file(content)
+    if kind is not TIFF:
+        pixels = read_deep(content, page, window=window)
         channels, height, width = pixels.shape
-        return (channels, height, width), pixels.dtype, 1
+        pages = num_frames(content, kind) if kind in OTHERS else 1
+        return (channels, height, width), pixels.dtype, pages
     with _tiff_page(content, page) as (found, num_pages):
         lengths = dict(zip(found.axes, found.shape, strict=True))
         height, width = lengths["Y"], lengths["X"]
@@ -59,8 +55,19 @@ def read_deep_header(
         return (lengths.get("S", 1), height, width), found.dtype, num_pages
 
 
-def read_deep(content: Path | bytes, page: int) -> NDArray[np.generic]:
+def num_tiff_pages(content: Path | bytes) -> int:
+    """Returns the number of pages of a TIFF file, without smaller copies and masks of a page."""
+    with _tiff_page(content, 0) as (_, num_pages):
+        return num_pages
+
+
+def read_deep(content: Path | bytes, page: int, *, window: bool = True) -> NDArray[np.generic]:
     """Decodes a page of a file in its own depth.
+
+    Args:
+        content: The file, or the bytes of one.
+        page: Number of the page.
+        window: Whether values of DICOM are clipped to the window of the file.
 
     Returns:
         Pixels `(channels, height, width)` of uint8, uint16 or float32.
@@ -68,8 +75,11 @@ def read_deep(content: Path | bytes, page: int) -> NDArray[np.generic]:
     Raises:
         Exception: The file is damaged, or holds no real numbers; the error is the decoder's.
     """
-    if is_tiff(content):
+    kind = kind_of_file(content)
+    if kind is TIFF:
         return _read_tiff(content, page)
+    if kind in OTHERS:
+        return as_bands(read_other(content, kind, page, window=window))
     data = content if isinstance(content, bytes) else content.read_bytes()
     pixels: NDArray[Any] = import_module("imagecodecs").png_decode(data)
     return as_bands(pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
@@ -108,7 +118,8 @@ def _tiff_page(content: Path | bytes, index: int) -> Generator[tuple[Any, int]]:
     tifffile: Any = import_module("tifffile")  # late: it takes a while to import
     source = BytesIO(content) if isinstance(content, bytes) else content
     with tifffile.TiffFile(source) as file:
-        yield file.pages[index], len(file.pages)
+        own = [page for page in file.pages if not (page.is_reduced or page.is_mask)]
+        yield own[index], len(own)
 
 
 def _read_tiff(content: Path | bytes, index: int) -> NDArray[np.generic]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError, DataError, unknown_name
+from ..image_sources.image_tables import chosen_column, is_image
 from ..labels import encode_labels
 from ..settings import DataSettings
 from .image_decoding import Content
@@ -19,6 +20,17 @@ from .image_source import ImageSource
 from .torchvision_datasets import last_line
 
 _SAVED = ("dataset_dict.json", "state.json")
+_BUILDERS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".tar": "webdataset",
+}
+"""What loads a single file, by its suffix; archives of images as folders of images."""
+
 _TEST_NAMES = ("test", "validation", "valid", "val")
 
 
@@ -40,11 +52,14 @@ def find_hub(settings: DataSettings, typed: str) -> ImageSource:
     name, split = _parted(typed)
     chosen = _chosen(typed, _loaded(name), split)
     parts = [*chosen.values()]
-    image = _image_column(typed, parts[0])
+    image, left = _image_column(typed, parts[0], settings.image_column)
     labels, label_names = _labels(typed, parts, settings.label_column)
     encoded = [part.cast_column(image, _library().Image(decode=False)) for part in parts]
     pictures = [part.select_columns([image]) for part in encoded]
     num_first = len(pictures[0])
+    groups: list[str] = []
+    if settings.group in parts[0].features:
+        groups = [str(value) for part in parts for value in part[settings.group][:]]
 
     def content(place: int) -> Content:
         part, row = (0, place) if place < num_first else (1, place - num_first)
@@ -58,6 +73,8 @@ def find_hub(settings: DataSettings, typed: str) -> ImageSource:
         label_names=label_names,
         num_train=num_first if len(parts) > 1 else None,
         names=[f"{split}/{row}" for split, part in chosen.items() for row in range(len(part))],
+        left_alone=left,
+        groups=groups,
     )
 
 
@@ -75,16 +92,30 @@ def _loaded(name: str) -> Mapping[str, Any]:
     try:
         if path.is_dir() and any((path / file).is_file() for file in _SAVED):
             found = library.load_from_disk(str(path))
+        elif path.is_file():
+            kind = _BUILDERS.get(path.suffix.lower(), "imagefolder")
+            found = library.load_dataset(kind, data_files=str(path))
         else:
             found = library.load_dataset(str(path) if path.exists() else name)
     except MemoryError:  # is no damage
         raise
     except Exception as error:  # networks, files and formats fail in their own ways
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        way = _without_library(path)
         raise DataError(
-            f"the library datasets cannot open {name} ({last_line(error)}); name a set of the hub,"
-            " or a folder that it can load."
+            f"the library datasets cannot open {name} ({last_line(cause)}); name a set of the hub,"
+            f" or a folder that it can load{way}."
         ) from error
     return found if "keys" in dir(found) else {str(found.split or "train"): found}
+
+
+def _without_library(path: Path) -> str:
+    """How images at a path are opened without the library, for messages."""
+    if not path.is_dir():
+        return f", or a path alone: --data {path}" if path.is_file() else ""
+    archives = sorted(child for child in path.iterdir() if child.suffix in (".zip", ".tar"))
+    other = f"archive:{archives[0]}" if archives else f"folder:{path}"
+    return f", or images alone: --data {other}"
 
 
 def _chosen(typed: str, found: Mapping[str, Any], split: str | None) -> dict[str, Any]:
@@ -104,14 +135,30 @@ def _chosen(typed: str, found: Mapping[str, Any], split: str | None) -> dict[str
     )
 
 
-def _image_column(typed: str, part: Any) -> str:
-    kind = _library().Image
-    for name, feature in part.features.items():
-        if isinstance(feature, kind):
-            return name
-    raise DataError(
-        f"hf:{typed} has no column of images; its columns are {', '.join(part.features)}."
-    )
+def _image_column(typed: str, part: Any, wanted: str | None) -> tuple[str, dict[str, int]]:
+    """Returns the column of images, and the further ones that are left alone."""
+    found = [
+        name for name, feature in part.features.items() if _may_hold_images(part, name, feature)
+    ]
+    if not found and wanted is None:
+        raise DataError(
+            f"hf:{typed} has no column of images; its columns are {', '.join(part.features)}."
+        )
+    chosen = chosen_column(f"hf:{typed}", found, list(part.features), wanted)
+    others = [name for name in found if name != chosen]
+    return chosen, {f"other columns of images ({', '.join(others)})": len(others)} if others else {}
+
+
+def _may_hold_images(part: Any, name: str, feature: Any) -> bool:
+    """Whether a column is of images or, as other writers have it, of the bytes of files."""
+    if isinstance(feature, _library().Image):
+        return True
+    is_bytes = getattr(feature, "dtype", "") in ("binary", "large_binary")
+    is_struct = isinstance(feature, dict) and set(cast("dict[str, Any]", feature)) == {
+        "bytes",
+        "path",
+    }
+    return (is_bytes or is_struct) and len(part) > 0 and is_image(part[0][name], Path())
 
 
 def _labels(
@@ -140,6 +187,10 @@ def _content(stored: Mapping[str, Any] | None) -> Content:
         raise OSError("there is no image in this row")
     if stored["bytes"] is not None:
         return bytes(stored["bytes"])
+    if "::" in stored["path"]:  # a file in an archive
+        files: Any = import_module("fsspec")
+        with files.open(stored["path"], "rb") as file:
+            return bytes(file.read())
     return Path(stored["path"])
 
 

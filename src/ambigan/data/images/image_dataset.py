@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from ..settings import DataSettings
 from ..splits import apply_holdout, assemble, num_held_out, split_at, warn_of_published
 from .image_decoding import DecodedPixels
 from .image_source import ImageSource
-from .parallel_decoding import DecodingProgress, decode_images
+from .near_copies import warning_of_copies
+from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, listed
 from .value_range import fit_range, to_range
 
 
@@ -42,11 +44,11 @@ def open_image_source(
     """
     channels = channels or (1 if settings.grayscale else None)
     order = gallery.order(settings)
-    values, kept, skipped = decode_images(
-        gallery, order, settings.size, channels, settings.max_corrupt, progress
-    )
+    found = decode_images(gallery, order, settings.size, channels, settings.max_corrupt, progress)
+    values, kept = found.values, found.kept
+    gallery = with_unused_pages(gallery, found.num_unused)
     start, end = train_range(gallery, kept, settings)
-    inventory = _inventory(gallery, values, len(skipped))
+    inventory = _inventory(gallery, found)
     scaling, pixels = None, values
     if values.dtype != np.uint8 or settings.range is not None:
         used = min(end - settings.holdout, start + (settings.max_train or end))
@@ -63,20 +65,49 @@ def open_image_source(
     splits = apply_holdout(train, tail if start == 0 else head, settings)
     spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
     named = without_blanks(splits[0]), without_blanks(splits[1])
-    return assemble(settings, spec, named, gallery.label_names, scaling, skipped, inventory)
+    pixels = splits[0].values.numpy(), splits[1].values.numpy()
+    if said := warning_of_copies(gallery.where, *pixels, (splits[0].files, splits[1].files)):
+        inventory = replace(inventory, warnings=(*inventory.warnings, said))
+    return assemble(settings, spec, named, gallery.label_names, scaling, found.skipped, inventory)
 
 
-def _inventory(gallery: ImageSource, values: DecodedPixels, num_skipped: int) -> Inventory:
+def with_unused_pages(gallery: ImageSource, count: int) -> ImageSource:
+    """Returns the source with the pages counted that are not read."""
+    if not count:
+        return gallery
+    reason = "pages after the first of a file (--data.pages all reads them)"
+    return replace(gallery, left_alone={**gallery.left_alone, reason: count})
+
+
+def _inventory(gallery: ImageSource, found: DecodedImages) -> Inventory:
     """What is known of decoded images."""
+    values, warned = found.values, list(gallery.warnings)
     channels, height, width = values.shape[1:]
     facts = [*gallery.facts, f"{height}x{width}, {channels} channel{'s' * (channels > 1)}"]
     if values.dtype != np.uint8:
-        low, high = np.nanmin(values), np.nanmax(values)
+        bad = [i for i, image in enumerate(values) if not np.isfinite(image).all()]
+        low, high = (_finite(values, ends) for ends in (np.min, np.max))
         facts.append(f"{_BITS[values.dtype.name]}, values from {low:g} to {high:g}")
+        if bad:
+            name = gallery.name(found.kept[bad[0]])
+            warned.append(
+                f"{gallery.where}: {len(bad)} images hold values that are not finite, the first"
+                f" {name}; they become the lowest of the range"
+            )
     left = dict(gallery.left_alone)
-    if num_skipped:
-        left["that cannot be read"] = num_skipped
-    return Inventory("images", len(values), tuple(facts), left, gallery.warnings)
+    if found.skipped:
+        left[f"that cannot be read, the first {listed(found.skipped)}"] = len(found.skipped)
+    return Inventory("images", len(values), tuple(facts), left, tuple(warned))
+
+
+def _finite(values: DecodedPixels, reduce: Callable[..., Any]) -> float:
+    """The least or the greatest finite value."""
+    return float(
+        reduce(
+            [reduce(image[np.isfinite(image)]) for image in values if np.isfinite(image).any()]
+            or [np.nan]
+        )
+    )
 
 
 _BITS = {"uint16": "16 bits", "float32": "floats"}
@@ -104,7 +135,7 @@ def read_image_source(
         DataError: Too many images cannot be read, or sizes differ and none is given.
     """
     height_width = None if size is None else (size[0], size[1])
-    values, kept, skipped = decode_images(
+    found = decode_images(
         gallery,
         range(gallery.length),
         height_width,
@@ -113,6 +144,7 @@ def read_image_source(
         progress,
         "uint8" if scaling is None else None,
     )
+    values, kept = found.values, found.kept
     labels = gallery.labels_of(kept)
     has_labels = labels is not None and bool((labels >= 0).all())
     return SourceSplit(
@@ -121,7 +153,8 @@ def read_image_source(
         rows=torch.tensor(kept),
         files=gallery.names_of(kept),
         label_names=gallery.label_names if has_labels else None,
-        skipped=skipped,
+        skipped=found.skipped,
+        inventory=_inventory(with_unused_pages(gallery, found.num_unused), found),
     )
 
 
@@ -146,13 +179,23 @@ def train_range(
             warn_of_published(gallery.where)
         start, end = 0, sum(place < gallery.num_train for place in kept)
         num_test = len(kept) - end
+    elif held_out := gallery.held_out_groups(settings):
+        start = num_test = sum(gallery.groups[place] in held_out for place in kept)
+        end = len(kept)
     else:
         start = num_test = num_held_out(len(kept), settings) if len(kept) > 1 else 0
         end = len(kept)
     if end == start or not num_test:
+        if gallery.length == 1 and not gallery.left_alone:
+            raise DataError(
+                f"{gallery.where} is one image, and a training takes several: name a folder of"
+                " them (a run that is trained takes it: ambigan embed RUN --data FILE)."
+            )
+        unused = [f"{count:,} {reason}" for reason, count in gallery.left_alone.items()]
+        also = f" Left alone: {', '.join(unused[:5])}." if unused else ""
         raise DataError(
             f"{gallery.where}: {end - start} images are left to train on and {num_test} to test; at"
-            " least one of each is needed."
+            f" least one of each is needed.{also}"
         )
     return start, end
 

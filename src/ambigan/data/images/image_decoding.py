@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from ..file_kinds import HEIC, TIFF, kind_of_file, no_image
 from ..memory_budget import MemoryBudget
-from .deep_images import is_deeper, is_tiff, read_deep, read_deep_header, storage_type
-
-DecodedPixels = NDArray[Any]
-"""Pixels `(channels, height, width)`, uint8, uint16 or float32."""
+from .deep_images import (
+    is_deeper,
+    num_tiff_pages,
+    read_deep,
+    read_deep_header,
+    storage_type,
+)
+from .other_formats import OTHERS
+from .pixel_form import DecodedPixels, fitted, formed, from_16_bit
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,31 @@ _gate = MemoryBudget(MAX_PIXELS)
 
 # Still images that Pillow decodes by itself. EPS is left out, since it is a program that an
 # outside interpreter runs; PDF, MPEG and the scientific containers, since Pillow only writes or
-# only recognises them.
+# only recognises them. HEIF is there once its extra is registered.
 _FORMATS = (
-    *("AVIF", "BMP", "CUR", "DDS", "DIB", "GIF", "ICNS", "ICO", "IM", "JPEG", "JPEG2000", "MSP"),
-    *("PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
+    *("AVIF", "BMP", "CUR", "DDS", "DIB", "GIF", "HEIF", "ICNS", "ICO", "IM", "JPEG", "JPEG2000"),
+    *("MSP", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
 )
+_WITH_FRAMES = frozenset(("AVIF", "GIF", "HEIF", "PNG", "WEBP"))
+"""Formats whose frames are images of their own; those of others are layers, sizes or previews."""
 _GRAY_MODES = frozenset(("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"))
 _SIDEWAYS = frozenset((5, 6, 7, 8))  # EXIF orientations that swap height and width
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How images are decoded, whatever form they are brought to.
+
+    Attributes:
+        max_pixels: Largest number of pixels; None for `MAX_PIXELS`.
+        window: Whether values of DICOM are clipped to the window of the file.
+    """
+
+    max_pixels: int | None = None
+    window: bool = True
+
+
+DEFAULT = Decoding()
 
 
 @dataclass(frozen=True)
@@ -82,7 +107,7 @@ class Header:
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """Returns the file suffixes, in lower case, that count as images."""
+    """Returns the file suffixes, in lower case, that Pillow reads as images."""
     known = Image.registered_extensions()
     return frozenset(suffix for suffix, kind in known.items() if kind in _formats())
 
@@ -94,44 +119,85 @@ def _formats() -> tuple[str, ...]:
     return tuple(kind for kind in _FORMATS if kind in Image.OPEN)
 
 
+@cache
+def _register_heif() -> None:
+    """Lets Pillow read HEIC."""
+    try:
+        heif: Any = import_module("pillow_heif")
+    except ImportError as error:
+        raise OSError(HEIC.needed) from error
+    heif.register_heif_opener()
+    _formats.cache_clear()
+
+
 @contextmanager
 def bombs_refused() -> Generator[None]:
-    """Turns Pillow's warning about images with too many pixels into an error inside the block.
+    """Turns a lower limit of Pillow's on pixels into an error inside the block.
 
     Enter it in the thread that starts the others, since warning filters are global.
     """
+    limit = Image.MAX_IMAGE_PIXELS
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+        if limit == MAX_PIXELS:  # images are checked here, some of them once they are reduced
+            Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
-def read_header(content: Content) -> Header:
-    """Reads what is known of an image before it is decoded; raises the decoder's error."""
+def read_header(content: Content, decoding: Decoding = DEFAULT, *, reduces: bool = False) -> Header:
+    """Reads what is known of an image before it is decoded; raises the decoder's error.
+
+    Args:
+        content: File, bytes of one, page, or pixels.
+        decoding: How it will be decoded.
+        reduces: Whether it will be decoded to a smaller size, so that its own is not limited yet.
+    """
     if isinstance(content, np.ndarray):
         return _header_of(content)
     file, page = _file_and_page(content)
     image = _open(file, page)
     if image is None:
-        (channels, height, width), dtype, pages = read_deep_header(file, page)
+        (channels, height, width), dtype, pages = read_deep_header(
+            file, page, window=decoding.window
+        )
         return Header(height, width, channels, storage_type(dtype), pages)
     with image:
         width, height = image.size
+        if not reduces:
+            _check_pixels(width * height, decoding)
         if _orientation(image) in _SIDEWAYS:
             width, height = height, width
         channels = 1 if image.mode in _GRAY_MODES else 3
-        return Header(height, width, channels, _depth(image), getattr(image, "n_frames", 1))
+        return Header(height, width, channels, _depth(image), _num_pages(file, image))
 
 
 def read_pixels(
-    content: Content, channels: int, size: tuple[int, int] | None, dtype: str = "uint8"
+    content: Content,
+    channels: int,
+    size: tuple[int, int] | None,
+    dtype: str = "uint8",
+    decoding: Decoding = DEFAULT,
 ) -> DecodedPixels:
-    """Decodes the pixels of an image, `(channels, height, width)`.
+    """Decodes the pixels of an image, `(channels, height, width)`; see `decode`."""
+    return decode(content, channels, size, dtype, decoding)[0]
+
+
+def decode(
+    content: Content,
+    channels: int,
+    size: tuple[int, int] | None,
+    dtype: str = "uint8",
+    decoding: Decoding = DEFAULT,
+) -> tuple[DecodedPixels, int]:
+    """Decodes the pixels of an image, `(channels, height, width)`, and counts the file's pages.
 
     The camera's orientation is applied. Transparent pixels of 8-bit images are laid on white. Where
-    others have 8 bits, 16-bit gray becomes 8-bit by its full range. The first frame of an animation
-    is taken. Colours become gray by their luma (ITU-R 601). A JPEG of at least four times the size
-    is decoded at a half, a quarter or an eighth of its own size, but never below twice the size
-    asked for.
+    others have 8 bits, 16-bit gray becomes 8-bit by its full range. Colours become gray by their
+    luma (ITU-R 601). A JPEG of at least four times the size is decoded at a half, a quarter or an
+    eighth of its own size, but never below twice the size asked for.
 
     Args:
         content: File, bytes of one, page, or pixels.
@@ -139,30 +205,58 @@ def read_pixels(
         size: Height and width. The image is resized so that it just covers them (Lanczos) and
             cropped to them around its centre. None to keep its size.
         dtype: Type of the result: `uint8`, `uint16` or `float32`.
+        decoding: How files are decoded.
+
+    Returns:
+        The pixels, and the number of pages or frames of the file, of which this is one.
 
     Raises:
         Exception: The file is damaged or not an image, or has other channels; the error is the
             decoder's.
     """
     if isinstance(content, np.ndarray):
-        return _formed(content, channels, size, dtype)
+        return formed(content, channels, size, dtype), 1
     file, page = _file_and_page(content)
     opened = _open(file, page)
     if opened is None:
-        (_, height, width), _, _ = read_deep_header(file, page)
-        if height * width > MAX_PIXELS:
-            raise _bomb(f"({height * width} pixels)")
+        (_, height, width), _, pages = read_deep_header(file, page, window=decoding.window)
+        _check_pixels(height * width, decoding)
         with _gate.reserve(height * width):
-            return _formed(read_deep(file, page), channels, size, dtype)
+            values = read_deep(file, page, window=decoding.window)
+            return formed(values, channels, size, dtype), pages
     with opened:
+        pages = _num_pages(file, opened)
         if dtype != "uint8" or channels not in (1, 3):
-            values = undistorted(opened)
-            return _formed(values, channels, size, dtype)
+            _check_pixels(opened.width * opened.height, decoding)
+            with _gate.reserve(opened.width * opened.height):
+                return formed(undistorted(opened), channels, size, dtype), pages
+        whole = opened.width * opened.height
         if size is not None:
             _shrink(opened, size)
-        with _gate.reserve(opened.width * opened.height):
+        # A progressive JPEG is unpacked whole before it is reduced.
+        held = whole if opened.info.get("progressive") else opened.width * opened.height
+        _check_pixels(held, decoding)
+        with _gate.reserve(held):
             image = _eight_bit(opened, opened.format).convert("L" if channels == 1 else "RGB")
-            return _fitted(image, size)
+            return fitted(image, size), pages
+
+
+def num_pages(content: Content) -> int:
+    """Returns the number of pages or frames of a file; 1 for one that cannot be read."""
+    if isinstance(content, (np.ndarray, Page)):
+        return 1
+    try:
+        return read_header(content, reduces=True).pages
+    except MemoryError:
+        raise
+    except Exception:  # each decoder fails on damage in its own way; it is counted when decoded
+        return 1
+
+
+def _num_pages(file: Path | bytes, image: Image.Image) -> int:
+    if image.format == "TIFF":
+        return num_tiff_pages(file) if getattr(image, "n_frames", 1) > 1 else 1
+    return getattr(image, "n_frames", 1) if image.format in _WITH_FRAMES else 1
 
 
 def _header_of(pixels: DecodedPixels) -> Header:
@@ -192,65 +286,7 @@ def undistorted(image: Image.Image) -> DecodedPixels:
     if _is_16_bit(image):
         return np.asarray(ImageOps.exif_transpose(image)).clip(0, 65535).astype(np.uint16)[None]
     upright = _eight_bit(image, image.format)
-    return _fitted(upright.convert("L" if image.mode in _GRAY_MODES else "RGB"), None)
-
-
-def _formed(
-    pixels: DecodedPixels, channels: int, size: tuple[int, int] | None, dtype: str
-) -> DecodedPixels:
-    """Pixels in any form brought to the form asked for."""
-    if storage_type(pixels.dtype) == "uint8" and dtype == "uint8" and channels in (1, 3):
-        if len(pixels) == channels and size in (None, pixels.shape[1:]):
-            return pixels
-        if len(pixels) in (1, 3):
-            return _fitted(_from_pixels(pixels).convert("L" if channels == 1 else "RGB"), size)
-    if storage_type(pixels.dtype) == "float32" and dtype != "float32":
-        raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
-    if len(pixels) != channels:
-        pixels = _recoloured(pixels, channels)
-    if size is not None and pixels.shape[1:] != size:
-        bands = [_band_fitted(band, size) for band in pixels]
-        pixels = np.stack(bands)
-    return _converted(pixels, dtype)
-
-
-def _recoloured(pixels: DecodedPixels, channels: int) -> DecodedPixels:
-    if len(pixels) == 1:
-        return pixels.repeat(channels, 0)
-    if channels == 1 and len(pixels) == 3:
-        luma = np.tensordot((0.299, 0.587, 0.114), pixels.astype(np.float64), 1)[None]
-        return (luma if pixels.dtype.kind == "f" else np.rint(luma)).astype(pixels.dtype)
-    raise OSError(f"it has {len(pixels)} channels where others have {channels}")
-
-
-def _band_fitted(band: DecodedPixels, size: tuple[int, int]) -> DecodedPixels:
-    image = Image.fromarray(band.astype(np.float32))
-    return np.asarray(ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS))
-
-
-def _converted(pixels: DecodedPixels, dtype: str) -> DecodedPixels:
-    """Values in another type, in which 8 and 16 bits have the same full range."""
-    if dtype == "float32":
-        return pixels.astype(np.float32)
-    limits = np.iinfo(dtype)
-    if pixels.dtype.kind == "f":  # resized
-        return np.rint(pixels).clip(0, limits.max).astype(dtype)
-    if pixels.dtype == np.uint8 and dtype == "uint16":
-        return pixels.astype(np.uint16) * np.uint16(257)
-    if pixels.dtype == np.uint16 and dtype == "uint8":
-        return _from_16_bit(pixels)
-    return pixels.clip(0, limits.max).astype(dtype)
-
-
-def _fitted(image: Image.Image, size: tuple[int, int] | None) -> DecodedPixels:
-    if size is not None:
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
-    values = np.asarray(image)
-    return values.reshape(image.height, image.width, -1).transpose(2, 0, 1)
-
-
-def _from_pixels(values: DecodedPixels) -> Image.Image:
-    return Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
+    return fitted(upright.convert("L" if image.mode in _GRAY_MODES else "RGB"), None)
 
 
 def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
@@ -262,7 +298,11 @@ def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
 
 
 def _open(content: Path | bytes, page: int = 0) -> Image.Image | None:
-    """Opens an image with Pillow; None where only `read_deep` keeps all of it."""
+    """Opens an image with Pillow; None where only `read_deep` keeps all of it.
+
+    Raises:
+        OSError: It is no image, or of a kind that needs an extra.
+    """
     if isinstance(content, Path) and not content.is_file():  # opening a pipe would wait for ever
         raise OSError("not a regular file" if content.exists() else "a broken link")
     file = BytesIO(content) if isinstance(content, bytes) else content
@@ -270,13 +310,14 @@ def _open(content: Path | bytes, page: int = 0) -> Image.Image | None:
         image = Image.open(file, formats=_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _bomb(error) from error
-    except UnidentifiedImageError:
-        if is_tiff(content):
+    except UnidentifiedImageError as error:
+        kind = kind_of_file(content)
+        if kind is TIFF or kind in OTHERS:
             return None
-        raise
-    if image.width * image.height > MAX_PIXELS:  # Pillow's own check may have been switched off
-        image.close()
-        raise _bomb(f"({image.width * image.height} pixels)")
+        if kind is HEIC and "HEIF" not in _formats():
+            _register_heif()
+            return _open(content, page)
+        raise OSError(no_image(content)) from error
     if is_deeper(image):
         image.close()
         return None
@@ -285,7 +326,17 @@ def _open(content: Path | bytes, page: int = 0) -> Image.Image | None:
     return image
 
 
+def _check_pixels(count: int, decoding: Decoding) -> None:
+    limit = decoding.max_pixels or min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
+    if count > limit:
+        raise OSError(
+            f"it has {count:,} pixels, more than the limit of {limit:,}; allow them with"
+            f" --data.max-pixels {count}"
+        )
+
+
 def _bomb(said: object) -> OSError:
+    """The refusal by Pillow's own limit, where a program has set a lower one."""
     count = re.search(r"\((\d+) pixels\)", str(said))
     had = f"it has {int(count[1]):,} pixels" if count else "it has too many pixels"
     limit = min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
@@ -293,11 +344,33 @@ def _bomb(said: object) -> OSError:
 
 
 def _orientation(image: Image.Image) -> int:
-    # For TIFF, Pillow's size already includes the orientation. For a PNG without EXIF data before
-    # its pixels, asking would decode the image.
-    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+    # For TIFF, Pillow's size already includes the orientation. For a PNG, asking would decode it.
+    if image.format == "TIFF":
         return 1
-    return image.getexif().get(ExifTags.Base.Orientation, 1)
+    if image.format != "PNG" or _has_late_metadata(image):
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    return Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+
+
+_METADATA = ("exif", "Raw profile type exif", "XML:com.adobe.xmp")
+
+
+def _has_late_metadata(image: Image.Image) -> bool:
+    """Whether a PNG has metadata after its pixels, as ExifTool writes XMP, and none before them."""
+    file: Any = getattr(image, "fp", None)
+    if file is None or any(key in image.info for key in _METADATA):
+        return False
+    place, start, is_late, found = file.tell(), 8, False, False
+    while not found:
+        file.seek(start)
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            break
+        is_late = is_late or head[4:] == b"IDAT"
+        found = is_late and head[4:] in (b"eXIf", b"iTXt", b"zTXt")
+        start += 12 + int.from_bytes(head[:4], "big")
+    file.seek(place)
+    return found
 
 
 def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
@@ -305,18 +378,10 @@ def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     # Pillow gives 16-bit PPM, and PNG before its version 11, as 32-bit integers.
     if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):
-        return Image.fromarray(_from_16_bit(np.asarray(image)))
+        return Image.fromarray(from_16_bit(np.asarray(image)))
     if image.mode in ("I", "F"):
         raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
     if not image.has_transparency_data:
         return image
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA"))
-
-
-def _from_16_bit(values: NDArray[np.integer]) -> DecodedPixels:
-    # The nearest of 256 levels, in integers because floats of a large image would fill memory.
-    wide = values.clip(0, 65535).astype(np.uint32)
-    wide += 128
-    wide //= 257
-    return wide.astype(np.uint8)

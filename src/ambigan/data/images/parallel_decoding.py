@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
 
 from ...core.errors import DataError
 from ...core.machine import physical_memory
 from ..files import first_line
 from .deep_images import storage_type, stored_values
-from .image_decoding import DecodedPixels, Header, bombs_refused, read_header, read_pixels
+from .image_decoding import DecodedPixels, Header, Page, bombs_refused, decode, read_header
 from .image_source import ImageSource
 
 # Images per task of a thread. One future per image would take much memory for millions of images.
@@ -69,11 +68,30 @@ class DecodedBlock:
         pixels: Pixels of the readable images, in order.
         kept: Indices of the readable images in the source.
         reasons: Reasons why the other images cannot be read, by index in the source.
+        num_unused: Number of pages of their files that are no images of the source.
     """
 
     pixels: list[DecodedPixels]
     kept: list[int]
     reasons: dict[int, str]
+    num_unused: int = 0
+
+
+@dataclass(frozen=True)
+class DecodedImages:
+    """All readable images of a source.
+
+    Attributes:
+        values: Pixels `(N, channels, height, width)`.
+        kept: Index of each in the source.
+        skipped: One line for each image that was left out.
+        num_unused: Number of pages of their files that are no images of the source.
+    """
+
+    values: DecodedPixels
+    kept: list[int]
+    skipped: tuple[str, ...]
+    num_unused: int = 0
 
 
 def decode_images(
@@ -84,7 +102,7 @@ def decode_images(
     max_corrupt: float,
     progress: DecodingProgress | None = None,
     dtype: str | None = None,
-) -> tuple[DecodedPixels, list[int], tuple[str, ...]]:
+) -> DecodedImages:
     """Decodes all readable images into one array.
 
     Args:
@@ -97,27 +115,26 @@ def decode_images(
             calling thread.
         dtype: Type of the array, see `find_form`.
 
-    Returns:
-        Pixels `(N, channels, height, width)`; the index in the source of each; one line for each
-        image that was left out.
-
     Raises:
         DataError: Too many images cannot be read, sizes differ, or the array does not fit in
             memory.
     """
     form = find_form(gallery, order, size, channels, max_corrupt, dtype)
     if gallery.arrays and form == _form_of_arrays(gallery.arrays):
-        return _gathered(gallery, order, form, progress), list(order), ()
+        return DecodedImages(_gathered(gallery, order, form, progress), list(order), ())
     values = _allocated(gallery.where, (len(order), *form.shape), form.dtype)
     kept, reasons, tell = list[int](), dict[int, str](), paced(progress, len(order))
+    num_unused = 0
     for block in decode_blocks(gallery, order, form):
         for place, pixels in zip(block.kept, block.pixels, strict=True):
             values[len(kept)] = pixels
             kept.append(place)
         reasons |= block.reasons
         check_corrupt(gallery, reasons, len(kept) + len(reasons), max_corrupt)
+        num_unused += block.num_unused
         tell(len(kept) + len(reasons))
-    return values[: len(kept)], kept, skipped_lines(gallery, reasons)
+    lines = skipped_lines(gallery, reasons)
+    return DecodedImages(values[: len(kept)], kept, lines, num_unused)
 
 
 def _form_of_arrays(arrays: tuple[NDArray[Any], ...]) -> ImageForm:
@@ -186,7 +203,11 @@ def find_form(
             return own
     headers = dict[int, Header]()
     reasons = dict[int, str]()
-    for places, results in _in_threads(lambda place: read_header(gallery.content(place)), order):
+
+    def header(place: int) -> Header:
+        return read_header(gallery.content(place), gallery.decoding, reduces=size is not None)
+
+    for places, results in in_threads(header, order):
         found = dict(zip(places, results, strict=True))
         headers |= {place: it for place, it in found.items() if isinstance(it, Header)}
         reasons |= {place: it for place, it in found.items() if isinstance(it, str)}
@@ -215,23 +236,24 @@ def decode_blocks(
         workers: Number of threads; None for one per core, eight at most.
     """
 
-    def decode(place: int) -> DecodedPixels:
-        size = form.size if form.resizes else None
-        pixels = read_pixels(gallery.content(place), form.channels, size, form.dtype)
+    def decoded(place: int) -> tuple[DecodedPixels, int]:
+        content, size = gallery.content(place), form.size if form.resizes else None
+        pixels, pages = decode(content, form.channels, size, form.dtype, gallery.decoding)
         if pixels.shape != form.shape:
             raise OSError(f"it decodes to {by(pixels.shape[1:])}, unlike its header")
-        return pixels
+        return pixels, 0 if isinstance(content, Page) else pages - 1
 
-    for places, results in _in_threads(decode, order, workers):
+    for places, results in in_threads(decoded, order, workers):
         pairs = list(zip(places, results, strict=True))
         yield DecodedBlock(
-            pixels=[it for it in results if not isinstance(it, str)],
+            pixels=[it[0] for it in results if not isinstance(it, str)],
             kept=[place for place, it in pairs if not isinstance(it, str)],
             reasons={place: it for place, it in pairs if isinstance(it, str)},
+            num_unused=sum(it[1] for it in results if not isinstance(it, str)),
         )
 
 
-def _in_threads(
+def in_threads(
     function: Callable[[int], Decoded], order: Sequence[int], workers: int | None = None
 ) -> Iterator[tuple[Sequence[int], list[Decoded | str]]]:
     """Yields the results of a function of each index, block by block, or the reason why it failed.
@@ -265,8 +287,6 @@ def _or_reason(function: Callable[[int], Decoded], place: int) -> Decoded | str:
     except MemoryError:
         raise
     except Exception as error:  # each of Pillow's decoders fails on damage in its own way
-        if isinstance(error, UnidentifiedImageError):
-            return "not an image of a known format"
         return first_line(error)
 
 
@@ -303,14 +323,20 @@ def check_corrupt(
     total = gallery.length
     if len(reasons) <= max_corrupt * total and len(reasons) < total:
         return
-    name, reason = min((gallery.name(place), reason) for place, reason in reasons.items())
     if len(reasons) < total:
         remedy += ", or allow more with --data.max-corrupt"
     raise DataError(
         f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
-        f" cannot be read, the first {name} ({reason}); the largest fraction allowed is"
-        f" {max_corrupt:g}. Repair or remove them{remedy}."
+        f" cannot be read, the first {listed(skipped_lines(gallery, reasons))}; the largest"
+        f" fraction allowed is {max_corrupt:g}. Repair or remove them{remedy}."
     )
+
+
+def listed(lines: Sequence[str], limit: int = 5) -> str:
+    """Formats the first of several lines `name: reason` for a message, and counts the others."""
+    pairs = [line.partition(": ") for line in lines[:limit]]
+    shown = ", ".join(f"{name} ({reason})" for name, _, reason in pairs)
+    return shown + (f", and {len(lines) - limit:,} more" if len(lines) > limit else "")
 
 
 def skipped_lines(gallery: ImageSource, reasons: dict[int, str]) -> tuple[str, ...]:

@@ -21,15 +21,17 @@ def is_numeric(kind: Any) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Returns whether an Arrow type holds texts."""
     types = import_module("pyarrow").types
-    return any(test(kind) for test in (types.is_string, types.is_large_string))
+    tests = (types.is_string, types.is_large_string, types.is_string_view)
+    return any(test(kind) for test in tests)
 
 
 def contents(column: Any) -> str:
     """Describes a column that is not numeric: its type, or text and the first non-number."""
-    column = _plain(column)
-    if not _is_text(column.type):
+    column = plain(column)
+    if not is_text(column.type):
         return f"values of type {column.type}"
     texts = column.to_pylist()
     first = next((row for row, text in enumerate(texts) if not _reads_as_number(text)), None)
@@ -44,27 +46,60 @@ def _reads_as_number(text: str | None) -> bool:
     return True
 
 
-def _plain(column: Any) -> Any:
+def _with_nulls(texts: Any) -> Any:
+    """Returns texts with null in place of empty ones."""
+    compute, arrow = import_module("pyarrow.compute"), import_module("pyarrow")
+    return compute.if_else(compute.equal(texts, ""), arrow.scalar(None, texts.type), texts)
+
+
+def plain(column: Any) -> Any:
     """Returns a column without the dictionary in which pandas' categories are stored."""
-    is_dictionary = import_module("pyarrow").types.is_dictionary(column.type)
-    return column.cast(column.type.value_type) if is_dictionary else column
+    types = import_module("pyarrow").types
+    if types.is_dictionary(column.type):
+        return plain(column.cast(column.type.value_type))
+    if str(column.type).startswith("string_view"):  # as polars gives its texts
+        return column.cast("large_string")
+    return column
 
 
 def numbers(column: Any) -> NDArray[np.float64]:
     """Returns numbers as float64, with NaN for missing ones."""
-    return _plain(column).cast("float64", safe=False).to_numpy()
+    return plain(column).cast("float64", safe=False).to_numpy()
 
 
-def labels_of(path: Path, name: str, column: Any) -> NDArray[Any]:
-    """Returns labels unchanged; missing ones become NaN or empty text and are rejected later."""
-    types = import_module("pyarrow").types
-    column = _plain(column)
-    if _is_text(column.type):
-        return np.array([text or "" for text in column.to_pylist()], dtype=np.str_)
+def labels_of(path: Path, name: str, column: Any, *, is_typed: bool = True) -> NDArray[Any]:
+    """Returns labels unchanged; missing ones become NaN or empty text and are rejected later.
+
+    Args:
+        path: The file, for messages.
+        name: Name of the column.
+        column: Arrow column.
+        is_typed: Whether the file tells texts from numbers; otherwise texts that all are numbers
+            are numbers.
+
+    Raises:
+        DataError: Labels are neither numbers nor text.
+    """
+    arrow = import_module("pyarrow")
+    column = plain(column)
+    if is_text(column.type) and not is_typed:
+        column = import_module("pyarrow.compute").utf8_trim_whitespace(column)
+        kinds = ("int64", "float64")
+    else:
+        kinds = ()
+    if is_text(column.type):
+        for kind in kinds:
+            try:
+                column = _with_nulls(column).cast(kind)
+                break
+            except arrow.ArrowInvalid:
+                continue
+        else:
+            return np.array([text or "" for text in column.to_pylist()], dtype=np.str_)
     if not is_numeric(column.type):
         raise DataError(
             f"{path}: column '{name}' holds values of type {column.type}; labels must be integers"
             " or text."
         )
-    is_whole = types.is_integer(column.type) or types.is_boolean(column.type)
+    is_whole = arrow.types.is_integer(column.type) or arrow.types.is_boolean(column.type)
     return column.to_numpy() if is_whole and not column.null_count else numbers(column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,29 +13,36 @@ from numpy.typing import NDArray
 
 from ...core.errors import DataError
 from .columns import is_numeric, numbers
+from .table import Table
 
 
-def expand_lists(path: Path, table: Any, wanted: Collection[str]) -> Any:
+def expand_lists(table: Table, wanted: Collection[str]) -> Table:
     """Returns the table with `name[0]`, `name[1]`, ... in place of each wanted column of lists.
 
     Args:
-        path: Path of the file, for messages.
         table: Table to expand.
         wanted: Names of columns that may be expanded, if they hold lists of numbers.
 
     Raises:
         DataError: Lists have different lengths, or a row has none.
     """
+    is_list = [
+        name in wanted and column is not None and _is_list_of_numbers(column.type)
+        for name, column in zip(table.names, table.columns, strict=True)
+    ]
+    if not any(is_list):
+        return table
     names, columns = list[str](), list[Any]()
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if name in wanted and _is_list_of_numbers(column.type):
-            values = _matrix(path, name, column)
+    arrow: Any = import_module("pyarrow")
+    for name, column, expanded in zip(table.names, table.columns, is_list, strict=True):
+        if expanded:
+            values = _matrix(table.where, name, column)
             names += [f"{name}[{place}]" for place in range(values.shape[1])]
-            columns += [*values.T]
+            columns += map(arrow.array, values.T)
         else:
             names.append(name)
             columns.append(column)
-    return import_module("pyarrow").table(columns, names=names)
+    return replace(table, names=names, columns=columns)
 
 
 def _is_list_of_numbers(kind: Any) -> bool:

@@ -1,67 +1,55 @@
-"""Readers of tables of numbers, `.csv` and `.parquet`, by pyarrow."""
+"""Readers of tables: text, Parquet, Feather, workbooks, and frames in memory."""
 
 from __future__ import annotations
 
-import itertools
-import shlex
-from collections import Counter
-from collections.abc import Callable, Mapping
+import csv
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import DataError, suggestion
+from ...core.errors import ConfigError, DataError
 from ..files import check_file, first_line
 from ..settings import DataSettings
-from .columns import contents, is_numeric, labels_of, numbers
-from .lists import expand_lists
-from .parquet import read_columns
-from .vectors import RawVectors, drop_flag, some
-
-DEFAULT_LABEL_COLUMN = "label"
-
-# The longest line that can be read; pyarrow's own 1 MiB is short for 100,000 columns.
-_BLOCK_BYTES = 1 << 24
-
-FEW = 8
-"""Number of column names below which sorted numbers may be a coincidence."""
-
-# Names that pandas and R give the row numbers they write next to the data.
-_ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
+from .choice import raw_vectors, text_columns
+from .header import check_header, transposed
+from .label_file import labels_from_file
+from .notation import Notation
+from .parquet import read_columns, read_folder
+from .table import Table
+from .text_table import read_text_table
+from .vectors import RawVectors, some
 
 
 def read_csv(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
 ) -> RawVectors:
-    """Reads columns of numbers under a line of names, separated by commas, semicolons or tabs.
+    """Reads columns of a text table.
 
     Args:
-        settings: Settings of the data, whose `label_column` and `drop` are used.
-        path: Path of the file.
+        settings: Settings of the data, which name the dialect as far as it is not recognised, and
+            the columns that are no data.
+        path: Path of the file, which may be compressed.
         needed: Names of the columns that a trained model takes. These are read, in this order, and
             others are ignored. Empty for a model without names. None for training. In both last
-            cases all columns are read but the label and those dropped.
+            cases all columns are read but the label and those named for another purpose.
 
     Raises:
         DataError: The file cannot be read, lacks columns, or holds something other than numbers.
     """
     check_file(path, "a .csv file")
-    table = _read(path, "CSV in UTF-8", lambda: _read_csv(path))
-    _check_header(path, table)
-    return _raw_vectors(path, table, settings, needed)
+    return _of_text(settings, path, needed, path)
 
 
-def read_parquet(
+def read_excel(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
 ) -> RawVectors:
-    """Reads columns of numbers from a Parquet file.
-
-    A column of lists of equal length counts as one column per entry: `embedding` becomes
-    `embedding[0]`, `embedding[1]` and so on.
+    """Reads a sheet of a workbook, which `key` names, the first by default, as a text table.
 
     Args:
         settings: Settings of the data, see `read_csv`.
@@ -69,12 +57,70 @@ def read_parquet(
         needed: Names of the columns that a trained model takes, see `read_csv`.
 
     Raises:
+        ConfigError: The extra that reads workbooks is not installed.
+        DataError: The file cannot be read, or has no such sheet.
+    """
+    check_file(path, "a .xlsx file")
+    try:
+        openpyxl: Any = import_module("openpyxl")
+    except ImportError as error:
+        raise ConfigError(
+            f"{path}: workbooks need the extra: pip install 'ambigan[excel]'."
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder, "sheet.csv")
+        others = _guarded(path, "a workbook", lambda: _write_sheet(openpyxl, settings, path, text))
+        usual = replace(settings, separator=",", encoding="utf-8", quote='"')
+        raw = _of_text(usual, text, needed, path)
+    left = {f"other sheets ({some(others)})": len(others)} if others else {}
+    return replace(raw, left_alone={**raw.left_alone, **left})
+
+
+def read_parquet(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
+    """Reads columns of numbers from a Parquet file, or of all in a folder.
+
+    A column of lists of equal length counts as one column per entry: `embedding` becomes
+    `embedding[0]`, `embedding[1]` and so on.
+
+    Args:
+        settings: Settings of the data, see `read_csv`.
+        path: Path of the file or folder.
+        needed: Names of the columns that a trained model takes, see `read_csv`.
+
+    Raises:
         DataError: The file cannot be read, lacks columns, holds something other than numbers, or
             has lists of different lengths.
     """
+    if path.is_dir():
+        table, facts = read_folder(path)
+        return _of_arrow(table, settings, needed, path, facts)
     check_file(path, "a .parquet file")
-    table = _read(path, "Parquet", lambda: read_columns(path))
-    return _raw_vectors(path, table, settings, needed)
+    table = _guarded(path, "Parquet", lambda: _checked(read_columns(path)))
+    return _of_arrow(table, settings, needed, path)
+
+
+def read_feather(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None = None
+) -> RawVectors:
+    """Reads columns of numbers from a Feather or Arrow file.
+
+    Args:
+        settings: Settings of the data, see `read_csv`.
+        path: Path of the file.
+        needed: Names of the columns that a trained model takes, see `read_csv`.
+
+    Raises:
+        DataError: As `read_parquet`.
+    """
+    check_file(path, "a .feather file")
+
+    def load() -> Any:
+        feather: Any = import_module("pyarrow.feather")
+        return _checked(feather.read_table(path, use_threads=False, memory_map=False))
+
+    return _of_arrow(_guarded(path, "Feather", load), settings, needed, path)
 
 
 def read_frame(
@@ -94,189 +140,94 @@ def read_frame(
     Raises:
         DataError: Columns are missing or hold something other than numbers.
     """
-    raw = _raw_vectors(Path("data in memory"), table, settings, needed)
+    raw = _of_arrow(table, settings, needed, Path("data in memory"))
     return raw if labels is None else replace(raw, labels=(labels,), labels_name="labels")
 
 
-def _read_csv(path: Path) -> Any:
-    # pyarrow carries no types; imported late, because it takes a while.
-    arrow, csv = import_module("pyarrow"), import_module("pyarrow.csv")
-    with arrow.input_stream(str(path)) as stream:  # unpacks .csv.gz
-        first_line = bytes(stream.read(1 << 16)).split(b"\n")[0]
-    delimiter = max(",;\t", key=lambda mark: first_line.count(mark.encode()))
-    return csv.read_csv(
-        path,
-        csv.ReadOptions(block_size=_BLOCK_BYTES),
-        csv.ParseOptions(delimiter=delimiter),
-    )
+def _of_text(
+    settings: DataSettings, path: Path, needed: tuple[str, ...] | None, where: Path
+) -> RawVectors:
+    names = text_columns(settings, needed)
+    table = _guarded(where, "CSV", lambda: read_text_table(path, settings, names, where))
+    ids = None
+    if table.row_names and settings.id_column is None:
+        ids = [text or "" for text in table.texts(0)]
+        table = table.without_first()
+    if settings.transpose:
+        table, ids = transposed(table)
+    elif settings.header is None and ids is None:
+        check_header(table)
+    raw = raw_vectors(table, settings, needed, is_typed=False, ids=ids)
+    return labels_from_file(raw, settings)
 
 
-def _read(path: Path, kind: str, load: Callable[[], Any]) -> Any:
+def _of_arrow(
+    found: Any,
+    settings: DataSettings,
+    needed: tuple[str, ...] | None,
+    path: Path,
+    facts: tuple[str, ...] = (),
+) -> RawVectors:
+    names = [str(name) for name in found.column_names]
+    table = Table(path, names, list(found.columns), notation=Notation.of(settings), facts=facts)
+    ids = None
+    if settings.transpose:
+        table, ids = transposed(table)
+    return labels_from_file(raw_vectors(table, settings, needed, ids=ids), settings)
+
+
+def _checked(table: Any) -> Any:
+    """The table, whose damage would otherwise be found where it is first used."""
+    table.validate(full=True)
+    list(table.column_names)
+    return table
+
+
+def _guarded(path: Path, kind: str, load: Callable[[], Any]) -> Any:
+    """Runs a reader and translates its errors.
+
+    Raises:
+        DataError: The file cannot be read; of several tables in one file, the message says so.
+    """
     try:
-        table = load()
-        table.validate(full=True)  # a damaged text is otherwise found where it is first used
-        list(table.column_names)
-        return table
-    except MemoryError:  # is no damage
+        return load()
+    except (MemoryError, DataError, ConfigError):
         raise
     except Exception as error:  # Arrow's parts raise different errors for damaged files
+        said = first_line(error)
+        if kind != "CSV":
+            raise DataError(f"{path} is damaged, cut short or not {kind} ({said}).") from error
+        if "UTF8" in said or "utf-8" in said:
+            raise DataError(
+                f"{path} is no CSV in UTF-8; name its encoding, for instance --data.encoding cp1252"
+                " or --data.encoding latin-1."
+            ) from error
         raise DataError(
-            f"{path} is damaged, cut short or not {kind} ({first_line(error)})."
+            f"{path} is damaged, cut short or not CSV ({said}); name what is not recognised with"
+            " --data.separator, --data.comment, --data.header or --data.quote."
         ) from error
 
 
-def _check_header(path: Path, table: Any) -> None:
-    """Rejects a first line of data. Names may be numbers, such as wavelengths, but sorted ones.
-
-    A few sorted numbers may be data by coincidence; they count as data if each lies among the
-    values below it. Next to names that are not numbers, whole numbers may be in any order: `1`,
-    `10`, `2`.
-    """
-    names: list[str] = table.column_names
-    found = {
-        place: value for place, name in enumerate(names) if (value := _number(name)) is not None
-    }
-    is_mixed = len(found) < len(names)
-    if is_mixed and (len(found) < 2 or all(value.is_integer() for value in found.values())):
-        return
-    steps = [right - left for left, right in itertools.pairwise(found.values())]
-    is_sorted = bool(steps) and (min(steps) > 0 or max(steps) < 0)
-    if not is_sorted or (len(found) < FEW and _lie_among_values(table, found)):
-        raise DataError(
-            f"{path}: the first line ({some(names)}) looks like data; it must hold the names of"
-            " the columns."
-        )
+def _write_sheet(openpyxl: Any, settings: DataSettings, path: Path, text: Path) -> list[str]:
+    """Writes a sheet as text, and returns the names of the others."""
+    with _workbook(openpyxl, path) as book:
+        names: list[str] = list(book.sheetnames)
+        if settings.key is not None and settings.key not in names:
+            raise DataError(f"{path} has no sheet '{settings.key}'; it has: {some(names)}.")
+        chosen = settings.key or names[0]
+        with text.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            for row in book[chosen].iter_rows(values_only=True):
+                if any(cell is not None for cell in row):
+                    writer.writerow(["" if cell is None else cell for cell in row])
+        return [name for name in names if name != chosen]
 
 
-def _lie_among_values(table: Any, names: Mapping[int, float]) -> bool:
-    """Returns whether each numeric name, by position, lies among the values of its column."""
-    compute = import_module("pyarrow.compute")
-    for place, number in names.items():
-        column = table.column(place)
-        if not len(column) or not is_numeric(column.type):
-            return False
-        found = compute.min_max(column).as_py()
-        if found["min"] is None or not found["min"] <= number <= found["max"]:
-            return False
-    return True
-
-
-def _number(name: str) -> float | None:
-    try:
-        return float(name)
-    except ValueError:
-        return None
-
-
-def _raw_vectors(
-    path: Path, table: Any, settings: DataSettings, needed: tuple[str, ...] | None
-) -> RawVectors:
-    given: list[str] = list(table.column_names)
-    label = _label_column(given, settings, needed)
-    lists = {_list_of(name) for name in needed} if needed else {*given} - {label, *settings.drop}
-    table = expand_lists(path, table, lists)
-    names: list[str] = list(table.column_names)
-    if needed:
-        used = list(needed)
-        _check_needed(path, names, used, label)
-        if not settings.drop and not settings.drop_constant:  # else training dropped entries
-            _check_lengths(path, names, used, lists & {*given})
-    else:
-        used = [name for name in names if name != label and name not in settings.drop]
-        _check_unique(path, names)
-        if needed is None:
-            _check_asked(path, names, given, settings)
-    if not used:
-        raise DataError(f"{path} has no column of numbers besides those dropped and the label.")
-    _check_numeric(path, table, used, is_needed=bool(needed))
-    values = np.empty((table.num_rows, len(used)), np.float64)
-    for place, name in enumerate(used):
-        values[:, place] = numbers(table.column(name))
-    if not needed:
-        _check_row_numbers(path, used)
-    labels = None if label is None else labels_of(path, label, table.column(label))
-    return RawVectors(path, (("", values),), (labels,), tuple(used), f"column '{label}'")
-
-
-def _check_asked(path: Path, names: list[str], given: list[str], settings: DataSettings) -> None:
-    asked = [*settings.drop, *([settings.label_column] if settings.label_column else [])]
-    for name in asked:
-        if name not in names and name not in given:
-            raise _no_column(path, name, given)
-
-
-def _check_needed(path: Path, names: list[str], needed: list[str], label: str | None) -> None:
-    known, used = {*names}, {*needed, label}
-    for name in needed:
-        if name not in known:
-            raise _no_column(path, name, names, ", which the model takes")
-    _check_unique(path, [name for name in names if name in used])
-
-
-def _check_lengths(path: Path, names: list[str], needed: list[str], lists: set[str]) -> None:
-    """Rejects lists longer than the model takes, since the start of a vector is another vector."""
-    for name in lists:
-        length, taken = (
-            sum(_list_of(column) == name for column in columns) for columns in (names, needed)
-        )
-        if length > taken:
-            raise DataError(
-                f"{path}: column '{name}' holds lists of {length} values; the model takes {taken}."
-            )
-
-
-def _list_of(name: str) -> str:
-    """Returns the column of lists that `name[0]` belongs to."""
-    return name.rpartition("[")[0]
-
-
-def _check_unique(path: Path, names: list[str]) -> None:
-    for name, count in Counter(names).most_common(1):
-        if count > 1:
-            raise DataError(f"{path} has {count} columns named '{name}'; give each its own name.")
-
-
-def _no_column(path: Path, name: str, names: list[str], why: str = "") -> DataError:
-    return DataError(
-        f"{path} has no column '{name}'{why}.{suggestion(name, names)} Its columns: {some(names)}."
-    )
-
-
-def _label_column(
-    names: list[str], settings: DataSettings, needed: tuple[str, ...] | None
-) -> str | None:
-    """Returns the column of labels; a trained model does not need the one that was named."""
-    if settings.label_column is not None:
-        return settings.label_column if needed is None or settings.label_column in names else None
-    unless = {*settings.drop, *(needed or ())}
-    is_there = DEFAULT_LABEL_COLUMN in names and DEFAULT_LABEL_COLUMN not in unless
-    return DEFAULT_LABEL_COLUMN if is_there else None
-
-
-def _check_numeric(path: Path, table: Any, used: list[str], *, is_needed: bool) -> None:
-    wrong = [name for name in used if not is_numeric(table.column(name).type)]
-    if not wrong:
-        return
-    name = wrong[0]
-    others = f" (nor do {some(wrong[1:])})" if len(wrong) > 1 else ""
-    remedy = (
-        f"drop with {drop_flag(wrong)}, or if it holds the labels name it with"
-        f" --data.label-column {shlex.quote(name)}"
-    )
-    if is_needed:
-        remedy = "the model takes numbers there"
-    raise DataError(
-        f"{path}: column '{name}' holds {contents(table.column(name))}, not numbers{others};"
-        f" {remedy}."
-    )
-
-
-def _check_row_numbers(path: Path, used: list[str]) -> None:
-    """Rejects row numbers, in any order: the numbers of rows sorted by class reveal it."""
-    for name in used:
-        if name in _ROW_NUMBER_NAMES:
-            raise DataError(
-                f"{path}: column '{name}' numbers the rows, as pandas and R write it; save without"
-                f" (index=False, row.names=FALSE), or drop it with {drop_flag([name])}; if it is"
-                " data, give it a name."
-            )
+@contextmanager
+def _workbook(openpyxl: Any, path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        try:
+            yield book
+        finally:
+            book.close()

@@ -72,11 +72,14 @@ def fit_scaling(train: Rows, kind: ScalingName, columns: tuple[str, ...] = ()) -
     Args:
         train: Raw values of the training split.
         kind: Kind of scaling: `standard` gives each column mean 0 and standard deviation 1,
-            `minmax` maps it to [-1, 1], `none` leaves it. Other rows may leave [-1, 1]; they are
-            not clipped, since that is what reveals an anomaly.
+            `minmax` maps it to [-1, 1], `robust` gives it median 0 and the quartiles of a normal
+            distribution, `quantile` maps it to [-1, 1] by ranks, `none` leaves it. Other rows may
+            leave [-1, 1]; they are not clipped, since that is what reveals an anomaly.
         columns: Names of the columns.
     """
     # Sums in float64: a float32 mean of a million rows has few digits left.
+    if kind == "quantile":
+        return fit_quantiles(train, columns)
     if kind == "standard":
         shift = _sum(part.astype(np.float64) for part in train.parts()) / len(train)
         scale = np.sqrt(_sum(np.square(part - shift) for part in train.parts()) / len(train))
@@ -85,9 +88,75 @@ def fit_scaling(train: Rows, kind: ScalingName, columns: tuple[str, ...] = ()) -
     elif kind == "minmax":
         low, high = _range(train)
         shift, scale = (high + low) / 2, (high - low) / 2
+    elif kind == "robust":
+        shift, scale = _robust(train)
     else:
         shift, scale = np.zeros(len(train.columns)), np.ones(len(train.columns))
     return Scaling(_tensor(shift), _tensor(scale), columns)
+
+
+_NORMAL_QUARTILES = 1.3489795003921634
+"""Distance between the quartiles of the standard normal distribution."""
+
+_NUM_QUANTILES = 201
+"""Quantiles that the scaling by ranks keeps at most."""
+
+
+def _column_values(train: Rows) -> Iterator[NDArray[np.float64]]:
+    """The columns, one after the other."""
+    for place in train.columns:
+        yield train.array[train.places, place].astype(np.float64)
+
+
+def _robust(train: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median and distance between quartiles, or the deviation where the quartiles are the same."""
+    shift, scale = np.empty(len(train.columns)), np.empty(len(train.columns))
+    for place, values in enumerate(_column_values(train)):
+        low, shift[place], high = np.percentile(values, (25, 50, 75))
+        spread = (high - low) / _NORMAL_QUARTILES
+        scale[place] = spread if spread > 0 else np.sqrt(np.square(values - shift[place]).mean())
+    return shift, scale
+
+
+def fit_quantiles(train: Rows, columns: tuple[str, ...] = ()) -> Scaling:
+    """Fits a map of each column to [-1, 1] by the ranks of its values.
+
+    Args:
+        train: Raw values of the training split.
+        columns: Names of the columns.
+    """
+    levels = np.linspace(0, 1, min(_NUM_QUANTILES, len(train)))
+    quantiles = [np.quantile(values, levels) for values in _column_values(train)]
+    table = np.stack(quantiles, 1)
+    shift, scale = (table[-1] + table[0]) / 2, (table[-1] - table[0]) / 2
+    return Scaling(_tensor(shift), _tensor(scale), columns, quantiles=_tensor(table))
+
+
+_INFLATED = {"standard": 4.0, "minmax": 20.0}
+"""How many times wider one value makes the deviation, or the range, before it is said."""
+
+
+def inflated_columns(train: Rows, kind: ScalingName) -> list[tuple[int, float, int]]:
+    """Returns columns with a value at one end that makes their scale many times larger.
+
+    Args:
+        train: Rows of the training split.
+        kind: Kind of the scaling, `standard` or `minmax`.
+
+    Returns:
+        Position of the column, the value, and how many rows have it.
+    """
+    found: list[tuple[int, float, int]] = []
+    for place, values in enumerate(_column_values(train)):
+        width = np.std if kind == "standard" else np.ptp
+        whole = width(values)
+        for end in (values.max(), values.min()):
+            if _INFLATED[kind] * np.abs(end - np.median(values)) < whole:
+                continue
+            rest = values[values != end]
+            if len(rest) > len(values) / 2 and whole > _INFLATED[kind] * width(rest) > 0:
+                found.append((place, float(end), len(values) - len(rest)))
+    return found
 
 
 def _sum(parts: Iterator[NDArray[np.float64]]) -> NDArray[np.float64]:

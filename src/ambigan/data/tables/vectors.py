@@ -12,25 +12,28 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...core.data_spec import DataSpec
 from ...core.errors import DataError
 from ..dataset import Dataset, Scaling, SourceSplit, Split
 from ..inventory import Inventory
-from ..labels import encode_labels
+from ..labels import encode_labels, is_missing_label
 from ..settings import DataSettings
 from ..splits import (
     apply_holdout,
     arange,
     assemble,
     concat,
+    held_out_groups,
     num_held_out,
     shuffled,
     split_at,
     take,
     warn_of_published,
 )
-from .scaling import Floats, Rows, constant_columns, fit_scaling
+from .missing import filled, fitted_fill, rows_with_missing, with_marks
+from .scaling import Floats, Rows, constant_columns, fit_scaling, inflated_columns
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class RawVectors:
         left_alone: How many arrays, columns or rows were not read, by the reason.
         facts: What is worth knowing of how the source was read, such as its separator.
         warnings: One line for each thing that looks wrong.
+        targets: Real-valued targets of each part, float64 `(N,)` or `(N, K)`, or None.
+        ids: Name of each row of a single part; None where there are none.
+        groups: Group of each row of a single part, which splits keep together, or None.
+        rows: Position in the file of each row of a single part; None for all in order.
+        categories: Levels of each column of categories, see `Scaling`.
+        integers: Names of columns of whole numbers; None where the values tell.
     """
 
     file: Path
@@ -59,6 +68,12 @@ class RawVectors:
     left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    targets: tuple[NDArray[np.float64] | None, ...] = ()
+    ids: NDArray[np.str_] | None = None
+    groups: NDArray[np.str_] | None = None
+    rows: NDArray[np.int64] | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    integers: tuple[str, ...] | None = None
 
     def where(self, part: str) -> str:
         """Returns the file and the array in it, for messages."""
@@ -75,33 +90,128 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     Raises:
         DataError: Values cannot be used; the message names the file and the column.
     """
-    splits, label_names = _raw_splits(raw)
-    arrays = [split.values.numpy() for split in splits]
+    raw = _without_missing(raw, settings)
+    splits, label_names = _raw_splits(raw, is_filled=settings.missing in ("mean", "median"))
+    arrays: list[Floats] = [split.values.numpy() for split in splits]
     numbered = [replace(split, values=arange(len(split))) for split in splits]
     if len(numbered) == 2:  # counted on, so that a holdout of the training split is known by it
         numbered[1] = replace(numbered[1], values=numbered[1].values + len(arrays[0]))
-    train, test = apply_holdout(*_divided(numbered, settings), settings)
+    train, test = apply_holdout(*_divided(numbered, settings, raw), settings)
     if len(train) < 2:
         raise DataError(
             f"{raw.file}: only {len(train)} of {len(train) + len(test)} rows is left to train on;"
             " at least 2 are needed."
         )
+    fill, facts = None, list(raw.facts)
+    if settings.missing in ("mean", "median"):
+        fill = fitted_fill(_rows_of(train, arrays), settings.missing)
+        arrays, count = filled(arrays, fill)
+        facts += [f"{count:,} missing values filled by the {settings.missing}"] * (count > 0)
     rows = _rows_of(train, arrays)
     kept, columns = _without_constants(raw, rows, settings)
     rows = replace(rows, columns=kept)
-    scaling = fit_scaling(rows, settings.scaling, columns)
-    spec = DataSpec("vectors", (len(kept),), settings.scaling == "minmax")
+    scaling = replace(
+        fit_scaling(rows, settings.scaling, columns),
+        fill=None if fill is None else torch.as_tensor(fill[kept]),
+        categories=raw.categories,
+        integers=_integers(raw, columns, rows),
+    )
+    spec = DataSpec("vectors", (len(kept),), settings.scaling in ("minmax", "quantile"))
     values = [rows, replace(_rows_of(test, arrays), columns=kept)]
     scaled = [
         replace(split, values=part.scaled(scaling))
         for split, part in zip((train, test), values, strict=True)
     ]
-    width = f"{len(kept):,} column{'s' * (len(kept) != 1)}"
+    facts.append(f"{len(kept):,} column{'s' * (len(kept) != 1)}")
+    if train.targets is not None:
+        num = train.targets.shape[1] if train.targets.ndim > 1 else 1
+        facts.append(f"{num} target{'s' * (num > 1)}")
+    if raw.groups is not None:
+        facts.append(f"{len(set(raw.groups.tolist())):,} groups, whole on one side of the split")
     inventory = Inventory(
-        "rows", facts=(*raw.facts, width), left_alone=raw.left_alone, warnings=raw.warnings
+        "rows",
+        facts=tuple(facts),
+        left_alone=raw.left_alone,
+        warnings=(*raw.warnings, *_inflated(raw, rows, columns, settings)),
     )
     pair = scaled[0], scaled[1]
     return assemble(settings, spec, pair, label_names, scaling, inventory=inventory)
+
+
+def _without_missing(raw: RawVectors, settings: DataSettings) -> RawVectors:
+    """Marks missing values, and leaves out and counts their rows where the settings say so."""
+    parts = tuple((name, with_marks(array, settings)) for name, array in raw.parts)
+    raw = replace(raw, parts=parts)
+    if settings.missing != "drop" or any(a.dtype.kind != "f" or a.ndim != 2 for _, a in parts):
+        return raw
+    kept = [~rows_with_missing(array) for _, array in parts]
+    for place, some in enumerate(raw.labels):
+        if some is not None and len(some) == len(kept[place]) and some.ndim == 1:
+            kept[place] &= ~is_missing_label(some)
+    count = sum(int((~part).sum()) for part in kept)
+    if not count:
+        return raw
+    if not all(part.any() for part in kept):
+        raise DataError(
+            f"{raw.file}: every row has a missing value; fill them in with --data.missing mean, or"
+            " leave out columns with --data.drop."
+        )
+    pairs = zip(raw.parts, kept, strict=True)
+    rows = np.flatnonzero(kept[0]) if raw.rows is None else raw.rows[kept[0]]
+    return replace(
+        raw,
+        parts=tuple((name, array[part]) for (name, array), part in pairs),
+        labels=tuple(
+            None if some is None else some[part]
+            for some, part in zip(raw.labels, kept, strict=True)
+        ),
+        targets=tuple(
+            None if some is None else some[part]
+            for some, part in zip(raw.targets, kept, strict=False)
+        ),
+        ids=None if raw.ids is None else raw.ids[kept[0]],
+        groups=None if raw.groups is None else raw.groups[kept[0]],
+        rows=rows if len(parts) == 1 else None,
+        left_alone={**raw.left_alone, "rows with missing values": count},
+    )
+
+
+def _integers(raw: RawVectors, columns: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
+    """Returns the names of columns of whole numbers, as the file or the values tell."""
+    if not columns or not raw.columns:
+        return ()
+    if raw.integers is not None:
+        return tuple(name for name in columns if name in set(raw.integers))
+    is_whole = np.ones(len(columns), np.bool_)
+    for part in rows.parts():
+        is_whole &= (part == np.floor(part)).all(0)
+    levels = {f"{name}={level}" for name, found in raw.categories.items() for level in found}
+    return tuple(
+        name for name, whole in zip(columns, is_whole, strict=True) if whole and name not in levels
+    )
+
+
+def _inflated(
+    raw: RawVectors, rows: Rows, columns: tuple[str, ...], settings: DataSettings
+) -> tuple[str, ...]:
+    """Returns one line for each column, of few, whose scaling one value decides."""
+    if settings.scaling not in ("standard", "minmax"):
+        return ()
+    lines: list[str] = []
+    for place, value, count in inflated_columns(rows, settings.scaling):
+        name = f"column '{columns[place]}'" if columns else f"column {rows.columns[place]}"
+        often = f"{count} rows" if count > 1 else "one row"
+        lines.append(
+            f"{name} holds {value:.6g} in {often}, far from all its other values, which scaling then"
+            " makes almost the same; give --data.scaling robust (or quantile), or if it marks"
+            f" missing values, --data.missing-marks {value:g} --data.missing drop."
+        )
+    more = [f"so do {len(lines) - _TOLD} more columns."] if len(lines) > _TOLD else []
+    return (*lines[:_TOLD], *more)
+
+
+_TOLD = 3
+"""Columns that are warned of one by one."""
 
 
 def _rows_of(split: Split, arrays: list[NDArray[np.floating]]) -> Rows:
@@ -112,18 +222,21 @@ def _rows_of(split: Split, arrays: list[NDArray[np.floating]]) -> Rows:
     return replace(Rows.whole(arrays[0]), places=places)
 
 
-def read_vectors(raw: RawVectors, spec: DataSpec, scaling: Scaling | None) -> SourceSplit:
+def read_vectors(
+    raw: RawVectors, spec: DataSpec, scaling: Scaling | None, settings: DataSettings
+) -> SourceSplit:
     """Returns all vectors in the order of the file, as a trained model takes them.
 
     Args:
         raw: Content of the file; for a table, the columns that the model takes.
         spec: Form of the model's vectors.
         scaling: Scaling fitted in training; None to leave the values unchanged.
+        settings: Settings of the data, which say what happens to missing values.
 
     Raises:
         DataError: The width differs, or values are missing, infinite or not numbers.
     """
-    splits, label_names = _as_trained(raw, spec, scaling)
+    splits, label_names = _as_trained(raw, spec, scaling, settings)
     return concat(splits, label_names)
 
 
@@ -135,13 +248,14 @@ def build_vectors_as(
     Raises:
         DataError: As `read_vectors`.
     """
-    splits, label_names = _as_trained(raw, spec, scaling)
-    parts = apply_holdout(*_divided(splits, settings), settings)
+    raw = _without_missing(raw, settings)
+    splits, label_names = _as_trained(raw, spec, scaling, settings)
+    parts = apply_holdout(*_divided(splits, settings, raw), settings)
     return assemble(settings, spec, parts, label_names, scaling)
 
 
 def _as_trained(
-    raw: RawVectors, spec: DataSpec, scaling: Scaling | None
+    raw: RawVectors, spec: DataSpec, scaling: Scaling | None, settings: DataSettings
 ) -> tuple[list[Split], tuple[str, ...] | None]:
     """The splits of a file with the columns and the scaling of a trained model."""
     columns = scaling.columns if scaling else ()
@@ -150,11 +264,25 @@ def _as_trained(
         for name, array in raw.parts
     ]
     taken = replace(raw, parts=tuple(parts), columns=raw.columns or columns, is_for_model=True)
+    taken = _without_missing(taken, settings)
+    fill = scaling.fill if scaling else None
+    if fill is not None and all(array.dtype.kind == "f" for _, array in taken.parts):
+        names = [name for name, _ in taken.parts]
+        arrays, _ = filled([array for _, array in taken.parts], fill.numpy())
+        taken = replace(taken, parts=tuple(zip(names, arrays, strict=True)))
     splits, label_names = _raw_splits(taken)
     scaled = [
         replace(split, values=scaling.apply(split.values) if scaling else split.values.float())
         for split in splits
     ]
+    for split in scaled:
+        bad = ~torch.isfinite(split.values).all(1)
+        if bad.any() and split.rows is not None:
+            row = int(split.rows[bad][0]) + 1
+            raise DataError(
+                f"{raw.file}: row {row} (counted from 1) is so far from the training data that its"
+                " scaled values are not finite in float32."
+            )
     return scaled, label_names
 
 
@@ -177,8 +305,10 @@ def _positions(columns: tuple[str, ...]) -> list[int]:
     return kept if kept == sorted(set(kept)) else []
 
 
-def _raw_splits(raw: RawVectors) -> tuple[list[Split], tuple[str, ...] | None]:
-    values = [_checked_values(raw, name, array) for name, array in raw.parts]
+def _raw_splits(
+    raw: RawVectors, *, is_filled: bool = False
+) -> tuple[list[Split], tuple[str, ...] | None]:
+    values = [_checked_values(raw, name, array, is_filled) for name, array in raw.parts]
     widths = [array.shape[1] for array in values]
     if len(set(widths)) > 1:
         raise DataError(
@@ -191,15 +321,49 @@ def _raw_splits(raw: RawVectors) -> tuple[list[Split], tuple[str, ...] | None]:
             raise DataError(
                 f"{raw.where(part)}: {len(array)} rows but {len(code)} labels; each row needs one."
             )
+    targets = raw.targets or (None,) * len(values)
+    ids = () if raw.ids is None else tuple(map(str, raw.ids.tolist()))
     splits = [
-        Split(torch.as_tensor(array), code, arange(len(array)))
-        for array, code in zip(values, codes, strict=True)
+        Split(
+            torch.as_tensor(array),
+            code,
+            arange(len(array)) if raw.rows is None else torch.as_tensor(raw.rows),
+            targets=_checked_targets(raw, some, len(array)),
+            ids=ids,
+        )
+        for array, code, some in zip(values, codes, targets, strict=True)
     ]
     return splits, names
 
 
-def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]:
-    """Returns the published splits, or splits by the seed; shuffled, so any stretch is fair."""
+def _checked_targets(raw: RawVectors, targets: NDArray[Any] | None, length: int) -> Tensor | None:
+    """Returns targets as float64.
+
+    Raises:
+        DataError: There is not one for each row, or they are missing or no numbers.
+    """
+    if targets is None:
+        return None
+    if targets.dtype.kind not in "biuf" or targets.ndim > 2 or len(targets) != length:
+        raise DataError(
+            f"{raw.file}: targets of type {targets.dtype} and shape {targets.shape} do not fit"
+            f" {length} rows; each row needs a number."
+        )
+    exact = targets.astype(np.float64)
+    bad = ~np.isfinite(exact.reshape(length, -1)).all(1)
+    if bad.any():
+        raise DataError(
+            f"{raw.file}: {int(bad.sum())} of {length} targets are missing or infinite, the first in"
+            f" row {int(bad.argmax()) + 1} (counted from 1); fill them in or remove these rows."
+        )
+    return torch.as_tensor(exact[:, 0] if exact.ndim == 2 and exact.shape[1] == 1 else exact)
+
+
+def _divided(splits: list[Split], settings: DataSettings, raw: RawVectors) -> tuple[Split, Split]:
+    """Returns the published splits, or splits by the seed; shuffled, so any stretch is fair.
+
+    Groups are kept on one side.
+    """
     parts = [
         take(split, shuffled(len(split), settings, name))
         for split, name in zip(splits, ("split", "test"), strict=False)
@@ -208,11 +372,18 @@ def _divided(splits: list[Split], settings: DataSettings) -> tuple[Split, Split]
         if settings.test_fraction is not None:
             warn_of_published(settings.source)
         return parts[0], parts[1]
-    test, train = split_at(parts[0], num_held_out(len(parts[0]), settings))
-    return train, test
+    if raw.groups is None:
+        test, train = split_at(parts[0], num_held_out(len(parts[0]), settings))
+        return train, test
+    held_out = list(held_out_groups(raw.groups.tolist(), settings, str(raw.file)))
+    order = shuffled(len(splits[0]), settings, "split")
+    is_test = torch.as_tensor(np.isin(raw.groups, held_out))[order]
+    return take(splits[0], order[~is_test]), take(splits[0], order[is_test])
 
 
-def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[np.floating]:
+def _checked_values(
+    raw: RawVectors, part: str, array: NDArray[Any], is_filled: bool
+) -> NDArray[np.floating]:
     where = raw.where(part)
     if array.dtype.kind not in "biuf":
         raise DataError(
@@ -221,7 +392,7 @@ def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[
     if array.ndim != 2:
         raise DataError(
             f"{where}: the array is {array.ndim}-D, {array.shape}; it must be 2-D, one example a"
-            " row; reshape it to (examples, values), or save images as files and open folder:."
+            " row; reshape it to (examples, values)."
         )
     least = 1 if raw.is_for_model else 2
     if len(array) < least and part != "x_test":
@@ -229,24 +400,36 @@ def _checked_values(raw: RawVectors, part: str, array: NDArray[Any]) -> NDArray[
         raise DataError(f"{where}: it holds {len(array)} rows; at least {needed} needed.")
     if array.size == 0:
         raise DataError(f"{where}: it holds no values, its shape is {array.shape}.")
-    return _finite(raw, where, array)
+    return _finite(raw, where, array, is_filled)
 
 
-def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
-    """Returns values as float32 if they came so, else as float64, since scaling is exact first."""
-    narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+def _finite(raw: RawVectors, where: str, array: NDArray[Any], is_filled: bool) -> Floats:
+    """Returns values as float32 if they fit it exactly, else as float64: scaling is exact first.
+
+    Args:
+        raw: The content of the file, for messages.
+        where: The array, for messages.
+        array: Numbers `(N, D)`.
+        is_filled: Whether missing values are filled in later, so that they are no fault.
+
+    Raises:
+        DataError: Values are missing, infinite, or too large.
+    """
+    narrow = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
     values = np.ascontiguousarray(array, dtype=np.float32 if narrow else np.float64)
+
+    def is_bad(part: Floats) -> NDArray[np.bool_]:
+        is_large = ~(np.abs(part) <= np.finfo(np.float32).max)
+        return is_large & ~np.isnan(part) if is_filled else is_large
+
     bad = np.concatenate(
-        [
-            (~(np.abs(part) <= np.finfo(np.float32).max)).sum(1, dtype=np.int64)
-            for part in Rows.whole(values).parts()
-        ]
+        [is_bad(part).sum(1, dtype=np.int64) for part in Rows.whole(values).parts()]
     )
     count = int(bad.sum())
     if not count:
         return values
     row = int((bad > 0).argmax())
-    column = int((~(np.abs(values[row]) <= np.finfo(np.float32).max)).argmax())
+    column = int(is_bad(values[row]).argmax())
     first = array[row, column]
     if np.isfinite(first):
         trouble = f"{count} values are too large for float32, the first {first:.3g}"
@@ -254,6 +437,11 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any]) -> Floats:
     else:
         trouble = f"{count} values are missing (NaN) or infinite, the first {first}"
         remedy = "fill them in or remove these rows"
+        if np.isnan(first) and not raw.is_for_model:
+            remedy = "drop these rows with --data.missing drop, fill them in with --data.missing"
+            remedy += " mean or median"
+    if raw.rows is not None:
+        row = int(raw.rows[row])
     if not raw.columns:
         raise DataError(f"{where}: {trouble} at [{row}, {column}]; {remedy}.")
     name = raw.columns[column]
@@ -284,10 +472,10 @@ def _without_constants(
     return np.flatnonzero(~constant), tuple(name for name in names if name not in set(found))
 
 
-def drop_flag(columns: list[str]) -> str:
+def drop_flag(columns: list[str], flag: str = "--data.drop") -> str:
     """Returns the flag that leaves columns out, as it must be typed, with quotes where needed."""
     is_plain = all(name and "," not in name for name in columns)
-    return f"--data.drop {shlex.quote(','.join(columns) if is_plain else json.dumps(columns))}"
+    return f"{flag} {shlex.quote(','.join(columns) if is_plain else json.dumps(columns))}"
 
 
 def listed(columns: list[str], limit: int = 5) -> str:

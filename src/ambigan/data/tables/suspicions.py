@@ -1,0 +1,111 @@
+"""What among columns of numbers looks like a label, a target, an id or a split rather than data."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LABELS = (
+    *("class", "classes", "label", "labels", "target", "targets", "y", "category", "species"),
+    *("diagnosis", "outcome", "output", "response", "group", "type", "anomaly", "outlier", "fraud"),
+    *("ground_truth", "truth", "survived", "quality", "is_anomaly", "is_fraud", "attack", "grade"),
+)
+_IDS = ("id", "ids", "index", "idx", "row", "rownumber", "row_number", "no", "nr", "key", "sample")
+_GROUPS = ("patient", "subject", "person", "user", "site", "batch", "customer", "animal", "plate")
+_SPLITS = ("split", "fold", "set", "subset", "partition", "is_train", "is_test", "train", "test")
+_MASKS = ("mask", "weight", "weights", "sample_weight")
+
+_AXIS_SHARE = 0.5
+"""Share of columns with numbered names from which a table is taken for spectra."""
+
+_FEW_LEVELS = 20
+_ROWS = 20_000
+
+
+def suspicions(columns: Sequence[str], values: NDArray[np.floating[Any]]) -> tuple[str, ...]:
+    """Returns one line for each kind of column that may be no data, with the flag that settles it.
+
+    Args:
+        columns: Names of the columns; empty where they have none.
+        values: Numbers `(N, D)`, NaN where they are missing.
+    """
+    if not columns or len(columns) < 2:
+        return ()
+    values = values[:_ROWS]
+    found: dict[str, list[str]] = {"id": [], "group": [], "split": [], "mask": [], "label": []}
+    rest: list[int] = []
+    for place, name in enumerate(columns):
+        kind = _by_name(name, values[:, place])
+        if kind:
+            found[kind].append(name)
+        else:
+            rest.append(place)
+    for place in _odd_ones(columns, values, rest):
+        found["label"].append(columns[place])
+    return tuple(_line(kind, names) for kind, names in found.items() if names)
+
+
+def _by_name(name: str, column: NDArray[np.floating[Any]]) -> str | None:
+    """Returns what a column's name says it is, if its values can be that."""
+    plain = name.strip().casefold().replace(" ", "_").replace("-", "_")
+    words = re.split(r"[_.]", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).casefold())
+    if plain in _LABELS:
+        return "label"
+    if plain in _SPLITS and len(np.unique(column)) <= _FEW_LEVELS:
+        return "split"
+    if plain in _MASKS:
+        return "mask"
+    is_whole = bool((column == np.floor(column)).all())
+    if is_whole and (plain in _GROUPS or (words[0] in _GROUPS and words[-1] in _IDS)):
+        return "group"
+    if is_whole and len(column) > 2 and len(np.unique(column)) == len(column):
+        is_counted = bool((np.abs(np.diff(np.sort(column))) == 1).all())
+        if plain in _IDS or words[-1] in _IDS or is_counted:
+            return "id"
+    return None
+
+
+def _odd_ones(
+    columns: Sequence[str], values: NDArray[np.floating[Any]], rest: Sequence[int]
+) -> list[int]:
+    """Returns columns next to a spectrum, or one of few whole numbers among fractions at an end."""
+    numbered = {place for place in rest if re.fullmatch(r"\D{0,4}\d+([.,]\d+)?", columns[place])}
+    is_named = [place for place in rest if place not in numbered]
+    if len(numbered) > 9 and len(numbered) >= _AXIS_SHARE * len(columns) and is_named:
+        return is_named if len(is_named) <= _FEW_LEVELS else []
+    if len(rest) < 3:
+        return []
+    is_whole = {
+        place: bool((v := values[:, place]).size and (v == np.floor(v)).all()) for place in rest
+    }
+    odd: list[int] = []
+    for place in dict.fromkeys((rest[0], rest[-1])):
+        others = [is_whole[other] for other in rest if other != place]
+        num_levels = len(np.unique(values[:, place]))
+        is_few = 2 <= num_levels <= min(_FEW_LEVELS, len(values) / 5)
+        if is_whole[place] and is_few and not any(others):
+            odd.append(place)
+    return odd
+
+
+def _line(kind: str, names: list[str]) -> str:
+    """Returns the warning about columns of one kind."""
+    shown = ", ".join(f"'{name}'" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    what = f"column{'s' * (len(names) > 1)} {shown}"
+    first, some = shlex.quote(names[0]), shlex.quote(",".join(names))
+    is_many = len(names) > 1
+    remedies = {
+        "id": f"may name the rows: --data.id-column {first} keeps it with them",
+        "group": f"may say which rows belong together: --data.group {first} keeps them on one side"
+        f" of the split, and --data.drop {some} leaves it out",
+        "split": f"may be a split: --data.drop {some} leaves it out",
+        "mask": f"may be a mask or weight: --data.drop {some} leaves it out",
+        "label": f"may be {'labels' if is_many else 'the label'} or a target: --data.label-column"
+        f" {first} for classes, --data.target-column {some} for real values",
+    }
+    return f"{what} {remedies[kind]}; now {'they are' if is_many else 'it is'} learned as data."
