@@ -166,3 +166,8 @@ class Dataset:
     def has_labels(self) -> bool:
         """Whether both splits have labels, which most protocols need."""
         return self.train.labels is not None and self.test.labels is not None
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether both splits have real-valued targets."""
+        return self.train.targets is not None and self.test.targets is not None

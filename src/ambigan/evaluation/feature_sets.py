@@ -112,7 +112,10 @@ def _measure(
     logger.info("measuring %s of %s%s", protocol.name, function.name, kind)
     train, test, seconds = splits()
     started = perf_counter()
-    labels, test_labels = inputs.dataset.train.labels, inputs.dataset.test.labels
+    dataset = inputs.dataset
+    labels, test_labels = dataset.train.labels, dataset.test.labels
+    if protocol.needs == "targets":
+        labels, test_labels = dataset.train.targets, dataset.test.targets
     assert labels is not None
     assert test_labels is not None
     views = len(train) // len(labels)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from time import perf_counter
 
+from ..data import to_float
 from .baselines.feature_baselines import pca_name
 from .config import EvaluationConfig, EvaluationInputs
 from .feature_sets import make_feature_sets, measure_feature_sets, resolve_layers
 from .metrics.reconstruction import Maps, maps_of, mean_maps, pca_maps
-from .protocols import Protocol
+from .protocols import OF_FEATURES, Protocol, Task
+from .protocols.regression import CONSTANTS as REGRESSION_CONSTANTS
+from .protocols.regression import pls_r2
 from .reference_features import ReferenceFeatures, measure_generation, reference_parts
 from .result import Result, Subject
 
 
 def measure(protocols: Sequence[Protocol], inputs: EvaluationInputs) -> Iterator[list[Result]]:
     """The results of each protocol: of features, then of reconstructions, then of samples."""
-    of_features = [protocol for protocol in protocols if protocol.needs == "labels"]
+    of_features = [protocol for protocol in protocols if protocol.needs in OF_FEATURES]
     if of_features:
         names = resolve_layers(inputs.config.layers, inputs.method)
         found = measure_feature_sets(make_feature_sets(inputs, names), of_features, inputs)
-        yield from found.values()
+        for protocol in of_features:
+            supervised = protocol.needs == "targets" and "raw" in inputs.config.baselines
+            more = [_measure_pls(protocol, inputs)] if supervised else []
+            yield found[protocol.name] + more
     for protocol in protocols:
         if protocol.needs == "reconstruct":
             yield [
@@ -31,6 +38,19 @@ def measure(protocols: Sequence[Protocol], inputs: EvaluationInputs) -> Iterator
     for protocol in protocols:
         if protocol.needs == "sample":
             yield measure_generation(inputs, protocol, references)
+
+
+def _measure_pls(protocol: Protocol, inputs: EvaluationInputs) -> Result:
+    """Partial least squares on raw values, the supervised baseline of targets."""
+    started, train, test = perf_counter(), inputs.dataset.train, inputs.dataset.test
+    assert train.targets is not None
+    assert test.targets is not None
+    values = (to_float(split.values).flatten(1) for split in (train, test))
+    constants = {name: protocol.constants[name] for name in REGRESSION_CONSTANTS}
+    task = Task(next(values), train.targets, next(values), test.targets)
+    measured = replace(protocol, function=pls_r2, constants=constants).measure(task)
+    subject = Subject("PLS", "baseline", None, train.values[0].numel())
+    return protocol.result(subject, measured, inputs.provenance, perf_counter() - started)
 
 
 def _reconstructions(inputs: EvaluationInputs) -> Iterator[tuple[Subject, Maps]]:
@@ -64,7 +84,8 @@ def file_name(protocol: Protocol, config: EvaluationConfig, data_name: str = "")
     `data_name` is that of the data that were measured, where they are not the run's own.
     """
     named = [reference_parts(name)[0] for name in config.reference_features]
-    words = {"labels": [*config.layers], "sample": named}.get(protocol.needs, [])
+    layers = [*config.layers]
+    words = {"labels": layers, "targets": layers, "sample": named}.get(protocol.needs, [])
     words += [config.weights] if config.weights else []
     words += [config.crops.name] if config.crops is not None else []
     if data_name:

@@ -10,7 +10,7 @@ from ..core.errors import ConfigError
 from ..data import Dataset
 from .classifiers.label_subsets import class_sizes
 from .config import EvaluationConfig, EvaluationInputs
-from .protocols import PROTOCOLS, Protocol, find_protocol
+from .protocols import OF_FEATURES, PROTOCOLS, Protocol, find_protocol
 from .reference_features import ReferenceFeatures
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _check_used(chosen: Sequence[Protocol], config: EvaluationConfig) -> None:
     """
     needs = {protocol.needs for protocol in chosen}
     names = ", ".join(protocol.name for protocol in chosen)
-    if config.layers and "labels" not in needs:
+    if config.layers and needs.isdisjoint(OF_FEATURES):
         raise ConfigError(
             f"--layer is of protocols that measure features by labels, and {names} does not; leave"
             " it out (samples are compared in the features that --reference-features names)."
@@ -86,7 +86,7 @@ def _check(protocol: Protocol, inputs: EvaluationInputs) -> None:
                 f"{protocol.name} takes pictures as they are; leave out views and crops."
             )
         protocol.check_views(crops.num)
-    if protocol.needs != "labels" and inputs.dataset.spec != inputs.method.spec:
+    if protocol.needs not in OF_FEATURES and inputs.dataset.spec != inputs.method.spec:
         raise ConfigError(
             f"{protocol.name} compares data with what the run draws, in one form; leave out"
             " --framing data."

@@ -4,6 +4,7 @@ from importlib import import_module
 
 from .registry import (
     ACCURACY,
+    OF_FEATURES,
     PROTOCOLS,
     Measurement,
     Protocol,
@@ -17,6 +18,7 @@ from .registry import (
 
 __all__ = [
     "ACCURACY",
+    "OF_FEATURES",
     "PROTOCOLS",
     "Measurement",
     "Protocol",
@@ -29,5 +31,12 @@ __all__ = [
 ]
 
 # Importing a module registers its protocols, in the order in which they are measured and shown.
-for _module in ("neighbors", "classifiers", "reconstruction", "clustering", "samples"):
+for _module in (
+    "neighbors",
+    "classifiers",
+    "regression",
+    "reconstruction",
+    "clustering",
+    "samples",
+):
     import_module(f".{_module}", __name__)

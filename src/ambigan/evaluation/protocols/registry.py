@@ -15,7 +15,10 @@ from ...data.dataset import Dataset
 from ..classifiers.label_subsets import class_sizes
 from ..result import Metric, ProtocolRecord, Provenance, Result, Subject, wilson_interval
 
-Need = Literal["labels", "reconstruct", "sample"]
+Need = Literal["labels", "targets", "reconstruct", "sample"]
+OF_FEATURES = ("labels", "targets")
+"""What protocols of features need of the data."""
+
 Values = Mapping[str, float | None] | list[Metric]
 """What a protocol measured: values by the names of its declared metrics, or whole metrics."""
 Scores = Values | tuple[Values, Mapping[str, Any]]
@@ -26,13 +29,14 @@ ACCURACY = Metric("accuracy", "accuracy", unit="%", direction="higher")
 
 @dataclass(frozen=True)
 class Task:
-    """Features of two labelled splits.
+    """Features of two splits, with labels or targets.
 
     Attributes:
         train: float32 `(V M, D)`.
-        labels: Labels of the training split, int64 `(M,)`.
+        labels: Labels of the training split, int64 `(M,)`; for a protocol of targets these,
+            float64 `(M, K)`.
         test: float32 `(N, D)`.
-        test_labels: int64 `(N,)`.
+        test_labels: Those of the test split, `(N,)` or `(N, K)`.
         device: The device on which it is best computed.
         views: V, the number of views of each training example: row v M + i of `train` is the v-th
             view of example i, of M that are labelled.
@@ -113,7 +117,12 @@ class Protocol:
             quick = [p.name for p in PROTOCOLS.values() if p.quick and p.needs in capabilities]
             remedy = f"use {' or '.join(quick)}" if quick else "give them some"
             raise ConfigError(f"{self.name} needs labels, and {dataset.name} has none; {remedy}.")
-        if self.needs not in ("labels", *capabilities):
+        if self.needs == "targets" and not dataset.has_targets:
+            raise ConfigError(
+                f"{self.name} needs real-valued targets, and {dataset.name} has none; name their"
+                " column with --data.target-column."
+            )
+        if self.needs not in (*OF_FEATURES, *capabilities):
             known = ", ".join(sorted(capabilities)) or "nothing but features"
             raise ConfigError(
                 f"{self.name} needs a method that can {self.needs}; this one can do: {known}."
@@ -171,8 +180,8 @@ def register_protocol(
 ) -> Callable[[Callable[..., Scores]], Protocol]:
     """Makes a function a protocol; that is all there is to adding one, from any package.
 
-    The function is called with the constants as keywords, after what it needs: `labels` gives a
-    `Task`; `reconstruct` gives `(maps, dataset, device)`; `sample` gives `(generated, real,
+    The function is called with the constants as keywords, after what it needs: `labels` and
+    `targets` give a `Task`; `reconstruct` gives `(maps, dataset, device)`; `sample` gives `(generated, real,
     device)`, features `(N, D)` of the samples drawn and of the test split. It returns
     `{name: value}` or a list of `Metric`, alone or in a pair with a dictionary of details.
 
@@ -233,9 +242,10 @@ def classify(
     Raises:
         ConfigError: The protocol measures no features, or there are too few labels.
     """
-    if protocol.needs != "labels":
+    if protocol.needs not in OF_FEATURES:
         raise ConfigError(f"{protocol.name} classifies nothing; it needs a method, not features.")
-    protocol.check_labels(train_labels)
+    if protocol.needs == "labels":
+        protocol.check_labels(train_labels)
     protocol.check_views(views)
     if views < 1 or len(train_features) != views * len(train_labels):
         raise ConfigError(
