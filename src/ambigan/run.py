@@ -69,6 +69,16 @@ class Run:
     def __post_init__(self) -> None:
         self.device = next(self.method.parameters()).device
 
+    def __repr__(self) -> str:
+        """What it is, in one line, as a notebook shows it."""
+        form = "x".join(map(str, self.spec.shape))
+        what = f"images of {form}" if self.spec.kind == "images" else f"vectors of {form} values"
+        can = ", ".join(["features", *sorted(self.capabilities)])
+        return (
+            f"<Run of {self.config.method} ({self.config.preset}): {what}, {self.images_seen:,}"
+            f" examples seen; {can}; in {self.path}>"
+        )
+
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What the model can do beside features."""

@@ -20,6 +20,7 @@ from .data import (
     open_framed,
     stored_shape,
 )
+from .data.memory import MEMORY, examples_in_memory
 from .data.registry import CARRIED
 from .engine.run_folder import RunFolder
 from .evaluation.config import Framing
@@ -56,6 +57,7 @@ def open_measured(
     data: str | DataSettings | None = None,
     framing: Framing = "run",
     decoding: Decoding | None = None,
+    objects: tuple[Any, Any] | None = None,
 ) -> MeasuredData:
     """The run's own data, or others as its networks take them; one line says what is changed.
 
@@ -65,6 +67,8 @@ def open_measured(
         framing: Whether other images are brought to the form of the `run`'s or stay as the `data`
             are.
         decoding: Called with how many images are decoded and of how many.
+        objects: Data in memory and their labels, or None, in place of `data`; the run's own where
+            they are what it was trained on.
 
     Raises:
         CheckpointError: The run's own data have changed.
@@ -72,6 +76,8 @@ def open_measured(
         DataError: Other data cannot be read.
     """
     folder = RunFolder(run.path)
+    if objects is not None:
+        return _measured_objects(run, *objects)
     if data is None:
         if framing != "run":
             raise ConfigError("--framing is of other data than the run's own; give --data as well.")
@@ -89,6 +95,20 @@ def open_measured(
             raise ConfigError("--framing data is of images; vectors take the run's scaling.")
         dataset = open_dataset(replace(settings, size=None, crop=None), decoding)
     return MeasuredData(dataset, framed, _trained_on(folder), tag)
+
+
+def _measured_objects(run: Run, data: Any, y: Any) -> MeasuredData:
+    """Data in memory, as the run's own or in its form."""
+    folder = RunFolder(run.path)
+    if run.config.data.source == MEMORY:
+        own = open_dataset(run.config.data, examples=examples_in_memory(data, y, run.config.data))
+        if own.sha256 == _trained_on(folder).sha256:
+            return MeasuredData(own, own, data_record(own))
+    settings = DataSettings(MEMORY)
+    needed = run.scaling.columns if run.scaling and run.spec.kind == "vectors" else ()
+    examples = examples_in_memory(data, y, settings, needed)
+    framed = open_framed(settings, run.spec, run.scaling, examples=examples)
+    return MeasuredData(framed, framed, _trained_on(folder), f"{MEMORY}-{framed.sha256[:8]}")
 
 
 def provenance_of(run: Run, data: MeasuredData, asked: Mapping[str, Any]) -> Provenance:

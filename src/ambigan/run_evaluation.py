@@ -14,6 +14,7 @@ from .core.ema import Weights
 from .core.errors import CheckpointError, ConfigError
 from .core.files import check_writable
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset, to_float
+from .data.memory import is_in_memory
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.checkpoint import images_seen_at, list_checkpoints, read_checkpoint
 from .engine.config import RunConfig, choose_device
@@ -48,6 +49,8 @@ def evaluate(
     run: Run | str | Path,
     config: EvaluationConfig | None = None,
     *,
+    data: Any = None,
+    y: Any = None,
     method: type[Method] | None = None,
     decoding: Decoding | None = None,
     **changes: Any,
@@ -62,6 +65,9 @@ def evaluate(
         run: The run, or its folder. A run that is loaded is measured with the weights that it has,
             unless the config names others.
         config: What is measured; the quick protocols on the run's own data if None.
+        data: Other data, as a source or in memory as `ambigan.fit` takes them; if None, those of
+            the config. A run that was trained on data in memory needs them again.
+        y: Labels of data in memory.
         method: The class, if the run was trained by one outside the package.
         decoding: Called with how many images are decoded and of how many.
         **changes: Fields of the config that are set by themselves, such as `data="cifar10"`.
@@ -74,12 +80,16 @@ def evaluate(
         CheckpointError: The run cannot be loaded, or its data have changed.
         DataError: Other data cannot be read, or are not what the run takes.
     """
+    is_memory = data is not None and is_in_memory(data)
+    if data is not None and not is_memory:
+        changes["data"] = data
     config = replace(config or EvaluationConfig(), **changes)
     check_protocol_names(config.protocols)
     folder = RunFolder(run.path if isinstance(run, Run) else run)
     runs = _load_kinds(run, config, method)
     check_writable(folder.results)
-    data = open_measured(runs[0], config.data, config.framing, decoding)
+    objects = (data, y) if is_memory else None
+    data = open_measured(runs[0], config.data, config.framing, decoding, objects)
     shared = None if config.sample_baselines is None else Path(config.sample_baselines)
     cache = ResultCache(folder.results / FILE_NAME, shared)
     inputs = _inputs(config, runs, data, cache)

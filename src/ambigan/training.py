@@ -175,6 +175,7 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
     config = config.check()
     here, device = _take_place(config)
     dataset = open_data(config.data)
+    config = _with_batch_that_fits(config, len(dataset.train), here)
     check_trainable(config, dataset)
     config = resolve_precision(config, device)
     method = make_method(config, dataset.spec)
@@ -186,6 +187,19 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
         write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
     return _PendingRun(RunFolder(out), config, dataset, method.to(device), claim)
+
+
+def _with_batch_that_fits(config: RunConfig, num_examples: int, here: World) -> RunConfig:
+    """The largest batch that few examples fill, in even shares; one line says so."""
+    train, fits = config.train, num_examples // here.size * here.size
+    if train.batch_size <= num_examples or fits < 2:
+        return config
+    if here.is_main:
+        logger.info(
+            f"there are {num_examples} training examples: batches of {fits} are made, not of"
+            f" {train.batch_size}"
+        )
+    return replace(config, train=replace(train, batch_size=fits))
 
 
 def _go_on(

@@ -114,6 +114,14 @@ def test_a_run_without_a_name_owns_its_folder() -> None:
     assert not folder.exists()
 
 
+def test_few_examples_make_small_batches(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    run = fitted(VECTORS[:30], batch_size=64)
+    assert run.config.train.batch_size == 27
+    assert "27 training examples: batches of 27 are made, not of 64" in caplog.text
+    assert repr(run).startswith("<Run of bigan (small): vectors of 5 values, 27 examples seen; fea")
+
+
 def test_columns_are_found_by_name() -> None:
     run = fitted(FRAME)
     turned = FRAME[FRAME.columns[::-1]].assign(other="text")
@@ -139,6 +147,18 @@ def test_resume_compares_the_data(tmp_path: Path) -> None:
     ambigan.resume(run.path, data=VECTORS)
     with pytest.raises(CheckpointError, match="is not the data"):
         ambigan.resume(run.path, data=VECTORS + 1)
+
+
+def test_a_run_is_measured_on_data_in_memory() -> None:
+    run = fitted(VECTORS, y=LABELS)
+    with pytest.raises(DataError, match=r"passed in Python.*evaluate\(run, data=X\)"):
+        ambigan.evaluate(run)
+    (own, *_), (other, *_) = (
+        ambigan.evaluate(run, data=data, y=LABELS, protocols=("knn1_euclidean",))
+        for data in (VECTORS, VECTORS[::-1])
+    )
+    assert own.provenance.data == own.provenance.trained_on
+    assert other.provenance.data != other.provenance.trained_on
 
 
 @pytest.mark.parametrize(

@@ -443,6 +443,7 @@ def open_framed(
     spec: DataSpec,
     scaling: Scaling | None,
     progress: DecodingProgress | None = None,
+    examples: RawExamples | None = None,
 ) -> Dataset:
     """Reads and splits a source in the form of a trained model's data.
 
@@ -456,6 +457,7 @@ def open_framed(
         spec: The form of the model's data.
         scaling: The scaling of a model of vectors.
         progress: As for `open_dataset`.
+        examples: Examples in memory, which are read in place of the source.
 
     Raises:
         ConfigError: The source is unknown, or holds vectors and the model takes images, or the
@@ -463,10 +465,10 @@ def open_framed(
         DataError: Files are missing, cannot be read, or are not what the model takes.
     """
     _, source, typed = _find(settings.source)
-    if isinstance(source, Readable):
+    if examples is None and isinstance(source, Readable):
         settings, needed = needed_by(settings, spec, scaling)
         examples = _read(source, settings, typed, needed)
-    else:
+    elif examples is None:
         examples = find_image_source(replace(settings, size=None, crop=None))
     kind = "vectors" if isinstance(examples, RawVectors) else "images"
     if kind != spec.kind:
