@@ -184,7 +184,7 @@ def test_a_decompression_bomb_is_skipped(classes: Path, monkeypatch: pytest.Monk
 
 def test_a_single_image_cannot_be_split(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", 1)
-    with pytest.raises(DataError, match="1 images are left to train on and 0 to test"):
+    with pytest.raises(DataError, match="is one image, and a training takes several"):
         opened(tmp_path)
 
 

@@ -116,7 +116,7 @@ def test_groups_that_cannot_be_are_one_line(tmp_path: Path) -> None:
         ("(", ConfigError, "is no regular expression"),
         ("q[0-9]", DataError, r"'q\[0-9\]' is not found in class"),
         ("3", DataError, "lies in 2 folders"),
-        ("class", DataError, "all 40 images are of one group, 'class'"),
+        ("class", DataError, "all 40 examples are of one group, 'class'"),
     ):
         with pytest.raises(kind, match=said):
             opened(tmp_path, group=group)

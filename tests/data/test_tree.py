@@ -119,9 +119,11 @@ def test_only_other_files_are_counted_by_kind(tmp_path: Path) -> None:
 
 
 def test_an_empty_split_is_named(tmp_path: Path) -> None:
-    (plant(tmp_path, "train/a.png") / "test").mkdir()
-    with pytest.raises(DataError, match=f"{tmp_path}/test holds no images"):
-        find_images(tmp_path)
+    (plant(tmp_path, "a/train/a.png") / "a" / "test").mkdir()
+    (plant(tmp_path, "b/train/cat/a.png", "b/train/dog/b.png") / "b" / "test").mkdir()
+    for name in "ab":
+        with pytest.raises(DataError, match=f"{tmp_path}/{name}/test holds no images"):
+            find_images(tmp_path / name)
 
 
 def test_a_name_in_another_encoding_is_escaped(tmp_path: Path) -> None:

@@ -283,7 +283,8 @@ def _settings_of_packed(typed: dict[str, str]) -> dict[str, str]:
     for dotted, value in typed.items():
         name = dotted.removeprefix("data.")
         if name not in PACKED:
-            hint = suggestion(dotted, [f"data.{flag}" for flag in PACKED])
+            known = [f"data.{flag}" for flag in PACKED] if dotted.startswith("data.") else []
+            hint = suggestion(dotted, known)
             raise ConfigError(f"'{dotted}' has no part in preparing.{hint} Give it to `train`.")
         settings[name] = _size(value) if name == "size" else value
     return settings

@@ -108,7 +108,8 @@ def find_images(listing: Listing, folders: Sequence[str] = ()) -> Scan:
     top = _passed_through(paths, ())
     train, test = _splits(paths, top, scan)
     if train is None or test is None:
-        _refuse_empty_split(listing, top, paths)
+        for depth in range(len(top) + 1):
+            _refuse_empty_split(listing, top[:depth], paths)
         scan.train = _labelled(paths, top, listing, scan)
         return scan
     halves = list[list[ImageFile]]()
@@ -148,11 +149,11 @@ def _without_masks(paths: dict[int, Parts], folders: Sequence[str], scan: Scan) 
     folders_of = {path[:-1] for path in paths.values()}
     inside = {folder[:depth] for folder in folders_of for depth in range(1, len(folder) + 1)}
     asked = {tuple(folder.strip("/").split("/")) for folder in folders}
-    beside = {folder[:-1] for folder in inside if _plain(folder[-1]) in _IMAGES}
+    parents = {folder[:-1] for folder in inside if _plain(folder[-1]) in _IMAGES}
     masks = {
         folder
         for folder in inside
-        if _plain(folder[-1]) in MASKS and folder[:-1] in beside and folder not in asked
+        if _plain(folder[-1]) in MASKS and folder[:-1] in parents and folder not in asked
     }
     excluded = Counter[str]()
     stems = {(path[:-1], os.path.splitext(path[-1])[0]) for path in paths.values()}
@@ -232,11 +233,11 @@ def _refuse_empty_split(listing: Listing, top: Parts, paths: dict[int, Parts]) -
     """Refuses a folder of a split that holds none of the images."""
     depth = len(top)
     folders = [tuple(name.split("/")) for name in listing.folders]
-    beside = [name[depth] for name in folders if len(name) == depth + 1 and name[:depth] == top]
+    siblings = [name[depth] for name in folders if len(name) == depth + 1 and name[:depth] == top]
     held = {path[depth] for path in paths.values() if len(path) > depth + 1}
     for known, others in ((TRAIN_NAMES, TEST_NAMES), (TEST_NAMES, TRAIN_NAMES)):
-        rests = {_rest(name, known) for name in beside if name in held and _part(name, known)}
-        for name in beside:
+        rests = {_rest(name, known) for name in siblings if name in held and _part(name, known)}
+        for name in siblings:
             if name not in held and _part(name, others) and _rest(name, others) in rests:
                 raise DataError(f"{'/'.join((listing.where, *top, name))} holds no images.")
 

@@ -27,7 +27,7 @@ LABELS = ("label", "labels", "class", "target", "category", "y")
 
 _SPLITS = ("split", "subset", "partition", "set")
 _LOOKED_AT = 100
-"""Rows from which it is told what a column holds."""
+"""Rows from which the content of a column is recognised."""
 
 
 @dataclass(frozen=True)

@@ -67,14 +67,14 @@ def _grouped(gallery: ImageSource, group: str, files: Sequence[int]) -> ImageSou
     """The images with the groups that `--data.group` names.
 
     Raises:
-        DataError: A group cannot be told from the name of an image.
+        DataError: A group cannot be read from the name of an image.
     """
     if gallery.groups:  # of a column
         groups = list(gallery.groups)
     elif group == "file":
         groups = [str(file) for file in files]
     elif not gallery.names:
-        raise DataError(f"{gallery.where}: its images have no names, from which groups are told.")
+        raise DataError(f"{gallery.where}: its images have no names to read groups from.")
     else:
         groups = [_group_of(gallery, name, group) for name in gallery.names]
     warnings = list(gallery.warnings)
