@@ -13,6 +13,7 @@ from .core.version import __version__
 from .data import Split
 from .data.splits import data_fingerprint
 from .evaluation.features import extract, layer_features
+from .evaluation.metrics.knn import DistanceMetric
 from .evaluation.metrics.similarity_search import (
     Neighbours,
     SimilarityIndex,
@@ -53,8 +54,12 @@ class SearchedExamples:
         return self.label_names[label] if self.label_names else str(label)
 
     def name(self, place: int) -> str:
-        """Its file, or its row."""
-        return self.file(place) or f"row {self.row(place)}"
+        """Its file, its id, or its row."""
+        return self.file(place) or self.id(place) or f"row {self.row(place)}"
+
+    def id(self, place: int) -> str | None:
+        """What the row of a table is called, if it has a name."""
+        return self.split.ids[place] if self.split.ids else None
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class SearchResult:
         neighbours: what was found.
         layer: whose features were compared.
         index: `exact` or `faiss`.
+        metric: what was compared, `cosine` or `euclidean`.
     """
 
     queries: SearchedExamples
@@ -74,6 +80,12 @@ class SearchResult:
     neighbours: Neighbours
     layer: str
     index: str
+    metric: DistanceMetric
+
+    @property
+    def measure(self) -> str:
+        """What the values of neighbours are called."""
+        return "similarity" if self.metric == "cosine" else "distance"
 
     def lines(self) -> list[dict[str, Any]]:
         """One line for each query and neighbour: the rows of the table that is written."""
@@ -87,8 +99,10 @@ class SearchResult:
                 "row": self.among.row(place),
                 "file": self.among.file(place),
                 "label": self.among.label(place),
-                "similarity": float(self.neighbours.cosines[query, rank - 1]),
+                self.measure: float(self.neighbours.values[query, rank - 1]),
             }
+            | ({"query_id": self.queries.id(query)} if self.queries.split.ids else {})
+            | ({"id": self.among.id(place)} if self.among.split.ids else {})
             for query in range(len(self.queries.split))
             for rank, place in enumerate(self.neighbours.places[query].numpy().tolist(), 1)
             if place >= 0
@@ -97,7 +111,7 @@ class SearchResult:
     def as_json(self) -> dict[str, Any]:
         """What was searched, and all lines."""
         return {
-            "metric": "cosine",
+            "metric": self.metric,
             "layer": self.layer,
             "index": self.index,
             "queries": self.queries.origin,
@@ -116,8 +130,9 @@ def search_similar(
     layer: str | None = None,
     num: int = 10,
     index: str = "exact",
+    metric: DistanceMetric | None = None,
 ) -> SearchResult:
-    """Finds the examples of largest cosine with each query.
+    """Finds the examples of largest cosine with each query, or of least distance from it.
 
     Args:
         run: whose features are compared.
@@ -127,21 +142,23 @@ def search_similar(
         num: how many for each query.
         index: `exact`, or `faiss` for an index, which is kept in the run's folder and used again
             while run, layer and data are the same.
+        metric: `cosine` or `euclidean`; the distance for vectors and the cosine for images if None.
 
     Raises:
         ConfigError: there is no such layer, or FAISS is not installed.
     """
     layer = layer or run.method.default_layer
+    metric = metric or ("euclidean" if run.spec.kind == "vectors" else "cosine")
     function = layer_features(run.method, layer)
     if index == "faiss":
         import_faiss()  # or it is refused, before anything is computed
     asked = extract(function, queries.split.values, run.device)
     if index == "faiss":
-        neighbours = _index(run, among, layer).search(asked, num)
+        neighbours = _index(run, among, layer, metric).search(asked, num)
     else:
         whole = extract(function, among.split.values, run.device)
-        neighbours = search_exactly(asked, whole, num, run.device)
-    return SearchResult(queries, among, neighbours, layer, index)
+        neighbours = search_exactly(asked, whole, num, run.device, metric)
+    return SearchResult(queries, among, neighbours, layer, index, metric)
 
 
 def write_search_result(found: SearchResult, path: Path) -> None:
@@ -155,22 +172,25 @@ def write_search_result(found: SearchResult, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _index(run: Run, among: SearchedExamples, layer: str) -> SimilarityIndex:
+def _index(
+    run: Run, among: SearchedExamples, layer: str, metric: DistanceMetric
+) -> SimilarityIndex:
     """The index kept in the run's folder, if it is of the same; else a new one."""
     key = {
         "layer": layer,
         "weights": run.weights,
         "images_seen": run.images_seen,
         "data_sha256": data_fingerprint(among.split),
+        **({} if metric == "cosine" else {"metric": metric}),
     }
     path = run.path / "search" / f"{sha256_of(repr(key).encode())[:16]}.faiss"
     about = path.with_suffix(".json")
     if path.is_file() and about.is_file():
         kept = read_json(about)
         if kept.get("sha256") == sha256_of(path.read_bytes()):
-            return SimilarityIndex.read(path)
+            return SimilarityIndex.read(path, metric)
     features = extract(layer_features(run.method, layer), among.split.values, run.device)
-    index = SimilarityIndex.build(features)
+    index = SimilarityIndex.build(features, metric)
     content = index.dump()
     write_bytes(path, content)
     write_json(about, {**key, "among": among.origin, "sha256": sha256_of(content)})

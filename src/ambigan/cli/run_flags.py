@@ -9,7 +9,7 @@ from typing import Any
 from .flags import DEVICE, Verb, add_arguments, add_json
 
 NETWORK = "network to use, such as encoder; that of the feature layer by default"
-ARRAY_OR_PICTURE = ".npy or, for images, .png"
+ARRAY_OR_PICTURE = ".npy or, for images, .png, for tables, .csv or .parquet"
 
 
 class _Term(argparse.Action):
@@ -121,13 +121,14 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
         " run's feature layer by default"
     )
     add_arguments(parser, {"--layer": layer})
-    _add_out(parser, ".npy, or .parquet with names and labels")
+    _add_out(parser, ".npy, or .parquet or .csv with rows, ids and labels")
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     query = (
         "examples to search for: an image file, a source such as folder:PATH, or rows of the"
-        " test split such as 3,7,10-19; may be repeated for image files and rows"
+        " run's data, as the source counts them from 0, such as 3,7,10-19; may be repeated for image"
+        " files and rows"
     )
     add_arguments(parser, {"--query": query}, action="append", required=True)
     _add_data(parser, "data to search", default="the training split")
@@ -140,6 +141,8 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         " searches of a large set"
     )
     add_arguments(parser, {"--index": index}, choices=["exact", "faiss"], default="exact")
+    metric = "what is compared; euclidean for vectors and cosine for images by default"
+    add_arguments(parser, {"--metric": metric}, choices=["cosine", "euclidean"])
     _add_out(parser, ".json, .parquet or, for images, .png")
     add_json(parser)
 

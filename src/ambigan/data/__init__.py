@@ -17,6 +17,7 @@ from .sources import (
     list_sources,
     located,
     named_source,
+    needed_by,
     open_dataset,
     open_examples,
     open_framed,
