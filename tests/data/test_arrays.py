@@ -142,7 +142,10 @@ def test_two_rows_are_not_enough_to_hold_one_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"a": VALUES, "b": VALUES}, "holds arrays named a, b; name the one of the examples with --data.key"),
+        (
+            {"a": VALUES, "b": VALUES},
+            "holds arrays named a, b; name the one of the examples with --data.key",
+        ),
         ({}, "holds arrays named nothing; name the one"),
         ({"x": VALUES, "y": LABELS[:7]}, "'x': 40 rows but 7 labels"),
         ({"x": VALUES, "y": LABELS + 0.5}, "'y'.* 0.5 is not a label"),

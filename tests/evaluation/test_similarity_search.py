@@ -168,7 +168,10 @@ def test_an_index_is_kept_and_used_again(run: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--query", "0-9999"], "there is no row 1797 in the run's data, whose rows are counted from 0 to 1796"),
+        (
+            ["--query", "0-9999"],
+            "there is no row 1797 in the run's data, whose rows are counted from 0 to 1796",
+        ),
         (["--query", "9-3"], "names no example; a range rises"),
         (["--query", "-1"], "--query '-1': rows are counted from 0 as in the source"),
         (["--query", "3", "--num", "0"], "cannot find 0 neighbours"),

@@ -31,10 +31,15 @@ _MARKS = {"separator", "decimal", "thousands", "quote", "comment", "encoding"}
 TEXTS = TABLES | _MARKS | {"header"}
 ARRAYS = VECTORS | IMAGES | {"layout", "shape"}
 CONTAINERS = ARRAYS | {"key", "label_column", "target_column"}
-CARRIED = _COLUMNS - {"label_file"} | _MARKS | {"header", "transpose", "shape", "layout", "key"} | {
-    "missing",
-    "missing_marks",
-}
+CARRIED = (
+    _COLUMNS - {"label_file"}
+    | _MARKS
+    | {"header", "transpose", "shape", "layout", "key"}
+    | {
+        "missing",
+        "missing_marks",
+    }
+)
 """Settings of a model's tables that hold for other tables that it is given."""
 
 ONLY_IMAGES = IMAGES - SPLIT - {"group"} | {"layout", "image_column"}

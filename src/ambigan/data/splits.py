@@ -60,7 +60,7 @@ def held_out_groups(groups: Sequence[str], settings: DataSettings, where: str) -
     Raises:
         DataError: All examples are of one group.
     """
-    sizes = Counter(groups)
+    sizes = Counter[str](groups)
     if len(sizes) < 2:
         raise DataError(
             f"{where}: all {len(groups)} examples are of one group, {next(iter(sizes))!r}; name"

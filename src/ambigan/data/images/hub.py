@@ -21,8 +21,13 @@ from .torchvision_datasets import last_line
 
 _SAVED = ("dataset_dict.json", "state.json")
 _BUILDERS = {
-    ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".csv": "csv",
-    ".json": "json", ".jsonl": "json", ".tar": "webdataset",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".tar": "webdataset",
 }
 """What loads a single file, by its suffix; archives of images as folders of images."""
 

@@ -24,7 +24,8 @@ def data_columns(values: NDArray[Any], scaling: Scaling | None) -> dict[str, Any
     names = scaling.columns if scaling else ()
     if len(names) != values.shape[1]:
         names = tuple(str(place) for place in range(values.shape[1]))
-    categories = scaling.categories if scaling else {}
+    no_categories: Mapping[str, tuple[str, ...]] = {}
+    categories = scaling.categories if scaling else no_categories
     level_of = {
         f"{column}={level}": (column, level)
         for column, levels in categories.items()

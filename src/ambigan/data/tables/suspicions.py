@@ -80,7 +80,9 @@ def _odd_ones(
         return is_named if len(is_named) <= _FEW_LEVELS else []
     if len(rest) < 3:
         return []
-    is_whole = {place: bool((v := values[:, place]).size and (v == np.floor(v)).all()) for place in rest}
+    is_whole = {
+        place: bool((v := values[:, place]).size and (v == np.floor(v)).all()) for place in rest
+    }
     odd: list[int] = []
     for place in dict.fromkeys((rest[0], rest[-1])):
         others = [is_whole[other] for other in rest if other != place]
@@ -106,7 +108,4 @@ def _line(kind: str, names: list[str]) -> str:
         "label": f"may be {'labels' if is_many else 'the label'} or a target: --data.label-column"
         f" {first} for classes, --data.target-column {some} for real values",
     }
-    return (
-        f"{what} {remedies[kind]}; now"
-        f" {'they are' if is_many else 'it is'} learned as data."
-    )
+    return f"{what} {remedies[kind]}; now {'they are' if is_many else 'it is'} learned as data."

@@ -54,7 +54,7 @@ def read_text_table(
         where or path,
         names,
         [_joined(part) if part else None for part in columns],
-        blocks,
+        [*blocks],
         notation,
         tuple(filter(None, [dialect.described(notation)])),
         {"comment lines": comments} if comments else {},

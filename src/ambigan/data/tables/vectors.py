@@ -359,9 +359,7 @@ def _checked_targets(raw: RawVectors, targets: NDArray[Any] | None, length: int)
     return torch.as_tensor(exact[:, 0] if exact.ndim == 2 and exact.shape[1] == 1 else exact)
 
 
-def _divided(
-    splits: list[Split], settings: DataSettings, raw: RawVectors
-) -> tuple[Split, Split]:
+def _divided(splits: list[Split], settings: DataSettings, raw: RawVectors) -> tuple[Split, Split]:
     """Returns the published splits, or splits by the seed; shuffled, so any stretch is fair.
 
     Groups are kept on one side.
