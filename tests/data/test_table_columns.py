@@ -1,4 +1,4 @@
-"""Columns by purpose: labels, targets, ids, groups, categories; missing values; what is warned of."""
+"""Columns by purpose: labels, targets, ids, groups, categories; missing values; warnings."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def test_rows_of_pixels_are_images(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", pixels)
     array = open_dataset(DataSettings(f"npy:{tmp_path / 'x.npy'}", shape=(3, 4)))
     assert torch.equal(array.train.values, data.train.values)
-    with pytest.raises(DataError, match="rows have 12 values and --data.shape 4,4 asks for 16"):
+    with pytest.raises(DataError, match=r"12 values and --data\.shape 4,4 asks for 16"):
         open_dataset(DataSettings(source, shape=(4, 4)))
 
 

@@ -127,8 +127,8 @@ def _add_embed(parser: argparse.ArgumentParser) -> None:
 def _add_search(parser: argparse.ArgumentParser) -> None:
     query = (
         "examples to search for: an image file, a source such as folder:PATH, or rows of the"
-        " run's data, as the source counts them from 0, such as 3,7,10-19; may be repeated for image"
-        " files and rows"
+        " run's data, as the source counts them from 0, such as 3,7,10-19; may be repeated for"
+        " image files and rows"
     )
     add_arguments(parser, {"--query": query}, action="append", required=True)
     _add_data(parser, "data to search", default="the training split")

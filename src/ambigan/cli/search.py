@@ -226,7 +226,8 @@ def _draw(found: SearchResult, path: Path) -> None:
         [np.stack([values[place].numpy() for place in row]) for row in places],
         [_short(found.queries, query) for query in range(len(asked))],
         captions,
-        f"most like it of {len(values):,} {found.among.origin}, {_MEASURES[found.metric]} in {found.layer}",
+        f"most like it of {len(values):,} {found.among.origin}, {_MEASURES[found.metric]} in"
+        f" {found.layer}",
     )
     save_figure(path, figure)
 

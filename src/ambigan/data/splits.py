@@ -67,7 +67,8 @@ def held_out_groups(groups: Sequence[str], settings: DataSettings, where: str) -
             " smaller ones with --data.group."
         )
     wanted, held_out, names = num_held_out(len(groups), settings), list[str](), sorted(sizes)
-    for place in shuffled(len(names), settings, "groups").numpy().tolist():
+    order: list[int] = shuffled(len(names), settings, "groups").numpy().tolist()
+    for place in order:
         if wanted <= 0 or len(held_out) == len(names) - 1:
             break
         held_out.append(names[place])

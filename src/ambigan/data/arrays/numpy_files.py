@@ -79,7 +79,7 @@ def read_npz(
         path.open("rb") as file,
         _read(path, lambda: np.load(file, allow_pickle=False)) as archive,
     ):
-        if _SPARSE <= {*archive.files}:
+        if {*archive.files} >= _SPARSE:
             return read_sparse(settings, path)
         names = tuple(archive.files)
         return named_arrays(

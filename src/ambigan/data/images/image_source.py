@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from ...core.errors import DataError
 from ..dataset import Dataset, Split
 from ..settings import DataSettings
 from ..splits import held_out_groups, shuffled

@@ -18,8 +18,8 @@ from .notation import Notation, recognised_notation
 from .table import Table
 from .text_stream import BLANKS, TextStream
 
-_BLOCK_BYTES = 1 << 24
-"""The longest line that can be read; pyarrow's own 1 MiB is short for 100,000 columns."""
+_LEAST_BLOCK, _LARGEST_BLOCK = 1 << 22, 1 << 24
+"""Bytes that are read at once, and so the longest line; several blocks are in memory."""
 
 
 def read_text_table(
@@ -96,7 +96,7 @@ def _read_once(
             arrow.PythonFile(buffered, mode="r"),
             csv.ReadOptions(
                 use_threads=False,
-                block_size=_BLOCK_BYTES,
+                block_size=min(max(64 * dialect.longest, _LEAST_BLOCK), _LARGEST_BLOCK),
                 column_names=inner,
                 skip_rows=dialect.num_skipped,
             ),
@@ -117,6 +117,7 @@ def _read_once(
                 texts.add(place)
                 columns[place].append(column)
             blocks.append(block)
+    arrow.default_memory_pool().release_unused()
     if not blocks:
         blocks.append(np.empty((0, width)))
     return blocks, columns, stream.num_comments, late

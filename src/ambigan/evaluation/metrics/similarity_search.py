@@ -26,7 +26,7 @@ class Neighbours:
 
     Attributes:
         places: Indices of references, int64 `(N, k)`, with -1 where an index found fewer.
-        values: Cosines with the query, in [-1, 1], or Euclidean distances from it, float64 `(N, k)`.
+        values: Cosines with the query, in [-1, 1], or Euclidean distances, float64 `(N, k)`.
     """
 
     places: Int[Tensor, "N k"]
