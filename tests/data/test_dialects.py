@@ -311,3 +311,9 @@ def test_any_dialect_of_pandas_gives_the_same_data(
     assert expected.scaling is not None
     assert data.scaling.columns == expected.scaling.columns
     assert data.label_names == expected.label_names
+
+
+def test_a_line_that_is_longer_than_the_first_ones(tmp_path: Path) -> None:
+    lines = [f"{n},{n * n},x" for n in range(200)] + [f"7,9,{'y' * 3_000_000}"]
+    (tmp_path / "t.csv").write_text("a,b,c\n" + "\n".join(lines))
+    assert len(opened(tmp_path / "t.csv", drop=("c",)).train) == 181
