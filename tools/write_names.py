@@ -7,11 +7,10 @@ from typing import Any
 
 from ambigan.cli.collect_names import collect_names
 from ambigan.cli.names import FILE
-from ambigan.methods import METHODS
 
-LEVELS = {"methods": 3, "classes": 2, "bases": 1, "experiments": 1}
+LEVELS = {"methods": 3, "shared": 1, "experiments": 1}
 """Levels of each part that are written an entry a line, so that changes are seen: down to a preset
-or a field."""
+or a setting."""
 
 
 def as_text(names: dict[str, Any]) -> str:
@@ -24,12 +23,15 @@ def as_text(names: dict[str, Any]) -> str:
 
 
 def _dumped(value: Any, levels: int, indent: str) -> str:
-    if not levels or not isinstance(value, dict) or not value:
+    if not levels or not value:
         return json.dumps(value, ensure_ascii=False)
-    inner = indent + " "
-    lines = [f"{inner}{json.dumps(k)}: {_dumped(v, levels - 1, inner)}" for k, v in value.items()]
-    return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
+    inner, opening, closing = indent + " ", *("{}" if isinstance(value, dict) else "[]")
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(k)}: {_dumped(v, levels - 1, inner)}" for k, v in value.items()]
+    else:
+        lines = [_dumped(each, levels - 1, inner) for each in value]
+    return f"{opening}\n{inner}" + f",\n{inner}".join(lines) + f"\n{indent}{closing}"
 
 
 if __name__ == "__main__":
-    FILE.write_text(as_text(collect_names(METHODS)), encoding="utf-8")
+    FILE.write_text(as_text(collect_names()), encoding="utf-8")

@@ -83,11 +83,7 @@ def _with_kinds(changes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _agreed(what: str, typed: str | None, named: Mapping[Any, Any]) -> str | None:
-    """The one name that is given, by all that give one.
-
-    Raises:
-        ConfigError: Two of them differ.
-    """
+    """The one name that is given, by all that give one; an error if two of them differ."""
     given = {f"in {place}": str(name) for place, name in named.items() if name is not None}
     given |= {"asked for": typed} if typed is not None else {}
     if len(set(given.values())) > 1:
@@ -99,11 +95,7 @@ def _agreed(what: str, typed: str | None, named: Mapping[Any, Any]) -> str | Non
 def _check_may_import(
     name: str, typed: str | None, config: Config | None, run: str | Path | None
 ) -> None:
-    """Refuses to import the code that a file names, unless the user names it as well.
-
-    Raises:
-        ConfigError: The method lies outside the package, and only a file names it.
-    """
+    """Refuses a method outside the package whose code only a file names, and not the user."""
     is_file = isinstance(config, str | Path) and not _is_function(config)
     if typed is None and is_external(name) and (is_file or run is not None):
         raise ConfigError(
@@ -129,11 +121,7 @@ def _source_of(values: Mapping[str, Any], changes: Mapping[str, Any]) -> str | N
 
 
 def _read(config: Config | None) -> dict[str, Any]:
-    """The plain values of a configuration.
-
-    Raises:
-        ConfigError: There is no such file or function, or it holds something else.
-    """
+    """The plain values of a configuration."""
     what = "the configuration"
     if isinstance(config, str | Path):
         what = str(config)

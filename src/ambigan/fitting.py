@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +66,15 @@ def fit(
     else:
         source = str(data)
     config = make_config(method, preset=preset, changes={**changes, "data.source": source})
-    owned = tempfile.TemporaryDirectory(prefix="ambigan-") if out is None else None
-    folder = train(config, Path(owned.name, "run") if owned else Path(str(out)), data=examples, y=y)
-    run = load(folder.path)
-    run.folder_owner = owned
+    if out is not None:
+        return load(train(config, out, data=examples, y=y).path)
+    folder = tempfile.mkdtemp(prefix="ambigan-")
+    try:
+        run = load(train(config, Path(folder, "run"), data=examples, y=y).path)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
     return run
 
 

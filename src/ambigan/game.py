@@ -261,7 +261,11 @@ class Method(nn.Module, ABC):
             raise ConfigError(f"layer {name!r} is no name, such as '{self.default_layer}'.")
         layer = name.partition("@")[0]
         if layer == LATENTS:
-            return self._latents_of(name)
+            if "encode" not in self.capabilities:
+                raise self._unable("encode")
+            if name != LATENTS:
+                raise ConfigError(f"layer '{name}': latents are no images; leave out the @.")
+            return LayerSpec(name, "", (), None)
         network = layer.partition(".")[0]
         if network in self.latent_networks:
             raise ConfigError(
@@ -269,13 +273,6 @@ class Method(nn.Module, ABC):
                 f" network, such as {self.feature_layers[0]}."
             )
         return parse_layer_spec(self, name, self.layers)
-
-    def _latents_of(self, name: str) -> LayerSpec:
-        if "encode" not in self.capabilities:
-            raise self._unable("encode")
-        if name != LATENTS:
-            raise ConfigError(f"layer '{name}': latents are no images; leave out the @.")
-        return LayerSpec(name, "", (), None)
 
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
         """A layer's outputs for data, flattened to `(N, D)` float32; the method is left unchanged.
@@ -290,10 +287,10 @@ class Method(nn.Module, ABC):
         Raises:
             ConfigError: there is no such layer, or data never passes through it.
         """
-        reading = self.find_layer(layer)
-        if reading.name == LATENTS:
-            return read_layer(self, reading, lambda _network, x: self.encode(x), x)
-        features = read_layer(self, reading, self.run, x)
+        spec = self.find_layer(layer)
+        if spec.name == LATENTS:
+            return read_layer(self, spec, lambda _network, x: self.encode(x), x)
+        features = read_layer(self, spec, self.run, x)
         return F.normalize(features, dim=1) if self.unit_features else features
 
     def player_parameters(self, player: Player) -> dict[str, nn.Parameter]:

@@ -42,6 +42,10 @@ from .methods import find_method, is_external
 from .run import Run
 
 MODEL_FORMAT = 1
+
+_Kept = tuple[dict[str, Any], dict[str, Tensor], int, Weights]
+"""What is kept of the data, tensors by name, number of images seen, and the kind of weights."""
+
 _MARKUP = re.compile(r"([\\`*_\[\]#|~$])")
 
 
@@ -73,27 +77,32 @@ def load(
     run = RunFolder(path)
     config, method = read_config(run, method)
     target = choose_device(device)
-    if not (run.model / "config.json").exists():
-        return _from_checkpoint(run, config, method, weights, target)
-    about = _read_about(run)
-    kinds = list(about["sha256"])
-    chosen = weights or ("ema" if "ema" in kinds else "raw")
-    if chosen not in kinds:
-        raise ConfigError(f"{run.path} has no '{chosen}' weights; it has: {', '.join(kinds)}.")
-    tensors = _read_tensors(run, chosen, about, config)
-    return _make_run(
-        run, config, method, about["data"], tensors, about["images_seen"], chosen, target
-    )
+    read = _read_model if (run.model / "config.json").exists() else _read_checkpoint
+    data, tensors, images_seen, chosen = read(run, config, weights)
+    try:
+        spec, scaling, names = _form_of(data)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise CheckpointError(f"what {run.path} keeps of its data is damaged: {reason}.") from error
+    _check_shapes(make_on_meta(method, config, spec), tensors)
+    model = method(config.settings, spec)
+    try:
+        model.load_state_dict(tensors)
+    except (RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"the weights are of other networks: {reason}") from error
+    model = model.to(target).eval()
+    return Run(run.path, config, model, spec, scaling, names, images_seen, chosen)
 
 
 def read_config(
     run: RunFolder, method: type[Method] | None = None
 ) -> tuple[RunConfig, type[Method]]:
-    """The settings of a run and the class of its method.
+    """The settings of a run and the class of its method, which is given if it is `module:Class`.
 
-    Args:
-        run: the folder.
-        method: the class, if it is known as `module:Class`; code that a file names is not imported.
+    Code that a file names is not imported.
 
     Raises:
         CheckpointError: this is no run.
@@ -116,15 +125,7 @@ def save_model(
     kinds: dict[str, Method],
     images_seen: int,
 ) -> None:
-    """Writes `model/`: safetensors of each kind of weights, JSON, and a card.
-
-    Args:
-        run: Folder of the run.
-        config: the run's settings.
-        dataset: what it was trained on.
-        kinds: networks by kind of weights.
-        images_seen: Number of examples shown in training.
-    """
+    """Writes `model/`: safetensors of each kind of weights (`ema`, `raw`), JSON, and a card."""
     about = {
         "format": MODEL_FORMAT,
         "ambigan": __version__,
@@ -151,20 +152,6 @@ def _digests(about: dict[str, Any], config: RunConfig) -> dict[str, str]:
         "model/config.json": digest_of({k: v for k, v in about.items() if k != "sha256"}),
         "config.json": digest_of(identity_of(config)),
     }
-
-
-def _read_about(run: RunFolder) -> dict[str, Any]:
-    """What `model/config.json` holds, with what loading needs.
-
-    Raises:
-        CheckpointError: it is damaged.
-    """
-    path = run.model / "config.json"
-    about = read_json(path)
-    for key, kind in {"data": dict, "images_seen": int, "sha256": dict}.items():
-        if not isinstance(about.get(key), kind):
-            raise CheckpointError(f"{path} is damaged: it has no '{key}', or of another type.")
-    return about
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:
@@ -218,14 +205,41 @@ def _scaling_of(kept: dict[str, Any]) -> Scaling:
     return Scaling(**tensors, columns=columns, categories=categories, integers=integers)
 
 
-def _from_checkpoint(
-    run: RunFolder,
-    config: RunConfig,
-    method: type[Method],
-    weights: Weights | None,
-    device: torch.device,
-) -> Run:
-    """The model of a run that is not finished, with the running batch statistics."""
+def _read_model(run: RunFolder, config: RunConfig, weights: Weights | None) -> _Kept:
+    """What a finished run keeps; refuses what is damaged, or saved with other settings."""
+    path = run.model / "config.json"
+    about = read_json(path)
+    for key, kind in {"data": dict, "images_seen": int, "sha256": dict}.items():
+        if not isinstance(about.get(key), kind):
+            raise CheckpointError(f"{path} is damaged: it has no '{key}', or of another type.")
+    kinds = list(about["sha256"])
+    chosen = weights or ("ema" if "ema" in kinds else "raw")
+    if chosen not in kinds:
+        raise ConfigError(f"{run.path} has no '{chosen}' weights; it has: {', '.join(kinds)}.")
+    path = run.model / f"{chosen}.safetensors"
+    try:
+        content = read_bytes(path)
+        if sha256_of(content) != about["sha256"][chosen]:
+            raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        kept = json.loads(header.get("__metadata__", {}).get("digests", "{}"))
+        tensors = load_tensors(content)
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
+    for name, digest in _digests(about, config).items():
+        if kept.get(name, digest) != digest:  # weights of older versions have none
+            raise CheckpointError(
+                f"{run.path / name} is not as it was when the weights were saved; put back what"
+                " was changed there."
+            )
+    return about["data"], tensors, about["images_seen"], chosen
+
+
+def _read_checkpoint(run: RunFolder, config: RunConfig, weights: Weights | None) -> _Kept:
+    """What the newest checkpoint of an unfinished run holds, with running batch statistics."""
     state = load_newest(run.checkpoints)
     if state is None or not run.data_file.exists():
         raise CheckpointError(
@@ -246,43 +260,13 @@ def _from_checkpoint(
             f"the checkpoint was made with other settings than {run.config_file} holds; put back"
             " what was changed there."
         )
-    data = read_sealed(run.data_file)
-    return _make_run(run, config, method, data, tensors, state["images_seen"], chosen, device)
-
-
-def _make_run(
-    run: RunFolder,
-    config: RunConfig,
-    method: type[Method],
-    data: dict[str, Any],
-    tensors: dict[str, Tensor],
-    images_seen: int,
-    weights: Weights,
-    device: torch.device,
-) -> Run:
-    try:
-        spec, scaling, names = _form_of(data)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        reason = f"{type(error).__name__} {error}"
-        raise CheckpointError(f"what {run.path} keeps of its data is damaged: {reason}.") from error
-    _check_shapes(make_on_meta(method, config, spec), tensors)
-    model = method(config.settings, spec)
-    try:
-        model.load_state_dict(tensors)
-    except (RuntimeError, TypeError, ValueError) as error:
-        if is_out_of_memory(error):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"the weights are of other networks: {reason}") from error
-    model = model.to(device).eval()
-    return Run(run.path, config, model, spec, scaling, names, images_seen, weights)
+    return read_sealed(run.data_file), tensors, state["images_seen"], chosen
 
 
 def make_on_meta(method: type[Method], config: RunConfig, spec: DataSpec) -> Method:
     """The networks without memory for their weights, to see how large they are.
 
-    Raises:
-        ConfigError: they have more weights than can be counted.
+    More weights than can be counted are a ConfigError.
     """
     try:
         with torch.device("meta"):
@@ -296,11 +280,7 @@ def make_on_meta(method: type[Method], config: RunConfig, spec: DataSpec) -> Met
 
 
 def _check_shapes(model: Method, tensors: dict[str, Tensor]) -> None:
-    """Compares weights with the networks that the settings describe, before these take memory.
-
-    Raises:
-        CheckpointError: they are of other networks.
-    """
+    """Refuses weights of other networks than the settings describe, before these take memory."""
     needed = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     given = {name: tuple(getattr(value, "shape", ())) for name, value in tensors.items()}
     for name in [*needed, *given]:
@@ -321,32 +301,6 @@ def _form_of(
     names = tuple(data["label_names"]) if data["label_names"] else None
     kept = data["scaling"]
     return spec, None if kept is None else _scaling_of(kept), names
-
-
-def _read_tensors(
-    run: RunFolder, kind: Weights, about: dict[str, Any], config: RunConfig
-) -> dict[str, Tensor]:
-    """The weights of a model, and whether the settings are those that they were saved with."""
-    path = run.model / f"{kind}.safetensors"
-    try:
-        content = read_bytes(path)
-        if sha256_of(content) != about["sha256"][kind]:
-            raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        kept = json.loads(header.get("__metadata__", {}).get("digests", "{}"))
-        tensors = load_tensors(content)
-    except OSError as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
-        raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
-    except (SafetensorError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
-    for name, digest in _digests(about, config).items():
-        if kept.get(name, digest) != digest:  # weights of older versions have none
-            raise CheckpointError(
-                f"{run.path / name} is not as it was when the weights were saved; put back what"
-                " was changed there."
-            )
-    return tensors
 
 
 def _card(config: RunConfig, dataset: Dataset, images_seen: int) -> str:

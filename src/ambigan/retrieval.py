@@ -87,6 +87,12 @@ class SearchResult:
         """What the values of neighbours are called."""
         return "similarity" if self.metric == "cosine" else "distance"
 
+    def ranked(self, query: int, most: int | None = None) -> list[tuple[int, float]]:
+        """Places of a query's nearest neighbours with their values; of all if `most` is None."""
+        places = self.neighbours.places[query, :most].numpy().tolist()
+        values = self.neighbours.values[query, :most].numpy().tolist()
+        return [pair for pair in zip(places, values, strict=True) if pair[0] >= 0]
+
     def lines(self) -> list[dict[str, Any]]:
         """One line for each query and neighbour: the rows of the table that is written."""
         return [
@@ -99,13 +105,12 @@ class SearchResult:
                 "row": self.among.row(place),
                 "file": self.among.file(place),
                 "label": self.among.label(place),
-                self.measure: float(self.neighbours.values[query, rank - 1]),
+                self.measure: value,
             }
             | ({"query_id": self.queries.id(query)} if self.queries.split.ids else {})
             | ({"id": self.among.id(place)} if self.among.split.ids else {})
             for query in range(len(self.queries.split))
-            for rank, place in enumerate(self.neighbours.places[query].numpy().tolist(), 1)
-            if place >= 0
+            for rank, (place, value) in enumerate(self.ranked(query), start=1)
         ]
 
     def as_json(self) -> dict[str, Any]:

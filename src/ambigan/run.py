@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,7 @@ from .engine.config import RunConfig
 from .game import Capability, Method
 
 
+@dataclass(eq=False, repr=False)
 class Run:
     """A trained model with the form of its data.
 
@@ -54,26 +54,30 @@ class Run:
         label_names: Names of the classes, or None where there are none.
         images_seen: Number of examples shown in training.
         weights: `ema` for the averaged networks, `raw` for the last ones.
-        folder_owner: What deletes a temporary folder with the run; None for one that was named.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        config: RunConfig,
-        method: Method,
-        spec: DataSpec,
-        scaling: Scaling | None,
-        label_names: tuple[str, ...] | None,
-        images_seen: int,
-        weights: Weights,
-    ) -> None:
-        self.path, self.config, self.method = path, config, method
-        self.spec, self.scaling, self.label_names = spec, scaling, label_names
-        self.images_seen = images_seen
-        self.weights: Weights = weights
-        self.device = next(method.parameters()).device
-        self.folder_owner: TemporaryDirectory[str] | None = None
+    path: Path
+    config: RunConfig
+    method: Method
+    spec: DataSpec
+    scaling: Scaling | None
+    label_names: tuple[str, ...] | None
+    images_seen: int
+    weights: Weights
+    device: torch.device = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.device = next(self.method.parameters()).device
+
+    def __repr__(self) -> str:
+        """What it is, in one line, as a notebook shows it."""
+        form = "x".join(map(str, self.spec.shape))
+        what = f"images of {form}" if self.spec.kind == "images" else f"vectors of {form} values"
+        can = ", ".join(["features", *sorted(self.capabilities)])
+        return (
+            f"<Run of {self.config.method} ({self.config.preset}): {what}, {self.images_seen:,}"
+            f" examples seen; {can}; in {self.path}>"
+        )
 
     @property
     def capabilities(self) -> frozenset[Capability]:

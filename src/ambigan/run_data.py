@@ -20,6 +20,7 @@ from .data import (
     open_framed,
     stored_shape,
 )
+from .data.memory import MEMORY, examples_in_memory
 from .data.registry import CARRIED
 from .engine.run_folder import RunFolder
 from .evaluation.config import Framing
@@ -56,6 +57,7 @@ def open_measured(
     data: str | DataSettings | None = None,
     framing: Framing = "run",
     decoding: Decoding | None = None,
+    objects: tuple[Any, Any] | None = None,
 ) -> MeasuredData:
     """The run's own data, or others as its networks take them; one line says what is changed.
 
@@ -65,6 +67,8 @@ def open_measured(
         framing: Whether other images are brought to the form of the `run`'s or stay as the `data`
             are.
         decoding: Called with how many images are decoded and of how many.
+        objects: Data in memory and their labels, or None, in place of `data`; the run's own where
+            they are what it was trained on.
 
     Raises:
         CheckpointError: The run's own data have changed.
@@ -72,15 +76,18 @@ def open_measured(
         DataError: Other data cannot be read.
     """
     folder = RunFolder(run.path)
+    if objects is not None:
+        return _measured_objects(run, *objects)
     if data is None:
         if framing != "run":
             raise ConfigError("--framing is of other data than the run's own; give --data as well.")
         dataset = open_dataset(run.config.data, decoding)
         check_same_data(folder, dataset)
         return MeasuredData(dataset, dataset, data_record(dataset))
-    settings = other_settings(run, data)
+    settings = _other_settings(run, data)
     framed = open_framed(settings, run.spec, run.scaling, decoding)
-    if line := framing_line(settings, run.spec):
+    line, _ = describe_framing(settings, run.spec)
+    if line:
         logger.info(line if framing == "run" else f"{settings.source} is measured in its own form")
     dataset, tag = framed, _tag(settings.source, framed)
     if framing == "data":
@@ -88,6 +95,20 @@ def open_measured(
             raise ConfigError("--framing data is of images; vectors take the run's scaling.")
         dataset = open_dataset(replace(settings, size=None, crop=None), decoding)
     return MeasuredData(dataset, framed, _trained_on(folder), tag)
+
+
+def _measured_objects(run: Run, data: Any, y: Any) -> MeasuredData:
+    """Data in memory, as the run's own or in its form."""
+    folder = RunFolder(run.path)
+    if run.config.data.source == MEMORY:
+        own = open_dataset(run.config.data, examples=examples_in_memory(data, y, run.config.data))
+        if own.sha256 == _trained_on(folder).sha256:
+            return MeasuredData(own, own, data_record(own))
+    settings = DataSettings(MEMORY)
+    needed = run.scaling.columns if run.scaling and run.spec.kind == "vectors" else ()
+    examples = examples_in_memory(data, y, settings, needed)
+    framed = open_framed(settings, run.spec, run.scaling, examples=examples)
+    return MeasuredData(framed, framed, _trained_on(folder), f"{MEMORY}-{framed.sha256[:8]}")
 
 
 def provenance_of(run: Run, data: MeasuredData, asked: Mapping[str, Any]) -> Provenance:
@@ -106,7 +127,7 @@ def provenance_of(run: Run, data: MeasuredData, asked: Mapping[str, Any]) -> Pro
     )
 
 
-def other_settings(run: Run, data: str | DataSettings) -> DataSettings:
+def _other_settings(run: Run, data: str | DataSettings) -> DataSettings:
     """How other data are read for a run: whole, and cropped from the size that its own were."""
     source = data.source if isinstance(data, DataSettings) else data
     like = for_other(run.config.data, source)
@@ -117,11 +138,14 @@ def other_settings(run: Run, data: str | DataSettings) -> DataSettings:
     return DataSettings(source, root=like.root, size=size, crop=like.crop, **kept)
 
 
-def framing_line(settings: DataSettings, spec: DataSpec) -> str:
-    """What is changed of images to bring them to a run's form; empty for nothing."""
+def describe_framing(settings: DataSettings, spec: DataSpec) -> tuple[str, bool]:
+    """What is changed of images to bring them to a run's form, in one line; empty for nothing.
+
+    And whether they are so much larger or smaller than the run's that its features say little.
+    """
     stored = stored_shape(settings) if spec.kind == "images" else None
     if stored is None or stored == spec.shape:
-        return ""
+        return "", False
     changes: list[str] = []
     if stored[0] != spec.shape[0]:
         changes.append(
@@ -130,16 +154,9 @@ def framing_line(settings: DataSettings, spec: DataSpec) -> str:
     if stored[1:] != spec.shape[1:]:
         changes.append(f"resized and cropped to {spec.shape[1]}x{spec.shape[2]}")
     first = "x".join(map(str, stored))
-    return f"{settings.source}, images of {first}, in the run's form: {', '.join(changes)}"
-
-
-def is_far_off(settings: DataSettings, spec: DataSpec) -> bool:
-    """Whether images are so much larger or smaller than a run's that its features say little."""
-    stored = stored_shape(settings) if spec.kind == "images" else None
-    if stored is None:
-        return False
+    line = f"{settings.source}, images of {first}, in the run's form: {', '.join(changes)}"
     theirs, ours = min(stored[1:]), min(spec.shape[1:])
-    return max(theirs, ours) > FAR * min(theirs, ours)
+    return line, max(theirs, ours) > FAR * min(theirs, ours)
 
 
 def _trained_on(folder: RunFolder) -> DataRecord:

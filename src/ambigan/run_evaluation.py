@@ -14,21 +14,22 @@ from .core.ema import Weights
 from .core.errors import CheckpointError, ConfigError
 from .core.files import check_writable
 from .data import Batches, Dataset, DataSettings, Decoding, open_dataset, to_float
+from .data.memory import is_in_memory
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.checkpoint import images_seen_at, list_checkpoints, read_checkpoint
 from .engine.config import RunConfig, choose_device
 from .engine.run_folder import RunFolder
-from .evaluation.baselines.feature_baselines import pca_features
+from .evaluation.baselines.feature_baselines import pca_features, raw_features
 from .evaluation.config import EvaluationConfig, EvaluationInputs
 from .evaluation.crops import CroppedViews
-from .evaluation.feature_sets import FeatureSet, measure_feature_sets, raw_features, resolve_layers
+from .evaluation.feature_sets import measure_feature_sets, resolve_layers
 from .evaluation.protocols import find_protocol
 from .evaluation.provenance import data_record, hardware, versions
 from .evaluation.result import Provenance, Result
 from .evaluation.result_cache import FILE_NAME, ResultCache
 from .evaluation.result_file import CURVE, write_results
-from .evaluation.runner import choose, file_name, measure
-from .evaluation.select_protocols import check_protocol_names
+from .evaluation.runner import file_name, measure
+from .evaluation.select_protocols import check_protocol_names, choose
 from .game import Method
 from .model_files import load, read_config
 from .run import Run
@@ -48,6 +49,8 @@ def evaluate(
     run: Run | str | Path,
     config: EvaluationConfig | None = None,
     *,
+    data: Any = None,
+    y: Any = None,
     method: type[Method] | None = None,
     decoding: Decoding | None = None,
     **changes: Any,
@@ -62,6 +65,9 @@ def evaluate(
         run: The run, or its folder. A run that is loaded is measured with the weights that it has,
             unless the config names others.
         config: What is measured; the quick protocols on the run's own data if None.
+        data: Other data, as a source or in memory as `ambigan.fit` takes them; if None, those of
+            the config. A run that was trained on data in memory needs them again.
+        y: Labels of data in memory.
         method: The class, if the run was trained by one outside the package.
         decoding: Called with how many images are decoded and of how many.
         **changes: Fields of the config that are set by themselves, such as `data="cifar10"`.
@@ -74,12 +80,16 @@ def evaluate(
         CheckpointError: The run cannot be loaded, or its data have changed.
         DataError: Other data cannot be read, or are not what the run takes.
     """
+    is_memory = data is not None and is_in_memory(data)
+    if data is not None and not is_memory:
+        changes["data"] = data
     config = replace(config or EvaluationConfig(), **changes)
     check_protocol_names(config.protocols)
     folder = RunFolder(run.path if isinstance(run, Run) else run)
     runs = _load_kinds(run, config, method)
     check_writable(folder.results)
-    data = open_measured(runs[0], config.data, config.framing, decoding)
+    objects = (data, y) if is_memory else None
+    data = open_measured(runs[0], config.data, config.framing, decoding, objects)
     shared = None if config.sample_baselines is None else Path(config.sample_baselines)
     cache = ResultCache(folder.results / FILE_NAME, shared)
     inputs = _inputs(config, runs, data, cache)
@@ -89,7 +99,7 @@ def evaluate(
         inputs = replace(inputs, views=CroppedViews(data.dataset, config.crops))
     chosen = choose(protocols, inputs)
     if config.framing == "data":
-        check_takes(runs[0].method, data.dataset, resolve_layers(config.layers, runs[0].method))
+        _check_takes(runs[0].method, data.dataset, resolve_layers(config.layers, runs[0].method))
     found: list[Result] = []
     for results in measure(chosen, inputs):
         protocol = find_protocol(results[0].protocol.name)
@@ -115,12 +125,12 @@ def evaluate_baselines(
     """
     dataset, found, target = open_dataset(settings), find_protocol(protocol), choose_device(device)
     found.check((), dataset)
-    sets = [FeatureSet(raw_features(dataset))]
-    sets += [FeatureSet(pca_features(dataset.train.values, width)) for width in pca_widths]
+    functions = [raw_features(dataset.spec)]
+    functions += [pca_features(dataset.train.values, width) for width in pca_widths]
     about = data_record(dataset)
     provenance = Provenance(None, None, None, None, about, about, versions(), hardware(target))
     inputs = EvaluationInputs(EvaluationConfig(), (), dataset, provenance, target, ResultCache())
-    return measure_feature_sets(sets, [found], inputs)[protocol]
+    return measure_feature_sets(functions, [found], inputs)[protocol]
 
 
 def evaluate_curve(
@@ -194,12 +204,8 @@ def evaluate_curve(
     return [result for results in curves.values() for result in results]
 
 
-def check_takes(method: Method, dataset: Dataset, layers: Sequence[str]) -> None:
-    """Refuses images whose own form the layers cannot take.
-
-    Raises:
-        ConfigError: A layer is bound to the size or the channels of the run's images.
-    """
+def _check_takes(method: Method, dataset: Dataset, layers: Sequence[str]) -> None:
+    """Refuses images whose size or channels the layers cannot take."""
     two = to_float(dataset.train.values[:2].to(next(method.parameters()).device))
     for layer in layers:
         try:

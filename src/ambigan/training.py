@@ -20,7 +20,7 @@ from .core.machine import physical_memory
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
-from .data import Batches, Dataset, DataSettings, Decoding, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, listed, open_dataset
 from .data.memory import MEMORY, examples_in_memory
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
@@ -37,21 +37,19 @@ from .run import Run
 
 UNTRAINED_BATCHES = 50
 
-Open = Callable[[DataSettings], Dataset]
+_Open = Callable[[DataSettings], Dataset]
 
 logger = logging.getLogger(__name__)
 
+_LARGE_SIDE = 256
+"""Height or width in pixels above which images are named as the cause of large networks."""
+
 
 @dataclass(frozen=True)
-class PendingRun:
+class _PendingRun:
     """A run that is about to be trained: new, or going on from its newest checkpoint.
 
-    Attributes:
-        run: folder of the run.
-        config: settings of the run, with a precision.
-        dataset: data that it learns from.
-        method: networks with their initial weights, on their device.
-        claim: hold of this process on the folder; None but for the main process.
+    The method has its initial weights, on its device. Only the main process holds a claim.
     """
 
     run: RunFolder
@@ -148,28 +146,20 @@ def train_interleaved_runs(
     Raises:
         As `train` and `resume`.
     """
-    entries: list[PendingRun] = []
+    entries: list[_PendingRun] = []
     open_once = cache(partial(_open_in_turn, decoding=decoding))
     with ExitStack() as locks:
         for config, out in runs:
             if _is_begun(RunFolder(out), config):
                 method = find_method(config.method) if is_external(config.method) else None
-                entries.append(_go_on(out, method, partial(_same, config), open_once, locks))
+                entries.append(_go_on(out, method, lambda _, ours=config: ours, open_once, locks))
             else:
                 entries.append(_begin(config, out, open_once, locks))
         return _fit(entries, progress)
 
 
-def _same(ours: RunConfig, _theirs: RunConfig) -> RunConfig:
-    return ours
-
-
 def _is_begun(run: RunFolder, config: RunConfig) -> bool:
-    """Whether the main process sees a run there; the others must see it too.
-
-    Raises:
-        CheckpointError: this process does not.
-    """
+    """Whether the main process sees a run there; it is an error if another process does not."""
     here, device = _take_place(config)
     there = run.config_file.is_file()
     is_begun = any_rank(there and here.is_main, device)
@@ -181,10 +171,11 @@ def _is_begun(run: RunFolder, config: RunConfig) -> bool:
     return is_begun
 
 
-def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack) -> PendingRun:
+def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStack) -> _PendingRun:
     config = config.check()
     here, device = _take_place(config)
     dataset = open_data(config.data)
+    config = _with_batch_that_fits(config, len(dataset.train), here)
     check_trainable(config, dataset)
     config = resolve_precision(config, device)
     method = make_method(config, dataset.spec)
@@ -195,16 +186,29 @@ def _begin(config: RunConfig, out: str | Path, open_data: Open, locks: ExitStack
         run = create(out, config)
         write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
-    return PendingRun(RunFolder(out), config, dataset, method.to(device), claim)
+    return _PendingRun(RunFolder(out), config, dataset, method.to(device), claim)
+
+
+def _with_batch_that_fits(config: RunConfig, num_examples: int, here: World) -> RunConfig:
+    """The largest batch that few examples fill, in even shares; one line says so."""
+    train, fits = config.train, num_examples // here.size * here.size
+    if train.batch_size <= num_examples or fits < 2:
+        return config
+    if here.is_main:
+        logger.info(
+            f"there are {num_examples} training examples: batches of {fits} are made, not of"
+            f" {train.batch_size}"
+        )
+    return replace(config, train=replace(train, batch_size=fits))
 
 
 def _go_on(
     out: str | Path,
     method_class: type[Method] | None,
     expected: Callable[[RunConfig], RunConfig] | None,
-    open_data: Open,
+    open_data: _Open,
     locks: ExitStack,
-) -> PendingRun:
+) -> _PendingRun:
     run = RunFolder(out)
     config, method_class = read_config(run, method_class)
     asked = config if expected is None else expected(config)
@@ -223,18 +227,17 @@ def _go_on(
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
     check_same_data(run, dataset)
-    check_memory(config, make_on_meta(method_class, config, dataset.spec))
+    _check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
-    return PendingRun(run, config, dataset, method.to(device), claim)
+    return _PendingRun(run, config, dataset, method.to(device), claim)
 
 
 def _claim(run: RunFolder, locks: ExitStack) -> FolderClaim:
     """Keeps other processes out of a run's folder until the stack is left, or this one is killed.
 
-    Raises:
-        ConfigError: another process is in it.
+    It is an error if another process is in it.
     """
     if not locks.enter_context(hold_lock(run.lock_file)):
         raise ConfigError(
@@ -264,17 +267,6 @@ def untrained(run: Run, dataset: Dataset) -> Method:
     return method.eval()
 
 
-def _warn_of_long_iterations(config: RunConfig, method: Method, num_examples: int) -> None:
-    """Says where an iteration of all turns is longer than the training that was asked for."""
-    train, num_turns = config.train, len(method.turns)
-    drawn, asked = train.batch_size * num_turns, train.epochs * num_examples
-    if drawn > asked:
-        logger.warning(
-            f"one iteration is made, of {drawn:,} examples ({num_turns} turns of"
-            f" {train.batch_size}), and train.epochs {train.epochs} asks for {asked:,} alone."
-        )
-
-
 def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     """Lets what can fail fail before anything is written or trained.
 
@@ -290,39 +282,39 @@ def check_trainable(config: RunConfig, dataset: Dataset) -> None:
     check_game(method)
     method.find_layer()
     method.check_batch(config.train.batch_size)
-    _warn_of_long_iterations(config, method, len(dataset.train))
-    check_memory(config, method)
+    train = config.train
+    drawn, asked = train.batch_size * len(method.turns), train.epochs * len(dataset.train)
+    if drawn > asked:
+        logger.warning(
+            f"one iteration is made, of {drawn:,} examples ({len(method.turns)} turns of"
+            f" {train.batch_size}), and train.epochs {train.epochs} asks for {asked:,} alone."
+        )
+    _check_memory(config, method, dataset.spec)
 
 
-def check_memory(config: RunConfig, method: Method) -> None:
-    """Refuses networks that this machine cannot hold while they are trained.
-
-    Args:
-        config: The settings of the run.
-        method: Its networks, which may be without memory.
-
-    Raises:
-        ConfigError: naming the largest part.
-    """
+def _check_memory(config: RunConfig, method: Method, spec: DataSpec) -> None:
+    """Refuses networks that this machine cannot hold in training; they may be on torch's `meta`."""
     copies = 4 + (config.train.ema_decay > 0)
     sizes = {name: copies * p.nbytes for name, p in method.named_parameters()}
     sizes |= {name: buffer.nbytes for name, buffer in method.named_buffers()}
     needed, there = sum(sizes.values()), physical_memory()
     if needed > there:
         largest = max(sizes, key=lambda name: sizes[name])
+        remedy = "make settings.network, or what that depends on, smaller"
+        if spec.kind == "images" and max(spec.shape[1:]) > _LARGE_SIDE:
+            height, width = spec.shape[1:]
+            remedy = (
+                f"images are {height}x{width}: train on smaller ones with --data.size 64,64, or"
+                f" {remedy}"
+            )
         raise ConfigError(
             f"the networks need {needed / 2**30:,.0f} GiB of memory to train and this machine has "
-            f"{there / 2**30:,.0f}, most of it for {largest}; make settings.network, or what that"
-            " depends on, smaller."
+            f"{there / 2**30:,.0f}, most of it for {largest}; {remedy}."
         )
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:
-    """Refuses data that are not what the run was trained on.
-
-    Raises:
-        CheckpointError: their hash differs.
-    """
+    """Refuses data whose hash is not that of the data that the run was trained on."""
     if not run.data_file.exists():
         return
     known = read_sealed(run.data_file)
@@ -335,17 +327,6 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
             f"{known['sha256'][:12]}, now {len(dataset.train)} + {len(dataset.test)} with "
             f"{dataset.sha256[:12]}. Put the old data back or train anew."
         )
-
-
-def prepare_for_use(state: TrainState, config: RunConfig, batches: Batches) -> dict[str, Method]:
-    """The trained networks by kind of weights, `raw` and `ema`, with settled batch statistics."""
-    kinds = {"raw": state.method}
-    if state.ema is not None:
-        kinds["ema"] = state.ema.module  # pyright: ignore[reportArgumentType]
-    for method in kinds.values():
-        recompute_bn_stats(method, batches, config.train)
-        method.eval()
-    return kinds
 
 
 def _take_place(config: RunConfig) -> tuple[World, torch.device]:
@@ -372,12 +353,12 @@ def _open_in_turn(
     return dataset
 
 
-def _make_trainer(pending: PendingRun, progress: TrainingProgress) -> Trainer:
+def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
     """A trainer of one run, after warnings that concern its data and device."""
     train = pending.config.train
     device = next(pending.method.parameters()).device
     if world().is_main and (skipped := pending.dataset.skipped):
-        logger.warning(f"{len(skipped)} files could not be used, the first: {skipped[0]}")
+        logger.warning(f"{len(skipped)} files could not be used: {listed(skipped)}")
     if world().is_main and train.precision == "bf16" and not bf16_hardware(device):
         logger.warning(
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"
@@ -391,7 +372,7 @@ def _make_trainer(pending: PendingRun, progress: TrainingProgress) -> Trainer:
     return Trainer(state, batches, train, recorder, output=output, progress=progress)
 
 
-def _fit(pending: Sequence[PendingRun], progress: TrainingProgress) -> list[RunFolder]:
+def _fit(pending: Sequence[_PendingRun], progress: TrainingProgress) -> list[RunFolder]:
     """Trains all runs and saves the model of each; progress shows the first."""
     trainers = [
         _make_trainer(each, no_progress if n else progress) for n, each in enumerate(pending)
@@ -405,7 +386,12 @@ def _fit(pending: Sequence[PendingRun], progress: TrainingProgress) -> list[RunF
     if here.is_main:
         for each, trainer in zip(pending, trainers, strict=True):
             state = trainer.state
-            kinds = prepare_for_use(state, each.config, trainer.batches)
+            kinds = {"raw": state.method}
+            if state.ema is not None:
+                kinds["ema"] = state.ema.module  # pyright: ignore[reportArgumentType]
+            for method in kinds.values():
+                recompute_bn_stats(method, trainer.batches, each.config.train)
+                method.eval()
             if trainer.output is not None:
                 trainer.output.check_claim(state.images_seen, trainer.device)
             save_model(each.run, each.config, each.dataset, kinds, state.images_seen)

@@ -16,7 +16,7 @@ from ambigan.analysis import (
     remove_labelled_feature,
 )
 from ambigan.analysis.boxes import Box
-from ambigan.analysis.feature_removal import _dropout
+from ambigan.analysis.feature_removal import _Removal
 from ambigan.core.errors import ConfigError
 
 FEW = FeatureRemovalSettings(num_samples=300, num_labelled=100, num_random=4)
@@ -48,9 +48,9 @@ def test_a_box_finds_exactly_the_map_that_paints_there(tmp_path: Path) -> None:
 def test_something_must_be_left_to_draw_with(tmp_path: Path) -> None:
     run = spot_run(tmp_path)
     with pytest.raises(ConfigError, match=r"all 3 maps .* speak for this feature, .* --most 1"):
-        _dropout(run, "generator.maps", torch.ones(3), FEW)
+        _Removal(run, "generator.maps", torch.ones(3), FEW)
     some = dataclasses.replace(FEW, most=2)
-    assert len(_dropout(run, "generator.maps", torch.ones(3), some).dropped) == 2
+    assert len(_Removal(run, "generator.maps", torch.ones(3), some).dropped) == 2
 
 
 def test_boxed_samples_come_first_then_others(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_images_left_out_are_listed_and_rows_skip_them(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_text("no image")
     settings = DataSettings(f"folder:{tmp_path}", max_corrupt=0.5)
     split = open_examples(settings, GRAY, None)
-    assert split.skipped == ("b.png: not an image of a known format",)
+    assert split.skipped == ("b.png: text, not an image of a known format",)
     assert split.files == ("a.png", "c.png")
     assert rows_of(split) == [0, 2]
     with pytest.raises(DataError, match="1 of 3 images cannot be read"):

@@ -13,11 +13,21 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tifffile
+import torch
 from PIL import Image
 
 from ambigan.core.errors import ConfigError, DataError
 from ambigan.core.files import hold_lock
-from ambigan.data import DataSettings, Manifest, find_image_source, open_dataset, prepare_images
+from ambigan.data import (
+    DataSettings,
+    Manifest,
+    find_image_source,
+    open_dataset,
+    open_examples,
+    prepare_images,
+    verify_packed,
+)
 from ambigan.data.images import parallel_decoding as decoding
 from ambigan.data.packed import prepare as packing
 
@@ -271,3 +281,70 @@ def test_vectors_are_not_prepared(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     with pytest.raises(ConfigError, match=r"a\.csv holds vectors; only images are prepared"):
         find_image_source(DataSettings(f"csv:{tmp_path}/a.csv"))
+
+
+@pytest.mark.parametrize("kind", ["uint16", "float32", "bands", "range"])
+def test_deeper_images_are_those_of_the_folder(tmp_path: Path, kind: str) -> None:
+    draw = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    shape = (13, 9, 8) if kind == "bands" else (9, 8)
+    for number in range(20):
+        pixels = draw.normal(500, 100, shape).astype("f4" if kind == "float32" else "u2")
+        pixels = pixels.astype(np.uint8) if kind == "range" else pixels
+        planar: Any = {"planarconfig": "separate"} if kind == "bands" else {}
+        path = tmp_path / "in" / f"{number:02}.tif"
+        tifffile.imwrite(path, pixels, photometric="minisblack", **planar)
+    given: dict[str, Any] = {"range": (0, 200)} if kind == "range" else {}
+    settings = DataSettings(f"folder:{tmp_path / 'in'}", **given)
+    out = tmp_path / "out"
+    manifest = packed(settings, out)
+    assert sorted(contents(out)) == sorted(FILES)
+    ours, theirs = open_dataset(DataSettings(f"packed:{out}")), open_dataset(settings)
+    assert ours.sha256 == theirs.sha256 == verify_packed(out).sha256
+    assert ours.scaling is not None
+    assert theirs.scaling is not None
+    assert torch.equal(ours.scaling.scale, theirs.scaling.scale)
+    assert np.load(out / "images.npy", mmap_mode="r").dtype == np.float32
+    assert prepare_images(settings, find_image_source(settings), out)[1]
+    again = DataSettings(f"packed:{out}")
+    if kind != "range":
+        packed(again, tmp_path / "again")
+        assert open_dataset(DataSettings(f"packed:{tmp_path / 'again'}")).spec == ours.spec
+    split = open_examples(again, ours.spec, theirs.scaling)
+    whole = open_examples(settings, theirs.spec, theirs.scaling)
+    by_file = dict(zip(whole.files, whole.values, strict=True))
+    for name, image in zip(split.files, split.values, strict=True):
+        assert torch.allclose(image, by_file[name], atol=1e-6)
+    assert manifest.num_images == 20
+
+
+def test_folders_of_the_first_format_are_still_read(folder: Path, tmp_path: Path) -> None:
+    settings = settings_of(folder)
+    sha256 = packed(settings, tmp_path / "out").sha256
+    path = tmp_path / "out" / "manifest.json"
+    content = json.loads(path.read_text()) | {"format": 1}
+    for name in ("dtype", "shift", "scale", "left_alone", "facts", "warnings"):
+        del content[name]
+    path.write_text(json.dumps(content))
+    assert open_dataset(DataSettings(f"packed:{tmp_path / 'out'}")).sha256 == sha256
+    assert prepare_images(settings, find_image_source(settings), tmp_path / "out")[1]
+    assert verify_packed(tmp_path / "out").sha256 == sha256
+
+
+def test_what_was_left_alone_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        frames = [Image.new("L", (4, 4), 9 * number + page) for page in range(3)]
+        path = tmp_path / "in" / f"{number}.gif"
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+    (tmp_path / "in" / "a.txt").write_text("dear")
+    settings = DataSettings(f"folder:{tmp_path / 'in'}")
+    packed(settings, tmp_path / "out")
+    whole = open_dataset(settings).inventory
+    kept = open_dataset(DataSettings(f"packed:{tmp_path / 'out'}")).inventory
+    assert kept.left_alone == whole.left_alone
+    assert sum(kept.left_alone.values()) == 9
+    everything = DataSettings(f"folder:{tmp_path / 'in'}", pages="all", group="file")
+    packed(everything, tmp_path / "all")
+    opened = open_dataset(DataSettings(f"packed:{tmp_path / 'all'}"))
+    assert opened.sha256 == open_dataset(everything).sha256

@@ -1,4 +1,4 @@
-"""Baselines: raw values, PCA against scikit-learn's, a random network."""
+"""Baselines: raw values, and PCA against scikit-learn's."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ from ambigan.evaluation.baselines import feature_baselines as baselines
 from ambigan.evaluation.baselines.feature_baselines import (
     fit_pca,
     pca_features,
-    pixel_features,
-    random_encoder,
+    raw_features,
 )
-from ambigan.methods.gan import GAN, GANSettings
-from ambigan.networks.permutation_invariant import MLPSettings
 
 
 def digits() -> torch.Tensor:
@@ -33,9 +30,10 @@ def as_float(values: torch.Tensor) -> torch.Tensor:
 
 def test_pixels_are_the_values() -> None:
     x = as_float(digits()[:5])
-    function = pixel_features()
+    function = raw_features(DataSpec("images", (1, 8, 8), bounded=True))
     assert (function.name, function.kind) == ("pixels", "baseline")
     assert torch.equal(function.function(x), x.reshape(5, 64))
+    assert raw_features(DataSpec("vectors", (64,), bounded=False)).name == "raw values"
 
 
 def test_pca_is_that_of_scikit_learn_up_to_signs() -> None:
@@ -45,7 +43,7 @@ def test_pca_is_that_of_scikit_learn_up_to_signs() -> None:
     pca = fit_pca(values, 20)
     signs = np.sign((pca.components.numpy() * expected.components_).sum(1, keepdims=True))
     np.testing.assert_allclose(pca.components.numpy() * signs, expected.components_, atol=1e-5)
-    ours = pca.features.function(as_float(values)).numpy() * signs.T
+    ours = pca.encode(as_float(values)).numpy() * signs.T
     np.testing.assert_allclose(ours, expected.transform(x.double().numpy()), atol=1e-4)
 
 
@@ -96,12 +94,3 @@ def test_pca_of_large_examples_is_randomised_but_repeats(monkeypatch: pytest.Mon
     assert overlap.min() > 0.99
     monkeypatch.setattr(baselines, "MAX_RANDOMIZED_EXAMPLES", 600)
     assert fit_pca(values, 10).components.shape == (10, 64)
-
-
-def test_a_random_network_is_a_baseline_by_name() -> None:
-    spec = DataSpec("images", (1, 8, 8), bounded=True)
-    method = GAN(GANSettings(latent_dim=3, network=MLPSettings(hidden=(8, 6))), spec)
-    function = random_encoder(method)
-    assert (function.name, function.kind) == (f"random {method.default_layer}", "untrained")
-    assert random_encoder(method, "discriminator").name == "random discriminator"
-    assert function.function(as_float(digits()[:4])).shape == (4, 6)

@@ -37,10 +37,11 @@ def test_vectors_come_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 37, 1000])
-def test_chunks_make_no_difference(chunk: int) -> None:
+def test_chunks_make_no_difference(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     function = layer_features(toy_bigan())
     whole = extract(function, IMAGES)
-    torch.testing.assert_close(extract(function, IMAGES, chunk=chunk), whole)
+    monkeypatch.setattr("ambigan.evaluation.features.chunk_size", lambda *_: chunk)
+    torch.testing.assert_close(extract(function, IMAGES), whole)
 
 
 @pytest.mark.parametrize(
@@ -59,21 +60,14 @@ def test_a_cpu_is_given_fewer_of_larger_examples(shape: tuple[int, ...], largest
     assert sum(seen) == 300
 
 
-def test_progress_is_told() -> None:
-    seen: list[tuple[int, int]] = []
-    function = FeatureFunction("pixels", "baseline", flat)
-    extract(function, IMAGES, chunk=20, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(20, 37), (37, 37)]
-
-
 def test_a_layer_is_named_and_is_what_the_method_says() -> None:
     method = toy_bigan()
     function = layer_features(method)
     assert (function.name, function.kind) == (method.default_layer, "model")
     x = IMAGES.float() / 127.5 - 1
     assert torch.equal(function.function(x), method.features(x))
-    other = layer_features(method, "discriminator", "D")
-    assert other.name == "D"
+    other = layer_features(method, "discriminator", "raw")
+    assert (other.name, other.weights) == ("discriminator", "raw")
     assert torch.equal(other.function(x), method.features(x, "discriminator"))
 
 

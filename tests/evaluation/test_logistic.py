@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from ambigan.evaluation.classifiers.logistic import fit_logistic, logistic_predict
+from ambigan.evaluation.classifiers.logistic import fit_logistic
 
 CONSTANTS = {"tolerance": 1e-5, "max_iterations": 1000}
 
@@ -54,13 +54,13 @@ def transcription(
 def test_predictions_are_those_of_the_minimum(l2: float) -> None:
     values, labels = problem()
     train, test = values[:200], values[200:]
-    result = logistic_predict(test, train, labels[:200], l2=l2, **CONSTANTS)
+    model = fit_logistic(train, labels[:200], l2=l2, **CONSTANTS)
     logits = transcription(train.double().numpy(), labels[:200].numpy(), test.double().numpy(), l2)
     best = np.sort(logits, 1)
     clear = best[:, -1] - best[:, -2] > 0.01
     assert clear.mean() > 0.9
-    np.testing.assert_array_equal(result.predictions.numpy()[clear], logits.argmax(1)[clear])
-    assert result.converged
+    np.testing.assert_array_equal(model.predict(test).numpy()[clear], logits.argmax(1)[clear])
+    assert model.converged
 
 
 def test_weights_are_scikit_learns_on_scaled_features() -> None:
@@ -76,22 +76,22 @@ def test_weights_are_scikit_learns_on_scaled_features() -> None:
 
 def test_it_says_when_it_did_not_converge_and_does_not_warn() -> None:
     values, labels = problem()
-    result = logistic_predict(values, values, labels, l2=1e-6, tolerance=1e-9, max_iterations=2)
-    assert not result.converged
-    assert result.iterations == 2
+    model = fit_logistic(values, labels, l2=1e-6, tolerance=1e-9, max_iterations=2)
+    assert not model.converged
+    assert model.iterations == 2
 
 
 def test_labels_need_not_begin_at_zero() -> None:
     values, labels = problem()
-    plain = logistic_predict(values, values, labels, l2=1e-3, **CONSTANTS)
-    shifted = logistic_predict(values, values, labels * 3 + 4, l2=1e-3, **CONSTANTS)
-    assert torch.equal(shifted.predictions, plain.predictions * 3 + 4)
+    plain = fit_logistic(values, labels, l2=1e-3, **CONSTANTS)
+    shifted = fit_logistic(values, labels * 3 + 4, l2=1e-3, **CONSTANTS)
+    assert torch.equal(shifted.predict(values), plain.predict(values) * 3 + 4)
 
 
 def test_two_classes_are_enough() -> None:
     values, labels = problem()
-    result = logistic_predict(values, values, labels.clamp(max=1), l2=1e-3, **CONSTANTS)
-    assert (result.predictions == labels.clamp(max=1)).float().mean() > 0.6
+    model = fit_logistic(values, labels.clamp(max=1), l2=1e-3, **CONSTANTS)
+    assert (model.predict(values) == labels.clamp(max=1)).float().mean() > 0.6
 
 
 def test_raw_digits() -> None:
@@ -99,6 +99,6 @@ def test_raw_digits() -> None:
     values, labels = torch.as_tensor(bunch.data).float(), torch.as_tensor(bunch.target).long()
     order = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))
     train, test = order[:1500], order[1500:]
-    result = logistic_predict(values[test], values[train], labels[train], l2=1e-3, **CONSTANTS)
-    assert result.converged
-    assert (result.predictions == labels[test]).float().mean() > 0.94
+    model = fit_logistic(values[train], labels[train], l2=1e-3, **CONSTANTS)
+    assert model.converged
+    assert (model.predict(values[test]) == labels[test]).float().mean() > 0.94

@@ -185,3 +185,13 @@ def test_a_new_metric_is_shown_without_a_change(
 def test_two_protocols_of_one_name_are_refused(lowest: str) -> None:
     with pytest.raises(ConfigError, match="two protocols are named 'smallest'"):
         register_protocol("labels", "another", "a test", name=lowest)(accuracy_of)
+
+
+def test_a_cell_that_runs_again_replaces_its_protocol(own_registries: None) -> None:
+    for times in (2, 3):
+
+        @register_protocol("labels", "a sum", "a test", constants={"times": times})
+        def doubled(task: Task, *, times: int) -> dict[str, float | None]:
+            return {"sum": times * float(task.test.sum())}
+
+    assert find_protocol("doubled").constants == {"times": 3}

@@ -27,6 +27,7 @@ from ambigan.experiments import (
 from ambigan.experiments.planning import SOME_IMAGES, plan_runs
 from ambigan.experiments.run_records import GENERATION, RECONSTRUCTION
 from ambigan.methods import find_method
+from ambigan.model_files import escape_markdown
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
@@ -525,7 +526,7 @@ def test_changed_settings_stand_in_the_caption_of_table_and_page(
     make(tmp_path / "changed", ALONE, changes=changes)
     words = f"{told}data.max_train 200 instead of 300."  # an epoch is its own, as is the CPU
     text, page = ((tmp_path / f"changed/alone.{kind}").read_text() for kind in ("md", "html"))
-    assert words in text
+    assert escape_markdown(words) in text
     assert words in page.replace("&#39;", "'")
     assert read_json(tmp_path / "changed/alone.json")["changed"] == [words[len(told) : -1]]
 

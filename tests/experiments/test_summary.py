@@ -81,7 +81,7 @@ def test_published_values_stand_next_to_ours_under_a_caption_of_what_was_changed
     assert "| features | dimensions | 1-NN | paper, 400 epochs |" in text
     assert "| LR: encoder.hidden2, last weights | 3 | 97.50 | 97.44 |" in text
     assert "| LR, averaged weights | 0.70 |" in text
-    assert "settings: data.max_train 600 instead of none." in text
+    assert "settings: data.max\\_train 600 instead of none." in text
     assert "Not finished: 1 of 6" in text
     name = '"LR: encoder.hidden2, last weights",3,'
     lines = as_csv(summary).splitlines()
@@ -95,6 +95,17 @@ def test_on_other_data_the_papers_column_says_on_which_it_was() -> None:
     other = tuple(result(x.subject.name, 1.0, data="digits") for x in first.results[:1])
     summary = summary_of(replace(first, results=other), data="digits")
     assert summary.published_title == "paper on mnist, 400 epochs"
+
+
+def test_names_of_data_are_no_markup() -> None:
+    name = "csv:<b>|*x*.csv"
+    first = run("LR", 0, 97.5)
+    results = (result("encoder.hidden2", 1.0, weights="raw", data=name),)
+    text = as_markdown(summary_of(replace(first, results=results), data=name))
+    assert text.splitlines()[0].endswith(r", on csv:&lt;b&gt;\|\*x\*.csv")
+    other = replace(first.results[1], subject=Subject("a|b", "model", "raw"))
+    text = as_markdown(summary_of(replace(first, results=(other,))))
+    assert r"| LR: a\|b, last weights | – | 97.50 | 97.44 |" in text
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

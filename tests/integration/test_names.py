@@ -52,7 +52,7 @@ def run_without_torch(*commands: list[str], at: Path) -> list[tuple[int, str]]:
 
 
 def test_the_file_is_what_the_registries_hold() -> None:
-    assert FILE.read_text(encoding="utf-8") == as_text(collect_names(METHODS)), (
+    assert FILE.read_text(encoding="utf-8") == as_text(collect_names()), (
         "run `python tools/write_names.py` and commit names.json"
     )
 

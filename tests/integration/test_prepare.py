@@ -62,6 +62,23 @@ def test_prepared_trained_measured_and_embedded(
     assert main(["report", "run"]) == 0
 
 
+def test_a_packed_folder_is_verified(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["prepare", f"folder:{pictures}", str(out), "--size", "8x6"]) == 0
+    assert main(["prepare", "--verify", str(out)]) == 0
+    assert "verified: 40 images, SHA-256 " in capsys.readouterr().out
+    for more in (["--size", "8"], ["--workers", "2"], ["--data.size", "8,8"]):
+        assert main(["prepare", "--verify", str(out), *more]) == 2
+        assert "leave out the rest" in capsys.readouterr().err
+    values = np.load(out / "images.npy", mmap_mode="r+")
+    values[0] ^= 1
+    values.flush()
+    assert main(["prepare", "--verify", str(out)]) == 2
+    assert "is altered: its hash does not match" in capsys.readouterr().err
+
+
 def test_a_path_holds_from_any_folder(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from ambigan.networks.biggan import BigGANBody, BigGANGenerator, DownBlock
 from ambigan.networks.large import LargeSettings
 from ambigan.networks.layers import basic as layers
 from ambigan.networks.layers.checkpointing import checkpointed
-from ambigan.networks.resnet50 import resnet50
+from ambigan.networks.resnet50 import ResNet50Encoder
 
 NETWORKS = LargeSettings(
     width=1,
@@ -117,7 +117,7 @@ def test_less_is_kept(name: str) -> None:
                 network, x = BigGANBody((3, 32, 32), 8, 16, **flag), torch.randn(16, 3, 32, 32)
             case _:
                 sizes = {"width": 1 / 8, "head_width": 6, "head_depth": 2}
-                network = resnet50((3, 32, 32), 4, **sizes, **flag)
+                network = ResNet50Encoder((3, 32, 32), 4, **sizes, **flag)
                 x = torch.randn(16, 3, 32, 32)
         with saved_bytes() as saved:
             y = network(x)

@@ -146,7 +146,7 @@ def test_the_generalised_game_is_played_on_smaller_images() -> None:
     ("spec", "network", "words"),
     [
         (DataSpec("vectors", (9,), False), ConvSettings(), "but the data are vectors of 9"),
-        (images(1, 3, 40), ConvSettings(), "3x40 are too small"),
+        (images(1, 3, 40), ConvSettings(), "4x4 or more; these are 3x40"),
         (images(1, 9, 9), ConvSettings(image_size=(16, 9)), "16,9 is larger than the data, 9x9"),
     ],
 )

@@ -12,8 +12,9 @@ from ambigan.core.feature_layers import parse_layer_spec, read_layer
 from ambigan.game import _measured
 from ambigan.networks.biggan import BigGANBody
 from ambigan.networks.heads import JointDiscriminator, LatentHead, ResidualMLP
+from ambigan.networks.large import LargeSettings
 from ambigan.networks.resnet import Pool
-from ambigan.networks.resnet50 import resnet50
+from ambigan.networks.resnet50 import ResNet50Encoder
 from reference import numpy_bigbigan as reference
 
 
@@ -41,8 +42,8 @@ def test_depth_counts_the_layers_of_the_blocks() -> None:
     network = ResidualMLP(5, 7, 8, batch_norm=False)
     assert network.hidden_names == ("block1", "block2", "block3", "block4")
     assert sum(isinstance(part, nn.Linear) for part in network.modules()) == 1 + 8
-    with pytest.raises(ConfigError, match=r"depth 3 of a residual MLP is odd.*choose 4"):
-        ResidualMLP(5, 7, 3, batch_norm=False)
+    with pytest.raises(ConfigError, match=r"mlp_depth 3 is odd.*choose 4"):
+        LargeSettings(mlp_depth=3)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,9 @@ def test_unary_scores_see_one_side_only(judge: JointDiscriminator) -> None:
 def test_layers_are_read_by_name(judge: JointDiscriminator) -> None:
     game = nn.Module()
     game.discriminator = judge
-    game.encoder = resnet50((2, 8, 8), 6, width=1 / 32, depths=(1, 1), head_width=8, head_depth=2)
+    game.encoder = ResNet50Encoder(
+        (2, 8, 8), 6, width=1 / 32, depths=(1, 1), head_width=8, head_depth=2
+    )
     known = [name for name, _ in game.named_modules() if name]
     x, z = torch.randn(3, 2, 8, 8), torch.randn(3, 3)
     runs = {"discriminator": lambda x: judge(x, z), "encoder": game.encoder}

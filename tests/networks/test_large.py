@@ -128,7 +128,7 @@ def test_noise_of_the_encoder_is_the_turn_s() -> None:
 @pytest.mark.parametrize(
     ("spec", "size", "said"),
     [
-        (DataSpec("vectors", (12,), False), None, "vectors of 12 values. Choose method bigan"),
+        (DataSpec("vectors", (12,), False), None, "vectors of 12 values. Choose a preset"),
         (DataSpec("images", (1, 7, 9), True), None, "8x8 or more; these are 7x9"),
         (LARGE_IMAGES, (32, 8), "32,8 is larger than the data, 16x24"),
         (LARGE_IMAGES, (4, 8), "8x8 or more; these are 4x8"),

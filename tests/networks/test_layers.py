@@ -53,7 +53,8 @@ def test_statistics_are_exact_under_autocast() -> None:
 
 
 def test_batch_norm_without_momentum_averages_all_batches() -> None:
-    norm = BatchNorm(3, momentum=None)
+    norm = BatchNorm(3)
+    norm.momentum = None
     batches = [torch.randn(50, 3) for _ in range(4)]
     for batch in batches:
         norm(batch)

@@ -106,7 +106,7 @@ def test_results_on_other_data_come_last_and_say_so(tmp_path: Path, digits: Data
 def test_protocols_stand_in_the_order_they_are_registered(tmp_path: Path, digits: Dataset) -> None:
     names = ["unheard_of", "logistic_lbfgs", "knn1_cosine", "knn1_euclidean"]
     material = material_of(tmp_path, digits, *(make_result(digits, name) for name in names))
-    first, *_, last = (found.protocol for found in scores.measured(material))
+    first, *_, last = (found.title for found in scores.measured(material))
     assert (first, last) == ("knn1_euclidean", "unheard_of")
 
 

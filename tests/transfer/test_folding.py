@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from ambigan.core.errors import ConfigError
-from ambigan.networks.convnet import ConvLayer, NormSettings, Stage
+from ambigan.networks.convnet import ConvLayer, Stage
+from ambigan.networks.layers.basic import BatchNorm
 from ambigan.networks.layers.spectral_norm import apply_spectral_norm
 from ambigan.networks.mlp import DenseLayer
 from ambigan.transfer import fold
@@ -16,11 +19,11 @@ from ambigan.transfer.bn_folding import Layer
 CONV = {
     "plain": lambda: ConvLayer(3, Stage(7, 3), 0, None, True),
     "without bias": lambda: ConvLayer(3, Stage(7, 5, 2), 0, None, False),
-    "normed": lambda: ConvLayer(3, Stage(7, 5, 2), 0, NormSettings(), True),
-    "pooled": lambda: ConvLayer(3, Stage(7, 3, 1, pool=True), 0, NormSettings(), True),
-    "no gain": lambda: ConvLayer(3, Stage(7, 3), 0, NormSettings(affine=False), True),
-    "epsilon": lambda: ConvLayer(3, Stage(7, 3), 0, NormSettings(epsilon=0.5), True),
-    "latents": lambda: ConvLayer(3, Stage(7, 3), 4, NormSettings(), True),
+    "normed": lambda: ConvLayer(3, Stage(7, 5, 2), 0, BatchNorm, True),
+    "pooled": lambda: ConvLayer(3, Stage(7, 3, 1, pool=True), 0, BatchNorm, True),
+    "no gain": lambda: ConvLayer(3, Stage(7, 3), 0, partial(BatchNorm, affine=False), True),
+    "epsilon": lambda: ConvLayer(3, Stage(7, 3), 0, partial(BatchNorm, epsilon=0.5), True),
+    "latents": lambda: ConvLayer(3, Stage(7, 3), 4, BatchNorm, True),
 }
 DENSE = {
     "plain": lambda: DenseLayer(12, 7, activation="relu"),

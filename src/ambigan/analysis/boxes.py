@@ -32,11 +32,7 @@ class Box:
 
 
 def check_box(box: Box, num: int, size: tuple[int, int]) -> None:
-    """Checks that a box lies in one of `num` samples of `size` (height, width).
-
-    Raises:
-        ConfigError: It does not.
-    """
+    """Checks that a box lies in one of `num` samples of `size` (height, width)."""
     height, width = size
     name = f"--box {box.sample}:{box.x},{box.y},{box.width},{box.height}"
     if not 0 <= box.sample < num:
@@ -62,24 +58,15 @@ def activations_at(
 ) -> tuple[Tensor, Tensor]:
     """Activations inside boxes, and at as many random places outside them in the same samples.
 
+    The maps are a layer's output on the numbered samples, `(N, C, h, w)`, and `size` is the height
+    and width of the samples. Returns activations `(P, C)` inside and outside; there are fewer
+    outside if the boxes leave fewer, and it is an error if they leave none.
+
     A place is inside if its centre is; if a box contains no centre, the place around the box's own
     centre is. The paper takes random places of the same images; ours exclude the boxes.
-
-    Args:
-        maps: the layer's output on the numbered samples, `(N, C, h, w)`.
-        boxes: one or more boxes.
-        size: the height and width of the samples.
-        seed: seed of the places outside.
-
-    Returns:
-        Activations inside and outside, `(P, C)` each; fewer outside if the boxes leave fewer.
-
-    Raises:
-        ConfigError: A box lies outside its sample, or the boxes cover their samples.
     """
     inside = torch.zeros(len(maps), *maps.shape[2:], dtype=torch.bool)
     for box in boxes:
-        check_box(box, len(maps), size)
         rows = _covered(box.y, box.height, maps.shape[2], size[0])
         columns = _covered(box.x, box.width, maps.shape[3], size[1])
         inside[box.sample, rows, columns] = True

@@ -21,8 +21,9 @@ from ..evaluation.protocols.registry import percent
 from ..run import Run
 from .boxes import Box, activations_at, check_box, pixels_inside
 from .feature_maps import (
-    FeatureMapDropout,
+    drop_maps,
     find_map_layer,
+    generate,
     generate_with_maps,
     map_weights,
     positive_maps,
@@ -102,14 +103,13 @@ def remove_boxed_feature(
     latents = as_tensor(run.latents(num, settings.seed))
     _, maps = generate_with_maps(run, latents, layer)
     weights = map_weights(*activations_at(maps, boxes, size, settings.seed))
-    dropout = _dropout(run, layer, weights, settings)
+    removal = _Removal(run, layer, weights, settings)
     marked = list(dict.fromkeys(box.sample for box in boxes))
-    measured = _changes(dropout, latents, boxes, settings.num_random)
+    measured = removal.changes(latents, boxes)
     shown = marked[:num_shown]
     others = [i for i in range(num) if i not in marked][: num_shown - len(shown)]
     placed = [replace(b, sample=shown.index(b.sample)) for b in boxes if b.sample in shown]
-    latents = latents[shown + others]
-    return _result(dropout, weights, latents, tuple(placed), len(shown), measured)
+    return removal.result(latents[shown + others], tuple(placed), len(shown), measured)
 
 
 def remove_labelled_feature(
@@ -144,22 +144,16 @@ def remove_labelled_feature(
             "some not. Draw more with --samples, or take another label."
         )
     weights = map_weights(means[given], means[~given])
-    dropout = _dropout(run, layer, weights, settings)
+    removal = _Removal(run, layer, weights, settings)
     latents = _latents(run, settings, "test")
     logger.info(f"testing on {len(latents):,} new samples")
-    with_label = probe.predicts(dropout.generate(latents), label)
-    shares = _shares(
-        dropout,
-        latents,
-        lambda images: percent(probe.predicts(images, label)) or 0.0,
-        settings.num_random,
-    )
+    with_label = probe.predicts(generate(run, latents), label)
+    shares = removal.shares(latents, lambda images: probe.predicts(images, label))
     marked = with_label.nonzero().squeeze(1)[: num_shown // 2]
     others = (~with_label).nonzero().squeeze(1)[: num_shown - len(marked)]
     share = percent(with_label) or 0.0
     measured = {"label": label, "probe_accuracy": probe.accuracy, "share": share}
-    latents = latents[cat([marked, others])]
-    return _result(dropout, weights, latents, (), len(marked), measured | shares)
+    return removal.result(latents[cat([marked, others])], (), len(marked), measured | shares)
 
 
 def _latents(run: Run, settings: FeatureRemovalSettings, use: str) -> Tensor:
@@ -167,74 +161,78 @@ def _latents(run: Run, settings: FeatureRemovalSettings, use: str) -> Tensor:
     return run.method.prior.sample(settings.num_samples, noise)
 
 
-def _dropout(
-    run: Run, layer: str, weights: Tensor, settings: FeatureRemovalSettings
-) -> FeatureMapDropout:
-    dropped = positive_maps(weights, settings.most)
-    if not len(dropped):
-        raise ConfigError("no map speaks for this feature: all weights are negative or zero.")
-    if len(dropped) == len(weights):
-        raise ConfigError(
-            f"all {len(weights)} maps of {layer} speak for this feature, and nothing would be left"
-            f" to draw with; drop fewer, such as --most {max(1, len(weights) // 2)}."
+class _Removal:
+    """A run's generator, and the maps of one of its layers that speak for a feature."""
+
+    def __init__(
+        self, run: Run, layer: str, weights: Tensor, settings: FeatureRemovalSettings
+    ) -> None:
+        self.run, self.layer, self.weights, self.settings = run, layer, weights, settings
+        self.dropped = positive_maps(weights, settings.most)
+        if not len(self.dropped):
+            raise ConfigError("no map speaks for this feature: all weights are negative or zero.")
+        if len(self.dropped) == len(weights):
+            raise ConfigError(
+                f"all {len(weights)} maps of {layer} speak for this feature, and nothing would be"
+                f" left to draw with; drop fewer, such as --most {max(1, len(weights) // 2)}."
+            )
+
+    def without(self, latents: Tensor) -> Tensor:
+        """Images without the maps of the feature."""
+        with drop_maps(self.run.method.get_submodule(self.layer), self.dropped):
+            return generate(self.run, latents)
+
+    def without_random(self, latents: Tensor, turn: int) -> Tensor:
+        """Images without as many random maps; each turn draws other maps."""
+        order = Randomness(self.settings.seed, "random maps", turn).permutation(len(self.weights))
+        with drop_maps(self.run.method.get_submodule(self.layer), order[: len(self.dropped)]):
+            return generate(self.run, latents)
+
+    def shares(self, latents: Tensor, predicts: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """Percent of samples with the label, without the maps and without as many random ones."""
+        without = percent(predicts(self.without(latents))) or 0.0
+        random: list[float] = []
+        for turn in range(self.settings.num_random):
+            logger.info(f"dropping random maps, {turn + 1} of {self.settings.num_random}")
+            random.append(percent(predicts(self.without_random(latents, turn))) or 0.0)
+        return {
+            "share_without": without,
+            "share_without_random": float(np.mean(random)),
+            "shares_without_random": random,
+            "num_random_as_low": sum(share <= without for share in random),
+        }
+
+    def changes(self, latents: Tensor, boxes: Sequence[Box]) -> dict[str, float]:
+        """Mean absolute change of pixels inside and outside boxes, also for random maps."""
+        marked = sorted({box.sample for box in boxes})
+        before = generate(self.run, latents[marked])
+        inside = pixels_inside(boxes, len(latents), (before.shape[2], before.shape[3]))[marked]
+
+        def change(after: Tensor) -> tuple[float, float]:
+            moved = (after - before).abs().mean(1)
+            return float(moved[inside].mean()), float(moved[~inside].mean())
+
+        ours = change(self.without(latents[marked]))
+        turns = range(self.settings.num_random)
+        random = [change(self.without_random(latents[marked], turn)) for turn in turns]
+        means = np.mean(random, axis=0)
+        return {
+            "change_inside": ours[0],
+            "change_outside": ours[1],
+            "change_inside_random": float(means[0]),
+            "change_outside_random": float(means[1]),
+        }
+
+    def result(
+        self, latents: Tensor, boxes: tuple[Box, ...], num_marked: int, measured: dict[str, Any]
+    ) -> FeatureRemovalResult:
+        """Puts the result together; `latents` are those of the images to show."""
+        shown = {
+            "as generated": generate(self.run, latents).numpy(),
+            "without these maps": self.without(latents).numpy(),
+            "without as many random maps": self.without_random(latents, 0).numpy(),
+        }
+        weights, dropped = self.weights.numpy(), self.dropped.numpy()
+        return FeatureRemovalResult(
+            self.layer, weights, dropped, shown, boxes, num_marked, measured
         )
-    return FeatureMapDropout(run, layer, dropped, len(weights), settings.seed)
-
-
-def _shares(
-    dropout: FeatureMapDropout, latents: Tensor, share: Callable[[Tensor], float], num_random: int
-) -> dict[str, Any]:
-    """Percent of samples with the label, without the maps and without as many random ones."""
-    without = share(dropout.without(latents))
-    random: list[float] = []
-    for turn in range(num_random):
-        logger.info(f"dropping random maps, {turn + 1} of {num_random}")
-        random.append(share(dropout.without_random(latents, turn)))
-    return {
-        "share_without": without,
-        "share_without_random": float(np.mean(random)),
-        "shares_without_random": random,
-        "num_random_as_low": sum(share <= without for share in random),
-    }
-
-
-def _changes(
-    dropout: FeatureMapDropout, latents: Tensor, boxes: Sequence[Box], num_random: int
-) -> dict[str, Any]:
-    """Mean absolute change of pixels inside and outside boxes, for these maps and random ones."""
-    marked = sorted({box.sample for box in boxes})
-    before = dropout.generate(latents[marked])
-    inside = pixels_inside(boxes, len(latents), (before.shape[2], before.shape[3]))[marked]
-
-    def change(after: Tensor) -> tuple[float, float]:
-        moved = (after - before).abs().mean(1)
-        return float(moved[inside].mean()), float(moved[~inside].mean())
-
-    ours = change(dropout.without(latents[marked]))
-    turns = [change(dropout.without_random(latents[marked], i)) for i in range(num_random)]
-    random = np.mean(turns, axis=0)
-    return {
-        "change_inside": ours[0],
-        "change_outside": ours[1],
-        "change_inside_random": float(random[0]),
-        "change_outside_random": float(random[1]),
-    }
-
-
-def _result(
-    dropout: FeatureMapDropout,
-    weights: Tensor,
-    latents: Tensor,
-    boxes: tuple[Box, ...],
-    num_marked: int,
-    measured: dict[str, Any],
-) -> FeatureRemovalResult:
-    """Puts the result together; `latents` are those of the images to show."""
-    shown = {
-        "as generated": dropout.generate(latents).numpy(),
-        "without these maps": dropout.without(latents).numpy(),
-        "without as many random maps": dropout.without_random(latents, 0).numpy(),
-    }
-    return FeatureRemovalResult(
-        dropout.layer, weights.numpy(), dropout.dropped.numpy(), shown, boxes, num_marked, measured
-    )

@@ -57,11 +57,7 @@ def default_network(method: Method) -> str:
 
 
 def find_network(method: Method, name: str) -> Any:
-    """Looks up a network by name.
-
-    Raises:
-        ConfigError: The name is unknown; the nearest name is suggested.
-    """
+    """Looks up a network by name; for an unknown name the error suggests the nearest one."""
     names = [network for player in method.players for network in player.networks]
     if name not in names:
         raise unknown_name("network", name, names)
@@ -76,14 +72,10 @@ def pixel_kernels(network: nn.Module, shapes: tuple[Shape, ...]) -> Tensor:
     input channels of the last one if it gives them. Of linear layers, they are the rows of the
     first one, in the shape of an image, or the columns of the last one.
 
+    The kernels are `(N, C, h, w)`, float32, on the CPU, as they are used, with spectral norm
+    applied. Images that the network may take or give have one of the shapes `(C, H, W)`.
+
     Source: BiGAN, Figure 4 (filters of D, G and E).
-
-    Args:
-        network: the network as it is used, with spectral norm applied.
-        shapes: the shapes `(C, H, W)` of the images that it may take or give.
-
-    Returns:
-        Kernels `(N, C, h, w)`, float32, on the CPU.
 
     Raises:
         ConfigError: No layer touches images.

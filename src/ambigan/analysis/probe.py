@@ -20,13 +20,7 @@ PROBE_L2 = 1e-2
 
 @dataclass(frozen=True)
 class Probe:
-    """A classifier on a run's features.
-
-    Attributes:
-        run: the run that computes the features.
-        classifier: the classifier of the features.
-        accuracy: accuracy on held-out data, in percent.
-    """
+    """A classifier on a run's features, with its accuracy on held-out data in percent."""
 
     run: Run
     classifier: LogisticModel
@@ -41,14 +35,9 @@ class Probe:
 
 
 def train_probe(run: Run, dataset: Dataset, num: int, seed: int) -> Probe:
-    """Trains a probe on labelled training examples and tests it on as many held-out ones.
+    """Trains a probe on `num` labelled training examples and tests it on as many held-out ones.
 
-    Args:
-        run: the run whose feature layer is read; it never saw a label.
-        dataset: data with labels.
-        num: the number of training examples, equally many of each class; fewer if a class has
-            fewer.
-        seed: seed of the choice of examples.
+    Training examples are equally many of each class; there are fewer if a class has fewer.
 
     Raises:
         ConfigError: The data have no labels.

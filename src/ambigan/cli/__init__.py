@@ -15,37 +15,13 @@ from types import FrameType
 
 from ..core.errors import AmbiganError, is_out_of_memory
 from ..core.plugins import load_installed, load_plugins
-from .parser import Request, parse_arguments
-
-_RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
-_MEASURED = "what was measured is kept; repeat the command to go on"
-KEPT = {
-    "train": _RESUME,
-    "demo": _RESUME,
-    "prepare": "what was decoded is kept; repeat the command to go on",
-    "reproduce": "what was trained and measured is kept; repeat the command to go on",
-    "evaluate": _MEASURED,
-    "transfer": _MEASURED,
-}
-"""What is told of a verb that is stopped by SIGINT, where it does not tell more itself."""
-
-VERB_MODULES = {
-    **dict.fromkeys(("presets", "settings", "completion"), "listings"),
-    **dict.fromkeys(("train", "demo", "prepare"), "training"),
-    **dict.fromkeys(("evaluate", "transfer", "reproduce"), "evaluation"),
-    **dict.fromkeys(("filters", "arithmetic", "forget"), "analysis"),
-    "search": "search",
-}
-"""Where the function of a verb is; that of any other is in `verbs`."""
+from .parser import KEPT, VERBS, Request, parse_arguments
 
 NOTHING_TORN = "no file is left half written; repeat the command to begin again"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb.
-
-    Args:
-        arguments: as typed after `ambigan`; those of the process if None.
+    """Runs one verb, as typed after `ambigan`; the arguments of the process if None.
 
     Returns:
         The exit status: 0; 2 for what the user can mend, told in one line; 130 or 143 after a
@@ -152,7 +128,7 @@ def _quiet_interrupt() -> Generator[None]:
 
 def _run(request: Request) -> Callable[[Request], int]:
     """The function of a verb, from the module that holds it."""
-    module, name = VERB_MODULES.get(request.verb, "verbs"), request.verb
+    module, name = VERBS[request.verb].module, request.verb
     if name == "reproduce" and request.flags.list:
         module, name = "listings", "list_experiments"  # which needs no torch
     return getattr(import_module(f".{module}", __name__), name)

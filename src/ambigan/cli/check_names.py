@@ -15,94 +15,76 @@ from typing import Any, cast
 
 from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
 from ..core.plugins import GROUP
-from ..core.settings import PACKAGE
 from .names import known_names, names_of_settings
 from .parser import Request, between_commas
+
+PACKAGE = Path(__file__).parents[1]
 
 ALL = "all"
 """What may be typed for every protocol that applies."""
 
 
 def check_names(request: Request) -> None:
-    """Refuses a name that cannot exist.
-
-    Raises:
-        ConfigError: A method, preset, setting, data set, protocol, layer or experiment is unknown.
-        CheckpointError: There is no such run.
-    """
-    flags = request.flags
-    if getattr(flags, "plugin", None):
+    """Refuses methods, presets, settings, data sets, protocols and others that cannot exist."""
+    typed, settings = vars(request.flags), list(request.settings)
+    if typed["plugin"]:
         return
+    for flag in ("run", "resume", "from_run"):
+        if typed.get(flag) is not None and not _exists(typed[flag]):
+            raise CheckpointError(f"no run at {typed[flag]}: there is no such folder.")
+    method = "bigan" if request.verb == "demo" else typed.get("method")
     if request.verb == "train":
-        _check_training(request)
-    elif request.verb == "demo":
-        _check_preset("bigan", flags.preset)
-        _check_settings("bigan", request.settings)
-    elif request.verb == "reproduce":
-        if flags.experiment is not None:
-            _check("experiment", flags.experiment, known_names()["experiments"])
-        _check_settings(None, request.settings)
-    elif request.verb in ("settings", "presets"):
-        _check_preset(_check_method(flags.method), flags.preset)
-    elif request.verb != "prepare":
-        _check_folder(getattr(flags, "run", None))
-        _check_method(getattr(flags, "method", None))
-        _check_settings(None, request.settings)
-    for name in between_commas(getattr(flags, "protocol", None)):
+        method, settings = _read_training(request)
+    method = _check_method(method)
+    if method is None and request.verb == "train":  # only the method itself knows its own
+        settings = [name for name in settings if not name.startswith("settings.")]
+    if method is not None and typed.get("preset") is not None:
+        presets = known_names()["methods"][method]["presets"]
+        _check(f"preset of {method}", typed["preset"], presets)
+    if typed.get("experiment") is not None:
+        _check("experiment", typed["experiment"], known_names()["experiments"])
+    if request.verb != "prepare":  # which says itself what it takes
+        _check_settings(method, settings)
+    for name in between_commas(typed.get("protocol")):
         if name != ALL:
             _check("protocol", name, known_names()["protocols"])
-    for name in between_commas(getattr(flags, "layer", None)):
+    for name in between_commas(typed.get("layer")):
         _check_layer(name)
-    for source in ("source", "data"):
-        _check_source(getattr(flags, source, None))
-    _check_source(request.settings.get("data.source"))
+    for source in (typed.get("source"), typed.get("data"), request.settings.get("data.source")):
+        _check_source(source)
 
 
-def _check_training(request: Request) -> None:
+def _read_training(request: Request) -> tuple[str | None, list[str]]:
+    """The method of a training and its settings by dotted name, as typed and as its files say."""
     flags = request.flags
     if flags.name and flags.method and flags.name != flags.method:
         raise ConfigError(f"two methods, '{flags.name}' and '{flags.method}'; name one.")
     runs = [run for run in (flags.resume, flags.from_run) if run is not None]
-    for run in runs:
-        _check_folder(run)
     values = _values_in(flags.config)
     files = [values, *(_values_in(Path(run) / "config.json") for run in runs)]
     if any(file.get("plugins") for file in files):
-        return  # their names are known once the plugins are loaded
+        return None, []  # their names are known once the plugins are loaded
     named = [flags.name, flags.method, *(file.get("method") for file in files)]
     name = next((str(name) for name in named if name is not None), None)
     if name is None and not runs and ":" not in (flags.config or ""):
         known = ", ".join(sorted(known_names()["methods"]))
         raise ConfigError(f"name a method: {known} or module:Class.")
-    name = _check_method(name)
-    _check_preset(name, flags.preset)
-    settings: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, dict)}
-    typed = [*_dotted(settings), *request.settings]
-    if name is None:  # only the method itself knows its own
-        typed = [setting for setting in typed if not setting.startswith("settings.")]
-    _check_settings(name, typed)
+    nested: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, dict)}
+    return name, [*_dotted(nested), *request.settings]
 
 
-def _check(kind: str, name: str, known: Iterable[str]) -> bool:
-    """Whether a name is known; an error if it cannot exist."""
+def _check(kind: str, name: str, known: Iterable[str]) -> None:
     names = list(known)
-    if name in names:
-        return True
-    if not _may_exist(name):
+    if name not in names and not _may_exist(name):
         raise unknown_name(kind, name, names)
-    return False
 
 
 def _check_method(name: str | None) -> str | None:
     """The method, if it is one of the package; None if it lies outside."""
-    if name is None or ":" in name:
-        return None
-    return name if _check("method", name, known_names()["methods"]) else None
-
-
-def _check_preset(method: str | None, name: str | None) -> None:
-    if method is not None and name is not None:
-        _check(f"preset of {method}", name, known_names()["methods"][method]["presets"])
+    known = known_names()["methods"]
+    if name is not None and ":" not in name:
+        _check("method", name, known)
+    return name if name in known else None
 
 
 def _check_settings(method: str | None, typed: Iterable[str]) -> None:
@@ -133,11 +115,6 @@ def _check_layer(name: str) -> None:
         )
 
 
-def _check_folder(run: str | None) -> None:
-    if run is not None and not _exists(run):
-        raise CheckpointError(f"no run at {run}: there is no such folder.")
-
-
 def _exists(path: str) -> bool:
     try:
         return Path(path).expanduser().exists()
@@ -146,11 +123,7 @@ def _exists(path: str) -> bool:
 
 
 def _values_in(config: str | Path | None) -> dict[str, Any]:
-    """What a JSON file holds; nothing where it cannot be read, which is said when it is used.
-
-    Raises:
-        ConfigError: There is no such file.
-    """
+    """What a JSON file holds; nothing where it cannot be read, which is said when it is used."""
     if isinstance(config, str) and ":" not in config and not _exists(config):
         raise ConfigError(f"there is no file {config}; give a JSON file or module:function.")
     try:
@@ -174,5 +147,4 @@ def _may_exist(name: str) -> bool:
     if entry_points(group=GROUP):
         return True
     pattern = re.compile(rf'"{re.escape(name)}"|^ +{re.escape(name)}: ', re.MULTILINE)
-    sources = (path for path in PACKAGE.rglob("*.py"))
-    return any(pattern.search(path.read_text(encoding="utf-8")) for path in sources)
+    return any(pattern.search(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py"))

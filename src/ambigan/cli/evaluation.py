@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table as TerminalTable
+from rich.text import Text
 
 from ..core.errors import ConfigError
 from ..core.machine import num_launched_processes
@@ -30,7 +30,7 @@ from ..run_data import open_measured
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
 from ..transfer.frozen_layers import measure_transfer, transfer_settings
-from .output import cell, decoding_progress, logger, print_json, say, training_progress
+from .output import logger, print_json, say, show_progress
 from .parser import Request, between_commas
 from .runs import load_run, method_of
 
@@ -55,7 +55,7 @@ def evaluate(request: Request) -> int:
     if flags.framing and config.data is None:
         raise ConfigError("--framing is of other data; name them by --data.")
     function = evaluate_curve if flags.curve else measure
-    with decoding_progress() as progress:
+    with show_progress() as progress:
         found = function(flags.run, config, method=method_of(request), decoding=progress)
     if flags.json:
         print_json(results_as_json(found))
@@ -71,7 +71,7 @@ def transfer(request: Request) -> int:
     flags, run, data = request.flags, load_run(request), _data_of(request)
     names = ("epochs", "batch_size", "learning_rate", "flip", "seed")
     asked = {name: getattr(flags, name) for name in names}
-    with decoding_progress() as progress:
+    with show_progress() as progress:
         measured = open_measured(run, data, decoding=progress)
     found = measure_transfer(
         run,
@@ -114,8 +114,7 @@ def _crops_of(flags: argparse.Namespace) -> CropSettings | None:
         "test_crops": flags.test_crops,
     }
     values = {name: from_strings(value) for name, value in asked.items() if value is not None}
-    defaults = {field.name: field.default for field in fields(CropSettings)}
-    return build(CropSettings, defaults | values, "views.") if values else None
+    return build(CropSettings, values, "views.") if values else None
 
 
 def _suffix(flags: argparse.Namespace, asked: dict[str, Any]) -> str:
@@ -150,7 +149,7 @@ def reproduce(request: Request) -> int:
             presets=_listed("--presets", flags.presets),
             runs=_listed("--runs", flags.runs),
             render_only=flags.render,
-            bar=training_progress,
+            bar=show_progress,
         )
     except Interrupted as stop:
         print("stopped; the same command goes on where it was", file=sys.stderr)
@@ -200,11 +199,10 @@ def print_table(table: Table, title: str) -> None:
     drawn = TerminalTable(box=SIMPLE, pad_edge=False)
     for number, name in enumerate(table.columns):
         is_text = number < table.num_texts
-        drawn.add_column(cell(name), justify="left" if is_text else "right", no_wrap=is_text)
+        drawn.add_column(Text(name), justify="left" if is_text else "right", no_wrap=is_text)
     for row in table.rows:
-        drawn.add_row(*[cell(one.text) for one in row.cells])
+        drawn.add_row(*[Text(cell.text) for cell in row.cells])
     console = Console()
     if not console.is_terminal:  # a file has no width to keep to
-        options = console.options.update(width=WIDEST_TABLE)
-        console = Console(width=max(80, Measurement.get(console, options, drawn).maximum))
+        console = Console(width=WIDEST_TABLE)
     console.print(drawn)

@@ -44,7 +44,7 @@ def presets(request: Request) -> int:
     records = [
         {"method": method, "preset": name, **preset}
         for method in methods
-        for name, preset in names_for(method)["methods"][method]["presets"].items()
+        for name, preset in names_for(method)["presets"].items()
     ]
     if not records:
         raise ConfigError(f"{flags.method} has no presets; its defaults are used.")

@@ -6,19 +6,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import groupby
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ..core.errors import unknown_name
-from ..core.settings import attribute_descriptions, docstring_in_package
 
 FILE = Path(__file__).with_name("names.json")
-
-Names = dict[str, Any]
-"""Methods with their presets, classes of settings, sources, protocols, experiments, games."""
 
 
 @dataclass(frozen=True)
@@ -41,99 +38,54 @@ class Setting:
 
 
 @cache
-def known_names() -> Names:
-    """All names of the package."""
+def known_names() -> dict[str, Any]:
+    """All names of the package: methods with settings and presets, sources, protocols and so on."""
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def names_for(method: str) -> Names:
-    """The names by which a method is described: the package's own, unless it lies outside.
-
-    Raises:
-        ConfigError: There is no such method.
-    """
+def names_for(method: str) -> dict[str, Any]:
+    """The settings and presets of a method; those of one outside the package need torch."""
     if method in known_names()["methods"]:
-        return known_names()
-    from .collect_names import (
-        collect_names,
-    )  # imports torch: it may be of a plugin, or module:Class
+        return known_names()["methods"][method]
+    from .collect_names import names_of_method
 
-    return collect_names((method,))
+    return names_of_method(method)
 
 
 def describe_preset(method: str, name: str) -> dict[str, Any]:
-    """What is known of a preset.
-
-    Raises:
-        ConfigError: There is no such method or preset.
-    """
-    presets = names_for(method)["methods"][method]["presets"]
+    """What is known of a preset; a ConfigError if there is no such method or preset."""
+    presets = names_for(method)["presets"]
     if name not in presets:
         raise unknown_name(f"preset of {method}", name, presets)
     return presets[name]
 
 
 def list_settings(method: str, preset: str | None = None) -> list[Setting]:
-    """Every setting of a method, of training and of data.
+    """Every setting of a method, of data and of training.
 
-    Args:
-        method: Name of a method, or `module:Class`.
-        preset: Name of the preset whose values take the place of the defaults.
-
-    Raises:
-        ConfigError: There is no such method or preset.
+    The values of a preset, if one is named, take the place of the defaults. Where nested settings
+    may be of several kinds, those of the chosen kind come first.
     """
-    names = names_for(method)
-    values = dict(names["methods"][method]["changed"])
+    own, shared = names_for(method)["settings"], known_names()["shared"]
+    rows = [Setting(*row) for row in (*own, *shared)]
+    values = {row.name: row.default for row in rows if row.name.endswith(".kind")}
+    changed: dict[str, Any] = {}
     if preset is not None:
-        values |= describe_preset(method, preset)["settings"]
-    parts = {"settings.": names["methods"][method]["settings"]}
-    parts |= {"data.": names["data"], "train.": names["train"]}
-    return [row for prefix, name in parts.items() for row in _settings(names, prefix, name, values)]
+        changed = describe_preset(method, preset)["settings"]
+    values |= changed
 
+    def needs_other_kind(row: Setting) -> bool:
+        kind, _, needed = row.condition.partition(" ")
+        return bool(kind) and values[kind] != needed
 
-def _settings(
-    names: Names, prefix: str, class_name: str, values: Mapping[str, Any], condition: str = ""
-) -> Iterator[Setting]:
-    descriptions = _descriptions(names, class_name)
-    for field, (allowed, default) in names["classes"][class_name].items():
-        name = prefix + field
-        if isinstance(allowed, dict):
-            kinds = cast(dict[str, str], allowed)
-            yield from _nested(names, name, kinds, values.get(f"{name}.kind", default), values)
-        else:
-            value = values.get(name, default)
-            yield Setting(name, allowed, value, descriptions.get(field, ""), condition)
-
-
-def _nested(
-    names: Names, name: str, classes: Mapping[str, str], chosen: str, values: Mapping[str, Any]
-) -> Iterator[Setting]:
-    """Settings inside a setting; where it may be of several kinds, those of each, chosen first."""
-    if len(classes) == 1:
-        yield from _settings(names, f"{name}.", next(iter(classes.values())), values)
-        return
-    for kind in sorted(classes, key=lambda kind: kind != chosen):
-        theirs: Mapping[str, Any] = values if kind == chosen else {}
-        for row in _settings(names, f"{name}.", classes[kind], theirs, f"{name}.kind {kind}"):
-            if row.name != f"{name}.kind":
-                yield row
-            elif kind == chosen:
-                yield Setting(row.name, " | ".join(classes), chosen, row.description)
-
-
-def _descriptions(names: Names, class_name: str) -> dict[str, str]:
-    """What docstrings say of a class's fields, those of its bases included."""
-    if class_name in names["descriptions"]:  # of a class outside the package
-        return names["descriptions"][class_name]
-    described: dict[str, str] = {}
-    for base in names["bases"].get(class_name, [class_name]):
-        described |= attribute_descriptions(docstring_in_package(*base.split(":")))
-    return described
+    return [
+        row if needs_other_kind(row) else replace(row, default=changed.get(row.name, row.default))
+        for _, group in groupby(rows, key=lambda row: row.name.rpartition(".")[0])
+        for row in sorted(group, key=needs_other_kind)
+    ]
 
 
 def names_of_settings(method: str | None) -> list[str]:
     """Dotted names of the settings of a method of the package, or of all if None."""
-    names = known_names()
-    of = names["methods"] if method is None else [method]
-    return list(dict.fromkeys(row.name for name in of for row in list_settings(name)))
+    methods: Iterable[str] = known_names()["methods"] if method is None else [method]
+    return list(dict.fromkeys(row.name for each in methods for row in list_settings(each)))

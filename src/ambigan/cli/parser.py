@@ -1,16 +1,116 @@
-"""What was typed, turned into a request; argparse reads it, and one line says what it cannot."""
+"""The verbs, and what was typed turned into a request by argparse; nothing heavy is imported."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
-from .flags import add_general, add_lists, add_reproduce, add_training_verbs
-from .run_flags import add_run_verbs
+from . import flags as of
+from .flags import Flags, add_flags
+
+
+class Verb(NamedTuple):
+    """What a verb does, its own flags, and the module of `cli` with the function of its name."""
+
+    text: str
+    flags: Flags
+    module: str = "verbs"
+
+
+VERBS = {
+    "demo": Verb(
+        "Train on handwritten digits, measure, write a page: a minute", of.NEW_RUN, "training"
+    ),
+    "train": Verb("Train a method on data, or continue a run", of.TRAIN, "training"),
+    "prepare": Verb("Decode images once, so that training reads them fast", of.PREPARE, "training"),
+    "evaluate": Verb(
+        "Measure a run's features, and baselines to compare with", of.EVALUATE, "evaluation"
+    ),
+    "report": Verb("Write a run's page: curves, samples and tables in one HTML file", of.RUN),
+    "sample": Verb("Generate examples", of.SAMPLE),
+    "reconstruct": Verb("Encode test examples and generate them again", of.RECONSTRUCT),
+    "interpolate": Verb("Walk between pairs of examples through the latent space", of.INTERPOLATE),
+    "embed": Verb("Write the features of examples to a file", of.EMBED),
+    "search": Verb("Find the examples that are most like others", of.SEARCH, "search"),
+    "filters": Verb("Draw the first filters of a network", of.FILTERS, "analysis"),
+    "arithmetic": Verb(
+        "Add and subtract averaged latents, and draw the sum", of.ARITHMETIC, "analysis"
+    ),
+    "forget": Verb(
+        "Drop the feature maps of a generator that draw something", of.FORGET, "analysis"
+    ),
+    "transfer": Verb(
+        "Freeze the first layers, train the rest with labels, measure", of.TRANSFER, "evaluation"
+    ),
+    "reproduce": Verb("Make a paper's table again, or compare methods", of.REPRODUCE, "evaluation"),
+    "presets": Verb(
+        "List the published settings and what each has reached", of.PRESETS, "listings"
+    ),
+    "settings": Verb("List every setting of a method, with its default", of.SETTINGS, "listings"),
+    "completion": Verb(
+        "Print a script that completes commands in your shell", of.COMPLETION, "listings"
+    ),
+}
+"""Every verb, in the order in which help lists them."""
+
+_SETTINGS = """\
+Any other setting is changed by its dotted name, as config.json holds it:
+  --settings.latent-dim 20 --settings.network.hidden 512,512 --train.ema-decay 0.99
+`ambigan settings METHOD` lists all of them."""
+EPILOGS = {
+    "demo": _SETTINGS,
+    "train": f"""{_SETTINGS}
+
+Settings come from a preset or --from RUN, then --config FILE, then the flags:
+each overrides those before it. --dry-run shows the outcome, as --config reads it.""",
+    "prepare": """\
+OUT then holds images.npy (N x C x H x W, uint8 or scaled float32), index.parquet (file, label, split) and
+manifest.json (settings, counts, hash, files left out and why). After an interruption,
+repeat the command: it continues. Train on it with --data packed:OUT.""",
+    "arithmetic": """\
+Without terms, a numbered sheet is written to choose from. Each term is the average of
+its examples; three a term are steadier than one:
+  --plus 3,7,12 --minus 4,9,1 --plus 2,5,8""",
+    "forget": """\
+Samples are numbered as in the sheet that `ambigan arithmetic RUN` writes. Labels serve
+for measuring, and with --label to choose what is dropped.""",
+    "transfer": """\
+Results are written after each measurement; after an interruption, the same command
+continues.""",
+    "reproduce": """\
+What is finished is not repeated: give the same command again after an interruption, or
+with more presets or seeds. Several processes may work in one folder; each takes what no
+other is working on. Any setting that all runs have is changed by its dotted name, and
+named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99""",
+    "completion": """\
+bash: echo 'eval "$(ambigan completion bash)"' >> ~/.bashrc
+zsh:  echo 'eval "$(ambigan completion zsh)"' >> ~/.zshrc, below compinit
+fish: ambigan completion fish > ~/.config/fish/completions/ambigan.fish""",
+}
+"""What a verb's help ends with."""
+
+_RESUME = "a run that was begun goes on with: ambigan train --resume RUN"
+_MEASURED = "what was measured is kept; repeat the command to go on"
+KEPT = {
+    "train": _RESUME,
+    "demo": _RESUME,
+    "prepare": "what was decoded is kept; repeat the command to go on",
+    "reproduce": "what was trained and measured is kept; repeat the command to go on",
+    "evaluate": _MEASURED,
+    "transfer": _MEASURED,
+}
+"""What is said of a verb that is stopped by SIGINT, where it does not say more itself."""
+
+PACKED = (
+    *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
+    *("attribute", "label_column", "image_column", "pages", "folders", "group", "max_pixels"),
+    *("window", "layout", "range", "range_percentiles"),
+)
+"""Settings of data that decide what `prepare` writes; the others are given to `train`."""
 
 SHORTCUTS = {
     "data": "data.source",
@@ -19,8 +119,9 @@ SHORTCUTS = {
     "seed": "train.seed",
     "device": "train.device",
     "precision": "train.precision",
+    **{name: f"data.{name}" for name in PACKED},
 }
-"""Flags of `train` that stand for a setting."""
+"""Flags of the verbs of `TRAINING` that stand for a setting."""
 
 TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
@@ -67,11 +168,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 
 def parse_arguments(arguments: Sequence[str]) -> Request:
-    """Reads a command line.
-
-    Raises:
-        ConfigError: an unknown verb or flag, or a flag without its value.
-    """
+    """Reads a command line; an unknown verb or flag, or a missing value, is a ConfigError."""
     parser, verbs = make_parsers()
     if not arguments:
         parser.print_help()
@@ -90,8 +187,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     for flag, name in SHORTCUTS.items():
         value = getattr(flags, flag, None)
         if flags.verb in TRAINING and value is not None:
-            if name in (typed.replace("-", "_") for typed in settings):
-                raise ConfigError(f"--{flag.replace('_', '-')} and --{name} are one; give one.")
+            if name in settings:
+                raise ConfigError(f"--{flag} and --{name} are one; give one.".replace("_", "-"))
             settings[name] = str(value)
     return Request(flags.verb, flags, settings)
 
@@ -142,21 +239,17 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     parser.add_argument("--version", action="version", version=f"ambigan {__version__}")
     group = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", parser_class=_Parser)
     verbs: dict[str, _Parser] = {}
-
-    def verb(name: str, text: str) -> _Parser:
+    for name, verb in VERBS.items():
         verbs[name] = group.add_parser(
             name,
-            help=text,
-            description=f"{text}.",
+            help=verb.text,
+            description=f"{verb.text}.",
+            epilog=EPILOGS.get(name),
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        return verbs[name]
-
-    add_training_verbs(verb)
-    add_run_verbs(verb)
-    add_reproduce(verb("reproduce", "Make a paper's table again, or compare methods"))
-    add_lists(verb)
-    for each in verbs.values():
-        add_general(each)
+        add_flags(verbs[name], verb.flags)
+        if name == "train":
+            add_flags(verbs[name].add_argument_group("planning"), of.PLANNING)
+        add_flags(verbs[name].add_argument_group("general"), of.GENERAL)
     return parser, verbs

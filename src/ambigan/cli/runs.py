@@ -20,18 +20,14 @@ from ..game import Method
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load
 from ..run import Run
-from ..run_data import framing_line, is_far_off
+from ..run_data import describe_framing
 from ..training import check_same_data
-from .output import decoding_progress, logger
+from .output import logger, show_progress
 from .parser import Request
 
 
 def load_run(request: Request) -> Run:
-    """The run that a request names, on the device and with the weights that it asks for.
-
-    Raises:
-        ConfigError: it was trained by another method.
-    """
+    """The run that a request names, on the device and with the weights that it asks for."""
     flags = request.flags
     run = load(flags.run, weights=flags.weights, device=flags.device, method=method_of(request))
     if flags.method and registered_name(flags.method) != run.config.method:
@@ -40,23 +36,15 @@ def load_run(request: Request) -> Run:
 
 
 def dataset_of(run: Run) -> Dataset:
-    """What a run was trained on.
-
-    Raises:
-        CheckpointError: it has changed since.
-    """
-    with decoding_progress() as progress:
+    """What a run was trained on; an error if it has changed since."""
+    with show_progress() as progress:
         dataset = open_dataset(run.config.data, progress)
     check_same_data(RunFolder(run.path), dataset)
     return dataset
 
 
 def uses_other_data(flags: argparse.Namespace) -> bool:
-    """Whether `--data` names other data than the run's own.
-
-    Raises:
-        ConfigError: `--split` is given as well.
-    """
+    """Whether `--data` names other data than the run's own; `--split` is then refused."""
     if flags.data and flags.split not in (None, "all"):
         raise ConfigError("--split is of the run's own data; leave it out with --data.")
     return bool(flags.data)
@@ -65,15 +53,13 @@ def uses_other_data(flags: argparse.Namespace) -> bool:
 def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings:
     """How other data than the run's own are read; one line says what is changed of images.
 
-    Raises:
-        ConfigError: Images are far larger or smaller than the run's, and `--framing run` does not
-            ask for them all the same.
+    Images that are far larger or smaller than the run's are refused without `--framing run`.
     """
     settings = for_other(run.config.data, source)
     if flags.max_corrupt is not None:
         settings = replace(settings, max_corrupt=flags.max_corrupt)
-    line = framing_line(settings, run.spec)
-    if flags.framing is None and is_far_off(settings, run.spec):
+    line, is_far_off = describe_framing(settings, run.spec)
+    if flags.framing is None and is_far_off:
         raise ConfigError(
             f"{line}: so far from what the run was trained on, features say little; give --framing"
             " run to take them all the same."

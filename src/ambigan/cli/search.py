@@ -191,42 +191,40 @@ def _print(found: SearchResult) -> None:
         f"most like them among {len(found.among.split):,} {found.among.origin}, by the"
         f" {_MEASURES[found.metric]} in {found.layer}\n"
     )
-    rows: list[list[str]] = []
-    for query in range(min(DRAWN, len(found.queries.split))):
-        places = found.neighbours.places[query, :LISTED].numpy().tolist()
-        values = found.neighbours.values[query, :LISTED].numpy().tolist()
-        name, label = found.queries.name(query), found.queries.label(query) or ""
-        rows += [
-            [name, label, str(rank), f"{value:.3f}", found.among.label(place) or "", other]
-            for rank, (place, value) in enumerate(zip(places, values, strict=True), start=1)
-            if place >= 0 and (other := found.among.name(place))
+    rows = [
+        [
+            found.queries.name(query),
+            found.queries.label(query),
+            rank,
+            f"{value:.3f}",
+            found.among.label(place),
+            found.among.name(place),
         ]
-    measure = _MEASURES[found.metric]
-    print_columns(("query", "query label", "rank", measure, "label", "found"), rows)
+        for query in range(min(DRAWN, len(found.queries.split)))
+        for rank, (place, value) in enumerate(found.ranked(query, LISTED), start=1)
+    ]
+    print_columns(("query", "query label", "rank", _MEASURES[found.metric], "label", "found"), rows)
 
 
 def _draw(found: SearchResult, path: Path) -> None:
     from ..report.figures import save_figure
     from ..report.figures.similar import Caption, similar_figure
 
-    values, asked = found.among.split.values, found.queries.split.values[:DRAWN]
-    nearest = found.neighbours.places[:DRAWN, :DRAWN_OF_EACH]
-    places: list[list[int]] = [[p for p in row if p >= 0] for row in nearest.numpy().tolist()]
-    captions: list[list[Caption]] = []
-    for query, row in enumerate(places):
-        label = found.queries.label(query)
-        captions.append([])
-        for rank, place in enumerate(row):
-            other = found.among.label(place)
-            right = None if label is None or other is None else label == other
-            value = f"{float(found.neighbours.values[query, rank]):.2f}"
-            captions[-1].append(Caption(_short(found.among, place), value, right))
+    queries, among = found.queries, found.among
+    asked = queries.split.values[:DRAWN].numpy()
+    nearest = [found.ranked(query, DRAWN_OF_EACH) for query in range(len(asked))]
+
+    def caption(query: int, place: int, value: float) -> Caption:
+        label, other = queries.label(query), among.label(place)
+        is_right = None if label is None or other is None else label == other
+        return Caption(_short(among, place), f"{value:.2f}", is_right)
+
     figure = similar_figure(
-        asked.numpy(),
-        [np.stack([values[place].numpy() for place in row]) for row in places],
-        [_short(found.queries, query) for query in range(len(asked))],
-        captions,
-        f"most like it of {len(values):,} {found.among.origin}, {_MEASURES[found.metric]} in"
+        asked,
+        [np.stack([among.split.values[place].numpy() for place, _ in row]) for row in nearest],
+        [_short(queries, query) for query in range(len(asked))],
+        [[caption(query, *pair) for pair in row] for query, row in enumerate(nearest)],
+        f"most like it of {len(among.split):,} {among.origin}, {_MEASURES[found.metric]} in"
         f" {found.layer}",
     )
     save_figure(path, figure)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..configuration import make_config
 from ..core.errors import AmbiganError, ConfigError, suggestion
@@ -17,31 +18,26 @@ from ..core.plugins import plugin_flags
 from ..core.settings import override
 from ..data import (
     DataSettings,
-    Decoding,
     Manifest,
     find_image_source,
     located,
     prepare_images,
     verify_packed,
 )
+from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
-from ..engine.trainer import Interrupted, TrainingProgress
+from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load, read_config
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
-from .output import decoding_progress, logger, print_json, run_progress, say
-from .parser import Request
+from .output import Report, logger, print_json, say, show_progress
+from .parser import PACKED, Request
 
 DEMO_OUT = "runs/demo"
-PACKED = (
-    *("size", "grayscale", "max_corrupt", "split_seed", "test_fraction", "root"),
-    *("attribute", "label_column"),
-)
-"""Settings of data that decide what `prepare` writes; the others are given to `train`."""
 
 
 def demo(request: Request) -> int:
@@ -86,7 +82,12 @@ def train(request: Request) -> int:
             " torchrun --nproc-per-node N -m ambigan train ..."
         )
     if flags.plan:
-        _check_plan(flags)
+        given = {"--continue": flags.go_on, "--out": flags.out, "--dry-run": flags.dry_run}
+        _refuse(given, "--plan trains nothing and writes nothing")
+        if num_launched_processes() > 1:
+            raise ConfigError(
+                "--plan runs as one process; start it without torchrun, and give --processes N."
+            )
     if flags.resume:
         return _resume(request, name)
     config = make_config(
@@ -103,7 +104,7 @@ def train(request: Request) -> int:
     if flags.dry_run:
         return _print_config(config, out)
     status = _train(config, out, go_on=flags.go_on)
-    if status == 0 and _is_main():
+    if status == 0:
         _say_trained(out, config)
     return status
 
@@ -123,23 +124,11 @@ def _say_trained(out: Path, config: RunConfig) -> None:
     say(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
 
 
-def _check_plan(flags: argparse.Namespace) -> None:
-    """Refuses what a plan has no use for.
-
-    Raises:
-        ConfigError: A flag of trainings is given, or torchrun started several processes.
-    """
-    for name, value in (
-        ("--continue", flags.go_on),
-        ("--out", flags.out),
-        ("--dry-run", flags.dry_run),
-    ):
+def _refuse(given: Mapping[str, Any], why: str) -> None:
+    """Refuses the flags that have a value; `why` may name the flag as `{}`."""
+    for flag, value in given.items():
         if value:
-            raise ConfigError(f"--plan trains nothing and writes nothing; leave out {name}.")
-    if num_launched_processes() > 1:
-        raise ConfigError(
-            "--plan runs as one process; start it without torchrun, and give --processes N."
-        )
+            raise ConfigError(f"{why.format(flag)}; leave out {flag}.")
 
 
 def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
@@ -154,32 +143,14 @@ def _plan(config: RunConfig, flags: argparse.Namespace) -> int:
     return 0
 
 
-def _check_resume(flags: argparse.Namespace) -> None:
-    """Refuses what does not go with `--resume`.
-
-    Raises:
-        ConfigError: A flag of new runs is given.
-    """
-    if flags.go_on:
-        raise ConfigError("--resume continues anyway; leave out --continue.")
-    for name, value in (
-        ("--plan", flags.plan),
-        ("--dry-run", flags.dry_run),
-        ("--config", flags.config),
-        ("--from", flags.from_run),
-    ):
-        if value:
-            raise ConfigError(
-                f"{name} is for a new run, and --resume continues one as it is; leave out {name}."
-            )
-
-
 def _resume(request: Request, name: str | None) -> int:
-    flags = request.flags
-    _check_resume(flags)
-    run = RunFolder(flags.resume)
-    if flags.out and Path(flags.out) != run.path:
-        raise ConfigError("--resume continues in the run's own folder; leave out --out.")
+    flags, run = request.flags, RunFolder(request.flags.resume)
+    _refuse({"--continue": flags.go_on}, "--resume continues anyway")
+    new = {"--plan": flags.plan, "--dry-run": flags.dry_run}
+    new |= {"--config": flags.config, "--from": flags.from_run}
+    _refuse(new, "{} is for a new run, and --resume continues one as it is")
+    is_elsewhere = flags.out and Path(flags.out) != run.path
+    _refuse({"--out": is_elsewhere}, "--resume continues in the run's own folder")
     method = find_method(name) if name and is_external(name) else None
     config, _ = read_config(run, method)
     for flag, typed, is_so in (
@@ -191,17 +162,18 @@ def _resume(request: Request, name: str | None) -> int:
                 f"{run.path} was made with other settings ({flag}: '{typed}' against '{is_so}'); "
                 "resume it without them or train a new run with another --out."
             )
+
+    def change(theirs: RunConfig) -> RunConfig:
+        asked = override(theirs, request.settings)
+        return _located(asked) if "data.source" in request.settings else asked
+
     status = _guarded(
-        lambda progress, decoding: resume_training(
-            run.path,
-            method_class=method,
-            expected=lambda theirs: _asked(theirs, request.settings),
-            progress=progress,
-            decoding=decoding,
+        lambda progress: resume_training(
+            run.path, method_class=method, expected=change, progress=progress, decoding=progress
         ),
         again=_resume_command(run.path, config),
     )
-    if status == 0 and _is_main():
+    if status == 0:
         _say_trained(run.path, config)
     return status
 
@@ -210,22 +182,15 @@ def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
     config = _located(config)
     if go_on:
         return _guarded(
-            lambda progress, decoding: train_interleaved_runs(
-                [(config, out)], progress=progress, decoding=decoding
+            lambda progress: train_interleaved_runs(
+                [(config, out)], progress=progress, decoding=progress
             ),
             again="the same command",
         )
     return _guarded(
-        lambda progress, decoding: start_training(
-            config, out, progress=progress, decoding=decoding
-        ),
+        lambda progress: start_training(config, out, progress=progress, decoding=progress),
         again=_resume_command(out, config),
     )
-
-
-def _asked(theirs: RunConfig, settings: dict[str, str]) -> RunConfig:
-    config = override(theirs, settings)
-    return _located(config) if "data.source" in settings else config
 
 
 def _located(config: RunConfig) -> RunConfig:
@@ -237,14 +202,13 @@ def _resume_command(out: Path, config: RunConfig) -> str:
     return f"ambigan train --resume {as_typed(out)}{plugin_flags(config.plugins)}"
 
 
-def _guarded(work: Callable[[TrainingProgress, Decoding], object], again: str) -> int:
+def _guarded(work: Callable[[Report], object], again: str) -> int:
     """Runs training under a progress bar; a signal becomes its exit status."""
     try:
-        with run_progress(quiet=not _is_main()) as (progress, decoding):
-            work(progress, decoding)
+        with show_progress() as report:
+            work(report)
     except Interrupted as stop:
-        if _is_main():
-            logger.info(f"stopped; continue with: {again}")
+        logger.info(f"stopped; continue with: {again}")
         return 128 + stop.signal_number
     return 0
 
@@ -281,13 +245,22 @@ def prepare(request: Request) -> int:
         raise ConfigError("name what is prepared and where: ambigan prepare SOURCE OUT.")
     if flags.workers is not None and flags.workers < 1:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
-    settings = located(override(DataSettings(flags.source), _settings_of_packed(request)))
-    out = Path(flags.out)
-    with decoding_progress() as progress:
+    settings = located(override(DataSettings(flags.source), _settings_of_packed(request.settings)))
+    out, duplicates = Path(flags.out), list[Duplicate]()
+    with show_progress() as progress:
         gallery = find_image_source(settings)
+        if flags.drop_duplicates:
+            gallery, duplicates = without_duplicates(gallery, flags.workers, progress)
         manifest, was_finished = prepare_images(
             settings, gallery, out, workers=flags.workers, progress=progress
         )
+    if flags.drop_duplicates:
+        write_duplicates(out, duplicates)
+        logger.info(f"near copies left out: {len(duplicates):,}, listed in {out}/{DUPLICATES}")
+    for line in manifest.inventory.lines(settings.source):
+        logger.info(line)
+    for line in manifest.warnings:
+        logger.warning(line)
     if was_finished:
         logger.info(f"{out} is finished already; nothing was done")
     _say_prepared(manifest, out)
@@ -296,7 +269,7 @@ def prepare(request: Request) -> int:
 
 def _verify(request: Request) -> int:
     """Compares all pixels of a packed folder with the hash in its manifest."""
-    typed = {name for name, value in vars(request.flags).items() if value not in (None, False)}
+    typed = {name for name, value in vars(request.flags).items() if value}
     if request.settings or typed - {"verb", "verify", "quiet", "debug"}:
         raise ConfigError("--verify FOLDER compares a packed folder alone; leave out the rest.")
     manifest = verify_packed(Path(request.flags.verify))
@@ -304,22 +277,15 @@ def _verify(request: Request) -> int:
     return 0
 
 
-def _settings_of_packed(request: Request) -> dict[str, str]:
-    """Settings by name, whether typed as flags or, as for `train`, by dotted name."""
-    flags = request.flags
-    typed = {name: getattr(flags, name, None) for name in PACKED}
-    settings = {name: str(value) for name, value in typed.items() if value not in (None, False)}
-    if "size" in settings:
-        settings["size"] = _size(settings["size"])
-    for dotted, value in request.settings.items():
+def _settings_of_packed(typed: dict[str, str]) -> dict[str, str]:
+    """The settings by name; refuses those that decide nothing about what is packed."""
+    settings: dict[str, str] = {}
+    for dotted, value in typed.items():
         name = dotted.removeprefix("data.")
         if name not in PACKED:
             hint = suggestion(dotted, [f"data.{flag}" for flag in PACKED])
             raise ConfigError(f"'{dotted}' has no part in preparing.{hint} Give it to `train`.")
-        if name in settings:
-            flag = name.replace("_", "-")
-            raise ConfigError(f"--{flag} and --data.{flag} are one; give one.")
-        settings[name] = value
+        settings[name] = _size(value) if name == "size" else value
     return settings
 
 

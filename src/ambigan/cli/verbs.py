@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ..core.errors import ConfigError
 from ..core.files import check_writable, write_bytes
-from ..data import DataSettings, SourceSplit, Split, open_examples
+from ..data import DataSettings, SourceSplit, Split, listed, open_examples
 from ..data.splits import split_at
 from ..data.tables.outputs import data_columns, row_columns, table_bytes
 from ..engine.run_folder import RunFolder
 from ..evaluation.result_file import read_folder
 from ..report import write_report
 from ..run import Run
-from .output import decoding_progress, logger, say
+from .output import logger, say, show_progress
 from .parser import Request
 from .runs import dataset_of, load_run, other_data, output_paths, uses_other_data, write_npy
 
@@ -95,6 +95,12 @@ def report(request: Request) -> int:
     return 0
 
 
+def write_page(run: Run) -> Path:
+    """Writes a run's page."""
+    folder = RunFolder(run.path)
+    return write_report(run, folder, dataset_of(run), read_folder(folder.results))
+
+
 def _split(request: Request, run: Run, default: str) -> Split:
     """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
     flags = request.flags
@@ -110,12 +116,10 @@ def _split(request: Request, run: Run, default: str) -> Split:
 
 
 def _examples(settings: DataSettings, run: Run) -> Split:
-    with decoding_progress() as progress:
+    with show_progress() as progress:
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:
-        logger.warning(
-            f"{len(found.skipped)} files could not be used, the first: {found.skipped[0]}"
-        )
+        logger.warning(f"{len(found.skipped)} files could not be used: {listed(found.skipped)}")
     return found
 
 
@@ -123,12 +127,6 @@ def _first(split: Split, num: int) -> Split:
     if num < 1:
         raise ConfigError(f"cannot take {num} examples; ask for 1 or more.")
     return split_at(split, num)[0]
-
-
-def write_page(run: Run) -> Path:
-    """Writes a run's page."""
-    folder = RunFolder(run.path)
-    return write_report(run, folder, dataset_of(run), read_folder(folder.results))
 
 
 def _write_arrays(

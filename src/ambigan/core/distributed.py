@@ -58,11 +58,7 @@ def world() -> World:
 
 
 def join_from_environment(device_type: str) -> World:
-    """Joins the processes that torchrun started; without torchrun, stays alone.
-
-    Args:
-        device_type: Type of the device, `cpu` for communication by gloo or `cuda` for NCCL.
-    """
+    """Joins the processes that torchrun started, by NCCL on `cuda`, else by gloo."""
     if num_launched_processes() > 1 and not dist.is_initialized():
         store, rank, size = next(dist.rendezvous("env://"))
         dist.init_process_group(
@@ -84,14 +80,8 @@ def join_rendezvous(store: Store, rank: int, size: int, longest: timedelta = _LO
     receives the prefix under that name. A message of a dead process is answered under a name that
     nobody reads any more, so it does no harm.
 
-    Args:
-        store: Store that all processes share.
-        rank: Number of this process.
-        size: Number of processes.
-        longest: Longest time to wait for the others.
-
     Raises:
-        RuntimeError: One of the processes, or rank 0, did not arrive in time.
+        RuntimeError: One of the processes, or rank 0, did not arrive within the `longest` time.
     """
     # A random prefix keeps the keys of this start apart from those of all earlier ones.
     if rank == 0:
@@ -132,11 +122,7 @@ def leave() -> None:
 
 
 def share_of(batch_size: int, size: int) -> int:
-    """Returns the number of examples of a global batch that one process holds.
-
-    Args:
-        batch_size: Number of examples in the global batch.
-        size: Number of processes.
+    """Returns how many examples of a global batch each of `size` processes holds.
 
     Raises:
         ConfigError: The batch does not divide evenly.
@@ -152,9 +138,7 @@ def share_of(batch_size: int, size: int) -> int:
 def average_(tensors: Sequence[Tensor]) -> None:
     """Replaces each tensor by its mean over all processes, in one flattened all-reduce.
 
-    Args:
-        tensors: Tensors of one dtype and device, such as the gradients of a player. Every process
-            must pass the same shapes in the same order.
+    The tensors have one dtype and device. Every process passes the same shapes in the same order.
     """
     size = world().size
     if size == 1 or not tensors:
@@ -163,11 +147,9 @@ def average_(tensors: Sequence[Tensor]) -> None:
     # ranks that reduce in the same order cannot deadlock.
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     dist.all_reduce(flat)
-    flat.div_(size)
-    offset = 0
-    for tensor in tensors:
-        tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
-        offset += tensor.numel()
+    sizes = [tensor.numel() for tensor in tensors]
+    for tensor, mean in zip(tensors, torch.split(flat.div_(size), sizes), strict=True):
+        tensor.copy_(mean.view_as(tensor))
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:

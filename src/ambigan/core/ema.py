@@ -31,23 +31,20 @@ class ExponentialMovingAverage:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
         self.module = copy.deepcopy(module).requires_grad_(False)
-        ours, theirs, copied = _state(self.module), _state(module), _copied(module)
-        floating = [
-            name
-            for name, value in theirs.items()
-            if value.is_floating_point() and name not in copied
-        ]
-        self._averages = [ours[name] for name in floating]
-        self._values = [theirs[name] for name in floating]
-        self._copies = [(ours[n], theirs[n]) for n in theirs if n not in set(floating)]
+        ours, copied = _state(self.module), _copied(module)
+        self._averages: list[Tensor] = []
+        self._values: list[Tensor] = []
+        self._copies: list[tuple[Tensor, Tensor]] = []
+        for name, value in _state(module).items():
+            if value.is_floating_point() and name not in copied:
+                self._averages.append(ours[name])
+                self._values.append(value)
+            else:
+                self._copies.append((ours[name], value))
 
     @torch.no_grad()
     def update(self, num_updates: int) -> None:
-        """Moves the average one step towards the module's current values.
-
-        Args:
-            num_updates: Number of updates before this one.
-        """
+        """Moves the average one step towards the module's values, after `num_updates` before."""
         # The values of a network from early in training should not outlive the warm-up: with d =
         # 0.9999 from the start, the initial weights would dominate for ten thousand updates.
         decay = min(self.decay, (1 + num_updates) / (10 + num_updates))
@@ -57,13 +54,7 @@ class ExponentialMovingAverage:
 
 
 def move(averages: Sequence[Tensor], values: Sequence[Tensor], share: float) -> None:
-    """Moves each average towards its value by a fraction of their difference, in one fused call.
-
-    Args:
-        averages: Tensors to change in place.
-        values: Tensors to move towards, of the same shapes.
-        share: Fraction of the difference, in [0, 1].
-    """
+    """Moves each average in place towards its value, by a share in [0, 1] of their difference."""
     # One fused kernel for all tensors: a separate one for each would cost more to launch than to
     # run.
     _foreach._foreach_lerp_(list(averages), list(values), share)

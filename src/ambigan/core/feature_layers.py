@@ -5,8 +5,10 @@ A name is parsed once into a `LayerSpec`; `read_layer` runs the network with for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
@@ -56,23 +58,20 @@ def is_convolutional(network: nn.Module) -> bool:
 
 
 def parse_layer_spec(method: nn.Module, name: str, known: Sequence[str]) -> LayerSpec:
-    """Parses a layer name: `LAYER`, `LAYER@SIDE` or `NETWORK.convs@SIDE`.
-
-    Args:
-        method: Method that holds the networks.
-        name: Name of the layer.
-        known: Dotted names of the modules that may be read.
+    """Parses `LAYER`, `LAYER@SIDE` or `NETWORK.convs@SIDE`; `known` modules may be read.
 
     Raises:
         ConfigError: There is no such layer, or it cannot be pooled in this way.
     """
     layer, has_side, typed = name.partition("@")
-    side = _side(name, typed) if has_side else None
+    if has_side and not (typed.isdecimal() and int(typed)):
+        raise ConfigError(f"layer '{name}': @ must be followed by the side to pool to, as in @4.")
+    side = int(typed) if has_side else None
     network, _, rest = layer.partition(".")
+    modules: tuple[str, ...] = (layer,)
     if rest == ALL_CONVS and network in known:
-        modules = tuple(f"{network}.{inner}" for inner in hidden_layers(_inner(method, network)))
-    else:
-        modules = (layer,)
+        hidden = hidden_layers(method.get_submodule(network))
+        modules = tuple(f"{network}.{inner}" for inner in hidden)
     if not modules or any(module not in known for module in modules):
         networks = [name for name in known if "." not in name]
         # Suggest networks and their layers, but not the parts that layers are built from.
@@ -80,7 +79,7 @@ def parse_layer_spec(method: nn.Module, name: str, known: Sequence[str]) -> Laye
         raise unknown_name(
             "layer", layer, [*outer, *(f"{network}.{ALL_CONVS}" for network in networks)]
         )
-    if side is not None and not is_convolutional(_inner(method, network)):
+    if side is not None and not is_convolutional(method.get_submodule(network)):
         raise ConfigError(
             f"layer '{name}': {network} has no maps to pool to {side}x{side}; leave out @{side}."
         )
@@ -92,104 +91,80 @@ def parse_layer_spec(method: nn.Module, name: str, known: Sequence[str]) -> Laye
     return LayerSpec(name, network, modules, side)
 
 
+@contextmanager
+def eval_mode(network: nn.Module) -> Generator[None]:
+    """Puts a network into eval mode, and every module back into its own mode afterwards."""
+    # Mode per module, not of the network as a whole: parts may be in eval mode on purpose.
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 @torch.no_grad()
 def read_layer(
-    method: nn.Module, reading: LayerSpec, run: Callable[[str, Tensor], Tensor], x: Tensor
-):
-    """Runs data through a network and returns layer outputs, flattened and concatenated.
+    method: nn.Module, spec: LayerSpec, run: Callable[[str, Tensor], Tensor], x: Tensor
+) -> Tensor:
+    """Returns a layer's outputs for data, flattened and concatenated to float32 `(N, D)`.
 
-    Args:
-        method: Method that holds the networks. It is in eval mode during the call and has its
-            former mode afterwards.
-        reading: Outputs to read.
-        run: Function that runs data through a network, given the network's name.
-        x: Data of shape `(N, ...)`.
-
-    Returns:
-        Features of shape `(N, D)`, float32.
+    `run` runs data through the network of a name, in eval mode.
 
     Raises:
         ConfigError: No data pass through one of the layers, or it cannot be pooled.
     """
+    names = spec.modules or ("",)  # an empty name for what `run` returns
     seen: dict[str, Tensor] = {}
-    network_output: Tensor | None = None
-    # Hooks read the outputs of the one forward pass that the method itself defines, so layers
-    # inside a branch are read with the inputs they have in training.
-    handles = [
-        method.get_submodule(name).register_forward_hook(_keeper(seen, name))
-        for name in reading.modules
-    ]
-    # Mode per module, not of the method as a whole: parts of it may be in eval mode on purpose.
-    modes = {module: module.training for module in method.modules()}
-    try:
-        method.eval()
-        network_output = run(reading.network, x)
-    except RuntimeError:  # layers above those that are read may take images of one size alone
-        if not reading.modules or any(name not in seen for name in reading.modules):
-            raise
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, training in modes.items():
-            module.training = training
-    if missing := [name for name in reading.modules if name not in seen]:
+
+    def keep(name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        seen[name] = output
+
+    with ExitStack() as stack:
+        # Hooks read the outputs of the one forward pass that the method itself defines, so layers
+        # inside a branch are read with the inputs they have in training.
+        for name in spec.modules:
+            module = method.get_submodule(name)
+            stack.enter_context(module.register_forward_hook(partial(keep, name)))
+        stack.enter_context(eval_mode(method))
+        try:
+            seen[""] = run(spec.network, x)
+        except RuntimeError:
+            # Layers above those that are read may take images of one size alone. Their failure
+            # does not matter once all outputs are there.
+            if any(name not in seen for name in names):
+                raise
+    if missing := [name for name in names if name not in seen]:
         raise ConfigError(
             f"no data passes through layer '{missing[0]}' of {type(method).__name__}; choose"
             " another layer."
         )
-    if not reading.modules:
-        assert network_output is not None
-        return network_output.flatten(1).float()
-    _check_side(reading, seen)
-    return torch.cat([_pooled(seen[name], reading) for name in reading.modules], 1)
+    outputs = _pooled([seen[name] for name in names], spec)
+    return torch.cat([output.flatten(1).float() for output in outputs], 1)
 
 
-def _keeper(seen: dict[str, Tensor], name: str) -> Callable[..., None]:
-    """Returns a forward hook that stores the output under `name`."""
-
-    def keep(_module: nn.Module, _inputs: object, output: object) -> None:
-        seen[name] = cast(Tensor, output)
-
-    return keep
-
-
-def _check_side(reading: LayerSpec, seen: dict[str, Tensor]) -> None:
-    """Checks that the outputs are maps and that at least one is as large as the side to pool to."""
-    if reading.side is None:
-        return
-    for output in seen.values():
+def _pooled(outputs: list[Tensor], spec: LayerSpec) -> list[Tensor]:
+    """Max-pools maps to the side that is asked for, where they are larger."""
+    side = spec.side
+    if side is None:
+        return outputs
+    for output in outputs:
         if output.ndim != 4:
             raise ConfigError(
-                f"layer '{reading.name}' has {output.ndim - 1} dimensions per example and no maps "
-                f"to pool; leave out @{reading.side}."
+                f"layer '{spec.name}' has {output.ndim - 1} dimensions per example and no maps "
+                f"to pool; leave out @{side}."
             )
     # Of several layers the deeper ones may have smaller maps, which are then used whole.
-    largest = max((output.shape[2:] for output in seen.values()), key=max)
-    if reading.side > max(*largest, POOL_SIDE):
-        what = "its map" if len(seen) == 1 else "the largest map"
+    largest = max((output.shape[2:] for output in outputs), key=max)
+    if side > max(*largest, POOL_SIDE):
+        what = "its map" if len(outputs) == 1 else "the largest map"
         raise ConfigError(
-            f"layer '{reading.name}': {what} is {largest[0]}x{largest[1]}, which cannot be pooled "
-            f"to {reading.side}x{reading.side}; write at most @{max(largest)}."
+            f"layer '{spec.name}': {what} is {largest[0]}x{largest[1]}, which cannot be pooled "
+            f"to {side}x{side}; write at most @{max(largest)}."
         )
-
-
-def _pooled(output: Tensor, reading: LayerSpec) -> Tensor:
-    """Max-pools an output where it is larger than asked for, and flattens it to `(N, D)`."""
-    if reading.side is not None:
-        height, width = output.shape[2:]
-        # Never enlarged: repeating pixels would only duplicate features.
-        size = (min(height, reading.side), min(width, reading.side))
-        output = F.adaptive_max_pool2d(output, size)
-    return output.flatten(1).float()
-
-
-def _side(name: str, typed: str) -> int:
-    """Parses the text after @."""
-    if not typed.isdecimal() or int(typed) < 1:
-        raise ConfigError(f"layer '{name}': @ must be followed by the side to pool to, as in @4.")
-    return int(typed)
-
-
-def _inner(method: nn.Module, network: str) -> nn.Module:
-    """Returns a network of the method by name."""
-    return method.get_submodule(network)
+    # Never enlarged: repeating pixels would only duplicate features.
+    return [
+        F.adaptive_max_pool2d(output, (min(output.shape[2], side), min(output.shape[3], side)))
+        for output in outputs
+    ]

@@ -43,11 +43,7 @@ def keep_inside(folder: Path) -> Path:
 
 
 def check_inside(path: Path) -> None:
-    """Refuses to write where a linked folder leads out of a folder of `keep_inside`.
-
-    Raises:
-        StorageError: naming the link.
-    """
+    """Refuses to write where a linked folder leads out of a folder of `keep_inside`."""
     parent = Path(os.path.abspath(path.parent))
     for root in _ROOTS.intersection((parent, *parent.parents)):
         if not Path(os.path.realpath(parent)).is_relative_to(os.path.realpath(root)):
@@ -60,24 +56,16 @@ def check_inside(path: Path) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Opens a regular file to read; anything else, such as a pipe or a device, would never end.
-
-    Raises:
-        OSError: it is missing, may not be read, or is no regular file.
-    """
+    """Opens a regular file to read; anything else, such as a pipe or a device, would never end."""
     handle = os.open(path, os.O_RDONLY | _flags("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     return _if_regular(handle, path, "rb")
 
 
 def read_bytes(path: Path, most: float | None = None) -> bytes:
-    """The content of a regular file.
-
-    Args:
-        path: The file.
-        most: The largest size to accept, in bytes; the memory of this machine if None.
+    """The content of a regular file of at most that many bytes, or this machine's memory.
 
     Raises:
-        OSError: as `open_regular`, or it is larger.
+        OSError: It is missing, may not be read, is no regular file, or is larger.
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > (physical_memory() if most is None else most):
@@ -89,15 +77,9 @@ def open_in_place(path: Path, *, appends: bool = False, is_shared: bool = False)
     """Opens a file to read and to write where it lies, as it is; makes an empty one if missing.
 
     Nothing is truncated, and no link is followed. A file with a second name (a hard link, as some
-    backups make them) is refused too, since writing would change it under that name as well.
-
-    Args:
-        path: The file.
-        appends: Whether all writes go to its end, those of several processes too.
-        is_shared: Whether a second name does no harm, because nothing is written.
-
-    Raises:
-        StorageError: it is a link, no regular file, or cannot be opened.
+    backups make them) is refused too, since writing would change it under that name as well,
+    unless it `is_shared`, because nothing is written. If it `appends`, all writes go to its end,
+    those of several processes too.
     """
     check_inside(path)
     names = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_APPEND" if appends else "")
@@ -130,9 +112,6 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     A link in its place is replaced and not followed. What a killed write of the same file left is
     removed.
-
-    Raises:
-        StorageError: the disk is full or the folder cannot be written to; the old file stands.
     """
     check_inside(path)
     try:
@@ -171,11 +150,7 @@ def sweep(folder: Path, names: re.Pattern[str] = _TEMPORARY) -> None:
 
 
 def sync_file(file: BinaryIO, path: Path) -> None:
-    """Waits until everything written to an open file is on the disk; errors name its path.
-
-    Raises:
-        StorageError: The disk is full or cannot be written.
-    """
+    """Waits until everything written to an open file is on the disk; errors name its path."""
     try:
         file.flush()
         os.fsync(file.fileno())
@@ -196,33 +171,26 @@ def write_json(path: Path, content: Any) -> None:
 def append_json(path: Path, content: Any) -> bytes:
     """Adds a line to a file of JSON lines and returns it; it is on the disk by then.
 
-    A line that a kill has torn is ended first, so that it spoils no other.
-
-    Raises:
-        StorageError: the disk is full or the file cannot be written to; the lines before stand.
+    A line that a kill has torn is ended first, so that it spoils no other. After an error, the
+    lines before stand.
     """
     line = json.dumps(content, allow_nan=True).encode()
     with open_in_place(path, appends=True) as file:
         try:
-            torn = file.seek(0, os.SEEK_END) > 0 and _last_byte(file) != b"\n"
-            file.write(b"\n" * torn + line + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            is_torn = file.read(1) not in (b"", b"\n")
+            file.write(b"\n" * is_torn + line + b"\n")
         except OSError as error:
             raise storage_error(path, error) from error
+        sync_file(file, path)
     return line
-
-
-def _last_byte(file: BinaryIO) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON file that holds an object.
 
     Raises:
-        CheckpointError: it is missing, or holds something else.
+        CheckpointError: It is missing, or holds something else.
     """
     try:
         content = json.loads(read_bytes(path, _LARGEST_JSON))
@@ -249,11 +217,7 @@ def sealed(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """Reads what `sealed` made; a file of an older version, without a digest, is taken as it is.
-
-    Raises:
-        CheckpointError: as `read_json`, or it was changed.
-    """
+    """Reads what `sealed` made; a file of an older version, without a digest, is taken as it is."""
     content = read_json(path)
     digest = content.pop("digest", None)
     if digest not in (None, digest_of(content)):
@@ -272,11 +236,7 @@ def as_typed(path: Path | str) -> str:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuses a folder that could not be written to, before hours are spent on what goes there.
-
-    Raises:
-        StorageError: no file can be made in it or, if it is not there yet, above it.
-    """
+    """Refuses a folder that could not be written to, before hours are spent on what goes there."""
     check_inside(folder / "any")
     try:
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -318,13 +278,8 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 def hold_lock(path: Path, *, wait: bool = False) -> Generator[bool]:
     """Holds a lock file while the block runs; the system frees it even if this process is killed.
 
-    Args:
-        path: of the lock file.
-        wait: for another process that holds it.
-
-    Yields:
-        Whether it could be had: False if another process holds it. Where the system or the disk
-        knows no such locks, always True.
+    Yields whether it could be had: False if another process holds it and is not waited for. Where
+    the system or the disk knows no such locks, always True.
     """
     is_ours = False
     while not is_ours:

@@ -13,8 +13,7 @@ _REMEDY = "start several processes with torchrun, or unset WORLD_SIZE and RANK t
 def num_launched_processes() -> int:
     """Returns how many processes torchrun has started, including this one; 1 without torchrun.
 
-    Raises:
-        ConfigError: what torchrun sets is there in part, or is no number.
+    It is an error if what torchrun sets is there in part, or is no number.
     """
     defaults = {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0", "MASTER_PORT": "0"}
     values = {name: os.environ.get(name, default) for name, default in defaults.items()}

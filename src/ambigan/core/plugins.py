@@ -66,9 +66,6 @@ def load_plugin(plugin: str | Path) -> Plugin:
         plugin: The name of a module, found in the current folder or on the path, or the path of a
             `.py` file. A file may import modules of its own folder.
 
-    Returns:
-        The plugin as runs remember it.
-
     Raises:
         ConfigError: There is no such module or file, or importing it fails.
     """
@@ -123,16 +120,8 @@ def origin_of(definition: object) -> Plugin | None:
 
 
 def _load_module(name: str) -> Plugin:
-    try:
-        with _importing(name):
-            module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name + ".").startswith(error.name + "."):
-            raise ConfigError(
-                f"plugin '{name}': no module '{error.name}' in the current folder or on the path;"
-                " give its name, or the path of a .py file."
-            ) from error
-        raise ConfigError(f"plugin '{name}' needs the module '{error.name}': {error}.") from error
+    with _importing(name):
+        module = importlib.import_module(name)
     _loaded[name] = _describe(name, module)
     return _loaded[name]
 
@@ -171,8 +160,11 @@ def _importing(name: str) -> Generator[None]:
     except AmbiganError as error:
         raise type(error)(f"plugin '{name}': {error}") from error
     except ModuleNotFoundError as error:
-        if not name.endswith(".py"):
-            raise
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise ConfigError(
+                f"plugin '{name}': no module '{error.name}' in the current folder or on the path;"
+                " give its name, or the path of a .py file."
+            ) from error
         raise ConfigError(f"plugin '{name}' needs the module '{error.name}': {error}.") from error
     except (Exception, SystemExit) as error:  # the code is the user's; it may fail in any way
         reason = " ".join(f"{type(error).__name__}: {error}".split())

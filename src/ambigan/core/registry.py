@@ -29,12 +29,8 @@ class Registry(Mapping[str, T], Generic[T]):
         """Adds an entry and returns it.
 
         What is defined a second time, as a notebook does that runs a cell again, takes the place
-        of what it was.
-
-        Args:
-            name: The name to add it under.
-            entry: What the name stands for.
-            definition: The class or function it was made of, if that is not the entry itself.
+        of what it was. The definition is the class or function that the entry was made of, if that
+        is not the entry itself.
 
         Raises:
             ConfigError: The name cannot be typed, or another entry has it.
@@ -56,8 +52,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def find(self, name: str) -> T:
         """The entry of that name, of the package, of a loaded plugin or of an installed one.
 
-        Raises:
-            ConfigError: There is none; the nearest name is suggested.
+        Where there is none, the error suggests the nearest name.
         """
         if name not in self:
             raise unknown_name(self.kind, name, self._entries)

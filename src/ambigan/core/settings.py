@@ -5,14 +5,11 @@ pydantic checks types and bounds; this module turns its findings into one line e
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import json
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -21,8 +18,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from .errors import ConfigError, suggestion
 
 T = TypeVar("T")
-
-PACKAGE = Path(__file__).parents[1]
 
 _OF_TEXTS = re.compile(r"<class 'str'>|str \| None|tuple\[str, \.\.\.\]( \| None)?")
 """Types of settings whose values are texts, whatever they look like."""
@@ -37,15 +32,13 @@ Few = Annotated[int, Field(ge=1, le=1000)]
 
 
 def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
-    """Builds a settings dataclass from plain values, nested ones from mappings, and checks it.
+    """Builds a settings dataclass from plain values by field name, and checks it.
 
-    Args:
-        kind: a frozen dataclass.
-        values: by field name; what is left out takes its default.
-        prefix: what error messages put before a setting's name, such as `settings.`.
+    What is left out takes its default; nested dataclasses are built from mappings. Error messages
+    put the prefix, such as `settings.`, before a setting's name.
 
     Raises:
-        ConfigError: a name is unknown or a value is not allowed.
+        ConfigError: A name is unknown or a value is not allowed.
     """
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigError(f"{prefix.rstrip('.')} cannot be {values!r}: it holds settings by name.")
@@ -56,7 +49,9 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
         if name not in fields:
             raise _unknown_setting(prefix + name, [prefix + field for field in fields])
         hint = _chosen(hints[name], value, f"{prefix}{name}.")
-        if dataclasses.is_dataclass(hint) and not dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value):
+            checked[name] = value
+        elif dataclasses.is_dataclass(hint):
             checked[name] = build(cast(type[Any], hint), value, f"{prefix}{name}.")
         else:
             checked[name] = _check(hint, value, prefix + name)
@@ -75,10 +70,13 @@ def _chosen(hint: Any, value: Any, prefix: str) -> Any:
 
 
 def kinds_of(hint: Any) -> dict[str, type[Any]]:
-    """The dataclasses that a field may hold, by their `kind`; none if the field holds one alone."""
+    """The dataclasses that a field may hold, by the default of their field `kind`.
+
+    There are none if the field holds one dataclass alone.
+    """
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else ()
-    kinds = cast("tuple[type[Any], ...]", members)
-    return {_kind(member): member for member in kinds if dataclasses.is_dataclass(member)}
+    kinds: list[Any] = [member for member in members if dataclasses.is_dataclass(member)]
+    return {kind.kind: kind for kind in kinds}
 
 
 def _of_kind(kinds: Mapping[str, type[Any]], named: Any, prefix: str) -> type[Any]:
@@ -87,28 +85,20 @@ def _of_kind(kinds: Mapping[str, type[Any]], named: Any, prefix: str) -> type[An
     return kinds[named]
 
 
-def _kind(member: Any) -> str:
-    """The default of the field `kind`, which tells one dataclass of a union from another."""
-    return str(next(field.default for field in dataclasses.fields(member) if field.name == "kind"))
-
-
 def merge(settings: Any, values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Plain values of settings with some replaced, as a file holds them that leaves others out.
 
-    Args:
-        settings: A dataclass, nested or not.
-        values: Plain values by field name, nested ones as mappings. Where they name another `kind`
-            of nested settings, what they leave out takes that kind's defaults.
-        prefix: What error messages put before a setting's name.
+    Where the values name another `kind` of nested settings, what they leave out takes that kind's
+    defaults.
 
     Raises:
         ConfigError: A name is unknown, or nested settings are no mapping.
     """
-    tree, known = plain(settings), [prefix + field.name for field in dataclasses.fields(settings)]
+    tree = plain(settings)
     hints = get_type_hints(cast(Any, type(settings)), include_extras=True)
     for name, value in values.items():
         if name not in tree:
-            raise _unknown_setting(prefix + name, known)
+            raise _unknown_setting(prefix + name, [prefix + known for known in tree])
         inner = getattr(settings, name)
         if dataclasses.is_dataclass(inner):
             if not isinstance(value, Mapping):
@@ -130,7 +120,7 @@ def _switched(settings: Any, hint: Any, values: Mapping[str, Any], prefix: str) 
 
 def checked(settings: T, prefix: str = "") -> T:
     """The same settings, checked as if they had been read from a file."""
-    return build(type(settings), plain(settings), prefix)
+    return _rebuild(settings, {}, prefix)
 
 
 def override(settings: T, values: Mapping[str, Any]) -> T:
@@ -145,34 +135,34 @@ def override(settings: T, values: Mapping[str, Any]) -> T:
     Raises:
         ConfigError: A name is unknown (the nearest is suggested) or a value is not allowed.
     """
-    values = {name.replace("-", "_"): value for name, value in values.items()}
-    settings = _with_kinds(settings, values)
-    known = dotted(settings)
-    tree = plain(settings)
-    for name, value in values.items():
+    changes = {name.replace("-", "_"): value for name, value in values.items()}
+    changed = _rebuild(settings, changes, "")
+    known = dotted(changed)
+    for name in changes:
         if name not in known:
             raise _unknown_setting(name, known)
-        *parents, leaf = name.split(".")
-        branch, owner = tree, settings
-        for parent in parents:
-            branch, owner = branch[parent], getattr(owner, parent)
-        hint = str(get_type_hints(cast(type, type(owner))).get(leaf, ""))
-        branch[leaf] = _parsed(value, hint) if isinstance(value, str) else value
-    return _rebuild(settings, tree, "")
+    return changed
 
 
-def _with_kinds(settings: T, values: Mapping[str, Any], prefix: str = "") -> T:
-    """Settings whose nested ones are of the kinds asked for, at the defaults of a new kind."""
-    hints = get_type_hints(cast(type, type(settings)), include_extras=True)
-    nested: dict[str, Any] = {}
+def _rebuild(settings: T, changes: Mapping[str, Any], prefix: str) -> T:
+    """Settings built again with changes by dotted name.
+
+    Nested ones are of the types present, since fields may be declared loosely, or of the kinds
+    asked for, at their defaults.
+    """
+    hints = get_type_hints(cast(type, type(settings)))
+    values: dict[str, Any] = {}
     for field in dataclasses.fields(cast(Any, settings)):
-        inner, name = getattr(settings, field.name), f"{prefix}{field.name}."
-        if dataclasses.is_dataclass(inner):
-            asked = {"kind": values[f"{name}kind"]} if f"{name}kind" in values else {}
-            nested[field.name] = _with_kinds(
-                _switched(inner, hints[field.name], asked, name), values, name
-            )
-    return dataclasses.replace(cast(Any, settings), **nested)
+        value, name = getattr(settings, field.name), f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(value):
+            asked = {"kind": changes[f"{name}.kind"]} if f"{name}.kind" in changes else {}
+            value = _switched(value, hints[field.name], asked, f"{name}.")
+            value = _rebuild(value, changes, f"{name}.")
+        elif name in changes:
+            value = changes[name]
+            value = _parsed(value, str(hints[field.name])) if isinstance(value, str) else value
+        values[field.name] = value
+    return build(type(settings), values, prefix)
 
 
 def from_strings(text: str) -> Any:
@@ -231,28 +221,15 @@ def differences(ours: Any, theirs: Any) -> list[str]:
     ]
 
 
-def _rebuild(settings: T, tree: Mapping[str, Any], prefix: str) -> T:
-    """Like `build`, but by the types of values present, for fields declared loosely."""
-    values = {
-        name: _rebuild(getattr(settings, name), value, f"{prefix}{name}.")
-        if dataclasses.is_dataclass(getattr(settings, name))
-        else value
-        for name, value in tree.items()
-    }
-    return build(type(settings), values, prefix)
-
-
 def _check(hint: Any, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(value):
-        return value
     try:
-        adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
-        if isinstance(value, str) and value.lower() == "none" and _takes(adapter, None):
+        if isinstance(value, str) and value.lower() == "none" and type(None) in get_args(hint):
             return None
         if isinstance(value, str) and re.fullmatch(r"\d+x\d+", value) and "tuple[" in str(hint):
             value = value.split("x")  # 64x48 is 64,48
         if isinstance(value, (str, int, float)) and "tuple[" in str(hint):
             value = [value]  # one width is a list of one
+        adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
         return adapter.validate_python(value)
     except ValidationError as error:
         reason = _reason(hint, error)
@@ -270,17 +247,8 @@ def _reason(hint: Any, error: ValidationError) -> str:
     return first["msg"][0].lower() + first["msg"][1:]
 
 
-def _takes(adapter: TypeAdapter[Any], value: Any) -> bool:
-    try:
-        adapter.validate_python(value)
-    except ValidationError:
-        return False
-    return True
-
-
-def _unknown_setting(name: str, known: Mapping[str, Any] | list[str]) -> ConfigError:
-    names = list(known)
-    return ConfigError(f"unknown setting '{name}'.{suggestion(name, names)}")
+def _unknown_setting(name: str, known: Iterable[str]) -> ConfigError:
+    return ConfigError(f"unknown setting '{name}'.{suggestion(name, known)}")
 
 
 def attribute_descriptions(docstring: str | None) -> dict[str, str]:
@@ -296,19 +264,3 @@ def attribute_descriptions(docstring: str | None) -> dict[str, str]:
         elif is_inside and name and line.strip():
             described[name] += " " + line.strip()
     return described
-
-
-@cache
-def docstring_in_package(module: str, name: str) -> str | None:
-    """The docstring of a class of this package, whose module is not imported.
-
-    Args:
-        module: Dotted name below `ambigan`, such as `methods.bigan`.
-        name: Name of the class.
-    """
-    source = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
-    if not source.is_file():
-        source = source.with_suffix("") / "__init__.py"
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    found = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    return next((ast.get_docstring(node) for node in found), None)

@@ -29,9 +29,6 @@ def import_torchvision(submodule: str = "") -> ModuleType:
     failure the two schemas are declared here, without an implementation, and the import is
     repeated. A call to a compiled operator (box suppression, ROI pooling) still fails, as it
     should.
-
-    Args:
-        submodule: Name of a submodule; the package itself if empty.
     """
     name = f"torchvision.{submodule}" if submodule else "torchvision"
     try:
@@ -40,7 +37,10 @@ def import_torchvision(submodule: str = "") -> ModuleType:
         if _MISSING not in str(error) or _declared:
             raise
     _declare_operators()
-    _forget_half_imported()
+    # After a failed import Python keeps the submodules that did load, which refer to the broken
+    # package.
+    for loaded in [each for each in sys.modules if each.partition(".")[0] == "torchvision"]:
+        del sys.modules[loaded]
     return importlib.import_module(name)
 
 
@@ -50,13 +50,3 @@ def _declare_operators() -> None:
     for schema in _SCHEMAS:
         cast(Any, library).define(schema)  # torch leaves its argument without a type
     _declared.append(library)
-
-
-def _forget_half_imported() -> None:
-    """Removes torchvision from `sys.modules`.
-
-    After a failed import Python keeps the submodules that did load, which refer to the broken
-    package.
-    """
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-        del sys.modules[name]

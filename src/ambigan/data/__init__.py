@@ -4,6 +4,7 @@ from ..core.torchvision_compat import import_torchvision
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
+from .images.parallel_decoding import listed
 from .inputs import as_array, as_examples
 from .packed.dataset import verify_packed
 from .packed.manifest import Manifest
@@ -47,6 +48,7 @@ __all__ = [
     "for_other",
     "import_torchvision",
     "list_sources",
+    "listed",
     "located",
     "named_source",
     "needed_by",

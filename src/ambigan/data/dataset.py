@@ -59,10 +59,12 @@ class SourceSplit(Split):
     Attributes:
         label_names: Class names by label, of this source alone; or None.
         skipped: One line for each file that was left out, with its name and the reason.
+        inventory: What was read and what was left alone.
     """
 
     label_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
+    inventory: Inventory = field(default_factory=Inventory)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..core.errors import ConfigError, DataError
 from .arrays.layout import as_shaped, examples_of_arrays
 from .images.deep_images import as_bands
-from .images.image_decoding import Content
+from .images.image_decoding import Content, undistorted
 from .images.image_source import ImageSource
 from .labels import encode_labels
 from .registry import RawExamples
@@ -77,9 +77,13 @@ def is_array(data: Any) -> bool:
     """Whether data are an array, a tensor, or lists of numbers or of arrays of one shape."""
     if isinstance(data, (list, tuple)) and data:
         items = cast("Sequence[Any]", data)
-        shapes = {tuple(item.shape) for item in items if isinstance(item, (np.ndarray, Tensor))}
+        shapes = {tuple(item.shape) for item in items if _is_tensor(item)}
         return len(shapes) == 1 or (not shapes and is_array(items[0]))
-    return isinstance(data, (np.ndarray, Tensor, int, float, np.number))
+    return _is_tensor(data) or isinstance(data, (int, float, np.number))
+
+
+def _is_tensor(data: Any) -> bool:
+    return isinstance(data, (np.ndarray, Tensor))
 
 
 def _is_frame(data: Any) -> bool:
@@ -110,38 +114,48 @@ def _array(data: Any, what: str) -> NDArray[Any]:
 
 
 def _items(data: Any, labels: NDArray[Any] | None) -> RawExamples:
-    """Examples by index: a list, or a data set of torch."""
+    """Examples by index: a list, or a data set of torch or of the hub."""
     length = len(data)
     if not length:
         raise DataError(f"{_WHERE}: there are no examples.")
-    first = data[0]
-    is_pair = isinstance(first, tuple) and len(cast("tuple[Any, ...]", first)) == 2
-    if is_pair and labels is None:
-        labels = _array([_label(data[place][1]) for place in range(length)], "labels")
+    example, label = _example_and_label(data[0])
+    if label is not None and labels is None:
+        found = [_example_and_label(data[place])[1] for place in range(length)]
+        labels = _array(
+            [each.item() if hasattr(each, "item") else each for each in found], "labels"
+        )
     if labels is not None and len(labels) != length:
         raise DataError(f"{_WHERE}: {length} examples but {len(labels)} labels; each needs one.")
-    example = first[0] if is_pair else first
-    if isinstance(example, (np.ndarray, Tensor)) and example.ndim == 1:
-        rows = [
-            _array(data[place][0] if is_pair else data[place], "data") for place in range(length)
-        ]
-        return examples_of_arrays(_WHERE, [("", np.stack(rows))], [labels], DataSettings(MEMORY))
+    if _is_tensor(example) and example.ndim == 1:
+        items = (_example_and_label(data[place])[0] for place in range(length))
+        rows = np.stack([_array(item, "data") for item in items])
+        return examples_of_arrays(_WHERE, [("", rows)], [labels], DataSettings(MEMORY))
     codes, names = encode_labels([labels], f"{_WHERE}, labels")
+    return ImageSource(
+        _WHERE,
+        length,
+        lambda place: _picture(_example_and_label(data[place])[0]),
+        codes[0],
+        names,
+        names=[str(path) for path in data] if isinstance(example, (str, Path)) else (),
+    )
 
-    def content(place: int) -> Content:
-        item = data[place]
-        return _picture(item[0] if is_pair else item)
 
-    paths = [str(path) for path in data] if isinstance(example, (str, Path)) else []
-    return ImageSource(_WHERE, length, content, codes[0], names, names=paths)
-
-
-def _label(value: Any) -> Any:
-    return value.item() if isinstance(value, (Tensor, np.generic)) else value
+def _example_and_label(item: Any) -> tuple[Any, Any]:
+    """The example of an item, and its label where the item is a pair or has one by name."""
+    if isinstance(item, Mapping):
+        named = cast("Mapping[str, Any]", item)
+        images = [value for value in named.values() if isinstance(value, Image.Image)]
+        example = images[0] if images else next(iter(named.values()))
+        return example, named.get("label")
+    if isinstance(item, tuple):
+        pair = cast("tuple[Any, ...]", item)
+        return pair[0], pair[1] if len(pair) > 1 else None
+    return item, None
 
 
 def _picture(item: Any) -> Content:
-    """One image of a list or data set.
+    """One image of a list or data set, as a file of it would be decoded.
 
     Raises:
         OSError: It is none.
@@ -149,11 +163,9 @@ def _picture(item: Any) -> Content:
     if isinstance(item, (str, Path)):
         return Path(item).expanduser()
     if isinstance(item, Image.Image):
-        pixels = np.asarray(item if item.mode in ("L", "RGB", "F", "I;16") else item.convert("RGB"))
-        return as_bands(pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
-    if isinstance(item, Tensor):
-        return as_bands(item.detach().cpu().numpy())
-    if isinstance(item, np.ndarray):
-        is_last = item.ndim == 3 and item.shape[2] < min(item.shape[:2])
-        return as_bands(item.transpose(2, 0, 1) if is_last else item)
-    raise OSError(f"it is of type {type(item).__name__}, no image")
+        return undistorted(item)
+    if not _is_tensor(item):
+        raise OSError(f"it is of type {type(item).__name__}, no image")
+    pixels: NDArray[Any] = item.detach().cpu().numpy() if isinstance(item, Tensor) else item
+    is_last = pixels.ndim == 3 and pixels.shape[2] < min(pixels.shape[:2])
+    return as_bands(pixels.transpose(2, 0, 1) if is_last else pixels)

@@ -38,8 +38,15 @@ from .images.torchvision_datasets import (
     SVHN,
     Published,
 )
+from .inventory import Inventory
 from .memory import MEMORY
-from .packed.dataset import check_as_packed, open_packed, read_packed
+from .packed.dataset import (
+    check_as_packed,
+    open_packed,
+    open_packed_source,
+    packed_source,
+    read_packed,
+)
 from .packed.manifest import read_manifest
 from .registry import (
     ARRAYS,
@@ -238,11 +245,16 @@ def open_dataset(
         DataError: Files that are missing, cannot be read or cannot be learned from.
     """
     dataset = _opened(settings, progress, examples)
-    for line in dataset.inventory.lines(dataset.name):
-        logger.info(line)
-    for line in dataset.inventory.warnings:
-        logger.warning(line)
+    _log(dataset.inventory, dataset.name)
     return dataset
+
+
+def _log(inventory: Inventory, name: str) -> None:
+    """Says what was read, what was left alone, and what looks wrong."""
+    for line in inventory.lines(name):
+        logger.info(line)
+    for line in inventory.warnings:
+        logger.warning(line)
 
 
 def _opened(
@@ -262,6 +274,8 @@ def _opened(
         is_vectors = isinstance(examples, RawVectors)
         idle = ONLY_IMAGES if is_vectors else ONLY_VECTORS
         _warn_of_idle_settings(settings, name, source.uses - idle)
+    elif isinstance(examples, ImageSource):
+        examples = settled(examples, settings)
     if isinstance(examples, RawVectors):
         return build_vectors(examples, settings)
     return cropped_form(open_image_source(settings, examples, progress), settings)
@@ -314,8 +328,9 @@ def find_image_source(settings: DataSettings) -> ImageSource:
         return examples
     _warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0)
-    opened = source.open(whole, typed) if isinstance(source, Packed) else source.open(whole)
-    return image_source_of(opened)
+    if isinstance(source, Packed):
+        return open_packed_source(whole, typed)
+    return image_source_of(source.open(whole))
 
 
 def open_examples(
@@ -353,8 +368,14 @@ def open_examples(
         return examples_for_model(examples, settings, spec, scaling, progress)
     if spec.kind != "images":
         raise _misfit(settings, "images", spec)
-    split = source.read(settings, typed) if isinstance(source, Packed) else source.read(settings)
-    return _cut(split, settings, spec)
+    if isinstance(source, Packed):
+        if scaling is not None or read_manifest(_path(typed)).scaling is not None:
+            return examples_for_model(packed_source(typed), settings, spec, scaling, progress)
+        return _cut(source.read(settings, typed), settings, spec)
+    if scaling is not None:
+        gallery = find_image_source(replace(settings, size=None, crop=None, holdout=0))
+        return examples_for_model(gallery, settings, spec, scaling, progress)
+    return _cut(source.read(settings), settings, spec)
 
 
 def needed_by(
@@ -400,6 +421,7 @@ def examples_for_model(
         return read_vectors(examples, spec, scaling, settings)
     size = settings.size if settings.crop else spec.shape[1:]
     split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
+    _log(split.inventory, settings.source)
     return _cut(split, settings, spec)
 
 
@@ -421,6 +443,7 @@ def open_framed(
     spec: DataSpec,
     scaling: Scaling | None,
     progress: DecodingProgress | None = None,
+    examples: RawExamples | None = None,
 ) -> Dataset:
     """Reads and splits a source in the form of a trained model's data.
 
@@ -434,6 +457,7 @@ def open_framed(
         spec: The form of the model's data.
         scaling: The scaling of a model of vectors.
         progress: As for `open_dataset`.
+        examples: Examples in memory, which are read in place of the source.
 
     Raises:
         ConfigError: The source is unknown, or holds vectors and the model takes images, or the
@@ -441,10 +465,10 @@ def open_framed(
         DataError: Files are missing, cannot be read, or are not what the model takes.
     """
     _, source, typed = _find(settings.source)
-    if isinstance(source, Readable):
+    if examples is None and isinstance(source, Readable):
         settings, needed = needed_by(settings, spec, scaling)
         examples = _read(source, settings, typed, needed)
-    else:
+    elif examples is None:
         examples = find_image_source(replace(settings, size=None, crop=None))
     kind = "vectors" if isinstance(examples, RawVectors) else "images"
     if kind != spec.kind:
@@ -454,6 +478,7 @@ def open_framed(
     size = settings.size if settings.crop else (spec.shape[1], spec.shape[2])
     sized = replace(settings, size=size)
     dataset = open_image_source(sized, examples, progress, spec.shape[0], scaling)
+    _log(dataset.inventory, dataset.name)
     return cropped_form(dataset, settings)
 
 

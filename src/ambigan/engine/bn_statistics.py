@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from ..core.feature_layers import eval_mode
 from ..core.randomness import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
@@ -24,35 +25,26 @@ def reestimate_bn_stats(method: Method, batches: Batches, num: int, size: int, s
 
     Plays the method forward without gradients, so that every network sees what it is trained on: E
     data, G latents, D both. Noise that training adds, such as masks and random colours, is left
-    out, as it is where the networks are used. Always in fp32 and on one process.
+    out, as it is where the networks are used. Always in fp32 and on one process. With no batches,
+    or without batch norm, nothing changes.
 
     Source: the BiGAN authors' code, which does this over 1,000 batches before it evaluates.
-
-    Args:
-        method: networks whose statistics alone change; a batch-norm layer keeps its momentum.
-        batches: examples of the training split.
-        num: number of batches; with 0, or without batch norm, nothing changes.
-        size: number of examples in a batch.
-        seed: seed of the draws.
     """
     norms = [module for module in method.modules() if isinstance(module, BatchNorm)]
     if not norms or not num:
         return
-    modes = {module: module.training for module in method.modules()}
     momenta = [norm.momentum for norm in norms]
-    method.eval()
-    for norm in norms:
-        norm.reset_statistics()
-        norm.momentum = None
-        norm.train()
-    for i in range(num):
-        noise = Randomness(seed, "statistics", i, device=batches.device)
-        batch = Batch(batches.draw(i * size, size), method.prior.sample(size, noise), noise)
-        method.update_norm_stats(batch)
+    with eval_mode(method):
+        for norm in norms:
+            norm.reset_statistics()
+            norm.momentum = None
+            norm.train()
+        for i in range(num):
+            noise = Randomness(seed, "statistics", i, device=batches.device)
+            batch = Batch(batches.draw(i * size, size), method.prior.sample(size, noise), noise)
+            method.update_norm_stats(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    for module, training in modes.items():
-        module.training = training
 
 
 def recompute_bn_stats(
@@ -61,12 +53,6 @@ def recompute_bn_stats(
     """Prepares networks for use: batch statistics over as many batches as the settings say.
 
     First the vectors of spectral norm converge to the weights, which may be averaged ones.
-
-    Args:
-        method: networks whose buffers alone change.
-        batches: examples of the training split.
-        settings: training settings of the run.
-        at_least: least number of batches, whatever the settings say.
     """
     converge_sigma(method)
     num = max(settings.statistics_batches, at_least)

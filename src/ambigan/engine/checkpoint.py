@@ -18,8 +18,15 @@ import torch
 from ..core.errors import CheckpointError, is_out_of_memory
 from ..core.files import read_bytes, sha256_of, write_bytes, write_text
 
-_KEYS = {"images_seen": int, "iterations": int, "method": dict, "optimizers": dict, "meters": dict}
-"""What every checkpoint holds, and of which type; `ema` may be None."""
+_KEYS: dict[str, Any] = {
+    "images_seen": int,
+    "iterations": int,
+    "method": dict,
+    "optimizers": dict,
+    "meters": dict,
+    "ema": (dict, type(None)),
+}
+"""What every checkpoint holds, and of which type."""
 
 
 def save_checkpoint(
@@ -27,15 +34,8 @@ def save_checkpoint(
 ) -> Path:
     """Writes a checkpoint atomically, then its hash, then drops all but the newest `keep`.
 
-    Args:
-        folder: of all checkpoints of a run.
-        state: of a run.
-        keep: how many.
-        is_regular: by images seen. Others, such as those of a stop, stay only while they are the
-            newest, and take no other's place.
-
-    Raises:
-        StorageError: it cannot be written; earlier checkpoints stand.
+    Checkpoints that are not regular by the images seen, such as those of a stop, stay only while
+    they are the newest, and take no other's place. Where it cannot be written, earlier ones stand.
     """
     buffer = io.BytesIO()
     torch.save(_canonical(state), buffer)
@@ -53,11 +53,7 @@ def save_checkpoint(
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints by images seen, oldest first, whether or not they can be read.
-
-    Raises:
-        OSError: the folder may not be read; that there are none would be a guess.
-    """
+    """Checkpoints by images seen, oldest first, whether or not they can be read."""
     there = folder.iterdir() if folder.exists() else ()
     found = [path for path in there if path.suffix == ".pt" and path.stem.isdigit()]
     return sorted(path for path in found if not path.is_dir())
@@ -69,20 +65,16 @@ def images_seen_at(path: Path) -> int:
 
 
 def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """The newest checkpoint that is whole; warns of each newer one that is not.
+    """The newest checkpoint that is whole, or None where none was ever finished.
 
-    Returns:
-        The state, or None where no checkpoint was ever finished.
+    Each newer one that is not whole is a warning.
 
     Raises:
-        CheckpointError: there are checkpoints but none can be used.
+        CheckpointError: There are checkpoints but none can be used.
     """
     paths = list_checkpoints(folder)
-    finished = [path for path in paths if _hash_path(path).is_file()]
     reasons: list[str] = []
-    if paths and paths[-1] not in finished:
-        reasons.append(f"checkpoint {paths[-1]} has no hash beside it: not finished.")
-    for path in reversed(finished):
+    for path in reversed(paths):
         try:
             state = read_checkpoint(path, device)
         except CheckpointError as error:
@@ -91,7 +83,7 @@ def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, A
         for reason in reasons:
             warnings.warn(f"{reason} Going on from {path.name}.", stacklevel=2)
         return state
-    if finished:
+    if any(_hash_path(path).is_file() for path in paths):
         raise CheckpointError(f"no usable checkpoint in {folder}: {reasons[0]}")
     if reasons:
         warnings.warn(f"{reasons[0]} Starting over.", stacklevel=2)
@@ -99,11 +91,7 @@ def load_newest(folder: Path, device: torch.device | str = "cpu") -> dict[str, A
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Reads one checkpoint after checking its hash; never runs code from it.
-
-    Raises:
-        CheckpointError: it was not finished, is torn or altered, or is no checkpoint.
-    """
+    """Reads one checkpoint after checking its hash; never runs code from it."""
     try:
         content = read_bytes(path)
         expected = read_bytes(_hash_path(path), 1000).decode().split()[0]
@@ -127,10 +115,8 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     if not isinstance(state, dict):
         raise CheckpointError(f"{path} is no checkpoint of ambigan.")
     for key, kind in _KEYS.items():
-        if not isinstance(state.get(key), kind):  # pyright: ignore[reportUnknownMemberType]
+        if not isinstance(state.get(key, ...), kind):  # pyright: ignore[reportUnknownMemberType]
             raise CheckpointError(f"{path} is no checkpoint of ambigan: it has no '{key}'.")
-    if not isinstance(state.get("ema", ()), dict | None):  # pyright: ignore[reportUnknownMemberType]
-        raise CheckpointError(f"{path} is no checkpoint of ambigan: it has no 'ema'.")
     return state  # pyright: ignore[reportUnknownVariableType]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
@@ -108,14 +109,7 @@ class RunConfig:
         Raises:
             ConfigError: naming the setting.
         """
-        return RunConfig(
-            self.method,
-            self.preset,
-            checked(self.settings, "settings."),
-            checked(self.data, "data."),
-            checked(self.train, "train."),
-            plugins_of(self),
-        )
+        return replace(checked(self), plugins=_plugins_of(self))
 
     def to_json(self) -> dict[str, Any]:
         """Nested plain values; plugins only where there are any."""
@@ -143,34 +137,29 @@ class RunConfig:
                 f"not the config of a run: '{min(wrong)}' is missing or unknown; it holds "
                 f"{', '.join(sorted(names))}."
             )
-        name, preset, settings = str(values["method"]), str(values["preset"]), values["settings"]
-        data, train = values["data"], values["train"]
+        name, train = str(values["method"]), values["train"]
         if isinstance(train, dict):
             named = cast(dict[str, Any], train)
             train = {RENAMED.get(name, name): value for name, value in named.items()}
         method = method or find_method(name)
         return cls(
             name,
-            preset,
-            build(method.Settings, settings, "settings."),
-            build(DataSettings, data, "data."),
+            str(values["preset"]),
+            build(method.Settings, values["settings"], "settings."),
+            build(DataSettings, values["data"], "data."),
             build(TrainSettings, train, "train."),
-            recorded_plugins(values),
+            _recorded_plugins(values),
         )
 
 
-def plugins_of(config: RunConfig) -> tuple[Plugin, ...]:
+def _plugins_of(config: RunConfig) -> tuple[Plugin, ...]:
     """The plugins that a config's method and source come from, as they are loaded now."""
     origins = (origin_of_method(config.method), origin_of_source(config.data.source))
     return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
 
 
-def recorded_plugins(values: Mapping[str, Any]) -> tuple[Plugin, ...]:
-    """The plugins that a run's `config.json` names; nothing is imported.
-
-    Raises:
-        ConfigError: What it says of them is damaged.
-    """
+def _recorded_plugins(values: Mapping[str, Any]) -> tuple[Plugin, ...]:
+    """The plugins that a run's `config.json` names; nothing is imported."""
     found = values.get("plugins", [])
     if not isinstance(found, list):
         raise ConfigError("plugins must be a list of names and hashes.")
@@ -178,38 +167,34 @@ def recorded_plugins(values: Mapping[str, Any]) -> tuple[Plugin, ...]:
 
 
 def check_plugins(where: str, values: Mapping[str, Any]) -> None:
-    """Refuses a run whose method or data come from a plugin that is not loaded.
+    """Refuses the run of a folder whose method or data come from a plugin that is not loaded.
 
-    Loading a run never imports what its files name. Plugins of installed packages count as given.
-
-    Args:
-        where: The run's folder, for messages.
-        values: What its `config.json` holds.
-
-    Raises:
-        ConfigError: Naming the plugin to give.
+    Loading a run never imports what its `config.json`, the values, names. Plugins of installed
+    packages count as given.
     """
     method, data = str(values.get("method")), values.get("data")
     source = str(data.get("source") if isinstance(data, dict) else "").partition(":")[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    recorded = recorded_plugins(values)
+    recorded = _recorded_plugins(values)
     if is_external(method) and not recorded:  # a run of before plugins were recorded
         recorded = (Plugin(method.partition(":")[0]),)
     if not recorded:
         return
-    for kind, name, is_there in (
-        ("method", method, is_external(method) or method in METHODS),
-        ("data set", source, source in SOURCES),
+    for kind, name, is_there, origin in (
+        ("method", method, is_external(method) or method in METHODS, origin_of_method(method)),
+        ("data set", source, source in SOURCES, origin_of_source(source)),
     ):
+        if is_external(name) and origin is not None:
+            is_there = find_loaded(origin.name) is not None
         if not is_there:
-            raise _not_given(where, kind, name, recorded)
-    for kind, name, origin in (
-        ("method", method, origin_of_method(method)),
-        ("data set", source, origin_of_source(source)),
-    ):
+            flags = " ".join(f"--plugin {shlex.quote(plugin.name)}" for plugin in recorded)
+            calls = ", ".join(repr(plugin.name) for plugin in recorded)
+            raise ConfigError(
+                f"{where} was trained with the {kind} '{name}' of a plugin that is not loaded;"
+                f" loading a run imports no code by itself: give it with {flags}, in Python"
+                f" plugins=[{calls}]."
+            )
         if origin is None:
             continue
-        if is_external(name) and find_loaded(origin.name) is None:
-            raise _not_given(where, kind, name, recorded)
         same = next((plugin for plugin in recorded if plugin.key == origin.key), None)
         if same is None:
             raise ConfigError(
@@ -221,15 +206,6 @@ def check_plugins(where: str, values: Mapping[str, Any]) -> None:
                 f"the plugin {origin.name} has changed since {where} was trained with it.",
                 stacklevel=3,
             )
-
-
-def _not_given(where: str, kind: str, name: str, recorded: Sequence[Plugin]) -> ConfigError:
-    flags = " ".join(f"--plugin {shlex.quote(plugin.name)}" for plugin in recorded)
-    calls = ", ".join(repr(plugin.name) for plugin in recorded)
-    return ConfigError(
-        f"{where} was trained with the {kind} '{name}' of a plugin that is not loaded; loading a"
-        f" run imports no code by itself: give it with {flags}, in Python plugins=[{calls}]."
-    )
 
 
 def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
@@ -259,20 +235,12 @@ def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """The device a setting names.
-
-    Raises:
-        ConfigError: it is no device, or this machine has none of its kind.
-    """
+    """The device that a setting names, or an error if this machine has no such device."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"train.device '{name}' is none of: auto, cpu, cuda, cuda:N.") from error
-    if device.type not in ("cpu", "cuda"):
+    if not re.fullmatch("(cpu|cuda)(:[0-9]+)?", name):
         raise ConfigError(f"train.device '{name}' is none of: auto, cpu, cuda, cuda:N.")
-    if device.type == "cpu":
+    if name.startswith("cpu"):
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise ConfigError(

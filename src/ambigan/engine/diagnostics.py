@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ..core.feature_layers import eval_mode
 from ..core.randomness import Randomness
 from ..data.sampler import Batches
 from ..game import Batch, Method
@@ -29,16 +30,14 @@ def diagnosed_batch(method: Method, batches: Batches, seed: int) -> Batch:
 
 
 @torch.no_grad()
-def diagnose(
-    method: Method, batch: Batch, *, can_reconstruct: bool | None = None
-) -> dict[str, float]:
+def diagnose(method: Method, batch: Batch, *, can_reconstruct: bool = True) -> dict[str, float]:
     """Scalars that show collapse, computed in eval mode; the method is left unchanged.
 
     Args:
         method: networks to diagnose.
         batch: examples and latents to diagnose them on.
-        can_reconstruct: whether reconstructions are measured; by default, where the method
-            declares that it can reconstruct.
+        can_reconstruct: whether all networks have begun to learn, so that reconstructions mean
+            something; they are measured where the method declares that it can reconstruct.
 
     Returns:
         `feature_spread`, the mean standard deviation of a feature over data; `feature_rank`, the
@@ -47,11 +46,7 @@ def diagnose(
         a reconstruction to its own example over that to another one, where the method
         reconstructs; and the method's own diagnostics.
     """
-    if can_reconstruct is None:
-        can_reconstruct = "reconstruct" in method.capabilities
-    modes = {module: module.training for module in method.modules()}
-    method.eval()
-    try:
+    with eval_mode(method):
         features = method.features(batch.x)
         seen: dict[str, Tensor] = {
             "feature_spread": features.std(0).mean(),
@@ -59,13 +54,10 @@ def diagnose(
         }
         if "sample" in method.capabilities:
             seen["sample_spread"] = _spread(method.decode(batch.z)) / _spread(batch.x)
-        if can_reconstruct:
+        if can_reconstruct and "reconstruct" in method.capabilities:
             x = method.resize_to_sample(batch.x)
             seen["reconstruction_ratio"] = reconstruction_ratio(x, method.reconstruct(batch.x))
         seen |= method.diagnostics(batch)
-    finally:
-        for module, training in modes.items():
-            module.training = training
     return {name: float(value) for name, value in seen.items()}
 
 
@@ -87,12 +79,8 @@ def effective_rank(features: Tensor) -> Tensor:
 def reconstruction_ratio(x: Tensor, again: Tensor) -> Tensor:
     """Mean distance of reconstructions to their own examples over that to the examples before.
 
-    Args:
-        x: examples, `(N, ...)`, in a random order.
-        again: their reconstructions, of the same shape.
-
-    Returns:
-        A scalar: 0 for perfect reconstructions, 1 for those that know nothing of their examples.
+    Examples `(N, ...)` are in a random order. The ratio is 0 for perfect reconstructions, and 1 for
+    those that know nothing of their examples.
     """
     own, other = (
         _linalg.vector_norm((again.float() - target).flatten(1), dim=1).mean()

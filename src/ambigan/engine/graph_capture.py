@@ -30,11 +30,7 @@ class TurnGraph:
     sums of the losses in the meters. Noise comes from one generator that the graph knows; seeded
     as the turn's own generator before each replay, it draws what the turn itself would draw.
 
-    Args:
-        turn: a turn of certain players. It is recorded and not played, and must have been played
-            before.
-        num_rows: number of examples in a batch.
-        device: a CUDA device.
+    The turn of certain players is recorded and not played, and must have been played before.
     """
 
     def __init__(
@@ -61,14 +57,11 @@ Recorder = Callable[[Callable[[Tensor, Randomness], Batch], int, torch.device], 
 class CapturedTurns:
     """Plays turns as the function that it wraps does, by graphs from the fourth turn on.
 
-    Args:
-        play_turn: the function that plays a turn.
-        turns: the turns of an iteration.
-        recorder: what makes a graph of a turn: `TurnGraph`, or its stand-in in a test.
+    The recorder makes a graph of a turn: it is `TurnGraph`, or its stand-in in a test.
     """
 
     def __init__(
-        self, play_turn: PlayTurn, turns: tuple[PlayerNames, ...], recorder: Recorder = TurnGraph
+        self, play_turn: PlayTurn, turns: tuple[PlayerNames, ...], recorder: Recorder
     ) -> None:
         self._play_turn, self._turns, self._recorder = play_turn, turns, recorder
         self._num_played: dict[PlayerNames, int] = {}

@@ -18,9 +18,8 @@ def train_interleaved(trainers: Sequence[Trainer]) -> None:
     """Trains runs to their ends, an iteration of each in turn; on CUDA, each on its own stream.
 
     Raises:
-        Interrupted: a signal came, and each of them has saved.
-        NonFiniteError, CheckpointError: one of them failed; the others stand at their last
-            checkpoints.
+        Interrupted: A signal came, and each of them has saved. Where one of them fails otherwise,
+            the others stand at their last checkpoints.
     """
     own_streams = len(trainers) > 1 and trainers[0].device.type == "cuda"
     if own_streams:
@@ -33,16 +32,13 @@ def train_interleaved(trainers: Sequence[Trainer]) -> None:
             if each.output is not None:
                 outputs.callback(each.output.close)
         while going:
-            for pair in tuple(going):
-                iterations, stream = pair
+            for iterations, stream in tuple(going):
                 try:
                     with torch.cuda.stream(stream):  # pyright: ignore[reportArgumentType]
                         next(iterations)
-                except StopIteration:
-                    going.remove(pair)
-                except Interrupted as error:
-                    stopped = error
-                    going.remove(pair)
+                except (StopIteration, Interrupted) as error:
+                    stopped = error if isinstance(error, Interrupted) else stopped
+                    going.remove((iterations, stream))
     if own_streams:
         torch.cuda.synchronize()
     if stopped is not None:

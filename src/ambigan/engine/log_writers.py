@@ -1,4 +1,8 @@
-"""Where the numbers of a run go: a log of JSON lines always, TensorBoard if asked for."""
+"""Where the numbers of a run go: logs of JSON lines always, TensorBoard if asked for.
+
+`stats.jsonl` holds only what a resumed run writes again bit for bit; how long things took goes to
+`timing.jsonl`.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +24,7 @@ from ..core.files import (
 class JsonLines:
     """Appends lines to a `.jsonl` file, each flushed whole.
 
-    Args:
-        path: path of the file.
-        images_seen: number of images beyond which lines are dropped first: a resumed run writes
-            them again.
+    Lines beyond a number of images seen are dropped first: a resumed run writes them again.
     """
 
     def __init__(self, path: Path, images_seen: int = 0) -> None:
@@ -33,11 +34,7 @@ class JsonLines:
         self._file = open_in_place(path, appends=True)
 
     def write(self, line: dict[str, Any]) -> None:
-        """Appends one line.
-
-        Raises:
-            StorageError: the disk is full; the lines before stand.
-        """
+        """Appends one line; if the disk is full, the lines before stand."""
         try:
             self._file.write(_dump(line).encode())
             self._file.flush()
@@ -55,11 +52,7 @@ class JsonLines:
 
 
 class TensorBoard:
-    """Event files for TensorBoard, in addition to the log.
-
-    Raises:
-        ConfigError: the extra is not installed.
-    """
+    """Event files for TensorBoard, in addition to the log."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -83,49 +76,10 @@ class TensorBoard:
         self._writer.close()
 
 
-class Log:
-    """All sinks of a run, together.
-
-    `stats.jsonl` holds only what a resumed run writes again bit for bit; how long things took
-    goes to `timing.jsonl`.
-
-    Args:
-        stats: path of the log.
-        timing: path of the timings.
-        events: folder of TensorBoard's event files, or None.
-        images_seen: number of images seen at the checkpoint that the run goes on from.
-    """
-
-    def __init__(self, stats: Path, timing: Path, events: Path | None, images_seen: int) -> None:
-        self._board = TensorBoard(events) if events else None
-        self._stats = JsonLines(stats, images_seen)
-        self._timing = JsonLines(timing, images_seen)
-
-    def write(self, line: dict[str, Any], timing: dict[str, Any] | None = None) -> None:
-        """Writes one line of numbers and its timing, if any; `images_seen` is a key of both."""
-        self._stats.write(line)
-        if timing is not None:
-            self._timing.write(timing)
-        if self._board is not None:
-            self._board.write(line)
-
-    def sync(self) -> None:
-        """Makes sure that the lines so far are on the disk."""
-        self._stats.sync()
-        self._timing.sync()
-
-    def close(self) -> None:
-        """Closes all sinks, with everything on the disk."""
-        for sink in (self._stats, self._timing, self._board):
-            if sink is not None:
-                sink.close()
-
-
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a `.jsonl` file; a torn last line, left by a kill, is left out.
 
-    Raises:
-        CheckpointError: another line is damaged; it is named and nothing is rewritten.
+    Where another line is damaged, the error names it, and nothing is rewritten.
     """
     if not path.exists():
         return []

@@ -29,11 +29,7 @@ class RunFolder:
         self.report_file = self.path / "report.html"
 
     def read_config(self) -> dict[str, Any]:
-        """The plain values of `config.json`.
-
-        Raises:
-            CheckpointError: this is no run folder.
-        """
+        """The plain values of `config.json`, or an error if this is no run folder."""
         try:
             is_folder, is_run = self.path.is_dir(), self.config_file.is_file()
         except (OSError, ValueError) as error:
@@ -49,11 +45,7 @@ class RunFolder:
 
 
 def create(path: str | Path, config: RunConfig) -> RunFolder:
-    """Makes a new run folder and writes its config.
-
-    Raises:
-        ConfigError: something is there already; nothing is overwritten.
-    """
+    """Makes a new run folder and writes its config; nothing is overwritten."""
     run = RunFolder(path)
     check_free(run, config)
     write_json(run.config_file, config.to_json())
@@ -61,31 +53,23 @@ def create(path: str | Path, config: RunConfig) -> RunFolder:
 
 
 def check_free(run: RunFolder, config: RunConfig) -> None:
-    """Refuses a folder that holds something; a run there is told from the one that is wanted.
-
-    Raises:
-        ConfigError: something is there already.
-    """
+    """Refuses a folder that holds something; the message compares a run there with the config."""
     if run.config_file.is_file():
         there = run.read_config()
         name = there.get("method")
         changed = [f"method: '{config.method}' against '{name}'"]
         if config.method == name:
-            changed = differences_of_runs(config, RunConfig.from_json(there, type_of(config)))
+            method = type("Method", (), {"Settings": type(config.settings)})  # all that is read
+            changed = differences_of_runs(config, RunConfig.from_json(there, method))
         what = f"with other settings ({'; '.join(changed)})" if changed else "with these settings"
         raise ConfigError(
             f"{run.path} already holds a run {what}; continue it with --resume "
-            f"{as_typed(run.path)} "
-            "or choose another --out."
+            f"{as_typed(run.path)} or choose another --out."
         )
-    if run.path.exists() and not _is_free(run.path):
+    left = (".lock", ".config.json.")  # a lock, and what a kill left of a first write
+    is_free = run.path.is_dir() and all(p.name.startswith(left) for p in run.path.iterdir())
+    if run.path.exists() and not is_free:
         raise ConfigError(f"{run.path} exists and is not an empty folder; choose another --out.")
-
-
-def _is_free(path: Path) -> bool:
-    """Whether a folder holds nothing, or only a lock and what a kill left of a first write."""
-    left = (".lock", ".config.json.")
-    return path.is_dir() and all(p.name.startswith(left) for p in path.iterdir())
 
 
 def identity_of(config: RunConfig) -> dict[str, Any]:
@@ -93,8 +77,3 @@ def identity_of(config: RunConfig) -> dict[str, Any]:
     plain = config.to_json()
     del plain["train"]["device"]
     return plain
-
-
-def type_of(config: RunConfig) -> type[Any]:
-    """A stand-in for the method's class that carries the settings' type alone."""
-    return type("Method", (), {"Settings": type(config.settings)})

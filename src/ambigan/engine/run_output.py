@@ -15,7 +15,7 @@ from ..core.errors import CheckpointError
 from ..core.files import StorageError
 from .checkpoint import list_checkpoints, load_newest, save_checkpoint
 from .config import RunConfig
-from .log_writers import Log, read_lines
+from .log_writers import JsonLines, TensorBoard, read_lines
 from .run_folder import RunFolder, identity_of
 from .train_state import TrainState
 
@@ -25,10 +25,8 @@ logger = logging.getLogger(__name__)
 class FolderClaim:
     """The lock that this process holds in a run's folder, so that its loss is noticed.
 
-    The lock is known by its inode, which no other file can have while this process holds it.
-
-    Args:
-        run: folder of the run, whose lock has just been taken.
+    The lock has just been taken. It is known by its inode, which no other file can have while this
+    process holds it.
     """
 
     def __init__(self, run: RunFolder) -> None:
@@ -58,16 +56,12 @@ class RunOutput:
     def __init__(self, run: RunFolder, config: RunConfig, claim: FolderClaim | None = None) -> None:
         self.run, self._config, self._claim = run, config, claim
         self._identity = identity_of(config)
-        self._log: Log | None = None
+        self._logs: list[JsonLines] = []  # of losses and of their timing; empty until opened
+        self._events: TensorBoard | None = None
         self._saved, self._seen, self._time = 0, 0, 0.0
 
     def restore(self, state: TrainState, device: torch.device) -> None:
-        """Takes over the newest usable checkpoint, if there is one.
-
-        Raises:
-            CheckpointError: there are checkpoints but none can be used, or it was made with other
-                settings than `config.json` now holds.
-        """
+        """Takes over the newest usable checkpoint, if there is one, of the same settings."""
         if (saved := load_newest(self.run.checkpoints, device)) is not None:
             if saved.get("config") != self._identity:
                 raise CheckpointError(
@@ -78,7 +72,7 @@ class RunOutput:
             self._saved = state.images_seen
 
     def open(self, images_seen: int, expected: list[int]) -> None:
-        """Opens the log; lines beyond the checkpoint are dropped, since they are written again.
+        """Opens the logs; lines beyond the checkpoint are dropped, since they are written again.
 
         Args:
             images_seen: images seen at the checkpoint that training goes on from.
@@ -96,25 +90,26 @@ class RunOutput:
                 f" checkpoint at {images_seen:,} images expects, from {missing[0]:,} to"
                 f" {missing[-1]:,} images; training goes on, and its curves will have a gap."
             )
-        events = self.run.path / "tensorboard" if self._config.train.tensorboard else None
-        self._log = Log(self.run.stats_file, self.run.timing_file, events, images_seen)
+        if self._config.train.tensorboard:
+            self._events = TensorBoard(self.run.path / "tensorboard")
+        files = (self.run.stats_file, self.run.timing_file)
+        self._logs = [JsonLines(path, images_seen) for path in files]
 
     def write(self, line: dict[str, Any]) -> None:
-        """Appends a line to the log and, where it holds losses, its timing apart."""
-        timing = self._lap(line["images_seen"]) if "losses" in line else None
-        if self._log is not None:
-            self._log.write(line, timing)
-
-    def _lap(self, images_seen: int) -> dict[str, Any]:
-        """Seconds since the last loss line, or since the start, and the rate over them."""
-        now = time.monotonic()
-        seconds, count = max(now - self._time, 1e-9), images_seen - self._seen
-        self._seen, self._time = images_seen, now
-        return {
-            "images_seen": images_seen,
-            "seconds": seconds,
-            "images_per_second": count / seconds,
-        }
+        """Appends a line to the log and, where it holds losses, the seconds since the last such."""
+        if not self._logs:
+            return
+        stats, timing = self._logs
+        stats.write(line)
+        if self._events is not None:
+            self._events.write(line)
+        if "losses" in line:
+            now, images_seen = time.monotonic(), line["images_seen"]
+            seconds = max(now - self._time, 1e-9)
+            rate = (images_seen - self._seen) / seconds
+            times = {"seconds": seconds, "images_per_second": rate}
+            timing.write({"images_seen": images_seen} | times)
+            self._seen, self._time = images_seen, now
 
     def check_claim(self, images_seen: int, device: torch.device) -> None:
         """Stops, on all processes, where the folder is no longer this training's.
@@ -144,14 +139,12 @@ class RunOutput:
         """
         average_(list(state.meters.sums.values()))  # or a line begun would end as the main one's
         if world().is_main:
-            if self._log is not None:
-                self._log.sync()
-
-            def is_regular(images_seen: int) -> bool:
-                return images_seen % spacing == 0 or images_seen >= end
-
+            for log in self._logs:
+                log.sync()
             content = state.state_dict() | {"config": self._identity}
-            save_checkpoint(self.run.checkpoints, content, keep, is_regular)
+            save_checkpoint(
+                self.run.checkpoints, content, keep, lambda seen: seen % spacing == 0 or seen >= end
+            )
         self._saved = state.images_seen
         wait()
 
@@ -162,10 +155,10 @@ class RunOutput:
         return f"The last good checkpoint stands in {self.run.checkpoints}."
 
     def close(self) -> None:
-        """Closes the log, with all its lines on the disk."""
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        """Closes the logs, with all their lines on the disk."""
+        for log in (*self._logs, self._events):
+            if log is not None:
+                log.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

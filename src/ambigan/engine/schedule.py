@@ -42,11 +42,6 @@ def learning_rate(settings: OptimizerSettings, images_seen: float, total_images:
     """Constant until `decay_from`, then exponential to `final_learning_rate` at the end.
 
     Source: BiGAN, appendix C (from 2e-4 to 2e-6 over the second half).
-
-    Args:
-        settings: the player's optimiser settings.
-        images_seen: number of images seen so far.
-        total_images: number of images in the whole schedule.
     """
     start = settings.decay_from * total_images
     if images_seen <= start or settings.final_learning_rate is None:

@@ -79,17 +79,15 @@ class TrainState:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Puts back what `state_dict` gave.
-
-        Raises:
-            CheckpointError: it belongs to other networks.
-        """
+        """Puts back what `state_dict` gave, or says that it belongs to other networks."""
         try:
             self.method.load_state_dict(state["method"])
             if self.ema is not None:
                 self.ema.module.load_state_dict(state["ema"])
             for name, optimizer in self.optimizers.items():
-                _load_optimizer(optimizer, state["optimizers"][name])
+                # Moments and step counts; what is set, the settings and the device say.
+                groups = {"param_groups": optimizer.state_dict()["param_groups"]}
+                optimizer.load_state_dict(state["optimizers"][name] | groups)
             device = next(self.method.parameters()).device
             self.meters.sums = {n: v.to(device) for n, v in state["meters"]["sums"].items()}
             self.meters.counts = dict(state["meters"]["counts"])
@@ -110,37 +108,32 @@ class TrainState:
 
 def make_optimizer(method: Method, player: Player) -> torch.optim.Optimizer:
     """A fused optimiser over a player's parameters, weight decay on matrices and kernels alone."""
-    settings = player.optimizer
-    named = method.player_parameters(player)
-    decayed = [p for name, p in named.items() if is_decayed(name, p, settings)]
-    plain = [p for name, p in named.items() if not is_decayed(name, p, settings)]
+    settings, named = player.optimizer, method.player_parameters(player)
+    decayed = [p for name, p in named.items() if _is_decayed(name, p, settings)]
+    plain = [p for name, p in named.items() if not _is_decayed(name, p, settings)]
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-    return _optimizer([group for group in groups if group["params"]], settings)
-
-
-def is_decayed(name: str, parameter: Tensor, settings: OptimizerSettings) -> bool:
-    """Whether weight decay pulls on a parameter: a matrix or kernel, or a bias or gain if set."""
-    if parameter.ndim > 1:
-        return True
-    return settings.decay_biases if name.endswith("bias") else settings.decay_gains
-
-
-def _optimizer(groups: list[dict[str, Any]], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
-    device = groups[0]["params"][0].device
+    device = next(iter(named.values())).device
     on_gpu = device.type == "cuda"  # a recorded step reads its rate from a tensor of fixed place
     rate = torch.tensor(settings.learning_rate, device=device) if on_gpu else settings.learning_rate
+    kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
     return kind(
-        groups,
+        [group for group in groups if group["params"]],
         lr=rate,
         betas=settings.betas,
         eps=settings.epsilon,
         fused=True,
         capturable=on_gpu,
     )
+
+
+def _is_decayed(name: str, parameter: Tensor, settings: OptimizerSettings) -> bool:
+    """Whether weight decay pulls on a parameter: a matrix or kernel, or a bias or gain if set."""
+    if parameter.ndim > 1:
+        return True
+    return settings.decay_biases if name.endswith("bias") else settings.decay_gains
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -150,12 +143,6 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Takes over moments and step counts; what is set, the settings and the device say."""
-    saved = saved | {"param_groups": optimizer.state_dict()["param_groups"]}
-    optimizer.load_state_dict(saved)
 
 
 def count_parameters(module: nn.Module) -> int:

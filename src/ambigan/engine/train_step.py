@@ -62,14 +62,10 @@ def compute_gradients(owned: Parameters, losses: Mapping[str, Terms]) -> Gradien
     """Each player's gradients, with respect to its own parameters alone, from the one graph.
 
     `torch.autograd.grad` and not `backward`: no weight gradient is computed and thrown away, and
-    no player can move another's networks.
-
-    Args:
-        owned: parameters of all players.
-        losses: terms of the players that move.
+    no player can move another's networks. The losses are those of the players that move.
 
     Raises:
-        ConfigError: a loss does not depend on one of its player's parameters.
+        ConfigError: A loss does not depend on one of its player's parameters.
     """
     moving = [name for name in owned if name in losses]
     return {

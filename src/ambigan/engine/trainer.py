@@ -122,8 +122,6 @@ class Trainer:
         Raises:
             Interrupted: a signal to stop came; a checkpoint was written first.
             NonFiniteError: a loss or parameter stopped being a number.
-            CheckpointError: there are checkpoints but none can be used.
-            StorageError: the run's folder is no longer this training's, or the disk is full.
         """
         state, settings, batches, output = self.state, self.settings, self.batches, self.output
         method, meters = state.method, state.meters
@@ -225,10 +223,10 @@ class Trainer:
             self._diagnose(output)
         if not world().is_main:
             return
-        steps, turns = self.num_iterations, len(state.method.turns)
+        turns = len(state.method.turns)
         each = f"{turns} turns of {settings.batch_size}" if turns > 1 else f"{settings.batch_size}"
         logger.info(
-            f"{steps:,} steps of {each} examples: {settings.epochs:,} epochs of"
+            f"{self.num_iterations:,} steps of {each} examples: {settings.epochs:,} epochs of"
             f" {len(self.batches):,}, on {self.device} in {settings.precision}"
             + (f"; {state.iterations:,} are done" if state.iterations else "")
         )
@@ -242,11 +240,7 @@ class Trainer:
                 )
 
     def _read_losses(self, output: RunOutput) -> dict[str, float]:
-        """Means of all terms since the last line, over all processes.
-
-        Raises:
-            NonFiniteError: one of them is not a number.
-        """
+        """Means of all terms since the last line, over all processes, which must be finite."""
         meters = self.state.meters
         tensors = meters.means()
         average_(list(tensors.values()))  # so that all processes see, and stop at, the same
@@ -266,8 +260,7 @@ class Trainer:
         is_whole = all(
             has_begun(player, state.images_seen, self.planned_images) for player in method.players
         )
-        can_reconstruct = is_whole and "reconstruct" in method.capabilities
-        found = diagnose(method, batch, can_reconstruct=can_reconstruct)
+        found = diagnose(method, batch, can_reconstruct=is_whole)
         part: dict[str, Any] = {"diagnostics": found}
         if signs := collapse_warnings(found):
             part["warnings"] = signs
@@ -294,11 +287,7 @@ class Trainer:
         output.save(self.state, self.settings.keep_checkpoints, spacing, self.total_images)
 
     def _check_finite(self, output: RunOutput) -> None:
-        """Stops, on all processes, where a parameter or a sum of losses is not a number.
-
-        Raises:
-            NonFiniteError: naming it.
-        """
+        """Stops, on all processes, where a parameter or a sum of losses is not a number."""
         broken = self.state.first_non_finite()
         if any_rank(bool(broken), self.device):  # else the others would wait for this one
             what = broken or "something on another process"

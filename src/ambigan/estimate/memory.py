@@ -23,10 +23,6 @@ class SavedTensors:
         self.now = self.most = 0
         self._uses: dict[int, int] = {}
 
-    def keep(self, tensor: Tensor) -> _SavedTensor:
-        """Counts a tensor for as long as the returned object lives."""
-        return _SavedTensor(self, tensor)
-
     def add(self, tensor: Tensor, change: int) -> None:
         """Counts one more (1) or one less (-1) use of a tensor's storage."""
         storage = tensor.untyped_storage()
@@ -39,6 +35,8 @@ class SavedTensors:
 
 
 class _SavedTensor:
+    """A tensor that is counted for as long as this object lives, unless it is a parameter."""
+
     def __init__(self, saved: SavedTensors, tensor: Tensor) -> None:
         self.saved, self.tensor = saved, tensor
         origin = tensor if tensor._base is None else tensor._base  # layers save transposed weights
@@ -55,11 +53,9 @@ class _SavedTensor:
 def saved_bytes() -> Generator[SavedTensors]:
     """Counts what autograd keeps while the block runs."""
     saved = SavedTensors()
-
-    def unpack(kept: Any) -> Tensor:
-        return kept.tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(saved.keep, unpack):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: _SavedTensor(saved, tensor), lambda kept: kept.tensor
+    ):
         yield saved
 
 

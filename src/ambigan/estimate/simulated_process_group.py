@@ -26,13 +26,14 @@ class CollectiveTraffic:
     sent: int = 0
 
 
-class _SimulatedDist:
+class _SimulatedDist(CollectiveTraffic):
     """Replaces torch.distributed; all processes hold what this one holds."""
 
     ReduceOp: Any = torch.distributed.ReduceOp
 
-    def __init__(self, size: int, traffic: CollectiveTraffic) -> None:
-        self.size, self.traffic = size, traffic
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
 
     def is_available(self) -> bool:
         return True
@@ -51,18 +52,16 @@ class _SimulatedDist:
 
     def all_reduce(self, tensor: Tensor, op: Any = None) -> None:
         """A sum of equal parts; any other operation leaves the tensor as it is."""
-        self._count(2 * (self.size - 1) * tensor.nbytes // self.size)
+        self.messages += 1
+        self.sent += 2 * (self.size - 1) * tensor.nbytes // self.size
         if op is None:
             tensor.mul_(self.size)
 
     def all_gather(self, parts: list[Tensor], tensor: Tensor) -> None:
-        self._count((self.size - 1) * tensor.nbytes)
+        self.messages += 1
+        self.sent += (self.size - 1) * tensor.nbytes
         for part in parts:
             part.copy_(tensor)
-
-    def _count(self, sent: int) -> None:
-        self.traffic.messages += 1
-        self.traffic.sent += sent
 
 
 @contextmanager
@@ -72,10 +71,10 @@ def simulated_process_group(size: int) -> Generator[CollectiveTraffic]:
     The others are assumed to hold the same tensors, so that sums are multiples and rows repeat.
     With one process nothing changes.
     """
-    traffic, before = CollectiveTraffic(), distributed.dist
+    simulated, before = _SimulatedDist(size), distributed.dist
     if size > 1:
-        distributed.dist = _SimulatedDist(size, traffic)
+        distributed.dist = simulated
     try:
-        yield traffic
+        yield simulated
     finally:
         distributed.dist = before

@@ -17,8 +17,7 @@ from ..core.errors import ConfigError
 from ..core.machine import physical_memory
 from ..data import Batches, open_dataset
 from ..engine.config import RunConfig, choose_device, resolve_precision
-from ..engine.schedule import num_iterations
-from ..engine.train_state import TrainState
+from ..engine.train_state import TrainState, count_parameters
 from ..engine.trainer import Trainer
 from ..evaluation.provenance import hardware
 from ..training import check_trainable, make_method
@@ -126,65 +125,50 @@ def _estimate(
     state = TrainState(method, config.train.ema_decay)
     batches = Batches(dataset.train, config.train.seed, device)
     play = Trainer(state, batches, config.train)
-    per_iteration = config.train.batch_size * len(method.turns)
-    num_images = num_iterations(config.train, len(batches), len(method.turns)) * per_iteration
-    phases = [_measure(play, *phase, device, traffic) for phase in _phases(play, num_images)]
-    seconds = sum(phase.share * (phase.seconds + phase.sent / link) for phase in phases)
+    phases: list[dict[str, int]] = []
+    seconds, num_steps = 0.0, 0
+    for begin, share in _phases(play):
+        counts, times = _measure(play, begin, traffic)
+        phases.append(counts)
+        seconds += share * (median(times) + counts["sent"] / link)
+        num_steps += len(times)
     networks = [name for player in method.players for name in player.networks]
     optimizers = (values for each in state.optimizers.values() for values in each.state.values())
     moments = (value for values in optimizers for value in values.values())
     about = hardware(device)
     return TrainingEstimate(
         num_processes=num_processes,
-        num_parameters={
-            name: sum(p.numel() for p in method.get_submodule(name).parameters())
-            for name in networks
-        },
+        num_parameters={name: count_parameters(method.get_submodule(name)) for name in networks},
         parameters=_bytes(method.state_dict().values()),
         optimizer=_bytes(m for m in moments if isinstance(m, Tensor) and m.ndim > 0),
         ema=_bytes(state.ema.module.state_dict().values()) if state.ema else 0,
-        step=max(phase.step for phase in phases),
-        gradients=max(phase.gradients for phase in phases),
-        activations=max(phase.activations for phase in phases),
         data=batches.values.nbytes,
-        num_images=num_images,
-        images_per_second=per_iteration / seconds,
-        sent=max(phase.sent for phase in phases),
-        num_messages=max(phase.num_messages for phase in phases),
+        num_images=play.total_images,
+        images_per_second=play.images_per_iteration / seconds,
         link=link,
         device=about["gpu"] or f"{about['processor']}, threads: {torch.get_num_threads()}",
         precision=config.train.precision,
-        num_steps=sum(phase.num_steps for phase in phases),
+        num_steps=num_steps,
+        **{name: max(counts[name] for counts in phases) for name in phases[0]},
     )
 
 
-@dataclass(frozen=True)
-class _Phase:
-    """Measurements of one part of training; see `TrainingEstimate`."""
-
-    share: float
-    step: int
-    gradients: int
-    activations: int
-    seconds: float
-    sent: int
-    num_messages: int
-    num_steps: int
-
-
-def _phases(play: Trainer, num_images: int) -> list[tuple[int, float]]:
+def _phases(play: Trainer) -> list[tuple[int, float]]:
     """The parts of training in which the same players move: images seen before, and share."""
     ends = {end for player in play.players.values() for end in player.schedule_window}
-    batch = play.settings.batch_size
+    batch, total = play.settings.batch_size, play.total_images
     marks = {0, *(math.ceil(end * play.planned_images / batch) * batch for end in ends)}
-    bounds = [*sorted(mark for mark in marks if mark < num_images), num_images]
-    return [(begin, (end - begin) / num_images) for begin, end in pairwise(bounds)]
+    bounds = [*sorted(mark for mark in marks if mark < total), total]
+    return [(begin, (end - begin) / total) for begin, end in pairwise(bounds)]
 
 
 def _measure(
-    play: Trainer, begin: int, share: float, device: torch.device, traffic: CollectiveTraffic
-) -> _Phase:
-    """Plays some iterations of the part of training that begins after `begin` images."""
+    play: Trainer, begin: int, traffic: CollectiveTraffic
+) -> tuple[dict[str, int], list[float]]:
+    """Plays some iterations of the part of training that begins after `begin` images.
+
+    Returns fields of `TrainingEstimate` for that part, and the seconds of each iteration.
+    """
     method = play.state.method
     play.state.images_seen = begin
     sizes = {p.name: _bytes(method.player_parameters(p).values()) for p in method.players}
@@ -193,28 +177,24 @@ def _measure(
     traffic.messages = traffic.sent = 0
     with saved_bytes() as saved:
         play.run_iteration()
-    sent, num_messages = traffic.sent, traffic.messages
-    step, seconds = allocated_bytes(play.run_iteration, device), _timed(play, device)
-    return _Phase(
-        share=share,
-        step=step,
-        gradients=max(sum(sizes[name] for name in turn) for turn in turns),
-        activations=saved.most,
-        seconds=median(seconds),
-        sent=sent,
-        num_messages=num_messages,
-        num_steps=len(seconds),
-    )
+    counts = {
+        "gradients": max(sum(sizes[name] for name in turn) for turn in turns),
+        "activations": saved.most,
+        "sent": traffic.sent,
+        "num_messages": traffic.messages,
+        "step": allocated_bytes(play.run_iteration, play.device),
+    }
+    return counts, _timed(play)
 
 
-def _timed(play: Trainer, device: torch.device) -> list[float]:
+def _timed(play: Trainer) -> list[float]:
     """Seconds of each iteration; fewer iterations where they are long."""
     seconds: list[float] = []
     for number in range(WARM_UP + NUM_STEPS):
         started = perf_counter()
         play.run_iteration()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if play.device.type == "cuda":
+            torch.cuda.synchronize(play.device)
         if number >= WARM_UP or perf_counter() - started > MOST_SECONDS / 4:
             seconds.append(perf_counter() - started)
         if sum(seconds) > MOST_SECONDS:

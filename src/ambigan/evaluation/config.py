@@ -19,7 +19,7 @@ from .result_cache import ResultCache
 
 Framing = Literal["run", "data"]
 Baseline = Literal["raw", "pca", "random"]
-BASELINES: tuple[Baseline, ...] = ("raw", "pca", "random")
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,6 @@ class MeasuredRun(Protocol):
 
     method: Method
     weights: Weights
-    images_seen: int
-    device: torch.device
 
 
 def _no_networks(*_folder: str) -> Method:

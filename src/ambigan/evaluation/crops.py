@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any, Literal
 
 import torch
@@ -85,7 +85,7 @@ class CroppedViews:
         if spec.kind != "images":
             raise ConfigError("views are of pictures; these are vectors, so leave out --views.")
         self.dataset = dataset
-        self.train, self.test = whole(dataset.train), whole(dataset.test)
+        self.train, self.test = _stored(dataset.train), _stored(dataset.test)
         self.crop = crop = spec.shape[1], spec.shape[2]
         self.augment = Augment(crop, settings.short_side, settings.flip)
         size = self.train.shape[2], self.train.shape[3]
@@ -131,8 +131,11 @@ class CroppedViews:
         """`(N, D)`."""
         if self.settings.test_crops == 1:
             return extract(function, self.dataset.test.values, device)
+        bottom, right = (self.test.shape[i] - self.crop[i] for i in (-2, -1))
+        places = [(bottom // 2, right // 2), (0, 0), (0, right), (bottom, 0), (bottom, right)]
+        flips = (False, True) if self.settings.test_crops == 10 else (False,)
         total: Tensor | None = None
-        for top, left, mirrored in self._crops():
+        for (top, left), mirrored in product(places, flips):
             prepare = partial(self._cut, top=top, left=left, mirrored=mirrored)
             found = extract(function, self.test, device, prepare=prepare)
             total = found if total is None else total.add_(found)
@@ -153,28 +156,14 @@ class CroppedViews:
         cut = part[..., top : top + height, left : left + width]
         return to_float(cut.flip(-1) if mirrored else cut)
 
-    def _crops(self) -> Iterator[tuple[int, int, bool]]:
-        """Top, left and whether it is mirrored, of each crop."""
-        bottom = self.test.shape[-2] - self.crop[0]
-        right = self.test.shape[-1] - self.crop[1]
-        places = [(bottom // 2, right // 2), (0, 0), (0, right), (bottom, 0), (bottom, right)]
-        for top, left in places:
-            yield top, left, False
-            if self.settings.test_crops == 10:
-                yield top, left, True
 
-
-def whole(split: Split) -> Tensor:
+def _stored(split: Split) -> Tensor:
     """Pictures as they are stored, not cropped."""
     return split.values if split.stored is None else split.stored
 
 
 def _check_room(rows: int, dim: int) -> None:
-    """Refuses features that would not fit twice, as a classifier needs them, before hours of work.
-
-    Raises:
-        ConfigError: saying how large they would be.
-    """
+    """Refuses features that do not fit twice, as a classifier needs them, before hours of work."""
     needed, there = 2 * 4 * rows * dim, physical_memory()
     if needed > there:
         raise ConfigError(

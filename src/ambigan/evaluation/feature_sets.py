@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from time import perf_counter
 
 from torch import Tensor
 
-from ..core.ema import Weights
 from ..core.errors import ConfigError
-from ..data import Dataset, to_float
+from ..data import to_float
 from ..game import Method
-from .baselines.feature_baselines import pca_features, pixel_features, random_encoder
+from .baselines.feature_baselines import pca_features, raw_features
 from .config import EvaluationInputs
 from .features import FeatureFunction, extract, layer_features
 from .protocols import Protocol, classify
@@ -25,14 +24,6 @@ logger = logging.getLogger(__name__)
 
 EACH = "each"
 """Instead of a layer's name: all that the method says are worth measuring."""
-
-
-@dataclass(frozen=True)
-class FeatureSet:
-    """Features before they are measured, and the kind of weights that they use."""
-
-    function: FeatureFunction
-    weights: Weights | None = None
 
 
 def resolve_layers(layers: Sequence[str], method: Method) -> list[str]:
@@ -52,7 +43,7 @@ def resolve_layers(layers: Sequence[str], method: Method) -> list[str]:
     return list(dict.fromkeys(named)) or [method.default_layer]
 
 
-def make_feature_sets(inputs: EvaluationInputs, names: Sequence[str]) -> Iterable[FeatureSet]:
+def make_feature_sets(inputs: EvaluationInputs, names: Sequence[str]) -> Iterable[FeatureFunction]:
     """The layers of each kind of weights; then raw values, PCA and untrained layers.
 
     PCA is as wide as the first layer.
@@ -60,92 +51,71 @@ def make_feature_sets(inputs: EvaluationInputs, names: Sequence[str]) -> Iterabl
     dataset, baselines = inputs.dataset, inputs.config.baselines
     for layer in names:
         for run in inputs.runs:
-            yield FeatureSet(layer_features(run.method, layer), run.weights)
+            yield layer_features(run.method, layer, run.weights)
     if "raw" in baselines:
-        yield FeatureSet(raw_features(dataset))
+        yield raw_features(dataset.spec)
     if "pca" in baselines:
         two = to_float(dataset.train.values[:2].to(inputs.device))
         width = inputs.method.features(two, names[0]).shape[1]
-        yield FeatureSet(pca_features(dataset.train.values, width))
+        yield pca_features(dataset.train.values, width)
     if "random" in baselines:
         random = inputs.untrained()
         for layer in names:
-            yield FeatureSet(random_encoder(random, layer))
-
-
-def raw_features(dataset: Dataset) -> FeatureFunction:
-    """The values themselves, under the name that suits them."""
-    return pixel_features("pixels" if dataset.spec.kind == "images" else "raw values")
+            features = layer_features(random, layer)
+            yield replace(features, name=f"random {layer}", kind="untrained")
 
 
 def measure_feature_sets(
-    candidates: Iterable[FeatureSet], protocols: Sequence[Protocol], inputs: EvaluationInputs
+    functions: Iterable[FeatureFunction], protocols: Sequence[Protocol], inputs: EvaluationInputs
 ) -> dict[str, list[Result]]:
-    """The results of each protocol; features of each candidate are computed once, if at all."""
-    views = "" if inputs.views is None else json.dumps(inputs.views.describe())
+    """The results of each protocol; features are computed once for all protocols, if at all."""
+    views = None if inputs.views is None else inputs.views.describe()
     results: dict[str, list[Result]] = {protocol.name: [] for protocol in protocols}
-    for candidate in candidates:
-        features = _Features(candidate, inputs)
+    for function in functions:
+        splits = cache(partial(_extract_splits, function, inputs))
         for protocol in protocols:
-            results[protocol.name].append(
-                inputs.cache.result(
-                    protocol,
-                    candidate.function.name,
-                    candidate.weights,
-                    inputs.provenance,
-                    partial(_measure, features, protocol),
-                    views=views,
-                )
+            found = inputs.cache.result(
+                protocol,
+                function.name,
+                function.weights,
+                inputs.provenance,
+                partial(_measure, function, splits, protocol, inputs),
+                views="" if views is None else json.dumps(views),
             )
-    if inputs.views is not None:  # they are no constant of the protocol
-        described = inputs.views.describe()
-        return {
-            name: [replace(r, protocol=replace(r.protocol, views=described)) for r in found]
-            for name, found in results.items()
-        }
+            if views is not None:  # they are no constant of the protocol
+                found = replace(found, protocol=replace(found.protocol, views=views))
+            results[protocol.name].append(found)
     return results
 
 
-@dataclass
-class _Features:
-    """The features of one candidate of both splits, computed when they are first asked for."""
-
-    candidate: FeatureSet
-    inputs: EvaluationInputs
-
-    @cached_property
-    def splits(self) -> tuple[Tensor, Tensor, float]:
-        """Features of the training split and of the test split, and the seconds taken."""
-        started, function, device = perf_counter(), self.candidate.function, self.inputs.device
-        if (views := self.inputs.views) is not None:
-            train, test = (
-                views.train_features(function, device),
-                views.test_features(function, device),
-            )
-        else:
-            dataset = self.inputs.dataset
-            train = extract(function, dataset.train.values, device)
-            test = extract(function, dataset.test.values, device)
-        return train, test, perf_counter() - started
+def _extract_splits(
+    function: FeatureFunction, inputs: EvaluationInputs
+) -> tuple[Tensor, Tensor, float]:
+    """Features of the training split and of the test split, and the seconds taken."""
+    started, device, dataset = perf_counter(), inputs.device, inputs.dataset
+    if inputs.views is None:
+        train = extract(function, dataset.train.values, device)
+        test = extract(function, dataset.test.values, device)
+    else:
+        train = inputs.views.train_features(function, device)
+        test = inputs.views.test_features(function, device)
+    return train, test, perf_counter() - started
 
 
-def _measure(features: _Features, protocol: Protocol) -> Result:
-    candidate, inputs = features.candidate, features.inputs
-    function, weights = candidate.function, candidate.weights
-    kind = f" ({weights})" if weights else ""
+def _measure(
+    function: FeatureFunction,
+    splits: Callable[[], tuple[Tensor, Tensor, float]],
+    protocol: Protocol,
+    inputs: EvaluationInputs,
+) -> Result:
+    kind = f" ({function.weights})" if function.weights else ""
     logger.info("measuring %s of %s%s", protocol.name, function.name, kind)
-    train, test, seconds = features.splits
+    train, test, seconds = splits()
     started = perf_counter()
     labels, test_labels = inputs.dataset.train.labels, inputs.dataset.test.labels
     assert labels is not None
     assert test_labels is not None
     views = len(train) // len(labels)
     found = classify(protocol, train, labels, test, test_labels, device=inputs.device, views=views)
-    return Result(
-        protocol.record,
-        Subject(function.name, function.kind, weights, train.shape[1]),
-        found.metrics,
-        inputs.provenance,
-        round(seconds + perf_counter() - started, 2),
-        found.details,
-    )
+    subject = Subject(function.name, function.kind, function.weights, train.shape[1])
+    return protocol.result(subject, found, inputs.provenance, seconds + perf_counter() - started)

@@ -33,9 +33,10 @@ def versions() -> dict[str, str]:
 def hardware(device: torch.device | str = "cpu") -> dict[str, Any]:
     """The processor, the cores this process may use, and the GPU if it is measured on."""
     on_gpu = torch.device(device).type == "cuda"
+    can_ask = hasattr(os, "sched_getaffinity")
     return {
         "processor": _processor(),
-        "cores": _num_cores(),
+        "cores": len(os.sched_getaffinity(0)) if can_ask else os.cpu_count(),
         "gpu": torch.cuda.get_device_name(device) if on_gpu else None,
     }
 
@@ -46,24 +47,20 @@ def check_comparable(a: Result, b: Result) -> None:
     Raises:
         ConfigError: Their protocols, its constants or their data differ.
     """
-    ours, theirs = a.provenance, b.provenance
-    pairs = (
-        (f"measured by {a.protocol.name}", f"by {b.protocol.name}"),
-        (_constants(a), _constants(b)),
-        (_data(ours.data), _data(theirs.data)),
+    remedy = ""
+    if a.protocol.name != b.protocol.name:
+        first, second = f"measured by {a.protocol.name}", f"by {b.protocol.name}"
+    elif a.protocol.constants != b.protocol.constants:
+        first, second = _constants(a), _constants(b)
+    elif (ours := a.provenance.data).sha256 != (theirs := b.provenance.data).sha256:
+        first, second = (f"of {data.name} {data.sha256[:12]}" for data in (ours, theirs))
+        remedy = "; take the same data with the same split"
+    else:
+        return
+    raise ConfigError(
+        f"{_name(a)} and {_name(b)} cannot stand in one column: the one is {first}, the other"
+        f" {second}{remedy}."
     )
-    same = (
-        a.protocol.name == b.protocol.name,
-        a.protocol.constants == b.protocol.constants,
-        ours.data.sha256 == theirs.data.sha256,
-    )
-    for is_same, (first, second) in zip(same, pairs, strict=True):
-        if not is_same:
-            remedy = "; take the same data with the same split" if same[0] and same[1] else ""
-            raise ConfigError(
-                f"{_name(a)} and {_name(b)} cannot stand in one column: the one is {first}, the"
-                f" other {second}{remedy}."
-            )
 
 
 def _constants(result: Result) -> str:
@@ -74,14 +71,6 @@ def _constants(result: Result) -> str:
 def _name(result: Result) -> str:
     method, preset = result.provenance.method or "a baseline", result.provenance.preset
     return f"{method} ({preset})" if preset else method
-
-
-def _data(data: DataRecord) -> str:
-    return f"of {data.name} {data.sha256[:12]}"
-
-
-def _num_cores() -> int | None:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _processor() -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import cache, cached_property, partial
 from pathlib import Path
 from time import perf_counter
 
@@ -17,52 +17,31 @@ from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.files import sha256_of
 from ..core.randomness import Randomness
-from ..data import Dataset, chunk_size, to_float
+from ..data import chunk_size, to_float
 from ..game import Method
+from .baselines.feature_baselines import pca_name
 from .baselines.sample_baselines import gaussian_stand_in, shuffled_values
 from .config import EvaluationInputs
 from .features import FeatureFunction, extract
 from .metrics.inception import POOL_LAYER, find_weights, load_inception
 from .metrics.sample_distances import WIDEST_COVARIANCE
 from .protocols import Protocol
-from .result import Kind, Result, Subject
+from .result import Result, Subject
 
 logger = logging.getLogger(__name__)
 
 Draw = Callable[[], Tensor]
 
 
-@dataclass
 class ReferenceFeatures:
-    """The features in which samples and data are compared.
+    """The features in which the samples and the data of an evaluation are compared."""
 
-    Attributes:
-        names: Layers of the run, or `RUN:LAYER` of another, or `NAME=RUN:LAYER` to have it called
-            so in what is written; the run's own feature layer if empty, or if that is too wide for
-            its covariance the widest layer that is not.
-        method: The networks whose samples are measured.
-        owner: The networks whose layers are meant where no run is named.
-        load: Loads the networks of another run.
-        inception: A file of Inception weights, or None to fetch it.
-        device: The device on which features are computed.
-    """
+    def __init__(self, inputs: EvaluationInputs) -> None:
+        self.inputs = inputs
+        self.owner = inputs.reference_owner or inputs.method
+        self._load = cache(inputs.load)
 
-    names: Sequence[str]
-    method: Method
-    owner: Method
-    load: Callable[[str], Method]
-    inception: str | Path | None
-    device: torch.device
-    _networks: dict[str, Method] = field(default_factory=dict[str, Method])
-
-    @classmethod
-    def of(cls, inputs: EvaluationInputs) -> ReferenceFeatures:
-        """The reference features of an evaluation."""
-        config, owner = inputs.config, inputs.reference_owner or inputs.method
-        names, inception = config.reference_features, config.inception
-        return cls(names, inputs.method, owner, inputs.load, inception, inputs.device)
-
-    def check(self, protocol: Protocol, dataset: Dataset) -> None:
+    def check(self, protocol: Protocol) -> None:
         """Refuses what cannot be measured, before anything is done.
 
         Raises:
@@ -74,7 +53,7 @@ class ReferenceFeatures:
         if protocol.reference != "inception":
             self._check_widths(protocol)
             return
-        spec = dataset.spec
+        dataset, spec = self.inputs.dataset, self.inputs.dataset.spec
         if spec.kind != "images" or spec.shape[0] not in (1, 3):
             raise ConfigError(
                 f"{protocol.name} needs images of 1 or 3 channels; {dataset.name} holds"
@@ -97,8 +76,8 @@ class ReferenceFeatures:
 
     @property
     def _names(self) -> Sequence[str]:
-        if self.names:
-            return self.names
+        if self.inputs.config.reference_features:
+            return self.inputs.config.reference_features
         layer = self.owner.default_layer
         if self._width(layer) <= WIDEST_COVARIANCE:
             return [layer]
@@ -112,13 +91,13 @@ class ReferenceFeatures:
 
     def _width(self, name: str) -> int:
         """The width of a layer's features of examples as this run's generator draws them."""
-        few = torch.zeros(2, *self.method.sample_spec.shape)
-        return extract(self._layer(name), few, self.device).shape[1]
+        few = torch.zeros(2, *self.inputs.method.sample_spec.shape)
+        return extract(self._layer(name), few, self.inputs.device).shape[1]
 
     @cached_property
     def weights(self) -> Path:
         """The file of Inception weights."""
-        return find_weights(self.inception)
+        return find_weights(self.inputs.config.inception)
 
     def functions(self, protocol: Protocol) -> list[FeatureFunction]:
         """What turns examples as the generator draws them into features.
@@ -133,24 +112,26 @@ class ReferenceFeatures:
     @cached_property
     def _inception(self) -> FeatureFunction:
         """The reference network under the first digits of its weights' hash."""
-        describe, sha256 = load_inception(self.weights, self.device)
+        describe, sha256 = load_inception(self.weights, self.inputs.device)
         return FeatureFunction(f"inception {sha256[:8]}", "baseline", describe)
 
     def _network(self, folder: str) -> Method:
-        if folder and folder not in self._networks:
-            self._networks[folder] = self.load(folder)
-        return self._networks[folder] if folder else self.owner
+        return self._load(folder) if folder else self.owner
 
     def _layer(self, name: str) -> FeatureFunction:
         """A layer of this run, or of another; images are resized to what it sees."""
         called, folder, layer = reference_parts(name)
         other = self._network(folder)
-        _check_alike(name, other.spec, self.method.sample_spec)
+        _check_alike(name, other.spec, self.inputs.method.sample_spec)
         other.find_layer(layer)
         size = other.spec.shape
-        return FeatureFunction(
-            called, "baseline", lambda x: other.features(_resized(x, size), layer)
-        )
+
+        def describe(x: Tensor) -> Tensor:
+            if x.shape[1:] != size:
+                x = F.interpolate(x, size[1:], mode="bilinear", antialias=True)
+            return other.features(x, layer)
+
+        return FeatureFunction(called, "baseline", describe)
 
 
 def measure_generation(
@@ -165,20 +146,20 @@ def measure_generation(
     for function in references.functions(protocol):
         of_data = _of_data(function, inputs.method)
         real = extract(of_data, inputs.dataset.test.values, inputs.device)
-        about = {"reference": function.name, "real": sha256_of(real.numpy().tobytes())}
-        for name, kind, weights, draw in _drawn(inputs, protocol):
-            dim = POOL_LAYER if protocol.reference == "inception" else real.shape[1]
-            subject = Subject(name, kind, weights, dim, function.name)
-            measure = partial(_measure, subject, draw, function, protocol, real, inputs)
+        digest = sha256_of(real.numpy().tobytes())
+        dim = POOL_LAYER if protocol.reference == "inception" else real.shape[1]
+        for drawn, draw in _drawn(inputs, protocol):
+            subject = replace(drawn, dim=dim, reference_features=function.name)
             results.append(
                 inputs.cache.result(
                     protocol,
-                    name,
-                    weights,
+                    subject.name,
+                    subject.weights,
                     inputs.provenance,
-                    measure,
-                    of_data=kind == "baseline",
-                    **about,
+                    partial(_measure, subject, draw, function, protocol, real, inputs),
+                    of_data=subject.kind == "baseline",
+                    reference=function.name,
+                    real=digest,
                 )
             )
     return results
@@ -197,47 +178,36 @@ def _measure(
     logger.info("measuring %s of %s%s in %s", protocol.name, subject.name, kind, function.name)
     generated = extract(function, draw(), inputs.device)
     found = protocol.measure(generated, real, inputs.device)
-    return Result(
-        protocol.record,
-        replace(subject, num=len(generated)),
-        found.metrics,
-        inputs.provenance,
-        round(perf_counter() - started, 2),
-        found.details,
-    )
+    subject = replace(subject, num=len(generated))
+    return protocol.result(subject, found, inputs.provenance, perf_counter() - started)
 
 
-def _drawn(
-    inputs: EvaluationInputs, protocol: Protocol
-) -> Iterator[tuple[str, Kind, str | None, Draw]]:
-    """Names, kinds, weights and makers of the sets that are compared with the test split."""
+def _drawn(inputs: EvaluationInputs, protocol: Protocol) -> Iterator[tuple[Subject, Draw]]:
+    """The sets that are compared with the test split, and functions that make them."""
     num, seed = protocol.constants["num_generated"], protocol.constants["seed"]
-    first, train, asked = inputs.method, inputs.dataset.train, inputs.config.baselines
+    method, train, asked = inputs.method, inputs.dataset.train, inputs.config.baselines
     for run in inputs.runs:
-        yield (
-            "samples",
-            "model",
-            run.weights,
-            lambda method=run.method: _samples(method, num, seed),
-        )
+        yield Subject("samples", "model", run.weights), partial(_samples, run.method, num, seed)
     if "raw" in asked:
         some = Randomness(seed, "floor").permutation(len(train))[:num].sort().values
-        yield "training examples", "baseline", None, lambda: _targets(first, train.values[some])
+        subject = Subject("training examples", "baseline")
+        yield subject, lambda: _targets(method, train.values[some])
     if "pca" in asked:
-        spec = first.sample_spec
-        width = min(first.prior.dim, spec.num_values, len(train))
-        targets = lambda: _targets(first, train.values)  # noqa: E731
-        drawn = lambda: gaussian_stand_in(targets(), width, num, seed, spec.bounded)  # noqa: E731
-        yield f"gaussian of pca{width}", "baseline", None, drawn
+        spec = method.sample_spec
+        width = min(method.prior.dim, spec.num_values, len(train))
         yield (
-            "shuffled values",
-            "baseline",
-            None,
-            lambda: shuffled_values(targets(), num, seed),
+            Subject(f"gaussian of {pca_name(width)}", "baseline"),
+            lambda: gaussian_stand_in(
+                _targets(method, train.values), width, num, seed, spec.bounded
+            ),
+        )
+        yield (
+            Subject("shuffled values", "baseline"),
+            lambda: shuffled_values(_targets(method, train.values), num, seed),
         )
     if "random" in asked:
-        random = lambda: _samples(inputs.untrained(), num, seed)  # noqa: E731
-        yield "random generator", "untrained", None, random
+        subject = Subject("random generator", "untrained")
+        yield subject, lambda: _samples(inputs.untrained(), num, seed)
 
 
 @torch.no_grad()
@@ -294,9 +264,3 @@ def _check_alike(name: str, theirs: DataSpec, ours: DataSpec) -> None:
             f"'{name}' describes {theirs.kind} of shape {'x'.join(map(str, theirs.shape))}; the"
             f" samples are {ours.kind} of shape {'x'.join(map(str, ours.shape))}."
         )
-
-
-def _resized(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    if x.shape[1:] == shape:
-        return x
-    return F.interpolate(x, shape[1:], mode="bilinear", antialias=True)

@@ -42,15 +42,9 @@ class ResultCache:
     def turn_to(
         self, settings: Mapping[str, Any], networks: Mapping[str, nn.Module], device: str
     ) -> None:
-        """Says what is measured next.
-
-        Args:
-            settings: All settings of the run, and how its data are framed.
-            networks: Its networks by kind of weights.
-            device: The type of device that computes.
-        """
+        """Sets what results depend on: a run's settings and framing, its networks, the device."""
         self._settings, self._device = settings, device
-        self._networks = {kind: weights_fingerprint(module) for kind, module in networks.items()}
+        self._networks = {kind: _fingerprint(module) for kind, module in networks.items()}
 
     def result(
         self,
@@ -63,16 +57,10 @@ class ResultCache:
         of_data: bool = False,
         **also: str,
     ) -> Result:
-        """A result that is known, or is measured now and kept.
+        """The result of a subject, which is known, or is measured now and kept.
 
-        Args:
-            protocol: The protocol that is followed.
-            name: The name of the subject.
-            weights: The kind of weights; None for a baseline, which the settings determine.
-            provenance: Where the result comes from.
-            measure: Measures it.
-            of_data: Whether it depends on the data alone, whatever the run's settings.
-            also: What else it depends on.
+        Baselines have no kind of weights, because the settings determine them; with `of_data` they
+        depend on the data alone. `also` is what else a result depends on.
         """
         if self.path is None or self.shared is None:
             return measure()
@@ -91,14 +79,12 @@ class ResultCache:
         self._used.add(key)
         if key in self._known:
             try:
-                found = from_entry(self._known[key], protocol.record, provenance)
-            except (KeyError, TypeError, ValidationError):  # measured again
-                del self._known[key]
-            else:
-                return found
+                return from_entry(self._known[key], protocol.record, provenance)
+            except (KeyError, TypeError, ValidationError):
+                pass  # measured again
         found = measure()
         self._known[key] = to_entry(found)
-        append_json(self.shared if of_data else self.path, {"key": key, "entry": to_entry(found)})
+        append_json(self.shared if of_data else self.path, {"key": key, "entry": self._known[key]})
         return found
 
     def forget(self) -> None:
@@ -113,7 +99,7 @@ class ResultCache:
             self.path.unlink(missing_ok=True)
 
 
-def weights_fingerprint(module: nn.Module) -> str:
+def _fingerprint(module: nn.Module) -> str:
     """The SHA-256 of all that a module would save."""
     total = hashlib.sha256()
     for name, value in module.state_dict().items():

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from time import perf_counter
 
+from .baselines.feature_baselines import pca_name
 from .config import EvaluationConfig, EvaluationInputs
 from .feature_sets import make_feature_sets, measure_feature_sets, resolve_layers
+from .metrics.reconstruction import Maps, maps_of, mean_maps, pca_maps
 from .protocols import Protocol
-from .reconstruction_sets import measure_reconstructions
 from .reference_features import ReferenceFeatures, measure_generation, reference_parts
-from .result import Result
-from .select_protocols import check_used, select_protocols
-
-
-def choose(protocols: Sequence[str], inputs: EvaluationInputs) -> list[Protocol]:
-    """The protocols that are measured, all checked before any of them is.
-
-    Raises:
-        ConfigError: A protocol does not apply, or something is asked for that none would use.
-    """
-    references = ReferenceFeatures.of(inputs)
-    chosen = select_protocols(protocols, inputs, references)
-    check_used(protocols, chosen, inputs.config)
-    for protocol in chosen:
-        references.check(protocol, inputs.dataset)
-    return chosen
+from .result import Result, Subject
 
 
 def measure(protocols: Sequence[Protocol], inputs: EvaluationInputs) -> Iterator[list[Result]]:
@@ -36,20 +23,45 @@ def measure(protocols: Sequence[Protocol], inputs: EvaluationInputs) -> Iterator
         yield from found.values()
     for protocol in protocols:
         if protocol.needs == "reconstruct":
-            yield measure_reconstructions(inputs, protocol)
-    references = ReferenceFeatures.of(inputs)
+            yield [
+                _measure_reconstruction(protocol, subject, maps, inputs)
+                for subject, maps in _reconstructions(inputs)
+            ]
+    references = ReferenceFeatures(inputs)
     for protocol in protocols:
         if protocol.needs == "sample":
             yield measure_generation(inputs, protocol, references)
 
 
+def _reconstructions(inputs: EvaluationInputs) -> Iterator[tuple[Subject, Maps]]:
+    """The way through the latents and back of each run, then of the training mean and of PCA.
+
+    Baselines give back what the generator draws of the data.
+    """
+    for run in inputs.runs:
+        yield Subject("reconstruction", "model", run.weights), maps_of(run.method)
+    method, dataset, asked = inputs.method, inputs.dataset, inputs.config.baselines
+    if "raw" in asked:
+        maps = mean_maps(dataset, method.resize_to_sample, inputs.device)
+        yield Subject("training mean", "baseline"), maps
+    if "pca" in asked:
+        width = min(method.prior.dim, method.sample_spec.num_values, len(dataset.train))
+        maps = pca_maps(dataset, width, method.resize_to_sample, inputs.device)
+        yield Subject(pca_name(width), "baseline"), maps
+
+
+def _measure_reconstruction(
+    protocol: Protocol, subject: Subject, maps: Maps, inputs: EvaluationInputs
+) -> Result:
+    started = perf_counter()
+    found = protocol.measure(maps, inputs.dataset, inputs.device)
+    return protocol.result(subject, found, inputs.provenance, perf_counter() - started)
+
+
 def file_name(protocol: Protocol, config: EvaluationConfig, data_name: str = "") -> str:
     """The name of a protocol's file, with all that was asked for beyond the defaults.
 
-    Args:
-        protocol: The protocol.
-        config: What was asked for.
-        data_name: The data that were measured, where they are not the run's own.
+    `data_name` is that of the data that were measured, where they are not the run's own.
     """
     named = [reference_parts(name)[0] for name in config.reference_features]
     words = {"labels": [*config.layers], "sample": named}.get(protocol.needs, [])

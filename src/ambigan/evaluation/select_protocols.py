@@ -10,7 +10,6 @@ from ..core.errors import ConfigError
 from ..data import Dataset
 from .classifiers.label_subsets import class_sizes
 from .config import EvaluationConfig, EvaluationInputs
-from .crops import CropSettings
 from .protocols import PROTOCOLS, Protocol, find_protocol
 from .reference_features import ReferenceFeatures
 
@@ -34,35 +33,38 @@ def check_protocol_names(protocols: Sequence[str]) -> None:
             find_protocol(name)
 
 
-def select_protocols(
-    protocols: Sequence[str], inputs: EvaluationInputs, references: ReferenceFeatures
-) -> list[Protocol]:
-    """The protocols named; all that apply for `all`; the quick ones that apply if none is named.
+def choose(protocols: Sequence[str], inputs: EvaluationInputs) -> list[Protocol]:
+    """The protocols that are measured, all checked before any of them is.
+
+    They are those named; all that apply for `all`; the quick ones that apply if none is named.
 
     Raises:
-        ConfigError: One that is named does not apply, or none does.
+        ConfigError: One that is named does not apply, or something is asked for that none would
+            use.
     """
+    references = ReferenceFeatures(inputs)
     named = [find_protocol(name) for name in protocols if name != ALL_PROTOCOLS]
     if not protocols:
-        quick = [p for p in PROTOCOLS.values() if p.quick and _reason_against(p, inputs) is None]
+        known = PROTOCOLS.values()
+        quick = [p for p in known if p.quick and _reason_against(p, inputs, references) is None]
         named = quick or [find_protocol(WITHOUT_LABELS)]
     _warn_of_unseen_classes(inputs.dataset)
     for protocol in named:
         _check(protocol, inputs)
-    return _applying(inputs, references) if ALL_PROTOCOLS in protocols else named
-
-
-def check_used(
-    protocols: Sequence[str], chosen: Sequence[Protocol], config: EvaluationConfig
-) -> None:
-    """Refuses what no protocol would use; `all` says what it leaves out.
-
-    Raises:
-        ConfigError: Layers are named where no features are measured, or reference features where
-            no samples are.
-    """
     if ALL_PROTOCOLS in protocols:
-        return
+        named = _applying(inputs, references)
+    else:
+        _check_used(named, inputs.config)
+    for protocol in named:
+        references.check(protocol)
+    return named
+
+
+def _check_used(chosen: Sequence[Protocol], config: EvaluationConfig) -> None:
+    """Refuses layers where no features are measured, and reference features where no samples are.
+
+    Of `all`, the log says what is left out.
+    """
     needs = {protocol.needs for protocol in chosen}
     names = ", ".join(protocol.name for protocol in chosen)
     if config.layers and "labels" not in needs:
@@ -76,26 +78,19 @@ def check_used(
 
 
 def _check(protocol: Protocol, inputs: EvaluationInputs) -> None:
-    """Refuses a protocol that the run, the data, their framing or their crops do not allow.
-
-    Raises:
-        ConfigError: The reason.
-    """
+    """Refuses a protocol that the run, the data, their framing or their crops do not allow."""
     protocol.check(inputs.method.capabilities, inputs.dataset)
-    _check_crops(protocol, inputs.config.crops)
+    if (crops := inputs.config.crops) is not None:
+        if protocol.needs != "labels":
+            raise ConfigError(
+                f"{protocol.name} takes pictures as they are; leave out views and crops."
+            )
+        protocol.check_views(crops.num)
     if protocol.needs != "labels" and inputs.dataset.spec != inputs.method.spec:
         raise ConfigError(
             f"{protocol.name} compares data with what the run draws, in one form; leave out"
             " --framing data."
         )
-
-
-def _check_crops(protocol: Protocol, crops: CropSettings | None) -> None:
-    if crops is None:
-        return
-    if protocol.needs != "labels":
-        raise ConfigError(f"{protocol.name} takes pictures as they are; leave out views and crops.")
-    protocol.check_views(crops.num)
 
 
 def _warn_of_unseen_classes(dataset: Dataset) -> None:
@@ -115,13 +110,13 @@ def _warn_of_unseen_classes(dataset: Dataset) -> None:
 
 
 def _reason_against(
-    protocol: Protocol, inputs: EvaluationInputs, references: ReferenceFeatures | None = None
+    protocol: Protocol, inputs: EvaluationInputs, references: ReferenceFeatures
 ) -> str | None:
     """Why a protocol does not apply; None if it does."""
     try:
         _check(protocol, inputs)
-        if references is not None and not protocol.quick:
-            references.check(protocol, inputs.dataset)
+        if not protocol.quick:
+            references.check(protocol)
     except ConfigError as error:
         return str(error).removeprefix(protocol.name).lstrip(": ")
     return None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 
 from .experiment import Experiment, RunSpec, register_experiment
 
-
-def _run(name: str, method: str, changes: Mapping[str, str] | None = None) -> RunSpec:
-    return RunSpec(name, method, changes or {}, preset=None, untrained=True)
-
+_run = partial(RunSpec, preset=None, untrained=True)
 
 BIGAN_TABLE1 = register_experiment(
     Experiment(

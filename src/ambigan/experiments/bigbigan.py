@@ -29,27 +29,16 @@ _experiment = partial(
 )
 
 
-def _big(
-    name: str,
-    changes: Mapping[str, str],
-    preset: str = "images",
-    layers: tuple[str, ...] = _LAYERS,
-    *,
-    untrained: bool = False,
-) -> RunSpec:
-    return RunSpec(name, "bigbigan", changes, preset, layers, untrained)
+_big = partial(RunSpec, method="bigbigan", layers=_LAYERS)
 
-
-BIGBIGAN = _big("BigBiGAN", {}, layers=_MORE, untrained=True)
+BIGBIGAN = _big("BigBiGAN", layers=_MORE, untrained=True)
 BIGAN = RunSpec(
     "BiGAN",
     "bigan",
-    {},
-    "images",
-    ("encoder.conv6@1", "encoder.conv6@4", "encoder.convs@4"),
+    layers=("encoder.conv6@1", "encoder.conv6@4", "encoder.convs@4"),
     untrained=True,
 )
-LARGE_BIGAN = _big("BiGAN, BigGAN's networks", _AS_BIGAN, layers=_MORE)
+LARGE_BIGAN = _big("BiGAN, BigGAN's networks", changes=_AS_BIGAN, layers=_MORE)
 
 AGAINST_BIGAN = register_experiment(
     _experiment(
@@ -88,7 +77,7 @@ def _rows(wide: Mapping[str, str], encoder_width: str, generator_width: str) -> 
     }
     return (
         replace(BIGBIGAN, changes=wide),
-        *(_big(name, {**wide, **changed}) for name, changed in changes.items()),
+        *(_big(name, changes={**wide, **changed}) for name, changed in changes.items()),
         OWN_VIEWS,
     )
 
@@ -131,15 +120,18 @@ ON_DIGITS = register_experiment(
         epochs=50,
         runs=(
             RunSpec("BiGAN, MLPs", "bigan", {}, "small", ("encoder.hidden2",), untrained=True),
-            _small("BiGAN, BigGAN's networks", _AS_BIGAN),
-            _small("BigBiGAN", {}, untrained=True),
-            _small("no unary scores", {"settings.unary": "none"}),
-            _small("deterministic encoder", {"settings.encoder": "deterministic"}),
-            _small("encoder as fast as G", {_RATES: "1"}),
-            _small("encoder three times as fast", {_RATES: "3"}),
-            _small("rates of D and G 1e-3", {_RATE_OF_D: "1e-3", _RATE_OF_G: "1e-3", _RATES: "3"}),
-            _small("spectral norm on H and J", _NORMALISED),
-            _small("networks a quarter as wide", _NARROWER),
+            _small("BiGAN, BigGAN's networks", changes=_AS_BIGAN),
+            _small("BigBiGAN", untrained=True),
+            _small("no unary scores", changes={"settings.unary": "none"}),
+            _small("deterministic encoder", changes={"settings.encoder": "deterministic"}),
+            _small("encoder as fast as G", changes={_RATES: "1"}),
+            _small("encoder three times as fast", changes={_RATES: "3"}),
+            _small(
+                "rates of D and G 1e-3",
+                changes={_RATE_OF_D: "1e-3", _RATE_OF_G: "1e-3", _RATES: "3"},
+            ),
+            _small("spectral norm on H and J", changes=_NORMALISED),
+            _small("networks a quarter as wide", changes=_NARROWER),
         ),
         pca_widths=(32,),
         time="trainings 1 h 15 min on one thread of 2 shared CPU cores",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,16 @@ from ..evaluation.result import SCHEMA, DataRecord, Result
 from .experiment import Experiment
 from .run_records import RECONSTRUCTION, Cost, RunResult
 
-_RUNS = TypeAdapter(tuple[RunResult, ...])
-_RESULTS = TypeAdapter(tuple[Result, ...])
+RUNS = TypeAdapter(tuple[RunResult, ...])
+RESULTS = TypeAdapter(tuple[Result, ...])
+_Kept = tuple[Sequence[RunResult], tuple[Result, ...], Sequence[str]]
 
 
-@dataclass(frozen=True)
-class KeptSummary:
-    """What a file holds of an experiment.
-
-    Attributes:
-        runs: The runs that were done.
-        baselines: What needs no training, where the file has it.
-        changed: What was changed of the experiment's own settings.
-    """
-
-    runs: Sequence[RunResult] = ()
-    baselines: tuple[Result, ...] = ()
-    changed: Sequence[str] = ()
-
-
-def read_summary(experiment: Experiment, out: Path) -> KeptSummary:
+def read_summary(experiment: Experiment, out: Path) -> _Kept:
     """What `NAME.json` of a folder holds, or `table.json` of version 1; nothing without them.
+
+    Returns:
+        Its finished runs, its baselines, and what was changed of the experiment's own settings.
 
     Raises:
         CheckpointError: The file is damaged.
@@ -46,29 +35,27 @@ def read_summary(experiment: Experiment, out: Path) -> KeptSummary:
     costs = read_if_whole(out / f"{experiment.name}-cost.json").get("runs", [])
     try:
         if kept.get("schema") == SCHEMA:
-            runs = _RUNS.validate_python(kept["runs"])
-            baselines = _RESULTS.validate_python(kept["baselines"])
-            return KeptSummary(_with_costs(runs, costs), baselines, kept["changed"])
+            runs = RUNS.validate_python(kept["runs"])
+            baselines = RESULTS.validate_python(kept["baselines"])
+            return _with_costs(runs, costs), baselines, kept["changed"]
         if old.get("table") == experiment.name:
             path = out / "table.json"
             return _read_table(old, out)
     except (KeyError, TypeError, ValidationError) as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
-    return KeptSummary()
+    return [], (), []
 
 
-def _read_table(table: Mapping[str, Any], out: Path) -> KeptSummary:
+def _read_table(table: Mapping[str, Any], out: Path) -> _Kept:
     """A table of version 1 from `table.json`, `cost.json` and `plan.json`."""
-    costs = [
-        {"name": cost.pop("column"), **cost}
-        for cost in read_if_whole(out / "cost.json").get("cells", [])
-    ]
+    cells = read_if_whole(out / "cost.json").get("cells", [])
+    costs = [{**cell, "name": cell["column"]} for cell in cells]
     changes: Mapping[str, Any] = read_if_whole(out / "plan.json").get("changes", {})
     runs = [_run_of_cell(table, cell) for cell in table["cells"]]
     rows = [_row(name, "baseline", accuracy=value) for name, value in table["baselines"].items()]
     baselines = _results(table, table["cells"][0], table["protocol"], rows)
     changed = [f"{name} {value}" for name, value in changes.items()]
-    return KeptSummary(_with_costs(runs, costs), baselines, changed)
+    return _with_costs(runs, costs), baselines, changed
 
 
 def _run_of_cell(table: Mapping[str, Any], cell: Mapping[str, Any]) -> RunResult:
@@ -76,11 +63,8 @@ def _run_of_cell(table: Mapping[str, Any], cell: Mapping[str, Any]) -> RunResult
     untrained = accuracy.pop("random")
     rows = [_row(layer, "model", weights, accuracy=value) for weights, value in accuracy.items()]
     rows.append(_row(f"random {layer}", "baseline", accuracy=untrained))
-    ratios: dict[str, Any] = cell["reconstruction_ratio"] or {}
-    drawn = [
-        _row("reconstruction", "model", weights, ratio_real=ratio)
-        for weights, ratio in ratios.items()
-    ]
+    ratios: dict[str, float] = cell["reconstruction_ratio"] or {}
+    drawn = [_row("reconstruction", "model", kind, ratio_real=x) for kind, x in ratios.items()]
     return RunResult(
         name=cell["column"],
         preset=cell["preset"],

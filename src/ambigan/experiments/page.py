@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from ..core.errors import CheckpointError
 from ..core.version import __version__
+from ..data import Dataset, Split
+from ..model_files import load
 from ..report.figures.charts import Curve, Score, line_chart, score_chart
-from ..report.panels import ChartPanel, Section, chart
+from ..report.page import render_template
+from ..report.panels import ChartPanel, GalleryPanel, Section, chart, gallery
 from ..report.summary import SummaryItem, duration
-from ..report.templates import render_template
+from .run_records import PlannedRun
 from .summary import PUBLISHED, TITLES, Summary
 
 WIDE, HIGH = 1016, 420  # CSS pixels of a chart
+NUM_PICTURES = 32
 
 
 def render(summary: Summary, pictures: Sequence[Section]) -> str:
-    """The page as HTML.
-
-    Args:
-        summary: The experiment as far as it is made.
-        pictures: Samples and reconstructions of runs, a section each.
-    """
+    """The page as HTML, with a section of pictures for each run that has some."""
     data = summary.results[0].provenance.data
     context = {
         "summary": summary,
@@ -37,6 +39,33 @@ def render(summary: Summary, pictures: Sequence[Section]) -> str:
         ],
     }
     return render_template("experiment.html.jinja", context, "experiments")
+
+
+def pictures_of(planned: PlannedRun, dataset: Dataset | None) -> Section | None:
+    """Samples and reconstructions; None where data are no images, or the model was deleted."""
+    try:
+        run = load(planned.run.path, device="cpu")
+    except CheckpointError:
+        return None
+    if run.spec.kind != "images":
+        return None
+    panels: list[GalleryPanel] = []
+    leads: list[str] = []
+    if "sample" in run.capabilities:
+        panels.append(gallery(list(run.sample(NUM_PICTURES)[:, None]), "single", "Samples"))
+        leads.append("samples, drawn and not picked")
+    if "reconstruct" in run.capabilities and dataset is not None:
+        split = Split(dataset.test.values[:NUM_PICTURES], None)
+        pairs = zip(run.originals(split), run.reconstruct(split), strict=True)
+        stacked = [np.stack(pair) for pair in pairs]
+        panels.append(gallery(stacked, "pairs", "Data above reconstructions"))
+        leads.append("held-out data above their reconstructions")
+    if not panels:
+        return None
+    kind = "averaged" if run.weights == "ema" else "last"
+    lead = f"{'; '.join(leads).capitalize()} ({kind} weights, seed {planned.seed})."
+    key = f"{planned.spec.preset}-{planned.spec.slug}"
+    return Section(key, f"{planned.spec.name}, {planned.spec.preset}", lead, tuple(panels))
 
 
 def _facts(summary: Summary) -> list[SummaryItem]:

@@ -39,14 +39,7 @@ def plan_runs(
     changes: Mapping[str, str] | None = None,
     presets: Sequence[str] = (),
 ) -> list[PlannedRun]:
-    """All runs, every one with the first seed, then with the next.
-
-    Args:
-        experiment: Which one.
-        out: Its folder.
-        seeds: The seeds of every run; samples are compared in features of the first.
-        changes: Settings of every run as texts by dotted name, over the experiment's own.
-        presets: The presets of runs that name none; the experiment's if empty.
+    """All runs, every one with the first seed, then with the next; arguments as of `reproduce`.
 
     Raises:
         ConfigError: A seed, preset or setting is not allowed, or a run was made with other
@@ -74,22 +67,22 @@ def plan_found(
     """
     experiment, first_seed = planned[0].experiment, planned[0].seed
     there = {run.run.path for run in planned}
-    found: dict[Path, PlannedRun] = {}
-    for pattern in _RUN_FOLDERS:
-        for path in sorted(out.glob(pattern.format(preset="*", slug="*") + "/seed-*")):
-            seed, slug, preset = path.name.removeprefix("seed-"), *path.parts[-2:-4:-1]
-            for spec in experiment.runs:
-                if spec.slug != slug or not seed.isdecimal() or path in there:
-                    continue
-                named = replace(spec, preset=spec.preset or preset)
-                try:
-                    run = _plan(experiment, named, int(seed), first_seed, changes, out)
-                except ConfigError:  # there is no such preset any more
-                    continue
-                if run.run.path == path:
-                    _check_unchanged(run)
-                    found[path] = run
-    return list(found.values())
+    specs = {spec.slug: spec for spec in experiment.runs}
+    patterns = [pattern.format(preset="*", slug="*") + "/seed-*" for pattern in _RUN_FOLDERS]
+    found: list[PlannedRun] = []
+    for path in (path for pattern in patterns for path in sorted(out.glob(pattern))):
+        seed, slug, preset = path.name.removeprefix("seed-"), *path.parts[-2:-4:-1]
+        if slug not in specs or not seed.isdecimal() or path in there:
+            continue
+        spec = replace(specs[slug], preset=specs[slug].preset or preset)
+        try:
+            run = _plan(experiment, spec, int(seed), first_seed, changes, out)
+        except ConfigError:  # there is no such preset any more
+            continue
+        if run.run.path == path:
+            _check_unchanged(run)
+            found.append(run)
+    return found
 
 
 def default_folder(experiment: Experiment, changes: Mapping[str, str]) -> str:

@@ -26,13 +26,10 @@ RECONSTRUCTION = "reconstruction_l2"
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took.
+    """What a run took: its whole training at the rate of `images_per_second`, and all results.
 
-    Attributes:
-        training_seconds: The time of the whole training at the rate of `images_per_second`.
-        images_per_second: The rate at which the measured network was shown images; None where no
-            line of the log was kept.
-        measuring_seconds: The time of all results.
+    The rate is that at which the measured network was shown images; None where no line of the log
+    was kept.
     """
 
     training_seconds: float
@@ -74,18 +71,12 @@ class RunResult:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of an experiment with one seed.
+    """A run of an experiment with one seed, whose `spec` names a preset, and its folder.
 
-    Attributes:
-        experiment: The experiment that it belongs to.
-        spec: What is trained; its preset is named.
-        seed: Its seed.
-        config: All settings.
-        own: The settings that it would have if the user had changed none.
-        run: Its folder.
-        turns: The number of turns of an iteration, each on images of its own, of which the measured
-            network moves in one; 1 where epochs count the images of all turns.
-        reference: The run in whose first layer samples are compared with data, or None.
+    `own` are the settings that it would have if the user had changed none. `turns` is the number of
+    turns of an iteration, each on images of its own, of which the measured network moves in one; 1
+    where epochs count the images of all turns. `reference` is the run in whose first layer samples
+    are compared with data.
     """
 
     experiment: Experiment

@@ -24,8 +24,8 @@ from ..report.panels import Section
 from ..run_evaluation import evaluate, evaluate_baselines, evaluate_curve
 from ..training import train_interleaved_runs
 from .experiment import Experiment
-from .kept_summary import KeptSummary, read_summary
-from .pictures import pictures_of
+from .kept_summary import read_summary
+from .page import pictures_of
 from .planning import (
     changed_settings,
     check_folder,
@@ -100,13 +100,9 @@ def reproduce(
 
 
 class Runner:
-    """An experiment on its way.
+    """An experiment on its way: its runs, the settings that the user changed, and the folder.
 
-    Args:
-        planned: Its runs.
-        changes: Settings that the user changed.
-        out: The folder.
-        dataset: What all runs learn; None to show what is there, whatever the data.
+    The data set is what all runs learn; None to show what is there, whatever the data.
     """
 
     def __init__(
@@ -150,23 +146,22 @@ class Runner:
         with hold_lock(self.out / ".lock", wait=True):
             done = self._done()
             found = {result.key: result for _, result in done}
-            kept = (
-                KeptSummary()
-                if self.dataset is not None
-                else read_summary(self.experiment, self.out)
-            )
-            found |= {run.key: run for run in kept.runs if run.key not in found}
-            baselines = [x for name in self.experiment.protocols for x in self._baselines_of(name)]
+            protocols = self.experiment.protocols
+            baselines: Sequence[Result] = [x for p in protocols for x in self._baselines_of(p)]
+            changed: Sequence[str] = changed_settings(self.planned, self.changes)
+            if self.dataset is None:
+                runs, kept_baselines, kept_changed = read_summary(self.experiment, self.out)
+                found |= {run.key: run for run in runs if run.key not in found}
+                baselines, changed = baselines or kept_baselines, changed or kept_changed
             if not found and not baselines:
                 raise ConfigError(f"{self.out} holds no results of {self.experiment.name}.")
-            baselines = baselines or kept.baselines
             self._check([run for run, _ in done], baselines)
             planned = {(run.spec.name, run.spec.preset, run.seed) for run in self.planned}
             summary = Summary(
                 self.experiment,
                 tuple(found.values()),
                 tuple(baselines),
-                tuple(changed_settings(self.planned, self.changes) or kept.changed),
+                tuple(changed),
                 len(planned | found.keys()),
                 command_of(self.planned, self.changes, self.out),
             )
@@ -234,21 +229,19 @@ class Runner:
     def _measure_drawn_of(self, run: PlannedRun) -> bool:
         """Measures samples and reconstructions that are not measured yet; whether any was."""
         reference, name = run.reference, run.spec.name
-        if reference and not reference.space:
-            before = run.run.results.glob(f"{GENERATION}--{reference.spec.slug}-*.json")
+        compared = f"{GENERATION}--{reference.spec.slug}-*.json" if reference else ""
+        if reference and not reference.space and any(run.run.results.glob(compared)):
             self._warn_once(
-                any(before),
                 f"what {name} draws is left out: it was compared in features of"
-                f" {reference.spec.name}, of which {reference.run.path} has no finished model",
+                f" {reference.spec.name}, of which {reference.run.path} has no finished model"
             )
         missing = [protocol for protocol in run.drawn_protocols if not run.drawn(protocol)]
         space = run.evaluation.reference_features if GENERATION in missing else ()
         needed = [run, *([reference] if reference and space else [])]
-        gone = "".join([other.spec.name for other in needed if not other.has_weights][:1])
+        gone = [other.spec.name for other in needed if not other.has_weights]
+        if missing and gone:
+            self._warn_once(f"what {name} draws is not measured: no weights of {gone[0]} here")
         if not missing or gone:
-            self._warn_once(
-                bool(missing), f"what {name} draws is not measured: no weights of {gone} here"
-            )
             return False
         with hold_lock(run.lock_file) as is_ours:
             if is_ours and (missing := [x for x in missing if not run.drawn(x)]):
@@ -258,9 +251,9 @@ class Runner:
                 evaluate(run.run.path, config, protocols=missing, baselines=("raw", "pca"))
         return is_ours
 
-    def _warn_once(self, is_so: bool, line: str) -> None:
-        """Warns of what is found after every run after the first one alone."""
-        if is_so and line not in self._warned:
+    def _warn_once(self, line: str) -> None:
+        """Warns only once of what is found after every run."""
+        if line not in self._warned:
             self._warned.add(line)
             logger.warning(line)
 

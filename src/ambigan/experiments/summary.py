@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,20 +32,16 @@ _DRAWN = (
 )
 _WEIGHTS = {"raw": ", last weights", "ema": ", averaged weights"}
 
+_Rows = defaultdict[str, list[Result]]
 Column = tuple[str, str, str]
 """The key of its values, its title, and the format of its numbers."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """A number over seeds.
+    """A number over `num` seeds; its sample deviation is None for one seed.
 
-    Attributes:
-        mean: The mean; NaN if one of the numbers is none.
-        deviation: The sample deviation; None for one seed.
-        low: The smallest number.
-        high: The largest number.
-        num: The number of seeds.
+    All are NaN if it is no number for one of the seeds.
     """
 
     mean: float
@@ -80,15 +77,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Summary:
-    """An experiment, as far as it is made.
+    """An experiment, as far as it is made: finished runs, and results that need no training.
 
-    Attributes:
-        experiment: Which one.
-        runs: The runs that are done.
-        baselines: Results of features that need no training.
-        changed: What the user changed of the experiment's own settings, one text each.
-        num_runs: The number of planned runs.
-        command: The command that makes it again, or goes on with it.
+    `changed` has a text for each of the experiment's own settings that the user changed, `num_runs`
+    counts planned runs, and `command` makes it again, or goes on with it.
     """
 
     experiment: Experiment
@@ -130,36 +122,30 @@ class Summary:
     @cached_property
     def lines(self) -> list[Line]:
         """Runs layer by layer; then the same networks untrained; then baselines."""
-        trained: list[_Entry] = []
-        untrained: list[_Entry] = []
-        for run in self._by_spec:
-            label, published = self.label(run), self.experiment.published.get(run.name)
-            for result in run.results:
-                if result.protocol.name not in self.experiment.protocols:
-                    continue
-                if result.is_baseline:
-                    untrained.append((f"{label} untrained: {layer_of(result)}", result, None))
-                else:
-                    name = f"{label}: {result.subject.name}{self._weights(result)}"
-                    trained.append((name, result, published))
-        baselines = [(result.subject.name, result, None) for result in self.baselines]
-        return _lines([*trained, *untrained, *baselines])
+        trained, untrained, baselines = _Rows(list), _Rows(list), _Rows(list)
+        published: dict[str, float] = {}
+        for run, result in self._results_by(self.experiment.protocols):
+            if result.is_baseline:
+                untrained[f"{self.label(run)} untrained: {layer_of(result)}"].append(result)
+                continue
+            name = f"{self.label(run)}: {result.subject.name}{self._weights(result)}"
+            trained[name].append(result)
+            if run.name in self.experiment.published:
+                published[name] = self.experiment.published[run.name]
+        for result in self.baselines:
+            baselines[result.subject.name].append(result)
+        return _lines(trained | untrained | baselines, published)
 
     @cached_property
     def drawn(self) -> list[Line]:
         """Samples and reconstructions of runs; then what was not drawn, of the first run."""
-        drawn: list[_Entry] = []
-        others: dict[str, _Entry] = {}
-        for run in self._by_spec:
-            for result in run.results:
-                if result.protocol.name not in (GENERATION, RECONSTRUCTION):
-                    continue
-                if not result.is_baseline:
-                    drawn.append((f"{self.label(run)}{self._weights(result)}", result, None))
-                elif result.protocol.name == GENERATION:
-                    name = f"{result.subject.name} (not drawn)"
-                    others.setdefault(name, (name, result, None))
-        return _lines([*drawn, *others.values()])
+        drawn, others = _Rows(list), _Rows(list)
+        for run, result in self._results_by((GENERATION, RECONSTRUCTION)):
+            if not result.is_baseline:
+                drawn[f"{self.label(run)}{self._weights(result)}"].append(result)
+            elif result.protocol.name == GENERATION:
+                others.setdefault(f"{result.subject.name} (not drawn)", [result])
+        return _lines(drawn | others, {})
 
     @property
     def tables(self) -> list[tuple[str, Table]]:
@@ -201,11 +187,11 @@ class Summary:
         preset = f", {run.preset}" if len(presets) > 1 else ""
         return f"{run.name}{preset}{f', seed {run.seed}' if with_seed and run.seed else ''}"
 
-    @property
-    def _by_spec(self) -> list[RunResult]:
-        """Runs in the order of the experiment, seeds of one next to each other."""
+    def _results_by(self, protocols: Collection[str]) -> list[tuple[RunResult, Result]]:
+        """Results in the order of the experiment's runs, seeds of one next to each other."""
         names = [spec.name for spec in self.experiment.runs]
-        return sorted(self.runs, key=lambda run: names.index(run.name))
+        runs = sorted(self.runs, key=lambda run: names.index(run.name))
+        return [(run, x) for run in runs for x in run.results if x.protocol.name in protocols]
 
     @property
     def _form(self) -> str:
@@ -248,29 +234,21 @@ class Summary:
         return TableRow(tuple(map(TableCell, texts)), is_baseline=False)
 
 
-_Entry = tuple[str, Result, float | None]
-"""The name of a row, a result that belongs there, and the paper's value."""
-
-
-def _lines(entries: Iterable[_Entry]) -> list[Line]:
-    """Rows in the order of their first results, with means over the others."""
-    found: dict[str, list[_Entry]] = {}
-    for entry in entries:
-        found.setdefault(entry[0], []).append(entry)
+def _lines(rows: Mapping[str, list[Result]], published: Mapping[str, float]) -> list[Line]:
+    """A line for each name, with means over its results, and the paper's value of some."""
     lines: list[Line] = []
-    for name, group in found.items():
+    for name, results in rows.items():
         scores: dict[str, list[float]] = {}
-        for _, result, _ in group:
+        for result in results:
             for metric in result.metrics:
                 is_shown = metric is result.headline or metric.direction != "none"
                 if metric.value is not None and is_shown:
                     key = f"{result.protocol.name}/{metric.name}"
                     scores.setdefault(key, []).append(metric.value)
-        first, published = group[0][1:]
-        if published is not None:
-            scores[PUBLISHED] = [published]
+        if name in published:
+            scores[PUBLISHED] = [published[name]]
         values = {key: Value.of(values) for key, values in scores.items()}
-        lines.append(Line(name, first.subject.dim, first.is_baseline, values))
+        lines.append(Line(name, results[0].subject.dim, results[0].is_baseline, values))
     return lines
 
 

@@ -12,10 +12,11 @@ from typing import Any
 from ..core.files import write_json, write_text
 from ..core.version import __version__
 from ..evaluation.result import SCHEMA
+from ..model_files import escape_markdown
 from ..report.panels import Section
 from ..report.result_tables import Table
+from .kept_summary import RESULTS, RUNS
 from .page import render
-from .run_records import RunResult
 from .summary import Line, Summary
 
 
@@ -38,8 +39,10 @@ def write_summary(summary: Summary, pictures: Sequence[Section], out: Path) -> N
 
 
 def summary_as_json(summary: Summary) -> dict[str, Any]:
-    """Everything but times."""
+    """Everything but times, and what results tell beside their metrics."""
     experiment = summary.experiment
+    aside: Any = {"__all__": {"seconds", "details"}}
+    aside_of_runs: Any = {"__all__": {"cost": True, "results": aside}}
     return {
         "schema": SCHEMA,
         "experiment": experiment.name,
@@ -53,8 +56,8 @@ def summary_as_json(summary: Summary) -> dict[str, Any]:
         "data": asdict(summary.results[0].provenance.data),
         "lines": [_line(line) for line in summary.lines],
         "drawn": [_line(line) for line in summary.drawn],
-        "runs": [_run(run) for run in summary.runs],
-        "baselines": [_result(asdict(result)) for result in summary.baselines],
+        "runs": RUNS.dump_python(summary.runs, exclude=aside_of_runs),
+        "baselines": RESULTS.dump_python(summary.baselines, exclude=aside),
     }
 
 
@@ -70,15 +73,15 @@ def as_csv(summary: Summary) -> str:
 
 
 def as_markdown(summary: Summary) -> str:
-    """The tables as they would stand in a README."""
+    """The tables as they would stand in a README, in which names of data are no markup."""
     experiment = summary.experiment
     lead = " ".join(filter(None, [experiment.notes, f"{experiment.source}."]))
-    parts = [f"# {summary.title}", lead]
+    parts = [f"# {escape_markdown(summary.title)}", lead]
     if len(summary.runs) < summary.num_runs:
         parts.append(f"**Not finished: {len(summary.runs)} of {summary.num_runs} runs.**")
     for caption, table in summary.tables:
-        parts += filter(None, [caption, _grid(table)])
-    parts += [f"On {machine}." for machine in summary.machines]
+        parts += filter(None, [escape_markdown(caption), _grid(table)])
+    parts += [f"On {escape_markdown(machine)}." for machine in summary.machines]
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,18 +90,7 @@ def _line(line: Line) -> dict[str, Any]:
     return head | {key: asdict(value) for key, value in line.values.items()}
 
 
-def _run(run: RunResult) -> dict[str, Any]:
-    plain = asdict(run)
-    del plain["cost"]
-    return plain | {"results": [_result(result) for result in plain["results"]]}
-
-
-def _result(plain: dict[str, Any]) -> dict[str, Any]:
-    """A result without its time, and without what it tells beside its metrics."""
-    return {name: value for name, value in plain.items() if name not in ("seconds", "details")}
-
-
 def _grid(table: Table) -> str:
     rows = [[cell.text for cell in row.cells] for row in table.rows]
-    lines = ["| " + " | ".join(row) + " |" for row in (table.columns, *rows)]
+    lines = [f"| {' | '.join(map(escape_markdown, row))} |" for row in (table.columns, *rows)]
     return "\n".join([lines[0], "|" + " --- |" * len(table.columns), *lines[1:]])

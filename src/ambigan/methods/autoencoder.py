@@ -16,13 +16,8 @@ from torch import Tensor
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..game import Batch, Method, OptimizerSettings, Player, Terms
-from ..networks.families import (
-    NetworkSettings,
-    last_hidden,
-    make_encoder,
-    make_generator,
-    sample_spec_of,
-)
+from ..networks import families
+from ..networks.families import NetworkSettings
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.reconstruction import absolute_error, squared_error
 from ..priors import make_prior
@@ -60,13 +55,15 @@ class Autoencoder(Method):
     def __init__(self, settings: AutoencoderSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         self.prior = make_prior("uniform", settings.latent_dim)  # drawn, but not used
-        self.encoder = make_encoder(spec, settings.network, settings.latent_dim)
-        self.sample_spec = sample_spec_of(spec, settings.network)
-        self.generator = make_generator(self.sample_spec, settings.network, settings.latent_dim)
+        self.encoder = families.make_encoder(spec, settings.network, settings.latent_dim)
+        self.sample_spec = families.sample_spec_of(spec, settings.network)
+        self.generator = families.make_generator(
+            self.sample_spec, settings.network, settings.latent_dim
+        )
         self.players = (Player("autoencoder", ("encoder", "generator"), settings.optimizer),)
         self.turns = (("autoencoder",),)
         self.data_networks = ("encoder",)
-        self.default_layer = settings.feature_layer or last_hidden("encoder", self.encoder)
+        self.default_layer = settings.feature_layer or families.last_hidden("encoder", self.encoder)
         self.error = squared_error if settings.loss == "l2" else absolute_error
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:

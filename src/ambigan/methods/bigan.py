@@ -17,15 +17,8 @@ from torch import Tensor
 from ..core.data_spec import DataSpec
 from ..core.settings import Positive
 from ..game import Batch, OptimizerSettings, Player, Terms, turns_of
-from ..networks.families import (
-    NetworkSettings,
-    check_prior_fits,
-    last_hidden,
-    make_discriminator,
-    make_encoder,
-    make_generator,
-    sample_spec_of,
-)
+from ..networks import families
+from ..networks.families import NetworkSettings
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import OBJECTIVES
 from ..priors import PriorName, make_prior
@@ -84,21 +77,23 @@ class BiGAN(DiscriminatorGame, PairGame):
     def __init__(self, settings: BiGANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         s = settings
-        check_prior_fits(s.network, s.prior)
+        families.check_prior_fits(s.network, s.prior)
         if s.encoder == "gaussian":
             check_stochastic_prior(s.encoder, s.prior)
             self.deviation = torch.exp
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.sample_spec = sample_spec_of(spec, s.network)
-        self.discriminator = make_discriminator(self.sample_spec, s.network, s.latent_dim)
-        self.generator = make_generator(self.sample_spec, s.network, s.latent_dim)
-        self.encoder = make_encoder(spec, s.network, s.latent_dim * (2 if self.deviation else 1))
+        self.sample_spec = families.sample_spec_of(spec, s.network)
+        self.discriminator = families.make_discriminator(self.sample_spec, s.network, s.latent_dim)
+        self.generator = families.make_generator(self.sample_spec, s.network, s.latent_dim)
+        self.encoder = families.make_encoder(
+            spec, s.network, s.latent_dim * (2 if self.deviation else 1)
+        )
         self.players = (
             Player("discriminator", ("discriminator",), s.optimizer),
             Player("generator_encoder", ("generator", "encoder"), s.optimizer),
         )
         self.turns = turns_of(self.players, simultaneous=s.simultaneous)
-        self.default_layer = s.feature_layer or last_hidden("encoder", self.encoder)
+        self.default_layer = s.feature_layer or families.last_hidden("encoder", self.encoder)
         self.unit_features = s.unit_features
         self.objective, self.weight = OBJECTIVES[s.objective], s.term_weight
 

@@ -18,14 +18,9 @@ from torch import Tensor
 from ..core.data_spec import DataSpec
 from ..core.settings import Few, Positive
 from ..game import Batch, OptimizerSettings, Player, Terms
+from ..networks import large
 from ..networks.heads import Unary
-from ..networks.large import (
-    LargeSettings,
-    large_sample_spec,
-    make_large_discriminator,
-    make_large_encoder,
-    make_large_generator,
-)
+from ..networks.large import LargeSettings
 from ..objectives.adversarial import hinge_fake, hinge_real, hinge_saturation
 from ..priors import PriorName, make_prior
 from .registry import register_method
@@ -83,13 +78,13 @@ class BigBiGAN(PairGame):
             check_stochastic_prior(s.encoder, s.prior)
             self.deviation = F.softplus
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.sample_spec = large_sample_spec(spec, s.network)
-        self.discriminator = make_large_discriminator(
+        self.sample_spec = large.large_sample_spec(spec, s.network)
+        self.discriminator = large.make_large_discriminator(
             self.sample_spec, s.network, s.latent_dim, s.unary
         )
-        self.generator = make_large_generator(self.sample_spec, s.network, s.latent_dim)
+        self.generator = large.make_large_generator(self.sample_spec, s.network, s.latent_dim)
         num_outputs = s.latent_dim * (2 if self.deviation else 1)
-        self.encoder = make_large_encoder(spec, s.network, num_outputs)
+        self.encoder = large.make_large_encoder(spec, s.network, num_outputs)
         rate, final = s.generator_optimizer.learning_rate, s.generator_optimizer.final_learning_rate
         times = s.encoder_rate_multiplier
         encoder_optimizer = replace(

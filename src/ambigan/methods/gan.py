@@ -18,14 +18,9 @@ from ..core.errors import ConfigError
 from ..core.feature_layers import ALL_CONVS, POOL_SIDE
 from ..core.settings import Positive
 from ..game import Batch, OptimizerSettings, Player, Terms, turns_of
+from ..networks import families
 from ..networks.convnet import ConvNet
-from ..networks.families import (
-    GameSettings,
-    last_hidden,
-    make_discriminator,
-    make_generator,
-    sample_spec_of,
-)
+from ..networks.families import GameSettings
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import OBJECTIVES
 from ..priors import PriorName, make_prior
@@ -73,9 +68,11 @@ class GAN(DiscriminatorGame):
     def __init__(self, settings: GANSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         self.prior = make_prior(settings.prior, settings.latent_dim)
-        self.sample_spec = sample_spec_of(spec, settings.network)
-        self.discriminator = make_discriminator(self.sample_spec, settings.network)
-        self.generator = make_generator(self.sample_spec, settings.network, settings.latent_dim)
+        self.sample_spec = families.sample_spec_of(spec, settings.network)
+        self.discriminator = families.make_discriminator(self.sample_spec, settings.network)
+        self.generator = families.make_generator(
+            self.sample_spec, settings.network, settings.latent_dim
+        )
         self.players = (
             Player("discriminator", ("discriminator",), settings.optimizer),
             Player("generator", ("generator",), settings.optimizer),
@@ -84,7 +81,7 @@ class GAN(DiscriminatorGame):
         self.default_layer = settings.feature_layer or (
             f"discriminator.{ALL_CONVS}@{POOL_SIDE}"
             if isinstance(self.discriminator, ConvNet)
-            else last_hidden("discriminator", self.discriminator)
+            else families.last_hidden("discriminator", self.discriminator)
         )
         self.objective, self.weight = OBJECTIVES[settings.objective], settings.term_weight
 

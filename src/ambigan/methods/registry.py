@@ -17,7 +17,7 @@ from ..core.errors import ConfigError, unknown_name
 from ..core.plugins import Plugin, find_loaded, load_plugin
 from ..core.registry import Registry
 from ..core.settings import checked
-from ..game import Capability, Method, Player, Terms
+from ..game import Capability, Method, Terms
 
 M = TypeVar("M", bound=type[Method])
 
@@ -110,24 +110,19 @@ def check_class(cls: Any) -> None:
     for capability in cls.capabilities:
         if capability not in known:
             raise unknown_name(f"capability of {cls.__name__}", capability, known)
-    lacking = [name for name in ("decode", "encode") if name in cls.capabilities - _defined(cls)]
     if "sample" in cls.capabilities and "decode" not in cls.capabilities:
         raise ConfigError(f"{cls.__name__} declares 'sample', which needs 'decode' as well.")
-    if "reconstruct" in cls.capabilities and not (
-        "reconstruct" in _defined(cls) or _defined(cls) >= {"encode", "decode"}
-    ):
-        lacking.append("reconstruct")
-    if lacking:
-        raise ConfigError(
-            f"{cls.__name__} declares the capability '{lacking[0]}' and does not define"
-            f" {lacking[0]}(); define it or take it out of capabilities."
-        )
-
-
-def _defined(cls: type[Method]) -> set[str]:
-    """What a class does with data that its base class only refuses."""
     names = ("decode", "encode", "reconstruct")
-    return {name for name in names if getattr(cls, name) is not getattr(Method, name)}
+    # `Method` refuses all three, except that it reconstructs where a class encodes and decodes.
+    defined = {name for name in names if getattr(cls, name) is not getattr(Method, name)}
+    if defined >= {"decode", "encode"}:
+        defined.add("reconstruct")
+    for name in names:
+        if name in cls.capabilities - defined:
+            raise ConfigError(
+                f"{cls.__name__} declares the capability '{name}' and does not define {name}();"
+                " define it or take it out of capabilities."
+            )
 
 
 def _check_settings(cls: type[Method]) -> None:
@@ -188,7 +183,16 @@ def _check_networks(name: str, method: Method) -> None:
     modules = [known for known, _ in method.named_children()]
     for player in method.players:
         for network in player.networks:
-            parameters = _parameters_of(name, method, player, network, modules)
+            kind = f"network of player '{player.name}' of {name}"
+            try:
+                parameters = list(method.get_submodule(network).parameters())
+            except AttributeError as error:
+                raise unknown_name(kind, network, modules) from error
+            if not parameters:
+                raise ConfigError(
+                    f"network '{network}' of player '{player.name}' of {name} has no parameters to"
+                    " learn."
+                )
             for parameter in parameters:
                 owner, other = owner_of.setdefault(parameter, (player.name, network))
                 if (owner, other) != (player.name, network):
@@ -197,21 +201,6 @@ def _check_networks(name: str, method: Method) -> None:
                         f"{name}: the parameters of {shared} belong to both '{owner}' and"
                         f" '{player.name}'; a network has one owner."
                     )
-
-
-def _parameters_of(
-    name: str, method: Method, player: Player, network: str, modules: Sequence[str]
-) -> list[nn.Parameter]:
-    try:
-        found = list(method.get_submodule(network).parameters())
-    except AttributeError as error:
-        kind = f"network of player '{player.name}' of {name}"
-        raise unknown_name(kind, network, modules) from error
-    if not found:
-        raise ConfigError(
-            f"network '{network}' of player '{player.name}' of {name} has no parameters to learn."
-        )
-    return found
 
 
 def check_losses(losses: Mapping[str, Terms], players: Sequence[str]) -> None:

@@ -21,12 +21,9 @@ from ..core.distributed import all_rows
 from ..core.errors import ConfigError
 from ..core.settings import Fraction, NonNegative, Positive
 from ..game import Batch, Method, OptimizerSettings, Player, Terms, turns_of
+from ..networks import residual
 from ..networks.layers.memory import Bank, Teacher
-from ..networks.residual import (
-    ResidualSettings,
-    make_residual_discriminator,
-    make_residual_generator,
-)
+from ..networks.residual import ResidualSettings
 from ..objectives.penalties import jacobian_normalized
 from ..objectives.structural import (
     Divergence,
@@ -101,37 +98,6 @@ class StructuralSettings:
             )
 
 
-@dataclass(frozen=True)
-class Neighborhood:
-    """Real images of all processes and of the bank, among which neighbours are found.
-
-    Attributes:
-        h_real: features by the teacher of this process's real images, `(N, F)`.
-        h_fake: features by the teacher of this process's generated images, `(N, F)`.
-        keys: features by the teacher of all possible neighbours, `(M, F)`, the batch's first.
-        embeddings: embeddings of the same, `(M, D)`; those of the batch have their graph.
-        num: number of neighbours of each image.
-        skip_for_fake: number of a generated image's nearest neighbours that are left out.
-    """
-
-    h_real: Tensor
-    h_fake: Tensor
-    keys: Tensor
-    embeddings: Tensor
-    num: int
-    skip_for_fake: int
-
-    def real_similarity(self, r: Tensor) -> Tensor:
-        """s_r: the mean cosine of real embeddings with their neighbours, themselves left out."""
-        chosen = nearest_rows(self.h_real, self.keys, self.num, skip=1)
-        return mean_similarity(r, self.embeddings, chosen)
-
-    def fake_similarity(self, f: Tensor) -> Tensor:
-        """s_f: the mean cosine of generated embeddings with their real neighbours."""
-        chosen = nearest_rows(self.h_fake, self.keys, self.num, self.skip_for_fake)
-        return mean_similarity(f, self.embeddings, chosen)
-
-
 @register_method("structural")
 class Structural(Method):
     """D, which maps images to embeddings, against G."""
@@ -144,8 +110,8 @@ class Structural(Method):
         super().__init__(settings, spec)
         s = settings
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.discriminator = make_residual_discriminator(spec, s.network, s.embedding_dim)
-        self.generator = make_residual_generator(spec, s.network, s.latent_dim)
+        self.discriminator = residual.make_residual_discriminator(spec, s.network, s.embedding_dim)
+        self.generator = residual.make_residual_generator(spec, s.network, s.latent_dim)
         self.players = (
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
             Player("generator", ("generator",), s.generator_optimizer),
@@ -180,9 +146,11 @@ class Structural(Method):
             if s.gaussian_weight:
                 terms["gaussian"] = -s.gaussian_weight * self._divergence(r, f)
             if s.cluster_weight:
-                near = self._neighborhood(batch, r, fake)
-                terms["cluster_real"] = -s.cluster_weight * near.real_similarity(r)
-                terms["cluster_fake"] = s.cluster_weight * near.fake_similarity(f)
+                h_real, h_fake, among = self._candidates(batch, r, fake)
+                s_r = self._similarity(r, h_real, among, skip=1)
+                s_f = self._similarity(f, h_fake, among, int(s.skip_for_fake))
+                terms["cluster_real"] = -s.cluster_weight * s_r
+                terms["cluster_fake"] = s.cluster_weight * s_f
             if s.smoothness_weight:
                 terms["smoothness"] = s.smoothness_weight * smoothness
             if s.norm_weight:
@@ -194,8 +162,9 @@ class Structural(Method):
             if s.gaussian_weight:
                 terms["gaussian"] = s.gaussian_weight * self._divergence(r, f)
             if s.cluster_weight:
-                near = self._neighborhood(batch, r, fake)
-                terms["cluster_fake"] = -s.cluster_weight * near.fake_similarity(f)
+                _h_real, h_fake, among = self._candidates(batch, r, fake)
+                s_f = self._similarity(f, h_fake, among, int(s.skip_for_fake))
+                terms["cluster_fake"] = -s.cluster_weight * s_f
             losses["generator"] = terms
         return losses
 
@@ -222,15 +191,26 @@ class Structural(Method):
         e_real, e_fake = embeddings.chunk(2)
         return e_real, e_fake, (norms - s.smoothness_target).square().mean()
 
-    def _neighborhood(self, batch: Batch, r: Tensor, fake: Tensor) -> Neighborhood:
-        """The real images of the batch and of the bank, with the teacher's features."""
+    def _candidates(
+        self, batch: Batch, r: Tensor, fake: Tensor
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """The teacher's features of real and of generated images, and the possible neighbours.
+
+        Those are the real images of all processes, which come first, and of the bank: the teacher's
+        features `(M, F)`, by which neighbours are found, and embeddings `(M, D)`; those of the
+        batch have their graph.
+        """
         images = torch.cat([batch.x, fake])
         h_real, h_fake = self.teacher.run(self.discriminator, images, pooled=True).chunk(2)
         own, own_keys = all_rows(r), all_rows(h_real)
         batch.cache.update(embeddings=own.detach(), keys=own_keys)
-        s, bank = self.settings, self.bank
-        keys, embeddings = torch.cat([own_keys, bank.keys]), torch.cat([own, bank.embeddings])
-        return Neighborhood(h_real, h_fake, keys, embeddings, s.neighbors, int(s.skip_for_fake))
+        keys = torch.cat([own_keys, self.bank.keys])
+        return h_real, h_fake, (keys, torch.cat([own, self.bank.embeddings]))
+
+    def _similarity(self, e: Tensor, h: Tensor, among: tuple[Tensor, Tensor], skip: int) -> Tensor:
+        """The mean cosine of embeddings with their neighbours, the `skip` nearest left out."""
+        keys, embeddings = among
+        return mean_similarity(e, embeddings, nearest_rows(h, keys, self.settings.neighbors, skip))
 
     def update_norm_stats(self, batch: Batch) -> None:
         """G(z): D, the only other network, has no batch norm."""

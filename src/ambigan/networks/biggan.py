@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
-from .convnet import Size, channels_last, downsampled, upsampled
+from .convnet import Size, channels_last, downsampled, to_channels_last, upsampled
 from .layers.basic import BatchNorm, LatentNorm, output_activation
 from .layers.checkpointing import checkpointed
 from .layers.init import init_orthogonal
@@ -48,10 +48,7 @@ class Attention(nn.Module):
     by four. gamma starts at 0, so a new network begins without attention. There are no biases.
 
     Source: Zhang et al. (2019), SAGAN, section 3, with the pooling of phi and g that BigGAN's code
-    has.
-
-    Args:
-        channels: Number of channels of h. theta and phi have an eighth of them, g a half.
+    has. theta and phi have an eighth of the channels, g a half.
     """
 
     def __init__(self, channels: int) -> None:
@@ -83,13 +80,7 @@ class UpBlock(nn.Module):
     Images grow before the first convolution. Convolutions have no biases, since the batch norm of
     the next block would subtract them.
 
-    Source: Brock et al. (2019), BigGAN, Figure 15 (b).
-
-    Args:
-        in_channels: Number of channels of h.
-        out_channels: Number of output channels.
-        code_dim: Length of the code that batch norms take.
-        attend: Whether attention follows the block.
+    Source: Brock et al. (2019), BigGAN, Figure 15 (b). Attention follows the block if it `attend`s.
     """
 
     def __init__(self, in_channels: int, out_channels: int, code_dim: int, attend: bool) -> None:
@@ -114,14 +105,8 @@ class DownBlock(nn.Module):
     """A residual block of D: two 3x3 convolutions, each after ReLU, then averages of 2x2 pixels.
 
     Source: Brock et al. (2019), BigGAN, Figure 15 (c). The shortcut averages before its
-    convolution, which gives the same at a quarter of the cost.
-
-    Args:
-        in_channels: Number of channels of h.
-        out_channels: Number of output channels.
-        first: Whether h is an image, to which no ReLU is applied.
-        halve: Whether height and width are halved.
-        attend: Whether attention follows the block.
+    convolution, which gives the same at a quarter of the cost. The `first` block sees images, to
+    which no ReLU is applied.
     """
 
     def __init__(
@@ -146,13 +131,9 @@ class DownBlock(nn.Module):
 
 
 class SumPool(nn.Module):
-    """ReLU and sums over pixels, in fp32: over all of them, or over each field of a grid.
+    """ReLU and sums over pixels, in fp32: over all or each field of a `side` x `side` grid."""
 
-    Args:
-        side: Height and width of the grid.
-    """
-
-    def __init__(self, side: int = 1) -> None:
+    def __init__(self, side: int) -> None:
         super().__init__()
         self.pool = Pool(side)
 
@@ -182,7 +163,7 @@ class BigGANGenerator(nn.Module):
         checkpoint_activations: Whether blocks store their inputs alone and run again for gradients.
 
     Raises:
-        ConfigError: Images are too small, or z is shorter than its number of parts.
+        ConfigError: z is shorter than its number of parts.
     """
 
     def __init__(
@@ -198,7 +179,7 @@ class BigGANGenerator(nn.Module):
         super().__init__()
         self.run_block = checkpointed if checkpoint_activations else _call
         self.out_shape = out_shape
-        self.sizes = halvings(out_shape)[::-1]
+        self.sizes = _halvings(out_shape)[::-1]
         num = len(self.sizes) - 1
         # BigGAN's tables end at 256x256. Each doubling beyond adds a block with `width` channels at
         # the largest resolution.
@@ -247,15 +228,11 @@ class BigGANBody(nn.Module):
     Args:
         in_shape: Shape `(C, H, W)` of the images, their sides 8 or more.
         width: Number of channels of the first block at 128x128; 96 in the paper.
-        attention: Larger side of the maps after which attention is put. Where no maps have that
-            side, it is the next smaller one that is larger than half of it. None for no attention.
+        attention: Side of the maps with attention, see `BigGANGenerator`.
         growth: Growth of channels from block to block, for images up to 32x32.
         places: Side of the grid over the last maps, each field of which is summed on its own; 1, a
             single sum, in the paper.
         checkpoint_activations: Whether blocks store their inputs alone and run again for gradients.
-
-    Raises:
-        ConfigError: Images are too small.
     """
 
     def __init__(
@@ -270,14 +247,14 @@ class BigGANBody(nn.Module):
     ) -> None:
         super().__init__()
         self.run_block = checkpointed if checkpoint_activations else _call
-        sizes = halvings(in_shape)
+        sizes = _halvings(in_shape)
         num = len(sizes) - 1
         top_resolutions = (1,) * (num - max(BODY_CHANNELS))
         small = (NARROW_CHANNELS,) * 4 if growth == "biggan" else DOUBLING_CHANNELS
-        channels = [
-            width * n
-            for n in (small if num < 4 else (*top_resolutions, *BODY_CHANNELS[min(num, 6)]))
-        ]
+        factors = small if num < 4 else (*top_resolutions, *BODY_CHANNELS[min(num, 6)])
+        channels = [width * n for n in factors]
+        # The tables have one block more than halvings, so the last one keeps the size. Below 64x64
+        # there are four blocks whatever the size, and two halve: at 32x32 the last maps are 8x8.
         num_halved = min(num, 2) if num < 4 else num
         before = in_shape[0]
         self.hidden_names = tuple(f"block{i + 1}" for i in range(len(channels)))
@@ -303,21 +280,11 @@ class BigGANBody(nn.Module):
         return self.output(h)
 
 
-def halvings(shape: tuple[int, ...]) -> list[Size]:
-    """Returns the sizes of images `(C, H, W)` and of their halves, rounded up, largest first.
-
-    Raises:
-        ConfigError: The images are too small to be halved once.
-    """
+def _halvings(shape: tuple[int, ...]) -> list[Size]:
+    """Returns the sizes of images `(C, H, W)` and of their halves, rounded up, largest first."""
     sizes: list[Size] = [(shape[1], shape[2])]
     while min(sizes[-1]) >= 2 * SMALLEST_BIGGAN_SIDE:
         sizes.append(downsampled(sizes[-1]))
-    if len(sizes) == 1:
-        smallest = 2 * SMALLEST_BIGGAN_SIDE
-        raise ConfigError(
-            f"BigGAN's networks need images of {smallest}x{smallest} or more; these are"
-            f" {shape[1]}x{shape[2]}."
-        )
     return sizes
 
 
@@ -335,6 +302,6 @@ def _attention_size(sizes: list[Size], attention: int | None) -> Size | None:
 def _prepare(network: nn.Module) -> None:
     """Draws orthogonal weights, sets the memory format and adds spectral norm, in this order."""
     init_orthogonal(network)
-    cast(Any, network).to(memory_format=torch.channels_last)
+    to_channels_last(network)
     # Last, so that the singular vectors start from the orthogonal weights.
     apply_spectral_norm(network)

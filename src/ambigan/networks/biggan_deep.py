@@ -17,13 +17,9 @@ class BottleneckBlock(nn.Module):
     The shortcut has no weights: it drops channels and repeats pixels where images grow.
     Convolutions have no biases, since the batch norm of the next block would subtract them.
 
-    Source: Brock et al. (2019), BigGAN-deep, Figure 16.
+    Inner layers have `ratio` times fewer channels than h, and outputs at most as many.
 
-    Args:
-        in_channels: Number of channels of h.
-        out_channels: Number of output channels, at most `in_channels`.
-        code_dim: Length of the code that batch norms take.
-        ratio: Factor by which the inner layers have fewer channels than h.
+    Source: Brock et al. (2019), BigGAN-deep, Figure 16.
     """
 
     def __init__(self, in_channels: int, out_channels: int, code_dim: int, ratio: int) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.precision import at_least_float32
+from ..core.data_spec import DataSpec
+from ..core.errors import ConfigError
 from .layers.basic import BatchNorm, Output, activate, output_activation
+from .mlp import Prediction
 
 Size = tuple[int, int]
 """Height and width of images."""
@@ -23,6 +25,11 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def to_channels_last(network: nn.Module) -> None:
+    """Lays kernels out as `channels_last` lays out images, or every call would convert them."""
+    cast(Any, network).to(memory_format=torch.channels_last)
+
+
 def downsampled(size: Size, step: int = 2) -> Size:
     """Returns height and width after a convolution or pooling of stride `step`, rounded up."""
     return -(-size[0] // step), -(-size[1] // step)
@@ -31,6 +38,37 @@ def downsampled(size: Size, step: int = 2) -> Size:
 def upsampled(h: Tensor, size: Size) -> Tensor:
     """Enlarges images `(N, C, H, W)` to height and width `size` by repeating pixels."""
     return h if h.shape[2:] == size else F.interpolate(h, size, mode="nearest")
+
+
+def image_sample_spec(
+    spec: DataSpec, kind: str, smallest: int, size: Size | None = None
+) -> DataSpec:
+    """Returns the form of the images that G draws and D sees: the data's, or smaller of `size`.
+
+    Raises:
+        ConfigError: The data are vectors, images are smaller than networks of this `kind` can
+            process, or the data are smaller than `size`.
+    """
+    if spec.kind != "images":
+        raise ConfigError(
+            f"settings.network.kind '{kind}' is for images, but the data are vectors of"
+            f" {spec.num_values} values. Choose a preset of kind 'mlp', such as small of method"
+            " bigan."
+        )
+    channels, height, width = spec.shape
+    size = size or (height, width)
+    if min(size) < smallest:
+        raise ConfigError(
+            f"settings.network.kind '{kind}' needs images of {smallest}x{smallest} or more; these"
+            f" are {size[0]}x{size[1]}. Choose a preset of kind 'mlp', such as small of method"
+            " bigan."
+        )
+    if size[0] > height or size[1] > width:
+        raise ConfigError(
+            f"settings.network.image_size {size[0]},{size[1]} is larger than the data,"
+            f" {height}x{width}; choose that size or a smaller one."
+        )
+    return DataSpec("images", (channels, *size), spec.bounded)
 
 
 @dataclass(frozen=True)
@@ -58,37 +96,18 @@ class Stage:
         return size
 
 
-@dataclass(frozen=True)
-class NormSettings:
-    """Settings of the batch norms of a network.
-
-    Attributes:
-        affine: Whether to learn a gain and a bias for each channel.
-        epsilon: Positive number added to the variance.
-    """
-
-    affine: bool = True
-    epsilon: float = 1e-5
-
-    def make(self, num_features: int) -> BatchNorm:
-        """Builds a batch norm layer for this number of channels."""
-        return BatchNorm(num_features, affine=self.affine, epsilon=self.epsilon)
+NormFactory = Callable[[int], BatchNorm]
+"""Builds the batch norm of a layer with that number of channels."""
 
 
 class ConvLayer(nn.Module):
     """leaky_relu(norm(W * h + V z)), then optional max-pooling; V z is the same at every pixel.
 
-    Args:
-        in_channels: Number of channels of h.
-        stage: Channels, kernel, stride and pooling of the convolution.
-        latent_dim: Length of z; 0 for a layer without latents.
-        norm: Settings of batch norm before the activation; None for no batch norm.
-        bias: Whether to learn a bias. A layer with batch norm has none, since batch norm would
-            subtract it.
+    A layer with batch norm has no bias, since batch norm would subtract it.
     """
 
     def __init__(
-        self, in_channels: int, stage: Stage, latent_dim: int, norm: NormSettings | None, bias: bool
+        self, in_channels: int, stage: Stage, latent_dim: int, norm: NormFactory | None, bias: bool
     ) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(
@@ -100,7 +119,7 @@ class ConvLayer(nn.Module):
             bias=bias and norm is None,
         )
         self.latent = nn.Linear(latent_dim, stage.channels, bias=False) if latent_dim else None
-        self.norm = norm.make(stage.channels) if norm else None
+        self.norm = norm(stage.channels) if norm else None
         self.pool = stage.pool
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
@@ -114,28 +133,6 @@ class ConvLayer(nn.Module):
         return F.max_pool2d(h, 3, 2, padding=1) if self.pool else h
 
 
-class Prediction(nn.Module):
-    """The linear output layer of a network, with optional latents; in fp32 even under autocast.
-
-    Args:
-        in_features: Number of values of one input, flattened.
-        num_outputs: Number of outputs.
-        latent_dim: Length of z; 0 for a layer without latents.
-        bias: Whether to learn a bias.
-    """
-
-    def __init__(self, in_features: int, num_outputs: int, latent_dim: int, bias: bool) -> None:
-        super().__init__()
-        self.linear = nn.Linear(in_features, num_outputs, bias=bias)
-        self.latent = nn.Linear(latent_dim, num_outputs, bias=False) if latent_dim else None
-
-    def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
-        """Maps h `(N, C, H, W)` and z `(N, latent_dim)` to `(N, num_outputs)`."""
-        with torch.autocast(h.device.type, enabled=False):
-            h = self.linear(at_least_float32(h).flatten(1))
-            return h if self.latent is None else h + self.latent(z)
-
-
 class ConvNet(nn.Module):
     """A chain of convolutions `conv1`, `conv2`, ... and a linear `output`.
 
@@ -147,7 +144,7 @@ class ConvNet(nn.Module):
         num_outputs: Number of outputs of the linear layer.
         latent_dim: Length of z, which enters D in addition to its input; 0 for none.
         latent_at_output: Whether z also enters the output layer.
-        norm: Settings of batch norm after every convolution but the first; None for no batch norm.
+        norm: Builder of the batch norm after every convolution but the first; None for none.
         output: Function that the network ends in.
         bias: Whether layers without batch norm learn biases.
     """
@@ -160,7 +157,7 @@ class ConvNet(nn.Module):
         *,
         latent_dim: int = 0,
         latent_at_output: bool = False,
-        norm: NormSettings | None = None,
+        norm: NormFactory | None = None,
         output: Output = "linear",
         bias: bool = True,
     ) -> None:
@@ -178,7 +175,7 @@ class ConvNet(nn.Module):
             channels, map_size = stage.channels, stage.size_after(map_size)
         num_values = channels * map_size[0] * map_size[1]
         entering_dim = latent_dim if latent_at_output else 0
-        self.output = Prediction(num_values, num_outputs, entering_dim, bias)
+        self.output = Prediction(num_values, num_outputs, latent_dim=entering_dim, bias=bias)
 
     def forward(self, x: Tensor, z: Tensor | None = None) -> Tensor:
         """Maps images `(N, C, H, W)` and, where they enter, latents to `(N, num_outputs)`."""
@@ -189,22 +186,18 @@ class ConvNet(nn.Module):
 
 
 class Projection(nn.Module):
-    """relu(norm(W z)), reshaped to small images; the first layer of a generator.
+    """relu(norm(W z)), reshaped to small images `(C, H, W)`; the first layer of a generator.
 
-    Args:
-        latent_dim: Length of z.
-        shape: Shape `(C, H, W)` of the images.
-        norm: Settings of batch norm.
-        over: What shares its batch statistics. With `units` each of the C H W values is normalised
-            on its own (the authors' code of DCGAN); with `channels` each channel over all pixels,
-            as in other layers.
+    Batch statistics are shared `over` `units`, where each of the C H W values is normalised on its
+    own (the authors' code of DCGAN), or over `channels`, where each channel is over all pixels, as
+    in other layers.
     """
 
     def __init__(
         self,
         latent_dim: int,
         shape: tuple[int, int, int],
-        norm: NormSettings,
+        norm: NormFactory,
         over: Literal["units", "channels"],
     ) -> None:
         super().__init__()
@@ -212,29 +205,21 @@ class Projection(nn.Module):
         self.over_units = over == "units"
         num_values = shape[0] * shape[1] * shape[2]
         self.linear = nn.Linear(latent_dim, num_values, bias=False)
-        self.norm = norm.make(num_values if self.over_units else shape[0])
+        self.norm = norm(num_values if self.over_units else shape[0])
 
     def forward(self, z: Tensor) -> Tensor:
         """Maps z `(N, latent_dim)` to images `(N, C, H, W)`."""
         h = self.linear(z)
-        # The norm sees `(N, C H W)` here, so that each value has statistics over the batch alone.
-        if self.over_units:
-            return F.relu(self.norm(h)).view(-1, *self.shape)
-        return F.relu(self.norm(h.view(-1, *self.shape)))
+        # Over units the norm sees `(N, C H W)`: each value has statistics over the batch alone.
+        h = h if self.over_units else h.view(-1, *self.shape)
+        return F.relu(self.norm(h)).view(-1, *self.shape)
 
 
 class DeconvLayer(nn.Module):
     """relu(norm(W * h + V z)) with a transposed convolution that doubles height and width.
 
-    Args:
-        in_channels: Number of channels of h.
-        out_channels: Number of output channels.
-        kernel: Side of the kernel, an odd number.
-        sizes: Height and width before and after; each doubles, or doubles less one.
-        latent_dim: Length of z; 0 for a layer without latents.
-        norm: Settings of batch norm before the activation; None for the last layer, which has no
-            activation either.
-        bias: Whether to learn a bias where there is no batch norm.
+    `sizes` are height and width before and after; each doubles, or doubles less one. Without batch
+    norm, as in the last layer, there is no activation either; with it there is no bias.
     """
 
     def __init__(
@@ -244,7 +229,7 @@ class DeconvLayer(nn.Module):
         kernel: int,
         sizes: tuple[Size, Size],
         latent_dim: int,
-        norm: NormSettings | None,
+        norm: NormFactory | None,
         bias: bool,
     ) -> None:
         super().__init__()
@@ -262,7 +247,7 @@ class DeconvLayer(nn.Module):
             bias=bias and norm is None,
         )
         self.latent = nn.Linear(latent_dim, out_channels, bias=False) if latent_dim else None
-        self.norm = norm.make(out_channels) if norm else None
+        self.norm = norm(out_channels) if norm else None
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
         """Maps h `(N, C, H, W)` and z `(N, latent_dim)` to images twice as large."""
@@ -283,7 +268,7 @@ class DeconvNet(nn.Module):
             number of channels of the images.
         sizes: Height and width after the projection and after each layer.
         kernel: Side of the kernels, an odd number.
-        norm: Settings of batch norm, which follows every layer but the last.
+        norm: Builder of the batch norm that follows every layer but the last.
         over: What shares its batch statistics in the first layer, see `Projection`.
         skips_latent: Whether z is also added, by linear maps, to hidden layers after the
             projection.
@@ -298,7 +283,7 @@ class DeconvNet(nn.Module):
         sizes: Sequence[Size],
         *,
         kernel: int,
-        norm: NormSettings,
+        norm: NormFactory,
         over: Literal["units", "channels"] = "units",
         skips_latent: bool = False,
         output: Output = "tanh",
@@ -320,10 +305,7 @@ class DeconvNet(nn.Module):
     def forward(self, z: Tensor, skipped: Tensor | None = None) -> Tensor:
         """Maps latents `(N, latent_dim)` to images `(N, C, H, W)`.
 
-        Args:
-            z: Latents for the projection.
-            skipped: The same latents once more, for hidden layers, where the network is built for
-                them.
+        `skipped` are the same latents once more, for hidden layers that are built for them.
         """
         h = channels_last(self.project(z))
         for name in self.hidden_names:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from functools import partial
+from typing import Literal
 
-import torch
 from pydantic import PositiveInt
 from torch import nn
 
@@ -17,10 +17,12 @@ from .convnet import (
     ConvNet,
     DeconvLayer,
     DeconvNet,
-    NormSettings,
+    NormFactory,
     Size,
     Stage,
     downsampled,
+    image_sample_spec,
+    to_channels_last,
 )
 from .layers.basic import BatchNorm, Output
 from .layers.init import init_normal
@@ -39,7 +41,7 @@ class ConvSettings:
     """Convolutional networks for images of any number of channels and with sides of 4 or more.
 
     Attributes:
-        kind: Kind of the networks, `conv`.
+        kind: Kind of the networks.
         width: Number of channels of the first layer of D and E and of the last hidden layer of G;
             other layers have multiples of it. 128 in DCGAN, 64 in BiGAN's code for ImageNet.
         discriminator: Chain of convolutions of D. `dcgan` halves images by strides of 2 and doubles
@@ -115,50 +117,20 @@ class ConvSettings:
             )
 
     @property
-    def norm(self) -> NormSettings:
-        """Returns the settings of batch norm."""
-        return NormSettings(self.norm_affine, self.norm_epsilon)
+    def norm(self) -> NormFactory:
+        """Returns the builder of batch norms."""
+        return partial(BatchNorm, affine=self.norm_affine, epsilon=self.norm_epsilon)
 
 
 def conv_sample_spec(spec: DataSpec, settings: ConvSettings) -> DataSpec:
-    """Returns the form of the images that G draws and D sees.
-
-    Args:
-        spec: Form of one example of the data.
-        settings: Sizes and choices.
-
-    Raises:
-        ConfigError: The data are vectors, too small, or smaller than the images to be drawn.
-    """
-    if spec.kind != "images":
-        raise ConfigError(
-            "settings.network.kind 'conv' is for images, but the data are vectors of"
-            f" {spec.num_values} values. Choose a preset with kind 'mlp', such as small."
-        )
-    channels, height, width = spec.shape
-    size = settings.image_size or (height, width)
-    if min(size) < SMALLEST_CONV_SIDE:
-        raise ConfigError(
-            f"images of {size[0]}x{size[1]} are too small for convolutions; each side must be "
-            f"{SMALLEST_CONV_SIDE} or more. Choose a preset with kind 'mlp', such as small."
-        )
-    if size[0] > height or size[1] > width:
-        raise ConfigError(
-            f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
-            f"{height}x{width}; choose that size or a smaller one."
-        )
-    return DataSpec("images", (channels, *size), spec.bounded)
+    """Returns the form of the images that G draws and D sees, see `image_sample_spec`."""
+    return image_sample_spec(spec, settings.kind, SMALLEST_CONV_SIDE, settings.image_size)
 
 
 def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: int = 0) -> ConvNet:
-    """Builds D(x) or, with latents, D(x, z), whose output has shape `(N, 1)`.
+    """Builds D(x) or D(x, z), see `families.make_discriminator`.
 
     z enters every layer after the first.
-
-    Args:
-        spec: Form of one image that D sees.
-        settings: Sizes and choices.
-        latent_dim: Length of z; 0 for a D that sees x alone.
     """
     width = settings.discriminator_width or settings.width
     stages = _stages(settings.discriminator, width, spec, settings.kernel)
@@ -181,15 +153,7 @@ def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: 
 
 
 def make_conv_generator(spec: DataSpec, settings: ConvSettings, latent_dim: int) -> DeconvNet:
-    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
-
-    The network takes z twice where `settings.generator_skips_latent` is set.
-
-    Args:
-        spec: Form of one image that G draws.
-        settings: Sizes and choices.
-        latent_dim: Length of z.
-    """
+    """Builds G(z, z), see `families.make_generator`."""
     sizes = _halvings(spec)
     channels = [settings.width * 2**i for i in range(len(sizes) - 1)]
     network = DeconvNet(
@@ -210,14 +174,7 @@ def make_conv_generator(spec: DataSpec, settings: ConvSettings, latent_dim: int)
 def make_conv_encoder(
     spec: DataSpec, settings: ConvSettings, num_outputs: int, output: Output | None = None
 ) -> ConvNet:
-    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
-
-    Args:
-        spec: Form of one image of the data.
-        settings: Sizes and choices.
-        num_outputs: Number of outputs.
-        output: Function that E ends in; `settings.encoder_output` if None.
-    """
+    """Builds E(x), see `families.make_encoder`."""
     width = settings.encoder_width or settings.width
     network = ConvNet(
         spec.shape,
@@ -271,21 +228,13 @@ def _halvings(spec: DataSpec) -> list[Size]:
 def _initialise(network: nn.Module, settings: ConvSettings) -> None:
     """Draws weights from N(0, init_std^2) and gains from N(1, norm_gain_std^2)."""
     init_normal(network, settings.init_std)
+    by_area = settings.latent_init == "area"
     for module in network.modules():
         if isinstance(module, BatchNorm) and module.weight is not None:
             nn.init.normal_(module.weight, 1.0, settings.norm_gain_std)
-        if isinstance(module, ConvLayer | DeconvLayer) and settings.latent_init == "area":
-            _widen(module, settings.init_std)
-    # Kernels in the layout of the images (see `channels_last`), or every call would convert them.
-    cast(Any, network).to(memory_format=torch.channels_last)
-
-
-def _widen(layer: ConvLayer | DeconvLayer, std: float) -> None:
-    """Draws the map of z with a standard deviation that grows with the kernel's area.
-
-    A convolution sums over its kernel's area, so its output is larger than that of a map of z with
-    equal weights.
-    """
-    if layer.latent is not None:
-        height, width = layer.convolution.kernel_size
-        nn.init.normal_(layer.latent.weight, std=std * height * width)
+        if by_area and isinstance(module, ConvLayer | DeconvLayer) and module.latent is not None:
+            # A convolution sums over its kernel's area, so its output is larger than that of a map
+            # of z with equal weights.
+            height, width = module.convolution.kernel_size
+            nn.init.normal_(module.latent.weight, std=settings.init_std * height * width)
+    to_channels_last(network)

@@ -35,14 +35,11 @@ def sample_spec_of(spec: DataSpec, settings: GameSettings) -> DataSpec:
     Raises:
         ConfigError: The networks cannot process such data.
     """
-    match settings:
-        case ConvSettings():
-            return convolutional.conv_sample_spec(spec, settings)
-        case ResidualSettings():
-            residual.check_images(spec)
-            return spec
-        case MLPSettings():
-            return spec
+    if isinstance(settings, ResidualSettings):
+        return residual.residual_sample_spec(spec, settings)
+    if isinstance(settings, ConvSettings):
+        return convolutional.conv_sample_spec(spec, settings)
+    return spec
 
 
 def make_discriminator(
@@ -110,10 +107,6 @@ def check_prior_fits(settings: NetworkSettings, prior: str) -> None:
     """Checks that the encoder can reach all latents that the prior draws.
 
     A bounded encoder reaches [-1, 1] only, and a normal prior has no bounds.
-
-    Args:
-        settings: Settings of the networks.
-        prior: Name of the prior, `normal` or `uniform`.
 
     Raises:
         ConfigError: The encoder is bounded and the prior is not.

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .biggan import BigGANBody
 from .layers.basic import BatchNorm
@@ -21,12 +20,7 @@ Unary = Literal["both", "x", "z", "none"]
 
 
 class MLPBlock(nn.Module):
-    """A residual block of two linear layers: h + W2 relu(norm(W1 relu(norm(h)))).
-
-    Args:
-        width: Number of units, of h and inside.
-        batch_norm: Whether batch norm precedes each ReLU.
-    """
+    """A residual block of two linear layers: h + W2 relu(norm(W1 relu(norm(h))))."""
 
     def __init__(self, width: int, batch_norm: bool) -> None:
         super().__init__()
@@ -53,20 +47,12 @@ class ResidualMLP(nn.Module):
         depth: Number of layers in the blocks, an even number.
         batch_norm: Whether batch norm precedes each ReLU.
         rectify: Whether the network ends in a ReLU.
-
-    Raises:
-        ConfigError: The depth is odd.
     """
 
     def __init__(
         self, in_features: int, width: int, depth: int, *, batch_norm: bool, rectify: bool = True
     ) -> None:
         super().__init__()
-        if depth % 2:
-            raise ConfigError(
-                f"the depth {depth} of a residual MLP is odd, but a block has two layers; choose"
-                f" {depth + 1}."
-            )
         self.out_shape: tuple[int, ...] = (width,)
         self.input = nn.Linear(in_features, width)
         self.hidden_names = tuple(f"block{i + 1}" for i in range(depth // 2))
@@ -111,15 +97,8 @@ class LatentHead(nn.Module):
 class JointScores(nn.Module):
     """The scores s_x = theta_x F, s_z = theta_z H and s_xz = theta_xz J.
 
-    They are computed in fp32 even under autocast.
-
-    Args:
-        num_x: Number of features F; 0 to leave out s_x.
-        num_z: Number of features H; 0 to leave out s_z.
-        num_xz: Number of features J.
-
-    Attributes:
-        names: Names of the scores that are present, in order.
+    F, H and J have `num_x`, `num_z` and `num_xz` features; 0 leaves a score out. `names` lists the
+    scores that are present, in order. They are computed in fp32 even under autocast.
     """
 
     def __init__(self, num_x: int, num_z: int, num_xz: int) -> None:
@@ -165,9 +144,6 @@ class JointDiscriminator(nn.Module):
         depth: Number of layers of H and of J, an even number; 8 in the paper (from memory).
         unary: Which of s_x and s_z there are in addition to s_xz.
         mlp_spectral_norm: Whether spectral norm is on the weights of H and J.
-
-    Raises:
-        ConfigError: The depth is odd.
     """
 
     vector_names = ("image.output", "latent.output", "joint.output")

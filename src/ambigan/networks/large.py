@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import PositiveInt
 
@@ -11,9 +11,9 @@ from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import Few, Positive
 from .biggan import SMALLEST_BIGGAN_SIDE, BigGANBody, BigGANGenerator, Growth
+from .convnet import image_sample_spec
 from .heads import JointDiscriminator, Unary
-from .resnet50 import ResNet50Encoder, StemKind, resnet50
-from .revnet import revnet50
+from .resnet50 import ResNet50Encoder, StemKind
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class LargeSettings:
     """BigBiGAN's networks; the defaults are the sizes for ImageNet at 128x128.
 
     Attributes:
-        kind: Kind of the networks, `large`.
+        kind: Kind of the networks.
         width: Number of channels of D's first block and G's last block at 128x128; 96 in BigGAN.
             All other blocks have multiples of it.
         generator_width: The same number for G alone; `width` if None.
@@ -92,47 +92,14 @@ class LargeSettings:
 
 
 def large_sample_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
-    """Returns the form of the images that G draws and D sees.
-
-    Args:
-        spec: Form of one example of the data.
-        settings: Sizes and choices.
-
-    Raises:
-        ConfigError: The data are vectors, too small, or smaller than the images to be drawn.
-    """
-    if spec.kind != "images":
-        raise ConfigError(
-            "settings.network.kind 'large' is for images, but the data are vectors of"
-            f" {spec.num_values} values. Choose method bigan with a preset of kind 'mlp', such as"
-            " small."
-        )
-    channels, height, width = spec.shape
-    size = settings.image_size or (height, width)
-    if size[0] > height or size[1] > width:
-        raise ConfigError(
-            f"settings.network.image_size {size[0]},{size[1]} is larger than the data, "
-            f"{height}x{width}; choose that size or a smaller one."
-        )
-    if min(size) < (smallest := 2 * SMALLEST_BIGGAN_SIDE):
-        raise ConfigError(
-            f"settings.network.kind 'large' needs images of {smallest}x{smallest} or more; these"
-            f" are {size[0]}x{size[1]}. Choose method bigan with a preset of kind 'mlp'."
-        )
-    return DataSpec("images", (channels, *size), spec.bounded)
+    """Returns the form of the images that G draws and D sees, see `image_sample_spec`."""
+    return image_sample_spec(spec, settings.kind, 2 * SMALLEST_BIGGAN_SIDE, settings.image_size)
 
 
 def make_large_discriminator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int, unary: Unary
 ) -> JointDiscriminator:
-    """Builds D(x, z), which maps `(N, *spec.shape)` and `(N, latent_dim)` to scores.
-
-    Args:
-        spec: Form of one image that D sees.
-        settings: Sizes and choices.
-        latent_dim: Length of z.
-        unary: Which of s_x and s_z there are in addition to s_xz.
-    """
+    """Builds D(x, z), which maps `(N, *spec.shape)` and `(N, latent_dim)` to scores."""
     _check_places("joint_places", settings.joint_places, spec)
     body = BigGANBody(
         spec.shape,
@@ -155,13 +122,7 @@ def make_large_discriminator(
 def make_large_generator(
     spec: DataSpec, settings: LargeSettings, latent_dim: int
 ) -> BigGANGenerator:
-    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
-
-    Args:
-        spec: Form of one image that G draws.
-        settings: Sizes and choices.
-        latent_dim: Length of z.
-    """
+    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`."""
     return BigGANGenerator(
         latent_dim,
         spec.shape,
@@ -175,39 +136,30 @@ def make_large_generator(
 def make_large_encoder(
     spec: DataSpec, settings: LargeSettings, num_outputs: int
 ) -> ResNet50Encoder:
-    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
-
-    Args:
-        spec: Form of one image of the data.
-        settings: Sizes and choices.
-        num_outputs: Number of outputs, twice the length of z for a stochastic E.
-    """
+    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`."""
     _check_places("head_places", settings.head_places, spec)
-    sizes: dict[str, Any] = {
-        "width": settings.encoder_width,
-        "depths": settings.encoder_depths,
-        "stem": settings.encoder_stem,
-        "init_std": settings.encoder_init_std,
-        "head_places": settings.head_places,
-        "head_width": settings.head_width,
-        "head_depth": settings.head_depth,
-        "crelu": settings.crelu,
-    }
-    if settings.encoder == "revnet50":
-        return revnet50(spec.shape, num_outputs, **sizes)
-    checkpointing = settings.checkpoint_activations
-    return resnet50(spec.shape, num_outputs, **sizes, checkpoint_activations=checkpointing)
+    return ResNet50Encoder(
+        spec.shape,
+        num_outputs,
+        reversible=settings.encoder == "revnet50",
+        width=settings.encoder_width,
+        depths=settings.encoder_depths,
+        stem=settings.encoder_stem,
+        checkpoint_activations=settings.checkpoint_activations,
+        head_places=settings.head_places,
+        head_width=settings.head_width,
+        head_depth=settings.head_depth,
+        crelu=settings.crelu,
+        init_std=settings.encoder_init_std,
+    )
 
 
 def _check_places(name: str, side: int, spec: DataSpec) -> None:
-    """Checks that a grid of averages is not finer than the images.
-
-    Raises:
-        ConfigError: The grid is finer.
-    """
-    _, height, width = spec.shape
-    if side > min(height, width):
+    """Checks that a grid of averages is not finer than the images."""
+    most = min(spec.shape[1:])
+    if side > most:
         raise ConfigError(
-            f"settings.network.{name} {side} is a finer grid than images of {height}x{width};"
-            f" choose {min(height, width)} or less, ideally the side of the last maps."
+            f"settings.network.{name} {side} is a finer grid than images of"
+            f" {spec.shape[1]}x{spec.shape[2]}; choose {most} or less, ideally the side of the last"
+            " maps."
         )

@@ -14,15 +14,8 @@ from .layers.basic import Activation, BatchNorm, Output, activate, output_activa
 class DenseLayer(nn.Module):
     """A linear layer with optional latents: activation(norm(W h + V z)).
 
-    Args:
-        in_features: Length of h.
-        out_features: Length of the output.
-        latent_dim: Length of z; 0 for a layer without latents.
-        norm: Whether batch norm without gain and bias precedes the activation.
-        activation: Activation function; None for a linear layer.
-        bias: Whether to learn a bias. A layer with batch norm has none, since batch norm would
-            subtract it: its gradient would be rounding noise, which Adam scales up to full steps.
-        norm_epsilon: Positive number that batch norm adds to the variance.
+    The norm is batch norm without gain and bias. A layer with it has no bias, since batch norm
+    would subtract it: its gradient would be rounding noise, which Adam scales up to full steps.
     """
 
     def __init__(
@@ -50,6 +43,18 @@ class DenseLayer(nn.Module):
         if self.norm is not None:
             h = self.norm(h)
         return h if self.activation is None else activate(h, self.activation)
+
+
+class Prediction(DenseLayer):
+    """The linear output layer of a network, with optional latents; in fp32 even under autocast.
+
+    In bfloat16 logits and pixels have two or three digits; see docs/mnist.md, "Precision".
+    """
+
+    def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
+        """Maps h `(N, ...)`, flattened, and z `(N, latent_dim)` to `(N, out_features)`."""
+        with torch.autocast(h.device.type, enabled=False):
+            return super().forward(at_least_float32(h).flatten(1), z)
 
 
 class MLP(nn.Module):
@@ -105,7 +110,7 @@ class MLP(nn.Module):
             )
             self.add_module(name, layer)
             width = out_width
-        self.output = DenseLayer(
+        self.output = Prediction(
             width,
             int(torch.Size(out_shape).numel()),
             latent_dim=latent_dim if len(hidden) + 1 in latent_at else 0,
@@ -119,7 +124,4 @@ class MLP(nn.Module):
             h = (h + 1) / 2
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
-        # In bfloat16 logits and pixels have two or three digits; see docs/mnist.md, "Precision".
-        with torch.autocast(h.device.type, enabled=False):
-            h = self.output(at_least_float32(h), z)
-        return output_activation(h, self.ending).view(-1, *self.out_shape)
+        return output_activation(self.output(h, z), self.ending).view(-1, *self.out_shape)

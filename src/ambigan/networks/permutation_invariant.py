@@ -24,7 +24,7 @@ class MLPSettings:
     """Multi-layer perceptrons: their widths, and what the BiGAN paper leaves open.
 
     Attributes:
-        kind: Kind of the networks, `mlp`.
+        kind: Kind of the networks.
         hidden: Widths of the hidden layers of D, G and E, from the input to the output; one or
             more.
         bias: Whether linear layers learn biases (paper: not said; official code: no). Without
@@ -71,14 +71,9 @@ class MLPSettings:
 
 
 def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
-    """Builds D(x) or, with latents, D(x, z), whose output has shape `(N, 1)`.
+    """Builds D(x) or D(x, z), see `families.make_discriminator`.
 
     x alone enters the first layer, and z the layers after it.
-
-    Args:
-        spec: Form of one example that D sees.
-        settings: Sizes and choices.
-        latent_dim: Length of z; 0 for a D that sees x alone.
 
     Raises:
         ConfigError: There is no layer that z could enter.
@@ -110,15 +105,7 @@ def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: in
 
 
 def make_mlp_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -> MLP:
-    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`.
-
-    `MLP.forward` takes z twice where it also enters hidden layers.
-
-    Args:
-        spec: Form of one sample.
-        settings: Sizes and choices.
-        latent_dim: Length of z.
-    """
+    """Builds G(z, z), see `families.make_generator`."""
     last = len(settings.hidden)
     norm_at = {"last": [last], "all": range(1, last + 1), "none": []}[settings.generator_norm]
     network = MLP(
@@ -140,14 +127,7 @@ def make_mlp_generator(spec: DataSpec, settings: MLPSettings, latent_dim: int) -
 def make_mlp_encoder(
     spec: DataSpec, settings: MLPSettings, num_outputs: int, output: Output | None = None
 ) -> MLP:
-    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`.
-
-    Args:
-        spec: Form of one example of the data.
-        settings: Sizes and choices.
-        num_outputs: Number of outputs.
-        output: Function that E ends in; `settings.encoder_output` if None.
-    """
+    """Builds E(x), see `families.make_encoder`."""
     network = MLP(
         spec.num_values,
         settings.hidden,

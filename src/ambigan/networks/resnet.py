@@ -23,13 +23,8 @@ class ResBlock(nn.Module):
     """A residual block without batch norm: elu(shortcut(h) + norm(W2 * elu(W1 * h))).
 
     Group norm treats each example on its own. Where images shrink, h is averaged first. The
-    shortcut is h itself, or norm(W * h) where channels or size change.
-
-    Args:
-        in_channels: Number of channels of h.
-        out_channels: Number of output channels.
-        halve: Whether height and width are halved, by averages of 2x2 pixels.
-        group_size: Number of channels in a group of group norm; 0 for no norm.
+    shortcut is h itself, or norm(W * h) where channels or size change. A `group_size` of 0 leaves
+    out the norm; convolutions have biases then.
     """
 
     def __init__(self, in_channels: int, out_channels: int, halve: bool, group_size: int) -> None:
@@ -39,13 +34,10 @@ class ResBlock(nn.Module):
         self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
         self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=bias)
         self.norm = _group_norm(out_channels, group_size)
+        self.shortcut = nn.Identity()
         if halve or in_channels != out_channels:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, bias=bias),
-                _group_norm(out_channels, group_size),
-            )
-        else:
-            self.shortcut = nn.Identity()
+            convolution = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+            self.shortcut = nn.Sequential(convolution, _group_norm(out_channels, group_size))
 
     def forward(self, h: Tensor) -> Tensor:
         """Maps `(N, C, H, W)` to `(N, out_channels, ...)`."""
@@ -55,13 +47,7 @@ class ResBlock(nn.Module):
 
 
 class ResNetStem(nn.Module):
-    """The first layer, elu(W * x), with 3x3 kernels at full size.
-
-    Args:
-        in_channels: Number of channels of the images.
-        out_channels: Number of output channels.
-        bias: Whether to learn a bias.
-    """
+    """The first layer, elu(W * x), with 3x3 kernels at full size."""
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
         super().__init__()
@@ -109,12 +95,7 @@ class Pool(nn.Module):
 
 
 class Head(nn.Module):
-    """A two-layer MLP, W2 elu(W1 h), in fp32 even under autocast because its outputs are compared.
-
-    Args:
-        in_features: Length of h.
-        num_outputs: Number of outputs.
-    """
+    """An MLP W2 elu(W1 h), in fp32 even under autocast because its outputs are compared."""
 
     def __init__(self, in_features: int, num_outputs: int) -> None:
         super().__init__()
@@ -168,11 +149,9 @@ class ResNet(nn.Module):
         self.output = Head(before, num_outputs)
 
     def forward(self, x: Tensor, *, pooled: bool = False) -> Tensor:
-        """Maps images `(N, C, H, W)` to `(N, num_outputs)`, or to the features before the head.
+        """Maps images `(N, C, H, W)` to `(N, num_outputs)`, or to features before the head.
 
-        Args:
-            x: Images.
-            pooled: Whether to leave out the head and return features `(N, num_features)`.
+        With `pooled` the head is left out: features are `(N, num_features)`.
         """
         h = channels_last(x)
         for name in self.hidden_names:

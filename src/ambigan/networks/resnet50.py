@@ -1,23 +1,24 @@
-"""Encoders of BigBiGAN: ResNet-50 of any width, and what it shares with RevNet-50."""
+"""Encoders of BigBiGAN: ResNet-50 and RevNet-50 of any width."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convnet import channels_last
+from .convnet import channels_last, to_channels_last
 from .heads import LatentHead
 from .layers.basic import BatchNorm
 from .layers.checkpointing import Checkpointed
 from .layers.init import init_kaiming, init_normal
 from .resnet import Pool
+from .revnet import Reversible, Widen
 
 StemKind = Literal["small", "imagenet"]
-"""Names of the first layers that an encoder may have, see `make_stem`."""
+"""Names of the first layers that an encoder may have."""
 
 LARGEST_SMALL_SIDE = 64
 """Side up to which images are too small for the stem of ImageNet's networks."""
@@ -32,11 +33,6 @@ class Branch(nn.Module):
     Batch norm and ReLU precede each convolution.
 
     Source: He et al. (2016), identity mappings, Figure 1 (b); the 3x3 convolution has the stride.
-
-    Args:
-        in_channels: Number of channels of h.
-        out_channels: Number of output channels.
-        stride: Factor by which height and width shrink.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -65,19 +61,13 @@ class ResNetBottleneck(Branch):
     Where channels or size change, the shortcut is a 1x1 convolution of relu(norm(h)).
 
     Source: He et al. (2016), identity mappings.
-
-    Args:
-        in_channels: Number of channels of h.
-        out_channels: Number of output channels.
-        stride: Factor by which height and width shrink.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__(in_channels, out_channels, stride)
-        same = in_channels == out_channels and stride == 1
-        self.shortcut = (
-            None if same else nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
-        )
+        self.shortcut = None
+        if in_channels != out_channels or stride != 1:
+            self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, h: Tensor) -> Tensor:
         """Maps `(N, C, H, W)` to `(N, out_channels, ...)`."""
@@ -89,9 +79,6 @@ class CReLU(nn.Module):
     """Concatenated ReLU, relu(norm(a)) and relu(-norm(a)), after batch norm without gain and bias.
 
     Source: BigBiGAN's BN+CReLU features; the formula is from memory.
-
-    Args:
-        num_features: Number of features a.
     """
 
     def __init__(self, num_features: int) -> None:
@@ -105,16 +92,28 @@ class CReLU(nn.Module):
 
 
 class ResNet50Encoder(nn.Module):
-    """`stem`, `stage1`, `stage2`, ..., features at `pool` and `crelu`, and latents at `output`.
+    """E(x), a ResNet-50 or RevNet-50 and a residual MLP: `(N, *in_shape)` to `(N, num_outputs)`.
 
-    No other layer uses `crelu`: it exists to be read by evaluation.
+    Its layers are `stem`, `stage1`, `stage2`, ..., features at `pool` and `crelu`, and latents at
+    `output`. No other layer uses `crelu`: it exists to be read by evaluation.
+
+    Source: BigBiGAN for the choice of ResNet-50, with 2048 features at width 1 as in its authors'
+    module; He et al. (2016), identity mappings, for the network. That it is this second version is
+    our choice: its blocks are those of the authors' RevNet-50. For RevNet-50: Kolesnikov et al.
+    (2019), Revisiting Self-Supervised Visual Representation Learning, authors' code. That BigBiGAN
+    uses the same network is our conclusion: at width 4 it has the 86 million parameters and the
+    8192 features that the paper reports.
 
     Args:
-        stem: First layer.
-        stages: Stages that follow it.
-        ending: Module between the last stage and the mean over pixels.
-        num_features: Number of channels of the last stage.
+        in_shape: Shape of one input, `(C, H, W)`.
         num_outputs: Number of outputs, twice the length of z for a stochastic E.
+        reversible: Whether the network is a RevNet-50.
+        width: Factor on all channels.
+        depths: Number of blocks of each stage.
+        stem: First layer: `imagenet` is 7x7 with stride 2 and max-pooling, `small` 3x3 with
+            neither. None chooses `small` for images up to 64x64.
+        checkpoint_activations: Whether blocks of a ResNet-50 store their inputs alone and run again
+            for gradients.
         head_places: Side of the grid of averages that the head sees; 1 in the paper, which is
             `pool`.
         head_width: Number of units of the head, see `LatentHead`.
@@ -125,12 +124,14 @@ class ResNet50Encoder(nn.Module):
 
     def __init__(
         self,
-        stem: nn.Module,
-        stages: Sequence[nn.Module],
-        ending: nn.Module,
-        num_features: int,
+        in_shape: tuple[int, ...],
         num_outputs: int,
         *,
+        reversible: bool = False,
+        width: float = 1,
+        depths: Sequence[int] = (3, 4, 6, 3),
+        stem: StemKind | None = None,
+        checkpoint_activations: bool = False,
         head_places: int = 1,
         head_width: int = 4096,
         head_depth: int = 4,
@@ -138,23 +139,39 @@ class ResNet50Encoder(nn.Module):
         init_std: float | None = None,
     ) -> None:
         super().__init__()
-        self.num_features = num_features
-        self.out_shape: tuple[int, ...] = (num_outputs,)
-        self.stem = stem
-        names = tuple(f"stage{i + 1}" for i in range(len(stages)))
-        for name, stage in zip(names, stages, strict=True):
-            self.add_module(name, stage)
+        names = tuple(f"stage{i + 1}" for i in range(len(depths)))
         self.hidden_names = ("stem", *names)
         self.vector_names = ("pool", "crelu") if crelu else ("pool",)
-        self.ending, self.pool = ending, Pool()
+        self.out_shape: tuple[int, ...] = (num_outputs,)
+        # Multiples of 8, which double from stage to stage.
+        after = 8 * max(1, round(BASE_CHANNELS * width / 8))
+        before = after if reversible else after // 4
+        self.stem = _make_stem(in_shape, before, stem)
+        if reversible and isinstance(self.stem, nn.Sequential):
+            # What max-pooling stores for its gradient exceeds what all blocks after it store.
+            self.stem = Checkpointed(self.stem)
+        for number, (name, depth) in enumerate(zip(names, depths, strict=True)):
+            after = after * 2 if number else after
+            if reversible:
+                stage = _reversible_stage(after, depth, widen=number > 0)
+            else:
+                blocks = [ResNetBottleneck(before, after, stride=2 if number else 1)]
+                blocks += [ResNetBottleneck(after, after, stride=1) for _ in range(depth - 1)]
+                stage = (Checkpointed if checkpoint_activations else nn.Sequential)(*blocks)
+            self.add_module(name, stage)
+            before = after
+        self.num_features = before
+        norm = BatchNorm(before)
+        self.ending = norm if reversible else nn.Sequential(norm, nn.ReLU())
+        self.pool = Pool()
         self.places = Pool(head_places) if head_places > 1 else None
-        self.crelu = CReLU(num_features) if crelu else None
-        self.output = LatentHead(num_features * head_places**2, head_width, head_depth, num_outputs)
+        self.crelu = CReLU(before) if crelu else None
+        self.output = LatentHead(before * head_places**2, head_width, head_depth, num_outputs)
         if init_std is None:
             init_kaiming(self)
         else:
             init_normal(self, init_std)
-        cast(Any, self).to(memory_format=torch.channels_last)
+        to_channels_last(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps images `(N, C, H, W)` to `(N, num_outputs)`."""
@@ -171,63 +188,14 @@ class ResNet50Encoder(nn.Module):
         return self.output(a if self.places is None else self.places(h))
 
 
-def resnet50(
-    in_shape: tuple[int, ...],
-    num_outputs: int,
-    *,
-    width: float = 1,
-    depths: Sequence[int] = (3, 4, 6, 3),
-    stem: StemKind | None = None,
-    checkpoint_activations: bool = False,
-    **rest: Any,
-) -> ResNet50Encoder:
-    """Builds E(x), a ResNet-50 and a residual MLP: `(N, *in_shape)` to `(N, num_outputs)`.
-
-    Source: BigBiGAN for the choice, with 2048 features at width 1 as in its authors' module; He et
-    al. (2016), identity mappings, for the network. That it is this second version is our choice:
-    its blocks are those of the authors' RevNet-50, see `revnet50`.
-
-    Args:
-        in_shape: Shape of one input, `(C, H, W)`.
-        num_outputs: Number of outputs, twice the length of z for a stochastic E.
-        width: Factor on all channels.
-        depths: Number of blocks of each stage.
-        stem: First layer: `imagenet` is 7x7 with stride 2 and max-pooling, `small` 3x3 with
-            neither. None chooses `small` for images up to 64x64.
-        checkpoint_activations: Whether blocks store their inputs alone and run again for gradients.
-        **rest: Arguments of `ResNet50Encoder` for the head, the features and the initial weights.
-    """
-    stage = Checkpointed if checkpoint_activations else nn.Sequential
-    before = stage_channels(width, 0) // 4
-    first, stages = make_stem(in_shape, before, stem), list[nn.Module]()
-    for number, depth in enumerate(depths):
-        after = stage_channels(width, number)
-        blocks = [ResNetBottleneck(before, after, stride=2 if number else 1)]
-        blocks += [ResNetBottleneck(after, after, stride=1) for _ in range(depth - 1)]
-        stages.append(stage(*blocks))
-        before = after
-    ending = nn.Sequential(BatchNorm(before), nn.ReLU())
-    return ResNet50Encoder(first, stages, ending, before, num_outputs, **rest)
+def _reversible_stage(channels: int, depth: int, *, widen: bool) -> nn.Module:
+    """Builds a stage of a RevNet, whose branches map half of the channels to as many."""
+    blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])
+    return nn.Sequential(Widen(), blocks) if widen else blocks
 
 
-def stage_channels(width: float, number: int) -> int:
-    """Returns the number of channels of a stage, a multiple of 8 and twice that of the one before.
-
-    Args:
-        width: Factor on all channels.
-        number: Number of the stage, counted from 0.
-    """
-    return 8 * max(1, round(BASE_CHANNELS * width / 8)) * 2**number
-
-
-def make_stem(in_shape: tuple[int, ...], channels: int, stem: StemKind | None = None) -> nn.Module:
-    """Builds the first convolution and, for images as large as ImageNet's, max-pooling.
-
-    Args:
-        in_shape: Shape of one input, `(C, H, W)`.
-        channels: Number of output channels.
-        stem: Kind of the stem; chosen by the size of the images if None.
-    """
+def _make_stem(in_shape: tuple[int, ...], channels: int, stem: StemKind | None) -> nn.Module:
+    """Builds the first convolution and, for images as large as ImageNet's, max-pooling."""
     small = max(in_shape[1:]) <= LARGEST_SMALL_SIDE if stem is None else stem == "small"
     if small:
         return nn.Conv2d(in_shape[0], channels, 3, padding=1, bias=False)

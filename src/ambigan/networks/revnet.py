@@ -1,4 +1,4 @@
-"""RevNet-50, a residual network that recomputes its activations in the backward pass.
+"""The reversible blocks of RevNet-50, which recompute their activations in the backward pass.
 
 An ordinary network stores the activations of every block for the backward pass. Here each block can
 be inverted, so the activations of a whole stage follow from its last ones and memory does not grow
@@ -17,10 +17,8 @@ from torch.autograd import Function
 
 from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
-from .layers.basic import BatchNorm, statistics_kept
-from .layers.checkpointing import Checkpointed
+from .layers.basic import statistics_kept
 from .resnet import average_pool2
-from .resnet50 import Branch, ResNet50Encoder, StemKind, make_stem, stage_channels
 
 
 class Reversible(nn.Module):
@@ -132,38 +130,3 @@ class Widen(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """Maps `(N, C, H, W)` to `(N, 2 C, ...)`."""
         return F.pad(average_pool2(h), (0, 0, 0, 0, h.shape[1], 0))
-
-
-def revnet50(
-    in_shape: tuple[int, ...],
-    num_outputs: int,
-    *,
-    width: float = 1,
-    depths: Sequence[int] = (3, 4, 6, 3),
-    stem: StemKind | None = None,
-    **rest: Any,
-) -> ResNet50Encoder:
-    """Builds E(x), a RevNet-50 and a residual MLP: `(N, *in_shape)` to `(N, num_outputs)`.
-
-    Source: Kolesnikov et al. (2019), Revisiting Self-Supervised Visual Representation Learning,
-    authors' code. That BigBiGAN uses the same network is our conclusion: at width 4 it has the 86
-    million parameters and the 8192 features that the paper reports.
-
-    Args:
-        in_shape: Shape of one input, `(C, H, W)`.
-        num_outputs: Number of outputs, twice the length of z for a stochastic E.
-        width: Factor on all channels.
-        depths: Number of blocks of each stage.
-        stem: First layer, see `resnet50`.
-        **rest: Arguments of `ResNet50Encoder` for the head, the features and the initial weights.
-    """
-    channels, stages = stage_channels(width, 0), list[nn.Module]()
-    first = make_stem(in_shape, channels, stem)
-    if isinstance(first, nn.Sequential):
-        # What max-pooling stores for its gradient exceeds what all blocks after it store together.
-        first = Checkpointed(first)
-    for number, depth in enumerate(depths):
-        channels = stage_channels(width, number)
-        blocks = Reversible([Branch(channels // 2, channels // 2) for _ in range(depth)])
-        stages.append(nn.Sequential(Widen(), blocks) if number else blocks)
-    return ResNet50Encoder(first, stages, BatchNorm(channels), channels, num_outputs, **rest)

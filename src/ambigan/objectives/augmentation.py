@@ -55,16 +55,18 @@ def recolour(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N
 
 def translate(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N C H W"]:
     """Images moved by up to an eighth of a side; what comes in from outside is grey (0)."""
-    rows, columns = (
-        torch.arange(side, device=x.device) + offset
-        for side, offset in zip(x.shape[2:], _offsets(x, noise), strict=True)
-    )
-    places = torch.arange(len(x), device=x.device)[:, None, None]
-    height, width = x.shape[2:]
-    inside = _within(rows, height)[:, :, None] & _within(columns, width)[:, None, :]
-    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    moved = x.permute(0, 2, 3, 1)[places, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2) * inside[:, None]
+    places: list[Tensor] = []
+    inside: list[Tensor] = []
+    for side, chance in zip(x.shape[2:], noise.uniform(len(x), 2).T, strict=True):
+        reach = int(side * TRANSLATED + 0.5)
+        offset = (chance * (2 * reach + 1)).floor().long()[:, None] - reach
+        place = torch.arange(side, device=x.device) + offset
+        inside.append((place >= 0) & (place < side))
+        places.append(place.clamp(0, side - 1))
+    images = torch.arange(len(x), device=x.device)[:, None, None]
+    moved = x.permute(0, 2, 3, 1)[images, places[0][:, :, None], places[1][:, None, :]]
+    seen = inside[0][:, :, None] & inside[1][:, None, :]
+    return moved.permute(0, 3, 1, 2) * seen[:, None]
 
 
 def cutout(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N C H W"]:
@@ -76,17 +78,3 @@ def cutout(x: Float[Tensor, "N C H W"], noise: Randomness) -> Float[Tensor, "N C
         distance = torch.arange(side, device=x.device) - centre + length // 2
         hidden.append((distance >= 0) & (distance < length))
     return x * ~(hidden[0][:, None, :, None] & hidden[1][:, None, None, :])
-
-
-def _offsets(x: Tensor, noise: Randomness) -> list[Tensor]:
-    """The moves of each image down and to the right, in whole pixels, `(N, 1)` each."""
-    chances = noise.uniform(len(x), 2)
-    offsets: list[Tensor] = []
-    for side, chance in zip(x.shape[2:], chances.T, strict=True):
-        reach = int(side * TRANSLATED + 0.5)
-        offsets.append((chance * (2 * reach + 1)).floor().long()[:, None] - reach)
-    return offsets
-
-
-def _within(places: Tensor, length: int) -> Tensor:
-    return (places >= 0) & (places < length)

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
@@ -106,6 +105,7 @@ def view(
     """
     stored = x.float().add(1).mul(127.5).round().clamp(0, 255).to("cpu", torch.uint8)
     pixels = stored.permute(0, 2, 3, 1).numpy()
+    pixels = pixels[..., 0] if x.shape[1] == 1 else pixels
     draws = (noise.uniform(len(x), 2).cpu().double().numpy() * 2**BITS).astype(np.int64)
     made: list[Tensor] = []
     before = torch.get_rng_state()
@@ -113,15 +113,10 @@ def view(
         with torch.autocast("cpu", enabled=False):
             for image, (high, low) in zip(pixels, draws, strict=True):
                 torch.default_generator.manual_seed((int(high) << BITS) + int(low))
-                made.append(transform(_picture(image)))
+                made.append(transform(Image.fromarray(image)))
     finally:
         torch.set_rng_state(before)
     return torch.stack(made).mul_(2).sub_(1).to(x.device, x.dtype)
-
-
-def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
-    """A picture of `(H, W, C)` pixels, with one channel or three."""
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
 def make_contrast(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:

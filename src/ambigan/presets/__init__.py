@@ -1,4 +1,4 @@
-"""Published settings, as functions that return a config; flags only override.
+"""Published settings, as complete configs; flags only override.
 
 `paper` is as printed, `official` as the authors' code does where it differs, `modern` what measured
 best, `small` for a few thousand examples on two CPU cores, `images` for pictures there. Each says
@@ -24,9 +24,8 @@ from .preset import Preset
 from .structural import STRUCTURAL_PRESETS
 
 _PUBLISHED: dict[str, dict[str, Preset]] = {}
-for _published in (MNIST_PRESETS, IMAGE_PRESETS, STRUCTURAL_PRESETS, BIGBIGAN_PRESETS):
-    for _method, _presets in _published.items():
-        _PUBLISHED.setdefault(_method, {}).update(_presets)
+for _preset in (*MNIST_PRESETS, *IMAGE_PRESETS, *STRUCTURAL_PRESETS, *BIGBIGAN_PRESETS):
+    _PUBLISHED.setdefault(_preset.method, {})[_preset.name] = _preset
 
 SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet")
 
@@ -76,7 +75,7 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
 def _usual(presets: Mapping[str, Preset], source: str | None) -> str:
     """The preset for data of which the name is known."""
     official = presets.get("official")
-    if official and official.is_measured and source in (None, official.make().data.source):
+    if official and official.time != "-" and source in (None, official.data.source):
         return "official"
     is_small = source is not None and source.partition(":")[0] in SMALL_SOURCES
     usual = "small" if is_small and "small" in presets else "images"
@@ -89,18 +88,13 @@ def _presets_of(method: str, cls: type[Method]) -> Mapping[str, Preset]:
         return _PUBLISHED[method]
     base = _published_base(cls)
     if base is None:
-        defaults = Preset(
-            lambda: RunConfig(method, "default", cls.Settings()),
-            score="not reproduced",
-            time="-",
-            hardware="-",
-            source="the defaults of its settings",
-        )
-        return {"default": defaults}
+        source = "the defaults of its settings"
+        return {"default": Preset(method, "default", cls.Settings(), source=source)}
     return {
         name: dataclasses.replace(
             preset,
-            make=lambda preset=preset: _inherited(preset.make(), method, cls),
+            method=method,
+            settings_class=cls.Settings,
             score="not reproduced",
             time="-",
             hardware="-",
@@ -121,10 +115,3 @@ def _published_base(cls: type[Method]) -> str | None:
         ),
         None,
     )
-
-
-def _inherited(config: RunConfig, method: str, cls: type[Method]) -> RunConfig:
-    """A config of a published method as one of a method that derives from it."""
-    fields = dataclasses.fields(config.settings)
-    values: dict[str, Any] = {field.name: getattr(config.settings, field.name) for field in fields}
-    return dataclasses.replace(config, method=method, settings=cls.Settings(**values))

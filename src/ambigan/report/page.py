@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
 from ..core.files import write_text
@@ -12,16 +14,9 @@ from ..data import Dataset
 from ..engine.run_folder import RunFolder
 from ..evaluation.result import Result
 from ..run import Run
-from . import analysis_sections as inside
-from . import result_tables as scores
-from . import sections
-from . import summary as facts
-from .figures import theme
+from . import result_tables, sections, summary
 from .figures.curves import curves
-from .report_data import ReportData, gather_report_data
-from .templates import render_template
-
-PAGE = "page.html.jinja"
+from .report_data import gather_report_data
 
 
 def write_report(
@@ -41,45 +36,49 @@ def write_report(
     Raises:
         StorageError: it cannot be written.
     """
-    write_text(folder.report_file, render_report(gather_report_data(run, folder, dataset, results)))
-    return folder.report_file
-
-
-def render_report(material: ReportData) -> str:
-    """The page as HTML."""
-    return render_template(PAGE, _context(material))
-
-
-def _context(material: ReportData) -> dict[str, Any]:
-    config = material.run.config
-    settings = facts.settings_of(material)
-    return {
-        "method": type(material.run.method).__name__,
-        "config": config,
-        "path": str(material.folder.path),
-        "version": __version__,
-        "dataset": material.dataset,
-        "labelled": material.labelled,
-        "facts": facts.summary_items(material),
-        "notes": facts.find_notes(material),
-        "warnings": facts.find_warnings(material),
-        "headline": scores.headline(material),
-        "measured": scores.measured(material),
-        "sections": [s for s in _sections(material) if s is not None],
-        "settings": settings,
-        "num_changed": sum(setting.preset is not None for setting in settings),
-        "commands": facts.commands(material),
-        "classes": theme.CLASSES,
-    }
-
-
-def _sections(material: ReportData) -> list[sections.Section | None]:
-    return [
+    material = gather_report_data(run, folder, dataset, results)
+    settings = summary.settings_of(material)
+    parts = (
         sections.samples(material),
         sections.reconstructions(material),
         sections.interpolations(material),
         sections.feature_map(material),
-        inside.filters_section(material),
-        inside.transfer_section(material),
+        sections.filters_section(material),
+        sections.transfer_section(material),
         curves(material),
-    ]
+    )
+    context = {
+        "method": type(run.method).__name__,
+        "config": run.config,
+        "path": str(folder.path),
+        "version": __version__,
+        "dataset": dataset,
+        "labelled": material.labelled,
+        "facts": summary.summary_items(material),
+        "notes": summary.find_notes(material),
+        "warnings": summary.find_warnings(material),
+        "headline": result_tables.headline(material),
+        "measured": result_tables.measured(material),
+        "sections": [section for section in parts if section is not None],
+        "settings": settings,
+        "num_changed": sum(setting.preset is not None for setting in settings),
+        "commands": summary.commands(material),
+    }
+    write_text(folder.report_file, render_template("page.html.jinja", context))
+    return folder.report_file
+
+
+def render_template(name: str, context: Mapping[str, Any], *folders: str) -> str:
+    """A template as HTML that any file can hold.
+
+    It is looked for in `folders` of the package, then in `report`.
+    """
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("ambigan", folder) for folder in (*folders, "report")]),
+        autoescape=True,  # labels, paths and file names are anybody's text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(name).render(context)
+    return page.replace("\0", "").encode(errors="replace").decode()  # file names hold anything

@@ -30,14 +30,10 @@ class ChartPanel:
 class GalleryPanel:
     """Pictures in groups that stay together; groups flow to the width of the page.
 
-    Attributes:
-        groups: `src` of each picture.
-        form: `single`, `pairs` (one above the other), `paths` (side by side), or `walks`: paths
-            whose first and last pictures are data.
-        width: of a picture in CSS pixels.
-        height: likewise.
-        crisp: pixels are scaled up and must stay squares.
-        label: what they are, for those who cannot see them.
+    Groups hold the `src` of each picture. The form is `single`, `pairs` (one above the other),
+    `paths` (side by side), or `walks`: paths whose first and last pictures are data. Width and
+    height of a picture are in CSS pixels; one that is `crisp` is scaled up and its pixels must stay
+    squares. The label is for those who cannot see the pictures.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -51,15 +47,9 @@ class GalleryPanel:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """A part of a page: its anchor, its title, a lead of a sentence or two, pictures and numbers.
 
-    Attributes:
-        key: its anchor.
-        title: above it.
-        lead: what is seen, in a sentence or two.
-        panels: pictures.
-        table: numbers below them.
-        legend: name and colour variable of each class.
+    The legend has the name and the colour variable of each class.
     """
 
     key: str

@@ -24,17 +24,11 @@ FEWEST_HELD_OUT = 200
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that the sections read.
+    """Everything that the sections read: a run, its data and logs, and the results of each file.
 
-    Attributes:
-        run: the model.
-        folder: where it lies.
-        dataset: what it was trained on.
-        results: The results of each file: first those on the run's own data, in the order in which
-            protocols are registered, and those of the method's own feature layer first.
-        foreign: Protocols whose results are of a run on other data; they are not shown.
-        stats: the lines of `stats.jsonl`.
-        timing: the lines of `timing.jsonl`.
+    Results on the run's own data come first, in the order in which protocols are registered, and
+    those of the method's own feature layer before others. `foreign` are protocols whose results are
+    of a run on other data; they are not shown.
     """
 
     run: Run

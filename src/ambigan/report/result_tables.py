@@ -15,8 +15,6 @@ from .figures.charts import Score, score_chart
 from .figures.theme import inline_svg
 from .report_data import ReportData
 
-TRANSFER = "transfer"
-
 
 @dataclass(frozen=True)
 class TableCell:
@@ -45,12 +43,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Measured:
-    """One protocol: what it is, its table, and a chart of its headline metric.
+    """One protocol: what it is, its table, and a chart of its headline metric."""
 
-    Its title also says what was measured where the page has several tables of the protocol.
-    """
-
-    protocol: str
     title: str
     summary: str
     source: str
@@ -137,8 +131,11 @@ def best_of(results: Iterable[Result], of: str = "") -> float | None:
 
 
 def measured(material: ReportData) -> list[Measured]:
-    """Every protocol but those that have sections of their own."""
-    shown = [results for results in material.results if not _has_own_section(results)]
+    """Every protocol but those that have sections of their own.
+
+    Titles also say what was measured where there are several tables of a protocol.
+    """
+    shown = [x for x in material.results if not is_reconstruction(x) and not is_transfer(x)]
     count = Counter(results[0].protocol.name for results in shown)
     return [_measured(results, count[results[0].protocol.name] > 1) for results in shown]
 
@@ -150,7 +147,7 @@ def is_reconstruction(results: Sequence[Result]) -> bool:
 
 def is_transfer(results: Sequence[Result]) -> bool:
     """Whether results are of frozen layers, which are drawn over their number."""
-    return results[0].protocol.name == TRANSFER
+    return results[0].protocol.name == "transfer"
 
 
 def is_of_features(results: Sequence[Result]) -> bool:
@@ -199,16 +196,11 @@ def title_of(results: Sequence[Result]) -> str:
     return f"{protocol.title} on {about.data.name}" if about.is_of_other_data else protocol.title
 
 
-def _has_own_section(results: Sequence[Result]) -> bool:
-    return is_reconstruction(results) or is_transfer(results)
-
-
 def _measured(results: Sequence[Result], is_one_of_many: bool) -> Measured:
     protocol, title = results[0].protocol, title_of(results)
     constants = dict(protocol.constants)
     constants |= {f"views.{name}": value for name, value in protocol.views.items()}
     return Measured(
-        protocol=protocol.name,
         title=f"{title}, {_subjects(results)}" if is_one_of_many else title,
         summary=protocol.summary,
         source=protocol.source,

@@ -10,18 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis.filters import default_network, read_filters
+from ..core.feature_layers import is_convolutional
 from .figures import theme
-from .figures.maps import latent_map
+from .figures.filters import as_images
+from .figures.maps import class_name, latent_map
+from .figures.transfer import transfer_chart, transfer_layer_names, transfer_table
 from .figures.vector_panels import path_charts, reconstruction_charts, sample_charts
 from .panels import ChartPanel, Section, chart, gallery
-from .report_data import ReportData, ReportExamples, for_map, held_out, scaled
-from .result_tables import errors_in, is_reconstruction, table_of
+from .report_data import ReportData, for_map, held_out, scaled
+from .result_tables import errors_in, is_reconstruction, is_transfer, table_of
 
 MAP_POINTS = 1000
 MEASURED = 1000
 PATH_STEPS = 9
 PATHS = 6
 NAMED_CLASSES = 40
+MOST_KERNELS = 48
 
 _Floats = NDArray[Any]
 
@@ -33,7 +38,7 @@ def samples(material: ReportData) -> Section | None:
     lead = "Latents drawn from the prior and decoded; the first draws, not picked by hand."
     if material.are_images:
         made = material.run.sample(_num_images(material))
-        panels: tuple[Any, ...] = (gallery(_singles(made), "single", "Generated images"),)
+        panels: tuple[Any, ...] = (gallery(list(made[:, None]), "single", "Generated images"),)
     else:
         panels = sample_charts(material)
     return Section("samples", "Samples", lead, panels)
@@ -46,27 +51,38 @@ def reconstructions(material: ReportData) -> Section | None:
     examples = held_out(material.dataset, MEASURED)
     again = material.run.reconstruct(examples.x)
     drawn = scaled(material.dataset, material.run.originals(examples.x))
+    lead = "Held-out data, encoded and generated again"
     if material.are_images:
-        num = min(len(again), _num_images(material) // 2)
-        pairs = [np.stack([drawn[i], again[i]]) for i in range(num)]
+        lead += ": each above its reconstruction. "
+        num = _num_images(material) // 2
+        pairs = list(np.stack([drawn[:num], again[:num]], axis=1))
         panels: tuple[Any, ...] = (gallery(pairs, "pairs", "Data above their reconstructions"),)
     else:
+        lead += ". "
         panels = reconstruction_charts(material, examples, again)
-    lead = "Held-out data, encoded and generated again"
-    lead += ": each above its reconstruction. " if material.are_images else ". "
-    errors = errors_in(material) or _errors_of(
+    own, other = errors_in(material) or _errors_of(
         drawn, scaled(material.dataset, again), 0.5 if material.are_images else 1.0
+    )
+    lead += (
+        f"A reconstruction lies {own:.3g} from its own example and {other:.3g} from another "
+        f"(mean L2): {100 * own / max(other, 1e-12):.0f}\u00a0% of that distance. "
+        "At 100\u00a0% the code would say nothing of the example."
     )
     found = [result for result in material.results if is_reconstruction(result)]
     table = table_of(found[0]) if found else None
-    return Section("reconstructions", "Reconstructions", lead + _nearness(errors), panels, table)
+    return Section("reconstructions", "Reconstructions", lead, panels, table)
 
 
 def interpolations(material: ReportData) -> Section | None:
-    """Paths through the latent space."""
+    """Paths through the latent space, between codes of examples where there is an encoder."""
     if "decode" not in material.run.capabilities:
         return None
-    ends, examples = _ends(material)
+    examples = None
+    if "encode" in material.run.capabilities:
+        examples = held_out(material.dataset, 2 * PATHS)
+        ends = material.run.encode(examples.x)
+    else:
+        ends = material.run.latents(2 * PATHS, seed=1)
     if len(ends) < 2:
         return None
     pairs = ends[: len(ends) // 2 * 2].reshape(-1, 2, ends.shape[1])
@@ -85,14 +101,15 @@ def interpolations(material: ReportData) -> Section | None:
         panels = (gallery(list(made), "paths", "Paths through the latent space"),)
     else:
         lead += " The data themselves stand outside."
-        framed = _framed(material.run.originals(examples.x), made)
-        panels = (gallery(framed, "walks", "Paths between two examples"),)
+        x = material.run.originals(examples.x)[: 2 * len(made), None]
+        framed = np.concatenate([x[0::2], made, x[1::2]], axis=1)
+        panels = (gallery(list(framed), "walks", "Paths between two examples"),)
     return Section("interpolations", "Interpolations", lead, panels)
 
 
 def feature_map(material: ReportData) -> Section:
     """The space of features beside that of raw values, each in two dimensions."""
-    examples = for_map(material.dataset, MAP_POINTS)
+    examples, names = for_map(material.dataset, MAP_POINTS), material.dataset.label_names
     features = material.run.features(examples.x)
     layer, word = material.run.method.default_layer, "pixels" if material.are_images else "values"
     if not np.isfinite(features).all():
@@ -103,15 +120,59 @@ def feature_map(material: ReportData) -> Section:
         "stay neighbours. What lies together is what the map shows; sizes of groups and "
         "distances between them mean little."
     )
-    panels = (
-        _map(
-            "Learned features", f"{features.shape[1]:,} from {layer}.", features, material, examples
-        ),
-        _map(
-            f"Raw {word}", f"The same examples, {raw.shape[1]:,} {word}.", raw, material, examples
-        ),
+    panels = tuple(
+        chart(title, caption, latent_map(values, examples.labels, names))
+        for title, caption, values in (
+            ("Learned features", f"{features.shape[1]:,} from {layer}.", features),
+            (f"Raw {word}", f"The same examples, {raw.shape[1]:,} {word}.", raw),
+        )
     )
-    return Section("map", "Feature map", lead, panels, legend=_legend(material, examples))
+    labels: Any = np.unique([] if examples.labels is None else examples.labels)
+    present: list[int] = labels[:NAMED_CLASSES].tolist()
+    legend = tuple((class_name(i, names), f"c{i % len(theme.CLASSES)}") for i in present)
+    return Section("map", "Feature map", lead, panels, legend=legend)
+
+
+def filters_section(material: ReportData) -> Section | None:
+    """The first kernels of the network that is used, if it has images inside."""
+    method = material.run.method
+    network = method.get_submodule(default_network(method))
+    if not material.are_images or not is_convolutional(network):
+        return None
+    found = read_filters(material.run)
+    kernels = [as_images(part[:MOST_KERNELS]) for part in (found.learned, found.initial)]
+    pairs = list(np.stack(kernels, axis=1))
+    few = "All" if len(pairs) == len(found.learned) else f"The first {len(pairs)} of"
+    lead = (
+        f"{few} {len(found.learned)} kernels by which the {found.network} sees images, each above "
+        "itself before training, both scaled by their own largest weight. "
+        "Grey is zero. Healthy: edges, bars and patches of colour, and no two alike."
+    )
+    panel = gallery(pairs, "pairs", "Kernels above themselves before training")
+    return Section("filters", "First filters", lead, (panel,))
+
+
+def transfer_section(material: ReportData) -> Section | None:
+    """Accuracy over frozen layers, where it was measured."""
+    records = [result for result in material.results if is_transfer(result)]
+    if not records:
+        return None
+    panels: list[ChartPanel] = []
+    for record in records:
+        constants, about = record[0].protocol.constants, record[0].provenance
+        on_other = f", on {about.data.name}" if about.is_of_other_data else ""
+        title = f"The {constants['network']}'s first layers{on_other}"
+        caption = (
+            f"{constants['labels']:,} labels. Healthy: above random layers, and level for as long "
+            "as it can be."
+        )
+        if transfer_layer_names(record):
+            panels.append(chart(title, caption, transfer_chart(record)))
+    lead = (
+        "The first layers stay as they are, all above them are initialised again and trained with "
+        "labels: what is lost shows how far the layers serve a task that they never saw."
+    )
+    return Section("transfer", "Frozen layers", lead, tuple(panels), transfer_table(records[0]))
 
 
 def latent_paths(starts: _Floats, stops: _Floats, steps: int) -> _Floats:
@@ -125,53 +186,6 @@ def _errors_of(x: _Floats, again: _Floats, unit: float) -> tuple[float, float]:
     flat, other = unit * x.reshape(len(x), -1), unit * again.reshape(len(x), -1)
     own = np.linalg.norm(flat - other, axis=1).mean()
     return float(own), float(np.linalg.norm(np.roll(flat, -1, axis=0) - other, axis=1).mean())
-
-
-def _nearness(errors: tuple[float, float]) -> str:
-    own, other = errors
-    return (
-        f"A reconstruction lies {own:.3g} from its own example and {other:.3g} from another "
-        f"(mean L2): {100 * own / max(other, 1e-12):.0f}\u00a0% of that distance. "
-        "At 100\u00a0% the code would say nothing of the example."
-    )
-
-
-def _map(
-    title: str, caption: str, features: _Floats, material: ReportData, examples: ReportExamples
-) -> ChartPanel:
-    names = material.dataset.label_names
-    return chart(title, caption, latent_map(features, examples.labels, names))
-
-
-def _legend(material: ReportData, examples: ReportExamples) -> tuple[tuple[str, str], ...]:
-    if examples.labels is None:
-        return ()
-    names = material.dataset.label_names or ()
-    present = [int(label) for label in np.unique(examples.labels)][:NAMED_CLASSES]
-    return tuple(
-        (theme.clean(names[i] if 0 <= i < len(names) else i), f"c{i % len(theme.CLASSES)}")
-        for i in present
-    )
-
-
-def _ends(material: ReportData) -> tuple[_Floats, ReportExamples | None]:
-    """The latents that paths lead between, and the examples they encode, if they do."""
-    if "encode" not in material.run.capabilities:
-        return material.run.latents(2 * PATHS, seed=1), None
-    examples = held_out(material.dataset, 2 * PATHS)
-    return material.run.encode(examples.x), examples
-
-
-def _framed(x: _Floats, made: _Floats) -> list[_Floats]:
-    """Each path between the two examples whose codes it joins."""
-    return [
-        np.concatenate([x[2 * i : 2 * i + 1], path, x[2 * i + 1 : 2 * i + 2]])
-        for i, path in enumerate(made)
-    ]
-
-
-def _singles(images: _Floats) -> list[_Floats]:
-    return [image[None] for image in images]
 
 
 def _num_images(material: ReportData) -> int:

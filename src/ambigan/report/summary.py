@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from ..core.settings import dotted, typed_value
 from ..engine.config import RunConfig
 from ..engine.train_state import count_parameters
 from ..evaluation.provenance import hardware
+from ..evaluation.result import Result
 from ..methods import is_external
 from ..presets import find_preset
 from .figures.transfer import flags_of
@@ -53,21 +54,21 @@ class RunSetting:
 
 def summary_items(material: ReportData) -> list[SummaryItem]:
     """The row of facts under the title."""
-    run = material.run
-    seconds = training_seconds(material.timing)
+    run, method, noun = material.run, material.run.method, material.noun
+    networks = [name for player in method.players for name in player.networks]
+    counts = [(count_parameters(method.get_submodule(name)), name) for name in networks]
+    sizes = ", ".join(f"{_short(count)}\u00a0{name}" for count, name in counts)
     facts = [
-        SummaryItem(f"{material.noun} seen", f"{run.images_seen:,}", _epochs(material)),
-        SummaryItem("parameters", f"{count_parameters(run.method):,}", _by_network(material)),
+        SummaryItem(f"{noun} seen", f"{run.images_seen:,}", _epochs(material)),
+        SummaryItem("parameters", f"{count_parameters(method):,}", sizes),
     ]
-    if seconds:
-        last = material.timing[-1]["images_seen"]
-        facts.append(
-            SummaryItem("training", duration(seconds), f"{last / seconds:,.0f} {material.noun}/s")
-        )
-    kind = "averaged over training" if run.weights == "ema" else "as the last step left them"
-    facts.append(
-        SummaryItem("weights", run.weights.upper() if run.weights == "ema" else "raw", kind)
-    )
+    if seconds := training_seconds(material.timing):
+        rate = material.timing[-1]["images_seen"] / seconds
+        facts.append(SummaryItem("training", duration(seconds), f"{rate:,.0f} {noun}/s"))
+    if run.weights == "ema":
+        facts.append(SummaryItem("weights", "EMA", "averaged over training"))
+    else:
+        facts.append(SummaryItem("weights", "raw", "as the last step left them"))
     return [*facts, _versions(material), _hardware(material)]
 
 
@@ -97,20 +98,30 @@ def find_warnings(material: ReportData) -> list[RunWarning]:
     looks = [line for line in material.stats if "diagnostics" in line or "warnings" in line]
     seen: dict[str, list[tuple[int, str]]] = {}
     for index, line in enumerate(looks):
-        for text in line.get("warnings", ()):
-            seen.setdefault(_kind(str(text)), []).append((index, str(text)))
-    alarms = [_alarm(found, looks, material.noun) for found in seen.values()]
-    return sorted(alarms, key=lambda alarm: alarm.passed)
+        for text in map(str, line.get("warnings", ())):
+            without_numbers = re.sub(r"[\d.,]+(e[+-]?\d+)?", "#", text)
+            seen.setdefault(without_numbers, []).append((index, text))
+    found: list[RunWarning] = []
+    for times in seen.values():
+        (start, _), (end, text) = times[0], times[-1]
+        first, last = looks[start]["images_seen"], looks[end]["images_seen"]
+        passed = end < len(looks) - 1
+        when = f"at {first:,}" if first == last else f"from {first:,} to {last:,}"
+        when += f" {material.noun}, at {len(times)} of {len(looks)} looks"
+        when += "; not since." if passed else ", the last one too."
+        found.append(RunWarning(text, when, passed))
+    return sorted(found, key=lambda warning: warning.passed)
 
 
 def find_notes(material: ReportData) -> list[str]:
     """What a reader must know before the numbers: a run cut short, results of another state."""
     run = material.run
     notes: list[str] = []
-    if epochs_seen(material) < run.config.train.epochs * 0.999:
+    epochs, planned = epochs_seen(material), run.config.train.epochs
+    if epochs < planned * 0.999:
         notes.append(
-            f"This run is not finished: {epochs_seen(material):,.4g} of "
-            f"{run.config.train.epochs:,} epochs. All below is of its newest checkpoint."
+            f"This run is not finished: {epochs:,.4g} of {planned:,} epochs."
+            " All below is of its newest checkpoint."
         )
     if material.labelled and not any(map(is_of_features, material.results)):
         notes.append(
@@ -135,15 +146,12 @@ def settings_of(material: ReportData) -> list[RunSetting]:
     """All settings, each beside its preset's where they differ."""
     config = material.run.config
     preset = dotted(base) if (base := _preset_of(config)) else {}
-    settings: list[RunSetting] = []
-    for name, value in dotted(config).items():
-        if name == "plugins":  # which the commands give
-            continue
-        same = name not in preset or preset[name] == value
-        settings.append(
-            RunSetting(name, typed_value(value), None if same else typed_value(preset[name]))
-        )
-    return settings
+    differs = {name for name, value in dotted(config).items() if preset.get(name, value) != value}
+    return [
+        RunSetting(name, typed_value(value), typed_value(preset[name]) if name in differs else None)
+        for name, value in dotted(config).items()
+        if name != "plugins"  # which the commands give
+    ]
 
 
 def commands(material: ReportData) -> list[str]:
@@ -159,8 +167,7 @@ def commands(material: ReportData) -> list[str]:
     names: dict[str, dict[str, None]] = {}
     for result in (results[0] for results in material.results if not is_transfer(results)):
         protocol = f"--protocol {shlex.quote(result.protocol.name)}"
-        flags = _flags_of_views(result.protocol.views) + _flags_asked(result.provenance.asked)
-        names.setdefault(flags + given, {})[protocol] = None
+        names.setdefault(_evaluation_flags(result) + given, {})[protocol] = None
     again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
     again += [
         f"ambigan transfer {out} {flags_of(r)}{given}" for r in material.results if is_transfer(r)
@@ -168,23 +175,18 @@ def commands(material: ReportData) -> list[str]:
     return [*again, f"ambigan report {out}{given}"]
 
 
-def _flags_of_views(views: Mapping[str, Any]) -> str:
-    """The flags by which `evaluate` is asked for the same crops; begins with a space."""
-    flags = {"--views": views.get("num"), "--views-short-side": views.get("short_side")}
-    flags["--test-crops"] = views.get("test_crops") if views.get("test_crops", 1) > 1 else None
-    words = [f" {flag} {typed_value(value)}" for flag, value in flags.items() if value]
-    return "".join(words) + (" --views-flip" if views.get("flip") else "")
-
-
-def _flags_asked(asked: Mapping[str, Any]) -> str:
-    """The flags that were given, each value of a list by itself; begins with a space."""
-    pairs = [
-        (name.replace("_", "-"), text)
-        for name, value in asked.items()
-        for text in cast(Sequence[Any], value if isinstance(value, (list, tuple)) else [value])
-        if text and (name, text) != ("framing", "run")
-    ]
-    return "".join(f" --{name} {shlex.quote(str(text))}" for name, text in pairs)
+def _evaluation_flags(result: Result) -> str:
+    """The flags by which `evaluate` is asked for the same; a value of a list each by itself."""
+    views = result.protocol.views
+    asked: dict[str, Any] = {"views": views.get("num"), "views-short-side": views.get("short_side")}
+    asked["test-crops"] = views.get("test_crops", 1) > 1 and views["test_crops"]
+    flags = [f" --{name} {typed_value(value)}" for name, value in asked.items() if value]
+    flags += [" --views-flip"] * bool(views.get("flip"))
+    for name, value in result.provenance.asked.items():
+        texts = cast(Sequence[Any], value if isinstance(value, (list, tuple)) else [value])
+        words = [str(text) for text in texts if text and (name, text) != ("framing", "run")]
+        flags += [f" --{name.replace('_', '-')} {shlex.quote(word)}" for word in words]
+    return "".join(flags)
 
 
 def _preset_of(config: RunConfig) -> RunConfig | None:
@@ -208,14 +210,6 @@ def _epochs(material: ReportData) -> str:
     return f"{seen:,.3g} of {planned:,} epochs of {len(material.dataset.train):,}"
 
 
-def _by_network(material: ReportData) -> str:
-    method = material.run.method
-    names = [name for player in method.players for name in player.networks]
-    return ", ".join(
-        f"{_short(count_parameters(method.get_submodule(name)))}\u00a0{name}" for name in names
-    )
-
-
 def _short(num: int) -> str:
     return f"{num / 1e6:.3g}\u00a0M" if num >= 1e6 else f"{num / 1e3:.3g}\u00a0k"
 
@@ -234,18 +228,3 @@ def _hardware(material: ReportData) -> SummaryItem:
     cores = f"{found.get('cores')} cores" if found.get("cores") else "CPU"
     name, processor = "measured on" if named else "page made on", str(found.get("processor") or "")
     return SummaryItem(name, str(found.get("gpu") or cores), processor)
-
-
-def _kind(text: str) -> str:
-    """An alarm without its numbers."""
-    return re.sub(r"[\d.,]+(e[+-]?\d+)?", "#", text)
-
-
-def _alarm(found: list[tuple[int, str]], looks: Lines, noun: str) -> RunWarning:
-    first, last = looks[found[0][0]]["images_seen"], looks[found[-1][0]]["images_seen"]
-    passed = found[-1][0] < len(looks) - 1
-    when = f"at {first:,} {noun}" if first == last else f"from {first:,} to {last:,} {noun}"
-    when += f", at {len(found)} of {len(looks)} looks"
-    return RunWarning(
-        found[-1][1], when + ("; not since." if passed else ", the last one too."), passed
-    )

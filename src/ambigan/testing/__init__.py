@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..core.data_spec import DataSpec
-from ..core.errors import AmbiganError
+from ..core.errors import AmbiganError, ConfigError
 from ..core.randomness import torch_seed
 from ..core.settings import checked
 from ..game import Method
@@ -58,8 +58,8 @@ def check_method(
     for name, check in CHECKS.items():
         try:
             check(subject)
-        except ContractError:
-            raise
+        except (ContractError, ConfigError) as error:
+            raise ContractError(f"{name}: {error}") from error
         except Exception as error:  # the method's code may fail in any way
             raise _failed(name, cls.__name__, error) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from safetensors.torch import load as load_tensors
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ConfigError
 from ..engine.train_state import TrainState
+from ..engine.train_step import compute_gradients
 from ..game import Capability, Method, Terms
 from ..methods.registry import check_game, check_losses
 from ..networks.layers.spectral_norm import SpectralNorm
@@ -30,23 +31,20 @@ STATISTICS = (*SpectralNorm.not_averaged, "running_mean", "running_var", "num_ba
 
 
 class ContractError(AssertionError):
-    """A method that breaks an invariant; the message begins with the invariant's name."""
+    """A method that breaks an invariant; `check_method` puts its name before the message."""
 
 
 def check_parts(subject: MethodUnderTest) -> None:
     """Players, turns, prior and feature layer are there, and every parameter has one owner."""
     method = subject.make()
-    try:
-        check_game(method)
-        method.find_layer()
-        method.check_batch(subject.rows)
-    except ConfigError as error:
-        raise ContractError(f"parts: {error}") from error
+    check_game(method)
+    method.find_layer()
+    method.check_batch(subject.rows)
     owned = {n for player in method.players for n in method.player_parameters(player)}
     for name, _ in method.named_parameters():
         if name not in owned:
             raise ContractError(
-                f"parts: the parameter '{name}' belongs to no player; name its network in a Player,"
+                f"the parameter '{name}' belongs to no player; name its network in a Player,"
                 " or make it a buffer, as teachers and banks are."
             )
 
@@ -57,17 +55,14 @@ def check_terms(subject: MethodUnderTest) -> None:
     asked = [*method.turns, *((player.name,) for player in method.players)]
     for players in dict.fromkeys(map(tuple, asked)):
         losses = method.losses(subject.batch(method, 1), players)
-        try:
-            check_losses(losses, players)
-        except ConfigError as error:
-            raise ContractError(f"losses: {error}") from error
+        check_losses(losses, players)
         if others := sorted(set(losses) - set(players)):
             raise ContractError(
-                f"losses: asked for {' and '.join(players)}, it gave terms for '{others[0]}' too."
+                f"asked for {' and '.join(players)}, it gave terms for '{others[0]}' too."
             )
         for player, terms in losses.items():
             if not any(term.requires_grad for term in terms.values()):
-                raise ContractError(f"losses: no term of player '{player}' has a gradient.")
+                raise ContractError(f"no term of player '{player}' has a gradient.")
 
 
 def check_ownership(subject: MethodUnderTest) -> None:
@@ -83,11 +78,10 @@ def check_ownership(subject: MethodUnderTest) -> None:
         moved = [n for n, v in method.named_parameters() if not torch.equal(v, before[n])]
         if foreign := [name for name in moved if name not in own]:
             raise ContractError(
-                f"invariant 1, ownership: the update of player '{player.name}' moves"
-                f" '{foreign[0]}', which is not its own."
+                f"the update of player '{player.name}' moves '{foreign[0]}', which is not its own."
             )
         if not moved:
-            raise ContractError(f"invariant 1, ownership: player '{player.name}' moves nothing.")
+            raise ContractError(f"player '{player.name}' moves nothing.")
 
 
 def check_purity(subject: MethodUnderTest) -> None:
@@ -104,11 +98,11 @@ def check_purity(subject: MethodUnderTest) -> None:
             if is_training and (is_statistic or name.partition(".")[0] in networks):
                 continue
             raise ContractError(
-                f"purity: losses changes '{name}'; leave what it computes in batch.cache, and move"
+                f"losses changes '{name}'; leave what it computes in batch.cache, and move"
                 " it in after_iteration."
             )
         if any(parameter.grad is not None for parameter in method.parameters()):
-            raise ContractError("purity: losses calls backward(); return the terms instead.")
+            raise ContractError("losses calls backward(); return the terms instead.")
 
 
 def check_randomness(subject: MethodUnderTest) -> None:
@@ -123,8 +117,8 @@ def check_randomness(subject: MethodUnderTest) -> None:
             for term, value in terms.items():
                 if not torch.equal(value, found[1][player][term]):
                     raise ContractError(
-                        f"invariant 4, randomness: the term '{term}' of player '{player}' depends"
-                        " on a global generator; draw from batch.noise."
+                        f"the term '{term}' of player '{player}' depends on a global generator;"
+                        " draw from batch.noise."
                     )
 
 
@@ -133,28 +127,28 @@ def check_gradients(subject: MethodUnderTest, dtype: torch.dtype = torch.float32
     is_exact = dtype == torch.float64
     relative = 1e-7 if is_exact else 1e-3
     for players in {tuple(turn) for turn in subject.make().turns if len(turn) > 1}:
-        method = subject.make().to(dtype).train()
-        converge_spectral_norms(method)
-        losses = method.losses(subject.batch(method, 1, dtype=dtype), players)
-        for player in (player for player in method.players if player.name in players):
-            other = subject.make().to(dtype).train()
-            converge_spectral_norms(other)
-            alone = other.losses(subject.batch(other, 1, dtype=dtype), [player.name])
-            gradients = [
-                torch.autograd.grad(
-                    sum(terms[player.name].values(), start=torch.zeros(())),
-                    list(owner.player_parameters(player).values()),
-                    retain_graph=True,
-                )
-                for owner, terms in ((method, losses), (other, alone))
-            ]
-            for name, one, two in zip(method.player_parameters(player), *gradients, strict=True):
-                absolute = relative * (1.0 if is_exact else float(two.abs().max()))
-                if not torch.allclose(one, two, relative, absolute):
+        together = _gradients(subject, players, dtype)
+        for player in players:
+            alone = _gradients(subject, [player], dtype)[player]
+            for name, one in together[player].items():
+                absolute = relative * (1.0 if is_exact else float(alone[name].abs().max()))
+                if not torch.allclose(one, alone[name], relative, absolute):
                     raise ContractError(
-                        f"gradients: that of player '{player.name}' by '{name}' depends on who"
-                        " else is asked for its loss; detach nothing to steer gradients."
+                        f"that of player '{player}' by '{name}' depends on who else is asked for"
+                        " its loss; detach nothing to steer gradients."
                     )
+
+
+def _gradients(
+    subject: MethodUnderTest, players: Sequence[str], dtype: torch.dtype
+) -> dict[str, dict[str, Tensor]]:
+    """Each player's gradients by parameter, from one forward pass for all of them."""
+    method = subject.make().to(dtype).train()
+    converge_spectral_norms(method)
+    owned = {player.name: method.player_parameters(player) for player in method.players}
+    losses = method.losses(subject.batch(method, 1, dtype=dtype), players)
+    gradients = compute_gradients(owned, losses)
+    return {player: dict(zip(owned[player], gradients[player], strict=True)) for player in players}
 
 
 def check_finite(subject: MethodUnderTest) -> None:
@@ -162,7 +156,7 @@ def check_finite(subject: MethodUnderTest) -> None:
     state = TrainState(subject.make().train(), EMA_DECAY)
     play_iterations(subject, state, 3)
     if broken := state.first_non_finite():
-        raise ContractError(f"invariant 5, finite: {broken} stops being a number at once.")
+        raise ContractError(f"{broken} stops being a number at once.")
 
 
 def check_resume(subject: MethodUnderTest) -> None:
@@ -181,7 +175,7 @@ def check_resume(subject: MethodUnderTest) -> None:
         play_iterations(subject, resumed, 2)
     if changed := changed_tensors(resumed.method, copy_state(whole.method)):
         raise ContractError(
-            f"invariant 2, exact resume: '{changed[0]}' differs after a resume; what a method"
+            f"'{changed[0]}' differs after a resume; what a method"
             " remembers must lie in buffers (register_buffer), since attributes are not saved."
         )
 
@@ -196,16 +190,16 @@ def check_features(subject: MethodUnderTest) -> None:
     with global_seed(2):
         again = method.features(x)
     if changed := changed_tensors(method, before):
-        raise ContractError(f"invariant 8, features: reading features changes '{changed[0]}'.")
+        raise ContractError(f"reading features changes '{changed[0]}'.")
     if modes != [module.training for module in method.modules()]:
-        raise ContractError("invariant 8, features: reading features changes the training mode.")
+        raise ContractError("reading features changes the training mode.")
     if not torch.equal(first, again):
-        raise ContractError("invariant 8, features: they differ when they are read twice.")
+        raise ContractError("they differ when they are read twice.")
     if first.dtype != torch.float32 or first.ndim != 2 or len(first) != len(x):
         form = f"{first.dtype} {tuple(first.shape)}"
-        raise ContractError(f"invariant 8, features: they are {form}, not float32 ({len(x)}, D).")
+        raise ContractError(f"they are {form}, not float32 ({len(x)}, D).")
     if not torch.allclose(first[3:4], method.features(x[3:4]), 1.3e-6, 1e-5):
-        raise ContractError("invariant 8, features: those of an example depend on the others.")
+        raise ContractError("those of an example depend on the others.")
 
 
 def check_capabilities(subject: MethodUnderTest) -> None:
@@ -226,13 +220,11 @@ def check_capabilities(subject: MethodUnderTest) -> None:
         with torch.no_grad():
             found, again = getattr(method, name)(given), getattr(method, name)(given)
         if tuple(found.shape) != form:
-            raise ContractError(
-                f"capabilities: {name} gives {tuple(found.shape)} where {form} is declared."
-            )
+            raise ContractError(f"{name} gives {tuple(found.shape)} where {form} is declared.")
         if not torch.equal(found, again):
-            raise ContractError(f"capabilities: {name} gives different results when called twice.")
+            raise ContractError(f"{name} gives different results when called twice.")
     if changed := changed_tensors(method, before):
-        raise ContractError(f"capabilities: using them changes '{changed[0]}'.")
+        raise ContractError(f"using them changes '{changed[0]}'.")
 
 
 def _check_refused(method: Method, name: Capability, given: Tensor) -> None:
@@ -240,7 +232,7 @@ def _check_refused(method: Method, name: Capability, given: Tensor) -> None:
         getattr(method, name)(given)
     except ConfigError:
         return
-    raise ContractError(f"capabilities: the method can {name} and does not declare it.")
+    raise ContractError(f"the method can {name} and does not declare it.")
 
 
 def check_state(subject: MethodUnderTest) -> None:
@@ -253,7 +245,7 @@ def check_state(subject: MethodUnderTest) -> None:
     x = subject.batch(method, 2).x
     if not torch.equal(method.features(x), other.features(x)):
         raise ContractError(
-            "state: the features of a loaded model are others; what they depend on must lie in"
+            "the features of a loaded model are others; what they depend on must lie in"
             " parameters or buffers."
         )
 

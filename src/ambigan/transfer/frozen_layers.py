@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,7 +21,6 @@ from ..data import Dataset, to_float
 from ..evaluation.classifiers.label_subsets import balanced_draw, class_sizes
 from ..evaluation.protocols import ACCURACY
 from ..evaluation.result import (
-    Kind,
     Metric,
     ProtocolRecord,
     Provenance,
@@ -44,21 +42,6 @@ SOURCE = "BiGAN, Table 2, after Noroozi and Favaro (2016); batch norm folded, ap
 TRAIN_ACCURACY = Metric("train_accuracy", "training accuracy", unit="%")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """One measurement: whose layers, and how many of them stay.
-
-    Attributes:
-        num_frozen: layers that stay.
-        layers: which, in words.
-        start: `trained` or `random` layers; `scratch` where none stays.
-    """
-
-    num_frozen: int
-    layers: str
-    start: str
 
 
 def measure_transfer(
@@ -91,7 +74,6 @@ def measure_transfer(
     name, dataset = network or default_network(run.method), data.dataset
     settings = settings or TransferSettings()
     trained = find_network(run.method, name)
-    cuts = list(_cuts(name, trained))
     _check_chain(run.method, name)
     train, test = _labelled(dataset, labels, settings.seed)
     check_writable(run.path / "results")
@@ -102,31 +84,32 @@ def measure_transfer(
     results = _results_in(path, protocol, provenance)
     prepare = _entrance(run.method, name, dataset)
     fresh: list[Method] = []
-    for cut in cuts:
-        about = {"frozen": cut.num_frozen, "layers": cut.layers, "start": cut.start}
+    num_classes = 1 + int(max(train.labels.max(), test.labels.max()))
+    for num_frozen, layers, start in _cuts(name, trained):
+        about = {"frozen": num_frozen, "layers": layers, "start": start}
         if any(about.items() <= result.details.items() for result in results):
             continue
-        logger.info("measuring %s of %s", NAME, _named(cut))
-        if cut.start == "random" and not fresh:
+        subject = _subject(layers, start, run)
+        logger.info("measuring %s of %s", NAME, subject.name)
+        if start == "random" and not fresh:
             fresh.append(untrained(run, dataset))
-        source = fresh[0].get_submodule(name) if cut.start == "random" else trained
+        source = fresh[0].get_submodule(name) if start == "random" else trained
         started = perf_counter()
-        num_classes = 1 + int(max(train.labels.max(), test.labels.max()))
-        chain = split_chain(source, cut.num_frozen, num_classes)
+        chain = split_chain(source, num_frozen, num_classes)
         scores = train_rest(chain, train, test, settings, prepare=prepare, device=run.device)
         seconds = round(perf_counter() - started, 2)
-        metrics = _metrics(scores, len(test))
-        results.append(Result(protocol, _subject(cut, run), metrics, provenance, seconds, about))
+        interval = wilson_interval(scores["accuracy"], len(test))
+        metrics = (
+            dataclasses.replace(ACCURACY, value=scores["accuracy"], interval=interval),
+            dataclasses.replace(TRAIN_ACCURACY, value=scores["train_accuracy"]),
+        )
+        results.append(Result(protocol, subject, metrics, provenance, seconds, about))
         write_results(path, results)
     return results
 
 
 def _check_chain(method: Method, name: str) -> None:
-    """Refuses a network that cannot be cut, before anything is computed.
-
-    Raises:
-        ConfigError: naming those that can be.
-    """
+    """Refuses a network that cannot be cut, before anything is computed, and names others."""
 
     def trouble(network: str) -> str:
         try:
@@ -141,33 +124,23 @@ def _check_chain(method: Method, name: str) -> None:
         raise ConfigError(f"{name}: {reason.rstrip('.')}; {remedy}.")
 
 
-def _cuts(name: str, network: nn.Module) -> Iterator[Cut]:
+def _cuts(name: str, network: nn.Module) -> Iterator[tuple[int, str, str]]:
+    """How many layers stay, which, and whether they are `trained` or `random`, or `scratch`."""
     hidden = hidden_layers(network)
-    yield Cut(0, "none", "scratch")
+    yield 0, "none", "scratch"
     for number, layer in enumerate(hidden, start=1):
         layers = f"{name}.{layer}" if number == 1 else f"{name}.{hidden[0]} to {layer}"
-        yield Cut(number, layers, "trained")
-        yield Cut(number, layers, "random")
+        yield number, layers, "trained"
+        yield number, layers, "random"
 
 
-def _named(cut: Cut) -> str:
-    """As it stands in tables."""
-    if cut.start == "scratch":
-        return "all trained from scratch"
-    return cut.layers if cut.start == "trained" else f"random {cut.layers}"
-
-
-def _subject(cut: Cut, run: Run) -> Subject:
-    kinds: dict[str, Kind] = {"trained": "model", "random": "untrained", "scratch": "baseline"}
-    return Subject(_named(cut), kinds[cut.start], run.weights if cut.start == "trained" else None)
-
-
-def _metrics(scores: Mapping[str, float], num_test: int) -> tuple[Metric, ...]:
-    interval = wilson_interval(scores["accuracy"], num_test)
-    return (
-        dataclasses.replace(ACCURACY, value=scores["accuracy"], interval=interval),
-        dataclasses.replace(TRAIN_ACCURACY, value=scores["train_accuracy"]),
-    )
+def _subject(layers: str, start: str, run: Run) -> Subject:
+    """What is measured, as it stands in tables."""
+    if start == "scratch":
+        return Subject("all trained from scratch", "baseline", None)
+    if start == "random":
+        return Subject(f"random {layers}", "untrained", None)
+    return Subject(layers, "model", run.weights)
 
 
 def _labelled(dataset: Dataset, num: int | None, seed: int) -> tuple[Labelled, Labelled]:
@@ -186,11 +159,8 @@ def _entrance(method: Method, name: str, dataset: Dataset) -> PrepareBatch:
     x = to_float(dataset.test.values[:2]).to(next(method.parameters()).device)
     seen: list[Tensor] = []
     network = method.get_submodule(name)
-    handle = network.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    try:
+    with network.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0])):
         method.run(name, x)
-    finally:
-        handle.remove()
     if seen and seen[0].shape == x.shape and torch.equal(seen[0], x):
         return lambda x: x
     if seen and torch.equal(seen[0], method.resize_to_sample(x)):
@@ -200,11 +170,8 @@ def _entrance(method: Method, name: str, dataset: Dataset) -> PrepareBatch:
 
 def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) -> ProtocolRecord:
     constants = {"network": name, "weights": run.weights, "labels": num_labels}
-    constants |= plain(settings) | {
-        "optimizer": "adamw",
-        "decay": "linear to 0",
-        "scaled_on": DRAWN_ON,
-    }
+    constants |= plain(settings)
+    constants |= {"optimizer": "adamw", "decay": "linear to 0", "scaled_on": DRAWN_ON}
     return ProtocolRecord(NAME, SUMMARY, constants, SOURCE)
 
 
@@ -213,25 +180,15 @@ def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) ->
     there = read_results_if_whole(path)
     if not there or there[0].protocol != protocol:
         return []
-    apart: dict[str, dict[str, Any]] = {
-        "hardware": {},
-        "asked": {},
-    }  # neither changes what is measured
+    apart: dict[str, Any] = {"hardware": {}, "asked": {}}  # neither changes what is measured
     ours, theirs = (dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance))
     return there if ours == theirs else []
 
 
 def transfer_settings(**asked: Any) -> TransferSettings:
-    """The usual constants with those changed that were asked for, checked.
-
-    Raises:
-        ConfigError: a value is not allowed.
-    """
-    values = plain(TransferSettings()) | {k: v for k, v in asked.items() if v is not None}
-    known = {field.name for field in dataclasses.fields(TransferSettings)}
-    assert set(values) <= known, "flags are named as the settings"
+    """The usual constants with those changed that were asked for by flags of their names."""
     try:
-        return build(TransferSettings, values)
+        return build(TransferSettings, {k: v for k, v in asked.items() if v is not None})
     except ConfigError as error:
         name, _, rest = str(error).partition(" ")
         raise ConfigError(f"--{name.replace('_', '-')} {rest}") from error

@@ -28,7 +28,7 @@ class FrozenChain(nn.Module):
         num_values: of the last layer, flattened.
         num_classes: of the classifier.
         dense: what comes in is flattened first.
-        unit_input: likewise brought from [-1, 1] to [0, 1].
+        unit_input: what comes in is brought from [-1, 1] to [0, 1].
     """
 
     shift: Tensor
@@ -79,11 +79,9 @@ class FrozenChain(nn.Module):
         Without batch norm, layers with small random weights hardly pass anything on. The classifier
         begins at zero.
 
-        Source: Krähenbühl et al. (2016), section 3.1, which BiGAN's evaluation uses.
+        A few hundred examples are enough; a layer's weights are the same wherever the cut is.
 
-        Args:
-            x: a few hundred examples.
-            seed: of the weights; a layer's are the same wherever the cut is.
+        Source: Krähenbühl et al. (2016), section 3.1, which BiGAN's evaluation uses.
         """
         h = self.through_frozen(x)
         if len(self.frozen):

@@ -52,12 +52,7 @@ class TransferSettings:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Data with their classes.
-
-    Attributes:
-        values: as a split has them, uint8 images or float vectors, `(N, ...)`.
-        labels: int64 `(N,)`.
-    """
+    """Data `(N, ...)` as a split has them, with their classes, int64 `(N,)`."""
 
     values: Tensor
     labels: Tensor
@@ -109,18 +104,14 @@ def train_rest(
             correct += right
     counted = total - -(-(total - len(data)) // settings.batch_size) * settings.batch_size
     return {
-        "accuracy": transfer_accuracy(chain, test, prepare=prepare, device=device),
+        "accuracy": _accuracy(chain, test, prepare, device),
         "train_accuracy": 100 * correct / max(counted, 1),
     }
 
 
 @torch.no_grad()
-def transfer_accuracy(
-    chain: FrozenChain,
-    test: Labelled,
-    *,
-    prepare: PrepareBatch = lambda x: x,
-    device: torch.device | str = "cpu",
+def _accuracy(
+    chain: FrozenChain, test: Labelled, prepare: PrepareBatch, device: torch.device | str
 ) -> float:
     """Percent of examples whose class has the largest logit."""
     right = 0

@@ -93,6 +93,7 @@ def examples_of_arrays(
         labels=torch.cat(joined) if has_labels else None,
         label_names=names,
         num_train=lengths[0] if len(images) > 1 else None,
+        arrays=tuple(images),
         left_alone=left,
         facts=(*facts, f"read as {layouts[0]}"),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -57,8 +57,12 @@ def image_columns(schema: Any, rows: Any, folder: Path) -> list[str]:
         rows: Its first rows, as a table of Arrow.
         folder: Folder that paths are relative to.
     """
-    pairs = zip(schema, rows.columns, strict=True)  # by position: names may occur twice
-    return [field.name for field, column in pairs if _holds_images(column, folder)]
+    names = [field.name for field in schema]
+    return [
+        name
+        for place, name in enumerate(names)
+        if names.count(name) == 1 and _holds_images(rows.column(place), folder)
+    ]
 
 
 def _holds_images(column: Any, folder: Path) -> bool:
@@ -69,8 +73,9 @@ def _holds_images(column: Any, folder: Path) -> bool:
 def is_image(value: Any, folder: Path) -> bool:
     """Whether a cell holds the bytes of an image or the path of one."""
     if isinstance(value, dict):
-        inner: Any = value.get("bytes") or value.get("path")
-        return set(value) <= {"bytes", "path"} and inner is not None and is_image(inner, folder)
+        cell = cast("dict[str, Any]", value)
+        inner = cell.get("bytes") or cell.get("path")
+        return cell.keys() <= {"bytes", "path"} and inner is not None and is_image(inner, folder)
     if isinstance(value, bytes):
         kind = kind_of_bytes(value[:512])
         return kind is not None and kind.role == "image"
@@ -171,7 +176,7 @@ def _ordered(
     test_name = next((name for name in TEST_NAMES if name in values), None)
     train = [row for row, value in enumerate(values) if value in TRAIN_NAMES]
     test = [row for row, value in enumerate(values) if value == test_name]
-    left = {}
+    left = dict[str, int]()
     if num_left := len(values) - len(train) - len(test):
         left[f"rows of other splits in column '{split}'"] = num_left
     return [*train, *test], len(train) if test else None, [f"splits from column '{split}'"], left
@@ -220,7 +225,8 @@ def _content(value: Any, folder: Path) -> Content:
         OSError: There is none.
     """
     if isinstance(value, dict):
-        value = value.get("bytes") or value.get("path")
+        cell = cast("dict[str, Any]", value)
+        value = cell.get("bytes") or cell.get("path")
     if value is None or value == "":
         raise OSError("there is no image in this row")
     if isinstance(value, bytes):
@@ -291,7 +297,8 @@ def images_of_parquet(settings: DataSettings, path: Path) -> ImageSource | None:
         if not others and settings.image_column is None:
             return None  # numbers alone need not be looked at
         asked = others if settings.image_column is None else None
-        rows = next(file.iter_batches(batch_size=_LOOKED_AT, columns=asked, use_threads=False), None)
+        batches = file.iter_batches(batch_size=_LOOKED_AT, columns=asked, use_threads=False)
+        rows = next(batches, None)
     except (OSError, arrow.ArrowException):  # the reader of tables says what is wrong
         return None
     if rows is None:

@@ -25,7 +25,7 @@ _DEEP_COLOURS = frozenset(("RGB;16B", "RGBA;16B", "LA;16B"))
 def is_deeper(image: Image.Image) -> bool:
     """Whether an image that Pillow opened has more bits or another sign than Pillow would give."""
     if image.format == "TIFF":
-        tags: Any = image.tag_v2  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        tags: Any = getattr(image, "tag_v2", {})  # pyright does not know it
         bits, formats = tags.get(_BITS_PER_SAMPLE, (1,)), tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))
         return max(bits) > 8 or set(formats) != {_UNSIGNED}
     tiles: Any = getattr(image, "tile", ())  # pyright does not know it
@@ -97,11 +97,20 @@ def as_bands(pixels: NDArray[Any]) -> NDArray[np.generic]:
         pixels = pixels[None]
     if pixels.ndim != 3:
         raise OSError(f"it is an array of {pixels.ndim} dimensions, {pixels.shape}")
-    if pixels.dtype == np.bool_:
-        return pixels.astype(np.uint8) * np.uint8(255)
-    native = pixels.dtype.newbyteorder("=")
-    kept = native.name if native.name in ("uint8", "uint16") else "float32"
-    return np.ascontiguousarray(pixels, dtype=kept)
+    return stored_values(pixels)
+
+
+def stored_values(values: NDArray[Any]) -> NDArray[Any]:
+    """Values of any real type as they are stored: uint8, uint16 or float32; bools 0 and 255."""
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
+    return np.ascontiguousarray(values, dtype=storage_type(values.dtype))
+
+
+def storage_type(dtype: np.dtype[Any]) -> str:
+    """The name of the type that keeps values of another: `uint8`, `uint16` or `float32`."""
+    name = dtype.newbyteorder("=").name
+    return "uint8" if name == "bool" else name if name in ("uint8", "uint16") else "float32"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from ..settings import DataSettings
 from ..splits import apply_holdout, assemble, num_held_out, split_at, warn_of_published
 from .image_decoding import DecodedPixels
 from .image_source import ImageSource
+from .near_copies import warning_of_copies
 from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, listed
 from .value_range import fit_range, to_range
 
@@ -64,6 +65,9 @@ def open_image_source(
     splits = apply_holdout(train, tail if start == 0 else head, settings)
     spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
     named = without_blanks(splits[0]), without_blanks(splits[1])
+    pixels = splits[0].values.numpy(), splits[1].values.numpy()
+    if said := warning_of_copies(gallery.where, *pixels, (splits[0].files, splits[1].files)):
+        inventory = replace(inventory, warnings=(*inventory.warnings, said))
     return assemble(settings, spec, named, gallery.label_names, scaling, found.skipped, inventory)
 
 
@@ -150,6 +154,7 @@ def read_image_source(
         files=gallery.names_of(kept),
         label_names=gallery.label_names if has_labels else None,
         skipped=found.skipped,
+        inventory=_inventory(with_unused_pages(gallery, found.num_unused), found),
     )
 
 
@@ -181,6 +186,11 @@ def train_range(
         start = num_test = num_held_out(len(kept), settings) if len(kept) > 1 else 0
         end = len(kept)
     if end == start or not num_test:
+        if gallery.length == 1 and not gallery.left_alone:
+            raise DataError(
+                f"{gallery.where} is one image, and a training takes several: name a folder of"
+                " them (a run that is trained takes it: ambigan embed RUN --data FILE)."
+            )
         unused = [f"{count:,} {reason}" for reason, count in gallery.left_alone.items()]
         also = f" Left alone: {', '.join(unused[:5])}." if unused else ""
         raise DataError(

@@ -23,11 +23,15 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..file_kinds import HEIC, TIFF, kind_of_file, no_image
 from ..memory_budget import MemoryBudget
-from .deep_images import is_deeper, num_tiff_pages, read_deep, read_deep_header
+from .deep_images import (
+    is_deeper,
+    num_tiff_pages,
+    read_deep,
+    read_deep_header,
+    storage_type,
+)
 from .other_formats import OTHERS
-
-DecodedPixels = NDArray[Any]
-"""Pixels `(channels, height, width)`, uint8, uint16 or float32."""
+from .pixel_form import DecodedPixels, fitted, formed, from_16_bit
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,7 @@ def decode(
             decoder's.
     """
     if isinstance(content, np.ndarray):
-        return _formed(content, channels, size, dtype), 1
+        return formed(content, channels, size, dtype), 1
     file, page = _file_and_page(content)
     opened = _open(file, page)
     if opened is None:
@@ -219,13 +223,13 @@ def decode(
         _check_pixels(height * width, decoding)
         with _gate.reserve(height * width):
             values = read_deep(file, page, window=decoding.window)
-            return _formed(values, channels, size, dtype), pages
+            return formed(values, channels, size, dtype), pages
     with opened:
         pages = _num_pages(file, opened)
         if dtype != "uint8" or channels not in (1, 3):
             _check_pixels(opened.width * opened.height, decoding)
             with _gate.reserve(opened.width * opened.height):
-                return _formed(_undistorted(opened), channels, size, dtype), pages
+                return formed(undistorted(opened), channels, size, dtype), pages
         whole = opened.width * opened.height
         if size is not None:
             _shrink(opened, size)
@@ -234,7 +238,7 @@ def decode(
         _check_pixels(held, decoding)
         with _gate.reserve(held):
             image = _eight_bit(opened, opened.format).convert("L" if channels == 1 else "RGB")
-            return _fitted(image, size), pages
+            return fitted(image, size), pages
 
 
 def num_pages(content: Content) -> int:
@@ -260,11 +264,6 @@ def _header_of(pixels: DecodedPixels) -> Header:
     return Header(height, width, channels, storage_type(pixels.dtype))
 
 
-def storage_type(dtype: np.dtype[Any]) -> str:
-    """The name of the type that keeps values of another: `uint8`, `uint16` or `float32`."""
-    return dtype.name if dtype.name in ("uint8", "uint16") else "float32"
-
-
 def _file_and_page(content: Path | bytes | Page) -> tuple[Path | bytes, int]:
     return (content.file, content.index) if isinstance(content, Page) else (content, 0)
 
@@ -280,72 +279,14 @@ def _is_16_bit(image: Image.Image) -> bool:
     return image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
 
 
-def _undistorted(image: Image.Image) -> DecodedPixels:
+def undistorted(image: Image.Image) -> DecodedPixels:
     """The upright pixels of an image that Pillow opened, in their own depth."""
     if image.mode == "F":
         return np.asarray(ImageOps.exif_transpose(image))[None]
     if _is_16_bit(image):
         return np.asarray(ImageOps.exif_transpose(image)).clip(0, 65535).astype(np.uint16)[None]
     upright = _eight_bit(image, image.format)
-    return _fitted(upright.convert("L" if image.mode in _GRAY_MODES else "RGB"), None)
-
-
-def _formed(
-    pixels: DecodedPixels, channels: int, size: tuple[int, int] | None, dtype: str
-) -> DecodedPixels:
-    """Pixels in any form brought to the form asked for."""
-    if storage_type(pixels.dtype) == "uint8" and dtype == "uint8" and channels in (1, 3):
-        if len(pixels) == channels and size in (None, pixels.shape[1:]):
-            return pixels
-        if len(pixels) in (1, 3):
-            return _fitted(_from_pixels(pixels).convert("L" if channels == 1 else "RGB"), size)
-    if storage_type(pixels.dtype) == "float32" and dtype != "float32":
-        raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
-    if len(pixels) != channels:
-        pixels = _recoloured(pixels, channels)
-    if size is not None and pixels.shape[1:] != size:
-        bands = [_band_fitted(band, size) for band in pixels]
-        pixels = np.stack(bands)
-    return _converted(pixels, dtype)
-
-
-def _recoloured(pixels: DecodedPixels, channels: int) -> DecodedPixels:
-    if len(pixels) == 1:
-        return pixels.repeat(channels, 0)
-    if channels == 1 and len(pixels) == 3:
-        luma = np.tensordot((0.299, 0.587, 0.114), pixels.astype(np.float64), 1)[None]
-        return (luma if pixels.dtype.kind == "f" else np.rint(luma)).astype(pixels.dtype)
-    raise OSError(f"it has {len(pixels)} channels where others have {channels}")
-
-
-def _band_fitted(band: DecodedPixels, size: tuple[int, int]) -> DecodedPixels:
-    image = Image.fromarray(band.astype(np.float32))
-    return np.asarray(ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS))
-
-
-def _converted(pixels: DecodedPixels, dtype: str) -> DecodedPixels:
-    """Values in another type, in which 8 and 16 bits have the same full range."""
-    if dtype == "float32":
-        return pixels.astype(np.float32)
-    limits = np.iinfo(dtype)
-    if pixels.dtype.kind == "f":  # resized
-        return np.rint(pixels).clip(0, limits.max).astype(dtype)
-    if pixels.dtype == np.uint8 and dtype == "uint16":
-        return pixels.astype(np.uint16) * np.uint16(257)
-    if pixels.dtype == np.uint16 and dtype == "uint8":
-        return _from_16_bit(pixels)
-    return pixels.clip(0, limits.max).astype(dtype)
-
-
-def _fitted(image: Image.Image, size: tuple[int, int] | None) -> DecodedPixels:
-    if size is not None:
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
-    values = np.asarray(image)
-    return values.reshape(image.height, image.width, -1).transpose(2, 0, 1)
-
-
-def _from_pixels(values: DecodedPixels) -> Image.Image:
-    return Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
+    return fitted(upright.convert("L" if image.mode in _GRAY_MODES else "RGB"), None)
 
 
 def _shrink(image: Image.Image, size: tuple[int, int]) -> None:
@@ -416,7 +357,7 @@ _METADATA = ("exif", "Raw profile type exif", "XML:com.adobe.xmp")
 
 def _has_late_metadata(image: Image.Image) -> bool:
     """Whether a PNG has metadata after its pixels, as ExifTool writes XMP, and none before them."""
-    file: Any = image.fp
+    file: Any = getattr(image, "fp", None)
     if file is None or any(key in image.info for key in _METADATA):
         return False
     place, start, is_late, found = file.tell(), 8, False, False
@@ -437,18 +378,10 @@ def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     # Pillow gives 16-bit PPM, and PNG before its version 11, as 32-bit integers.
     if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):
-        return Image.fromarray(_from_16_bit(np.asarray(image)))
+        return Image.fromarray(from_16_bit(np.asarray(image)))
     if image.mode in ("I", "F"):
         raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
     if not image.has_transparency_data:
         return image
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image.convert("RGBA"))
-
-
-def _from_16_bit(values: NDArray[np.integer]) -> DecodedPixels:
-    # The nearest of 256 levels, in integers because floats of a large image would fill memory.
-    wide = values.clip(0, 65535).astype(np.uint32)
-    wide += 128
-    wide //= 257
-    return wide.astype(np.uint8)

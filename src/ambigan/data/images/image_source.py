@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..dataset import Dataset, Split
+from ..dataset import Dataset, Scaling, Split
 from ..settings import DataSettings
 from ..splits import held_out_groups, shuffled
 from .image_decoding import DEFAULT, Content, Decoding
@@ -30,6 +33,8 @@ class ImageSource:
             none.
         keeps_order: Whether the published order is kept. Otherwise each split is shuffled with the
             split seed as key, since most sources are sorted by class.
+        arrays: Images that lie in memory already, `(N, C, H, W)`, of the training and a test split;
+            empty for others.
         left_alone: How many files were not read, by the reason.
         facts: What is worth knowing of how the source was read, such as the layout of an array.
         warnings: One line for each thing that looks wrong.
@@ -46,6 +51,7 @@ class ImageSource:
     num_train: int | None = None
     names: Sequence[str] = ()
     keeps_order: bool = False
+    arrays: tuple[NDArray[Any], ...] = ()
     left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -69,6 +75,26 @@ class ImageSource:
         test = self.num_train + shuffled(self.length - self.num_train, settings, "test")
         return torch.cat([shuffled(self.num_train, settings), test]).numpy().tolist()
 
+    def without(self, dropped: Collection[int]) -> ImageSource:
+        """Returns the source without some of its images."""
+        gone = frozenset(dropped)
+        kept = [place for place in range(self.length) if place not in gone]
+        num_train = self.num_train
+
+        def content(place: int) -> Content:
+            return self.content(kept[place])
+
+        return replace(
+            self,
+            length=len(kept),
+            content=content,
+            labels=self.labels_of(kept),
+            num_train=num_train and sum(place < num_train for place in kept),
+            names=self.names_of(kept),
+            groups=[self.groups[place] for place in kept] if self.groups else (),
+            arrays=(),
+        )
+
     def held_out_groups(self, settings: DataSettings) -> frozenset[str]:
         """Returns the groups of the test split; empty where images stand alone.
 
@@ -90,13 +116,18 @@ class ImageSource:
         return tuple(self.names[place] for place in chosen) if self.names else ()
 
 
-def image_source_of(dataset: Dataset) -> ImageSource:
-    """Returns the images of a data set that needs no decoding, in its order and splits."""
+def image_source_of(dataset: Dataset, dtype: str = "float32") -> ImageSource:
+    """Returns the images of a data set that needs no decoding, in its order and splits.
+
+    Args:
+        dataset: The data set.
+        dtype: Type that the values had before they were scaled, if they were.
+    """
     train, test = dataset.train, dataset.test
 
     def content(place: int) -> Content:
         split, row = (train, place) if place < len(train) else (test, place - len(train))
-        return split.values[row].numpy()
+        return in_source_units(split.values[row], dataset.scaling, dtype)
 
     return ImageSource(
         where=dataset.name,
@@ -108,6 +139,14 @@ def image_source_of(dataset: Dataset) -> ImageSource:
         names=(*train.files, *test.files),
         keeps_order=True,
     )
+
+
+def in_source_units(image: Tensor, scaling: Scaling | None, dtype: str) -> Content:
+    """Returns a stored image as its source had it, which a scaling may have changed."""
+    if scaling is None:
+        return image.numpy()
+    raw = scaling.invert(image).numpy()
+    return raw.astype(np.float32) if dtype == "float32" else np.rint(raw).astype(dtype)
 
 
 def _both_labels(*splits: Split) -> Tensor | None:

@@ -9,13 +9,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core.errors import DataError
 from ...core.machine import physical_memory
 from ..files import first_line
+from .deep_images import storage_type, stored_values
 from .image_decoding import DecodedPixels, Header, Page, bombs_refused, decode, read_header
 from .image_source import ImageSource
 
@@ -28,6 +30,9 @@ DecodingProgress = Callable[[int, int], None]
 """A function that is called with the number of examples done and the total."""
 
 Decoded = TypeVar("Decoded")
+
+_GATHERED = 4096
+"""Images in memory that are copied at once."""
 
 _TYPES = ("uint8", "uint16", "float32")
 """Types of stored values, each of which holds those before it."""
@@ -115,6 +120,8 @@ def decode_images(
             memory.
     """
     form = find_form(gallery, order, size, channels, max_corrupt, dtype)
+    if gallery.arrays and form == _form_of_arrays(gallery.arrays):
+        return DecodedImages(_gathered(gallery, order, form, progress), list(order), ())
     values = _allocated(gallery.where, (len(order), *form.shape), form.dtype)
     kept, reasons, tell = list[int](), dict[int, str](), paced(progress, len(order))
     num_unused = 0
@@ -128,6 +135,40 @@ def decode_images(
         tell(len(kept) + len(reasons))
     lines = skipped_lines(gallery, reasons)
     return DecodedImages(values[: len(kept)], kept, lines, num_unused)
+
+
+def _form_of_arrays(arrays: tuple[NDArray[Any], ...]) -> ImageForm:
+    """The form of images in memory.
+
+    Raises:
+        DataError: Those of the two splits differ.
+    """
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1:
+        first, second = (by(array.shape[1:]) for array in arrays)
+        raise DataError(f"training images are {first} and test images {second}; both must agree.")
+    channels, height, width = arrays[0].shape[1:]
+    dtype = max((storage_type(array.dtype) for array in arrays), key=_TYPES.index)
+    return ImageForm(channels, (height, width), resizes=False, dtype=dtype)
+
+
+def _gathered(
+    gallery: ImageSource,
+    order: Sequence[int],
+    form: ImageForm,
+    progress: DecodingProgress | None,
+) -> DecodedPixels:
+    """Images that lie in memory, in another order, copied a block at a time."""
+    values = _allocated(gallery.where, (len(order), *form.shape), form.dtype)
+    tell, first = paced(progress, len(order)), len(gallery.arrays[0])
+    rows = np.asarray(order, dtype=np.int64)
+    for start in range(0, len(rows), _GATHERED):
+        part = slice(start, start + _GATHERED)
+        for number, array in enumerate(gallery.arrays):
+            chosen = (rows[part] >= first) == bool(number)
+            values[part][chosen] = stored_values(array[rows[part][chosen] - number * first])
+        tell(min(start + _GATHERED, len(rows)))
+    return values
 
 
 def find_form(
@@ -156,6 +197,10 @@ def find_form(
     """
     if size is not None and channels is not None and dtype is not None:
         return ImageForm(channels, size, resizes=True, dtype=dtype)
+    if gallery.arrays:
+        own = _form_of_arrays(gallery.arrays)
+        if channels in (None, own.channels) and size in (None, own.size) and not dtype:
+            return own
     headers = dict[int, Header]()
     reasons = dict[int, str]()
 

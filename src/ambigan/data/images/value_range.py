@@ -16,6 +16,7 @@ from ..settings import DataSettings
 JOINT_CHANNELS = 3
 """Largest number of channels that share one range, since colours would change otherwise."""
 
+_BLOCK = 256
 _SAMPLED = 1 << 22
 """Values of a channel from which a percentile is computed at most, evenly spaced."""
 
@@ -70,8 +71,10 @@ def to_range(values: NDArray[Any], scaling: Scaling) -> Tensor:
 def _bounds(values: NDArray[Any], percentiles: tuple[float, float]) -> NDArray[np.float64]:
     """The two percentiles of finite values; the least and the greatest are exact."""
     if percentiles == (0, 100):
-        finite = values if values.dtype.kind != "f" else np.ma.masked_invalid(values)
-        return np.array([finite.min(), finite.max()], np.float64)
+        blocks = (values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK))
+        finite = (block[np.isfinite(block)] for block in blocks)  # of a mapped file, few at once
+        ends = [(block.min(), block.max()) for block in finite if block.size] or [(0.0, 0.0)]
+        return np.array([min(low for low, _ in ends), max(high for _, high in ends)], np.float64)
     flat = values.reshape(-1)
     part = flat[:: -(-flat.size // _SAMPLED)].astype(np.float64)
     return np.percentile(part[np.isfinite(part)], percentiles)

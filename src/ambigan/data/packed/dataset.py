@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, cast
 
 from ...core.data_spec import DataSpec
 from ...core.errors import ConfigError, DataError
@@ -12,6 +13,7 @@ from ...core.settings import typed_value
 from ..dataset import Dataset, SourceSplit, Split
 from ..files import ANEW
 from ..images.image_dataset import without_blanks
+from ..images.image_source import ImageSource, image_source_of, in_source_units
 from ..settings import DataSettings
 from ..splits import apply_holdout, arange, data_fingerprint, split_at
 from .index import read_index
@@ -19,7 +21,11 @@ from .manifest import IMAGES, INDEX, Manifest, read_manifest
 from .pixel_file import mapped
 
 SETTLED = frozenset(
-    ("size", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
+    (
+        *("size", "grayscale", "split_seed", "test_fraction", "attribute", "label_column"),
+        *("pages", "folders", "group", "image_column", "max_pixels", "window", "layout"),
+        *("range", "range_percentiles"),
+    )
 )
 """Names of the settings that are fixed when images are packed."""
 
@@ -40,7 +46,10 @@ def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
     """
     manifest = read_manifest(Path(typed).expanduser())
     channels, *size = manifest.shape
-    held = manifest.asked | {"size": tuple(size), "grayscale": channels == 1}
+    held: dict[str, Any] = {}
+    for name, value in manifest.asked.items():
+        held[name] = tuple(cast("list[Any]", value)) if isinstance(value, list) else value
+    held |= {"size": tuple(size), "grayscale": channels == 1}
     for field in fields(settings):
         value = getattr(settings, field.name)
         if field.name in SETTLED and value not in (field.default, held.get(field.name)):
@@ -73,9 +82,10 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
         train=splits[0],
         test=splits[1],
         label_names=manifest.label_names,
-        scaling=None,
+        scaling=manifest.scaling,
         sha256=sha256,
         skipped=manifest.skipped,
+        inventory=manifest.inventory,
     )
 
 
@@ -88,7 +98,8 @@ def verify_packed(path: Path) -> Manifest:
     manifest, whole = _read(path)
     head, tail = split_at(whole, min(manifest.train[1], manifest.test[1]))
     ordered = (head, tail) if manifest.train[0] == 0 else (tail, head)
-    if data_fingerprint(*(without_blanks(split) for split in ordered)) != manifest.sha256:
+    plain = (without_blanks(split) for split in ordered)
+    if data_fingerprint(*plain, scaling=manifest.scaling) != manifest.sha256:
         raise DataError(f"{path / IMAGES} is altered: its hash does not match; {ANEW}.")
     return manifest
 
@@ -111,10 +122,34 @@ def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:
     )
 
 
+def packed_source(typed: str) -> ImageSource:
+    """Returns all packed images in the units of their source, in the order of their rows.
+
+    Raises:
+        DataError: The folder cannot be opened, see `open_packed`.
+    """
+    manifest, whole = _read(Path(typed).expanduser())
+    return ImageSource(
+        where=typed,
+        length=len(whole),
+        content=lambda row: in_source_units(whole.values[row], manifest.scaling, manifest.dtype),
+        labels=whole.labels,
+        label_names=manifest.label_names,
+        names=whole.files,
+        keeps_order=True,
+    )
+
+
+def open_packed_source(settings: DataSettings, typed: str) -> ImageSource:
+    """Returns packed images in the units of their source, in the order and splits of the data."""
+    manifest = read_manifest(Path(typed).expanduser())
+    return image_source_of(open_packed(settings, typed), manifest.dtype)
+
+
 def _read(path: Path) -> tuple[Manifest, Split]:
     """Reads the manifest and all rows of a packed folder."""
     manifest = read_manifest(path)
     length = manifest.num_images
     index = read_index(path / INDEX, manifest.index_sha256, length)
-    values = mapped(path / IMAGES, (length, *manifest.shape))
+    values = mapped(path / IMAGES, (length, *manifest.shape), manifest.stored_dtype)
     return manifest, Split(values, index.labels, arange(length), tuple(index.files))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ...core.errors import CheckpointError, ConfigError, DataError
 from ...core.files import read_json, write_json
 from ...core.settings import build
+from ..dataset import Scaling
 from ..files import ANEW
+from ..inventory import Inventory, listed_classes
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
+READ_FORMATS = (1, 2)
+"""Formats that are read. The first knows 8-bit images only."""
+
 IMAGES, INDEX, MANIFEST, PROGRESS = "images.npy", "index.parquet", "manifest.json", "progress.json"
 
 
@@ -21,7 +28,7 @@ class Manifest:
     """The contents of a packed folder and the settings it was made with.
 
     Attributes:
-        format: Number of the folder's format; a version of ambigan reads one format.
+        format: Number of the folder's format.
         ambigan: Version of ambigan that wrote the folder.
         asked: Settings that were asked for: source, size, seed of the split and so on.
         shape: Shape of one image, `(C, H, W)`.
@@ -32,6 +39,14 @@ class Manifest:
         sha256: Hash of the pixels and labels of both splits, as for any data set.
         index_sha256: Hash of the bytes of `index.parquet`.
         skipped: One line for each image that was left out, with its name and the reason.
+        dtype: Type of the values in the source: `uint8`, or `uint16` and `float32` for deeper
+            images.
+        shift: Shift of each channel in the scaling of `images.npy`, which is then float32 in
+            [-1, 1]; None where it holds the values of the source, uint8.
+        scale: Scale of each channel, or None.
+        left_alone: Number of files that were not read, by the reason.
+        facts: What is known of how the source was read.
+        warnings: One line for each thing that looked wrong.
     """
 
     format: int
@@ -45,6 +60,42 @@ class Manifest:
     sha256: str
     index_sha256: str
     skipped: tuple[str, ...]
+    dtype: str = "uint8"
+    shift: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+    left_alone: dict[str, int] = field(default_factory=dict[str, int])
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stored_dtype(self) -> str:
+        """The type of the values in `images.npy`."""
+        return "uint8" if self.scaling is None else "float32"
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """The scaling of images deeper than 8 bits."""
+        if self.shift is None or self.scale is None:
+            return None
+        shift, scale = (
+            torch.tensor(values, dtype=torch.float64)[:, None, None]
+            for values in (self.shift, self.scale)
+        )
+        return Scaling(shift, scale)
+
+    @property
+    def inventory(self) -> Inventory:
+        """What was read and what was left alone when it was packed."""
+        channels, height, width = self.shape
+        facts = [*self.facts, f"{height}x{width}, {channels} channel{'s' * (channels > 1)}"]
+        num_train, num_test = (end - start for start, end in (self.train, self.test))
+        facts.append(f"{num_train:,} to train and {num_test:,} to test")
+        if self.label_names:
+            facts.append(listed_classes(self.label_names))
+        left = dict(self.left_alone)
+        if self.num_skipped:
+            left["that cannot be read"] = self.num_skipped
+        return Inventory("images", self.num_images, tuple(facts), left, self.warnings)
 
     @property
     def num_images(self) -> int:
@@ -74,15 +125,22 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         content = read_json(path)
-        if content.get("format") not in (None, MANIFEST_FORMAT):
+        if content.get("format") not in (None, *READ_FORMATS):
             raise DataError(
-                f"{folder} has format {content['format']}, and this version reads format"
-                f" {MANIFEST_FORMAT}; {ANEW}."
+                f"{folder} has format {content['format']}, and this version reads formats"
+                f" {', '.join(map(str, READ_FORMATS))}; {ANEW}."
             )
         manifest = build(Manifest, content)
     except (CheckpointError, ConfigError) as error:
         raise DataError(f"{path} is damaged; {ANEW}.") from error
     first, second = sorted((manifest.train, manifest.test))
+    shift, scale = manifest.shift or (), manifest.scale or ()
+    if (
+        len(shift) != len(scale)
+        or len(scale) not in (0, manifest.shape[0])
+        or min(scale, default=1) <= 0
+    ):
+        raise DataError(f"{path} is damaged: its scaling is none of its channels; {ANEW}.")
     if min(manifest.shape) < 1 or not (0 == first[0] <= first[1] == second[0] <= second[1]):
         raise DataError(f"{path} is damaged: its splits or its shape cannot be; {ANEW}.")
     return manifest

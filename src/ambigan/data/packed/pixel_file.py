@@ -32,16 +32,19 @@ class PixelFile:
         path: Path of the file. Content beyond `num_images` is cut off.
         shape: Shape of one image, `(C, H, W)`.
         num_images: Number of images already in the file that are kept.
+        dtype: Type of the values.
 
     Raises:
         StorageError: The disk is full or the file cannot be written.
     """
 
-    def __init__(self, path: Path, shape: Sequence[int], num_images: int) -> None:
-        self._path, self._shape = path, tuple(shape)
+    def __init__(
+        self, path: Path, shape: Sequence[int], num_images: int, dtype: str = "uint8"
+    ) -> None:
+        self._path, self._shape, self._dtype = path, tuple(shape), dtype
         self._file: BinaryIO = open_in_place(path)
         try:
-            self._file.truncate(HEADER_BYTES + num_images * math.prod(shape))
+            self._file.truncate(HEADER_BYTES + num_images * _bytes_of(shape, dtype))
             self._file.seek(0, os.SEEK_END)
         except OSError as error:
             raise storage_error(path, error) from error
@@ -64,7 +67,7 @@ class PixelFile:
         """Appends images, which are safe on the disk after the next `sync`."""
         try:
             for image in images:
-                self._file.write(image.tobytes())
+                self._file.write(np.asarray(image, self._dtype).tobytes())
         except OSError as error:
             raise storage_error(self._path, error) from error
 
@@ -75,24 +78,25 @@ class PixelFile:
     def finish(self, num_images: int) -> None:
         """Writes the header for this number of images, which makes it a `.npy` file."""
         self._file.seek(0)
-        self._file.write(_header((num_images, *self._shape)))
+        self._file.write(_header((num_images, *self._shape), self._dtype))
         self.sync()
 
 
-def num_stored(path: Path, shape: Sequence[int]) -> int:
+def num_stored(path: Path, shape: Sequence[int], dtype: str = "uint8") -> int:
     """Returns the number of whole images in an unfinished file."""
     size = path.stat().st_size if path.is_file() else 0
-    return max(0, size - HEADER_BYTES) // math.prod(shape)
+    return max(0, size - HEADER_BYTES) // _bytes_of(shape, dtype)
 
 
-def mapped(path: Path, shape: Sequence[int]) -> Tensor:
-    """Maps the images of a finished file, uint8 `(N, C, H, W)`, which are read as they are used.
+def mapped(path: Path, shape: Sequence[int], dtype: str = "uint8") -> Tensor:
+    """Maps the images of a finished file, `(N, C, H, W)`, which are read as they are used.
 
     They must not be written to, since the system would end the process.
 
     Args:
         path: Path of the file.
         shape: Expected shape of the array.
+        dtype: Expected type of its values.
 
     Raises:
         DataError: The file is missing, of another size, or not such an array.
@@ -102,22 +106,26 @@ def mapped(path: Path, shape: Sequence[int]) -> Tensor:
             header, size = file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); {ANEW}.") from error
-    expected = HEADER_BYTES + math.prod(shape)
+    expected = HEADER_BYTES + _bytes_of(shape, dtype)
     if size != expected:
         raise DataError(f"{path} has {size:,} bytes and not {expected:,}: it was cut; {ANEW}.")
-    if header != _header(tuple(shape)):
+    if header != _header(tuple(shape), dtype):
         raise DataError(
-            f"{path} does not begin as uint8 of shape {tuple(shape)} does, of which its manifest"
+            f"{path} does not begin as {dtype} of shape {tuple(shape)} does, of which its manifest"
             f" speaks; {ANEW}."
         )
-    array = np.memmap(path, np.uint8, "r", HEADER_BYTES, tuple(shape))
+    array = np.memmap(path, dtype, "r", HEADER_BYTES, tuple(shape))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
+def _bytes_of(shape: Sequence[int], dtype: str) -> int:
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
+def _header(shape: tuple[int, ...], dtype: str) -> bytes:
     """Returns NumPy's header, always of the same length so that it can be written last."""
-    text = str({"descr": "|u1", "fortran_order": False, "shape": shape})
+    text = str({"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape})
     begin = b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little")
     return begin + text.encode().ljust(HEADER_BYTES - 11) + b"\n"

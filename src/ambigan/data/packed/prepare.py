@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from ...core.errors import ConfigError, DataError
 from ...core.files import (
     hold_lock,
@@ -18,9 +21,10 @@ from ...core.files import (
     sweep,
     write_json,
 )
+from ...core.settings import plain
 from ...core.version import __version__
-from ..dataset import Split
-from ..images.image_dataset import train_range, without_blanks
+from ..dataset import Scaling, Split
+from ..images.image_dataset import train_range, with_unused_pages, without_blanks
 from ..images.image_source import ImageSource
 from ..images.parallel_decoding import (
     DecodingProgress,
@@ -31,13 +35,15 @@ from ..images.parallel_decoding import (
     paced,
     skipped_lines,
 )
+from ..images.value_range import fit_range, to_range
 from ..settings import DataSettings
 from ..splits import arange, data_fingerprint, split_at
 from .index import PackedIndex, read_index, write_index
 from .manifest import IMAGES, INDEX, MANIFEST, MANIFEST_FORMAT, PROGRESS, Manifest, read_manifest
 from .pixel_file import PixelFile, mapped, num_stored
 
-PART_SUFFIX = "images.part"
+PART_SUFFIX, SCALED_PART = "images.part", "scaled.part"
+_SCALED_AT_ONCE = 256
 _COMMIT_SECONDS = 1.0
 """Time between commits in seconds, which is all the work that a kill can lose. Each commit waits
 for the disk."""
@@ -56,6 +62,8 @@ class PackingProgress:
         tried: the number of pictures read or skipped so far, in the order of the data set.
         kept: the number of images in the file of pixels.
         reasons: why pictures were skipped, by their index in the source.
+        dtype: the type of values in the file of pixels.
+        num_unused: the number of pages of files that are no images of the source.
     """
 
     asked: dict[str, Any]
@@ -63,6 +71,15 @@ class PackingProgress:
     tried: int = 0
     kept: int = 0
     reasons: dict[int, str] = field(default_factory=dict[int, str])
+    dtype: str = "uint8"
+    num_unused: int = 0
+
+    @property
+    def form(self) -> ImageForm:
+        """The form of the images."""
+        channels, height, width = self.shape
+        resizes = self.asked.get("size") is not None
+        return ImageForm(channels, (height, width), resizes=resizes, dtype=self.dtype)
 
     @classmethod
     def load(cls, out: Path) -> PackingProgress | None:
@@ -73,7 +90,8 @@ class PackingProgress:
         channels, height, width = content["shape"]
         reasons = {int(index): reason for index, reason in content["reasons"].items()}
         counts = content["tried"], content["kept"]
-        return cls(content["asked"], (channels, height, width), *counts, reasons)
+        dtype, unused = content.get("dtype", "uint8"), content.get("num_unused", 0)
+        return cls(content["asked"], (channels, height, width), *counts, reasons, dtype, unused)
 
     def save(self, out: Path) -> None:
         """Replaces the file, atomically."""
@@ -119,8 +137,8 @@ def prepare_images(
             if (manifest := _finished(out, asked)) is not None:
                 (out / PROGRESS).unlink(missing_ok=True)
                 return manifest, True
-            state, form = _begun(settings, gallery, out, asked)
-            _decode(settings, gallery, state, form, out, workers, progress)
+            state = _begun(settings, gallery, out, asked)
+            _decode(settings, gallery, state, out, workers, progress)
             return _finish(settings, gallery, state, out), False
         finally:
             lock.unlink(missing_ok=True)
@@ -133,6 +151,11 @@ def _asked(settings: DataSettings, gallery: ImageSource) -> dict[str, Any]:
     listing = sha256_of("\n".join(gallery.names).encode())
     size = list(settings.size) if settings.size else None
     known = {"size": size} | {name: values[name] for name in kept}
+    newer = ("pages", "folders", "group", "image_column", "max_pixels", "window", "layout")
+    changed = plain(settings)
+    for name in (*newer, "range", "range_percentiles"):  # as older folders know them: not at all
+        if values[name] != getattr(DataSettings(), name):
+            known[name] = changed[name]
     return known | {"num_pictures": gallery.length, "names_sha256": listing}
 
 
@@ -142,28 +165,29 @@ def _finished(out: Path, asked: dict[str, Any]) -> Manifest | None:
         return None
     manifest = read_manifest(out)
     _check_asked(f"{out} already holds what another command packed", manifest.asked, asked)
-    mapped(out / IMAGES, (manifest.num_images, *manifest.shape))
+    mapped(out / IMAGES, (manifest.num_images, *manifest.shape), manifest.stored_dtype)
     read_index(out / INDEX, manifest.index_sha256, manifest.num_images)
     return manifest
 
 
 def _check_asked(where: str, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Checks that a folder was begun with the same settings."""
-    for name, value in ours.items():
-        if theirs.get(name) != value:
+    for name in ours | theirs:
+        there, here = theirs.get(name), ours.get(name)
+        if there != here:
             raise ConfigError(
-                f"{where} ({name}: {theirs.get(name)} there, {value} here); name another folder, or"
-                " delete this one."
+                f"{where} ({name}: {there} there, {here} here); name another folder, or delete this"
+                " one."
             )
 
 
 def _begun(
     settings: DataSettings, gallery: ImageSource, out: Path, asked: dict[str, Any]
-) -> tuple[PackingProgress, ImageForm]:
-    """The progress of the preparation, begun or loaded, and the form of its images."""
+) -> PackingProgress:
+    """The progress of the preparation, begun or loaded."""
     state = PackingProgress.load(out)
     if state is None:
-        own = (".lock", PROGRESS, PART_SUFFIX)
+        own = (".lock", PROGRESS, PART_SUFFIX, SCALED_PART)
         if others := [path.name for path in out.iterdir() if path.name not in own]:
             raise ConfigError(
                 f"{out} is not empty (it holds {min(others)}) and was not prepared; name a new"
@@ -172,38 +196,38 @@ def _begun(
         channels = 1 if settings.grayscale else None
         order = gallery.order(settings)
         form = find_form(gallery, order, settings.size, channels, settings.max_corrupt)
-        state = PackingProgress(asked, form.shape)
+        state = PackingProgress(asked, form.shape, dtype=form.dtype)
         state.save(out)
-        return state, form
+        return state
     _check_asked(f"another preparation was begun in {out}", state.asked, asked)
-    if (out / IMAGES).is_file():  # killed between the last two steps
+    if (out / IMAGES).is_file() and not (out / PART_SUFFIX).is_file():  # killed between two steps
         (out / IMAGES).rename(out / PART_SUFFIX)
-    if num_stored(out / PART_SUFFIX, state.shape) < state.kept:  # the disk lost what it had
-        state = PackingProgress(asked, state.shape)
-    channels, *size = state.shape
-    return state, ImageForm(channels, (size[0], size[1]), resizes=settings.size is not None)
+    if num_stored(out / PART_SUFFIX, state.shape, state.dtype) < state.kept:  # lost by the disk
+        state = PackingProgress(asked, state.shape, dtype=state.dtype)
+    return state
 
 
 def _decode(
     settings: DataSettings,
     gallery: ImageSource,
     state: PackingProgress,
-    form: ImageForm,
     out: Path,
     workers: int | None,
     progress: DecodingProgress | None,
 ) -> None:
     """Decodes what is left, and saves the progress about once a second."""
-    _check_space(out, form, gallery.length - state.tried)
+    form = state.form
+    _check_space(out, form, gallery.length - state.tried, _is_scaled(settings, state))
     tell, last = paced(progress, gallery.length), time.monotonic()
     tell(state.tried)
     remedy = f" and start again in another folder than {out}"
-    with PixelFile(out / PART_SUFFIX, form.shape, state.kept) as file:
+    with PixelFile(out / PART_SUFFIX, form.shape, state.kept, state.dtype) as file:
         for block in decode_blocks(gallery, gallery.order(settings)[state.tried :], form, workers):
             file.append(block.pixels)
             state.kept += len(block.kept)
             state.tried += len(block.kept) + len(block.reasons)
             state.reasons |= block.reasons
+            state.num_unused += block.num_unused
             check_corrupt(gallery, state.reasons, state.tried, settings.max_corrupt, remedy)
             if state.tried == gallery.length or time.monotonic() - last > _COMMIT_SECONDS:
                 file.sync()
@@ -221,8 +245,9 @@ def _finish(
     start, end = train_range(gallery, kept, settings)
     train = (start, end)
     test = (0, start) if start else (end, len(kept))
-    (out / PART_SUFFIX).replace(out / IMAGES)
-    values = mapped(out / IMAGES, (len(kept), *state.shape))
+    scaling = _put_in_place(settings, gallery, state, out, train)
+    stored = "uint8" if scaling is None else "float32"
+    values = mapped(out / IMAGES, (len(kept), *state.shape), stored)
     labels = gallery.labels_of(kept)
     splits = ["train" if start <= row < end else "test" for row in range(len(kept))]
     whole = Split(values, labels, arange(len(kept)))
@@ -239,19 +264,59 @@ def _finish(
         test=test,
         num_skipped=len(skipped),
         label_names=gallery.label_names,
-        sha256=data_fingerprint(*(without_blanks(split) for split in ordered)),
+        sha256=data_fingerprint(*map(without_blanks, ordered), scaling=scaling),
         index_sha256=write_index(out / INDEX, index, gallery.label_names),
         skipped=skipped,
+        dtype=state.dtype,
+        shift=None if scaling is None else _numbers(scaling.shift),
+        scale=None if scaling is None else _numbers(scaling.scale),
+        left_alone=dict(with_unused_pages(gallery, state.num_unused).left_alone),
+        facts=gallery.facts,
+        warnings=gallery.warnings,
     )
     manifest.write(out)
+    (out / PART_SUFFIX).unlink(missing_ok=True)
     (out / PROGRESS).unlink()
     return manifest
 
 
-def _check_space(out: Path, form: ImageForm, num_left: int) -> None:
+def _numbers(column: Tensor) -> tuple[float, ...]:
+    values: list[float] = column.flatten().numpy().tolist()
+    return tuple(values)
+
+
+def _is_scaled(settings: DataSettings, state: PackingProgress) -> bool:
+    """Whether images are kept as float32 in [-1, 1]."""
+    return state.dtype != "uint8" or settings.range is not None
+
+
+def _put_in_place(
+    settings: DataSettings,
+    gallery: ImageSource,
+    state: PackingProgress,
+    out: Path,
+    train: tuple[int, int],
+) -> Scaling | None:
+    """Makes the file of pixels, scaled if they are deeper than 8 bits; returns the scaling."""
+    if not _is_scaled(settings, state):
+        (out / PART_SUFFIX).replace(out / IMAGES)
+        return None
+    raw = mapped(out / PART_SUFFIX, (state.kept, *state.shape), state.dtype).numpy()
+    scaling = fit_range(raw[slice(*train)], settings, gallery.where)
+    with PixelFile(out / SCALED_PART, state.shape, 0, "float32") as file:
+        for start in range(0, state.kept, _SCALED_AT_ONCE):
+            part = to_range(raw[start : start + _SCALED_AT_ONCE], scaling)
+            file.append([*part.numpy()])
+        file.finish(state.kept)
+    (out / SCALED_PART).replace(out / IMAGES)
+    return scaling
+
+
+def _check_space(out: Path, form: ImageForm, num_left: int, is_scaled: bool) -> None:
     """Checks that the disk has room for the remaining images."""
     channels, height, width = form.shape
-    needed, free = num_left * channels * height * width, shutil.disk_usage(out).free
+    each = np.dtype(form.dtype).itemsize + 4 * is_scaled
+    needed, free = num_left * channels * height * width * each, shutil.disk_usage(out).free
     if needed > free:
         raise DataError(
             f"{out}: {num_left} images need {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are"

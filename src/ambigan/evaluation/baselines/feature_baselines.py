@@ -1,4 +1,4 @@
-"""Baseline features: raw values, PCA of equal width, and the same network before training."""
+"""Baseline features that need no network: raw values, and PCA of equal width."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scipy.linalg import eigh  # pyright: ignore[reportMissingTypeStubs, reportU
 from sklearn.decomposition import PCA as SklearnPCA  # pyright: ignore[reportMissingTypeStubs]
 from torch import Tensor
 
+from ...core.data_spec import DataSpec
 from ...data.values import to_float
-from ...game import Method
-from ..features import FeatureFunction, layer_features
+from ..features import FeatureFunction
 
 _CHUNK = 2048
 MAX_EXACT_DIMS = 4096
@@ -22,25 +22,10 @@ MAX_RANDOMIZED_EXAMPLES = 20_000
 """Largest number of examples that the randomised solver is given."""
 
 
-def pixel_features(name: str = "pixels") -> FeatureFunction:
-    """Returns the raw values, flattened, as features.
-
-    Args:
-        name: Name in tables; `raw values` suits vectors.
-    """
+def raw_features(spec: DataSpec) -> FeatureFunction:
+    """Returns the values themselves, flattened, as features under the name that suits them."""
+    name = "pixels" if spec.kind == "images" else "raw values"
     return FeatureFunction(name, "baseline", lambda x: x.flatten(1))
-
-
-def random_encoder(method: Method, layer: str | None = None) -> FeatureFunction:
-    """Returns a layer of a method before any training, such as `random encoder.hidden2`.
-
-    Args:
-        method: New method with the settings of the trained one, from another seed. Its running
-            batch statistics must have been taken on the data, as those of the trained one were.
-        layer: Name of the layer; the method's default feature layer if None.
-    """
-    layer = layer or method.default_layer
-    return layer_features(method, layer, f"random {layer}", "untrained")
 
 
 @dataclass(frozen=True)
@@ -48,18 +33,13 @@ class PCA:
     """Principal components of a training split.
 
     Attributes:
-        mean: the mean example, float64 `(D,)`.
-        components: orthonormal rows, float64 `(width, D)`, largest variance first. The largest
+        mean: The mean example, float64 `(D,)`.
+        components: Orthonormal rows, float64 `(width, D)`, largest variance first. The largest
             value of a row is positive. Rows beyond the rank of the data may be zero.
     """
 
     mean: Tensor
     components: Tensor
-
-    @property
-    def name(self) -> str:
-        """The name in tables, such as `pca50`, with the actual width and not the requested one."""
-        return pca_name(len(self.components))
 
     def encode(self, x: Tensor) -> Tensor:
         """Data `(N, *shape)` to coordinates `(N, width)`."""
@@ -69,11 +49,6 @@ class PCA:
     def reconstruct(self, x: Tensor) -> Tensor:
         """Data to coordinates and back, `(N, *shape)`; the best linear way in squared error."""
         return (self.encode(x) @ self.components.to(x) + self.mean.to(x)).view_as(x)
-
-    @property
-    def features(self) -> FeatureFunction:
-        """The coordinates as features."""
-        return FeatureFunction(self.name, "baseline", self.encode)
 
 
 def fit_pca(train_values: Tensor, width: int) -> PCA:
@@ -85,11 +60,11 @@ def fit_pca(train_values: Tensor, width: int) -> PCA:
     does.
 
     Args:
-        train_values: values of a split, uint8 images or float vectors.
-        width: the largest number of components; there are no more than examples or values.
+        train_values: Values of a split, uint8 images or float vectors.
+        width: Largest number of components; there are no more than examples or values.
     """
-    width = pca_width(train_values, width)
     num, dims = len(train_values), train_values[0].numel()
+    width = min(width, num, dims)
     if min(num, dims) > MAX_EXACT_DIMS:
         return _fit_randomized(train_values, width)
     mean = _mean(train_values)
@@ -104,14 +79,10 @@ def pca_name(width: int) -> str:
     return f"pca{width}"
 
 
-def pca_width(train_values: Tensor, width: int) -> int:
-    """Returns the actual number of components for a requested one."""
-    return min(width, len(train_values), train_values[0].numel())
-
-
 def pca_features(train_values: Tensor, width: int) -> FeatureFunction:
-    """Returns coordinates along the first components of a training split, see `fit_pca`."""
-    return fit_pca(train_values, width).features
+    """Returns coordinates along the first components, named by the width that they have."""
+    pca = fit_pca(train_values, width)
+    return FeatureFunction(pca_name(len(pca.components)), "baseline", pca.encode)
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -15,17 +15,10 @@ _CHUNK = 1024
 def gaussian_stand_in(
     train_values: Tensor, width: int, num: int, seed: int, bounded: bool
 ) -> Tensor:
-    """Draws from a Gaussian along the first principal components, with the data's mean.
+    """Draws from a Gaussian along the first `width` principal components, with the data's mean.
 
-    Args:
-        train_values: Values of a split, uint8 images or floats.
-        width: Number of components; directions outside their span are left out.
-        num: Number of draws.
-        seed: Seed of the draws.
-        bounded: Whether values are clipped to [-1, 1].
-
-    Returns:
-        Samples of shape `(num, *shape)`, float32, as networks take them.
+    Directions outside their span are left out. Samples `(num, *shape)` are float32, as networks
+    take them, and clipped to [-1, 1] where the data are bounded.
     """
     pca = fit_pca(train_values, width)
     parts = [pca.encode(to_float(part)) for part in torch.split(train_values, _CHUNK)]
@@ -37,17 +30,9 @@ def gaussian_stand_in(
 
 
 def shuffled_values(train_values: Tensor, num: int, seed: int) -> Tensor:
-    """Makes examples whose values are each taken from a random example of the split.
+    """Makes examples `(num, *shape)` whose values are each taken from a random example of a split.
 
     Every value keeps its own distribution, and all values are independent.
-
-    Args:
-        train_values: Values of a split.
-        num: Number of examples to make.
-        seed: Seed of the selection.
-
-    Returns:
-        Examples of shape `(num, *shape)`, in the split's dtype.
     """
     flat = train_values.flatten(1)
     noise = Randomness(seed, "shuffled")

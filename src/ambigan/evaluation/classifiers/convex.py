@@ -43,21 +43,13 @@ class ConvexObjective:
 
 @dataclass(frozen=True)
 class LinearModel:
-    """A fitted linear classifier.
-
-    Attributes:
-        weights: Weights, float64 `(K, D)`, on the CPU.
-        bias: Biases, float64 `(K,)`, on the CPU.
-    """
+    """A fitted linear classifier, with weights `(K, D)` and biases `(K,)`, float64 on the CPU."""
 
     weights: Tensor
     bias: Tensor
 
     def predict(self, features: Tensor) -> Tensor:
-        """Returns the classes of features `(N, D)`, those of largest logit.
-
-        They are int64 `(N,)` on the CPU.
-        """
+        """Returns the classes of features `(N, D)`, those of largest logit, int64, on the CPU."""
         weights, bias = (t.to(features.device, features.dtype) for t in (self.weights, self.bias))
         parts = [
             torch.addmm(bias[:, None], weights, part.T).argmax(0)
@@ -102,9 +94,6 @@ def softmax_regression(num_classes: int) -> ConvexObjective:
 
     With `scale` of 1 / N and `l2` per example it is scikit-learn's `LogisticRegression` with `C` of
     1 / (l2 N).
-
-    Args:
-        num_classes: Number of classes.
     """
     # The variance of a softmax output at uniform probabilities.
     share = 1 / num_classes

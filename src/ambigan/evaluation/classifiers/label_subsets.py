@@ -32,16 +32,9 @@ def hold_out(
 ) -> tuple[Int[Tensor, " kept"], Int[Tensor, " held"]]:
     """Splits examples in two, class by class.
 
-    The given fraction of each class is held out, at least one example where a class has two. The
-    only example of a class is kept.
-
-    Args:
-        labels: Labels, int64 `(N,)`.
-        fraction: Fraction of each class to hold out, in (0, 1).
-        seed: Seed of the selection.
-
-    Returns:
-        Indices of the kept and of the held-out examples, both in rising order.
+    The given fraction of each class, in (0, 1), is held out, at least one example where a class has
+    two. The only example of a class is kept. Returns the indices of the kept and of the held-out
+    examples, both in rising order.
 
     Raises:
         ConfigError: No class has two examples.
@@ -58,13 +51,7 @@ def hold_out(
 
 
 def fraction_of_each(labels: Int[Tensor, " N"], fraction: float, seed: int) -> Int[Tensor, " M"]:
-    """Selects a fraction of each class, at least one example; indices in rising order.
-
-    Args:
-        labels: Labels, int64 `(N,)`.
-        fraction: Fraction of each class to select, in (0, 1].
-        seed: Seed of the selection.
-    """
+    """Selects a fraction of each class, in (0, 1], one example at least; indices rising."""
     return _share(labels, seed, lambda num: max(1, round(fraction * num)))
 
 
@@ -73,12 +60,8 @@ def balanced_draw(
 ) -> Int[Tensor, " {num}"]:
     """Draws `num` examples with equal counts per class; indices in rising order.
 
-    Args:
-        labels: Labels, int64 `(N,)`.
-        num: Number of examples. Where the number of classes does not divide it, the first classes
-            have one more.
-        seed: Seed shared by all draws.
-        draw: Number of the draw, from 0. Each draw selects other examples.
+    Where the number of classes does not divide `num`, the first classes have one more. Draws of one
+    seed are numbered from 0, and each selects other examples.
 
     Raises:
         ConfigError: A class has too few examples.

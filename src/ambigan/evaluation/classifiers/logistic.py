@@ -41,21 +41,6 @@ class LogisticModel:
         return torch.as_tensor(self.classifier.predict(scaled)).long()
 
 
-@dataclass(frozen=True)
-class LogisticResult:
-    """The predictions of a fitted classifier on the test split.
-
-    Attributes:
-        predictions: labels, int64 `(N,)`.
-        converged: whether it stopped before the largest number of iterations.
-        iterations: the number of L-BFGS iterations.
-    """
-
-    predictions: Tensor
-    converged: bool
-    iterations: int
-
-
 def fit_logistic(
     features: Tensor,
     labels: Tensor,
@@ -88,18 +73,3 @@ def fit_logistic(
         classifier.fit(scaler.fit_transform(features.numpy()), labels.numpy())
     iterations = int(classifier.n_iter_.max())
     return LogisticModel(scaler, classifier, iterations < max_iterations, iterations)
-
-
-def logistic_predict(
-    queries: Tensor, references: Tensor, labels: Tensor, **constants: Any
-) -> LogisticResult:
-    """Fits logistic regression to references and predicts the labels of queries.
-
-    Args:
-        queries: float32 `(N, D)`.
-        references: float32 `(M, D)`.
-        labels: labels of the references, int64 `(M,)`, two classes or more.
-        constants: `l2`, `tolerance` and `max_iterations` of `fit_logistic`.
-    """
-    model = fit_logistic(references, labels, **constants)
-    return LogisticResult(model.predict(queries), model.converged, model.iterations)

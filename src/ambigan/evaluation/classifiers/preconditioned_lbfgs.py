@@ -53,14 +53,12 @@ class Fit:
             next fit can start.
         converged: Whether the gradient fell below the tolerance.
         iterations: Number of iterations of L-BFGS.
-        value: Value of the objective at the solution.
     """
 
     model: LinearModel
     parameters: Tensor
     converged: bool
     iterations: int
-    value: float
 
 
 class LbfgsProblem:
@@ -98,17 +96,11 @@ class LbfgsProblem:
         num: int | None = None,
         start: Tensor | None = None,
     ) -> Fit:
-        """Minimises l2 / 2 |W|^2 + scale * the sum of losses.
+        """Minimises l2 / 2 |W|^2 + scale * the sum of losses over the first `num` examples.
 
-        Args:
-            l2: Strength of the penalty on the weights, positive.
-            scale: Weight of each example's loss, positive.
-            tolerance: Threshold of convergence: the gradient in whitened coordinates must be
-                shorter than this times sqrt(2 * objective). The relative distance of the objective
-                to its minimum is then about the square of the tolerance.
-            max_iterations: Largest number of iterations.
-            num: Number of examples to use, from the first on; all if None.
-            start: Parameters of another fit to start from; zeros if None.
+        It starts from the parameters of another fit, or from zeros, and has converged when the
+        gradient in whitened coordinates is shorter than `tolerance` * sqrt(2 * objective). The
+        relative distance of the objective to its minimum is then about the tolerance's square.
         """
         num = len(self.features) if num is None else num
         # Second moments were summed over all examples once; a fit to a part rescales them, which is
@@ -116,12 +108,36 @@ class LbfgsProblem:
         whitening = self._whitening(l2, scale * num / len(self.features))
         if start is None:
             start = torch.zeros(self.num_classes, self.features.shape[1] + 1, dtype=torch.float64)
-        descent = _Descent(self, whitening, l2, scale, num, tolerance)
-        found = descent.run(whitening.into(start), max_iterations)
-        parameters = whitening.back(torch.as_tensor(found.x).view_as(start))
-        return Fit(
-            self._model(parameters), parameters, descent.converged, int(found.nit), float(found.fun)
+        converged = False
+
+        def measure(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            """Returns value and gradient in whitened coordinates, as SciPy asks for them."""
+            nonlocal converged
+            parameters = whitening.back(torch.as_tensor(flat).view(self.num_classes, -1))
+            value, slope = self.value_and_gradient(parameters, l2, scale, num)
+            gradient = whitening.gradient(slope).numpy().ravel()
+            # In whitened coordinates the Hessian is about I, so the missing part of the objective
+            # is about half the squared length of the gradient.
+            converged = bool(np.linalg.norm(gradient) <= tolerance * np.sqrt(2 * value))
+            return value, gradient
+
+        def stop(intermediate_result: Any) -> None:  # the name by which SciPy knows what to pass
+            if converged:
+                raise StopIteration
+
+        # SciPy's own criteria are switched off: they compare entries of the gradient and changes of
+        # the value, neither of which bounds the distance to the minimum as `tolerance` does.
+        limits = {"maxiter": max_iterations, "maxfun": 2 * max_iterations}
+        found = cast(Any, minimize)(
+            measure,
+            whitening.into(start).numpy().ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            callback=stop,
+            options={**limits, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
         )
+        parameters = whitening.back(torch.as_tensor(found.x).view_as(start))
+        return Fit(self._model(parameters), parameters, converged, int(found.nit))
 
     def value_and_gradient(
         self, parameters: Tensor, l2: float, scale: float, num: int
@@ -150,7 +166,7 @@ class LbfgsProblem:
         total = l2 / 2 * float(penalised.square().sum()) + scale * float(loss)
         return total, l2 * penalised + scale * gradient.cpu()
 
-    def _whitening(self, l2: float, scale: float) -> Whitening:
+    def _whitening(self, l2: float, scale: float) -> _Whitening:
         """Factorises the approximate Hessian, part by part."""
         factors: list[Tensor] = []
         for place, moments in enumerate(self.moments):
@@ -160,7 +176,7 @@ class LbfgsProblem:
                 # The last row and column belong to the bias.
                 matrix[-1, -1] -= l2
             factors.append(_cholesky(matrix))
-        return Whitening(tuple(factors))
+        return _Whitening(factors)
 
     def _model(self, parameters: Tensor) -> LinearModel:
         """Maps parameters back from the span of the examples to the given features."""
@@ -172,14 +188,13 @@ class LbfgsProblem:
 
 
 @dataclass(frozen=True)
-class Whitening:
+class _Whitening:
     """The map from parameters to coordinates in which the problem is nearly round, and its inverse.
 
-    Attributes:
-        factors: Lower triangular float64 matrices L, one for each part of the features.
+    Its factors are lower triangular float64 matrices L, one for each part of the features.
     """
 
-    factors: tuple[Tensor, ...]
+    factors: list[Tensor]
 
     def into(self, parameters: Tensor) -> Tensor:
         """Maps parameters W to coordinates V = W L, row by row."""
@@ -200,58 +215,10 @@ class Whitening:
         return torch.cat(changed, dim=1).cpu()
 
 
-class _Descent:
-    """One run of L-BFGS, with a test of convergence in whitened coordinates."""
-
-    def __init__(
-        self,
-        problem: LbfgsProblem,
-        whitening: Whitening,
-        l2: float,
-        scale: float,
-        num: int,
-        tolerance: float,
-    ) -> None:
-        self.problem, self.whitening, self.tolerance = problem, whitening, tolerance
-        self.l2, self.scale, self.num = l2, scale, num
-        self.converged = False
-
-    def run(self, start: Tensor, max_iterations: int) -> Any:
-        """Runs SciPy's L-BFGS-B and returns its result, with the coordinates flattened."""
-        self.shape = start.shape
-        # SciPy's own criteria are switched off: they compare entries of the gradient and changes of
-        # the value, neither of which bounds the distance to the minimum as `tolerance` does.
-        options = {"maxiter": max_iterations, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0}
-        return cast(Any, minimize)(
-            self._measure,
-            start.numpy().ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            callback=self._stop,
-            options=options | {"maxfun": 2 * max_iterations},
-        )
-
-    def _measure(self, flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Returns the value and the gradient in whitened coordinates, as SciPy asks for them."""
-        parameters = self.whitening.back(torch.as_tensor(flat).view(self.shape))
-        value, slope = self.problem.value_and_gradient(parameters, self.l2, self.scale, self.num)
-        gradient = self.whitening.gradient(slope).numpy().ravel()
-        # In whitened coordinates the Hessian is about I, so the missing part of the objective is
-        # about half the squared length of the gradient.
-        self.converged = bool(np.linalg.norm(gradient) <= self.tolerance * np.sqrt(2 * value))
-        return value, gradient
-
-    def _stop(self, intermediate_result: Any) -> None:
-        """Stops SciPy after an iteration at which the gradient was short enough."""
-        if self.converged:
-            raise StopIteration
-
-
 def _in_own_span(features: Tensor) -> tuple[Tensor, Tensor]:
     """Returns coordinates `(N, R)` float64 of examples in an orthonormal basis of their span.
 
-    Returns:
-        The coordinates, and the map `(N, R)` from coordinates of weights to mixtures of examples.
+    The second tensor is the map `(N, R)` from coordinates of weights to mixtures of examples.
     """
     exact = features.double()
     # The Gram matrix X X' = U S U' has rank R: X has coordinates U sqrt(S) in the basis S^(-1/2) U'
@@ -265,25 +232,23 @@ def _in_own_span(features: Tensor) -> tuple[Tensor, Tensor]:
 def _second_moments(features: Tensor) -> list[Tensor]:
     """Returns sums of x x' in float64 over all examples, with a 1 appended to x.
 
-    If x is long there is one sum for each part of its entries.
+    If x is long there is one sum for each part of its entries; the last part has the 1.
     """
     width = features.shape[1]
     whole = WHOLE_ON_CUDA if features.device.type == "cuda" else WHOLE
-    starts = list(range(0, width, width if width <= whole else LBFGS_PART))
-    return [_moments_of(features, s, e) for s, e in zip(starts, [*starts[1:], None], strict=True)]
-
-
-def _moments_of(features: Tensor, begin: int, end: int | None) -> Tensor:
-    """Sums the second moments of the features from `begin` to `end`; the last part has the 1."""
-    total: Tensor | None = None
-    for rows in torch.split(features, GRAM_ROWS):
-        part = rows[:, begin:end]
-        if end is None:
-            part = torch.cat([part, part.new_ones(len(part), 1)], dim=1)
-        product = _product(part.contiguous())
-        total = product.double() if total is None else total.add_(product)
-    assert total is not None
-    return total
+    step = width if width <= whole else LBFGS_PART
+    sums: list[Tensor] = []
+    for begin in range(0, width, step):
+        total: Tensor | None = None
+        for rows in torch.split(features, GRAM_ROWS):
+            part = rows[:, begin : begin + step]
+            if begin + step >= width:
+                part = torch.cat([part, part.new_ones(len(part), 1)], dim=1)
+            product = _product(part.contiguous())
+            total = product.double() if total is None else total.add_(product)
+        assert total is not None
+        sums.append(total)
+    return sums
 
 
 def _product(rows: Tensor) -> Tensor:

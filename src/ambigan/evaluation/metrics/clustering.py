@@ -30,17 +30,8 @@ def kmeans_assign(
     """Finds clusters on training examples and assigns test examples to them.
 
     It is scikit-learn's k-means (Lloyd's iterations from k-means++), and the restart with the least
-    sum of squares is kept. It runs on one thread, so that sums are the same on every machine.
-
-    Args:
-        train: Training features, float32 `(M, D)`.
-        test: Test features, float32 `(N, D)`.
-        num_clusters: Number of clusters.
-        restarts: Number of restarts.
-        seed: Seed of the restarts.
-        tolerance: Threshold of convergence: the centres must move less than this times the mean
-            variance.
-        max_iterations: Largest number of iterations of each restart.
+    sum of squares is kept. It has converged when the centres move less than `tolerance` times the
+    mean variance. It runs on one thread, so that sums are the same on every machine.
 
     Returns:
         Clusters of the test examples, int64 `(N,)`; whether the best restart converged; its number
@@ -62,15 +53,9 @@ def kmeans_assign(
 
 
 def match_to_classes(clusters: Int[Tensor, " N"], classes: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
-    """Renames clusters to classes, one to one, so that most examples are right.
+    """Renames clusters to classes, both from 0, one to one, so that most examples are right.
 
-    Args:
-        clusters: Clusters, int64 `(N,)`.
-        classes: Classes, int64 `(N,)`, from 0.
-
-    Returns:
-        Classes int64 `(N,)`, with -1 for the clusters that are left over where there are more
-        clusters than classes.
+    Clusters that are left over, where there are more of them than classes, become -1.
     """
     num_clusters, num_classes = int(clusters.max()) + 1, int(classes.max()) + 1
     table = torch.zeros(num_clusters, num_classes, dtype=torch.int64)

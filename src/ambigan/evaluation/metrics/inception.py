@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from ...core.errors import ConfigError
 from ...core.files import sha256_of
-from ...core.torchvision_compat import import_torchvision
+from .sample_distances import import_fidelity
 
 POOL_LAYER = 2048
 """Number of pooled features; the logits without bias follow them."""
@@ -24,9 +23,6 @@ INCEPTION_BATCH = 64
 
 def find_weights(path: str | Path | None) -> Path:
     """Returns the file of the weights: the given one, or torch's cached one, downloaded if needed.
-
-    Args:
-        path: Path of a file of weights; None for torch's cache.
 
     Raises:
         ConfigError: The file is missing, holds more than weights, or cannot be downloaded.
@@ -54,11 +50,7 @@ def find_weights(path: str | Path | None) -> Path:
 def load_inception(
     file: Path, device: torch.device | str = "cpu"
 ) -> tuple[Callable[[Tensor], Tensor], str]:
-    """Loads the network and computes the SHA-256 of its weights.
-
-    Args:
-        file: Path of the weights.
-        device: Device on which the network runs.
+    """Loads the network onto a device and computes the SHA-256 of its weights.
 
     Returns:
         A function from images `(N, 1 or 3, H, W)` in [-1, 1] to `(N, 2048 + 1008)` float32, the
@@ -68,13 +60,9 @@ def load_inception(
         ConfigError: The file holds other weights.
     """
     try:
-        network = (
-            _module()
-            .FeatureExtractorInceptionV3(
-                "inception-v3-compat", [str(POOL_LAYER), "logits_unbiased"], str(file)
-            )
-            .to(device)
-        )
+        extractor = _module().FeatureExtractorInceptionV3
+        layers = [str(POOL_LAYER), "logits_unbiased"]
+        network = extractor("inception-v3-compat", layers, str(file)).to(device)
     except RuntimeError as error:
         raise ConfigError(
             f"{file} does not hold the weights of torch-fidelity's Inception network; use"
@@ -104,5 +92,4 @@ def _checked(file: Path) -> Path:
 
 
 def _module() -> Any:
-    import_torchvision()  # torch-fidelity imports it, and not every wheel loads unaided
-    return importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
+    return import_fidelity("feature_extractor_inceptionv3")

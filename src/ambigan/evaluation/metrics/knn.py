@@ -9,7 +9,6 @@ therefore depends neither on the size of blocks nor on the device, and ties go t
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -59,8 +58,7 @@ def nearest_neighbours(
         raise ConfigError(
             f"{k} nearest neighbours need that many training examples; there are {len(references)}."
         )
-    groups = _group_equal_rows(references)
-    search = _Search(references, groups, k, metric, torch.device(device), blocks[1])
+    search = _Search(references, k, metric, torch.device(device), blocks[1])
     with full_precision():
         answers = [search(part) for part in torch.split(queries, blocks[0])]
     return torch.as_tensor(np.concatenate(answers))
@@ -89,11 +87,7 @@ def knn_predict(
 
 
 def vote(labels: Int[Tensor, "N k"]) -> Int[Tensor, " N"]:
-    """Returns the most frequent label of each row, int64 `(N,)`; ties go to the first one.
-
-    Args:
-        labels: Labels of the neighbours, nearest first, int64 `(N, k)`.
-    """
+    """Returns the most frequent label of each row, nearest first; ties go to the first one."""
     names, codes = number_classes(labels)
     counts = torch.zeros(len(labels), len(names), dtype=torch.int64)
     counts.scatter_add_(1, codes, torch.ones_like(codes))
@@ -101,37 +95,19 @@ def vote(labels: Int[Tensor, "N k"]) -> Int[Tensor, " N"]:
     return labels.gather(1, winner).squeeze(1)
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """Groups of identical references, each of which is compared once.
+def _group_equal_rows(references: Tensor) -> tuple[Indices, Indices, Indices]:
+    """Groups references with equal bytes, by a hash of each row, so that each is compared once.
 
-    Without them a data set with many duplicates would have as many candidates at equal distance.
-
-    Attributes:
-        order: Indices of references, group by group, rising within each.
-        starts: Position in `order` at which each group begins.
-        counts: Number of references in each group.
+    Otherwise a data set with many duplicates would have as many candidates at equal distance.
+    Returns indices of references, group by group and rising within each; the positions among them
+    at which groups begin; and the number of references in each group.
     """
-
-    order: Indices
-    starts: Indices
-    counts: Indices
-
-    @property
-    def first(self) -> Indices:
-        """The lowest index in each group."""
-        return self.order[self.starts]
-
-
-def _group_equal_rows(references: Tensor) -> _Groups:
-    """Groups references with equal bytes, by a hash of each row."""
     seen: dict[bytes, int] = {}
-    rows = np.ascontiguousarray(references.detach().cpu().numpy())
+    rows = np.ascontiguousarray(references.numpy())
     digests = (hashlib.blake2b(row.data, digest_size=16).digest() for row in rows)
     group = np.fromiter((seen.setdefault(key, len(seen)) for key in digests), np.int64, len(rows))
     counts = np.bincount(group)
-    order = np.argsort(group, kind="stable")
-    return _Groups(order, np.cumsum(counts) - counts, counts)
+    return np.argsort(group, kind="stable"), np.cumsum(counts) - counts, counts
 
 
 class _Search:
@@ -146,17 +122,12 @@ class _Search:
     """
 
     def __init__(
-        self,
-        references: Tensor,
-        groups: _Groups,
-        k: int,
-        metric: DistanceMetric,
-        device: torch.device,
-        block: int,
+        self, references: Tensor, k: int, metric: DistanceMetric, device: torch.device, block: int
     ) -> None:
-        self.references, self.groups = references.detach().cpu(), groups
+        self.references = references.detach().cpu()
+        self.order, self.starts, self.counts = _group_equal_rows(self.references)
+        self.first = self.order[self.starts]  # the lowest index in each group
         self.k, self.metric, self.device, self.block = k, metric, device, block
-        self.first = torch.as_tensor(groups.first)
         self.centre = references.float().mean(0).to(device)
         # eps is 2 u, so (D + 16) eps is at least twice the bound. The second term covers products
         # that underflow and so have no relative error bound.
@@ -182,7 +153,8 @@ class _Search:
         limits = q.new_empty(len(q), 0)  # the k smallest upper bounds on distances so far
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         for start in range(0, len(self.first), self.block):
-            r = self._prepared(self.references[self.first[start : start + self.block]])
+            block = torch.as_tensor(self.first[start : start + self.block])
+            r = self._prepared(self.references[block])
             lower, r_slack, q_slack = self._bounds(q, r)
             # The k-th smallest upper bound seen so far is an upper bound on the k-th smallest
             # distance. A reference whose lower bound exceeds it is not among the k nearest.
@@ -224,13 +196,13 @@ class _Search:
 
     def _closest(self, queries: Tensor, query: Indices, group: Indices) -> Indices:
         """Selects the k nearest candidates of each query, by distance and then by index."""
-        distance = self._distances(queries.numpy(), query, self.groups.first[group])
+        distance = self._distances(queries.numpy(), query, self.first[group])
         # Expand each group to its members, whose distances are equal, but to no more than k of
         # them.
-        repeats = np.minimum(self.groups.counts[group], self.k)
+        repeats = np.minimum(self.counts[group], self.k)
         query, distance = np.repeat(query, repeats), np.repeat(distance, repeats)
         within = np.arange(len(query)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        index = self.groups.order[np.repeat(self.groups.starts[group], repeats) + within]
+        index = self.order[np.repeat(self.starts[group], repeats) + within]
         order = np.lexsort((index, distance, query))
         start = np.searchsorted(query[order], np.arange(len(queries)))
         return index[order][start[:, None] + np.arange(self.k)]
@@ -239,13 +211,11 @@ class _Search:
         """Returns distances of pairs in float64, up to a monotone transformation."""
         rows, chunk = self.references.numpy(), max(1, _EXACT_VALUES // self.references.shape[1])
         measure = _squared_distance if self.metric == "euclidean" else _negative_cosine
-        parts = [
-            measure(
-                queries[query[start : start + chunk]].astype(np.float64),
-                rows[reference[start : start + chunk]].astype(np.float64),
-            )
-            for start in range(0, len(query), chunk)
-        ]
+        parts: list[_Floats] = []
+        for start in range(0, len(query), chunk):
+            pairs = slice(start, start + chunk)
+            a, b = queries[query[pairs]], rows[reference[pairs]]
+            parts.append(measure(a.astype(np.float64), b.astype(np.float64)))
         return np.concatenate(parts)
 
 

@@ -75,15 +75,8 @@ def mean_average_precision(
 ) -> float:
     """Returns the mean average precision, in [0, 1].
 
-    Cosines are products in float32. References of equal cosine all have the last rank among them,
-    as in scikit-learn.
-
-    Args:
-        queries: Query features, float32 `(N, D)`, each of a class that a reference has.
-        references: Reference features, float32 `(M, D)`.
-        query_labels: Labels of the queries, int64 `(N,)`.
-        labels: Labels of the references, int64 `(M,)`.
-        device: Device on which the products are computed.
+    Each query is of a class that a reference has. Cosines are products in float32. References of
+    equal cosine all have the last rank among them, as in scikit-learn.
     """
     sought = F.normalize(references.to(device), dim=1).T
     total = 0.0
@@ -100,9 +93,7 @@ def mean_average_precision(
 def _average_precision(right: Tensor, cosines: Tensor) -> Tensor:
     """Returns the average precision of each row, float64 `(N,)`.
 
-    Args:
-        right: Cosines of the relevant references in rising order, `(N, R)`.
-        cosines: Cosines of all references in rising order, `(N, M)`.
+    The cosines of the relevant references, `(N, R)`, and of all, `(N, M)`, are in rising order.
     """
     among, whole = (torch.searchsorted(row, right) for row in (right, cosines))
     # Counting from the top: the number of relevant and of all references at or above each cosine.

@@ -24,8 +24,8 @@ from ..baselines.feature_baselines import fit_pca
 
 Map = Callable[[Tensor], Tensor]
 Errors = dict[str, float | None]
-"""Values of `error_KIND`, `error_KIND_shuffled` and `ratio_KIND`, where KIND is `real`, `generated`
-or `latent`."""
+"""Values of `error_KIND`, `error_KIND_shuffled` and `ratio_KIND`, where KIND is `real` and, if they
+were measured, `generated` and `latent`."""
 
 UNITS = {"images": 0.5, "vectors": 1.0}
 """Factor on errors by kind of data. Images are measured in [0, 1], half their range here; vectors
@@ -60,19 +60,10 @@ class Maps:
 
 
 def maps_of(method: Method) -> Maps:
-    """Returns the maps that a method declares.
+    """Returns the maps that a method declares, which can reconstruct.
 
     Samples that are smaller than the data cannot be encoded, so they are not reconstructed.
-
-    Args:
-        method: Trained method.
-
-    Raises:
-        ConfigError: The method cannot reconstruct.
     """
-    if "reconstruct" not in method.capabilities:
-        known = ", ".join(sorted(method.capabilities)) or "nothing but features"
-        raise ConfigError(f"{type(method).__name__} cannot reconstruct; it can do: {known}.")
     is_whole = method.sample_spec == method.spec
     return Maps(
         reconstruct=method.reconstruct,
@@ -111,7 +102,7 @@ def reconstruction_errors(
     kind = dataset.spec.kind
     errors = real_errors(maps.reconstruct, dataset.test.values, kind, device, maps.target)
     if maps.sample is None or maps.encode is None or maps.draw is None:
-        return errors | dict.fromkeys(_keys("generated", "latent"))
+        return errors
     latents = maps.draw(num_generated, Randomness(seed, "reconstruction"))
     return errors | generated_errors(maps.sample, maps.encode, latents, kind, device)
 
@@ -126,14 +117,8 @@ def real_errors(
 ) -> Errors:
     """Returns the means of |t(x) - G(E(x))| and, shuffled, of |t(x') - G(E(x))|.
 
-    x' is the example after x.
-
-    Args:
-        reconstruct: Map from data to latents and back.
-        values: Values of a split, uint8 images or float vectors.
-        kind: Kind of the data: `images`, measured in [0, 1], or `vectors`, in scaled units.
-        device: Device on which the maps are computed.
-        target: Map t from data to the form that is reconstructed.
+    x' is the example after x, and t the `target`. Images are measured in [0, 1], vectors in scaled
+    units.
     """
     total = _Pairs("real", len(values))
     # x holds one example more than is reconstructed, whose target pairs with the last one.
@@ -151,15 +136,7 @@ def generated_errors(
     kind: str,
     device: torch.device | str = "cpu",
 ) -> Errors:
-    """Returns the means of |G(z) - G(E(G(z)))| and of |z - E(G(z))|, and of both shuffled.
-
-    Args:
-        sample: Map from latents to data.
-        encode: Map from data to latents.
-        latents: Latents `(N, latent_dim)`, whose errors are in their own units.
-        kind: Kind of the data, `images` or `vectors`.
-        device: Device on which the maps are computed.
-    """
+    """Returns the means of |G(z) - G(E(G(z)))| and of |z - E(G(z))|, and of both shuffled."""
     data, codes = _Pairs("generated", len(latents)), _Pairs("latent", len(latents))
     for part in _overlapping(len(latents)):
         z = latents[part].to(device)
@@ -228,12 +205,11 @@ class _Pairs:
                 " use an earlier checkpoint."
             )
         ratio = self.total / self.shuffled if self.shuffled else None
-        means = (unit * self.total / self.num, unit * self.shuffled / self.num)
-        return dict(zip(_keys(self.name), (*means, ratio), strict=True))
-
-
-def _keys(*names: str) -> list[str]:
-    return [key for n in names for key in (f"error_{n}", f"error_{n}_shuffled", f"ratio_{n}")]
+        return {
+            f"error_{self.name}": unit * self.total / self.num,
+            f"error_{self.name}_shuffled": unit * self.shuffled / self.num,
+            f"ratio_{self.name}": ratio,
+        }
 
 
 def _overlapping(num: int) -> Iterator[Tensor]:

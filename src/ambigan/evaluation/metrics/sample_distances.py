@@ -70,7 +70,7 @@ def kernel_distance(
         subset_size: Number of examples of each set in a subset.
         seed: Seed of the subsets.
     """
-    found = _fidelity("metric_kid").kid_features_to_metric(
+    found = import_fidelity("metric_kid").kid_features_to_metric(
         a.double(),
         b.double(),
         kid_subsets=subsets,
@@ -108,7 +108,7 @@ def precision_and_recall(
         raise ConfigError(f"{neighbours} neighbours need more than {least} examples.")
     # torch-fidelity computes distances from products, which lose digits far from the origin.
     middle = real.double().mean(0)
-    found = _fidelity("metric_prc").prc_features_to_metric(
+    found = import_fidelity("metric_prc").prc_features_to_metric(
         (generated - middle).float(),
         (real - middle).float(),
         prc_neighborhood=neighbours,
@@ -133,7 +133,7 @@ def inception_score(
         splits: Number of splits.
         seed: Seed of the order in which samples are split.
     """
-    found = _fidelity("metric_isc").isc_features_to_metric(logits, splits, True, seed)
+    found = import_fidelity("metric_isc").isc_features_to_metric(logits, splits, True, seed)
     return found["inception_score_mean"], found["inception_score_std"]
 
 
@@ -153,6 +153,7 @@ def _moments(features: Tensor, device: torch.device | str) -> tuple[Tensor, Tens
     return mean, scatter / (num - 1)
 
 
-def _fidelity(module: str) -> Any:
+def import_fidelity(module: str) -> Any:
+    """Imports a module of torch-fidelity."""
     import_torchvision()  # torch-fidelity imports it, and not every wheel loads unaided
     return importlib.import_module(f"torch_fidelity.{module}")

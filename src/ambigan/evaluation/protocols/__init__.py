@@ -1,7 +1,7 @@
 """Protocols by name. A name pins every constant; a changed constant is a new name."""
 
-# Importing a module registers its protocols, in the order in which they are measured and shown.
-from . import neighbors, classifiers, reconstruction, clustering, samples  # isort: skip
+from importlib import import_module
+
 from .registry import (
     ACCURACY,
     PROTOCOLS,
@@ -15,9 +15,6 @@ from .registry import (
     register_protocol,
 )
 
-MODULES = (neighbors, classifiers, reconstruction, clustering, samples)
-"""The modules of the package's own protocols."""
-
 __all__ = [
     "ACCURACY",
     "PROTOCOLS",
@@ -30,3 +27,7 @@ __all__ = [
     "find_protocol",
     "register_protocol",
 ]
+
+# Importing a module registers its protocols, in the order in which they are measured and shown.
+for _module in ("neighbors", "classifiers", "reconstruction", "clustering", "samples"):
+    import_module(f".{_module}", __name__)

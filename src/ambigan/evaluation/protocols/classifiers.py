@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.errors import ConfigError
 from ..classifiers.convex import linear_svm, softmax_regression
 from ..classifiers.label_subsets import balanced_draw, fraction_of_each, hold_out, number_classes
-from ..classifiers.logistic import logistic_predict
-from ..classifiers.model_selection import Choice, Chosen, choose_and_fit, hold_out_last
-from ..classifiers.semi_supervised_svm import check_enough, svm_over_draws
+from ..classifiers.logistic import fit_logistic
+from ..classifiers.model_selection import choose_and_fit
+from ..classifiers.semi_supervised_svm import svm_over_draws
 from ..float32_matmul import full_precision
 from ..result import Metric
 from .registry import ACCURACY, Protocol, Scores, Task, accuracy_of, register_protocol, warnings_of
 
-C_GRID = [
-    1e-6,
-    3e-6,
-    1e-5,
-    3e-5,
-    1e-4,
-    3e-4,
-    1e-3,
-    3e-3,
-    1e-2,
-    3e-2,
-    0.1,
-    0.3,
-    1.0,
-    3.0,
-    10.0,
-    30.0,
-    100.0,
-]
+C_GRID = [float(f"{digit}e{power}") for power in range(-6, 2) for digit in (1, 3)] + [100.0]
 L2_GRID = C_GRID[::-1]
 ROWS_AT_ONCE = 8192
 CHOICE: dict[str, Any] = {
@@ -59,9 +42,11 @@ CHOICE: dict[str, Any] = {
 )
 def logistic_lbfgs(task: Task, **constants: Any) -> Scores:
     """A linear classifier, fitted on the CPU in float32; no augmentation, no validation."""
-    result = logistic_predict(task.test, task.train, task.labels, **constants)
-    warnings = warnings_of(converged=result.converged)
-    return accuracy_of(result.predictions, task, iterations=result.iterations, warnings=warnings)
+    model = fit_logistic(task.train, task.labels, **constants)
+    warnings = warnings_of(converged=model.converged)
+    return accuracy_of(
+        model.predict(task.test), task, iterations=model.iterations, warnings=warnings
+    )
 
 
 def _demand_two_of_a_class(labels: Tensor) -> None:
@@ -86,14 +71,17 @@ def svm_l2(task: Task, *, c: Sequence[float], **constants: Any) -> Scores:
     there is two standard errors under the best; the last fit is to all training examples.
     `at_grid_end` says that the best C may lie beyond the grid.
     """
-    chosen, predictions = _chosen(
-        task, torch.arange(len(task.labels)), Choice(c, **constants), standardise=False
-    )
-    return accuracy_of(predictions, task, **_details("C", chosen))
+    places = torch.arange(len(task.labels))
+    predictions, details = _classify(task, places, "C", c, **constants)
+    return accuracy_of(predictions, task, **details)
 
 
 def _demand_a_thousand(labels: Tensor) -> None:
-    check_enough(labels, 1000, 10_000)
+    if len(labels) < 11_000:
+        raise ConfigError(
+            "1,000 labels and 10,000 held-out examples need 11,000 training examples; there are"
+            f" {len(labels):,}."
+        )
     balanced_draw(labels, 1000, 0, 0)
 
 
@@ -121,24 +109,24 @@ def svm_l2_1000(task: Task, *, c: Sequence[float], **constants: Any) -> Scores:
     1,000 labels from the others; `accuracy` is the mean on the test split over 100 more draws,
     `deviation` their standard deviation (the paper's script prints 1.96 of it).
     """
-    names, train = number_classes(task.labels)
-    test = _codes(task.test_labels, names)
-    found = svm_over_draws(
-        (task.train.to(task.device), train), (task.test.to(task.device), test), grid=c, **constants
-    )
-    hits = (found.predictions == test).double().mean(0)
+    names, classes = number_classes(task.labels)
+    place = torch.searchsorted(names, task.test_labels).clamp_max(len(names) - 1)
+    truth = torch.where(names[place] == task.test_labels, place, -1)
+    train, test = task.train.to(task.device), task.test.to(task.device)
+    found = svm_over_draws((train, classes), test, grid=c, **constants)
+    correct = found.predictions == truth
+    accuracies = [100 * int(num) / len(truth) for num in correct.sum(1)]
+    hits = correct.double().mean(0)
     num_classes = int(max(task.labels.max(), task.test_labels.max())) + 1
     by_class = [task.test_labels == label for label in range(num_classes)]
-    values = {
-        "accuracy": float(np.mean(found.accuracies)),
-        "deviation": float(np.std(found.accuracies)),
-    }
+    at_end = found.c in (c[0], c[-1])
+    values = {"accuracy": float(np.mean(accuracies)), "deviation": float(np.std(accuracies))}
     return values, {
         "accuracy_per_class": [
             100 * float(hits[at].mean()) if at.any() else None for at in by_class
         ],
         "chosen": {"C": found.c},
-        "warnings": warnings_of(converged=found.converged, at_grid_end=found.at_grid_end),
+        "warnings": warnings_of(converged=found.converged, at_grid_end=at_end),
         "validation_accuracy_by_c": found.validation,
     }
 
@@ -155,9 +143,8 @@ def _probe(task: Task, *, fraction: float, l2: Sequence[float], **constants: Any
     places = torch.arange(len(task.labels))
     if fraction < 1:
         places = fraction_of_each(task.labels, fraction, constants["seed"])
-    chosen, predictions = _chosen(task, places, Choice(l2, **constants), standardise=True)
-    details = _details("L2", chosen)
-    details["chosen"] |= {"labels": len(places)}
+    predictions, details = _classify(task, places, "L2", l2, **constants)
+    details["chosen"]["labels"] = len(places)
     return accuracy_of(predictions, task, **details)
 
 
@@ -184,37 +171,53 @@ linear_lbfgs_1 = _make_probe("linear_lbfgs_1", " on 1 % of the labels", 0.01)
 
 
 @full_precision()
-def _chosen(
-    task: Task, places: Tensor, choice: Choice, *, standardise: bool
-) -> tuple[Chosen, Tensor]:
-    """A classifier on some training examples, and the labels that it gives the test split.
+def _classify(
+    task: Task,
+    places: Tensor,
+    constant: Literal["C", "L2"],
+    grid: Sequence[float],
+    *,
+    validation_fraction: float,
+    seed: int,
+    **constants: Any,
+) -> tuple[Tensor, dict[str, Any]]:
+    """The labels that a classifier of some training examples gives the test split, and details.
 
-    It learns from all views of an example, or is judged by all of them: none is held out alone.
+    `C` is that of an SVM on features as they are, `L2` that of logistic regression on standardised
+    ones. It learns from all views of an example, or is judged by all of them: none is held out
+    alone.
     """
-    order, num_kept = hold_out_last(task.labels[places], choice)
-    places = places[order]
-    parts = places[:num_kept], places[num_kept:]
+    kept, held = hold_out(task.labels[places], validation_fraction, seed)
     rows = torch.cat(
-        [part + view * len(task.labels) for part in parts for view in range(task.views)]
+        [
+            places[part] + view * len(task.labels)
+            for part in (kept, held)
+            for view in range(task.views)
+        ]
     )
-    num_kept *= task.views
     features = task.train[rows].to(task.device)  # the one copy that is made
     names, classes = number_classes(task.labels[rows % len(task.labels)])
-    shift, scale = _standardise(features) if standardise else (0.0, 1.0)
+    shift, scale = _standardise(features) if constant == "L2" else (0.0, 1.0)
     chosen = choose_and_fit(
         features,
         classes,
-        num_kept,
-        softmax_regression(len(names)) if standardise else linear_svm(),
-        (lambda l2, num: (l2, 1 / num)) if standardise else (lambda c, _num: (1.0, c / task.views)),
-        choice,
-        task.views,
+        len(kept) * task.views,
+        softmax_regression(len(names)) if constant == "L2" else linear_svm(),
+        (lambda l2, num: (l2, 1 / num)) if constant == "L2" else (lambda c, _: (1, c / task.views)),
+        grid,
+        views=task.views,
+        **constants,
     )
     parts = [
         chosen.fit.model.predict((part.to(task.device) - shift) / scale)
         for part in torch.split(task.test, ROWS_AT_ONCE)
     ]
-    return chosen, names[torch.cat(parts)]
+    return names[torch.cat(parts)], {
+        "chosen": {constant: chosen.strength},
+        "warnings": warnings_of(converged=chosen.fit.converged, at_grid_end=chosen.at_grid_end),
+        "iterations": chosen.fit.iterations,
+        f"validation_accuracy_by_{constant.lower()}": chosen.validation,
+    }
 
 
 def _standardise(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -228,18 +231,3 @@ def _standardise(features: Tensor) -> tuple[Tensor, Tensor]:
     deviation = deviation.clamp_min(torch.finfo(torch.float32).tiny).to(features.dtype)
     features.div_(deviation)
     return mean.to(features.dtype), deviation
-
-
-def _codes(labels: Tensor, names: Tensor) -> Tensor:
-    """Places among the names, rising; -1 for labels that are not there."""
-    place = torch.searchsorted(names, labels).clamp_max(len(names) - 1)
-    return torch.where(names[place] == labels, place, -1)
-
-
-def _details(name: str, chosen: Chosen) -> dict[str, Any]:
-    return {
-        "chosen": {name: chosen.strength},
-        "warnings": warnings_of(converged=chosen.fit.converged, at_grid_end=chosen.at_grid_end),
-        "iterations": chosen.fit.iterations,
-        f"validation_accuracy_by_{name.lower()}": chosen.validation,
-    }

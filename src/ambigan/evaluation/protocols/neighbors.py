@@ -4,45 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ...core.randomness import Randomness
 from ..metrics.knn import DistanceMetric, knn_predict, nearest_neighbours, vote
 from ..metrics.ranking import ranking_scores
 from ..result import Metric
-from .registry import ACCURACY, Scores, Task, accuracy_of, percent, register_protocol
+from .registry import ACCURACY, Protocol, Scores, Task, accuracy_of, percent, register_protocol
 
 RECALL_AT = [1, 5, 10]
 
 
-@register_protocol(
-    "labels",
-    "accuracy of the nearest training example's label, Euclidean distance",
-    "BiGAN, arXiv 1605.09782, section 4.2 (Table 1)",
-    metrics=(ACCURACY,),
-    constants={"k": 1, "metric": "euclidean"},
-    quick=True,
-)
-def knn1_euclidean(task: Task, *, k: int, metric: DistanceMetric) -> Scores:
-    """1-NN over features as they are, against the whole training split.
+def _nearest(task: Task, *, k: int, metric: DistanceMetric) -> Scores:
+    """1-NN over features as they are, not centred, against the whole training split.
 
-    The authors' code compares with 50,000 training images by default (`num_train_megabatch`).
+    BiGAN's code compares with 50,000 training images by default (`num_train_megabatch`).
     """
-    return _knn(task, k, metric)
+    found = knn_predict(task.test, task.train, task.labels, k, metric, device=task.device)
+    return accuracy_of(found, task)
 
 
-@register_protocol(
-    "labels",
-    "accuracy of the nearest training example's label, by the cosine",
-    "ours",
-    metrics=(ACCURACY,),
-    constants={"k": 1, "metric": "cosine"},
-    quick=True,
+def _make_knn1(metric: DistanceMetric, words: str, source: str) -> Protocol:
+    return register_protocol(
+        "labels",
+        f"accuracy of the nearest training example's label, {words}",
+        source,
+        metrics=(ACCURACY,),
+        constants={"k": 1, "metric": metric},
+        name=f"knn1_{metric}",
+        quick=True,
+    )(_nearest)
+
+
+knn1_euclidean = _make_knn1(
+    "euclidean", "Euclidean distance", "BiGAN, arXiv 1605.09782, section 4.2 (Table 1)"
 )
-def knn1_cosine(task: Task, *, k: int, metric: DistanceMetric) -> Scores:
-    """1-NN by the angle between features as they are, not centred."""
-    return _knn(task, k, metric)
+knn1_cosine = _make_knn1("cosine", "by the cosine", "ours")
 
 
 @register_protocol(
@@ -79,26 +76,25 @@ def knn_sweep(
     num_held = min(num_validation, max(1, int(validation_fraction * len(order))))
     held, kept = order[:num_held].sort().values, order[num_held:].sort().values
     ks = [count for count in k if count <= len(kept)]
-    seen = {
-        metric: _accuracies(
-            (task.train[held], task.labels[held]),
-            (task.train[kept], task.labels[kept]),
-            ks,
-            metric,
-            task,
-        )[0]
-        for metric in metrics
-    }
+
+    def predict_by_k(
+        queries: Tensor, references: Tensor, labels: Tensor, metric: DistanceMetric
+    ) -> dict[int, Tensor]:
+        nearest = nearest_neighbours(queries, references, max(ks), metric, device=task.device)
+        return {count: vote(labels[nearest[:, :count]]) for count in ks}
+
+    seen: dict[DistanceMetric, dict[int, float | None]] = {}
+    for metric in metrics:
+        found = predict_by_k(task.train[held], task.train[kept], task.labels[kept], metric)
+        seen[metric] = {count: percent(found[count] == task.labels[held]) for count in ks}
     pairs: list[tuple[DistanceMetric, int]] = [(name, count) for name in metrics for count in ks]
     metric, chosen = max(pairs, key=lambda pair: seen[pair[0]][pair[1]] or 0.0)
-    by_k, predictions = _accuracies(
-        (task.test, task.test_labels), (task.train, task.labels), ks, metric, task
-    )
+    predictions = predict_by_k(task.test, task.train, task.labels, metric)
     return accuracy_of(
         predictions[chosen],
         task,
         chosen={"k": chosen, "metric": metric},
-        accuracy_by_k=by_k,
+        accuracy_by_k={count: percent(predictions[count] == task.test_labels) for count in ks},
         validation_accuracy_by_metric_and_k=seen,
     )
 
@@ -129,22 +125,3 @@ def retrieval_cosine(task: Task, *, recall_at: Sequence[int], precision_at: int)
         precision_at=precision_at,
         device=task.device,
     )
-
-
-def _knn(task: Task, k: int, metric: DistanceMetric) -> Scores:
-    found = knn_predict(task.test, task.train, task.labels, k, metric, device=task.device)
-    return accuracy_of(found, task)
-
-
-def _accuracies(
-    queries: tuple[Tensor, Tensor],
-    references: tuple[Tensor, Tensor],
-    ks: Sequence[int],
-    metric: DistanceMetric,
-    task: Task,
-) -> tuple[dict[int, float | None], dict[int, Tensor]]:
-    """Accuracies and predictions by k, of one search for the largest."""
-    found = nearest_neighbours(queries[0], references[0], max(ks), metric, device=task.device)
-    labels = references[1][found]
-    predictions = {k: vote(labels[:, :k]) for k in ks}
-    return {k: percent(torch.eq(predictions[k], queries[1])) for k in ks}, predictions

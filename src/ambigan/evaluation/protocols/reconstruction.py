@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 
 from ...data.dataset import Dataset
-from ..metrics import reconstruction
-from ..metrics.reconstruction import Errors, Maps
+from ..metrics.reconstruction import Maps, reconstruction_errors
 from ..result import Metric
 from .registry import Scores, register_protocol
 
@@ -30,17 +29,12 @@ METRICS = tuple(
     quick=True,
 )
 def reconstruction_l2(
-    maps: Maps, dataset: Dataset, device: torch.device | str, *, num_generated: int, seed: int
+    maps: Maps, dataset: Dataset, device: torch.device | str, **constants: int
 ) -> Scores:
-    """Of the test split, and where the method can, of samples and of latents."""
-    return _in_order(
-        reconstruction.reconstruction_errors(
-            maps, dataset, num_generated=num_generated, seed=seed, device=device
-        )
-    )
+    """Of the test split, and where the method can, of samples and of latents.
 
-
-def _in_order(errors: Errors) -> dict[str, float | None]:
-    """Errors with the ratio over data first: the headline; what does not apply is left out."""
+    The ratio over data comes first, as the headline; a ratio that is not defined is left out.
+    """
+    errors = reconstruction_errors(maps, dataset, device=device, **constants)
     found = {metric.name: errors.get(metric.name) for metric in METRICS}
     return {name: value for name, value in found.items() if value is not None}

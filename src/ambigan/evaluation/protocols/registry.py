@@ -13,7 +13,7 @@ from ...core.errors import ConfigError
 from ...core.registry import Registry
 from ...data.dataset import Dataset
 from ..classifiers.label_subsets import class_sizes
-from ..result import Metric, ProtocolRecord, wilson_interval
+from ..result import Metric, ProtocolRecord, Provenance, Result, Subject, wilson_interval
 
 Need = Literal["labels", "reconstruct", "sample"]
 Values = Mapping[str, float | None] | list[Metric]
@@ -60,22 +60,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to measure, with every constant pinned.
-
-    Attributes:
-        name: The name by which it is asked for.
-        summary: One line on what it measures.
-        needs: `labels` of the data, or a capability of the method.
-        constants: All constants, by name.
-        source: The paper or code that it follows.
-        function: The function, called with what `needs` says and the constants; see
-            `register_protocol`.
-        metrics: The metrics that it reports, without values, most important first.
-        quick: Whether it is measured where no protocol is named.
-        demands: Refuses training labels `(M,)` that are too few.
-        takes_views: Whether it can learn from several views of an example.
-        reference: The features in which samples are compared: those of a `run`, or `inception`.
-    """
+    """A way to measure, with every constant pinned; its fields are as `register_protocol` says."""
 
     name: str
     summary: str
@@ -83,11 +68,11 @@ class Protocol:
     constants: Mapping[str, Any]
     source: str
     function: Callable[..., Scores]
-    metrics: tuple[Metric, ...] = ()
-    quick: bool = False
-    demands: Callable[[Tensor], None] = field(default=lambda _labels: None)
-    takes_views: bool = False
-    reference: Literal["run", "inception"] = "run"
+    metrics: tuple[Metric, ...]
+    quick: bool
+    demands: Callable[[Tensor], None] | None
+    takes_views: bool
+    reference: Literal["run", "inception"]
 
     @property
     def record(self) -> ProtocolRecord:
@@ -95,13 +80,12 @@ class Protocol:
         return ProtocolRecord(self.name, self.summary, dict(self.constants), self.source)
 
     def measure(self, *subject: Any) -> Measurement:
-        """Measures one subject; its form is that of `register_protocol`."""
-        return self.complete(self.function(*subject, **self.constants))
+        """Measures one subject, whose form is that of `register_protocol`.
 
-    def complete(self, scores: Scores) -> Measurement:
-        """Scores with the titles, units and directions that the protocol declares."""
-        values: Values = scores[0] if isinstance(scores, tuple) else scores
-        details: Mapping[str, Any] = scores[1] if isinstance(scores, tuple) else {}
+        Values get the titles, units and directions that the protocol declares.
+        """
+        scores = self.function(*subject, **self.constants)
+        values, details = scores if isinstance(scores, tuple) else (scores, dict[str, Any]())
         if isinstance(values, list):
             return Measurement(tuple(values), details)
         known = {metric.name: metric for metric in self.metrics}
@@ -111,12 +95,15 @@ class Protocol:
         )
         return Measurement(metrics, details)
 
-    def check(self, capabilities: Collection[str], dataset: Dataset) -> None:
-        """Refuses what the protocol cannot measure.
+    def result(
+        self, subject: Subject, found: Measurement, provenance: Provenance, seconds: float
+    ) -> Result:
+        """What was found of a subject, as files hold it."""
+        seconds = round(seconds, 2)
+        return Result(self.record, subject, found.metrics, provenance, seconds, found.details)
 
-        Args:
-            capabilities: The capabilities of the method; empty for features alone.
-            dataset: The data that it is to be measured on.
+    def check(self, capabilities: Collection[str], dataset: Dataset) -> None:
+        """Refuses data, and a method by its capabilities (none for features alone).
 
         Raises:
             ConfigError: Something that the protocol needs is missing, such as labels, or enough of
@@ -146,7 +133,8 @@ class Protocol:
                 f" label {int(labels[0])}."
             )
         try:
-            self.demands(labels)
+            if self.demands is not None:
+                self.demands(labels)
         except ConfigError as error:
             raise ConfigError(f"{self.name}: {error}") from error
 
@@ -177,7 +165,7 @@ def register_protocol(
     constants: Mapping[str, Any] | None = None,
     name: str | None = None,
     quick: bool = False,
-    demands: Callable[[Tensor], None] = lambda _labels: None,
+    demands: Callable[[Tensor], None] | None = None,
     takes_views: bool = False,
     reference: Literal["run", "inception"] = "run",
 ) -> Callable[[Callable[..., Scores]], Protocol]:
@@ -219,18 +207,13 @@ def register_protocol(
             takes_views,
             reference,
         )
-        return PROTOCOLS.add(made.name, made)
+        return PROTOCOLS.add(made.name, made, definition=function)
 
     return register
 
 
-def find_protocol(name: str) -> Protocol:
-    """The protocol of that name.
-
-    Raises:
-        ConfigError: There is none; the nearest name is suggested.
-    """
-    return PROTOCOLS.find(name)
+find_protocol = PROTOCOLS.find
+"""Returns the protocol of a name; if there is none, the error suggests the nearest name."""
 
 
 def classify(
@@ -243,16 +226,9 @@ def classify(
     device: torch.device | str = "cpu",
     views: int = 1,
 ) -> Measurement:
-    """Fits on one split and scores on the other.
+    """Fits on one split and scores on the other; the arguments are those of a `Task`.
 
-    Args:
-        protocol: A protocol that needs labels.
-        train_features: float32 `(V M, D)`.
-        train_labels: int64 `(M,)`.
-        test_features: float32 `(N, D)`.
-        test_labels: int64 `(N,)`.
-        device: The device of products; logistic regression and k-means are on the CPU.
-        views: V, the number of views of each training example; see `Task`.
+    Products are on the device; logistic regression and k-means are on the CPU.
 
     Raises:
         ConfigError: The protocol measures no features, or there are too few labels.
@@ -280,7 +256,7 @@ def accuracy_of(
         predictions: The labels given, `(N,)`.
         task: The features and labels.
         metrics: Further metrics, which follow the accuracy.
-        details: Further details.
+        **details: Further details.
     """
     correct = predictions == task.test_labels
     num_classes = int(max(task.labels.max(), task.test_labels.max())) + 1

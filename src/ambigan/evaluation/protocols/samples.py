@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -15,17 +17,11 @@ from ..metrics.sample_distances import (
 from ..result import Metric
 from .registry import Scores, register_protocol
 
-FRECHET = Metric("frechet", "Fréchet", direction="lower")
-FID = Metric("fid", "FID", direction="lower")
 OTHERS = (
     Metric("kid", "KID", direction="lower", digits=4),
     Metric("kid_deviation", "±", digits=4),
     Metric("precision", "precision", unit="%", direction="higher"),
     Metric("recall", "recall", unit="%", direction="higher"),
-)
-SCORE = (
-    Metric("inception_score", "IS", direction="higher"),
-    Metric("inception_score_deviation", "±"),
 )
 
 
@@ -33,7 +29,7 @@ SCORE = (
     "sample",
     "Fréchet and kernel distance, precision and recall of 10,000 samples, in features of a run",
     "ours; Heusel et al. 1706.08500, Bińkowski et al. 1801.01401, Kynkäänniemi et al. 1904.06991",
-    metrics=(FRECHET, *OTHERS),
+    metrics=(Metric("frechet", "Fréchet", direction="lower"), *OTHERS),
     constants={
         "num_generated": 10_000,
         "seed": 0,
@@ -43,37 +39,19 @@ SCORE = (
     },
 )
 def generation_features(
-    generated: Tensor,
-    real: Tensor,
-    device: torch.device | str,
-    *,
-    num_generated: int,
-    seed: int,
-    subsets: int,
-    subset_size: int,
-    neighbours: int,
+    generated: Tensor, real: Tensor, device: torch.device | str, *, seed: int, **constants: Any
 ) -> Scores:
     """Samples against the whole test split, in features of a network that was learned without.
 
     All features are divided by one number, the root mean square of the test split's, so that a
     layer's units do not count. Distances in different features cannot be compared, nor with those
     of Inception; the floor is what as many training examples have (`training examples`).
-
-    Args:
-        generated: features of samples, float32 `(N, D)`.
-        real: of the test split, `(M, D)`.
-        device: where it is computed.
-        num_generated: how many samples are drawn.
-        seed: of their latents.
-        subsets: for the kernel distance.
-        subset_size: for the kernel distance.
-        neighbours: for precision and recall.
     """
     unit = float(real.double().square().mean().sqrt()) or 1.0
     generated, real = generated / unit, real / unit
     return {
         "frechet": frechet_distance(generated, real, device),
-        **_others(generated, real, subsets, subset_size, seed, neighbours),
+        **_others(generated, real, seed, **constants),
     }
 
 
@@ -81,7 +59,12 @@ def generation_features(
     "sample",
     "FID, KID, precision, recall and IS of 10,000 samples against the test split, by Inception",
     "torch-fidelity with the reference weights; FID there is usually of 50,000 samples",
-    metrics=(FID, *OTHERS, *SCORE),
+    metrics=(
+        Metric("fid", "FID", direction="lower"),
+        *OTHERS,
+        Metric("inception_score", "IS", direction="higher"),
+        Metric("inception_score_deviation", "±"),
+    ),
     constants={
         "num_generated": 10_000,
         "seed": 0,
@@ -98,47 +81,39 @@ def generation_inception(
     real: Tensor,
     device: torch.device | str,
     *,
-    num_generated: int,
-    seed: int,
-    subsets: int,
-    subset_size: int,
-    neighbours: int,
     splits: int,
     score_seed: int,
+    **constants: Any,
 ) -> Scores:
     """Samples against the whole test split in Inception's pooled features; IS of its logits.
 
     Images are rounded to 256 levels and resized as TensorFlow's graph did. The test splits of most
     sets hold 10,000 images or fewer, and FID grows as sets shrink: it cannot stand beside figures
-    of 50,000.
-
-    Args:
-        generated: pooled features and logits of samples, float32 `(N, 2048 + 1008)`.
-        real: of the test split.
-        device: where it is computed.
-        num_generated: how many samples are drawn.
-        seed: of their latents.
-        subsets: for KID.
-        subset_size: for KID.
-        neighbours: for precision and recall.
-        splits: for IS.
-        score_seed: of the order and subsets that IS and KID draw; torch-fidelity's own.
+    of 50,000. IS and KID draw orders and subsets from `score_seed`, torch-fidelity's own; latents
+    are drawn from `seed`.
     """
     pooled, data = generated[:, :POOL_LAYER].contiguous(), real[:, :POOL_LAYER].contiguous()
     score, deviation = inception_score(generated[:, POOL_LAYER:], splits=splits, seed=score_seed)
     return {
         "fid": frechet_distance(pooled, data, device),
-        **_others(pooled, data, subsets, subset_size, score_seed, neighbours),
+        **_others(pooled, data, score_seed, **constants),
         "inception_score": score,
         "inception_score_deviation": deviation,
     }
 
 
 def _others(
-    generated: Tensor, real: Tensor, subsets: int, subset_size: int, seed: int, neighbours: int
+    generated: Tensor,
+    real: Tensor,
+    draw_seed: int,
+    *,
+    subsets: int,
+    subset_size: int,
+    neighbours: int,
+    **_of_samples: int,
 ) -> dict[str, float | None]:
     kid, deviation = kernel_distance(
-        generated, real, subsets=subsets, subset_size=subset_size, seed=seed
+        generated, real, subsets=subsets, subset_size=subset_size, seed=draw_seed
     )
     precision, recall = precision_and_recall(generated, real, neighbours)
     return {"kid": kid, "kid_deviation": deviation, "precision": precision, "recall": recall}

@@ -32,10 +32,10 @@ class BatchNorm(nn.Module):
         num_features: Number of channels C.
         affine: Whether to learn a gain and a bias for each channel. The MLPs of BiGAN do not.
         epsilon: Positive number added to the variance before its square root is taken.
-        momentum: Weight of the current batch in the running statistics that evaluation uses, in
-            (0, 1]. None gives all batches since the last `reset_statistics` equal weight.
 
     Attributes:
+        momentum: Weight of the current batch in the running statistics that evaluation uses, in
+            (0, 1]. None gives all batches since the last `reset_statistics` equal weight.
         tracking: Whether forward passes in training mode update the running statistics; see
             `statistics_kept`.
     """
@@ -43,18 +43,12 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
     num_batches: Tensor
+    momentum: float | None = 0.1
     tracking = True
 
-    def __init__(
-        self,
-        num_features: int,
-        *,
-        affine: bool = True,
-        epsilon: float = 1e-5,
-        momentum: float | None = 0.1,
-    ) -> None:
+    def __init__(self, num_features: int, *, affine: bool = True, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.epsilon, self.momentum = epsilon, momentum
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
         self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
         self.register_buffer("running_mean", torch.zeros(num_features))
@@ -71,15 +65,13 @@ class BatchNorm(nn.Module):
         """Normalises by the statistics of the batch in training, by the running ones otherwise."""
         if not self.training:
             return self._torch(x, training=False, momentum=0.0)
-        momentum = self._count() if self.tracking else 0.0
+        momentum = 0.0
+        if self.tracking:
+            self.num_batches.add_(1)
+            momentum = 1 / int(self.num_batches) if self.momentum is None else self.momentum
         if world().size == 1:
             return self._torch(x, training=True, momentum=momentum)
         return self._global(x, momentum)
-
-    def _count(self) -> float:
-        """Counts one more batch and returns the weight of its statistics in the running ones."""
-        self.num_batches.add_(1)
-        return 1 / int(self.num_batches) if self.momentum is None else self.momentum
 
     def _torch(self, x: Tensor, *, training: bool, momentum: float) -> Tensor:
         """Normalises with torch's fused function, which sees this process alone."""
@@ -112,13 +104,9 @@ class BatchNorm(nn.Module):
 
 @contextmanager
 def statistics_kept(module: nn.Module) -> Generator[None]:
-    """Keeps batch norms inside `module` from updating their running statistics.
+    """Keeps batch norms inside `module`, at any depth, from updating their running statistics.
 
     Recomputing a forward pass, as checkpointing does, must not count the same batch twice.
-
-    Args:
-        module: Network whose `BatchNorm` layers, at any depth, are held still inside the `with`
-            block.
     """
     # Restored to what they were and not to True: blocks may be nested.
     norms = [part for part in module.modules() if isinstance(part, BatchNorm)]
@@ -133,17 +121,11 @@ def statistics_kept(module: nn.Module) -> Generator[None]:
 
 
 class LatentNorm(nn.Module):
-    """Conditional batch norm, whose gain and bias are linear in a code: (1 + W c) norm(h) + V c.
+    """Conditional batch norm, whose gain and bias are linear in a code: (1 + W c) norm(h) + V c."""
 
-    Args:
-        num_features: Number of channels of h.
-        code_dim: Length of the code c.
-        epsilon: Positive number added to the variance.
-    """
-
-    def __init__(self, num_features: int, code_dim: int, epsilon: float = 1e-5) -> None:
+    def __init__(self, num_features: int, code_dim: int) -> None:
         super().__init__()
-        self.norm = BatchNorm(num_features, affine=False, epsilon=epsilon)
+        self.norm = BatchNorm(num_features, affine=False)
         self.gain = nn.Linear(code_dim, num_features, bias=False)
         self.bias = nn.Linear(code_dim, num_features, bias=False)
 
@@ -182,13 +164,9 @@ def output_activation(h: Tensor, output: Output) -> Tensor:
 
     The two bounded ones are computed in fp32, for the reason given at `scaled_sigmoid`.
     """
-    match output:
-        case "linear":
-            return h
-        case "squash":
-            return scaled_sigmoid(h)
-        case "tanh":
-            return torch.tanh(at_least_float32(h))
+    if output == "linear":
+        return h
+    return scaled_sigmoid(h) if output == "squash" else torch.tanh(at_least_float32(h))
 
 
 def scaled_sigmoid(h: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import torch
@@ -32,13 +31,9 @@ def checkpointed(block: nn.Module, *inputs: Any) -> Tensor:
     """
     if not torch.is_grad_enabled():
         return block(*inputs)
+    # Blocks draw no random numbers, so there is no generator state to store.
     return checkpoint_module.checkpoint(
-        block,
-        *inputs,
-        use_reentrant=False,
-        # Blocks draw no random numbers, so there is no generator state to store.
-        preserve_rng_state=False,
-        context_fn=lambda: _contexts(block),
+        _Runs(block), *inputs, use_reentrant=False, preserve_rng_state=False
     )
 
 
@@ -53,49 +48,33 @@ class Checkpointed(nn.Sequential):
         return h
 
 
-def _contexts(
-    block: nn.Module,
-) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Returns the context managers of the first run and of its recomputation."""
-    first = _FirstRun(block)
-    return first, _Recomputation(first)
-
-
-class _FirstRun(AbstractContextManager[None]):
-    """Surrounds the first run and records the state that the recomputation needs."""
+class _Runs:
+    """The runs of a block: the first one, and one for each backward pass through the graph."""
 
     def __init__(self, block: nn.Module) -> None:
         self.block, self.training = block, block.training
         self.norms = [part for part in block.modules() if isinstance(part, SpectralNorm)]
-        self.vectors: list[tuple[Tensor, Tensor]] = []
+        self.vectors: list[tuple[Tensor, Tensor]] | None = None
 
-    def __exit__(self, *_exception: object) -> None:
-        # The first run has just advanced the power iteration, so the vectors are read when it ends.
-        # They are cloned because the next forward pass updates the buffers in place.
-        self.vectors = [(norm.left.clone(), norm.right.clone()) for norm in self.norms]
-
-
-class _Recomputation(AbstractContextManager[None]):
-    """Surrounds every recomputation; each backward pass through the graph makes one."""
-
-    def __init__(self, first: _FirstRun) -> None:
-        self.first, self.stack = first, ExitStack()
-
-    def __enter__(self) -> None:
-        first = self.first
+    def __call__(self, *inputs: Any) -> Tensor:
+        if self.vectors is None:
+            output = self.block(*inputs)
+            # This run has just advanced the power iteration, so the vectors are read when it ends.
+            # They are cloned because the next forward pass updates the buffers in place.
+            self.vectors = [(norm.left.clone(), norm.right.clone()) for norm in self.norms]
+            return output
         # In the other mode batch norm would normalise by other statistics: the gradients would
         # belong to a function that was never evaluated, and nothing else would show it.
-        if first.block.training != first.training:
+        if self.block.training != self.training:
             raise ConfigError(
                 "a network with checkpointed activations was switched between train and eval mode"
                 " before its backward pass; keep its mode until then."
             )
-        self.stack = ExitStack()
-        self.stack.enter_context(statistics_kept(first.block))
-        for norm, vectors in zip(first.norms, first.vectors, strict=True):
+        for norm, vectors in zip(self.norms, self.vectors, strict=True):
             norm.fixed_vectors = vectors
-
-    def __exit__(self, *_exception: object) -> None:
-        for norm in self.first.norms:
-            norm.fixed_vectors = None
-        self.stack.close()
+        try:
+            with statistics_kept(self.block):
+                return self.block(*inputs)
+        finally:
+            for norm in self.norms:
+                norm.fixed_vectors = None

@@ -21,9 +21,6 @@ def elu(x: Tensor) -> Tensor:
     pass by half a dozen passes over memory, which at small widths costs more than the adjacent
     convolution. Written in terms of y = elu(x) the slope is elu'(x) = min(y, 0) + 1, and the second
     derivative takes two passes.
-
-    Args:
-        x: Tensor of any shape.
     """
     return cast(Any, _Elu).apply(x)
 

@@ -56,11 +56,6 @@ class Bank(nn.Module):
 
     New entries replace the oldest. The bank starts with random directions, which are close to
     hardly any key.
-
-    Args:
-        size: Number of entries.
-        embedding_dim: Length of each embedding.
-        key_dim: Length of each key.
     """
 
     not_averaged = ("embeddings", "keys", "place")
@@ -77,11 +72,9 @@ class Bank(nn.Module):
 
     @torch.no_grad()
     def put(self, embeddings: Tensor, keys: Tensor) -> None:
-        """Stores a batch in place of the oldest entries, or its last rows if it exceeds the bank.
+        """Stores embeddings `(N, embedding_dim)` and keys `(N, key_dim)` of the same images.
 
-        Args:
-            embeddings: Embeddings of shape `(N, embedding_dim)`.
-            keys: Keys of the same images, of shape `(N, key_dim)`.
+        They replace the oldest entries; if they exceed the bank, their last rows are stored.
         """
         size = len(self.embeddings)
         embeddings, keys = embeddings[-size:], keys[-size:]

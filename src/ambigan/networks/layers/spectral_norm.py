@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,12 +18,9 @@ class SpectralNorm(nn.Module):
     buffers. torch's own version leaves the matrix products to autocast, and in bfloat16 sigma has
     only two significant digits; here they are computed in the dtype of the weight.
 
-    Source: Miyato et al. (2018), Algorithm 1; a kernel is taken as a matrix of out_channels rows.
+    The vectors start close to the leading singular vectors of the initial weight.
 
-    Args:
-        weight: Initial weight of a linear or convolutional layer. The vectors start close to its
-            leading singular vectors.
-        epsilon: Smallest length that a vector is divided by.
+    Source: Miyato et al. (2018), Algorithm 1; a kernel is taken as a matrix of out_channels rows.
     """
 
     not_averaged = ("left", "right")
@@ -35,9 +30,8 @@ class SpectralNorm(nn.Module):
     fixed_vectors: tuple[Tensor, Tensor] | None = None
     """Vectors to use unchanged while a checkpointed forward pass is recomputed."""
 
-    def __init__(self, weight: Tensor, epsilon: float = 1e-12) -> None:
+    def __init__(self, weight: Tensor) -> None:
         super().__init__()
-        self.epsilon = epsilon
         # `left` has an entry for each row and `right` one for each column of the matrix.
         for name, length in zip(self.not_averaged, weight.flatten(1).shape, strict=True):
             drawn = torch.randn(length, device=weight.device, dtype=weight.dtype)
@@ -48,20 +42,14 @@ class SpectralNorm(nn.Module):
         """Returns the normalised weight; in training mode the vectors advance by one step first."""
         with torch.autocast(weight.device.type, enabled=False):
             matrix = weight.flatten(1)
-            left, right = self.fixed_vectors or self._advance(matrix)
+            if self.training and self.fixed_vectors is None:
+                self.iterate(matrix)
+            # Copies, because a second forward pass updates the buffers before the backward pass of
+            # the first one has run.
+            left, right = self.fixed_vectors or (self.left.clone(), self.right.clone())
             # The vectors are constants to autograd but sigma = u' W v is not: its gradient u v' is
             # the derivative of the largest singular value.
             return weight / (left @ (matrix @ right))
-
-    def _advance(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns copies of the vectors, in training mode after one step of the iteration.
-
-        They are copies because a second forward pass updates the buffers before the backward pass
-        of the first one has run.
-        """
-        if self.training:
-            self.iterate(matrix)
-        return self.left.clone(), self.right.clone()
 
     @torch.no_grad()
     def converge(self, weight: Tensor) -> None:
@@ -75,17 +63,14 @@ class SpectralNorm(nn.Module):
     def iterate(self, matrix: Tensor) -> None:
         """Does one step of the power iteration on a weight matrix of shape `(rows, columns)`."""
         # In place: checkpoints and recorded CUDA graphs hold these tensors.
-        self.right.copy_(F.normalize(matrix.T @ self.left, dim=0, eps=self.epsilon))
-        self.left.copy_(F.normalize(matrix @ self.right, dim=0, eps=self.epsilon))
+        self.right.copy_(F.normalize(matrix.T @ self.left, dim=0))
+        self.left.copy_(F.normalize(matrix @ self.right, dim=0))
 
 
 def apply_spectral_norm(network: nn.Module) -> None:
-    """Puts spectral norm on the weight of every linear and convolutional layer of a network.
+    """Puts spectral norm on the weight of every linear and convolutional layer, in place.
 
     Call it after initialisation, so that the vectors start from the weights that are trained.
-
-    Args:
-        network: Network to change in place.
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -96,9 +81,8 @@ def apply_spectral_norm(network: nn.Module) -> None:
 
 def converge_sigma(network: nn.Module) -> None:
     """Brings all vectors close to the current weights, for instance after averaging the weights."""
-    for module in network.modules():
-        if parametrize.is_parametrized(module, "weight"):
-            chain = cast(Any, module).parametrizations.weight
+    for chain in network.modules():
+        if isinstance(chain, parametrize.ParametrizationList):
             for part in chain:
                 if isinstance(part, SpectralNorm):
                     part.converge(chain.original)

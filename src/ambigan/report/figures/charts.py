@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
-from numpy.typing import NDArray
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from . import theme
 
@@ -74,7 +72,7 @@ def line_chart(
     _style_up(axes, log, [*include, *([] if reference is None else [reference])])
     _shade(axes, alarm_below, alarm_above)
     if reference is not None:
-        axes.axhline(reference, color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        axes.axhline(reference, **theme.REFERENCE)
     if len(curves) > 1:
         legend_above(axes)
     return figure
@@ -102,12 +100,11 @@ def score_chart(
     figure, axes = theme.new_figure(width, _ROW * len(scores) + 34)
     axes.set(xlim=_range(scores), ylim=(len(scores) - 0.4, -0.72), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(7, prune="both"))
-    axes.xaxis.set_major_formatter(_ticks(lambda value: f"{value:g} {unit}".rstrip()))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} {unit}".rstrip())
     if best_baseline is not None:
-        axes.axvline(best_baseline, color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        axes.axvline(best_baseline, **theme.REFERENCE)
     for row, score in enumerate(scores):
-        _draw_score(axes, row, score)
-        _name_score(axes, row, score, score.value == best)
+        _draw_score(axes, row, score, score.value == best)
     return figure
 
 
@@ -119,10 +116,9 @@ def short_number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def legend_above(axes: Axes, handles: Sequence[Line2D] | None = None) -> None:
+def legend_above(axes: Axes) -> None:
     """Names what is drawn in a line above the axes."""
     legend = axes.legend(
-        handles=handles,
         loc="lower left",
         bbox_to_anchor=(0, 1),
         ncols=3,
@@ -144,33 +140,21 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     x, y = (np.asarray(part, dtype=np.float64) for part in curve)
     x, y = x[np.isfinite(y)], y[np.isfinite(y)]
     if len(x) > MAX_POINTS:
-        low, high = _in_parts(y, np.min), _in_parts(y, np.max)
-        x, y = _in_parts(x, np.mean), _in_parts(y, np.mean)
-        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        parts = np.array_split(y, MAX_POINTS)
+        x = np.array([part.mean() for part in np.array_split(x, MAX_POINTS)])
+        y = np.array([part.mean() for part in parts])
+        ends = np.array([(part.min(), part.max()) for part in parts])
+        axes.fill_between(x, ends[:, 0], ends[:, 1], color=colour, alpha=0.18, linewidth=0)
     marker = "o" if len(x) <= FEW_POINTS else ""
     label = theme.clean(name)
     axes.plot(x, y, color=colour, linewidth=1.8, label=label, marker=marker, markersize=4)
 
 
-def _in_parts(values: NDArray[Any], function: Any) -> NDArray[Any]:
-    return np.array([function(part) for part in np.array_split(values, MAX_POINTS)])
-
-
-def _ticks(text: Callable[[float], str]) -> FuncFormatter:
-    """Ticks whose labels are a function of their values."""
-
-    def label(value: float, _number: int | None) -> str:
-        return text(value)
-
-    return FuncFormatter(label)
-
-
 def _style_across(axes: Axes, name: str) -> None:
-    axes.grid(axis="y", color=theme.RULE, linewidth=1)
-    axes.spines["bottom"].set(visible=True, color=theme.MUTED, linewidth=1)
+    theme.rule_across(axes)
+    theme.label_axes(axes, name)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(_ticks(short_number))
-    axes.set_xlabel(name, color=theme.MUTED, fontsize=12)
+    axes.xaxis.set_major_formatter(lambda value, _: short_number(value))
     end = axes.dataLim.xmax
     axes.set_xlim(0, end * 1.015 if np.isfinite(end) and end > 0 else 1)
 
@@ -180,7 +164,7 @@ def _style_up(axes: Axes, log: bool, include: Sequence[float]) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=5))
         axes.minorticks_off()
-        axes.yaxis.set_major_formatter(_ticks(_power))
+        axes.yaxis.set_major_formatter(_power)
         return
     low, high = axes.get_ylim()
     if include:
@@ -191,7 +175,7 @@ def _style_up(axes: Axes, log: bool, include: Sequence[float]) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _power(value: float) -> str:
+def _power(value: float, _position: float) -> str:
     """0.001 as 10⁻³, 0.002 as 2·10⁻³."""
     mantissa, _, exponent = f"{value:.0e}".partition("e")
     power = f"10{str(int(exponent)).translate(_RAISED)}"
@@ -199,11 +183,11 @@ def _power(value: float) -> str:
 
 
 def _shade(axes: Axes, below: float | None, above: float | None) -> None:
+    """Shades the zones below one level and above another, as far as they are in sight."""
     low, high = axes.get_ylim()
-    if below is not None and low < below:
-        axes.axhspan(low, below, color=theme.ALARM, alpha=0.12, linewidth=0)
-    if above is not None and high > above:
-        axes.axhspan(above, high, color=theme.ALARM, alpha=0.12, linewidth=0)
+    for start, end in ((low, below), (above, high)):
+        if start is not None and end is not None and start < end:
+            axes.axhspan(start, end, color=theme.ALARM, alpha=0.12, linewidth=0)
     axes.set_ylim(low, high)
 
 
@@ -213,31 +197,18 @@ def _range(scores: Sequence[Score]) -> tuple[float, float]:
     return min(ends) - margin, max(ends) + margin
 
 
-def _draw_score(axes: Axes, row: int, score: Score) -> None:
+def _draw_score(axes: Axes, row: int, score: Score, is_best: bool) -> None:
+    """A dot with its interval, its name above the line and its value behind it."""
     colour = theme.MUTED if score.is_baseline else theme.ACCENT
+    face = theme.PAPER if score.is_baseline else colour
     axes.axhline(row, color=theme.RULE, linewidth=1, zorder=0)
     if score.interval:
         axes.plot(score.interval, (row, row), color=colour, linewidth=3, alpha=0.35, zorder=2)
-    axes.plot(
-        [score.value],
-        [row],
-        marker="o",
-        markersize=9,
-        markerfacecolor=theme.PAPER if score.is_baseline else colour,
-        markeredgecolor=colour,
-        markeredgewidth=2,
-        clip_on=False,
-        zorder=3,
-    )
-
-
-def _name_score(axes: Axes, row: int, score: Score, is_best: bool) -> None:
-    style: dict[str, Any] = {
-        "transform": axes.get_yaxis_transform(),
-        "fontsize": 13,
-        "color": theme.INK,
-        "fontweight": "bold" if is_best else "normal",
-        "parse_math": False,
-    }
+    dot: dict[str, Any] = {"marker": "o", "markersize": 9, "clip_on": False, "zorder": 3}
+    dot |= {"markerfacecolor": face, "markeredgecolor": colour, "markeredgewidth": 2}
+    axes.plot([score.value], [row], **dot)
+    style: dict[str, Any] = {"fontsize": 13, "color": theme.INK, "parse_math": False}
+    style["transform"] = axes.get_yaxis_transform()
+    style["fontweight"] = "bold" if is_best else "normal"
     axes.text(0, row - 0.2, theme.clean(score.name), verticalalignment="bottom", **style)
     axes.text(1.025, row, f"{score.value:.2f}", verticalalignment="center", **style)

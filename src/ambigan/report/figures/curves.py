@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ...engine.diagnostics import HIGHEST, LOWEST
@@ -11,58 +10,44 @@ from ..panels import ChartPanel, Section, chart
 from ..report_data import Lines, ReportData
 from .charts import Curve, line_chart
 
-
-@dataclass(frozen=True)
-class DiagnosticCurve:
-    """How a watched value is shown.
-
-    Attributes:
-        title: in words.
-        caption: what it is, and what is healthy.
-        options: of `line_chart`; zones are those in which `engine.watch` raises an alarm.
-    """
-
-    title: str
-    caption: str
-    options: dict[str, Any]
-
-
 _SCORES = {"x": "image", "z": "latent", "xz": "pair"}
-WATCHED = {
-    "feature_spread": DiagnosticCurve(
+WATCHED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "feature_spread": (
         "Feature spread",
         "How far a feature varies over data. Healthy: it settles well above zero.",
         {"include": (0,), "alarm_below": LOWEST["feature_spread"]},
     ),
-    "feature_rank": DiagnosticCurve(
+    "feature_rank": (
         "Effective rank of features",
         "How many directions the features use. Healthy: it rises and holds; near 1 they are one.",
         {"include": (0,), "alarm_below": LOWEST["feature_rank"]},
     ),
-    "sample_spread": DiagnosticCurve(
+    "sample_spread": (
         "Sample spread",
         "How far samples vary, as a share of the data. Healthy: near 1; near 0 all are alike.",
         {"include": (0,), "reference": 1, "alarm_below": LOWEST["sample_spread"]},
     ),
-    "saturation": DiagnosticCurve(
+    "saturation": (
         "Discriminator saturation",
         "Share of examples it is too sure of to teach from. Healthy: well below 1.",
         {"include": (0, 1), "alarm_above": HIGHEST["saturation"]},
     ),
     **{
-        f"saturation_{name}": DiagnosticCurve(
+        f"saturation_{name}": (
             f"Saturation of the {kind} score",
             f"Share of {kind}s beyond the hinge's margin. At 0 the score may be unused.",
             {"include": (0, 1)},
         )
         for name, kind in _SCORES.items()
     },
-    "encoder_noise": DiagnosticCurve(
+    "encoder_noise": (
         "Noise of the encoder",
         "What E draws over how far its means vary. Healthy: it falls; above 1 latents say little.",
         {"include": (0, 1)},
     ),
 }
+"""Title, caption and options of `line_chart` of each watched value; zones are those in which
+`engine.diagnostics` raises an alarm."""
 _LOSS = (
     "Healthy: no side stays at zero. In a game, losses that hold steady can still mean progress."
 )
@@ -81,15 +66,12 @@ def curves(material: ReportData) -> Section | None:
 
 def _losses(stats: Lines, across: str) -> Iterable[ChartPanel]:
     """One chart a player, one line a term."""
-    terms = _names(stats, "losses")
-    players = list(dict.fromkeys(name.partition("/")[0] for name in terms))
-    caption = _LOSS if len(players) > 1 else _LOSS_ALONE
-    for player in players:
-        own = {
-            name.partition("/")[2] or name: _curve(stats, "losses", name)
-            for name in terms
-            if name.partition("/")[0] == player
-        }
+    terms: dict[str, dict[str, Curve]] = {}
+    for name, curve in _curves(stats, "losses").items():
+        player, _, term = name.partition("/")
+        terms.setdefault(player, {})[term or name] = curve
+    caption = _LOSS if len(terms) > 1 else _LOSS_ALONE
+    for player, own in terms.items():
         title = f"Loss of the {player.replace('_', ' and ')}"
         if len(own) == 1:
             title += f": {next(iter(own))}"
@@ -97,47 +79,39 @@ def _losses(stats: Lines, across: str) -> Iterable[ChartPanel]:
 
 
 def _watched(stats: Lines, across: str) -> Iterable[ChartPanel]:
-    names = _names(stats, "diagnostics")
-    known = [name for name in WATCHED if name in names]
-    for name in known + [name for name in names if name not in WATCHED]:
-        plain = DiagnosticCurve(name.replace("_", " ").capitalize(), "Watched by the method.", {})
-        shown = WATCHED.get(name, plain)
-        figure = line_chart(
-            {name: _curve(stats, "diagnostics", name)}, across=across, **shown.options
-        )
-        yield chart(shown.title, shown.caption, figure)
+    found = _curves(stats, "diagnostics")
+    for name in dict.fromkeys([*(name for name in WATCHED if name in found), *found]):
+        plain = name.replace("_", " ").capitalize(), "Watched by the method.", dict[str, Any]()
+        title, caption, options = WATCHED.get(name, plain)
+        yield chart(title, caption, line_chart({name: found[name]}, across=across, **options))
 
 
 def _rates(stats: Lines, across: str) -> Iterable[ChartPanel]:
     """Learning rates; players that share one share a line."""
-    same: dict[tuple[float, ...], list[str]] = {}
-    for name in _names(stats, "learning_rate"):
-        same.setdefault(tuple(_curve(stats, "learning_rate", name)[1]), []).append(name)
-    if not same:
+    found = _curves(stats, "learning_rate")
+    players: dict[tuple[float, ...], list[str]] = {}
+    for name, (_, rates) in found.items():
+        players.setdefault(tuple(rates), []).append(name)
+    if not players:
         return
-    shown = {
-        "all players" if len(same) == 1 else ", ".join(names): _curve(
-            stats, "learning_rate", names[0]
-        )
-        for names in same.values()
-    }
-    positive = all(rate > 0 for rates in same for rate in rates)
-    figure = line_chart(shown, log=positive, across=across)
-    yield chart("Learning rate", _course(list(same)), figure)
+    caption = "What each player's optimiser was told. Healthy: as planned."
+    if len(players) == 1:
+        (rates,) = players
+        ends = dict.fromkeys((rates[0], rates[-1]))
+        caption = f"What the optimisers were told: {' to '.join(f'{rate:g}' for rate in ends)}."
+    shown = {", ".join(names): found[names[0]] for names in players.values()}
+    positive = all(rate > 0 for rates in players for rate in rates)
+    yield chart("Learning rate", caption, line_chart(shown, log=positive, across=across))
 
 
-def _course(rates: list[tuple[float, ...]]) -> str:
-    """What a learning rate does, where there is only one."""
-    if len(rates) > 1:
-        return "What each player's optimiser was told. Healthy: as planned."
-    ends = dict.fromkeys((rates[0][0], rates[0][-1]))
-    return f"What the optimisers were told: {' to '.join(f'{rate:g}' for rate in ends)}."
-
-
-def _names(stats: Lines, group: str) -> list[str]:
-    return list(dict.fromkeys(name for line in stats for name in line.get(group) or ()))
-
-
-def _curve(stats: Lines, group: str, name: str) -> Curve:
-    lines = [line for line in stats if (line.get(group) or {}).get(name) is not None]
-    return [line["images_seen"] for line in lines], [float(line[group][name]) for line in lines]
+def _curves(stats: Lines, group: str) -> dict[str, Curve]:
+    """The curve of each name of a group of the log, in the order in which names appear."""
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for line in stats:
+        logged: dict[str, float | None] = line.get(group) or {}
+        for name, value in logged.items():
+            seen, values = found.setdefault(name, ([], []))
+            if value is not None:
+                seen.append(line["images_seen"])
+                values.append(float(value))
+    return dict(found)

@@ -13,12 +13,7 @@ GAP, GROUP_GAP, ROW_GAP = 3, 20, 12
 
 
 def draw_removal(found: FeatureRemovalResult, feature: str) -> Figure:
-    """A row with all maps, one without the dropped ones, one without as many random ones.
-
-    Args:
-        found: the dropped maps and the images.
-        feature: the name of the feature, for the title.
-    """
+    """A row with all maps, one without the dropped ones, one without as many random ones."""
     rows = {name: scaled_up(images, IMAGE_SIDE) for name, images in found.shown.items()}
     num, height, width, _ = next(iter(rows.values())).shape
     apart = GROUP_GAP - GAP if 0 < found.num_marked < num else 0

@@ -17,7 +17,6 @@ from ...core.files import write_bytes
 PixelArray = NDArray[np.uint8]
 CELL = 56  # pixels: smaller images are scaled up to about this
 SEPARATOR = 128
-BLANK = -1
 
 
 def image_grid(
@@ -45,12 +44,7 @@ def image_grid(
         DataError: there are no images, or they have another shape.
     """
     cells = _cells(images, scale)
-    columns = columns or max(1, round(len(cells) ** 0.5))
-    order = np.full(-(-len(cells) // columns) * columns, BLANK)
-    order[: len(cells)] = np.arange(len(cells))
-    across, down = (gap, gap) if isinstance(gap, int) else gap
-    rows = order.reshape(-1, columns)
-    return _lay_out(cells, rows, across, [down] * (len(rows) - 1), separator)
+    return _tile(cells, columns or max(1, round(len(cells) ** 0.5)), gap, separator)
 
 
 def reconstruction_grid(
@@ -60,7 +54,6 @@ def reconstruction_grid(
     *,
     scale: int | None = None,
     gap: int = 2,
-    separator: int = SEPARATOR,
 ) -> PixelArray:
     """Data above its reconstruction, in pairs of rows that stand apart from one another.
 
@@ -70,7 +63,6 @@ def reconstruction_grid(
         columns: pairs in a row.
         scale: as in `image_grid`.
         gap: pixels between images; three times as many between pairs of rows.
-        separator: the grey of gaps.
 
     Raises:
         DataError: there are no images, or the two differ in shape.
@@ -78,13 +70,9 @@ def reconstruction_grid(
     above, below = _cells(x, scale), _cells(reconstructed, scale)
     if above.shape != below.shape:
         raise DataError(f"data {above.shape} and reconstructions {below.shape} differ in shape.")
-    num, columns = len(above), min(columns, len(above))
-    places = np.full(-(-num // columns) * columns, BLANK)
-    places[:num] = np.arange(num)
-    top = places.reshape(-1, columns)
-    rows = np.stack([top, np.where(top == BLANK, BLANK, top + num)], 1).reshape(-1, columns)
-    gaps = [gap if index % 2 == 0 else 3 * gap for index in range(len(rows) - 1)]
-    return _lay_out(np.concatenate([above, below]), rows, gap, gaps, separator)
+    spaced = np.pad(above, ((0, 0), (0, gap), (0, 0), (0, 0)), constant_values=SEPARATOR)
+    pairs = np.concatenate([spaced, below], axis=1)
+    return _tile(pairs, min(columns, len(pairs)), (gap, 3 * gap), SEPARATOR)
 
 
 def interpolation_grid(
@@ -156,18 +144,14 @@ def _cells(images: ArrayLike, scale: int | None) -> PixelArray:
     return pixels.repeat(scale, 1).repeat(scale, 2)
 
 
-def _lay_out(
-    cells: PixelArray, rows: NDArray[Any], across: int, down: list[int], separator: int
+def _tile(
+    cells: PixelArray, columns: int, gap: int | tuple[int, int], separator: int
 ) -> PixelArray:
-    """Puts cells into a table of their indices; `BLANK` leaves a place empty."""
-    _, height, width, _ = cells.shape
-    columns = rows.shape[1]
-    tops = np.cumsum([0, *[height + gap for gap in down]])
-    size = (int(tops[-1]) + height, columns * (width + across) - across, 3)
-    canvas = np.full(size, separator, dtype=np.uint8)
-    for top, row in zip(tops, rows, strict=True):
-        for column, index in enumerate(row):
-            if index != BLANK:
-                left = column * (width + across)
-                canvas[top : top + height, left : left + width] = cells[index]
-    return canvas
+    """Cells `(N, h, w, 3)` in rows; gaps between them and places left over are grey."""
+    across, down = (gap, gap) if isinstance(gap, int) else gap
+    margins = ((0, -len(cells) % columns), (0, down), (0, across), (0, 0))
+    padded = np.pad(cells, margins, constant_values=separator)
+    num, height, width, _ = padded.shape
+    rows = padded.reshape(num // columns, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
+    grid = rows.reshape(num // columns * height, columns * width, 3)
+    return grid[: len(grid) - down, : grid.shape[1] - across]

@@ -57,14 +57,14 @@ def draw_sums(sums: ArithmeticResult) -> Figure:
     middle = tops[1] + (heights[1] - height) / 2
     for left, image in zip(lefts, scaled_up(sums.means, _SIDE), strict=False):
         place_image(axes, image, left, middle)
-    for left, image in zip(lefts, scaled_up(sums.pixel_means, _SIDE), strict=False):
+    of_pixels = np.concatenate([sums.pixel_means, sums.pixel_result[None]])
+    for left, image in zip(lefts, scaled_up(of_pixels, _SIDE), strict=True):
         place_image(axes, image, left, tops[2])
-    place_image(axes, scaled_up(sums.pixel_result[None], _SIDE)[0], lefts[-1], tops[2])
-    result = scaled_up(sums.result, _SIDE)
-    for place, index in enumerate((1, 2, 3, 4, 0, 5, 6, 7, 8)):  # the sum itself in the centre
+    around = scaled_up(sums.result, _SIDE)[[1, 2, 3, 4, 0, 5, 6, 7, 8]]  # the sum in the centre
+    for place, image in enumerate(around):
         row, column = divmod(place, 3)
         left, top = lefts[-1] + column * (width + GAP), tops[1] + row * (height + GAP)
-        place_image(axes, result[index], left, top, frame=None if index else theme.ACCENT)
+        place_image(axes, image, left, top, frame=theme.ACCENT if place == 4 else None)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -67,7 +67,6 @@ def latent_map(
     label_names: Sequence[str] | None = None,
     *,
     seed: int = 0,
-    size: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """A map of features, coloured by label where there are labels.
 
@@ -76,32 +75,41 @@ def latent_map(
         labels: `(N,)` whole numbers, or None for one colour.
         label_names: of the classes; their numbers if None.
         seed: as in `embed_2d`.
-        size: width in CSS pixels.
     """
-    return draw_map(embed_2d(features, seed), labels, label_names, size=size)
+    return draw_map(embed_2d(features, seed), labels, label_names)
 
 
 def draw_map(
     embedding: ArrayLike,
     labels: ArrayLike | None = None,
     label_names: Sequence[str] | None = None,
-    *,
-    size: int = theme.FIGURE_WIDTH,
 ) -> Figure:
-    """Points `(N, 2)` as a map, with each class named where it is densest."""
-    points = np.asarray(embedding, dtype=np.float64)
-    height = _framed_height(points, size)
-    figure, axes = theme.new_figure(size, height)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    """Points `(N, 2)` at one scale for both axes, with each class named where it is densest."""
+    points, width = np.asarray(embedding, dtype=np.float64), theme.FIGURE_WIDTH
+    low, high = points.min(0), points.max(0)
+    across, up = np.maximum(high - low, 1e-6)
+    height = round(width * float(np.clip(up / across, 0.5, 1.25)))
+    pixel = 1.05 * max(across / width, up / height)  # its length on the scale of the points
+    figure, axes = theme.new_figure(width, height)
+    left, bottom = (low + high) / 2 - pixel * np.array([width, height]) / 2
+    right, top = (low + high) / 2 + pixel * np.array([width, height]) / 2
+    axes.set(xticks=[], yticks=[], xlim=(left, right), ylim=(bottom, top))
     diameter = float(np.clip(120 / np.sqrt(len(points)), 3.2, 9))
     if labels is None:
         dots(axes, points, theme.ACCENT, diameter, alpha=0.6)
-    else:
-        unit = _unit(points, (size, height))
-        _draw_classes(axes, points, np.asarray(labels), label_names, diameter, unit)
-    _frame(axes, points, (size, height))
+        return figure
+    codes = np.asarray(labels)
+    groups = {int(label): points[codes == label] for label in np.unique(codes)}
+    for label, group in groups.items():
+        dots(axes, group, theme.colour_of(label), diameter, alpha=0.85)
+    if len(groups) <= MAX_NAMED:
+        _write_names(axes, groups, label_names, pixel)
     return figure
+
+
+def class_name(label: int, names: Sequence[str] | None, limit: int = 40) -> str:
+    """The name of a class, or its number, as one short line."""
+    return theme.clean(names[label] if names and 0 <= label < len(names) else label, limit)
 
 
 def dots(axes: Axes, points: _Floats, colour: str, diameter: float, *, alpha: float = 1.0) -> None:
@@ -112,64 +120,35 @@ def dots(axes: Axes, points: _Floats, colour: str, diameter: float, *, alpha: fl
     axes.add_patch(PathPatch(path, fill=False, clip_on=False, **style))
 
 
-def _draw_classes(
-    axes: Axes,
-    points: _Floats,
-    labels: NDArray[Any],
-    names: Sequence[str] | None,
-    diameter: float,
-    unit: float,
+def _write_names(
+    axes: Axes, groups: Mapping[int, _Floats], names: Sequence[str] | None, pixel: float
 ) -> None:
-    """The dots and, where there are not too many classes, their names.
-
-    Args:
-        axes: drawn on.
-        points: `(N, 2)`.
-        labels: `(N,)`.
-        names: of the classes; their numbers if None.
-        diameter: of a dot.
-        unit: of the points' scale, that a pixel is long.
-    """
-    present = [int(label) for label in np.unique(labels)]
-    for label in present:
-        dots(axes, points[labels == label], theme.colour_of(label), diameter, alpha=0.85)
-    if len(present) > MAX_NAMED:
-        return
-    taken: list[_Floats] = []
-    for label in present:
-        name = theme.clean(names[label] if names and 0 <= label < len(names) else label, 14)
-        half = np.array([5 * len(name) + 6, 12]) * unit
-        x, y = _free_place(points[labels == label], half, taken)
-        taken.append(np.array([[x, y], half]))
-        axes.text(
-            x,
-            y,
-            name,
-            parse_math=False,
-            ha="center",
-            va="center",
-            fontsize=12,
-            fontweight="bold",
-            color=theme.INK,
-            bbox={
-                "boxstyle": "round,pad=0.2",
-                "facecolor": theme.PAPER,
-                "edgecolor": "none",
-                "alpha": 0.75,
-            },
-        )
+    """Names each class among its points `(N, 2)`; `pixel` is the length of one on their scale."""
+    box = {
+        "boxstyle": "round,pad=0.2",
+        "facecolor": theme.PAPER,
+        "edgecolor": "none",
+        "alpha": 0.75,
+    }
+    style: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False, "bbox": box}
+    style |= {"fontsize": 12, "fontweight": "bold", "color": theme.INK}
+    taken: list[tuple[_Floats, _Floats]] = []
+    for label, points in groups.items():
+        name = class_name(label, names, 14)
+        half = np.array([5 * len(name) + 6, 12]) * pixel
+        middle = _free_place(points, half, taken)
+        taken.append((middle, half))
+        axes.text(middle[0], middle[1], name, **style)
 
 
-def _free_place(points: _Floats, half: _Floats, taken: Sequence[_Floats]) -> _Floats:
+def _free_place(
+    points: _Floats, half: _Floats, taken: Sequence[tuple[_Floats, _Floats]]
+) -> _Floats:
     """Where a name stands: where its class is densest and no other name does, if there is a place.
 
     The middle of the closest third of the points is tried first, since a class in two islands is
-    named on one; then points, from where they are dense to where they are not.
-
-    Args:
-        points: of the class, `(N, 2)`.
-        half: half the width and height of the name.
-        taken: middle and half of each name that stands already.
+    named on one; then points, from where they are dense to where they are not. `half` is half the
+    width and height of the name; `taken` has the middle and half of each name that stands already.
     """
     distances = ((points[:, None] - points[None]) ** 2).sum(-1)
     num = -(-len(points) // 3)
@@ -179,26 +158,6 @@ def _free_place(points: _Floats, half: _Floats, taken: Sequence[_Floats]) -> _Fl
         if all((np.abs(place - middle) >= half + other).any() for middle, other in taken):
             return place
     return densest
-
-
-def _framed_height(points: _Floats, size: int) -> int:
-    """As high as the points need at one scale for both directions, within limits."""
-    across, up = np.maximum(points.max(0) - points.min(0), 1e-9)
-    return round(size * float(np.clip(up / across, 0.5, 1.25)))
-
-
-def _frame(axes: Axes, points: _Floats, shape: tuple[int, int]) -> None:
-    """Limits around all points, at one scale for both directions."""
-    centre, unit = (points.min(0) + points.max(0)) / 2, _unit(points, shape)
-    width, height = shape
-    axes.set_xlim(centre[0] - unit * width / 2, centre[0] + unit * width / 2)
-    axes.set_ylim(centre[1] - unit * height / 2, centre[1] + unit * height / 2)
-
-
-def _unit(points: _Floats, shape: tuple[int, int]) -> float:
-    """How long a pixel is, with a margin around all points."""
-    extent, (width, height) = points.max(0) - points.min(0), shape
-    return max(float(extent[0]) / width, float(extent[1]) / height, 1e-9) * 1.05
 
 
 def _tsne(values: _Floats, seed: int) -> _Floats:

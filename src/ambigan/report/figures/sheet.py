@@ -22,16 +22,11 @@ _TITLE_WIDTH, _TEXT_WIDTH = 0.66, 0.56  # of a character, bold and plain, as sha
 
 
 def new_sheet(title: str, words: str, width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure with a title, a paragraph below it and an empty body.
+    """A figure with a title, a paragraph below it and an empty body of this width and height.
 
-    Args:
-        title: one line; trusted text, or cleaned by `theme.clean`.
-        words: the paragraph, which is wrapped to the width of the sheet; it may be empty.
-        width: the width of the body; the sheet grows if its title needs more.
-        height: the height of the body.
-
-    Returns:
-        The figure, and axes in pixels whose origin is the upper left of the body.
+    The title is one line of trusted text, or cleaned by `theme.clean`; the sheet grows if it needs
+    more width. The paragraph is wrapped and may be empty. The axes are in pixels, and their origin
+    is the upper left of the body.
     """
     width = max(width, _TITLE_WIDTH * TITLE * len(title), 480 if words else 0)
     lines = textwrap.wrap(words, int(width / (_TEXT_WIDTH * SMALL)))
@@ -70,16 +65,7 @@ def place_image(
     *,
     frame: str | None = None,
 ) -> None:
-    """Draws pixels `(h, w, 3)`.
-
-    Args:
-        axes: axes in pixels, y downwards.
-        pixels: the image.
-        left: the left edge.
-        top: the upper edge.
-        size: the height and width as drawn; by default those of the image.
-        frame: the colour of a frame; none by default.
-    """
+    """Draws pixels `(h, w, 3)` in this size (height, width) or as they are, framed in a colour."""
     height, width = size or pixels.shape[:2]
     axes.imshow(
         pixels,

@@ -25,6 +25,8 @@ from ...core.files import write_bytes
 PAPER, INK, MUTED, RULE = "#fcfbf9", "#20242a", "#666b73", "#e3e0d9"
 FIGURE_WIDTH = 440  # in CSS pixels: two stand side by side on a page, one fits a telephone
 ACCENT, ALARM = "#0b6bab", "#b3261d"
+REFERENCE: dict[str, Any] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (3, 3))}
+"""The style of a line to compare with."""
 
 # Ten colours that stay apart under colour blindness: Petroff, arXiv 2107.02270.
 CLASSES = (
@@ -61,16 +63,32 @@ _CLASHING = re.compile(
 
 
 def new_figure(width: int, height: int) -> tuple[Figure, Axes]:
-    """An empty figure, in CSS pixels, with one frameless pair of axes that fill it."""
+    """An empty figure, in CSS pixels, with one frameless pair of axes that fill it.
+
+    Axes go out to the edges, so that figures stand flush with the text of a page.
+    """
+    flush = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
     size = (width / 72, height / 72)
-    figure = Figure(figsize=size, dpi=72, facecolor=PAPER, layout=_layout())
+    figure = Figure(figsize=size, dpi=72, facecolor=PAPER, layout=flush)
     axes = figure.subplots()
     axes.set_facecolor("none")
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes.spines[:].set_visible(False)
     axes.tick_params(length=0, colors=MUTED, labelcolor=MUTED, labelsize=12, pad=5)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def rule_across(axes: Axes) -> None:
+    """Draws lines across the figure at the ticks of the vertical axis, and a base line."""
+    axes.grid(axis="y", color=RULE, linewidth=1)
+    axes.spines["bottom"].set(visible=True, color=MUTED, linewidth=1)
+
+
+def label_axes(axes: Axes, across: str, up: str = "") -> None:
+    """Names the axes; a name may be anybody's text."""
+    style: dict[str, Any] = {"color": MUTED, "fontsize": 12, "parse_math": False}
+    axes.set_xlabel(clean(across), **style)
+    axes.set_ylabel(clean(up), **style)
 
 
 def colour_of(index: int) -> str:
@@ -109,11 +127,6 @@ def save_figure(path: Path, figure: Figure) -> None:
     if kind not in ("png", "svg"):
         raise ConfigError(f"cannot write a figure as {path.name}; end it in .png or .svg.")
     write_bytes(path, _draw(figure, kind))
-
-
-def _layout() -> ConstrainedLayoutEngine:
-    """Axes out to the edges, so that figures stand flush with the text of a page."""
-    return ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
 
 
 def _draw(figure: Figure, kind: str, salt: str = "ambigan") -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -13,9 +14,9 @@ from . import theme
 from .charts import legend_above
 
 
-def transfer_chart(record: Sequence[Result], *, height: int = 260) -> Figure:
+def transfer_chart(record: Sequence[Result]) -> Figure:
     """Test accuracy over the frozen layers; the dashed line is all trained from scratch."""
-    figure, axes = theme.new_figure(theme.FIGURE_WIDTH, height)
+    figure, axes = theme.new_figure(theme.FIGURE_WIDTH, 260)
     names = transfer_layer_names(record)
     for start, colour, label in (
         ("trained", theme.ACCENT, "layers of this run"),
@@ -23,17 +24,15 @@ def transfer_chart(record: Sequence[Result], *, height: int = 260) -> Figure:
     ):
         points = _points(record, start)
         across, up = [x for x, _ in points], [y for _, y in points]
-        axes.plot(across, up, color=colour, linewidth=1.8,
-                  marker="o", markersize=5, label=label)  # fmt: skip
+        axes.plot(across, up, "-o", color=colour, linewidth=1.8, markersize=5, label=label)
     for _, level in _points(record, "scratch"):
-        axes.axhline(level, color=theme.INK, linewidth=1, linestyle=(0, (3, 3)),
-                     label="all from scratch")  # fmt: skip
+        line: dict[str, Any] = theme.REFERENCE | {"color": theme.INK}
+        axes.axhline(level, label="all from scratch", **line)
     axes.grid(axis="y", color=theme.RULE, linewidth=1)
     axes.set_xticks(range(1, len(names) + 1), [theme.clean(name, 12) for name in names])
     axes.set_xlim(0.7, len(names) + 0.3)
-    axes.set_xlabel("frozen through", color=theme.MUTED, fontsize=12)
     axes.margins(y=0.1)
-    axes.set_ylabel("test accuracy, %", color=theme.MUTED, fontsize=12)
+    theme.label_axes(axes, "frozen through", "test accuracy, %")
     legend_above(axes)
     return figure
 

@@ -23,15 +23,21 @@ def sample_charts(material: ReportData) -> tuple[ChartPanel, ...]:
     """Samples against as many data: how each dimension is spread, and where they lie together."""
     data = for_map(material.dataset, NUM_EXAMPLES).x
     made = material.run.sample(len(data))
-    unit, ours, theirs = _unit(material), _on_axis(material, made), _on_axis(material, data)
+    unit, ours, theirs = _on_axis(material, made, data)
     bands = vectors.quantile_bands(theirs, ours, _names(material), unit=unit)
     charts = [chart("How values are spread", f"{BANDS} Healthy: the two agree.", bands)]
-    if _lie_on_plane(material):
+    if material.dataset.spec.num_values > 1:
         spaces = (scaled(material.dataset, values) for values in (data, made))
         figure = vectors.plane(*spaces, names=_names(material))
         charts.append(chart("Samples among data", f"{_axes(material)} Healthy: mixed.", figure))
     if _are_profiles(material):
-        charts += _line_charts(theirs[:FEW_LINES], ours[:FEW_LINES], unit)
+        limits = vectors.common_limits(theirs[:FEW_LINES], ours[:FEW_LINES])
+        for title, values, caption, colour in (
+            ("Data", theirs[:FEW_LINES], "examples, drawn at random.", theme.MUTED),
+            ("Samples", ours[:FEW_LINES], "samples on the same axes.", theme.CLASSES[6]),
+        ):
+            figure = vectors.profiles(values, colour=colour, limits=limits, unit=unit)
+            charts.append(chart(title, f"{len(values)} {caption}", figure))
     return tuple(charts)
 
 
@@ -41,7 +47,7 @@ def reconstruction_charts(
     """Data beside their reconstructions: a few whole examples, and every value."""
     charts: list[ChartPanel] = []
     if _are_profiles(material):
-        x, y, unit = _on_axis(material, examples.x), _on_axis(material, again), _unit(material)
+        unit, x, y = _on_axis(material, examples.x, again)
         for index in range(min(3, len(x))):
             figure = vectors.reconstruction_profile(x[index], y[index], unit=unit)
             charts.append(chart(f"Example {index + 1}", "Held out, and given back.", figure))
@@ -55,26 +61,17 @@ def path_charts(material: ReportData, made: _Floats) -> tuple[ChartPanel, ...]:
     """Paths `(P, steps, D)`: among the data, and step by step where an example is a profile."""
     charts: list[ChartPanel] = []
     flat = scaled(material.dataset, made.reshape(-1, made.shape[-1])).reshape(made.shape)
-    if _lie_on_plane(material):
+    if material.dataset.spec.num_values > 1:
         data = for_map(material.dataset, NUM_EXAMPLES).scaled
         figure = vectors.plane(data, paths=flat, names=_names(material))
         caption = f"{_axes(material)} Healthy: paths stay among the data."
         charts.append(chart("Paths among data", caption, figure))
     if _are_profiles(material):
         longest = int(np.linalg.norm(flat[:, -1] - flat[:, 0], axis=1).argmax())
-        figure = vectors.path_profile(_on_axis(material, made[longest]), unit=_unit(material))
+        unit, path = _on_axis(material, made[longest])
+        figure = vectors.path_profile(path, unit=unit)
         charts.append(chart("The longest path", "From its start, faint, to its end.", figure))
     return tuple(charts)
-
-
-def _line_charts(data: _Floats, made: _Floats, unit: str) -> list[ChartPanel]:
-    limits = vectors.common_limits(data, made)
-    grey = vectors.profiles(data, colour=theme.MUTED, limits=limits, unit=unit)
-    ours = vectors.profiles(made, colour=theme.CLASSES[6], limits=limits, unit=unit)
-    return [
-        chart("Data", f"{len(data)} examples, drawn at random.", grey),
-        chart("Samples", f"{len(made)} samples on the same axes.", ours),
-    ]
 
 
 def _names(material: ReportData) -> tuple[str, ...]:
@@ -86,31 +83,23 @@ def _are_profiles(material: ReportData) -> bool:
     return material.dataset.spec.num_values > vectors.FEW_DIMENSIONS
 
 
-def _lie_on_plane(material: ReportData) -> bool:
-    return material.dataset.spec.num_values > 1
-
-
 def _axes(material: ReportData) -> str:
     if material.dataset.spec.num_values == 2:
         return "The two dimensions of the data."
     return "On the first two principal components of the data."
 
 
-def _as_in_file(material: ReportData) -> bool:
-    """Whether values are shown in the units of their file: where one axis can hold them all."""
+def _on_axis(material: ReportData, *groups: _Floats) -> tuple[Any, ...]:
+    """The unit of an axis that holds all dimensions, then values in it.
+
+    It is the unit of the file where one axis can hold all values as they are.
+    """
     scaling = material.dataset.scaling
-    if scaling is None:
-        return True
-    comparable = float(scaling.scale.max() / scaling.scale.min()) < COMPARABLE
-    return comparable and _are_profiles(material)
-
-
-def _on_axis(material: ReportData, values: _Floats) -> _Floats:
-    return values if _as_in_file(material) else scaled(material.dataset, values)
-
-
-def _unit(material: ReportData) -> str:
-    return "value" if _as_in_file(material) else _scaled_unit(material)
+    if scaling is not None:
+        comparable = float(scaling.scale.max() / scaling.scale.min()) < COMPARABLE
+        if not (comparable and _are_profiles(material)):
+            return _scaled_unit(material), *(scaled(material.dataset, x) for x in groups)
+    return "value", *groups
 
 
 def _scaled_unit(material: ReportData) -> str:

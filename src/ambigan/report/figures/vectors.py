@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,17 +19,13 @@ FEW_DIMENSIONS = 24  # up to here each has a row of its own; above they are an a
 MAX_DOTS = 2000
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _ROW = 30
+_COLOURS = {"data": theme.MUTED, "samples": theme.CLASSES[6]}
 
 _Floats = NDArray[Any]
 
 
 def quantile_bands(
-    data: ArrayLike,
-    samples: ArrayLike,
-    names: Sequence[str] = (),
-    *,
-    unit: str = "value",
-    width: int = theme.FIGURE_WIDTH,
+    data: ArrayLike, samples: ArrayLike, names: Sequence[str] = (), *, unit: str = "value"
 ) -> Figure:
     """How the values of each dimension are spread, in data and in samples.
 
@@ -42,14 +37,25 @@ def quantile_bands(
         samples: `(M, D)`.
         names: of the dimensions; their numbers if empty.
         unit: of the values.
-        width: in CSS pixels.
     """
-    groups = {"data": _finite(data), "samples": _finite(samples)}
-    spread = {name: np.quantile(values, _QUANTILES, axis=0) for name, values in groups.items()}
-    num = groups["data"].shape[1]
+    bands: list[tuple[str, str, _Floats]] = [
+        (name, colour, np.quantile(_finite(values), _QUANTILES, axis=0))
+        for (name, colour), values in zip(_COLOURS.items(), (data, samples), strict=True)
+    ]
+    num = int(bands[0][2].shape[1])
     if num <= FEW_DIMENSIONS:
-        return _rows_of_bands(spread, list(names) or [str(i) for i in range(num)], unit, width)
-    return _axis_of_bands(spread, unit, width)
+        figure, axes = theme.new_figure(theme.FIGURE_WIDTH, _ROW * num + 76)
+        _draw_rows(axes, bands, names or [str(i) for i in range(num)], unit)
+    else:
+        figure, axes = theme.new_figure(theme.FIGURE_WIDTH, 320)
+        for name, colour, (q5, q25, median, q75, q95) in bands:
+            across = np.arange(num)
+            axes.fill_between(across, q5, q95, color=colour, alpha=0.16, linewidth=0)
+            axes.fill_between(across, q25, q75, color=colour, alpha=0.28, linewidth=0)
+            axes.plot(across, median, color=colour, linewidth=1.8, label=name)
+        _dimensions_across(axes, unit)
+    legend_above(axes)
+    return figure
 
 
 def profiles(
@@ -58,7 +64,6 @@ def profiles(
     colour: str = theme.ACCENT,
     limits: tuple[float, float] | None = None,
     unit: str = "value",
-    width: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Examples as lines over their dimensions.
 
@@ -67,61 +72,46 @@ def profiles(
         colour: of all lines.
         limits: of the vertical axis, so that two figures compare; see `common_limits`.
         unit: of the values.
-        width: in CSS pixels.
     """
-    figure, axes = theme.new_figure(width, 230)
+    figure, axes = _profile_axes(unit)
     for line in _finite(values):
         axes.plot(line, color=colour, linewidth=1.3, alpha=0.6)
-    _dimensions_across(axes, unit)
     if limits is not None:
         axes.set_ylim(*limits)
     return figure
 
 
-def path_profile(
-    path: ArrayLike, *, unit: str = "value", width: int = theme.FIGURE_WIDTH
-) -> Figure:
+def path_profile(path: ArrayLike, *, unit: str = "value") -> Figure:
     """The steps of one path, `(steps, D)`, as lines that grow darker from start to end."""
-    figure, axes = theme.new_figure(width, 230)
+    figure, axes = _profile_axes(unit)
     steps = _finite(path)
     for index, line in enumerate(steps):
         share = (index + 1) / len(steps)
         axes.plot(line, color=theme.ACCENT, linewidth=1.4, alpha=0.15 + 0.85 * share**2)
-    _dimensions_across(axes, unit)
     return figure
 
 
 def reconstruction_profile(
-    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.FIGURE_WIDTH
+    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value"
 ) -> Figure:
     """One example, `(D,)`, and its reconstruction over it."""
-    figure, axes = theme.new_figure(width, 230)
+    figure, axes = _profile_axes(unit)
     axes.plot(_finite(x), color=theme.MUTED, linewidth=3, alpha=0.45, label="data")
     axes.plot(_finite(reconstructed), color=theme.ACCENT, linewidth=1.5, label="reconstruction")
-    _dimensions_across(axes, unit)
     legend_above(axes)
     return figure
 
 
-def agreement(
-    x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value", width: int = theme.FIGURE_WIDTH
-) -> Figure:
-    """Every value against its reconstruction; a perfect one lies on the diagonal.
-
-    Args:
-        x: `(N, D)`.
-        reconstructed: `(N, D)`.
-        unit: of the values.
-        width: in CSS pixels.
-    """
-    figure, axes = theme.new_figure(width, 340)
+def agreement(x: ArrayLike, reconstructed: ArrayLike, *, unit: str = "value") -> Figure:
+    """Every value against its reconstruction, both `(N, D)`; a perfect one lies on the diagonal."""
+    figure, axes = theme.new_figure(theme.FIGURE_WIDTH, 340)
     points = np.stack([_finite(x).ravel(), _finite(reconstructed).ravel()], 1)
     points = points[:: -(-len(points) // MAX_DOTS)]
-    low, high = common_limits(points)
-    axes.plot((low, high), (low, high), color=theme.MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    limits = common_limits(points)
+    axes.plot(limits, limits, **theme.REFERENCE)
     dots(axes, points, theme.ACCENT, 3, alpha=0.5)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", anchor="W")
-    _label(axes, f"data, {unit}", f"reconstruction, {unit}")
+    axes.set(xlim=limits, ylim=limits, aspect="equal", anchor="W")
+    theme.label_axes(axes, f"data, {unit}", f"reconstruction, {unit}")
     return figure
 
 
@@ -131,7 +121,6 @@ def plane(
     paths: ArrayLike | None = None,
     *,
     names: Sequence[str] = (),
-    width: int = theme.FIGURE_WIDTH,
 ) -> Figure:
     """Data, and samples or paths among them, on the first two principal components of the data.
 
@@ -140,23 +129,25 @@ def plane(
         samples: `(M, D)`.
         paths: `(P, steps, D)`, for instance interpolations.
         names: of the dimensions, where there are two.
-        width: in CSS pixels.
     """
     base = _finite(data)
-    figure, axes = theme.new_figure(width, 320)
+    figure, axes = theme.new_figure(theme.FIGURE_WIDTH, 320)
     shown = [_on_plane(base, base)]
     dots(axes, shown[0], theme.MUTED, 4, alpha=0.45)
     if samples is not None:
         shown.append(_on_plane(base, _finite(samples)))
-        dots(axes, shown[-1], theme.CLASSES[6], 4, alpha=0.55)
+        dots(axes, shown[-1], _COLOURS["samples"], 4, alpha=0.55)
+        for name, colour in _COLOURS.items():
+            axes.plot([], [], "o", color=colour, markersize=6, label=name)
+        legend_above(axes)
     for index, path in enumerate(() if paths is None else _finite(paths)):
         shown.append(_on_plane(base, path))
         axes.plot(*shown[-1].T, color=theme.colour_of(index), linewidth=2, marker="o", markersize=4)
     across, up = (common_limits(np.concatenate(shown)[:, axis]) for axis in (0, 1))
     axes.set(xlim=across, ylim=up)
-    _label(axes, *_axis_names(base.shape[1], names))
-    if samples is not None:
-        legend_above(axes, [_handle(name, colour) for name, colour in _colours()])
+    if base.shape[1] > 2:
+        names = ("component 1", "component 2")
+    theme.label_axes(axes, *(names if len(names) == 2 else ("dimension 0", "dimension 1")))
     return figure
 
 
@@ -168,13 +159,13 @@ def common_limits(*groups: ArrayLike) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _rows_of_bands(
-    spread: dict[str, _Floats], names: Sequence[str], unit: str, width: int
-) -> Figure:
-    figure, axes = theme.new_figure(width, _ROW * len(names) + 76)
+def _draw_rows(
+    axes: Axes, bands: Sequence[tuple[str, str, _Floats]], names: Sequence[str], unit: str
+) -> None:
+    """A row for each dimension, with a bar for each of the named and coloured bands."""
     rows = np.arange(len(names), dtype=float)
-    for (name, colour), shift in zip(_colours(), (-0.16, 0.16), strict=True):
-        q5, q25, median, q75, q95 = spread[name]
+    for (name, colour, quantiles), shift in zip(bands, (-0.16, 0.16), strict=True):
+        q5, q25, median, q75, q95 = quantiles
         axes.hlines(rows + shift, q5, q95, color=colour, linewidth=1.5)
         axes.hlines(rows + shift, q25, q75, color=colour, linewidth=6, alpha=0.55, label=name)
         axes.plot(median, rows + shift, linestyle="", marker="|", markersize=9, color=theme.INK)
@@ -183,50 +174,21 @@ def _rows_of_bands(
     axes.tick_params(axis="y", labelcolor=theme.INK)
     axes.grid(axis="x", color=theme.RULE, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    _label(axes, unit, "")
-    legend_above(axes)
-    return figure
+    theme.label_axes(axes, unit)
 
 
-def _axis_of_bands(spread: dict[str, _Floats], unit: str, width: int) -> Figure:
-    figure, axes = theme.new_figure(width, 320)
-    for name, colour in _colours():
-        q5, q25, median, q75, q95 = spread[name]
-        across = np.arange(len(median))
-        axes.fill_between(across, q5, q95, color=colour, alpha=0.16, linewidth=0)
-        axes.fill_between(across, q25, q75, color=colour, alpha=0.28, linewidth=0)
-        axes.plot(across, median, color=colour, linewidth=1.8, label=name)
+def _profile_axes(unit: str) -> tuple[Figure, Axes]:
+    figure, axes = theme.new_figure(theme.FIGURE_WIDTH, 230)
     _dimensions_across(axes, unit)
-    legend_above(axes)
-    return figure
-
-
-def _colours() -> list[tuple[str, str]]:
-    return [("data", theme.MUTED), ("samples", theme.CLASSES[6])]
+    return figure, axes
 
 
 def _dimensions_across(axes: Axes, unit: str) -> None:
-    axes.grid(axis="y", color=theme.RULE, linewidth=1)
-    axes.spines["bottom"].set(visible=True, color=theme.MUTED, linewidth=1)
+    theme.rule_across(axes)
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    _label(axes, "dimension", unit)
-
-
-def _label(axes: Axes, across: str, up: str) -> None:
-    axes.set_xlabel(theme.clean(across), color=theme.MUTED, fontsize=12, parse_math=False)
-    axes.set_ylabel(theme.clean(up), color=theme.MUTED, fontsize=12, parse_math=False)
-
-
-def _axis_names(num: int, names: Sequence[str]) -> tuple[str, str]:
-    if num > 2:
-        return "component 1", "component 2"
-    return (names[0], names[1]) if len(names) == 2 else ("dimension 0", "dimension 1")
-
-
-def _handle(name: str, colour: str) -> Line2D:
-    return Line2D([], [], color=colour, marker="o", linestyle="", markersize=6, label=name)
+    theme.label_axes(axes, "dimension", unit)
 
 
 def _on_plane(base: _Floats, values: _Floats) -> _Floats:
