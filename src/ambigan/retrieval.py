@@ -13,6 +13,7 @@ from .core.version import __version__
 from .data import Split
 from .data.splits import data_fingerprint
 from .evaluation.features import extract, layer_features
+from .evaluation.metrics.knn import DistanceMetric
 from .evaluation.metrics.similarity_search import (
     Neighbours,
     SimilarityIndex,
@@ -53,8 +54,12 @@ class SearchedExamples:
         return self.label_names[label] if self.label_names else str(label)
 
     def name(self, place: int) -> str:
-        """Its file, or its row."""
-        return self.file(place) or f"row {self.row(place)}"
+        """Its file, its id, or its row."""
+        return self.file(place) or self.id(place) or f"row {self.row(place)}"
+
+    def id(self, place: int) -> str | None:
+        """What the row of a table is called, if it has a name."""
+        return self.split.ids[place] if self.split.ids else None
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class SearchResult:
         neighbours: what was found.
         layer: whose features were compared.
         index: `exact` or `faiss`.
+        metric: what was compared, `cosine` or `euclidean`.
     """
 
     queries: SearchedExamples
@@ -74,12 +80,18 @@ class SearchResult:
     neighbours: Neighbours
     layer: str
     index: str
+    metric: DistanceMetric
+
+    @property
+    def measure(self) -> str:
+        """What the values of neighbours are called."""
+        return "similarity" if self.metric == "cosine" else "distance"
 
     def ranked(self, query: int, most: int | None = None) -> list[tuple[int, float]]:
-        """Places of a query's nearest neighbours with their cosines; of all if `most` is None."""
+        """Places of a query's nearest neighbours with their values; of all if `most` is None."""
         places = self.neighbours.places[query, :most].numpy().tolist()
-        cosines = self.neighbours.cosines[query, :most].numpy().tolist()
-        return [pair for pair in zip(places, cosines, strict=True) if pair[0] >= 0]
+        values = self.neighbours.values[query, :most].numpy().tolist()
+        return [pair for pair in zip(places, values, strict=True) if pair[0] >= 0]
 
     def lines(self) -> list[dict[str, Any]]:
         """One line for each query and neighbour: the rows of the table that is written."""
@@ -93,16 +105,18 @@ class SearchResult:
                 "row": self.among.row(place),
                 "file": self.among.file(place),
                 "label": self.among.label(place),
-                "similarity": cosine,
+                self.measure: value,
             }
+            | ({"query_id": self.queries.id(query)} if self.queries.split.ids else {})
+            | ({"id": self.among.id(place)} if self.among.split.ids else {})
             for query in range(len(self.queries.split))
-            for rank, (place, cosine) in enumerate(self.ranked(query), start=1)
+            for rank, (place, value) in enumerate(self.ranked(query), start=1)
         ]
 
     def as_json(self) -> dict[str, Any]:
         """What was searched, and all lines."""
         return {
-            "metric": "cosine",
+            "metric": self.metric,
             "layer": self.layer,
             "index": self.index,
             "queries": self.queries.origin,
@@ -121,8 +135,9 @@ def search_similar(
     layer: str | None = None,
     num: int = 10,
     index: str = "exact",
+    metric: DistanceMetric | None = None,
 ) -> SearchResult:
-    """Finds the examples of largest cosine with each query.
+    """Finds the examples of largest cosine with each query, or of least distance from it.
 
     Args:
         run: whose features are compared.
@@ -132,21 +147,23 @@ def search_similar(
         num: how many for each query.
         index: `exact`, or `faiss` for an index, which is kept in the run's folder and used again
             while run, layer and data are the same.
+        metric: `cosine` or `euclidean`; the distance for vectors and the cosine for images if None.
 
     Raises:
         ConfigError: there is no such layer, or FAISS is not installed.
     """
     layer = layer or run.method.default_layer
+    metric = metric or ("euclidean" if run.spec.kind == "vectors" else "cosine")
     function = layer_features(run.method, layer)
     if index == "faiss":
         import_faiss()  # or it is refused, before anything is computed
     asked = extract(function, queries.split.values, run.device)
     if index == "faiss":
-        neighbours = _index(run, among, layer).search(asked, num)
+        neighbours = _index(run, among, layer, metric).search(asked, num)
     else:
         whole = extract(function, among.split.values, run.device)
-        neighbours = search_exactly(asked, whole, num, run.device)
-    return SearchResult(queries, among, neighbours, layer, index)
+        neighbours = search_exactly(asked, whole, num, run.device, metric)
+    return SearchResult(queries, among, neighbours, layer, index, metric)
 
 
 def write_search_result(found: SearchResult, path: Path) -> None:
@@ -160,22 +177,25 @@ def write_search_result(found: SearchResult, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _index(run: Run, among: SearchedExamples, layer: str) -> SimilarityIndex:
+def _index(
+    run: Run, among: SearchedExamples, layer: str, metric: DistanceMetric
+) -> SimilarityIndex:
     """The index kept in the run's folder, if it is of the same; else a new one."""
     key = {
         "layer": layer,
         "weights": run.weights,
         "images_seen": run.images_seen,
         "data_sha256": data_fingerprint(among.split),
+        **({} if metric == "cosine" else {"metric": metric}),
     }
     path = run.path / "search" / f"{sha256_of(repr(key).encode())[:16]}.faiss"
     about = path.with_suffix(".json")
     if path.is_file() and about.is_file():
         kept = read_json(about)
         if kept.get("sha256") == sha256_of(path.read_bytes()):
-            return SimilarityIndex.read(path)
+            return SimilarityIndex.read(path, metric)
     features = extract(layer_features(run.method, layer), among.split.values, run.device)
-    index = SimilarityIndex.build(features)
+    index = SimilarityIndex.build(features, metric)
     content = index.dump()
     write_bytes(path, content)
     write_json(about, {**key, "among": among.origin, "sha256": sha256_of(content)})

@@ -44,7 +44,8 @@ def followed(path: Path, flag: str, kind: str = "csv", **named: Any) -> Dataset:
     assert "\n" not in said
     assert flag in said
     words = shlex.split(flag)
-    values = {name.removeprefix("--data."): value for name, value in zip(words[::2], words[1::2])}
+    pairs = zip(words[::2], words[1::2], strict=True)
+    values = {name.removeprefix("--data."): value for name, value in pairs}
     return open_dataset(override(DataSettings(f"{kind}:{path}", **named), values))
 
 
@@ -303,16 +304,16 @@ def test_any_dialect_of_pandas_gives_the_same_data(
     marks: dict[str, Any] = {"decimal": decimal}
     if separator == "^":
         marks["separator"] = separator
-    try:
-        expected = open_dataset(DataSettings(f"parquet:{parquet}", **named))
-    except AmbiganError as error:
-        with pytest.raises(AmbiganError) as caught:
-            opened(path, **named, **marks)
-        assert str(caught.value).partition(":")[2] == str(error).partition(":")[2]
-        return
+    expected = open_dataset(DataSettings(f"parquet:{parquet}", **named))
     data = opened(path, **named, **marks)
     assert data.sha256 == expected.sha256
     assert data.scaling is not None
     assert expected.scaling is not None
     assert data.scaling.columns == expected.scaling.columns
     assert data.label_names == expected.label_names
+
+
+def test_a_line_that_is_longer_than_the_first_ones(tmp_path: Path) -> None:
+    lines = [f"{n},{n * n},x" for n in range(200)] + [f"7,9,{'y' * 3_000_000}"]
+    (tmp_path / "t.csv").write_text("a,b,c\n" + "\n".join(lines))
+    assert len(opened(tmp_path / "t.csv", drop=("c",)).train) == 181

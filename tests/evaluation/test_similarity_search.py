@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 from ambigan.cli import main
 from ambigan.cli.evaluation import print_table
 from ambigan.core.errors import ConfigError
+from ambigan.data import DataSettings, open_dataset
 from ambigan.evaluation.metrics.similarity_search import SimilarityIndex, search_exactly
 from ambigan.report.result_tables import Table, TableCell, TableRow
 
@@ -41,7 +42,28 @@ def test_exact_search_is_a_full_sort() -> None:
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :7]
     np.testing.assert_array_equal(found.places.numpy(), order)
     expected = np.take_along_axis(cosines, order, 1)
-    np.testing.assert_allclose(found.cosines.numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(found.values.numpy(), expected, atol=1e-12)
+
+
+def test_exact_search_by_distance() -> None:
+    queries, references = features(1000)
+    found = search_exactly(queries, references, 7, metric="euclidean")
+    q, r = (t.double().numpy() for t in (queries, references))
+    distances = np.sqrt(np.square(q[:, None] - r[None]).sum(2))
+    order = np.argsort(distances, axis=1, kind="stable")[:, :7]
+    np.testing.assert_array_equal(found.places.numpy(), order)
+    expected = np.take_along_axis(distances, order, 1)
+    np.testing.assert_allclose(found.values.numpy(), expected, atol=1e-9)
+
+
+def test_an_index_by_distance() -> None:
+    pytest.importorskip("faiss")
+    queries, references = features(15_000)
+    exact = search_exactly(queries, references, 10, metric="euclidean")
+    found = SimilarityIndex.build(references, "euclidean").search(queries, 10)
+    same = found.places == exact.places
+    assert same.double().mean() > 0.9
+    torch.testing.assert_close(found.values[same], exact.values[same], atol=1e-3, rtol=1e-3)
 
 
 def test_fewer_references_than_asked_for() -> None:
@@ -58,7 +80,7 @@ def test_an_index_finds_nearly_all_and_is_the_same_when_read_again(tmp_path: Pat
     hits = (found.places[:, :, None] == exact.places[:, None]).any(2).double().mean()
     assert hits > 0.95
     same = found.places == exact.places
-    torch.testing.assert_close(found.cosines[same], exact.cosines[same], atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.values[same], exact.values[same], atol=1e-5, rtol=0)
     path = tmp_path / "index.faiss"
     path.write_bytes(index.dump())
     assert torch.equal(SimilarityIndex.read(path).search(queries, 10).places, found.places)
@@ -75,7 +97,7 @@ def run(conv_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(conv_run, tmp_path / "run"))
 
 
-def test_rows_of_the_test_split(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_as_the_source_counts_them(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", str(run), "--query", "0,4-6", "--num", "3"]) == 0
     assert "training examples of digits" in capsys.readouterr().out
     written = json.loads((run / "search.json").read_text())
@@ -93,13 +115,17 @@ def test_rows_of_the_test_split(run: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_an_example_finds_itself(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = run / "found.json"
-    words = ["--query", "0-9", "--split", "test", "--num", "1", "--out", str(out)]
+    words = ["--query", "0-9", "--split", "all", "--num", "1", "--out", str(out)]
     assert main(["search", str(run), *words]) == 0
     found = json.loads(out.read_text())["found"]
     assert all(line["similarity"] == pytest.approx(1, abs=1e-6) for line in found)
+    assert [line["row"] for line in found] == [line["query_row"] for line in found]
     assert not (run / "search.png").exists()
-    assert "each finds itself first" in capsys.readouterr().err
-    assert main(["search", str(run), "--query", "0-9", "--out", str(out)]) == 0
+    assert "each of them finds itself first" in capsys.readouterr().err
+    held_out = open_dataset(DataSettings("digits")).test.rows
+    assert held_out is not None
+    words = ["--query", ",".join(map(str, held_out[:5].tolist())), "--out", str(out)]
+    assert main(["search", str(run), *words]) == 0
     assert "itself" not in capsys.readouterr().err
 
 
@@ -142,9 +168,12 @@ def test_an_index_is_kept_and_used_again(run: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--query", "0-9999"], "in the test split; it holds 0 to"),
+        (
+            ["--query", "0-9999"],
+            "there is no row 1797 in the run's data, whose rows are counted from 0 to 1796",
+        ),
         (["--query", "9-3"], "names no example; a range rises"),
-        (["--query", "-1"], "--query '-1': rows of the test split are counted from 0"),
+        (["--query", "-1"], "--query '-1': rows are counted from 0 as in the source"),
         (["--query", "3", "--num", "0"], "cannot find 0 neighbours"),
         (["--query", "nowhere.png"], "nowhere.png"),
         (["--query", "3", "--out", "a.csv"], "must end in .json or .parquet or .png"),

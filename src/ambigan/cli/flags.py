@@ -151,7 +151,8 @@ EVALUATE: Flags = {
 }
 
 OUT: Flags = {
-    "--out FILE": "file to write, .npy or, for images, .png; in the run's folder by default"
+    "--out FILE": "file to write, .npy or, for images, .png, for tables, .csv or .parquet; in the"
+    " run's folder by default"
 }
 
 
@@ -202,15 +203,16 @@ EMBED: Flags = {
     **_data("data to describe"),
     "--layer": "layer whose output is written, such as encoder.hidden2, or `latents` for E(x); the"
     " run's feature layer by default",
-    "--out FILE": "file to write, .npy, or .parquet with names and labels; in the run's folder by"
-    " default",
+    "--out FILE": "file to write, .npy, or .parquet or .csv with rows, ids and labels; in the run's"
+    " folder by default",
 }
 
 SEARCH: Flags = {
     **RUN,
     "--query": _several(
-        "examples to search for: an image file, a source such as folder:PATH, or rows of the test"
-        " split such as 3,7,10-19; may be repeated for image files and rows",
+        "examples to search for: an image file, a source such as folder:PATH, or rows of the run's"
+        " data, as the source counts them from 0, such as 3,7,10-19; may be repeated for image"
+        " files and rows",
         required=True,
     ),
     **_data("data to search", default="the training split"),
@@ -220,6 +222,10 @@ SEARCH: Flags = {
         "search method: exact, or faiss, which keeps an index in the run's folder for many"
         " searches of a large set",
         {"choices": ["exact", "faiss"], "default": "exact"},
+    ),
+    "--metric": (
+        "what is compared; euclidean for vectors and cosine for images by default",
+        {"choices": ["cosine", "euclidean"]},
     ),
     "--out FILE": "file to write, .json, .parquet or, for images, .png; in the run's folder by"
     " default",

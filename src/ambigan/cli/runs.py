@@ -75,10 +75,27 @@ def method_of(request: Request) -> type[Method] | None:
     return find_method(name) if name and is_external(name) else None
 
 
-def output_paths(run: Run, out: str | None, name: str, suffixes: Sequence[str]) -> list[Path]:
-    """The file that `--out` names; if it is left out, one of each suffix in the run's folder."""
+def output_paths(
+    run: Run,
+    out: str | None,
+    name: str,
+    suffixes: Sequence[str],
+    default: Sequence[str] | None = None,
+) -> list[Path]:
+    """The file that `--out` names; if it is left out, one of each default suffix.
+
+    Args:
+        run: The run, in whose folder files are written that are not named.
+        out: The file that is named.
+        name: The name of others.
+        suffixes: What the name may end in.
+        default: The suffixes of files that are not named; all of them if None.
+
+    Raises:
+        ConfigError: The file that is named has none of the suffixes.
+    """
     if not out:
-        return [run.path / f"{name}{suffix}" for suffix in suffixes]
+        return [run.path / f"{name}{suffix}" for suffix in default or suffixes]
     if Path(out).suffix not in suffixes:
         raise ConfigError(f"cannot write '{out}': --out must end in {' or '.join(suffixes)}.")
     return [Path(out)]

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from ..core.errors import ConfigError, DataError
-from ..data import open_examples
+from ..data import Split, open_examples
 from ..data.images.cropping import augment_of
 from ..data.images.image_dataset import read_image_source
 from ..data.images.image_decoding import image_suffixes
 from ..data.images.image_source import ImageSource
-from ..data.splits import take
+from ..data.splits import concat, take
 from ..retrieval import SearchedExamples, SearchResult, write_search_result
 from ..retrieval import search_similar as find
 from ..run import Run
@@ -33,6 +33,8 @@ DRAWN = 12
 DRAWN_OF_EACH = 16
 """Neighbours of each query in the picture, at most; the files hold all."""
 
+_MEASURES = {"cosine": "cosine", "euclidean": "distance"}
+
 SUFFIXES = (".json", ".parquet", ".png")
 
 
@@ -44,9 +46,17 @@ def search(request: Request) -> int:
     suffixes = SUFFIXES if run.spec.kind == "images" else SUFFIXES[:2]  # no picture of vectors
     paths = output_paths(run, flags.out, "search", suffixes)
     queries, among = _queries(flags, run), _among(flags, run)
-    if _are_rows(flags.query) and not flags.data and flags.split in ("test", "all"):
-        logger.info("the queries are among the examples searched: each finds itself first")
-    found = find(run, queries, among, layer=flags.layer, num=flags.num, index=flags.index)
+    if _are_rows(flags.query) and not flags.data and _share_values(queries, among):
+        logger.info("queries are among the examples searched, and each of them finds itself first")
+    found = find(
+        run,
+        queries,
+        among,
+        layer=flags.layer,
+        num=flags.num,
+        index=flags.index,
+        metric=flags.metric,
+    )
     if flags.json:
         print_json(found.as_json())
     else:
@@ -73,19 +83,35 @@ def _among(flags: argparse.Namespace, run: Run) -> SearchedExamples:
     return SearchedExamples(chosen, f"{name} examples of {dataset.name}", run.label_names)
 
 
+def _share_values(queries: SearchedExamples, among: SearchedExamples) -> bool:
+    """Whether an example with the row and the values of a query is searched."""
+    places = {among.row(place): place for place in range(len(among.split))}
+    for query in range(len(queries.split)):
+        place = places.get(queries.row(query))
+        values = queries.split.values[query]
+        if place is not None and torch.equal(among.split.values[place], values):
+            return True
+    return False
+
+
 def _source(source: str, run: Run, flags: argparse.Namespace) -> SearchedExamples:
     split = open_examples(other_data(run, source, flags), run.spec, run.scaling)
     return SearchedExamples(split, f"examples of {source}", split.label_names)
 
 
 def _queries(flags: argparse.Namespace, run: Run) -> SearchedExamples:
-    """What was typed: rows of the test split, or picture files, or one source."""
+    """What was typed: rows of the run's data, or picture files, or one source.
+
+    Raises:
+        ConfigError: of several words, some are of another kind, or there is no such row.
+        DataError: a file or source cannot be read.
+    """
     words: list[str] = flags.query
     if _are_rows(words):
         return _rows(words, run)
     if all(re.fullmatch(r"[\d,\s-]+", word) for word in words):
         raise ConfigError(
-            f"--query '{' '.join(words)}': rows of the test split are counted from 0, such as"
+            f"--query '{' '.join(words)}': rows are counted from 0 as in the source, such as"
             " 3,7,10-19."
         )
     files = [Path(word).expanduser() for word in words]
@@ -93,7 +119,7 @@ def _queries(flags: argparse.Namespace, run: Run) -> SearchedExamples:
         return _pictures(files, run, flags.max_corrupt or 0)
     if len(words) > 1 or Path(words[0]).expanduser().exists():
         raise ConfigError(
-            f"--query '{' '.join(words)}': give rows of the test split such as 3,7,10-19, picture"
+            f"--query '{' '.join(words)}': give rows of the run's data such as 3,7,10-19, picture"
             " files, or one source such as folder:PATH or npy:PATH."
         )
     return _source(words[0], run, flags)
@@ -104,25 +130,45 @@ def _are_rows(words: list[str]) -> bool:
 
 
 def _rows(words: list[str], run: Run) -> SearchedExamples:
-    """Examples of the test split, by their places in it."""
+    """Examples of the run's data by their rows in the source.
+
+    Of published splits, which are counted each from 0, the test split is meant.
+    """
     dataset = dataset_of(run)
-    places: list[int] = []
+    asked: list[int] = []
     for piece in ",".join(words).split(","):
         first, _, last = piece.partition("-")
-        places += range(int(first), int(last or first) + 1)
-    length = len(dataset.test)
-    if outside := [place for place in places if place >= length]:
-        raise ConfigError(
-            f"there is no example {outside[0]} in the test split; it holds 0 to {length - 1}."
-        )
-    if not places:
+        asked += range(int(first), int(last or first) + 1)
+    if not asked:
         raise ConfigError(f"'{','.join(words)}' names no example; a range rises, such as 10-19.")
-    chosen = take(dataset.test, torch.tensor(places))
+    rows = [_rows_of(split) for split in (dataset.test, dataset.train)]
+    is_published = bool(set(rows[0]) & set(rows[1]))
+    test = dict(zip(rows[0], range(len(rows[0])), strict=True))
+    train = {} if is_published else dict(zip(rows[1], range(len(rows[1])), strict=True))
+    if outside := [row for row in asked if row not in test and row not in train]:
+        known = max((*test, *train))
+        where = "test split" if is_published else "run's data"
+        raise ConfigError(
+            f"there is no row {outside[0]} in the {where}, whose rows are counted from 0 to {known}"
+            " as in the source."
+        )
+    chosen = [
+        take(split, torch.tensor([places[row]]))
+        for row in asked
+        for split, places in ((dataset.test, test), (dataset.train, train))
+        if row in places
+    ]
+    joined = concat(chosen, run.label_names)
+    files = tuple(name for one in chosen for name in one.files)
     return SearchedExamples(
-        replace(chosen, rows=torch.tensor(places)),
-        f"examples of the test split of {dataset.name}",
+        replace(joined, rows=torch.tensor(asked), files=files),
+        f"examples of {dataset.name}",
         run.label_names,
     )
+
+
+def _rows_of(split: Split) -> list[int]:
+    return list(range(len(split))) if split.rows is None else split.rows.numpy().tolist()
 
 
 def _pictures(files: list[Path], run: Run, max_corrupt: float) -> SearchedExamples:
@@ -142,22 +188,22 @@ def _pictures(files: list[Path], run: Run, max_corrupt: float) -> SearchedExampl
 def _print(found: SearchResult) -> None:
     """A line for each query and neighbour: their names, and labels where there are any."""
     print(
-        f"most like them among {len(found.among.split):,} {found.among.origin}, by the cosine in"
-        f" {found.layer}\n"
+        f"most like them among {len(found.among.split):,} {found.among.origin}, by the"
+        f" {_MEASURES[found.metric]} in {found.layer}\n"
     )
     rows = [
         [
             found.queries.name(query),
             found.queries.label(query),
             rank,
-            f"{cosine:.3f}",
+            f"{value:.3f}",
             found.among.label(place),
             found.among.name(place),
         ]
         for query in range(min(DRAWN, len(found.queries.split)))
-        for rank, (place, cosine) in enumerate(found.ranked(query, LISTED), start=1)
+        for rank, (place, value) in enumerate(found.ranked(query, LISTED), start=1)
     ]
-    print_columns(("query", "query label", "rank", "cosine", "label", "found"), rows)
+    print_columns(("query", "query label", "rank", _MEASURES[found.metric], "label", "found"), rows)
 
 
 def _draw(found: SearchResult, path: Path) -> None:
@@ -168,17 +214,18 @@ def _draw(found: SearchResult, path: Path) -> None:
     asked = queries.split.values[:DRAWN].numpy()
     nearest = [found.ranked(query, DRAWN_OF_EACH) for query in range(len(asked))]
 
-    def caption(query: int, place: int, cosine: float) -> Caption:
+    def caption(query: int, place: int, value: float) -> Caption:
         label, other = queries.label(query), among.label(place)
         is_right = None if label is None or other is None else label == other
-        return Caption(_short(among, place), f"{cosine:.2f}", is_right)
+        return Caption(_short(among, place), f"{value:.2f}", is_right)
 
     figure = similar_figure(
         asked,
         [np.stack([among.split.values[place].numpy() for place, _ in row]) for row in nearest],
         [_short(queries, query) for query in range(len(asked))],
         [[caption(query, *pair) for pair in row] for query, row in enumerate(nearest)],
-        f"most like it of {len(among.split):,} {among.origin}, cosine in {found.layer}",
+        f"most like it of {len(among.split):,} {among.origin}, {_MEASURES[found.metric]} in"
+        f" {found.layer}",
     )
     save_figure(path, figure)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from importlib import import_module
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ..core.errors import ConfigError
 from ..core.files import check_writable, write_bytes
 from ..data import DataSettings, SourceSplit, Split, listed, open_examples
+from ..data.splits import split_at
+from ..data.tables.outputs import data_columns, row_columns, table_bytes
 from ..engine.run_folder import RunFolder
 from ..evaluation.result_file import read_folder
 from ..report import write_report
@@ -29,11 +31,11 @@ def sample(request: Request) -> int:
     flags, run = request.flags, load_run(request)
     values = run.sample(flags.num, flags.seed)
     picture = image_grid(values) if run.spec.kind == "images" else None
-    return _write_arrays(run, flags.out, "samples", values, picture)
+    return _write_arrays(run, flags.out, "samples", values, picture, lambda: (values, {}))
 
 
 def reconstruct(request: Request) -> int:
-    """Encodes data and generates them again, in pairs of rows."""
+    """Encodes data and generates them again: in pairs as an array, alone as a table."""
     from ..report.figures import reconstruction_grid
 
     flags, run = request.flags, load_run(request)
@@ -42,7 +44,15 @@ def reconstruct(request: Request) -> int:
     again = run.reconstruct(split)
     x = run.originals(split)
     picture = reconstruction_grid(x, again) if run.spec.kind == "images" else None
-    return _write_arrays(run, flags.out, "reconstructions", np.stack([x, again]), picture)
+    names = split.label_names if isinstance(split, SourceSplit) else run.label_names
+    return _write_arrays(
+        run,
+        flags.out,
+        "reconstructions",
+        np.stack([x, again]),
+        picture,
+        lambda: (again, row_columns(replace(split, labels=None), names)),
+    )
 
 
 def interpolate(request: Request) -> int:
@@ -62,13 +72,13 @@ def interpolate(request: Request) -> int:
     walk = left[: len(right), None] * (1 - steps) + right[:, None] * steps
     shown = run.decode(walk.reshape(-1, walk.shape[-1]))
     picture = interpolation_grid(shown, flags.steps) if run.spec.kind == "images" else None
-    return _write_arrays(run, flags.out, "interpolations", shown, picture)
+    return _write_arrays(run, flags.out, "interpolations", shown, picture, lambda: (shown, {}))
 
 
 def embed(request: Request) -> int:
-    """Writes features of data to `.npy` or, with labels and rows, `.parquet`."""
+    """Writes features of data to `.npy` or, with labels, ids and rows, `.parquet` or `.csv`."""
     flags, run = request.flags, load_run(request)
-    path = output_paths(run, flags.out, "features", (".npy", ".parquet"))[0]
+    path = output_paths(run, flags.out, "features", (".npy", ".parquet", ".csv"))[0]
     split = _split(request, run, "all")
     features = run.features(split, flags.layer)
     names = split.label_names if isinstance(split, SourceSplit) else run.label_names
@@ -116,8 +126,7 @@ def _examples(settings: DataSettings, run: Run) -> Split:
 def _first(split: Split, num: int) -> Split:
     if num < 1:
         raise ConfigError(f"cannot take {num} examples; ask for 1 or more.")
-    labels = None if split.labels is None else split.labels[:num]
-    return Split(split.values[:num], labels)
+    return split_at(split, num)[0]
 
 
 def _write_arrays(
@@ -126,17 +135,33 @@ def _write_arrays(
     name: str,
     values: NDArray[Any],
     picture: NDArray[Any] | None,
+    as_table: Callable[[], tuple[NDArray[Any], dict[str, Any]]],
 ) -> int:
-    """Writes the file asked for, `.npy` or `.png`; both into the run's folder by default."""
+    """Writes the file asked for: `.npy`, `.png` of images, `.csv` or `.parquet` of vectors.
+
+    Args:
+        run: The run.
+        out: The file; both an array and a picture or table in the run's folder if None.
+        name: The name of files in the run's folder.
+        values: What an array holds.
+        picture: What a picture shows; None for vectors.
+        as_table: Function that returns the vectors of a table, and what stands before them.
+    """
     from ..report.figures import save_png
 
-    for path in output_paths(
-        run, out, name, (".npy", ".png") if picture is not None else (".npy",)
-    ):
+    if picture is not None:
+        suffixes = default = (".npy", ".png")
+    else:
+        suffixes, default = (".npy", ".csv", ".parquet"), (".npy", ".csv")
+    for path in output_paths(run, out, name, suffixes, default):
         if path.suffix == ".png" and picture is not None:
             save_png(path, picture)
-        else:
+        elif path.suffix == ".npy":
             write_npy(path, values)
+        else:
+            rows, about = as_table()
+            columns = {**about, **data_columns(rows, run.scaling)}
+            write_bytes(path, table_bytes(columns, path.suffix))
         say(f"written: {path}")
     return 0
 
@@ -144,24 +169,14 @@ def _write_arrays(
 def write_features(
     path: Path, features: NDArray[np.float32], split: Split, label_names: tuple[str, ...] | None
 ) -> None:
-    """Writes `(N, D)` features: the bare array as `.npy`, or a table as `.parquet`.
+    """Writes `(N, D)` features: the bare array as `.npy`, or a table as `.parquet` or `.csv`.
 
-    The table has a column `row` (where the example stood in its source), `file` for images of a
-    folder, `label` where there are labels, and one column `f0`, `f1`, ... a dimension.
+    The table has a column `row` (where the example stood in its source), `id` where rows have
+    names, `file` for images of a folder, `label` where there are labels, and one column `f0`,
+    `f1`, ... a dimension.
     """
     if path.suffix == ".npy":
         write_npy(path, features)
         return
-    arrow: Any = import_module("pyarrow")  # late: it takes a while to import
-    columns: dict[str, Any] = {}
-    if split.rows is not None:
-        columns["row"] = split.rows.numpy()
-    if split.files:
-        columns["file"] = list(split.files)
-    if split.labels is not None:
-        labels = split.labels.numpy().tolist()
-        columns["label"] = [label_names[label] for label in labels] if label_names else labels
-    columns |= {f"f{i}": features[:, i] for i in range(features.shape[1])}
-    buffer = io.BytesIO()
-    import_module("pyarrow.parquet").write_table(arrow.table(columns), buffer)
-    write_bytes(path, buffer.getvalue())
+    named = {f"f{i}": features[:, i] for i in range(features.shape[1])}
+    write_bytes(path, table_bytes({**row_columns(split, label_names), **named}, path.suffix))

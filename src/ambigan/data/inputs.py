@@ -102,7 +102,7 @@ def _vectors(array: NDArray[Any], scaling: Scaling | None) -> Tensor:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
     low, high = float(array.min()), float(array.max())
-    if max(-low, high) > np.finfo(np.float32).max:
+    if max(-low, high) > float(np.finfo(np.float32).max):
         value = high if high > -low else low
         raise ConfigError(f"the data hold values too large for float32, such as {value:.3g}.")
     raw = torch.as_tensor(array if array.dtype.kind == "f" else array.astype(np.float64))

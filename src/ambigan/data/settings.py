@@ -85,18 +85,18 @@ class DataSettings:
         label_column: Column of a table or of `hf:`, or array of a file of several, that holds
             labels; if None, `label` where there is one, and for images also `class`, `target` and
             their like.
-        label_file: File of labels, one a row: a table with `label_column`, where a column `id_column`
-            in both says which belong together and else the order does, or a `.npy` file.
+        label_file: File of labels, one a row: a table with `label_column`, whose rows belong to
+            those of the same `id_column`, else to those in the same order, or a `.npy` file.
         target_column: Columns of a table, or the array of a file of several, that hold real-valued
             targets, which are kept with the examples and never trained on.
-        id_column: Column of a table that names its rows; it is kept with them and no data.
+        id_column: Column of a table that names its rows; it is kept with them and is no data.
         drop: Columns of a table to leave out.
         drop_constant: Whether to leave out columns that never change, instead of stopping with an
             error.
         one_hot: Columns of a table whose values are categories. Each level becomes a column of
             zeros and ones; the levels are those of the training data.
-        missing: What to do about rows with missing values: `refuse` them with an error, `drop` them,
-            or fill in the `mean` or `median` of the column in the training split.
+        missing: What to do about rows with missing values: `refuse` them with an error, `drop`
+            them, or fill in the `mean` or `median` of the column in the training split.
         missing_marks: Values that stand for missing ones, such as -999, besides empty cells and the
             marks in use (`NA`, `nan`, `null`, `?`, `-` and so on).
         separator: Character between the columns of a text table, `tab`, or `blanks` for any number

@@ -60,14 +60,15 @@ def held_out_groups(groups: Sequence[str], settings: DataSettings, where: str) -
     Raises:
         DataError: All examples are of one group.
     """
-    sizes = Counter(groups)
+    sizes = Counter[str](groups)
     if len(sizes) < 2:
         raise DataError(
             f"{where}: all {len(groups)} examples are of one group, {next(iter(sizes))!r}; name"
             " smaller ones with --data.group."
         )
     wanted, held_out, names = num_held_out(len(groups), settings), list[str](), sorted(sizes)
-    for place in shuffled(len(names), settings, "groups").numpy().tolist():
+    order: list[int] = shuffled(len(names), settings, "groups").numpy().tolist()
+    for place in order:
         if wanted <= 0 or len(held_out) == len(names) - 1:
             break
         held_out.append(names[place])

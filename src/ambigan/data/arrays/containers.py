@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -42,7 +42,7 @@ def read_mat(
     if _HDF5 in (first_bytes(path, 4), first_bytes(path, 516)[512:]):
         return _read_hdf5(settings, path, needed, is_matlab=True)
     try:
-        content = import_module("scipy.io").loadmat(path, squeeze_me=False)
+        content: dict[str, Any] = import_module("scipy.io").loadmat(path, squeeze_me=False)
     except MemoryError:
         raise
     except Exception as error:  # SciPy raises different errors for damaged files
@@ -60,7 +60,8 @@ def _texts(array: NDArray[Any]) -> NDArray[Any]:
     """Returns cells of text, as MATLAB writes labels, as an array of texts."""
     if array.dtype.kind != "O":
         return array
-    cells = [np.asarray(cell) for cell in array.reshape(-1)]
+    listed: list[Any] = array.reshape(-1).tolist()
+    cells = [np.asarray(cell) for cell in listed]
     is_text = all(cell.dtype.kind == "U" and cell.size == 1 for cell in cells)
     return np.array([str(cell.reshape(-1)[0]) for cell in cells]) if is_text else array
 
@@ -112,7 +113,7 @@ def _read_hdf5(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Generator[Any]:
     """Opens an HDF5 file.
 
     Raises:

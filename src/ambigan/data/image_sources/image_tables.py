@@ -291,7 +291,14 @@ def images_of_parquet(settings: DataSettings, path: Path) -> ImageSource | None:
     arrow: Any = import_module("pyarrow")
     try:
         file = parquet.ParquetFile(str(path))
-        rows = next(file.iter_batches(batch_size=_LOOKED_AT), None)
+        types = arrow.types
+        kinds = (types.is_integer, types.is_floating, types.is_boolean)
+        others = [f.name for f in file.schema_arrow if not any(kind(f.type) for kind in kinds)]
+        if not others and settings.image_column is None:
+            return None  # numbers alone need not be looked at
+        asked = others if settings.image_column is None else None
+        batches = file.iter_batches(batch_size=_LOOKED_AT, columns=asked, use_threads=False)
+        rows = next(batches, None)
     except (OSError, arrow.ArrowException):  # the reader of tables says what is wrong
         return None
     if rows is None:

@@ -38,6 +38,7 @@ class Dialect:
         num_name_lines: Number of lines of names.
         has_row_names: Whether the first column has no name in a line of names that is shorter by
             one, as R writes row names.
+        longest: Length of the longest of the first lines.
         has_quotes: Whether there are quotes in the first lines, so that cells may hold line breaks.
     """
 
@@ -50,6 +51,7 @@ class Dialect:
     num_columns: int
     num_name_lines: int
     has_row_names: bool = False
+    longest: int = 0
     has_quotes: bool = False
 
     def described(self, notation: Notation) -> str:
@@ -115,6 +117,7 @@ def recognised_dialect(path: Path, settings: DataSettings, notation: Notation) -
         width,
         count,
         is_short,
+        max(map(len, lines), default=0),
         any(quote in line for line in kept),
     )
 
@@ -223,5 +226,7 @@ def _joined(lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
         filled = [[cell.strip() for cell in line] for line in filled]
     if len(filled) == 1:
         return tuple(filled[0])
-    columns = (list(dict.fromkeys(cell.strip() for cell in cells)) for cells in zip(*filled))
+    columns = (
+        list(dict.fromkeys(cell.strip() for cell in cells)) for cells in zip(*filled, strict=True)
+    )
     return tuple(" ".join(cell for cell in cells if cell) for cells in columns)

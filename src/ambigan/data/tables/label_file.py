@@ -53,8 +53,8 @@ def labels_from_file(raw: RawVectors, settings: DataSettings) -> RawVectors:
         labels = labels[[known[name] for name in raw.ids.tolist()]]
     elif len(labels) != length:
         raise DataError(
-            f"{path} holds {len(labels)} labels and {raw.file} {length} rows; each row needs one, in"
-            " the same order, or an id that --data.id-column names in both."
+            f"{path} holds {len(labels)} labels and {raw.file} {length} rows; each row needs one,"
+            " in the same order, or an id that --data.id-column names in both."
         )
     return replace(raw, labels=(labels,), labels_name=f"labels of {path.name}")
 

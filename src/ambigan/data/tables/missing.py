@@ -20,7 +20,7 @@ def with_marks(array: NDArray[Any], settings: DataSettings) -> NDArray[Any]:
     kind = np.float32 if array.dtype.itemsize < 4 else array.dtype
     copied = array.astype(kind if array.dtype.kind == "f" or kind is np.float32 else np.float64)
     for part in np.array_split(copied, max(1, copied.size >> 22)):
-        part[np.isin(part, marks)] = np.nan
+        part[np.isin(part, np.array(marks, part.dtype))] = np.nan
     return copied
 
 

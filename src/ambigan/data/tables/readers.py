@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -224,7 +224,7 @@ def _write_sheet(openpyxl: Any, settings: DataSettings, path: Path, text: Path) 
 
 
 @contextmanager
-def _workbook(openpyxl: Any, path: Path) -> Iterator[Any]:
+def _workbook(openpyxl: Any, path: Path) -> Generator[Any]:
     with path.open("rb") as file:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         try:

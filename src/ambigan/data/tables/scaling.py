@@ -154,7 +154,7 @@ def inflated_columns(train: Rows, kind: ScalingName) -> list[tuple[int, float, i
             if _INFLATED[kind] * np.abs(end - np.median(values)) < whole:
                 continue
             rest = values[values != end]
-            if len(rest) > len(values) / 2 and whole > _INFLATED[kind] * width(rest) > 0:
+            if len(rest) > 0.8 * len(values) and whole > _INFLATED[kind] * width(rest) > 0:
                 found.append((place, float(end), len(values) - len(rest)))
     return found
 

@@ -97,13 +97,13 @@ class Table:
             places: Positions of the columns, in order.
             encoded: Columns of categories by position, `(N, levels)`, which take their place.
         """
-        widths = [encoded[place].shape[1] if place in encoded else 1 for place in places]
-        ends = np.cumsum(widths)
-        starts = ends - widths
-        values = np.empty((self.num_rows, int(ends[-1])), self._kind(places, encoded))
+        widths = [int(encoded[place].shape[1]) if place in encoded else 1 for place in places]
+        ends: list[int] = np.cumsum(widths).tolist()
+        starts = [end - width for end, width in zip(ends, widths, strict=True)]
+        values = np.empty((self.num_rows, ends[-1]), self._kind(places, encoded))
         from_blocks = [n for n, place in enumerate(places) if self.columns[place] is None]
         taken = np.array([places[n] for n in from_blocks], np.int64)
-        into = starts[from_blocks]
+        into = np.array([starts[n] for n in from_blocks], np.int64)
         start = 0
         self.blocks.reverse()
         while self.blocks:

@@ -171,5 +171,6 @@ def between_tabs(line: str, quote: str) -> str:
     if quote not in line:
         return "\t".join(line.split()) + "\n"
     plain = line.strip().replace("\t", " ")
-    cells = next(csv.reader([plain], delimiter=" ", quotechar=quote, skipinitialspace=True), [])
+    reader = csv.reader([plain], delimiter=" ", quotechar=quote, skipinitialspace=True)
+    cells = next(reader, list[str]())
     return "\t".join(cells) + "\n"

@@ -18,8 +18,8 @@ from .notation import Notation, recognised_notation
 from .table import Table
 from .text_stream import BLANKS, TextStream
 
-_BLOCK_BYTES = 1 << 24
-"""The longest line that can be read; pyarrow's own 1 MiB is short for 100,000 columns."""
+_LEAST_BLOCK, _LARGEST_BLOCK = 1 << 20, 1 << 24
+"""Bytes that are read at once, and so the longest line; Arrow reads 32 blocks ahead."""
 
 
 def read_text_table(
@@ -54,7 +54,7 @@ def read_text_table(
         where or path,
         names,
         [_joined(part) if part else None for part in columns],
-        blocks,
+        [*blocks],
         notation,
         tuple(filter(None, [dialect.described(notation)])),
         {"comment lines": comments} if comments else {},
@@ -67,17 +67,23 @@ def _read(
     path: Path, dialect: Dialect, notation: Notation, width: int, as_text: set[int]
 ) -> tuple[list[NDArray[np.float64]], list[list[Any]], int]:
     """Reads blocks of numbers and columns of texts, again where a column turns to text late."""
-    texts = set(as_text)
+    texts, size = set(as_text), min(max(8 * dialect.longest, _LEAST_BLOCK), _LARGEST_BLOCK)
     while True:
-        blocks, columns, comments, late = _read_once(path, dialect, notation, width, texts)
-        if not late:
-            return blocks, columns, comments
-        del blocks, columns
-        texts |= late
+        try:
+            read = _read_once(path, dialect, notation, width, texts, size)
+        except import_module("pyarrow").ArrowInvalid as error:
+            if "straddling" not in str(error) or size == _LARGEST_BLOCK:
+                raise
+            size = _LARGEST_BLOCK  # a later line is longer than the first ones
+            continue
+        if not read[3]:
+            return read[:3]
+        texts |= read[3]
+        del read
 
 
 def _read_once(
-    path: Path, dialect: Dialect, notation: Notation, width: int, texts: set[int]
+    path: Path, dialect: Dialect, notation: Notation, width: int, texts: set[int], size: int
 ) -> tuple[list[NDArray[np.float64]], list[list[Any]], int, set[int]]:
     """Reads a text once.
 
@@ -96,7 +102,7 @@ def _read_once(
             arrow.PythonFile(buffered, mode="r"),
             csv.ReadOptions(
                 use_threads=False,
-                block_size=_BLOCK_BYTES,
+                block_size=size,
                 column_names=inner,
                 skip_rows=dialect.num_skipped,
             ),
@@ -117,6 +123,7 @@ def _read_once(
                 texts.add(place)
                 columns[place].append(column)
             blocks.append(block)
+    arrow.default_memory_pool().release_unused()
     if not blocks:
         blocks.append(np.empty((0, width)))
     return blocks, columns, stream.num_comments, late

@@ -202,9 +202,9 @@ def _inflated(
         name = f"column '{columns[place]}'" if columns else f"column {rows.columns[place]}"
         often = f"{count} rows" if count > 1 else "one row"
         lines.append(
-            f"{name} holds {value:.6g} in {often}, far from all its other values, which scaling then"
-            " makes almost the same; give --data.scaling robust (or quantile), or if it marks"
-            f" missing values, --data.missing-marks {value:g} --data.missing drop."
+            f"{name} holds {value:.6g} in {often}, far from all its other values, which scaling"
+            " then makes almost the same; give --data.scaling robust (or quantile), or if it marks"
+            f" missing values, --data.missing-marks {value!r} --data.missing drop."
         )
     more = [f"so do {len(lines) - _TOLD} more columns."] if len(lines) > _TOLD else []
     return (*lines[:_TOLD], *more)
@@ -353,8 +353,8 @@ def _checked_targets(raw: RawVectors, targets: NDArray[Any] | None, length: int)
     bad = ~np.isfinite(exact.reshape(length, -1)).all(1)
     if bad.any():
         raise DataError(
-            f"{raw.file}: {int(bad.sum())} of {length} targets are missing or infinite, the first in"
-            f" row {int(bad.argmax()) + 1} (counted from 1); fill them in or remove these rows."
+            f"{raw.file}: {int(bad.sum())} of {length} targets are missing or infinite, the first"
+            f" in row {int(bad.argmax()) + 1} (counted from 1); fill them in or remove these rows."
         )
     return torch.as_tensor(exact[:, 0] if exact.ndim == 2 and exact.shape[1] == 1 else exact)
 
