@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_kill import WORDS, start, wait_for_training
+from test_kill import WORDS, heed_signals, start, stop, wait_for_training
 
 import ambigan
 from ambigan.cli import main
@@ -322,8 +322,7 @@ def test_a_closed_terminal_leaves_a_checkpoint(tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(*WORDS, "--epochs", "400", "--out", str(run))
     wait_for_training(run, process)
-    process.send_signal(signal.SIGHUP)
-    told = process.communicate(timeout=60)[1].decode()
+    told = stop(process, signal.SIGHUP)
     assert process.returncode == 128 + signal.SIGHUP
     assert f"ambigan train --resume {run}" in told
     assert list_checkpoints(run / "checkpoints")
@@ -342,7 +341,8 @@ sys.exit(main(["sample", "."]))
 
 
 def test_an_interrupt_during_imports_is_one_line() -> None:
-    told = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    command = [sys.executable, "-c", INTERRUPTED]
+    told = subprocess.run(command, capture_output=True, text=True, preexec_fn=heed_signals)
     assert told.returncode == 130
     assert told.stderr == (
         "stopped; no file is left half written; repeat the command to begin again\n"

@@ -11,10 +11,19 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+
+from ambigan.cli import main
 
 WORDS = ["train", "bigan", "--data", "digits", "--preset", "small", "--device", "cpu"]
 WORDS += ["--settings.network.hidden", "64,64", "--train.checkpoint-every", "15"]
 WORDS += ["--train.log-every", "7", "--train.statistics-batches", "5"]
+
+
+def heed_signals() -> None:
+    """Between fork and exec: `nohup` and shells' background jobs have children ignore signals."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def start(*words: str) -> subprocess.Popen[bytes]:
@@ -23,13 +32,29 @@ def start(*words: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        preexec_fn=heed_signals,
     )
 
 
+def stop(process: subprocess.Popen[bytes], number: signal.Signals) -> str:
+    """Sends a signal, and returns what the process said before it ended."""
+    process.send_signal(number)
+    try:
+        return process.communicate(timeout=60)[1].decode()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
 def finish(*words: str) -> None:
-    process = start(*words)
-    told = process.communicate(timeout=300)[1].decode()
-    assert process.returncode == 0, told
+    """In this process, on one thread as those that are started."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert main([*words]) == 0
+    finally:
+        torch.set_num_threads(threads)
 
 
 def contents(run: Path) -> dict[str, bytes]:
@@ -49,8 +74,7 @@ def kill_and_resume(tmp_path: Path, kills: int, epochs: int) -> None:
     for _ in range(kills):
         wait_for_training(killed, process)
         time.sleep(moments.uniform(0, 1))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        stop(process, signal.SIGKILL)
         process = start("train", "--resume", str(killed))
     told = process.communicate(timeout=300)[1].decode()
     assert process.returncode == 0, told
@@ -96,8 +120,7 @@ def test_a_signal_stops_cleanly(number: signal.Signals, status: int, tmp_path: P
     run = tmp_path / "run"
     process = start(*WORDS, "--epochs", "400", "--out", str(run))
     wait_for_training(run, process)
-    process.send_signal(number)
-    told = process.communicate(timeout=60)[1].decode()
+    told = stop(process, number)
     assert process.returncode == status
     assert f"ambigan train --resume {run}" in told
     assert list((run / "checkpoints").glob("*.pt"))

@@ -16,7 +16,8 @@ import pytest
 from test_kill import contents
 
 WORDS = ["train", "bigbigan", "--data", "digits", "--preset", "small", "--device", "cpu"]
-WORDS += ["--epochs", "6", "--train.batch-size", "50", "--train.checkpoint-every", "10"]
+WORDS += ["--epochs", "6", "--train.batch-size", "50", "--train.checkpoint-every", "5"]
+WORDS += ["--data.max-train", "600"]
 WORDS += ["--train.log-every", "4", "--train.statistics-batches", "3", "--settings.latent-dim", "8"]
 WORDS += ["--settings.network.encoder-width", "0.03125", "--settings.network.mlp-width", "16"]
 WORDS += ["--settings.network.width", "2", "--settings.network.head-width", "16"]
@@ -87,11 +88,10 @@ def two_machines(out: Path) -> Iterator[list[Machine]]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The undisturbed run, by two processes that are there already."""
     out = tmp_path_factory.mktemp("restart") / "whole"
-    with two_machines(out) as machines:
-        for machine in machines:
-            machine.finish()
+    pair.command([*WORDS, "--out", str(out)])
     return out
 
 

@@ -49,7 +49,7 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     """
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigError(f"{prefix.rstrip('.')} cannot be {values!r}: it holds settings by name.")
-    hints = get_type_hints(kind, include_extras=True)
+    hints = _hints_of(kind)
     fields = {field.name for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
     checked: dict[str, Any] = {}
     for name, value in values.items():
@@ -105,7 +105,7 @@ def merge(settings: Any, values: Mapping[str, Any], prefix: str = "") -> dict[st
         ConfigError: A name is unknown, or nested settings are no mapping.
     """
     tree, known = plain(settings), [prefix + field.name for field in dataclasses.fields(settings)]
-    hints = get_type_hints(cast(Any, type(settings)), include_extras=True)
+    hints = _hints_of(type(settings))
     for name, value in values.items():
         if name not in tree:
             raise _unknown_setting(prefix + name, known)
@@ -163,7 +163,7 @@ def override(settings: T, values: Mapping[str, Any]) -> T:
 
 def _with_kinds(settings: T, values: Mapping[str, Any], prefix: str = "") -> T:
     """Settings whose nested ones are of the kinds asked for, at the defaults of a new kind."""
-    hints = get_type_hints(cast(type, type(settings)), include_extras=True)
+    hints = _hints_of(type(settings))
     nested: dict[str, Any] = {}
     for field in dataclasses.fields(cast(Any, settings)):
         inner, name = getattr(settings, field.name), f"{prefix}{field.name}."
@@ -246,7 +246,7 @@ def _check(hint: Any, value: Any, name: str) -> Any:
     if dataclasses.is_dataclass(value):
         return value
     try:
-        adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
+        adapter = _adapter_of(hint)
         if isinstance(value, str) and value.lower() == "none" and _takes(adapter, None):
             return None
         if isinstance(value, str) and re.fullmatch(r"\d+x\d+", value) and "tuple[" in str(hint):
@@ -257,6 +257,18 @@ def _check(hint: Any, value: Any, name: str) -> Any:
     except ValidationError as error:
         reason = _reason(hint, error)
         raise ConfigError(f"{name} cannot be {value!r}: {reason}.") from error
+
+
+@cache
+def _hints_of(kind: type[Any]) -> dict[str, Any]:
+    """The types of a dataclass's fields; evaluating annotations takes longer than a check."""
+    return get_type_hints(kind, include_extras=True)
+
+
+@cache
+def _adapter_of(hint: Any) -> TypeAdapter[Any]:
+    """What checks values of a type; building it takes far longer than a check."""
+    return TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
 
 
 def _reason(hint: Any, error: ValidationError) -> str:
