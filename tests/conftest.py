@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import shape_checks  # noqa: F401 - before all that imports the package
-from games import VARIANTS, toy_config
+from games import VARIANTS, representatives, toy_config
 
 mpl.use("Agg")
 
@@ -24,9 +24,20 @@ if (workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:  # by
     os.environ.setdefault("OMP_NUM_THREADS", str(share))  # of processes that tests start
 
 
-@pytest.fixture(params=sorted(VARIANTS))
+few = representatives()
+
+
+@pytest.fixture(
+    params=[
+        name if name in few else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted(VARIANTS)
+    ]
+)
 def variant(request: pytest.FixtureRequest) -> str:
-    """The name of one game; a new method is covered by being registered."""
+    """The name of one game; a new method is covered by being registered.
+
+    Those that take no choice of their own are among the slow tests.
+    """
     return request.param
 
 
