@@ -354,6 +354,7 @@ def test_a_second_demo_says_where_the_first_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["demo", "--epochs", "1", "--settings.network.hidden", "8,8", "--device", "cpu"]
+    words += ["--data.max-train", "200"]
     assert main(words) == 0
     page = Path("runs/demo/report.html").resolve().as_uri()
     written = Path("runs/demo/report.html").read_bytes()

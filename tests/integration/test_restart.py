@@ -72,12 +72,16 @@ class Machine:
         assert "failed to connect" not in said, "to a process of an earlier start, it may be"
 
 
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        return found.getsockname()[1]
+
+
 @contextmanager
 def two_machines(out: Path) -> Iterator[list[Machine]]:
     """The first of them holds the place where they meet."""
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     machines = [Machine(port, out, is_host=True), Machine(port, out)]
     try:
         yield machines
@@ -88,10 +92,23 @@ def two_machines(out: Path) -> Iterator[list[Machine]]:
 
 
 @pytest.fixture(scope="module")
-def whole(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The undisturbed run, by two processes that are there already."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The undisturbed run, by two processes without torchrun."""
     out = tmp_path_factory.mktemp("restart") / "whole"
-    pair.command([*WORDS, "--out", str(out)])
+    shared = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-m", "ambigan", *WORDS, "--out", str(out)],
+            stdout=subprocess.DEVNULL,
+            env=os.environ | shared | {"RANK": rank, "LOCAL_RANK": "0", "OMP_NUM_THREADS": "1"},
+        )
+        for rank in ("0", "1")
+    ]
+    try:
+        assert [rank.wait(timeout=300) for rank in ranks] == [0, 0]
+    finally:
+        for rank in ranks:
+            rank.kill()
     return out
 
 

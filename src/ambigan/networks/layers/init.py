@@ -45,7 +45,8 @@ def init_orthogonal(module: nn.Module) -> None:
 
 def _init(module: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
     for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        is_drawn = isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+        if is_drawn and not part.weight.is_meta:  # on meta torch takes long to draw nothing
             draw(part.weight)
             if part.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
                 nn.init.zeros_(part.bias)
