@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import matplotlib as mpl
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 import shape_checks  # noqa: F401 - before all that imports the package
 from games import VARIANTS, representatives, toy_config
@@ -60,6 +62,26 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = PROTOCOLS[name]
     constants = {**pinned.constants, **fewer}
     monkeypatch.setitem(PROTOCOLS._entries, name, replace(pinned, constants=constants))
+
+
+@pytest.fixture
+def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages with empty charts and with maps that are not computed, which take seconds for each.
+
+    It is for tests of what else is on a page; `tests/report` and the demo's test draw everything.
+    """
+    from sklearn.manifold import TSNE
+
+    draw = Figure.savefig
+
+    def leave_empty(figure: Figure, file: BinaryIO, **options: Any) -> None:
+        if options.get("format") == "svg":
+            file.write(b'<svg viewBox="0 0 1 1"></svg>')
+        else:
+            draw(figure, file, **options)
+
+    monkeypatch.setattr(Figure, "savefig", leave_empty)
+    monkeypatch.setattr(TSNE, "fit_transform", lambda model, _values: model.init)
 
 
 class _Listener(logging.Handler):

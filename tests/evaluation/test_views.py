@@ -186,6 +186,7 @@ def test_a_protocol_that_takes_one_view_says_which_take_more() -> None:
         classify(PROTOCOLS["knn1_cosine"], *data, views=2)
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_by_the_command_beside_the_probe_of_the_middle(small_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(small_run, tmp_path / "run")
     plain = ["evaluate", str(run), "--protocol", "linear_lbfgs"]

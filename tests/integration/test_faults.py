@@ -349,6 +349,7 @@ def test_an_interrupt_during_imports_is_one_line() -> None:
     )
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_a_second_demo_says_where_the_first_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from test_kill import contents
 
 WORDS = ["train", "bigbigan", "--data", "digits", "--preset", "small", "--device", "cpu"]
-WORDS += ["--epochs", "6", "--train.batch-size", "50", "--train.checkpoint-every", "5"]
+WORDS += ["--epochs", "4", "--train.batch-size", "50", "--train.checkpoint-every", "5"]
 WORDS += ["--data.max-train", "600"]
 WORDS += ["--train.log-every", "4", "--train.statistics-batches", "3", "--settings.latent-dim", "8"]
 WORDS += ["--settings.network.encoder-width", "0.03125", "--settings.network.mlp-width", "16"]
