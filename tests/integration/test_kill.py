@@ -40,7 +40,7 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals) -> str:
     """Sends a signal, and returns what the process said before it ended."""
     process.send_signal(number)
     try:
-        return process.communicate(timeout=60)[1].decode()
+        return process.communicate(timeout=240)[1].decode()
     finally:
         if process.poll() is None:
             process.kill()
@@ -94,13 +94,15 @@ def without_seconds(files: dict[str, bytes]) -> list[str]:
 
 def wait_for_training(run: Path, process: subprocess.Popen[bytes]) -> None:
     """Until the process has written its log anew, which it does as the loop begins."""
-    before = run.joinpath("stats.jsonl").stat().st_mtime_ns if run.exists() else 0
-    deadline = time.monotonic() + 60
+    log = run / "stats.jsonl"
+    before = log.stat().st_mtime_ns if log.exists() else 0
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
-        log = run / "stats.jsonl"
         if log.exists() and log.stat().st_mtime_ns > before:
             return
         time.sleep(0.02)
+    told = stop(process, signal.SIGKILL)
+    pytest.fail(f"it ended before it trained, or trains not: {told}")
 
 
 def test_two_kills(tmp_path: Path) -> None:
