@@ -70,8 +70,8 @@ def test_killed_and_begun_again_equals_undisturbed(at: int, whole: Path, tmp_pat
         assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_what_is_finished_is_not_done_again(tmp_path: Path) -> None:
-    make(tmp_path / "table")
+def test_what_is_finished_is_not_done_again(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "table")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("runs/**/*.*")}
     make(tmp_path / "table", progress=kill_at(1))
     make(tmp_path / "table", seeds=(0, 1))
@@ -103,8 +103,8 @@ def test_what_was_lost_is_made_again(whole: Path, tmp_path: Path) -> None:
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_other_seeds_made_later_stand_beside_the_first(tmp_path: Path) -> None:
-    make(tmp_path / "table")
+def test_other_seeds_made_later_stand_beside_the_first(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "table")
     make(tmp_path / "table", seeds=(4,))
     lines = (tmp_path / "table/bigan-table1.csv").read_text().splitlines()[1:]
     assert lines[0].endswith(",2")
