@@ -105,7 +105,7 @@ def merge(settings: Any, values: Mapping[str, Any], prefix: str = "") -> dict[st
         ConfigError: A name is unknown, or nested settings are no mapping.
     """
     tree, known = plain(settings), [prefix + field.name for field in dataclasses.fields(settings)]
-    hints = _hints_of(type(settings))
+    hints = _hints_of(cast(Any, type(settings)))
     for name, value in values.items():
         if name not in tree:
             raise _unknown_setting(prefix + name, known)
