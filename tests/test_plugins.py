@@ -103,6 +103,18 @@ def test_the_recipe_of_a_protocol() -> None:
     assert "margin" in text
 
 
+def test_the_recipe_of_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("lsgan.py", "centroids.py", "games.py"):
+        write_recipe(name)
+    (words,) = commands_of("games.py")
+    assert main(words) == 0
+    table = Path("results/two-games.md").read_text()
+    assert all(name in table for name in ("BiGAN", "LSGAN", "nearest mean", "raw"))
+    assert main(words) == 0  # nothing is trained again
+    capsys.readouterr()
+    assert main([*words, "--render"]) == 0
+
+
 def test_a_run_asks_for_its_plugin_in_one_line_and_runs_no_code(
     capsys: pytest.CaptureFixture[str], forget: Forget
 ) -> None:
