@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_kill import WORDS, heed_signals, start, stop, wait_for_training
+from test_kill import heed_signals, start, stop, training_of_vectors, wait_for_training
 
 import ambigan
 from ambigan.cli import main
@@ -320,7 +320,7 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
 
 def test_a_closed_terminal_leaves_a_checkpoint(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = start(*WORDS, "--epochs", "400", "--out", str(run))
+    process = start(*training_of_vectors(tmp_path), "--epochs", "400", "--out", str(run))
     wait_for_training(run, process)
     told = stop(process, signal.SIGHUP)
     assert process.returncode == 128 + signal.SIGHUP
