@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import matplotlib as mpl
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 import shape_checks  # noqa: F401 - before all that imports the package
-from games import VARIANTS, toy_config
+from games import VARIANTS, representatives, toy_config
 
 mpl.use("Agg")
 
@@ -24,9 +26,20 @@ if (workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:  # by
     os.environ.setdefault("OMP_NUM_THREADS", str(share))  # of processes that tests start
 
 
-@pytest.fixture(params=sorted(VARIANTS))
+few = representatives()
+
+
+@pytest.fixture(
+    params=[
+        name if name in few else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted(VARIANTS)
+    ]
+)
 def variant(request: pytest.FixtureRequest) -> str:
-    """The name of one game; a new method is covered by being registered."""
+    """The name of one game; a new method is covered by being registered.
+
+    Those that take no choice of their own are among the slow tests.
+    """
     return request.param
 
 
@@ -49,6 +62,26 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = PROTOCOLS[name]
     constants = {**pinned.constants, **fewer}
     monkeypatch.setitem(PROTOCOLS._entries, name, replace(pinned, constants=constants))
+
+
+@pytest.fixture
+def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages with empty charts and with maps that are not computed, which take seconds for each.
+
+    It is for tests of what else is on a page; `tests/report` and the demo's test draw everything.
+    """
+    from sklearn.manifold import TSNE
+
+    draw = Figure.savefig
+
+    def leave_empty(figure: Figure, file: BinaryIO, **options: Any) -> None:
+        if options.get("format") == "svg":
+            file.write(b'<svg viewBox="0 0 1 1"></svg>')
+        else:
+            draw(figure, file, **options)
+
+    monkeypatch.setattr(Figure, "savefig", leave_empty)
+    monkeypatch.setattr(TSNE, "fit_transform", lambda model, _values: model.init)
 
 
 class _Listener(logging.Handler):

@@ -6,7 +6,7 @@ import dataclasses
 
 import torch
 
-from ambigan.core.settings import override
+from ambigan.core.settings import dotted, override
 from ambigan.data import DataSettings
 from ambigan.engine.config import RunConfig
 from ambigan.game import Method
@@ -173,6 +173,40 @@ def toy_config(name: str, **changes: str) -> RunConfig:
     network |= TOY_METHOD.get(method, {})
     changed = {key.replace("__", "."): value for key, value in changes.items()}
     return override(config, TOY | network | settings | changed).check()
+
+
+def representatives() -> set[str]:
+    """Variants that between them take every choice of every method's settings.
+
+    A choice is a text, a switch, a small count, a number of widths, or whether a weight is zero.
+    The other variants combine the same choices, or are smaller or larger at full size alone.
+    """
+    choices = {name: _choices(toy_config(name)) for name in sorted(VARIANTS)}
+    chosen, missing = {"latent_regressor-after", "bigbigan-attention"}, set[tuple[str, ...]]()
+    missing.update(*choices.values())
+    missing.difference_update(*(choices[name] for name in chosen))
+    while missing:
+        best = max(choices, key=lambda name: len(choices[name] & missing))
+        chosen.add(best)
+        missing -= choices[best]
+    return chosen
+
+
+def _choices(config: RunConfig) -> set[tuple[str, ...]]:
+    found = set[tuple[str, ...]]()
+    for name, value in dotted(config).items():
+        match value:
+            case bool() | str() | None:
+                choice = str(value)
+            case int():
+                choice = str(min(value, 4))
+            case float():
+                choice = "zero" if value == 0 else "some"
+            case _:
+                choice = str(len(value))
+        if name != "preset":
+            found.add((config.method, name, choice))
+    return found
 
 
 def toy_method(config: RunConfig, seed: int = 0) -> Method:

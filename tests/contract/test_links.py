@@ -76,6 +76,7 @@ def in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> int:
     return status
 
 
+@pytest.mark.usefixtures("quick_pages")
 @pytest.mark.parametrize(
     "link", [Path.symlink_to, pytest.param(Path.hardlink_to, marks=pytest.mark.slow)]
 )
@@ -96,6 +97,7 @@ def test_links_in_the_place_of_every_file_of_a_run(
         assert contents(outside) == before, use
 
 
+@pytest.mark.usefixtures("quick_pages")
 @pytest.mark.slow
 def test_folders_of_a_run_that_are_links(
     worked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -42,7 +42,8 @@ def test_a_latent_regressor_begins_when_its_gan_is_done() -> None:
 
 
 def test_each_rate_falls_over_the_part_it_is_planned_for(tmp_path: Path) -> None:
-    config = toy_config("latent_regressor-paper", train__epochs="40", train__log_every="1")
+    changes = {"train__epochs": "16", "train__log_every": "1", "train__diagnose_every": "1000"}
+    config = toy_config("latent_regressor-paper", **changes)
     lines = read_lines(train(config, tmp_path / "run").stats_file)
     rates = {
         name: [line["learning_rate"][name] for line in lines] for name in ("generator", "encoder")

@@ -65,24 +65,39 @@ def test_killed_early_and_late_equals_undisturbed(name: str, tmp_path: Path) -> 
     check_resume(toy_config(name), tmp_path, 1, 13)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What `bigan-official` leaves, undisturbed."""
+    run = train(toy_config("bigan-official"), tmp_path_factory.mktemp("resume") / "whole")
+    return contents(run.path)
+
+
 @pytest.mark.slow
 def test_killed_early_and_late_equals_undisturbed_for_all(variant: str, tmp_path: Path) -> None:
     check_resume(toy_config(variant), tmp_path, 1, 13)
 
 
-def test_killed_twice(tmp_path: Path) -> None:
+def test_killed_twice(whole: dict[str, bytes], tmp_path: Path) -> None:
     config = toy_config("bigan-official")
-    train(config, tmp_path / "whole")
     with pytest.raises(Killed):
         train(config, tmp_path / "killed", progress=kill_at(9))
     with pytest.raises(Killed):
         resume(tmp_path / "killed", progress=kill_at(9))
     resume(tmp_path / "killed")
-    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "killed") == whole
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("kept", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [
+        (signal.SIGINT, 1),
+        (signal.SIGTERM, 2),
+        (signal.SIGINT, 100),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 2, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 100, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_saves_first_and_loses_nothing(
     number: signal.Signals, kept: int, tmp_path: Path
 ) -> None:
@@ -109,16 +124,17 @@ def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
     assert contents(tmp_path / "run") == before
 
 
-def test_a_torn_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
+def test_a_torn_checkpoint_falls_back_to_the_one_before(
+    whole: dict[str, bytes], tmp_path: Path
+) -> None:
     config = toy_config("bigan-official")
-    train(config, tmp_path / "whole")
     with pytest.raises(Killed):
         train(config, tmp_path / "torn", progress=kill_at(12))
     newest = list_checkpoints(tmp_path / "torn" / "checkpoints")[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     with pytest.warns(UserWarning, match="torn or altered"):
         resume(tmp_path / "torn")
-    assert contents(tmp_path / "torn") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "torn") == whole
 
 
 def test_all_checkpoints_torn_is_an_error(tmp_path: Path) -> None:
@@ -150,16 +166,15 @@ def test_seeds_differ_and_equal_seeds_agree(tmp_path: Path) -> None:
     assert weights("1", "c") != weights("2", "d")
 
 
-def test_a_kill_before_the_first_hash_starts_over(tmp_path: Path) -> None:
+def test_a_kill_before_the_first_hash_starts_over(whole: dict[str, bytes], tmp_path: Path) -> None:
     config = toy_config("bigan-official")
-    train(config, tmp_path / "whole")
     with pytest.raises(Killed):
         train(config, tmp_path / "killed", progress=kill_at(6))
     (only,) = list_checkpoints(tmp_path / "killed" / "checkpoints")
     only.with_name(only.name + ".sha256").unlink()
     with pytest.warns(UserWarning, match=r"not finished\. Starting over"):
         resume(tmp_path / "killed")
-    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "killed") == whole
 
 
 def test_leftovers_of_a_kill_are_swept(tmp_path: Path) -> None:

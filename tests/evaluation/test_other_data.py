@@ -134,6 +134,7 @@ def test_vectors_go_through_the_runs_scaling(tmp_path: Path) -> None:
         ambigan.evaluate(run, data="digits")
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_by_the_command(run: ambigan.Run, photos: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", str(run.path), "--data", photos, "--protocol", "knn1_cosine"]
     words += ["--weights", "raw", "--data.max-train", "30"]
@@ -159,6 +160,7 @@ def test_by_the_command(run: ambigan.Run, photos: str, capsys: pytest.CaptureFix
         assert line in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_transfer_to_other_data(run: ambigan.Run, photos: str) -> None:
     words = ["transfer", str(run.path), "--network", "encoder", "--epochs", "1", "--data", photos]
     assert main(words) == 0

@@ -158,6 +158,7 @@ def lowest(monkeypatch: pytest.MonkeyPatch, own_registries: None) -> str:
     return smallest.name
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_a_new_metric_is_shown_without_a_change(
     lowest: str, finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

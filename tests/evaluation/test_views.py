@@ -20,6 +20,8 @@ from ambigan.evaluation.features import FeatureFunction
 from ambigan.evaluation.protocols import PROTOCOLS, classify
 from ambigan.evaluation.result_file import read_results
 from ambigan.run_evaluation import evaluate
+from ambigan.training import train
+from games import toy_config
 
 Listen = Callable[[Callable[[str], object]], None]
 
@@ -35,6 +37,14 @@ def digits() -> Dataset:
 @pytest.fixture(scope="module")
 def cropped() -> Dataset:
     return open_dataset(DataSettings(source="digits", max_train=120, crop=(6, 6)))
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `conv_run`, of a fifth of the digits, whose views are soon classified."""
+    out = tmp_path_factory.mktemp("views") / "run"
+    train(toy_config("bigan-images", train__epochs="1", data__max_train="300"), out)
+    return out
 
 
 def windows(picture: Tensor) -> list[Tensor]:
@@ -148,9 +158,9 @@ def test_too_many_views_are_refused_before_they_are_made(
 
 
 def test_rows_kept_of_other_views_are_not_taken(
-    conv_run: Path, tmp_path: Path, listen: Listen
+    small_run: Path, tmp_path: Path, listen: Listen
 ) -> None:
-    run = Path(shutil.copytree(conv_run, tmp_path / "run"))
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
     told: list[str] = []
 
     def stop_at_pixels(line: str) -> None:
@@ -176,8 +186,9 @@ def test_a_protocol_that_takes_one_view_says_which_take_more() -> None:
         classify(PROTOCOLS["knn1_cosine"], *data, views=2)
 
 
-def test_by_the_command_beside_the_probe_of_the_middle(conv_run: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(conv_run, tmp_path / "run")
+@pytest.mark.usefixtures("quick_pages")
+def test_by_the_command_beside_the_probe_of_the_middle(small_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(small_run, tmp_path / "run")
     plain = ["evaluate", str(run), "--protocol", "linear_lbfgs"]
     flags = ["--views", "3", "--views-short-side", "8,10", "--test-crops", "10"]
     assert main(plain) == 0

@@ -406,14 +406,24 @@ def test_what_is_drawn_and_curves_by_other_constants_are_refused(
         make(tmp_path / "study", ALONE)
 
 
-@pytest.mark.parametrize("damage", ["", "[]", '{"rows": [{}]}', "text", "null", "no metrics"])
+RECORDS = (
+    "runs/small/bigan/seed-0/results/knn1_euclidean--encoder.hidden2--ema.json",
+    "runs/small/bigan/seed-0/results/reconstruction_l2--ema.json",
+    "runs/small/bigan/seed-0/results/curve-knn1_euclidean--encoder.hidden2--ema.json",
+    "baselines/knn1_euclidean--pca5.json",
+)
+DAMAGES = ("", "[]", '{"rows": [{}]}', "text", "null", "no metrics")
+
+
+# By default every damage to one record, and one damage to every record.
 @pytest.mark.parametrize(
-    "name",
+    ("name", "damage"),
     [
-        "runs/small/bigan/seed-0/results/knn1_euclidean--encoder.hidden2--ema.json",
-        "runs/small/bigan/seed-0/results/reconstruction_l2--ema.json",
-        "runs/small/bigan/seed-0/results/curve-knn1_euclidean--encoder.hidden2--ema.json",
-        "baselines/knn1_euclidean--pca5.json",
+        pytest.param(
+            name, damage, marks=[] if RECORDS[0] == name or damage == "text" else pytest.mark.slow
+        )
+        for name in RECORDS
+        for damage in DAMAGES
     ],
 )
 def test_what_is_damaged_is_measured_again(
@@ -501,8 +511,13 @@ def test_epochs_count_how_often_the_measured_network_sees_the_data(
     for run in runs:
         steps = getattr(run.config.settings, "discriminator_steps", 0)
         assert run.config.train.epochs == 3 * (turns.get(run.config.method) or 1 + steps)
+    # Runs with the same networks and layers are looked at once.
+    each = {
+        (run.config.method, str(run.config.settings.network), run.spec.layers): run
+        for run in plan_runs(experiment, tmp_path)
+    }
     with torch.device("meta"):
-        for run in plan_runs(experiment, tmp_path):
+        for run in each.values():
             method = find_method(run.config.method)(run.config.settings, SOME_IMAGES)
             for layer in run.spec.layers:
                 assert method.find_layer(layer).name == layer

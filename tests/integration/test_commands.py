@@ -198,6 +198,7 @@ def test_other_data_keep_their_own_names(finished_run: Path, tmp_path: Path) -> 
     assert pq.read_table(out).to_pydict()["label"] == names
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_vectors_go_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
@@ -251,6 +252,7 @@ def test_presets_are_listed_with_what_they_reached(capsys: pytest.CaptureFixture
         assert word in told
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_a_report_is_of_the_weights_that_are_asked_for(finished_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
     for weights, words in (("ema", "averaged over training"), ("raw", "as the last step left")):
@@ -258,6 +260,7 @@ def test_a_report_is_of_the_weights_that_are_asked_for(finished_run: Path, tmp_p
         assert words in (run / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_one_method_from_outside_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_registries: None
 ) -> None:

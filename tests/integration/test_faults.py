@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_kill import WORDS, start, wait_for_training
+from test_kill import heed_signals, start, stop, training_of_vectors, wait_for_training
 
 import ambigan
 from ambigan.cli import main
@@ -320,10 +320,9 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
 
 def test_a_closed_terminal_leaves_a_checkpoint(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = start(*WORDS, "--epochs", "400", "--out", str(run))
+    process = start(*training_of_vectors(tmp_path), "--epochs", "400", "--out", str(run))
     wait_for_training(run, process)
-    process.send_signal(signal.SIGHUP)
-    told = process.communicate(timeout=60)[1].decode()
+    told = stop(process, signal.SIGHUP)
     assert process.returncode == 128 + signal.SIGHUP
     assert f"ambigan train --resume {run}" in told
     assert list_checkpoints(run / "checkpoints")
@@ -342,18 +341,21 @@ sys.exit(main(["sample", "."]))
 
 
 def test_an_interrupt_during_imports_is_one_line() -> None:
-    told = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    command = [sys.executable, "-c", INTERRUPTED]
+    told = subprocess.run(command, capture_output=True, text=True, preexec_fn=heed_signals)
     assert told.returncode == 130
     assert told.stderr == (
         "stopped; no file is left half written; repeat the command to begin again\n"
     )
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_a_second_demo_says_where_the_first_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["demo", "--epochs", "1", "--settings.network.hidden", "8,8", "--device", "cpu"]
+    words += ["--data.max-train", "200"]
     assert main(words) == 0
     page = Path("runs/demo/report.html").resolve().as_uri()
     written = Path("runs/demo/report.html").read_bytes()

@@ -42,6 +42,7 @@ NARROW = {
 }
 
 
+@pytest.mark.usefixtures("quick_pages")
 @pytest.mark.parametrize("method", list(METHODS))
 def test_rectangles_of_one_channel_need_no_code(method: str, tall: Path, tmp_path: Path) -> None:
     out, toy = tmp_path / "run", TOY[2:] if method == "simclr" else TOY
@@ -60,6 +61,7 @@ def test_rectangles_of_one_channel_need_no_code(method: str, tall: Path, tmp_pat
         assert np.load(out / "samples.npy").shape == (4, 1, 96, 48)
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_the_encoder_may_see_more_than_the_generator_draws(tall: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ["--settings.network.image-size", "24,12", "--settings.network.encoder", "alexnet"]

@@ -76,6 +76,7 @@ def test_a_box_and_a_label_are_forgotten(run: str) -> None:
     assert len(record["shares_without_random"]) == 10
 
 
+@pytest.mark.usefixtures("quick_pages")
 def test_transfer_prints_its_table_and_stands_on_the_page(
     run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -229,38 +229,38 @@ def test_help_is_whole_phrases() -> None:
 
 BASH = """
 eval "$(ambigan completion bash)"
-COMP_TYPE=9; COMP_LINE="$1"; COMP_POINT=${#COMP_LINE}
-read -ra COMP_WORDS <<< "$1"
-[[ "$1" == *" " ]] && COMP_WORDS+=("")
-COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 asked=$(complete -p ambigan | grep -o -- '-F [^ ]*')
-${asked#-F } ambigan "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-printf '%s\\n' "${COMPREPLY[@]}"
+for line in "$@"; do
+  COMP_TYPE=9; COMP_LINE="$line"; COMP_POINT=${#line}; COMPREPLY=()
+  read -ra COMP_WORDS <<< "$line"
+  [[ "$line" == *" " ]] && COMP_WORDS+=("")
+  COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+  ${asked#-F } ambigan "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+  echo "${COMPREPLY[@]}"
+done
 """
+COMPLETED = {
+    "ambigan rep": {"report", "reproduce"},
+    "ambigan train bigb": {"bigbigan"},
+    "ambigan train bigan --preset im": {n for n in PRESETS["bigan"] if n.startswith("im")},
+    "ambigan train bigan --data fold": {"folder:"},
+    "ambigan train bigan --settings.latent-d": {"--settings.latent-dim"},
+    "ambigan evaluate run --protocol knn1": {"knn1_cosine", "knn1_euclidean"},
+    "ambigan reproduce bigan-t": {"bigan-table1"},
+    "ambigan completion f": {"fish"},
+}
 
 
-@pytest.mark.parametrize(
-    ("line", "answers"),
-    [
-        ("ambigan rep", {"report", "reproduce"}),
-        ("ambigan train bigb", {"bigbigan"}),
-        ("ambigan train bigan --preset im", {n for n in PRESETS["bigan"] if n.startswith("im")}),
-        ("ambigan train bigan --data fold", {"folder:"}),
-        ("ambigan train bigan --settings.latent-d", {"--settings.latent-dim"}),
-        ("ambigan evaluate run --protocol knn1", {"knn1_cosine", "knn1_euclidean"}),
-        ("ambigan reproduce bigan-t", {"bigan-table1"}),
-        ("ambigan completion f", {"fish"}),
-    ],
-)
-def test_bash_completes(line: str, answers: set[str], tmp_path: Path) -> None:
+def test_bash_completes(tmp_path: Path) -> None:
     command = tmp_path / "ambigan"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ambigan "$@"\n')
     command.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", BASH, "bash", line],
+        ["bash", "-c", BASH, "bash", *COMPLETED],
         capture_output=True,
         text=True,
         env={**os.environ, "PATH": path},
     )
-    assert {word.strip() for word in done.stdout.splitlines()} == answers, done.stderr
+    answers = [set(line.split()) for line in done.stdout.splitlines()]
+    assert dict(zip(COMPLETED, answers, strict=True)) == COMPLETED, done.stderr

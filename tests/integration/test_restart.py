@@ -16,7 +16,8 @@ import pytest
 from test_kill import contents
 
 WORDS = ["train", "bigbigan", "--data", "digits", "--preset", "small", "--device", "cpu"]
-WORDS += ["--epochs", "6", "--train.batch-size", "50", "--train.checkpoint-every", "10"]
+WORDS += ["--epochs", "4", "--train.batch-size", "50", "--train.checkpoint-every", "5"]
+WORDS += ["--data.max-train", "600"]
 WORDS += ["--train.log-every", "4", "--train.statistics-batches", "3", "--settings.latent-dim", "8"]
 WORDS += ["--settings.network.encoder-width", "0.03125", "--settings.network.mlp-width", "16"]
 WORDS += ["--settings.network.width", "2", "--settings.network.head-width", "16"]
@@ -71,12 +72,16 @@ class Machine:
         assert "failed to connect" not in said, "to a process of an earlier start, it may be"
 
 
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        return found.getsockname()[1]
+
+
 @contextmanager
 def two_machines(out: Path) -> Iterator[list[Machine]]:
     """The first of them holds the place where they meet."""
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     machines = [Machine(port, out, is_host=True), Machine(port, out)]
     try:
         yield machines
@@ -88,10 +93,22 @@ def two_machines(out: Path) -> Iterator[list[Machine]]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The undisturbed run, by two processes without torchrun."""
     out = tmp_path_factory.mktemp("restart") / "whole"
-    with two_machines(out) as machines:
-        for machine in machines:
-            machine.finish()
+    shared = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-m", "ambigan", *WORDS, "--out", str(out)],
+            stdout=subprocess.DEVNULL,
+            env=os.environ | shared | {"RANK": rank, "LOCAL_RANK": "0", "OMP_NUM_THREADS": "1"},
+        )
+        for rank in ("0", "1")
+    ]
+    try:
+        assert [rank.wait(timeout=300) for rank in ranks] == [0, 0]
+    finally:
+        for rank in ranks:
+            rank.kill()
     return out
 
 

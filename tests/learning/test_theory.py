@@ -113,6 +113,7 @@ def test_a_network_learns_the_ratio_of_two_densities(correlation: float) -> None
 
 
 # Inverses whose marginals differ; D* is on average 0.097 from one half.
+@pytest.mark.slow
 def test_a_network_learns_the_ratio_on_the_curve_of_a_deterministic_game() -> None:
     method = toys.with_identities(seed=0)
     toys.learn_discriminator(method, toys.wider, seed=0)

@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -42,7 +43,7 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     """
     if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigError(f"{prefix.rstrip('.')} cannot be {values!r}: it holds settings by name.")
-    hints = get_type_hints(kind, include_extras=True)
+    hints = _hints_of(kind)
     fields = {field.name for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
     checked: dict[str, Any] = {}
     for name, value in values.items():
@@ -95,7 +96,7 @@ def merge(settings: Any, values: Mapping[str, Any], prefix: str = "") -> dict[st
         ConfigError: A name is unknown, or nested settings are no mapping.
     """
     tree = plain(settings)
-    hints = get_type_hints(cast(Any, type(settings)), include_extras=True)
+    hints = _hints_of(cast(Any, type(settings)))
     for name, value in values.items():
         if name not in tree:
             raise _unknown_setting(prefix + name, [prefix + known for known in tree])
@@ -150,7 +151,7 @@ def _rebuild(settings: T, changes: Mapping[str, Any], prefix: str) -> T:
     Nested ones are of the types present, since fields may be declared loosely, or of the kinds
     asked for, at their defaults.
     """
-    hints = get_type_hints(cast(type, type(settings)))
+    hints = _hints_of(cast(Any, type(settings)))
     values: dict[str, Any] = {}
     for field in dataclasses.fields(cast(Any, settings)):
         value, name = getattr(settings, field.name), f"{prefix}{field.name}"
@@ -229,11 +230,22 @@ def _check(hint: Any, value: Any, name: str) -> Any:
             value = value.split("x")  # 64x48 is 64,48
         if isinstance(value, (str, int, float)) and "tuple[" in str(hint):
             value = [value]  # one width is a list of one
-        adapter = TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
-        return adapter.validate_python(value)
+        return _adapter_of(hint).validate_python(value)
     except ValidationError as error:
         reason = _reason(hint, error)
         raise ConfigError(f"{name} cannot be {value!r}: {reason}.") from error
+
+
+@cache
+def _hints_of(kind: type[Any]) -> dict[str, Any]:
+    """The types of a dataclass's fields; evaluating annotations takes longer than a check."""
+    return get_type_hints(kind, include_extras=True)
+
+
+@cache
+def _adapter_of(hint: Any) -> TypeAdapter[Any]:
+    """What checks values of a type; building it takes far longer than a check."""
+    return TypeAdapter[Any](hint, config=ConfigDict(coerce_numbers_to_str=True))
 
 
 def _reason(hint: Any, error: ValidationError) -> str:

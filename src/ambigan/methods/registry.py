@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..core.errors import ConfigError, unknown_name
 from ..core.plugins import Plugin, find_loaded, load_plugin
 from ..core.registry import Registry
-from ..core.settings import checked
+from ..core.settings import checked, plain
 from ..game import Capability, Method, Terms
 
 M = TypeVar("M", bound=type[Method])
@@ -144,7 +144,7 @@ def _check_settings(cls: type[Method]) -> None:
                 " since the defaults are a method's first preset."
             )
     try:
-        checked(settings(), f"{name}.Settings.")
+        plain(checked(settings(), f"{name}.Settings."))
     except (NameError, TypeError) as error:
         raise ConfigError(f"{name}.Settings cannot be kept as JSON: {error}.") from error
 

@@ -37,7 +37,8 @@ def init_orthogonal(module: nn.Module) -> None:
 def _init(module: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
     """Draws the weights of all linear and convolutional layers, in the order of `modules()`."""
     for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        is_drawn = isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+        if is_drawn and not part.weight.is_meta:  # on meta torch takes long to draw nothing
             draw(part.weight)
             if part.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
                 nn.init.zeros_(part.bias)
