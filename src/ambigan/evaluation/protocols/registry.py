@@ -181,9 +181,9 @@ def register_protocol(
     """Makes a function a protocol; that is all there is to adding one, from any package.
 
     The function is called with the constants as keywords, after what it needs: `labels` and
-    `targets` give a `Task`; `reconstruct` gives `(maps, dataset, device)`; `sample` gives `(generated, real,
-    device)`, features `(N, D)` of the samples drawn and of the test split. It returns
-    `{name: value}` or a list of `Metric`, alone or in a pair with a dictionary of details.
+    `targets` give a `Task`; `reconstruct` gives `(maps, dataset, device)`; `sample` gives
+    `(generated, real, device)`, features `(N, D)` of the samples drawn and of the test split. It
+    returns `{name: value}` or a list of `Metric`, alone or in a pair with a dictionary of details.
 
     Args:
         needs: What of the data or the method it measures.
