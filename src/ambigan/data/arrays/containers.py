@@ -47,12 +47,14 @@ def read_mat(
         raise
     except Exception as error:  # SciPy raises different errors for damaged files
         raise DataError(f"{path} is damaged or not a .mat file ({first_line(error)}).") from error
-    arrays = {
+    arrays: dict[str, Any] = {
         name: value.toarray() if hasattr(value, "toarray") else value
         for name, value in content.items()
         if not name.startswith("__")
     }
-    known = {name: _texts(value) for name, value in arrays.items() if isinstance(value, np.ndarray)}
+    known: dict[str, NDArray[Any]] = {
+        name: _texts(np.asarray(value)) for name, value in arrays.items() if hasattr(value, "dtype")
+    }
     return named_arrays(path, tuple(known), lambda name: known[name], settings, needed)
 
 
