@@ -10,11 +10,7 @@ import pytest
 import torch
 from spot_game import SPOT, spot_data, spot_run
 
-from ambigan.analysis import (
-    FeatureRemovalSettings,
-    remove_boxed_feature,
-    remove_labelled_feature,
-)
+from ambigan.analysis import FeatureRemovalSettings, remove_boxed_feature, remove_labelled_feature
 from ambigan.analysis.boxes import Box
 from ambigan.analysis.feature_removal import _Removal
 from ambigan.core.errors import ConfigError

@@ -25,7 +25,7 @@ from ambigan.data import (
     prepare_images,
     to_float,
 )
-from ambigan.data.augment import NUM_DRAWS, Augment
+from ambigan.data.batches.augment import NUM_DRAWS, Augment
 from ambigan.data.images.cropping import augment_of
 from ambigan.engine.train_step import make_batch
 from games import toy_config, toy_method

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ambigan.data.memory_budget import MemoryBudget
+from ambigan.data.images.memory_budget import MemoryBudget
 
 
 def test_no_more_than_the_budget_is_held_and_all_come_through() -> None:

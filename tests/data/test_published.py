@@ -12,7 +12,7 @@ import torch
 
 from ambigan.core.errors import DataError
 from ambigan.data import DataSettings, import_torchvision, open_dataset, open_examples
-from ambigan.data.images.torchvision_datasets import data_root as root_of
+from ambigan.data.image_sources.torchvision_datasets import data_root as root_of
 
 from .made_sets import NUM_TEST, NUM_TRAIN, make_cifar, make_stl10, make_svhn
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from ambigan.core.randomness import Randomness
-from ambigan.data import Batches, Split, sampler
-from ambigan.data.augment import Augment
-from ambigan.data.streaming import Stream, fits
+from ambigan.data import Batches, Split
+from ambigan.data.batches import sampler
+from ambigan.data.batches.augment import Augment
+from ambigan.data.batches.streaming import Stream, fits
 from ambigan.training import train
 from games import toy_config
 
@@ -79,7 +80,7 @@ def test_a_run_is_the_same_streamed_or_not(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_fits_is_at_most_half_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ambigan.data import streaming
+    from ambigan.data.batches import streaming
 
     monkeypatch.setattr(streaming, "physical_memory", lambda: 2400)
     assert fits(values(), CPU)  # 1,200 bytes

@@ -12,11 +12,7 @@ from sklearn.decomposition import PCA as SklearnPCA
 
 from ambigan.core.data_spec import DataSpec
 from ambigan.evaluation.baselines import feature_baselines as baselines
-from ambigan.evaluation.baselines.feature_baselines import (
-    fit_pca,
-    pca_features,
-    raw_features,
-)
+from ambigan.evaluation.baselines.feature_baselines import fit_pca, pca_features, raw_features
 
 
 def digits() -> torch.Tensor:

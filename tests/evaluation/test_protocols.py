@@ -12,11 +12,7 @@ from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
 from ambigan.data.dataset import Dataset, Split
 from ambigan.evaluation.metrics.reconstruction import Maps
-from ambigan.evaluation.protocols import (
-    PROTOCOLS,
-    classify,
-    find_protocol,
-)
+from ambigan.evaluation.protocols import PROTOCOLS, classify, find_protocol
 
 LABELLED = [name for name, protocol in PROTOCOLS.items() if protocol.needs == "labels"]
 

@@ -9,11 +9,7 @@ import torch
 from torch import nn
 
 from ambigan.core.ema import ExponentialMovingAverage
-from ambigan.networks.layers.spectral_norm import (
-    SpectralNorm,
-    apply_spectral_norm,
-    converge_sigma,
-)
+from ambigan.networks.layers.spectral_norm import SpectralNorm, apply_spectral_norm, converge_sigma
 
 
 def a_network() -> nn.Sequential:

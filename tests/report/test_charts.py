@@ -10,13 +10,7 @@ from PIL import Image
 
 from ambigan.core.errors import ConfigError
 from ambigan.report.figures import inline_svg, save_figure, vectors
-from ambigan.report.figures.charts import (
-    MAX_POINTS,
-    Score,
-    line_chart,
-    score_chart,
-    short_number,
-)
+from ambigan.report.figures.charts import MAX_POINTS, Score, line_chart, score_chart, short_number
 from ambigan.report.figures.theme import clean
 
 RNG = np.random.default_rng(0)

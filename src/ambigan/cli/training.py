@@ -16,14 +16,7 @@ from ..core.files import as_typed
 from ..core.machine import num_launched_processes
 from ..core.plugins import plugin_flags
 from ..core.settings import override
-from ..data import (
-    DataSettings,
-    Manifest,
-    find_image_source,
-    located,
-    prepare_images,
-    verify_packed,
-)
+from ..data import DataSettings, Manifest, find_image_source, located, prepare_images, verify_packed
 from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder

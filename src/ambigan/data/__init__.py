@@ -1,6 +1,7 @@
 """Data from a name or path: two splits, drawn in batches."""
 
 from ..core.torchvision_compat import import_torchvision
+from .batches.sampler import Batches, Sampler
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
@@ -9,7 +10,6 @@ from .inputs import as_array, as_examples
 from .packed.dataset import verify_packed
 from .packed.manifest import Manifest
 from .packed.prepare import prepare_images
-from .sampler import Batches, Sampler
 from .settings import DataSettings
 from .sources import (
     examples_for_model,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
-from .augment import Augment
+from .batches.augment import Augment
 from .inventory import Inventory
 
 _ROWS = 4096

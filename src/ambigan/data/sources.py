@@ -17,19 +17,13 @@ from .arrays.layout import as_shaped
 from .arrays.numpy_files import read_npy, read_npz
 from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
-from .digits import open_digits, read_digits
 from .files import first_bytes
+from .image_sources.digits import open_digits, read_digits
 from .image_sources.folder import find_archive, find_folder, find_image_file
+from .image_sources.hub import find_hub
 from .image_sources.image_tables import images_of_csv, images_of_parquet
-from .images.cropping import augment_of, cropped_form
-from .images.hub import find_hub
-from .images.image_dataset import open_image_source, read_image_source
-from .images.image_decoding import read_header
-from .images.image_source import ImageSource, image_source_of
-from .images.pages_and_groups import settled
-from .images.parallel_decoding import DecodingProgress, by, find_form
-from .images.photo_datasets import find_celeba, find_imagenet, find_lsun
-from .images.torchvision_datasets import (
+from .image_sources.photo_datasets import find_celeba, find_imagenet, find_lsun
+from .image_sources.torchvision_datasets import (
     CIFAR10,
     CIFAR100,
     MNIST,
@@ -38,6 +32,12 @@ from .images.torchvision_datasets import (
     SVHN,
     Published,
 )
+from .images.cropping import augment_of, cropped_form
+from .images.image_dataset import open_image_source, read_image_source
+from .images.image_decoding import read_header
+from .images.image_source import ImageSource, image_source_of
+from .images.pages_and_groups import settled
+from .images.parallel_decoding import DecodingProgress, by, find_form
 from .inventory import Inventory
 from .memory import MEMORY
 from .packed.dataset import (

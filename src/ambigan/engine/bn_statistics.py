@@ -8,7 +8,7 @@ import torch
 
 from ..core.feature_layers import eval_mode
 from ..core.randomness import Randomness
-from ..data.sampler import Batches
+from ..data.batches.sampler import Batches
 from ..game import Batch, Method
 from ..networks.layers.basic import BatchNorm
 from ..networks.layers.spectral_norm import converge_sigma

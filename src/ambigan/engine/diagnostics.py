@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.feature_layers import eval_mode
 from ..core.randomness import Randomness
-from ..data.sampler import Batches
+from ..data.batches.sampler import Batches
 from ..game import Batch, Method
 
 NUM_DIAGNOSED = 256

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..core.distributed import world
 from ..core.errors import ConfigError
 from ..core.randomness import Randomness
-from ..data.sampler import Batches
+from ..data.batches.sampler import Batches
 from ..game import Batch, Method, Terms
 from .config import TrainSettings
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..core.distributed import any_rank, average_, world
 from ..core.errors import ConfigError, NonFiniteError
 from ..core.randomness import Randomness
-from ..data.sampler import Batches
+from ..data.batches.sampler import Batches
 from ..game import Batch
 from ..methods import check_losses
 from .config import TrainSettings

@@ -16,7 +16,7 @@ from ..core.machine import physical_memory
 from ..core.randomness import Randomness
 from ..core.settings import checked, plain
 from ..data import Dataset, Split
-from ..data.augment import NUM_DRAWS, Augment, scaled_length
+from ..data.batches.augment import NUM_DRAWS, Augment, scaled_length
 from ..data.values import to_float
 from .features import FeatureFunction, extract
 

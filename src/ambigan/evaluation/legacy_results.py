@@ -7,15 +7,7 @@ from typing import Any
 
 from .protocols import PROTOCOLS
 from .protocols.registry import warnings_of
-from .result import (
-    DataRecord,
-    Metric,
-    ProtocolRecord,
-    Provenance,
-    Result,
-    Subject,
-    wilson_interval,
-)
+from .result import DataRecord, Metric, ProtocolRecord, Provenance, Result, Subject, wilson_interval
 
 _CHOSEN = {"k": "k", "metric": "metric", "c": "C", "l2": "L2", "num_labels": "labels"}
 """Columns that held a constant chosen on held-out examples, and what it is called now."""

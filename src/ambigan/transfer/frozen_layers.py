@@ -20,14 +20,7 @@ from ..core.settings import build, plain
 from ..data import Dataset, to_float
 from ..evaluation.classifiers.label_subsets import balanced_draw, class_sizes
 from ..evaluation.protocols import ACCURACY
-from ..evaluation.result import (
-    Metric,
-    ProtocolRecord,
-    Provenance,
-    Result,
-    Subject,
-    wilson_interval,
-)
+from ..evaluation.result import Metric, ProtocolRecord, Provenance, Result, Subject, wilson_interval
 from ..evaluation.result_file import read_results_if_whole, write_results
 from ..game import Method
 from ..run import Run

@@ -15,7 +15,7 @@ from ..core.errors import NonFiniteError
 from ..core.randomness import Randomness
 from ..core.settings import NonNegative, Positive
 from ..data import to_float
-from ..data.sampler import Sampler
+from ..data.batches.sampler import Sampler
 from .layer_chain import FrozenChain
 
 PrepareBatch = Callable[[Tensor], Tensor]

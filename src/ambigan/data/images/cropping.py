@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from ...core.errors import ConfigError
-from ..augment import Augment, scaled_length
+from ..batches.augment import Augment, scaled_length
 from ..dataset import Dataset
 from ..settings import DataSettings
 

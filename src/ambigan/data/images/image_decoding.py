@@ -22,14 +22,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..file_kinds import HEIC, TIFF, kind_of_file, no_image
-from ..memory_budget import MemoryBudget
-from .deep_images import (
-    is_deeper,
-    num_tiff_pages,
-    read_deep,
-    read_deep_header,
-    storage_type,
-)
+from .deep_images import is_deeper, num_tiff_pages, read_deep, read_deep_header, storage_type
+from .memory_budget import MemoryBudget
 from .other_formats import OTHERS
 from .pixel_form import DecodedPixels, fitted, formed, from_16_bit
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ...core.errors import DataError, suggestion
 from ..settings import DataSettings
 from .columns import is_text, labels_of, numbers, plain
-from .header import check_orientation
 from .lists import expand_lists
 from .suspicions import suspicions
 from .table import Floats, Table
+from .text.header import check_orientation
 from .vectors import RawVectors, drop_flag, some
 
 DEFAULT_LABEL_COLUMN = "label"

@@ -15,10 +15,10 @@ from ...core.errors import DataError
 from ..files import check_file, first_bytes, first_line
 from ..settings import DataSettings
 from .columns import labels_of
-from .notation import Notation
 from .parquet import read_columns
 from .table import Table
-from .text_table import read_text_table
+from .text.notation import Notation
+from .text.text_table import read_text_table
 from .vectors import RawVectors, some
 
 _NAMES = ("label", "labels", "class", "target", "y")

@@ -17,12 +17,12 @@ from ...core.errors import ConfigError, DataError
 from ..files import check_file, first_line
 from ..settings import DataSettings
 from .choice import raw_vectors, text_columns
-from .header import check_header, transposed
 from .label_file import labels_from_file
-from .notation import Notation
 from .parquet import read_columns, read_folder
 from .table import Table
-from .text_table import read_text_table
+from .text.header import check_header, transposed
+from .text.notation import Notation
+from .text.text_table import read_text_table
 from .vectors import RawVectors, some
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import contents, is_numeric, is_text, numbers
-from .notation import Notation
+from .text.notation import Notation
 
 Floats = NDArray[np.floating[Any]]
 

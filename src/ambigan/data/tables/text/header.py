@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import DataError
-from .columns import numbers
-from .table import Table
-from .vectors import some
+from ....core.errors import DataError
+from ..columns import numbers
+from ..table import Table
+from ..vectors import some
 
 _AXES = (
     *("wavelength", "wavelengths", "wavenumber", "wavenumbers", "wl", "lambda", "nm", "cm-1"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .values import to_float
+from ..values import to_float
 
 NUM_DRAWS = 4
 """Number of random numbers that one image takes: scale, top, left and flip."""

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ...core.errors import ConfigError, DataError, unknown_name
 from ...core.torchvision_compat import import_torchvision
+from ..images.image_source import ImageSource
 from ..settings import DataSettings
-from .image_source import ImageSource
 from .torchvision_datasets import data_root, found_or_downloaded, last_line
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..core.distributed import share_of
-from ..core.errors import ConfigError
-from ..core.randomness import Randomness
+from ...core.distributed import share_of
+from ...core.errors import ConfigError
+from ...core.randomness import Randomness
+from ..dataset import Split
+from ..values import to_float
 from .augment import NUM_DRAWS
-from .dataset import Split
 from .streaming import Stream, fits
-from .values import to_float
 
 
 class Sampler:

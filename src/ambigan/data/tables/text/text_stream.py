@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from ...core.errors import DataError
-from ..files import first_bytes
+from ....core.errors import DataError
+from ...files import first_bytes
 
 BLANKS = "blanks"
 """The separator that stands for any number of blanks and tabs."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from ..core.data_spec import DataSpec
-from .dataset import Dataset, SourceSplit, Split
-from .settings import DataSettings
-from .splits import apply_holdout, arange, assemble, concat, num_held_out, shuffled, split_at, take
+from ...core.data_spec import DataSpec
+from ..dataset import Dataset, SourceSplit, Split
+from ..settings import DataSettings
+from ..splits import apply_holdout, arange, assemble, concat, num_held_out, shuffled, split_at, take
 
 NAMES = tuple(str(digit) for digit in range(10))
 NUM_TEST = 297  # 1,500 stay to train on

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..settings import SEPARATORS, DataSettings
+from ...settings import SEPARATORS, DataSettings
 from .notation import Notation
 from .text_stream import BLANKS, between_tabs, read_start
 

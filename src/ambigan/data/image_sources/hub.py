@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError, DataError, unknown_name
-from ..image_sources.image_tables import chosen_column, is_image
+from ..images.image_decoding import Content
+from ..images.image_source import ImageSource
 from ..labels import encode_labels
 from ..settings import DataSettings
-from .image_decoding import Content
-from .image_source import ImageSource
+from .image_tables import chosen_column, is_image
 from .torchvision_datasets import last_line
 
 _SAVED = ("dataset_dict.json", "state.json")

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..core.machine import physical_memory
+from ...core.machine import physical_memory
 
 SHARE = 0.5
 """Fraction of a device's memory that stored examples may fill; networks need the rest."""

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..settings import DataSettings
+from ...settings import DataSettings
+from ..table import Table
 from .dialect import Dialect, recognised_dialect
 from .notation import Notation, recognised_notation
-from .table import Table
 from .text_stream import BLANKS, TextStream
 
 _LEAST_BLOCK, _LARGEST_BLOCK = 1 << 20, 1 << 24

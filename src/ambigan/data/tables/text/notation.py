@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import DataError
-from ..settings import DataSettings
+from ....core.errors import DataError
+from ...settings import DataSettings
 
 MISSING = (
     *("", "?", "-", "--", ".", "*", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "na", "n.a."),
