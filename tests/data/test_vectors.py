@@ -8,7 +8,7 @@ import pytest
 
 from ambigan.core.settings import override
 from ambigan.data import DataSettings
-from ambigan.data.tables.vectors import drop_flag, listed
+from ambigan.data.tables.raw_vectors import drop_flag, listed
 
 
 @pytest.mark.parametrize(

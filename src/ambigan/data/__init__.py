@@ -1,5 +1,7 @@
 """Data from a name or path: two splits, drawn in batches."""
 
+from importlib import import_module
+
 from ..core.torchvision_compat import import_torchvision
 from .batches.sampler import Batches, Sampler
 from .dataset import Dataset, Scaling, SourceSplit, Split
@@ -10,6 +12,7 @@ from .inputs import as_array, as_examples
 from .packed.dataset import verify_packed
 from .packed.manifest import Manifest
 from .packed.prepare import prepare_images
+from .registry import register_source
 from .settings import DataSettings
 from .sources import (
     examples_for_model,
@@ -22,10 +25,9 @@ from .sources import (
     open_dataset,
     open_examples,
     open_framed,
-    register_source,
     stored_shape,
 )
-from .tables.vectors import RawVectors
+from .tables.raw_vectors import RawVectors
 from .values import chunk_size, to_float
 
 __all__ = [
@@ -61,3 +63,5 @@ __all__ = [
     "to_float",
     "verify_packed",
 ]
+
+import_module(".builtin_sources", __name__)  # registers the sources of the package

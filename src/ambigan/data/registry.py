@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeVar
@@ -11,7 +13,7 @@ from ..core.registry import Registry
 from .dataset import Dataset, SourceSplit
 from .images.image_source import ImageSource
 from .settings import DataSettings
-from .tables.vectors import RawVectors
+from .tables.raw_vectors import RawVectors
 
 FRAMED = frozenset(("crop", "short_side", "flip"))
 SPLIT = frozenset(("split_seed", "test_fraction"))
@@ -135,3 +137,22 @@ def register_source(
         return function
 
     return register
+
+
+def typed_name(name: str) -> str:
+    """The name of a source with what follows it, such as `folder:PATH`."""
+    return f"{name}:{SOURCES[name].argument}".rstrip(":")
+
+
+def warn_of_idle_settings(
+    settings: DataSettings, name: str, uses: frozenset[str], among: frozenset[str] | None = None
+) -> None:
+    """A setting that does nothing is a mistake more often than not, or stood in a preset."""
+    for field in dataclasses.fields(settings):
+        users = [typed_name(other) for other, kind in SOURCES.items() if field.name in kind.uses]
+        is_set = getattr(settings, field.name) != field.default
+        is_meant = among is None or field.name in among
+        if is_set and is_meant and users and field.name not in uses:
+            others = ", ".join(user for user in users if user != typed_name(name))
+            message = f"data.{field.name} has no effect on '{name}'; it is for {others}."
+            warnings.warn(message, stacklevel=3)

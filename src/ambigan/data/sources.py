@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
-from .arrays.containers import read_h5ad, read_hdf5, read_mat
-from .arrays.layout import as_shaped
-from .arrays.numpy_files import read_npy, read_npz
 from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
-from .files import first_bytes
-from .image_sources.digits import open_digits, read_digits
-from .image_sources.folder import find_archive, find_folder, find_image_file
-from .image_sources.hub import find_hub
-from .image_sources.image_tables import images_of_csv, images_of_parquet
-from .image_sources.photo_datasets import find_celeba, find_imagenet, find_lsun
-from .image_sources.torchvision_datasets import (
-    CIFAR10,
-    CIFAR100,
-    MNIST,
-    STL10,
-    STL10_UNLABELLED,
-    SVHN,
-    Published,
-)
 from .images.cropping import augment_of, cropped_form
 from .images.image_dataset import open_image_source, read_image_source
 from .images.image_decoding import read_header
@@ -39,175 +18,26 @@ from .images.image_source import ImageSource, image_source_of
 from .images.pages_and_groups import settled
 from .images.parallel_decoding import DecodingProgress, by, find_form
 from .inventory import Inventory
-from .memory import MEMORY
-from .packed.dataset import (
-    check_as_packed,
-    open_packed,
-    open_packed_source,
-    packed_source,
-    read_packed,
-)
+from .packed.dataset import check_as_packed, open_packed_source, packed_source
 from .packed.manifest import read_manifest
 from .registry import (
-    ARRAYS,
-    CONTAINERS,
-    FRAMED,
-    IMAGES,
     ONLY_IMAGES,
     ONLY_VECTORS,
     SOURCES,
     SPLIT,
-    TABLES,
-    TEXTS,
     Named,
     Packed,
     RawExamples,
     Readable,
     Source,
-    register_source,
+    typed_name,
+    warn_of_idle_settings,
 )
 from .settings import DataSettings
-from .tables.readers import read_csv, read_excel, read_feather, read_parquet
-from .tables.vectors import RawVectors, build_vectors, build_vectors_as, read_vectors
+from .tables.raw_vectors import RawVectors
+from .tables.vectors import build_vectors, build_vectors_as, read_vectors
 
 logger = logging.getLogger(__name__)
-
-
-def _add_published(name: str, source: Published, description: str) -> None:
-    SOURCES.add(name, Named(f"{description}, downloaded once", source.open, source.read))
-
-
-def _add_file(
-    name: str,
-    description: str,
-    read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples],
-    uses: frozenset[str],
-    *suffixes: str,
-) -> None:
-    def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawExamples:
-        return as_shaped(read(settings, _path(typed), needed), settings)
-
-    SOURCES.add(name, Readable(description, at_path, uses, suffixes))
-
-
-SOURCES.add(
-    "digits",
-    Named(
-        "1,797 handwritten digits, 8x8, always there (scikit-learn)",
-        open_digits,
-        read_digits,
-        FRAMED | SPLIT,
-    ),
-)
-_add_published("mnist", MNIST, "70,000 handwritten digits, 28x28")
-_add_published("cifar10", CIFAR10, "60,000 small photographs of 10 classes, 32x32")
-_add_published("cifar100", CIFAR100, "60,000 small photographs of 100 classes, 32x32")
-_add_published("svhn", SVHN, "99,289 digits cut from photographs of house numbers, 32x32")
-_add_published("stl10", STL10, "13,000 photographs of 10 classes, 96x96")
-_add_published(
-    "stl10-unlabelled",
-    STL10_UNLABELLED,
-    "the same test split, 105,000 images without labels to train on",
-)
-register_source(
-    "folder",
-    "images below a folder; classes and train/test by the names of folders",
-    kind="images",
-    takes="PATH",
-    uses=IMAGES | {"folders"},
-)(find_folder)
-register_source(
-    "archive",
-    "images in a .zip or .tar, read without unpacking; as for folders",
-    kind="images",
-    takes="PATH",
-    uses=IMAGES | {"folders"},
-)(find_archive)
-register_source("image", "the pages or frames of one file", kind="images", takes="PATH")(
-    find_image_file
-)
-register_source("imagenet", "1.3 million photographs of 1,000 classes", kind="images")(
-    find_imagenet
-)
-register_source(
-    "celeba",
-    "182,732 faces with forty attributes, downloaded once",
-    kind="images",
-    uses=IMAGES | {"attribute"},
-)(find_celeba)
-register_source(
-    "lsun",
-    "photographs of one category, such as lsun:bedroom",
-    kind="images",
-    takes="CATEGORY",
-)(find_lsun)
-register_source(
-    "hf",
-    "images of the library datasets, by name or folder, and split",
-    kind="images",
-    takes="NAME[:SPLIT]",
-    uses=IMAGES | {"label_column", "image_column"},
-)(find_hub)
-SOURCES.add(
-    "packed", Packed("what `ambigan prepare` wrote; not decoded again", open_packed, read_packed)
-)
-_add_file("npy", "an array: numbers, one example a row, or images", read_npy, ARRAYS, ".npy")
-_add_file(
-    "npz",
-    "arrays x, y, or x_train, y_train, x_test, y_test, of numbers or images; a sparse matrix",
-    read_npz,
-    CONTAINERS,
-    ".npz",
-)
-_add_file("mat", "arrays of a MATLAB file", read_mat, CONTAINERS, ".mat")
-_add_file("hdf5", "arrays of an HDF5 file", read_hdf5, CONTAINERS, ".h5", ".hdf5", ".he5")
-_add_file("h5ad", "the matrix of an AnnData file", read_h5ad, TABLES | {"key"}, ".h5ad")
-
-
-def _images_or_rows(
-    images: Callable[[DataSettings, Path], ImageSource | None],
-    rows: Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples],
-) -> Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples]:
-    """A reader of tables that gives images where a column holds them or their paths."""
-
-    def read(settings: DataSettings, path: Path, needed: tuple[str, ...] | None) -> RawExamples:
-        is_there = path.is_file() and bool(first_bytes(path, 1))
-        if is_there and (found := images(settings, path)) is not None:
-            return found
-        return rows(settings, path, needed)
-
-    return read
-
-
-_add_file(
-    "csv",
-    "a table as text, in any dialect, of numbers or of paths to images",
-    _images_or_rows(images_of_csv, read_csv),
-    TEXTS | {"image_column"},
-    *(".csv", ".tsv", ".txt", ".dat"),
-)
-_add_file(
-    "parquet",
-    "a table, or a folder of its parts, of numbers or of images or their paths",
-    _images_or_rows(images_of_parquet, read_parquet),
-    TABLES | {"image_column"},
-    *(".parquet", ".pq"),
-)
-_add_file("feather", "a table of Feather or Arrow", read_feather, TABLES, ".feather", ".arrow")
-_add_file("excel", "a sheet of a workbook", read_excel, TEXTS | {"key"}, ".xlsx", ".xlsm")
-
-
-def _not_in_a_file(_settings: DataSettings, _typed: str, _needed: object) -> RawExamples:
-    raise DataError(
-        "these data were passed in Python and are in no file; pass them again: resume(run, data=X),"
-        " evaluate(run, data=X)."
-    )
-
-
-SOURCES.add(
-    MEMORY,
-    Readable("data passed in Python, as by ambigan.fit", _not_in_a_file, ARRAYS | TABLES, (), ""),
-)
 
 
 def origin_of_source(typed: str) -> Plugin | None:
@@ -218,7 +48,7 @@ def origin_of_source(typed: str) -> Plugin | None:
 def list_sources() -> dict[str, str]:
     """What can be typed as `data.source`, each with a line on what it is."""
     load_installed()
-    return {_typed(name): source.description for name, source in SOURCES.items()}
+    return {typed_name(name): source.description for name, source in SOURCES.items()}
 
 
 def open_dataset(
@@ -266,14 +96,14 @@ def _opened(
         if isinstance(source, Packed):
             packed = check_as_packed(settings, typed)
         if not isinstance(source, Readable):
-            _warn_of_idle_settings(settings, name, source.uses | packed)
+            warn_of_idle_settings(settings, name, source.uses | packed)
             is_packed = isinstance(source, Packed)
             dataset = source.open(settings, typed) if is_packed else source.open(settings)
             return cropped_form(dataset, settings)
         examples = _read(source, settings, typed, None)
         is_vectors = isinstance(examples, RawVectors)
         idle = ONLY_IMAGES if is_vectors else ONLY_VECTORS
-        _warn_of_idle_settings(settings, name, source.uses - idle)
+        warn_of_idle_settings(settings, name, source.uses - idle)
     elif isinstance(examples, ImageSource):
         examples = settled(examples, settings)
     if isinstance(examples, RawVectors):
@@ -326,7 +156,7 @@ def find_image_source(settings: DataSettings) -> ImageSource:
         if isinstance(examples, RawVectors):
             raise ConfigError(f"{settings.source} holds vectors; only images are prepared.")
         return examples
-    _warn_of_idle_settings(settings, name, source.uses, SPLIT)
+    warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0)
     if isinstance(source, Packed):
         return open_packed_source(whole, typed)
@@ -555,33 +385,15 @@ def _misfit(settings: DataSettings, held: str, spec: DataSpec) -> DataError:
     return DataError(f"{settings.source} holds {held}; the model takes {spec.kind} of {form}.")
 
 
-def _typed(name: str) -> str:
-    return f"{name}:{SOURCES[name].argument}".rstrip(":")
-
-
 def _unknown_source(typed: str) -> ConfigError:
     """For a path where nothing is, the kind it seems to be; else the nearest name."""
     path = _path(typed)
     if typed and path.exists():
         return ConfigError(
             f"{typed} is of no kind that is recognised; say what it is, such as csv:{typed}."
-            f" Known: {', '.join(map(_typed, SOURCES))}."
+            f" Known: {', '.join(map(typed_name, SOURCES))}."
         )
     for name, source in SOURCES.items():
         if isinstance(source, Readable) and path.suffix.lower() in source.suffixes:
             return ConfigError(f"unknown data set '{typed}'. Did you mean '{name}:{typed}'?")
     return unknown_name("data set", typed.partition(":")[0], [*SOURCES])
-
-
-def _warn_of_idle_settings(
-    settings: DataSettings, name: str, uses: frozenset[str], among: frozenset[str] | None = None
-) -> None:
-    """A setting that does nothing is a mistake more often than not, or stood in a preset."""
-    for field in dataclasses.fields(settings):
-        users = [_typed(other) for other, kind in SOURCES.items() if field.name in kind.uses]
-        is_set = getattr(settings, field.name) != field.default
-        is_meant = among is None or field.name in among
-        if is_set and is_meant and users and field.name not in uses:
-            others = ", ".join(user for user in users if user != _typed(name))
-            message = f"data.{field.name} has no effect on '{name}'; it is for {others}."
-            warnings.warn(message, stacklevel=3)

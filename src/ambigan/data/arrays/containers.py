@@ -16,8 +16,8 @@ from ..files import check_file, first_bytes, first_line
 from ..registry import RawExamples
 from ..settings import DataSettings
 from ..tables.choice import raw_vectors
+from ..tables.raw_vectors import some
 from ..tables.table import Table
-from ..tables.vectors import some
 from .named_arrays import named_arrays
 from .numpy_files import dense
 

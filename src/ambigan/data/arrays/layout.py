@@ -19,7 +19,7 @@ from ..images.image_source import ImageSource
 from ..labels import encode_labels
 from ..registry import RawExamples
 from ..settings import DataSettings
-from ..tables.vectors import RawVectors
+from ..tables.raw_vectors import RawVectors
 
 _FEW = 4
 """Length up to which a dimension may well be that of channels."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...core.errors import DataError, suggestion
 from ..registry import RawExamples
 from ..settings import DataSettings
-from ..tables.vectors import some
+from ..tables.raw_vectors import some
 from .layout import examples_of_arrays
 
 _EXAMPLES = ("x", "data", "images", "image", "features", "samples", "inputs", "arr_0")

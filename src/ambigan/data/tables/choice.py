@@ -14,10 +14,10 @@ from ...core.errors import DataError, suggestion
 from ..settings import DataSettings
 from .columns import is_text, labels_of, numbers, plain
 from .lists import expand_lists
+from .raw_vectors import RawVectors, drop_flag, some
 from .suspicions import suspicions
 from .table import Floats, Table
 from .text.header import check_orientation
-from .vectors import RawVectors, drop_flag, some
 
 DEFAULT_LABEL_COLUMN = "label"
 

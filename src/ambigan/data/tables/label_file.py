@@ -16,10 +16,10 @@ from ..files import check_file, first_bytes, first_line
 from ..settings import DataSettings
 from .columns import labels_of
 from .parquet import read_columns
+from .raw_vectors import RawVectors, some
 from .table import Table
 from .text.notation import Notation
 from .text.text_table import read_text_table
-from .vectors import RawVectors, some
 
 _NAMES = ("label", "labels", "class", "target", "y")
 

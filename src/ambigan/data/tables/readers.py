@@ -19,11 +19,11 @@ from ..settings import DataSettings
 from .choice import raw_vectors, text_columns
 from .label_file import labels_from_file
 from .parquet import read_columns, read_folder
+from .raw_vectors import RawVectors, some
 from .table import Table
 from .text.header import check_header, transposed
 from .text.notation import Notation
 from .text.text_table import read_text_table
-from .vectors import RawVectors, some
 
 
 def read_csv(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...core.data_spec import DataSpec
 from ...core.errors import DataError
@@ -33,51 +28,8 @@ from ..splits import (
     warn_of_published,
 )
 from .missing import filled, fitted_fill, rows_with_missing, with_marks
+from .raw_vectors import RawVectors, checked_targets, checked_values, listed, some
 from .scaling import Floats, Rows, constant_columns, fit_scaling, inflated_columns
-
-
-@dataclass(frozen=True)
-class RawVectors:
-    """The content of a file, before any check of its values.
-
-    Attributes:
-        file: Path of the file.
-        parts: One array, or a training and a test array, each with its name in the file.
-        labels: Labels of each part, or None.
-        columns: Names of the columns; empty where the file has none.
-        labels_name: Name of the array or column of labels, for messages.
-        is_for_model: Whether a trained model takes the vectors. Then a single row is enough, values
-            keep the digits of float64 until they are scaled, and no column can be dropped.
-        left_alone: How many arrays, columns or rows were not read, by the reason.
-        facts: What is worth knowing of how the source was read, such as its separator.
-        warnings: One line for each thing that looks wrong.
-        targets: Real-valued targets of each part, float64 `(N,)` or `(N, K)`, or None.
-        ids: Name of each row of a single part; None where there are none.
-        groups: Group of each row of a single part, which splits keep together, or None.
-        rows: Position in the file of each row of a single part; None for all in order.
-        categories: Levels of each column of categories, see `Scaling`.
-        integers: Names of columns of whole numbers; None where the values tell.
-    """
-
-    file: Path
-    parts: tuple[tuple[str, NDArray[Any]], ...]
-    labels: tuple[NDArray[Any] | None, ...]
-    columns: tuple[str, ...] = ()
-    labels_name: str = "labels"
-    is_for_model: bool = False
-    left_alone: Mapping[str, int] = field(default_factory=dict[str, int])
-    facts: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    targets: tuple[NDArray[np.float64] | None, ...] = ()
-    ids: NDArray[np.str_] | None = None
-    groups: NDArray[np.str_] | None = None
-    rows: NDArray[np.int64] | None = None
-    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    integers: tuple[str, ...] | None = None
-
-    def where(self, part: str) -> str:
-        """Returns the file and the array in it, for messages."""
-        return f"{self.file}, array '{part}'" if part else str(self.file)
 
 
 def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
@@ -145,9 +97,9 @@ def _without_missing(raw: RawVectors, settings: DataSettings) -> RawVectors:
     if settings.missing != "drop" or any(a.dtype.kind != "f" or a.ndim != 2 for _, a in parts):
         return raw
     kept = [~rows_with_missing(array) for _, array in parts]
-    for place, some in enumerate(raw.labels):
-        if some is not None and len(some) == len(kept[place]) and some.ndim == 1:
-            kept[place] &= ~is_missing_label(some)
+    for place, given in enumerate(raw.labels):
+        if given is not None and len(given) == len(kept[place]) and given.ndim == 1:
+            kept[place] &= ~is_missing_label(given)
     count = sum(int((~part).sum()) for part in kept)
     if not count:
         return raw
@@ -308,7 +260,7 @@ def _positions(columns: tuple[str, ...]) -> list[int]:
 def _raw_splits(
     raw: RawVectors, *, is_filled: bool = False
 ) -> tuple[list[Split], tuple[str, ...] | None]:
-    values = [_checked_values(raw, name, array, is_filled) for name, array in raw.parts]
+    values = [checked_values(raw, name, array, is_filled) for name, array in raw.parts]
     widths = [array.shape[1] for array in values]
     if len(set(widths)) > 1:
         raise DataError(
@@ -328,35 +280,12 @@ def _raw_splits(
             torch.as_tensor(array),
             code,
             arange(len(array)) if raw.rows is None else torch.as_tensor(raw.rows),
-            targets=_checked_targets(raw, some, len(array)),
+            targets=checked_targets(raw, some, len(array)),
             ids=ids,
         )
         for array, code, some in zip(values, codes, targets, strict=True)
     ]
     return splits, names
-
-
-def _checked_targets(raw: RawVectors, targets: NDArray[Any] | None, length: int) -> Tensor | None:
-    """Returns targets as float64.
-
-    Raises:
-        DataError: There is not one for each row, or they are missing or no numbers.
-    """
-    if targets is None:
-        return None
-    if targets.dtype.kind not in "biuf" or targets.ndim > 2 or len(targets) != length:
-        raise DataError(
-            f"{raw.file}: targets of type {targets.dtype} and shape {targets.shape} do not fit"
-            f" {length} rows; each row needs a number."
-        )
-    exact = targets.astype(np.float64)
-    bad = ~np.isfinite(exact.reshape(length, -1)).all(1)
-    if bad.any():
-        raise DataError(
-            f"{raw.file}: {int(bad.sum())} of {length} targets are missing or infinite, the first"
-            f" in row {int(bad.argmax()) + 1} (counted from 1); fill them in or remove these rows."
-        )
-    return torch.as_tensor(exact[:, 0] if exact.ndim == 2 and exact.shape[1] == 1 else exact)
 
 
 def _divided(splits: list[Split], settings: DataSettings, raw: RawVectors) -> tuple[Split, Split]:
@@ -381,77 +310,6 @@ def _divided(splits: list[Split], settings: DataSettings, raw: RawVectors) -> tu
     return take(splits[0], order[~is_test]), take(splits[0], order[is_test])
 
 
-def _checked_values(
-    raw: RawVectors, part: str, array: NDArray[Any], is_filled: bool
-) -> NDArray[np.floating]:
-    where = raw.where(part)
-    if array.dtype.kind not in "biuf":
-        raise DataError(
-            f"{where}: values of type {array.dtype} are not real numbers; convert them."
-        )
-    if array.ndim != 2:
-        raise DataError(
-            f"{where}: the array is {array.ndim}-D, {array.shape}; it must be 2-D, one example a"
-            " row; reshape it to (examples, values)."
-        )
-    least = 1 if raw.is_for_model else 2
-    if len(array) < least and part != "x_test":
-        needed = "1 is" if raw.is_for_model else "2 are"
-        raise DataError(f"{where}: it holds {len(array)} rows; at least {needed} needed.")
-    if array.size == 0:
-        raise DataError(f"{where}: it holds no values, its shape is {array.shape}.")
-    return _finite(raw, where, array, is_filled)
-
-
-def _finite(raw: RawVectors, where: str, array: NDArray[Any], is_filled: bool) -> Floats:
-    """Returns values as float32 if they fit it exactly, else as float64: scaling is exact first.
-
-    Args:
-        raw: The content of the file, for messages.
-        where: The array, for messages.
-        array: Numbers `(N, D)`.
-        is_filled: Whether missing values are filled in later, so that they are no fault.
-
-    Raises:
-        DataError: Values are missing, infinite, or too large.
-    """
-    narrow = array.dtype.itemsize <= (4 if array.dtype.kind == "f" else 2)
-    values = np.ascontiguousarray(array, dtype=np.float32 if narrow else np.float64)
-
-    def is_bad(part: Floats) -> NDArray[np.bool_]:
-        is_large = ~(np.abs(part) <= np.finfo(np.float32).max)
-        return is_large & ~np.isnan(part) if is_filled else is_large
-
-    bad = np.concatenate(
-        [is_bad(part).sum(1, dtype=np.int64) for part in Rows.whole(values).parts()]
-    )
-    count = int(bad.sum())
-    if not count:
-        return values
-    row = int((bad > 0).argmax())
-    column = int(is_bad(values[row]).argmax())
-    first = array[row, column]
-    if np.isfinite(first):
-        trouble = f"{count} values are too large for float32, the first {first:.3g}"
-        remedy = "rescale them"
-    else:
-        trouble = f"{count} values are missing (NaN) or infinite, the first {first}"
-        remedy = "fill them in or remove these rows"
-        if np.isnan(first) and not raw.is_for_model:
-            remedy = "drop these rows with --data.missing drop, fill them in with --data.missing"
-            remedy += " mean or median"
-    if raw.rows is not None:
-        row = int(raw.rows[row])
-    if not raw.columns:
-        raise DataError(f"{where}: {trouble} at [{row}, {column}]; {remedy}.")
-    name = raw.columns[column]
-    otherwise = f", or drop the column with {drop_flag([name])}" if not raw.is_for_model else ""
-    raise DataError(
-        f"{where}: {trouble} in column '{name}', row {row + 1} (counted from 1);"
-        f" {remedy}{otherwise}."
-    )
-
-
 def _without_constants(
     raw: RawVectors, train: Rows, settings: DataSettings
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -470,23 +328,3 @@ def _without_constants(
     if constant.all():
         raise DataError(f"{raw.file}: every column is constant in the {len(train)} training rows.")
     return np.flatnonzero(~constant), tuple(name for name in names if name not in set(found))
-
-
-def drop_flag(columns: list[str], flag: str = "--data.drop") -> str:
-    """Returns the flag that leaves columns out, as it must be typed, with quotes where needed."""
-    is_plain = all(name and "," not in name for name in columns)
-    return f"{flag} {shlex.quote(','.join(columns) if is_plain else json.dumps(columns))}"
-
-
-def listed(columns: list[str], limit: int = 5) -> str:
-    """Formats columns for a message: `column 'a'`, or `each of 7 columns ('a', 'b', ...)`."""
-    if len(columns) == 1:
-        return f"column '{columns[0]}'"
-    shown = ", ".join(f"'{name}'" for name in columns[:limit])
-    return f"each of {len(columns)} columns ({shown}{', ...' if len(columns) > limit else ''})"
-
-
-def some(columns: Sequence[str], limit: int = 8) -> str:
-    """Formats the first columns, and the number of the others."""
-    rest = f" and {len(columns) - limit} more" if len(columns) > limit else ""
-    return ", ".join(columns[:limit]) + rest

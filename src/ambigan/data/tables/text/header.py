@@ -10,8 +10,8 @@ import numpy as np
 
 from ....core.errors import DataError
 from ..columns import numbers
+from ..raw_vectors import some
 from ..table import Table
-from ..vectors import some
 
 _AXES = (
     *("wavelength", "wavelengths", "wavenumber", "wavenumbers", "wl", "lambda", "nm", "cm-1"),
