@@ -97,15 +97,28 @@ class _Listener(logging.Handler):
 
 @pytest.fixture
 def listen(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], object]], None]:
-    """Has a function called with each line of the library's log, instead of one before it."""
+    """Has a function called with each line of the library's log, instead of one before it.
+
+    Lines on what was read of the data are left out.
+    """
     logger = logging.getLogger("ambigan")
     monkeypatch.setattr(logger, "level", logging.INFO)
 
     def replace_listener(heard: Callable[[str], object]) -> None:
         logging.Logger.manager._clear_cache()  # pyright: ignore
-        monkeypatch.setattr(logger, "handlers", [_Listener(heard)])
+        listener = _Listener(heard)
+        listener.addFilter(lambda record: not record.name.startswith("ambigan.data"))
+        monkeypatch.setattr(logger, "handlers", [listener])
 
     return replace_listener
+
+
+@pytest.fixture(autouse=True)
+def _unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test hears what is said of its data, whichever the last one opened."""
+    from ambigan.data import inventory
+
+    monkeypatch.setattr(inventory, "_last_said", [])
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ TRAIN += ["--data.max-train", "256", "--train.tensorboard", "true"]
 USES = (
     "evaluate {} --protocol knn1_euclidean",
     "embed {}",
-    "search {} --query 3 --index faiss",
+    "search {} --query 0 --index faiss",
     "sample {} --num 4",
     "reconstruct {} --num 4",
     "interpolate {} --pairs 2 --steps 3",

@@ -75,11 +75,12 @@ def test_all_that_applies_and_why_the_rest_does_not(
     listen(told.append)
     results = evaluate(mlp, protocols=["all"], weights="raw", baselines=["raw"])
     measured = {result.protocol.name for result in results}
-    assert set(PROTOCOLS) - measured == {"svm_l2_1000", "generation_inception"}
+    assert set(PROTOCOLS) - measured == {"svm_l2_1000", "generation_inception", "ridge_r2"}
     left_out = [line for line in told if "left out" in line]
-    assert len(left_out) == 2
+    assert len(left_out) == 3
     assert "11,000 training examples" in left_out[0]
-    assert "--inception PATH" in left_out[1]
+    assert "--data.target-column" in left_out[1]
+    assert "--inception PATH" in left_out[2]
 
 
 def test_features_too_wide_for_their_covariance(

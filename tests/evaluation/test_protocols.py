@@ -64,6 +64,13 @@ PINNED: dict[str, dict[str, Any]] = {
         "tolerance": 2e-4,
         "max_iterations": 300,
     },
+    "ridge_r2": {
+        "alphas": [0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0],
+        "folds": 5,
+        "repeats": 10,
+        "few": 2000,
+        "seed": 0,
+    },
     "kmeans": {"restarts": 5, "seed": 0, "tolerance": 1e-4, "max_iterations": 300},
     "retrieval_cosine": {"recall_at": [1, 5, 10], "precision_at": 10},
     "generation_features": {
@@ -92,9 +99,9 @@ def test_a_changed_constant_needs_a_new_name() -> None:
     assert found == PINNED
 
 
-def test_quick_protocols_are_those_of_the_first_release() -> None:
+def test_quick_protocols_are_those_of_the_first_release_and_one_of_targets() -> None:
     assert [protocol.name for protocol in PROTOCOLS.values() if protocol.quick] == [
-        "knn1_euclidean", "knn1_cosine", "logistic_lbfgs", "reconstruction_l2"
+        "knn1_euclidean", "knn1_cosine", "logistic_lbfgs", "ridge_r2", "reconstruction_l2"
     ]  # fmt: skip
 
 

@@ -106,6 +106,7 @@ def make(
 ) -> list[str]:
     """Makes it and returns what was logged; is killed when `until` is logged."""
     handler, logger = _KillAt(until), logging.getLogger("ambigan")
+    handler.addFilter(lambda record: not record.name.startswith("ambigan.data"))
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -30,10 +30,10 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
 
     def run(*words: object) -> str:
         status = main([str(word) for word in words])
-        told = capsys.readouterr().err.strip()
+        *before, told = capsys.readouterr().err.strip().splitlines()
         assert status == 2
         assert told.startswith("ambigan: ")
-        assert "\n" not in told
+        assert not any(line.startswith("ambigan: ") for line in before)  # what was read, say
         assert "Traceback" not in told
         return told
 
@@ -83,13 +83,6 @@ def test_words_that_mean_nothing(words: list[str], told: str, refused: Refused) 
 def test_cuda_where_there_is_none(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert "no CUDA device" in refused("train", "bigan", "--data", "digits", "--device", "cuda")
-
-
-def test_a_batch_larger_than_the_data(refused: Refused) -> None:
-    told = refused("train", "bigan", "--data", "digits", *SMALL, "--batch-size", 5000)
-    assert "5000" in told
-    assert "1500" in told
-    assert not Path("runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_python_api_takes_bytes_and_floats_alike(finished_run: Path) -> None:
     assert run.features(pixels, "encoder.hidden1").shape == (5, 16)
     np.testing.assert_allclose(run.reconstruct(pixels), run.decode(run.encode(pixels)), atol=1e-6)
     assert "reconstruct" in run.capabilities
-    for wrong in (pixels[0], pixels[:, :, :7], pixels[:0]):
+    for wrong in (pixels[0, 0], pixels[:, :, :7], pixels[:0]):
         with pytest.raises(ValueError, match=r"shape|no examples"):
             run.encode(wrong)
     num_latents = run.encode(pixels).shape[1]

@@ -179,7 +179,7 @@ def _pictures(files: list[Path], run: Run, max_corrupt: float) -> SearchedExampl
     size = settings.size if settings.crop else run.spec.shape[1:]
     names = [str(path) for path in files]
     gallery = ImageSource(names[0], len(files), lambda place: files[place], names=names)
-    split = read_image_source(settings, gallery, run.spec.shape[0], size)
+    split = read_image_source(settings, gallery, run.spec.shape[0], size, scaling=run.scaling)
     if augment := augment_of(settings, tuple(split.values.shape[1:])):
         split = replace(split, values=augment.centre(split.values))
     return SearchedExamples(split, "picture files")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,19 @@ def listed_classes(names: tuple[str, ...], limit: int = 5) -> str:
     """Formats the number of classes and the first names."""
     shown = ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
     return f"{len(names)} classes ({shown})"
+
+
+_last_said: list[str] = []
+"""What was said of the data that were opened last, which is not said again of the same."""
+
+
+def log_inventory(inventory: Inventory, name: str) -> None:
+    """Says what was read of a source, what was left alone, and what looks wrong."""
+    lines = inventory.lines(name)
+    if _last_said == [*lines, *inventory.warnings]:
+        return
+    _last_said[:] = [*lines, *inventory.warnings]
+    for line in lines:
+        logger.info(line)
+    for line in inventory.warnings:
+        logger.warning(line)

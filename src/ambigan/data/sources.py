@@ -17,7 +17,7 @@ from .images.image_decoding import read_header
 from .images.image_source import ImageSource, image_source_of
 from .images.pages_and_groups import settled
 from .images.parallel_decoding import DecodingProgress, by, find_form
-from .inventory import Inventory
+from .inventory import log_inventory
 from .packed.dataset import check_as_packed, open_packed_source, packed_source
 from .packed.manifest import read_manifest
 from .registry import (
@@ -75,16 +75,8 @@ def open_dataset(
         DataError: Files that are missing, cannot be read or cannot be learned from.
     """
     dataset = _opened(settings, progress, examples)
-    _log(dataset.inventory, dataset.name)
+    log_inventory(dataset.inventory, dataset.name)
     return dataset
-
-
-def _log(inventory: Inventory, name: str) -> None:
-    """Says what was read, what was left alone, and what looks wrong."""
-    for line in inventory.lines(name):
-        logger.info(line)
-    for line in inventory.warnings:
-        logger.warning(line)
 
 
 def _opened(
@@ -251,7 +243,7 @@ def examples_for_model(
         return read_vectors(examples, spec, scaling, settings)
     size = settings.size if settings.crop else spec.shape[1:]
     split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
-    _log(split.inventory, settings.source)
+    log_inventory(split.inventory, settings.source)
     return _cut(split, settings, spec)
 
 
@@ -308,7 +300,7 @@ def open_framed(
     size = settings.size if settings.crop else (spec.shape[1], spec.shape[2])
     sized = replace(settings, size=size)
     dataset = open_image_source(sized, examples, progress, spec.shape[0], scaling)
-    _log(dataset.inventory, dataset.name)
+    log_inventory(dataset.inventory, dataset.name)
     return cropped_form(dataset, settings)
 
 
