@@ -76,6 +76,7 @@ def in_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> int:
     return status
 
 
+@pytest.mark.filterwarnings("ignore:checkpoint .* has no hash")  # of the one that is unfinished
 @pytest.mark.usefixtures("quick_pages")
 @pytest.mark.parametrize(
     "link", [Path.symlink_to, pytest.param(Path.hardlink_to, marks=pytest.mark.slow)]

@@ -15,7 +15,15 @@ from PIL import Image
 
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError, DataError
-from ambigan.data import Dataset, DataSettings, Scaling, SourceSplit, open_dataset, open_examples
+from ambigan.data import (
+    Dataset,
+    DataSettings,
+    Scaling,
+    SourceSplit,
+    open_dataset,
+    open_examples,
+    open_framed,
+)
 
 GRAY = DataSpec("images", (1, 8, 8), bounded=True)
 VALUES = np.random.default_rng(0).normal(3, 2, (40, 3))
@@ -356,3 +364,10 @@ def test_vectors_are_not_taken_for_images(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         open_examples(DataSettings(typed), GRAY, None)
     assert str(caught.value) == f"{typed} holds vectors; the model takes images of 1x8x8."
+
+
+def test_other_data_are_split_as_their_own_settings_say() -> None:
+    settings = DataSettings("digits", holdout=300, max_train=60)
+    framed, own = open_framed(settings, GRAY, None), open_dataset(settings)
+    for ours, theirs in ((framed.train, own.train), (framed.test, own.test)):
+        assert torch.equal(ours.values, theirs.values)

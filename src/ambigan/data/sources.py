@@ -149,7 +149,7 @@ def find_image_source(settings: DataSettings) -> ImageSource:
             raise ConfigError(f"{settings.source} holds vectors; only images are prepared.")
         return examples
     warn_of_idle_settings(settings, name, source.uses, SPLIT)
-    whole = replace(settings, holdout=0)
+    whole = replace(settings, holdout=0, max_train=None)  # both are applied to what is decoded
     if isinstance(source, Packed):
         return open_packed_source(whole, typed)
     return image_source_of(source.open(whole))
