@@ -20,7 +20,7 @@ from .core.machine import physical_memory
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
-from .data import Batches, Dataset, DataSettings, Decoding, listed, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, first_lines, open_dataset
 from .data.memory import MEMORY, examples_in_memory
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
@@ -358,7 +358,7 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
     train = pending.config.train
     device = next(pending.method.parameters()).device
     if world().is_main and (skipped := pending.dataset.skipped):
-        logger.warning(f"{len(skipped)} files could not be used: {listed(skipped)}")
+        logger.warning(f"{len(skipped)} files could not be used: {first_lines(skipped)}")
     if world().is_main and train.precision == "bf16" and not bf16_hardware(device):
         logger.warning(
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"

@@ -8,7 +8,7 @@ import pytest
 
 from ambigan.core.settings import override
 from ambigan.data import DataSettings
-from ambigan.data.tables.raw_vectors import drop_flag, listed
+from ambigan.data.tables.raw_vectors import drop_flag, listed_columns
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,6 @@ def test_the_flag_that_is_suggested_drops_these_columns(columns: list[str]) -> N
 
 
 def test_columns_are_listed() -> None:
-    assert listed(["a"]) == "column 'a'"
-    assert listed(["a", "b"]) == "each of 2 columns ('a', 'b')"
-    assert listed(list("abcdefg")) == "each of 7 columns ('a', 'b', 'c', 'd', 'e', ...)"
+    assert listed_columns(["a"]) == "column 'a'"
+    assert listed_columns(["a", "b"]) == "each of 2 columns ('a', 'b')"
+    assert listed_columns(list("abcdefg")) == "each of 7 columns ('a', 'b', 'c', 'd', 'e', ...)"

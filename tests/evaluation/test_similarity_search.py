@@ -20,7 +20,7 @@ from ambigan.cli.evaluation import print_table
 from ambigan.core.errors import ConfigError
 from ambigan.data import DataSettings, open_dataset
 from ambigan.evaluation.metrics.similarity_search import SimilarityIndex, search_exactly
-from ambigan.report.result_tables import Table, TableCell, TableRow
+from ambigan.report.result_tables import ResultTable, TableCell, TableRow
 
 
 def features(num: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -194,5 +194,5 @@ def test_what_cannot_be_done_is_told_in_one_line(
 @pytest.mark.parametrize("name", ["IMG[final].png", "a[/b].jpg", "[red]"])
 def test_names_of_files_are_no_markup(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     row = TableRow((TableCell(name),), is_baseline=False)
-    print_table(Table((name,), 1, (row,)), "title")
+    print_table(ResultTable((name,), 1, (row,)), "title")
     assert capsys.readouterr().out.count(name) == 2

@@ -17,7 +17,7 @@ from ambigan.evaluation.protocols import ACCURACY
 from ambigan.evaluation.result import DataRecord, ProtocolRecord, Provenance, Result, Subject
 from ambigan.report.figures import sheet, theme
 from ambigan.report.figures.feature_removal import IMAGE_SIDE, draw_removal, removal_summary
-from ambigan.report.figures.filters import as_images, draw_filters, draw_tiles
+from ambigan.report.figures.filters import draw_filters, draw_tiles, kernel_images
 from ambigan.report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ambigan.report.figures.transfer import (
     flags_of,
@@ -52,7 +52,7 @@ def test_text_is_within_the_sheet_and_no_line_on_another() -> None:
 def test_kernels_are_scaled_by_their_own_largest_weight() -> None:
     kernels = np.zeros((3, 3, 2, 2), np.float32)
     kernels[0, 1, 0, 0], kernels[1, 2, 1, 1] = 0.02, -5
-    shown = as_images(kernels)
+    shown = kernel_images(kernels)
     assert shown[0, 1, 0, 0] == 1
     assert shown[1, 2, 1, 1] == -1
     assert not shown[2].any()
@@ -61,9 +61,9 @@ def test_kernels_are_scaled_by_their_own_largest_weight() -> None:
 def test_of_other_channels_the_main_pattern_is_shown() -> None:
     pattern = NOISE.normal(size=(3, 3)).astype(np.float32)
     mix = np.array([0.5, 2, -0.1, 1], np.float32)
-    shown = as_images((mix[:, None, None] * pattern)[None])
+    shown = kernel_images((mix[:, None, None] * pattern)[None])
     np.testing.assert_allclose(shown[0, 0], pattern / np.abs(pattern).max(), atol=1e-5)
-    assert as_images(images(5, 1, 3, 3)).shape == (5, 1, 3, 3)
+    assert kernel_images(images(5, 1, 3, 3)).shape == (5, 1, 3, 3)
 
 
 def test_filters_stand_beside_themselves() -> None:

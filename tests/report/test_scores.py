@@ -15,7 +15,7 @@ def material_of(folder: Path, dataset: Dataset, *results: list[Result]) -> Repor
     return gather_report_data(*make_run(folder, dataset), dataset, list(results))
 
 
-def texts(table: scores.Table) -> list[list[str]]:
+def texts(table: scores.ResultTable) -> list[list[str]]:
     return [[cell.text for cell in row.cells] for row in table.rows]
 
 

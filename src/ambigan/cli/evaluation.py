@@ -25,7 +25,7 @@ from ..evaluation.result import Result
 from ..evaluation.result_file import results_as_json
 from ..report.figures import save_figure
 from ..report.figures.transfer import transfer_chart, transfer_table
-from ..report.result_tables import Table, table_of, title_of
+from ..report.result_tables import ResultTable, table_of, title_of
 from ..run_data import open_measured
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
@@ -193,7 +193,7 @@ def print_results(results: Sequence[Result]) -> None:
             logger.warning("%s on %s: %s", title, ", ".join(dict.fromkeys(where)), sign)
 
 
-def print_table(table: Table, title: str) -> None:
+def print_table(table: ResultTable, title: str) -> None:
     """A table as wide as the terminal, or where there is none as wide as its cells."""
     print(title)
     drawn = TerminalTable(box=SIMPLE, pad_edge=False)

@@ -48,7 +48,7 @@ JSON: Flags = {"--json": _switch("print JSON on stdout, and nothing else")}
 DEVICE = "device to compute on: auto, cpu, cuda or cuda:N"
 NETWORK = "network to use, such as encoder; that of the feature layer by default"
 
-SHORTCUTS: Flags = {
+DATA_SHORTCUTS: Flags = {
     "--epochs N": "number of passes over the training split",
     "--batch-size N": "number of examples in a step, over all processes",
     "--device": DEVICE,
@@ -59,7 +59,7 @@ NEW_RUN: Flags = {
     "--data SOURCE": "data to train on: a name such as mnist or cifar10, or KIND:PATH such as"
     " folder:photos, csv:table.csv, npy:array.npy, packed:FOLDER",
     "--preset": "published settings to start from; `ambigan presets` lists them",
-    **SHORTCUTS,
+    **DATA_SHORTCUTS,
     "--seed N": "seed of everything that is drawn at random",
     "--out FOLDER": "folder of the run, new or empty",
     "--dry-run": _switch("print the whole configuration as JSON, and train and write nothing"),
@@ -303,11 +303,11 @@ REPRODUCE: Flags = {
     "--data SOURCE": "data to train on in place of the experiment's",
     "--runs/--arms NAMES": "runs to make now, such as sao-flips,simclr-flips; all by default",
     "--render": _switch("write tables and page from the results that are there, without training"),
-    **SHORTCUTS,
+    **DATA_SHORTCUTS,
     "--out FOLDER": "folder of the results, new, or the same to continue",
 }
 
-PRESETS: Flags = {
+PRESETS_FLAGS: Flags = {
     "method METHOD": ("method whose presets to list", OPTIONAL),
     "preset PRESET": ("preset to show in full", OPTIONAL),
     **JSON,

@@ -48,7 +48,7 @@ VERBS = {
     ),
     "reproduce": Verb("Make a paper's table again, or compare methods", of.REPRODUCE, "evaluation"),
     "presets": Verb(
-        "List the published settings and what each has reached", of.PRESETS, "listings"
+        "List the published settings and what each has reached", of.PRESETS_FLAGS, "listings"
     ),
     "settings": Verb("List every setting of a method, with its default", of.SETTINGS, "listings"),
     "completion": Verb(

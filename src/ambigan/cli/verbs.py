@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import ConfigError
 from ..core.files import check_writable, write_bytes
-from ..data import DataSettings, SourceSplit, Split, listed, open_examples
+from ..data import DataSettings, SourceSplit, Split, first_lines, open_examples
 from ..data.splits import split_at
 from ..data.tables.outputs import data_columns, row_columns, table_bytes
 from ..engine.run_folder import RunFolder
@@ -119,7 +119,9 @@ def _examples(settings: DataSettings, run: Run) -> Split:
     with show_progress() as progress:
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:
-        logger.warning(f"{len(found.skipped)} files could not be used: {listed(found.skipped)}")
+        logger.warning(
+            f"{len(found.skipped)} files could not be used: {first_lines(found.skipped)}"
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from .batches.sampler import Batches, Sampler
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
-from .images.parallel_decoding import listed
+from .images.parallel_decoding import first_lines
 from .inputs import as_array, as_examples
 from .packed.dataset import verify_packed
 from .packed.manifest import Manifest
@@ -47,10 +47,10 @@ __all__ = [
     "chunk_size",
     "examples_for_model",
     "find_image_source",
+    "first_lines",
     "for_other",
     "import_torchvision",
     "list_sources",
-    "listed",
     "located",
     "named_source",
     "needed_by",

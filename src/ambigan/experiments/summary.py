@@ -10,7 +10,7 @@ from math import isfinite, nan
 from statistics import mean, stdev
 
 from ..evaluation.result import Result
-from ..report.result_tables import Table, TableCell, TableRow
+from ..report.result_tables import ResultTable, TableCell, TableRow
 from .experiment import Experiment
 from .run_records import GENERATION, RECONSTRUCTION, RunResult, layer_of
 
@@ -148,7 +148,7 @@ class Summary:
         return _lines(drawn | others, {})
 
     @property
-    def tables(self) -> list[tuple[str, Table]]:
+    def tables(self) -> list[tuple[str, ResultTable]]:
         """What is shown, each below its caption: features, what runs draw, and costs."""
         columns: list[Column] = []
         shown = {f"{x.protocol.name}/{m.name}": m for x in self.results for m in x.metrics}
@@ -166,7 +166,7 @@ class Summary:
         if self.drawn:
             found.append((self._drawn_caption, _table(("drawn by",), self.drawn, _DRAWN)))
         if self.runs:
-            found.append(("", Table(COSTS, 1, tuple(self._costs(run) for run in self.runs))))
+            found.append(("", ResultTable(COSTS, 1, tuple(self._costs(run) for run in self.runs))))
         return found
 
     @property
@@ -257,7 +257,7 @@ def _table(
     lines: Sequence[Line],
     columns: Iterable[Column],
     bold: Collection[str] = (),
-) -> Table:
+) -> ResultTable:
     """Lines below those columns that hold something; the highest means of some are bold."""
     shown = [column for column in columns if any(column[0] in line.values for line in lines)]
     best: dict[str, float] = {}
@@ -275,7 +275,7 @@ def _table(
             is_best = value is not None and float(f"{value.mean:{form}}") == best.get(key)
             cells.append(TableCell(text, is_best))
         rows.append(TableRow(tuple(cells), line.is_baseline))
-    return Table((*heads, *(title for _, title, _ in shown)), 1, tuple(rows))
+    return ResultTable((*heads, *(title for _, title, _ in shown)), 1, tuple(rows))
 
 
 def _machine(result: Result) -> str:

@@ -14,7 +14,7 @@ from ..core.version import __version__
 from ..evaluation.result import SCHEMA
 from ..model_files import escape_markdown
 from ..report.panels import Section
-from ..report.result_tables import Table
+from ..report.result_tables import ResultTable
 from .kept_summary import RESULTS, RUNS
 from .page import render
 from .summary import Line, Summary
@@ -90,7 +90,7 @@ def _line(line: Line) -> dict[str, Any]:
     return head | {key: asdict(value) for key, value in line.values.items()}
 
 
-def _grid(table: Table) -> str:
+def _grid(table: ResultTable) -> str:
     rows = [[cell.text for cell in row.cells] for row in table.rows]
     lines = [f"| {' | '.join(map(escape_markdown, row))} |" for row in (table.columns, *rows)]
     return "\n".join([lines[0], "|" + " --- |" * len(table.columns), *lines[1:]])

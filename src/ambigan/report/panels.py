@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .figures.grids import at_most, data_uri, fitting_scale, to_pixels
 from .figures.theme import inline_svg
-from .result_tables import Table
+from .result_tables import ResultTable
 
 WIDEST_PANEL = {"single": 128, "pairs": 128, "paths": 64, "walks": 64}  # CSS pixels of a picture
 
@@ -56,7 +56,7 @@ class Section:
     title: str
     lead: str
     panels: tuple[ChartPanel | GalleryPanel, ...] = ()
-    table: Table | None = None
+    table: ResultTable | None = None
     legend: tuple[tuple[str, str], ...] = ()
 
 

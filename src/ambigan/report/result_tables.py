@@ -33,7 +33,7 @@ class TableRow:
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """Columns, of which the first `num_texts` hold words, and rows."""
 
     columns: tuple[str, ...]
@@ -49,7 +49,7 @@ class Measured:
     summary: str
     source: str
     constants: str
-    table: Table
+    table: ResultTable
     chart: str = ""
 
 
@@ -64,7 +64,7 @@ class Headline:
     chance: str = ""
 
 
-def table_of(results: Sequence[Result]) -> Table:
+def table_of(results: Sequence[Result]) -> ResultTable:
     """The results of one protocol: those of the model first, the best headline in bold.
 
     A result has a row for each thing that its metrics are `of`. Columns that say nothing are left
@@ -117,7 +117,7 @@ def table_of(results: Sequence[Result]) -> Table:
         TableRow(tuple(cells.get(i, TableCell("")) for _, cells in shown), result.is_baseline)
         for i, (result, _) in enumerate(rows)
     )
-    return Table(tuple(heading for heading, _ in shown), num_texts, lines)
+    return ResultTable(tuple(heading for heading, _ in shown), num_texts, lines)
 
 
 def best_of(results: Iterable[Result], of: str = "") -> float | None:

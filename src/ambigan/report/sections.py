@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..analysis.filters import default_network, read_filters
 from ..core.feature_layers import is_convolutional
 from .figures import theme
-from .figures.filters import as_images
+from .figures.filters import kernel_images
 from .figures.maps import class_name, latent_map
 from .figures.transfer import transfer_chart, transfer_layer_names, transfer_table
 from .figures.vector_panels import path_charts, reconstruction_charts, sample_charts
@@ -140,7 +140,7 @@ def filters_section(material: ReportData) -> Section | None:
     if not material.are_images or not is_convolutional(network):
         return None
     found = read_filters(material.run)
-    kernels = [as_images(part[:MOST_KERNELS]) for part in (found.learned, found.initial)]
+    kernels = [kernel_images(part[:MOST_KERNELS]) for part in (found.learned, found.initial)]
     pairs = list(np.stack(kernels, axis=1))
     few = "All" if len(pairs) == len(found.learned) else f"The first {len(pairs)} of"
     lead = (

@@ -19,7 +19,7 @@ from ..splits import apply_holdout, assemble, num_held_out, split_at, warn_of_pu
 from .image_decoding import DecodedPixels
 from .image_source import ImageSource
 from .near_copies import warning_of_copies
-from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, listed
+from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, first_lines
 from .value_range import fit_range, to_range
 
 
@@ -96,7 +96,7 @@ def _inventory(gallery: ImageSource, found: DecodedImages) -> Inventory:
             )
     left = dict(gallery.left_alone)
     if found.skipped:
-        left[f"that cannot be read, the first {listed(found.skipped)}"] = len(found.skipped)
+        left[f"that cannot be read, the first {first_lines(found.skipped)}"] = len(found.skipped)
     return Inventory("images", len(values), tuple(facts), left, tuple(warned))
 
 

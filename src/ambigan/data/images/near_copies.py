@@ -17,7 +17,7 @@ SIDE = 16
 ALIKE = 0.98
 """Least correlation of the thumbnails of near copies."""
 
-MOST = 50_000
+MOST_COMPARED = 50_000
 """Number of images above which those of a split are not compared."""
 
 _SHARES = {ALIKE: 0.05, 0.998: 0.01}
@@ -84,7 +84,7 @@ def warning_of_copies(
         test: Test images.
         names: Names of both.
     """
-    if not len(train) or not len(test) or len(train) + len(test) > MOST:
+    if not len(train) or not len(test) or len(train) + len(test) > MOST_COMPARED:
         return ""
     pairs = near_copies_across(thumbnails(train), thumbnails(test))
     counts = {level: sum(alike >= level for _, _, alike in pairs) for level in _SHARES}

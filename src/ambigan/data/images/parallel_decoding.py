@@ -327,12 +327,12 @@ def check_corrupt(
         remedy += ", or allow more with --data.max-corrupt"
     raise DataError(
         f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
-        f" cannot be read, the first {listed(skipped_lines(gallery, reasons))}; the largest"
+        f" cannot be read, the first {first_lines(skipped_lines(gallery, reasons))}; the largest"
         f" fraction allowed is {max_corrupt:g}. Repair or remove them{remedy}."
     )
 
 
-def listed(lines: Sequence[str], limit: int = 5) -> str:
+def first_lines(lines: Sequence[str], limit: int = 5) -> str:
     """Formats the first of several lines `name: reason` for a message, and counts the others."""
     pairs = [line.partition(": ") for line in lines[:limit]]
     shown = ", ".join(f"{name} ({reason})" for name, _, reason in pairs)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ...core.errors import DataError, suggestion
 from ..settings import DataSettings
-from .columns import is_text, labels_of, numbers, plain
+from .columns import is_text, labels_of, numbers, without_dictionary
 from .lists import expand_lists
 from .raw_vectors import RawVectors, drop_flag, some
 from .suspicions import suspicions
-from .table import Floats, Table
+from .table import Doubles, Table
 from .text.header import check_orientation
 
 DEFAULT_LABEL_COLUMN = "label"
@@ -173,7 +173,7 @@ def _found_levels(table: Table, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _encoded(table: Table, name: str, levels: tuple[str, ...], warnings: list[str]) -> Floats:
+def _encoded(table: Table, name: str, levels: tuple[str, ...], warnings: list[str]) -> Doubles:
     """Returns zeros and ones for each level, and missing values for a missing one."""
     places = {level: place for place, level in enumerate(levels)}
     texts = table.texts(table.place(name))
@@ -196,7 +196,7 @@ def _is_integer(table: Table, place: int) -> bool:
     from importlib import import_module
 
     types: Any = import_module("pyarrow").types
-    kind = plain(column).type
+    kind = without_dictionary(column).type
     return types.is_integer(kind) or types.is_boolean(kind)
 
 
@@ -271,7 +271,7 @@ def _check_numeric(table: Table, used: list[str], is_needed: bool) -> None:
         return
     name = wrong[0]
     others = f" (nor do {some(wrong[1:])})" if len(wrong) > 1 else ""
-    texts = [n for n in wrong if is_text(plain(table.columns[table.place(n)]).type)]
+    texts = [n for n in wrong if is_text(without_dictionary(table.columns[table.place(n)]).type)]
     encode = f"encode categories with {drop_flag(texts, '--data.one-hot')}, " if texts else ""
     remedy = (
         f"{encode}drop with {drop_flag(wrong)}, or if it holds the labels name it with"

@@ -30,7 +30,7 @@ def is_text(kind: Any) -> bool:
 
 def contents(column: Any) -> str:
     """Describes a column that is not numeric: its type, or text and the first non-number."""
-    column = plain(column)
+    column = without_dictionary(column)
     if not is_text(column.type):
         return f"values of type {column.type}"
     texts = column.to_pylist()
@@ -52,11 +52,11 @@ def _with_nulls(texts: Any) -> Any:
     return compute.if_else(compute.equal(texts, ""), arrow.scalar(None, texts.type), texts)
 
 
-def plain(column: Any) -> Any:
+def without_dictionary(column: Any) -> Any:
     """Returns a column without the dictionary in which pandas' categories are stored."""
     types = import_module("pyarrow").types
     if types.is_dictionary(column.type):
-        return plain(column.cast(column.type.value_type))
+        return without_dictionary(column.cast(column.type.value_type))
     if str(column.type).startswith("string_view"):  # as polars gives its texts
         return column.cast("large_string")
     return column
@@ -64,7 +64,7 @@ def plain(column: Any) -> Any:
 
 def numbers(column: Any) -> NDArray[np.float64]:
     """Returns numbers as float64, with NaN for missing ones."""
-    return plain(column).cast("float64", safe=False).to_numpy()
+    return without_dictionary(column).cast("float64", safe=False).to_numpy()
 
 
 def labels_of(path: Path, name: str, column: Any, *, is_typed: bool = True) -> NDArray[Any]:
@@ -81,7 +81,7 @@ def labels_of(path: Path, name: str, column: Any, *, is_typed: bool = True) -> N
         DataError: Labels are neither numbers nor text.
     """
     arrow = import_module("pyarrow")
-    column = plain(column)
+    column = without_dictionary(column)
     if is_text(column.type) and not is_typed:
         column = import_module("pyarrow.compute").utf8_trim_whitespace(column)
         kinds = ("int64", "float64")

@@ -23,7 +23,7 @@ def read_columns(source: Path | BinaryIO) -> Any:
     return parquet.ParquetFile(source, pre_buffer=False).read(use_threads=False)
 
 
-def read_folder(folder: Path) -> tuple[Any, tuple[str, ...]]:
+def read_parquet_folder(folder: Path) -> tuple[Any, tuple[str, ...]]:
     """Reads all Parquet files below a folder in the order of their paths, as one table.
 
     Args:

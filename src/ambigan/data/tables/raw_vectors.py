@@ -163,7 +163,7 @@ def drop_flag(columns: list[str], flag: str = "--data.drop") -> str:
     return f"{flag} {shlex.quote(','.join(columns) if is_plain else json.dumps(columns))}"
 
 
-def listed(columns: list[str], limit: int = 5) -> str:
+def listed_columns(columns: list[str], limit: int = 5) -> str:
     """Formats columns for a message: `column 'a'`, or `each of 7 columns ('a', 'b', ...)`."""
     if len(columns) == 1:
         return f"column '{columns[0]}'"

@@ -18,7 +18,7 @@ from ..files import check_file, first_line
 from ..settings import DataSettings
 from .choice import raw_vectors, text_columns
 from .label_file import labels_from_file
-from .parquet import read_columns, read_folder
+from .parquet import read_columns, read_parquet_folder
 from .raw_vectors import RawVectors, some
 from .table import Table
 from .text.header import check_header, transposed
@@ -94,7 +94,7 @@ def read_parquet(
             has lists of different lengths.
     """
     if path.is_dir():
-        table, facts = read_folder(path)
+        table, facts = read_parquet_folder(path)
         return _of_arrow(table, settings, needed, path, facts)
     check_file(path, "a .parquet file")
     table = _guarded(path, "Parquet", lambda: _checked(read_columns(path)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .columns import contents, is_numeric, is_text, numbers
 from .text.notation import Notation
 
-Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.floating[Any]]
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Table:
     where: Path
     names: list[str]
     columns: list[Any]
-    blocks: list[Floats] = field(default_factory=list[Floats])
+    blocks: list[Doubles] = field(default_factory=list[Doubles])
     notation: Notation = field(default_factory=Notation)
     facts: tuple[str, ...] = ()
     left_alone: dict[str, int] = field(default_factory=dict[str, int])
@@ -88,7 +88,7 @@ class Table:
             return None
         return min(low for low, _ in known), max(high for _, high in known)
 
-    def take_values(self, places: Sequence[int], encoded: dict[int, Floats]) -> Floats:
+    def take_values(self, places: Sequence[int], encoded: dict[int, Doubles]) -> Doubles:
         """Returns columns of numbers as `(N, D)`, and lets go of the table's blocks.
 
         Memory is asked for once: blocks are freed as they are copied.
@@ -128,7 +128,7 @@ class Table:
             self, names=self.names[1:], columns=self.columns[1:], blocks=blocks, row_names=False
         )
 
-    def _kind(self, places: Sequence[int], encoded: dict[int, Floats]) -> type[np.floating[Any]]:
+    def _kind(self, places: Sequence[int], encoded: dict[int, Doubles]) -> type[np.floating[Any]]:
         """Returns float32 where all columns came so, since it halves the memory."""
         if self.blocks and all(block.dtype == np.float32 for block in self.blocks):
             return np.float32
@@ -148,6 +148,6 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _range(values: Floats) -> tuple[float, float] | None:
+def _range(values: Doubles) -> tuple[float, float] | None:
     finite = values[~np.isnan(values)]
     return (float(finite.min()), float(finite.max())) if len(finite) else None

@@ -28,7 +28,7 @@ from ..splits import (
     warn_of_published,
 )
 from .missing import filled, fitted_fill, rows_with_missing, with_marks
-from .raw_vectors import RawVectors, checked_targets, checked_values, listed, some
+from .raw_vectors import RawVectors, checked_targets, checked_values, listed_columns, some
 from .scaling import Floats, Rows, constant_columns, fit_scaling, inflated_columns
 
 
@@ -322,8 +322,8 @@ def _without_constants(
     if not settings.drop_constant:
         counted = "" if raw.columns else " (counted from 0)"
         raise DataError(
-            f"{raw.file}: {listed(found)}{counted} never changes in the {len(train)} training rows;"
-            " leave out constant columns with --data.drop-constant true."
+            f"{raw.file}: {listed_columns(found)}{counted} never changes in the {len(train)}"
+            " training rows; leave out constant columns with --data.drop-constant true."
         )
     if constant.all():
         raise DataError(f"{raw.file}: every column is constant in the {len(train)} training rows.")

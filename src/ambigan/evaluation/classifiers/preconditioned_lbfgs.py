@@ -25,7 +25,7 @@ from .convex import CHUNK_ROWS, ConvexObjective, LinearModel
 
 _linalg = cast(Any, torch.linalg)
 
-MEMORY = 20
+HISTORY = 20
 """Number of past steps that L-BFGS keeps."""
 
 GRAM_ROWS = 8192
@@ -134,7 +134,7 @@ class LbfgsProblem:
             jac=True,
             method="L-BFGS-B",
             callback=stop,
-            options={**limits, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
+            options={**limits, "maxcor": HISTORY, "ftol": 0.0, "gtol": 0.0},
         )
         parameters = whitening.back(torch.as_tensor(found.x).view_as(start))
         return Fit(self._model(parameters), parameters, converged, int(found.nit))

@@ -14,8 +14,8 @@ from ..result import Metric
 from .registry import Scores, Task, register_protocol
 
 R2 = Metric("r2", "R²", direction="higher", digits=3)
-Floats = NDArray[np.float64]
-FitPredict = Callable[[Floats, Floats, Floats], Floats]
+_Floats = NDArray[np.float64]
+FitPredict = Callable[[_Floats, _Floats, _Floats], _Floats]
 """A function of training features, training targets and test features that predicts targets."""
 
 CONSTANTS: dict[str, Any] = {"folds": 5, "repeats": 10, "few": 2000, "seed": 0}
@@ -38,7 +38,7 @@ def ridge_r2(task: Task, *, alphas: Sequence[float], **constants: Any) -> Scores
     the best of `alphas` by leave-one-out errors within the training part.
     """
 
-    def fit_predict(train: Floats, targets: Floats, test: Floats) -> Floats:
+    def fit_predict(train: _Floats, targets: _Floats, test: _Floats) -> _Floats:
         linear: Any = import_module("sklearn.linear_model")
         shift, scale = train.mean(0), train.std(0)
         scale[scale == 0] = 1
@@ -55,7 +55,7 @@ def pls_r2(task: Task, *, max_components: int = 20, **constants: Any) -> Scores:
     training part.
     """
 
-    def fit_predict(train: Floats, targets: Floats, test: Floats) -> Floats:
+    def fit_predict(train: _Floats, targets: _Floats, test: _Floats) -> _Floats:
         search: Any = import_module("sklearn.model_selection")
         pls: Any = import_module("sklearn.cross_decomposition").PLSRegression
         most = min(max_components, train.shape[1], len(train) * 4 // 5 - 1)
@@ -102,7 +102,7 @@ def cross_validated(
     return [metric], {"r2_per_target": found.mean(0).tolist()}
 
 
-def _r2(truth: Floats, predicted: Floats) -> Floats:
+def _r2(truth: _Floats, predicted: _Floats) -> _Floats:
     """The share of variance that is explained, of each target."""
     residual = np.square(truth - predicted.reshape(truth.shape)).sum(0)
     return 1 - residual / np.square(truth - truth.mean(0)).sum(0)

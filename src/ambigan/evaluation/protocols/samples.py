@@ -17,7 +17,7 @@ from ..metrics.sample_distances import (
 from ..result import Metric
 from .registry import Scores, register_protocol
 
-OTHERS = (
+FURTHER_METRICS = (
     Metric("kid", "KID", direction="lower", digits=4),
     Metric("kid_deviation", "±", digits=4),
     Metric("precision", "precision", unit="%", direction="higher"),
@@ -29,7 +29,7 @@ OTHERS = (
     "sample",
     "Fréchet and kernel distance, precision and recall of 10,000 samples, in features of a run",
     "ours; Heusel et al. 1706.08500, Bińkowski et al. 1801.01401, Kynkäänniemi et al. 1904.06991",
-    metrics=(Metric("frechet", "Fréchet", direction="lower"), *OTHERS),
+    metrics=(Metric("frechet", "Fréchet", direction="lower"), *FURTHER_METRICS),
     constants={
         "num_generated": 10_000,
         "seed": 0,
@@ -61,7 +61,7 @@ def generation_features(
     "torch-fidelity with the reference weights; FID there is usually of 50,000 samples",
     metrics=(
         Metric("fid", "FID", direction="lower"),
-        *OTHERS,
+        *FURTHER_METRICS,
         Metric("inception_score", "IS", direction="higher"),
         Metric("inception_score_deviation", "±"),
     ),

@@ -36,10 +36,10 @@ def draw_tiles(kernels: NDArray[np.float32]) -> PixelArray:
     """The first kernels, `(N, C, h, w)`, in a square of tiles."""
     shown = kernels[:MOST]
     side = _SIDE.get(max(shown.shape[2:]), 44)
-    return tiles(as_images(shown), _columns(len(shown)), side)
+    return tiles(kernel_images(shown), _columns(len(shown)), side)
 
 
-def as_images(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
+def kernel_images(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Kernels `(N, C, h, w)` as images in [-1, 1]: zero is middle grey.
 
     Three channels are RGB and one is grey, each kernel scaled by its own largest absolute value.

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ...evaluation.result import Result
-from ..result_tables import Table, TableCell, TableRow
+from ..result_tables import ResultTable, TableCell, TableRow
 from . import theme
 from .charts import legend_above
 
@@ -37,7 +37,7 @@ def transfer_chart(record: Sequence[Result]) -> Figure:
     return figure
 
 
-def transfer_table(record: Sequence[Result]) -> Table:
+def transfer_table(record: Sequence[Result]) -> ResultTable:
     """One row for each start, one column for each number of frozen layers."""
     names = transfer_layer_names(record)
     lines = [
@@ -45,7 +45,7 @@ def transfer_table(record: Sequence[Result]) -> Table:
         _line(record, "random", "random layers", names),
         _line(record, "scratch", "all from scratch", names),
     ]
-    return Table(("first layers", "0", *names), 1, tuple(lines))
+    return ResultTable(("first layers", "0", *names), 1, tuple(lines))
 
 
 def transfer_layer_names(record: Sequence[Result]) -> list[str]:
