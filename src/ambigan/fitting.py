@@ -6,11 +6,13 @@ import dataclasses
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .configuration import make_config
 from .core.errors import ConfigError, suggestion
+from .core.settings import override
 from .data import DataSettings, RawVectors
 from .data.memory import MEMORY, examples_in_memory, is_in_memory
 from .engine.config import TrainSettings
@@ -60,9 +62,10 @@ def fit(
     examples = None
     if is_in_memory(data):
         examples, source = data, MEMORY
-        kind = examples_in_memory(data, y)
-        like = "npy" if isinstance(kind, RawVectors) else "folder"
-        preset = preset or find_preset(method, None, like).preset
+        if preset is None:
+            found = examples_in_memory(data, y, _data_settings(changes))
+            like = "npy" if isinstance(found, RawVectors) else "folder"
+            preset = find_preset(method, None, like).preset
     else:
         source = str(data)
     config = make_config(method, preset=preset, changes={**changes, "data.source": source})
@@ -76,6 +79,12 @@ def fit(
         raise
     weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
     return run
+
+
+def _data_settings(changes: Mapping[str, Any]) -> DataSettings:
+    """The settings of the data among all that are changed."""
+    own = {name: value for name, value in changes.items() if name.startswith("data.")}
+    return override(DataSettings(MEMORY), {name[5:]: value for name, value in own.items()})
 
 
 def _dotted(method: str, name: str) -> str:

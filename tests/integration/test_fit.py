@@ -140,6 +140,12 @@ def test_values_come_back_in_their_units() -> None:
     assert np.array_equal(run.features(DEEP[:4]), run.features(DEEP[:4, None].astype(float)))
 
 
+def test_settings_of_the_data_hold_where_the_preset_is_chosen() -> None:
+    cubes = RNG.integers(0, 256, (20, 16, 16, 16), dtype=np.uint8)
+    run = ambigan.fit("gan", cubes, layout="NHWC", epochs=1, batch_size=8, network__width=4)
+    assert run.spec.shape == (16, 16, 16)
+
+
 def test_resume_compares_the_data(tmp_path: Path) -> None:
     run = fitted(VECTORS, out=tmp_path / "run")
     with pytest.raises(DataError, match=r"passed in Python.*resume\(run, data=X\)"):

@@ -85,7 +85,7 @@ def _among(flags: argparse.Namespace, run: Run) -> SearchedExamples:
 
 def _share_values(queries: SearchedExamples, among: SearchedExamples) -> bool:
     """Whether an example with the row and the values of a query is searched."""
-    places = {among.row(place): place for place in range(len(among.split))}
+    places = {row: place for place, row in enumerate(_rows_of(among.split))}
     for query in range(len(queries.split)):
         place = places.get(queries.row(query))
         values = queries.split.values[query]

@@ -66,7 +66,7 @@ def examples_in_memory(
         found = examples_of_arrays(_WHERE, [("", array)], [labels], settings)
         return as_shaped(found, settings)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        return _items(data, labels)
+        return _items(data, labels, settings)
     raise ConfigError(
         f"data are of type {type(data).__name__}; give an array, a frame, a data set with"
         " __getitem__ and __len__, a list of images or paths, or a source such as 'folder:photos'."
@@ -113,7 +113,7 @@ def _array(data: Any, what: str) -> NDArray[Any]:
     return array.astype(np.float64) if array.dtype.kind == "f" and array.itemsize > 8 else array
 
 
-def _items(data: Any, labels: NDArray[Any] | None) -> RawExamples:
+def _items(data: Any, labels: NDArray[Any] | None, settings: DataSettings) -> RawExamples:
     """Examples by index: a list, or a data set of torch or of the hub."""
     length = len(data)
     if not length:
@@ -129,7 +129,7 @@ def _items(data: Any, labels: NDArray[Any] | None) -> RawExamples:
     if _is_tensor(example) and example.ndim == 1:
         items = (_example_and_label(data[place])[0] for place in range(length))
         rows = np.stack([_array(item, "data") for item in items])
-        return examples_of_arrays(_WHERE, [("", rows)], [labels], DataSettings(MEMORY))
+        return as_shaped(examples_of_arrays(_WHERE, [("", rows)], [labels], settings), settings)
     codes, names = encode_labels([labels], f"{_WHERE}, labels")
     return ImageSource(
         _WHERE,

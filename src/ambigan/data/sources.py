@@ -195,7 +195,7 @@ def open_examples(
             return examples_for_model(packed_source(typed), settings, spec, scaling, progress)
         return _cut(source.read(settings, typed), settings, spec)
     if scaling is not None:
-        gallery = find_image_source(replace(settings, size=None, crop=None, holdout=0))
+        gallery = find_image_source(replace(settings, size=None, crop=None))
         return examples_for_model(gallery, settings, spec, scaling, progress)
     return _cut(source.read(settings), settings, spec)
 
