@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from .core.distributed import by_main
 from .core.files import read_json, sha256_of, write_bytes, write_json
 from .core.version import __version__
 from .data import Split
@@ -159,10 +163,11 @@ def search_similar(
         import_faiss()  # or it is refused, before anything is computed
     asked = extract(function, queries.split.values, run.device)
     if index == "faiss":
-        neighbours = _index(run, among, layer, metric).search(asked, num)
+        search = _index(run, among, layer, metric)
+        neighbours = by_main(lambda: search(asked, num))
     else:
         whole = extract(function, among.split.values, run.device)
-        neighbours = search_exactly(asked, whole, num, run.device, metric)
+        neighbours = by_main(lambda: search_exactly(asked, whole, num, run.device, metric))
     return SearchResult(queries, among, neighbours, layer, index, metric)
 
 
@@ -179,8 +184,11 @@ def write_search_result(found: SearchResult, path: Path) -> None:
 
 def _index(
     run: Run, among: SearchedExamples, layer: str, metric: DistanceMetric
-) -> SimilarityIndex:
-    """The index kept in the run's folder, if it is of the same; else a new one."""
+) -> Callable[[Tensor, int], Neighbours]:
+    """The search in the index kept in the run's folder, if it is of the same; else in a new one.
+
+    Only the main one of several processes may call it.
+    """
     key = {
         "layer": layer,
         "weights": run.weights,
@@ -190,13 +198,20 @@ def _index(
     }
     path = run.path / "search" / f"{sha256_of(repr(key).encode())[:16]}.faiss"
     about = path.with_suffix(".json")
-    if path.is_file() and about.is_file():
-        kept = read_json(about)
-        if kept.get("sha256") == sha256_of(path.read_bytes()):
-            return SimilarityIndex.read(path, metric)
+
+    def is_kept() -> bool:
+        there = path.is_file() and about.is_file()
+        return there and read_json(about).get("sha256") == sha256_of(path.read_bytes())
+
+    if by_main(is_kept):
+        return lambda asked, num: SimilarityIndex.read(path, metric).search(asked, num)
     features = extract(layer_features(run.method, layer), among.split.values, run.device)
-    index = SimilarityIndex.build(features, metric)
-    content = index.dump()
-    write_bytes(path, content)
-    write_json(about, {**key, "among": among.origin, "sha256": sha256_of(content)})
-    return index
+
+    def build_and_search(asked: Tensor, num: int) -> Neighbours:
+        index = SimilarityIndex.build(features, metric)
+        content = index.dump()
+        write_bytes(path, content)
+        write_json(about, {**key, "among": among.origin, "sha256": sha256_of(content)})
+        return index.search(asked, num)
+
+    return build_and_search

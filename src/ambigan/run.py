@@ -134,10 +134,13 @@ class Run:
         """What a layer says of data, `(N, D)`; the method's own feature layer if None."""
         return self._map(partial(self.method.features, layer=layer), self._inputs(x))
 
+    def chunk(self, values: Tensor) -> int:
+        """How many of such examples the networks take at a time."""
+        return chunk_size(max(values[:1].numel(), self.method.spec.num_values), self.device)
+
     @torch.no_grad()
     def _map(self, function: Callable[[Tensor], Tensor], values: Tensor) -> NDArray[np.float32]:
-        largest = max(values[:1].numel(), self.method.spec.num_values)
-        chunks = torch.split(values, chunk_size(largest, self.device))
+        chunks = torch.split(values, self.chunk(values))
         parts = [function(to_float(part.to(self.device))).float().cpu() for part in chunks]
         return torch.cat(parts).numpy()
 

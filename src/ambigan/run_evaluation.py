@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from .core.distributed import main_first
 from .core.ema import Weights
 from .core.errors import CheckpointError, ConfigError
 from .core.files import check_writable
@@ -89,7 +90,9 @@ def evaluate(
     runs = _load_kinds(run, config, method)
     check_writable(folder.results)
     objects = (data, y) if is_memory else None
-    data = open_measured(runs[0], config.data, config.framing, decoding, objects)
+    with main_first() as is_main:
+        seen = decoding if is_main else None
+        data = open_measured(runs[0], config.data, config.framing, seen, objects)
     shared = None if config.sample_baselines is None else Path(config.sample_baselines)
     cache = ResultCache(folder.results / FILE_NAME, shared)
     inputs = _inputs(config, runs, data, cache)
@@ -103,7 +106,8 @@ def evaluate(
     found: list[Result] = []
     for results in measure(chosen, inputs):
         protocol = find_protocol(results[0].protocol.name)
-        write_results(folder.results / f"{file_name(protocol, config, data.tag)}.json", results)
+        if is_main:
+            write_results(folder.results / f"{file_name(protocol, config, data.tag)}.json", results)
         found += results
     cache.forget()
     return found
@@ -170,7 +174,8 @@ def evaluate_curve(
     check_protocol_names(config.protocols)
     run_config, method_class = read_config(folder, method)
     check_writable(folder.results)
-    dataset = open_dataset(run_config.data, decoding)
+    with main_first() as is_main:
+        dataset = open_dataset(run_config.data, decoding if is_main else None)
     check_same_data(folder, dataset)
     device = choose_device(config.device)
     paths = _spaced(list_checkpoints(folder.checkpoints), spacing)
@@ -198,7 +203,7 @@ def evaluate_curve(
             curves.setdefault(f"{CURVE}{file_name(protocol, config)}", []).extend(results)
     if not curves:
         raise CheckpointError(f"{folder.path} has no checkpoint that can be used.")
-    for name, results in curves.items():
+    for name, results in curves.items() if is_main else ():
         write_results(folder.results / f"{name}.json", results)
     cache.forget()
     return [result for results in curves.values() for result in results]

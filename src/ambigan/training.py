@@ -13,7 +13,16 @@ from typing import Any
 import torch
 
 from .core.data_spec import DataSpec
-from .core.distributed import World, any_rank, join_from_environment, leave, share_of, wait, world
+from .core.distributed import (
+    World,
+    any_rank,
+    join_from_environment,
+    leave,
+    main_first,
+    share_of,
+    wait,
+    world,
+)
 from .core.errors import CheckpointError, ConfigError
 from .core.files import hold_lock, read_sealed, sealed, sweep, write_json
 from .core.machine import physical_memory
@@ -343,14 +352,9 @@ def _open_in_turn(
     settings: DataSettings, decoding: Decoding | None = None, data: Any = None, y: Any = None
 ) -> Dataset:
     """The data; on many processes the main one opens first, so that one alone downloads."""
-    is_main = world().is_main
-    if not is_main:
-        wait()
-    examples = None if data is None else examples_in_memory(data, y, settings)
-    dataset = open_dataset(settings, decoding if is_main else None, examples)
-    if is_main:
-        wait()
-    return dataset
+    with main_first() as is_main:
+        examples = None if data is None else examples_in_memory(data, y, settings)
+        return open_dataset(settings, decoding if is_main else None, examples)
 
 
 def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:

@@ -85,7 +85,7 @@ def _in_one_line(error: Exception) -> str | None:
     words = ("connection", "gloo", "nccl", "timeout")
     is_of_torch = isinstance(error, RuntimeError) and os.environ.get("WORLD_SIZE", "1") != "1"
     if is_of_torch and any(word in str(error).lower() for word in words):
-        return "another process of this run died; continue with --resume."
+        return "another process died; continue training with --resume, or repeat the command."
     return None
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
+from ..core.distributed import shared_work, workers
 from ..core.errors import ConfigError
 from ..core.machine import num_launched_processes
 from ..core.settings import build, from_strings, override
@@ -55,8 +56,11 @@ def evaluate(request: Request) -> int:
     if flags.framing and config.data is None:
         raise ConfigError("--framing is of other data; name them by --data.")
     function = evaluate_curve if flags.curve else measure
-    with show_progress() as progress:
+    with shared_work(), show_progress() as progress:
         found = function(flags.run, config, method=method_of(request), decoding=progress)
+        is_main = workers().is_main
+    if not is_main:
+        return 0
     if flags.json:
         print_json(results_as_json(found))
         return 0

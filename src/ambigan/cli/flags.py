@@ -90,8 +90,12 @@ PLANNING: Flags = {
 
 PREPARE: Flags = {
     "source SOURCE": ("images to decode, such as folder:PATH, imagenet or celeba", OPTIONAL),
-    "out OUT": ("folder to write, new or begun before", OPTIONAL),
-    "--verify FOLDER": "packed folder to compare with its hash, and nothing else",
+    "out OUT": (
+        "folder to write, new or begun before; a URL such as s3://BUCKET/SET is written in shards",
+        OPTIONAL,
+    ),
+    "--verify FOLDER": "packed folder or URL to compare with its hash, and nothing else",
+    "--shard-megabytes N": _integer("size of a shard at a URL in MB, 1,000 by default"),
     "--size HxW": "height and width, such as 64x64: the short side is resized, then the centre cut"
     " out",
     "--grayscale": _switch("reduce images to one channel", default=None),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.distributed import main_first
 from ..core.errors import ConfigError
 from ..core.files import write_bytes
 from ..data import Dataset, DataSettings, for_other, open_dataset
@@ -37,7 +38,7 @@ def load_run(request: Request) -> Run:
 
 def dataset_of(run: Run) -> Dataset:
     """What a run was trained on; an error if it has changed since."""
-    with show_progress() as progress:
+    with show_progress() as progress, main_first():
         dataset = open_dataset(run.config.data, progress)
     check_same_data(RunFolder(run.path), dataset)
     return dataset

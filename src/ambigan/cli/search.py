@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..core.distributed import main_first, shared_work, workers
 from ..core.errors import ConfigError, DataError
 from ..data import Split, open_examples
 from ..data.images.cropping import augment_of
@@ -40,6 +41,11 @@ SUFFIXES = (".json", ".parquet", ".png")
 
 def search(request: Request) -> int:
     """Writes and prints the nearest neighbours of the queries."""
+    with shared_work():
+        return _search(request)
+
+
+def _search(request: Request) -> int:
     flags, run = request.flags, load_run(request)
     if flags.num < 1:
         raise ConfigError(f"cannot find {flags.num} neighbours; ask for 1 or more.")
@@ -57,6 +63,8 @@ def search(request: Request) -> int:
         index=flags.index,
         metric=flags.metric,
     )
+    if not workers().is_main:
+        return 0
     if flags.json:
         print_json(found.as_json())
     else:
@@ -95,7 +103,8 @@ def _share_values(queries: SearchedExamples, among: SearchedExamples) -> bool:
 
 
 def _source(source: str, run: Run, flags: argparse.Namespace) -> SearchedExamples:
-    split = open_examples(other_data(run, source, flags), run.spec, run.scaling)
+    with main_first():
+        split = open_examples(other_data(run, source, flags), run.spec, run.scaling)
     return SearchedExamples(split, f"examples of {source}", split.label_names)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,19 @@ from ..core.files import as_typed
 from ..core.machine import num_launched_processes
 from ..core.plugins import plugin_flags
 from ..core.settings import override
-from ..data import DataSettings, Manifest, find_image_source, located, prepare_images, verify_packed
+from ..data import (
+    DataSettings,
+    Manifest,
+    find_image_source,
+    located,
+    prepare_images,
+    prepare_shards,
+    verify_packed,
+    verify_shards,
+)
 from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
+from ..data.packed.remote import is_url
+from ..data.packed.sharded import SHARD_MEGABYTES
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
@@ -239,14 +251,13 @@ def prepare(request: Request) -> int:
     if flags.workers is not None and flags.workers < 1:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
     settings = located(override(DataSettings(flags.source), _settings_of_packed(request.settings)))
-    out, duplicates = Path(flags.out), list[Duplicate]()
+    duplicates, pack = list[Duplicate](), _packing(flags)
     with show_progress() as progress:
         gallery = find_image_source(settings)
         if flags.drop_duplicates:
             gallery, duplicates = without_duplicates(gallery, flags.workers, progress)
-        manifest, was_finished = prepare_images(
-            settings, gallery, out, workers=flags.workers, progress=progress
-        )
+        manifest, was_finished = pack(settings, gallery, workers=flags.workers, progress=progress)
+    out = flags.out
     if flags.drop_duplicates:
         write_duplicates(out, duplicates)
         logger.info(f"near copies left out: {len(duplicates):,}, listed in {out}/{DUPLICATES}")
@@ -260,12 +271,28 @@ def prepare(request: Request) -> int:
     return 0
 
 
+def _packing(flags: argparse.Namespace) -> Callable[..., tuple[Manifest, bool]]:
+    """What packs images into one file in a folder, or into shards at a URL."""
+    size = flags.shard_megabytes
+    if not is_url(flags.out):
+        if size is not None:
+            raise ConfigError(
+                "--shard-megabytes is of sets at a URL; a folder holds one file. file:///PATH"
+                " writes shards to a disk."
+            )
+        return partial(prepare_images, out=Path(flags.out))
+    if size is not None and size < 1:
+        raise ConfigError(f"--shard-megabytes is {size}; it may be 1 or more.")
+    return partial(prepare_shards, url=flags.out, shard_bytes=(size or SHARD_MEGABYTES) * 1_000_000)
+
+
 def _verify(request: Request) -> int:
     """Compares all pixels of a packed folder with the hash in its manifest."""
     typed = {name for name, value in vars(request.flags).items() if value}
     if request.settings or typed - {"verb", "verify", "quiet", "debug"}:
         raise ConfigError("--verify FOLDER compares a packed folder alone; leave out the rest.")
-    manifest = verify_packed(Path(request.flags.verify))
+    folder = request.flags.verify
+    manifest = verify_shards(folder) if is_url(folder) else verify_packed(Path(folder))
     say(f"verified: {manifest.num_images:,} images, SHA-256 {manifest.sha256}")
     return 0
 
@@ -291,7 +318,7 @@ def _size(typed: str) -> str:
     return f"{match[1]},{match[2] or match[1]}"
 
 
-def _say_prepared(manifest: Manifest, out: Path) -> None:
+def _say_prepared(manifest: Manifest, out: str) -> None:
     num_train, num_test = (end - start for start, end in (manifest.train, manifest.test))
     shape = "x".join(str(length) for length in manifest.shape)
     say(f"prepared: {out}, {num_train:,} + {num_test:,} images of {shape}")

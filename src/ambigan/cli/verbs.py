@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from ..core.distributed import (
+    by_main,
+    from_workers,
+    gather_rows,
+    main_first,
+    own_rows,
+    shared_work,
+    workers,
+)
 from ..core.errors import ConfigError
 from ..core.files import check_writable, write_bytes
 from ..data import DataSettings, SourceSplit, Split, first_lines, open_examples
@@ -76,14 +89,27 @@ def interpolate(request: Request) -> int:
 
 
 def embed(request: Request) -> int:
-    """Writes features of data to `.npy` or, with labels, ids and rows, `.parquet` or `.csv`."""
-    flags, run = request.flags, load_run(request)
-    path = output_paths(run, flags.out, "features", (".npy", ".parquet", ".csv"))[0]
-    split = _split(request, run, "all")
-    features = run.features(split, flags.layer)
-    names = split.label_names if isinstance(split, SourceSplit) else run.label_names
-    write_features(path, features, split, names)
-    say(f"written: {path}, {features.shape[0]:,} x {features.shape[1]:,}")
+    """Writes features of data to `.npy` or, with labels, ids and rows, `.parquet` or `.csv`.
+
+    Of several processes each computes a share; `.parquet` is then a folder with a part of each.
+    """
+    with shared_work():
+        flags, run = request.flags, load_run(request)
+        path = output_paths(run, flags.out, "features", (".npy", ".parquet", ".csv"))[0]
+        run.method.find_layer(flags.layer)
+        split = _split(request, run, "all")
+        names = split.label_names if isinstance(split, SourceSplit) else run.label_names
+        chunk = run.chunk(split.values)
+        rows = own_rows(len(split), chunk)
+        part = split_at(split_at(split, rows.stop)[0], rows.start)[1]
+        own = run.features(part, flags.layer) if len(part) else np.empty((0, 0), np.float32)
+        if path.suffix == ".parquet" and workers().size > 1:
+            write_parts(path, own, part, names)
+        else:
+            own = gather_rows(torch.as_tensor(own), len(split), chunk).numpy()
+            if workers().is_main:
+                write_features(path, own, split, names)
+        say(f"written: {path}, {len(split):,} x {own.shape[1]:,}")
     return 0
 
 
@@ -116,7 +142,7 @@ def _split(request: Request, run: Run, default: str) -> Split:
 
 
 def _examples(settings: DataSettings, run: Run) -> Split:
-    with show_progress() as progress:
+    with show_progress() as progress, main_first():
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:
         logger.warning(
@@ -168,6 +194,50 @@ def _write_arrays(
     return 0
 
 
+def write_parts(
+    path: Path, features: NDArray[np.float32], own: Split, label_names: tuple[str, ...] | None
+) -> None:
+    """Writes the features of each process as a part of a folder, which stands once all are written.
+
+    Args:
+        path: Path of the folder, which other tools read as one table, in the order of its parts.
+        features: Features of this process's share, float32 `(N, D)`; `(0, 0)` of an empty one.
+        own: The share.
+        label_names: Class names by label, or None.
+
+    Raises:
+        ConfigError: A folder is there that holds something else, or the processes write to
+            different disks.
+    """
+    by_main(lambda: _check_replaceable(path))
+    here, new = workers(), path.with_name(by_main(lambda: f".{path.name}.{secrets.token_hex(4)}"))
+    if here.is_main or len(features):
+        name = f"part-{here.rank:05}-of-{here.size:05}.parquet"
+        write_features(new / name, features, own, label_names)
+    num_parts = sum(from_workers(int(here.is_main or len(features) > 0)))
+
+    def put_in_place() -> None:
+        if len(list(new.iterdir())) < num_parts:
+            shutil.rmtree(new)
+            raise ConfigError(f"{path}: name a folder that all processes share with --out.")
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        new.rename(path)
+
+    by_main(put_in_place)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuses a folder that other processes than those of `embed` have written to."""
+    if path.is_symlink() or (path.is_dir() and any(not _is_part(p) for p in path.iterdir())):
+        raise ConfigError(f"{path} is not what embed wrote; name another file with --out.")
+
+
+def _is_part(path: Path) -> bool:
+    return re.fullmatch(r"part-\d{5}-of-\d{5}\.parquet", path.name) is not None
+
+
 def write_features(
     path: Path, features: NDArray[np.float32], split: Split, label_names: tuple[str, ...] | None
 ) -> None:
@@ -177,6 +247,9 @@ def write_features(
     names, `file` for images of a folder, `label` where there are labels, and one column `f0`,
     `f1`, ... a dimension.
     """
+    if path.is_dir():
+        _check_replaceable(path)
+        shutil.rmtree(path)
     if path.suffix == ".npy":
         write_npy(path, features)
         return

@@ -10,23 +10,28 @@ import gc
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
 from torch import Tensor
 from torch.distributed import PrefixStore, Store  # pyright: ignore[reportPrivateImportUsage]
 
-from .errors import ConfigError
+from .errors import AmbiganError, ConfigError
 from .machine import num_launched_processes
 
 dist: Any = torch.distributed  # the wrappers around its functions hide their types
 
 _LONGEST = timedelta(minutes=30)  # torch's own timeout for a process group
+_WHILE_MAIN_SCORES = timedelta(days=30)  # a process that dies is noticed at once all the same
 _PAUSE = 0.05  # seconds
+_MESSAGE_BYTES = 1 << 26
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,24 @@ class World:
         return self.rank == 0
 
 
+_workers = World()
+
+
 def world() -> World:
-    """Returns this process's position in the joined process group, or a world of one."""
-    if not (dist.is_available() and dist.is_initialized()):
+    """Returns this process's position among those that train together, or a world of one."""
+    if _workers.size > 1 or not (dist.is_available() and dist.is_initialized()):
         return World()
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     return World(dist.get_rank(), dist.get_world_size(), local_rank)
 
 
-def join_from_environment(device_type: str) -> World:
-    """Joins the processes that torchrun started, by NCCL on `cuda`, else by gloo."""
+def join_from_environment(device_type: str, longest: timedelta = _LONGEST) -> World:
+    """Joins the processes that torchrun started, by NCCL on `cuda`, else by gloo.
+
+    Args:
+        device_type: Type of the devices on which they compute.
+        longest: Time after which one that waits for another gives up.
+    """
     if num_launched_processes() > 1 and not dist.is_initialized():
         store, rank, size = next(dist.rendezvous("env://"))
         dist.init_process_group(
@@ -66,6 +79,7 @@ def join_from_environment(device_type: str) -> World:
             store=join_rendezvous(store, rank, size),
             rank=rank,
             world_size=size,
+            timeout=longest,
         )
     return world()
 
@@ -226,3 +240,107 @@ def mean_over_ranks(tensor: Tensor) -> Tensor:
     total = tensor.clone()
     dist.all_reduce(total)
     return total.div_(world().size)
+
+
+@contextmanager
+def shared_work() -> Generator[None]:
+    """Joins the processes that torchrun started, which then share the examples of one measurement.
+
+    Meanwhile `workers` says which of them this is. `world` stays a world of one, so that networks
+    compute in each process exactly what they compute where there is one.
+    """
+    global _workers
+    if num_launched_processes() == 1:
+        yield
+        return
+    _workers = join_from_environment("cpu", _WHILE_MAIN_SCORES)
+    try:
+        yield
+        dist.barrier()  # the main one may host the store that the others still need
+    finally:
+        _workers = World()
+        leave()
+
+
+def workers() -> World:
+    """Returns this process's position among those of `shared_work`, or a world of one."""
+    return _workers
+
+
+def own_rows(length: int, chunk: int, rank: int | None = None) -> range:
+    """Returns the rows that a worker computes, a contiguous share of whole chunks.
+
+    Chunks are those of one process, so that no value depends on the number of processes.
+
+    Args:
+        length: Number of rows.
+        chunk: Number of rows that are computed at a time.
+        rank: Number of the worker; None for this one.
+    """
+    rank = _workers.rank if rank is None else rank
+    num_chunks = -(-length // chunk)
+    first, last = (-(-place * num_chunks // _workers.size) for place in (rank, rank + 1))
+    return range(min(length, first * chunk), min(length, last * chunk))
+
+
+def gather_rows(own: Tensor, length: int, chunk: int) -> Tensor:
+    """Returns the rows of all workers in their order on the main one, and none on others.
+
+    Args:
+        own: Rows that this worker computed, those of `own_rows`, on the CPU.
+        length: Number of all rows.
+        chunk: As for `own_rows`.
+    """
+    if _workers.size == 1:
+        return own
+    per_message = max(1, _MESSAGE_BYTES // max(1, own[:1].nbytes))
+    if not _workers.is_main:
+        for block in torch.split(own.contiguous(), per_message) if len(own) else ():
+            dist.send(block, 0)
+        return own[:0]
+    whole = own.new_empty(length, *own.shape[1:])
+    whole[: len(own)] = own
+    for rank in range(1, _workers.size):
+        rows = own_rows(length, chunk, rank)
+        theirs = whole[rows.start : rows.stop]
+        for block in torch.split(theirs, per_message) if len(theirs) else ():
+            dist.recv(block, rank)
+    return whole
+
+
+def by_main(function: Callable[[], T]) -> T:
+    """Returns on all workers what the main one computes; an error of its own ends all of them."""
+    if _workers.size == 1:
+        return function()
+    sent: list[Any] = [None, None]
+    if _workers.is_main:
+        try:
+            sent[0] = function()
+        except AmbiganError as error:
+            sent[1] = error
+    dist.broadcast_object_list(sent, 0)
+    if sent[1] is not None:
+        raise sent[1]
+    return sent[0]
+
+
+def from_workers(value: T) -> list[T]:
+    """Returns the value that each worker passes, in the order of their numbers."""
+    found: list[Any] = [value] * _workers.size
+    if _workers.size > 1:
+        dist.all_gather_object(found, value)
+    return found
+
+
+@contextmanager
+def main_first() -> Generator[bool]:
+    """Lets the main process do first what the others then find done, such as a download.
+
+    Yields whether this is the main one.
+    """
+    here = _workers if _workers.size > 1 else world()
+    if not here.is_main:
+        dist.barrier()
+    yield here.is_main
+    if here.is_main and here.size > 1:
+        dist.barrier()

@@ -12,6 +12,7 @@ from .inputs import as_array, as_examples
 from .packed.dataset import verify_packed
 from .packed.manifest import Manifest
 from .packed.prepare import prepare_images
+from .packed.sharded import prepare_shards, verify_shards
 from .registry import register_source
 from .settings import DataSettings
 from .sources import (
@@ -58,10 +59,12 @@ __all__ = [
     "open_examples",
     "open_framed",
     "prepare_images",
+    "prepare_shards",
     "register_source",
     "stored_shape",
     "to_float",
     "verify_packed",
+    "verify_shards",
 ]
 
 import_module(".builtin_sources", __name__)  # registers the sources of the package

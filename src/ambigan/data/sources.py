@@ -20,6 +20,8 @@ from .images.parallel_decoding import DecodingProgress, by, find_form
 from .inventory import log_inventory
 from .packed.dataset import check_as_packed, open_packed_source, packed_source
 from .packed.manifest import read_manifest
+from .packed.remote import is_url
+from .packed.sharded import local_folder
 from .registry import (
     ONLY_IMAGES,
     ONLY_VECTORS,
@@ -106,7 +108,7 @@ def _opened(
 def located(settings: DataSettings) -> DataSettings:
     """The settings with the path in the source made absolute, to hold from any folder."""
     name, source, typed = _find(settings.source)
-    if source.argument != "PATH":
+    if source.argument != "PATH" or is_url(typed):
         return settings
     return replace(settings, source=f"{name}:{_path(typed).absolute()}")
 
@@ -124,7 +126,7 @@ def for_other(settings: DataSettings, source: str) -> DataSettings:
         return other
     _, own, typed = _find(settings.source)
     if isinstance(own, Packed):
-        _, *size = read_manifest(_path(typed)).shape
+        _, *size = read_manifest(local_folder(settings, typed)).shape
     elif isinstance(own, Named):
         size = own.read(settings).values.shape[2:]
     else:
@@ -191,8 +193,10 @@ def open_examples(
     if spec.kind != "images":
         raise _misfit(settings, "images", spec)
     if isinstance(source, Packed):
-        if scaling is not None or read_manifest(_path(typed)).scaling is not None:
-            return examples_for_model(packed_source(typed), settings, spec, scaling, progress)
+        is_deep = read_manifest(local_folder(settings, typed)).scaling is not None
+        if scaling is not None or is_deep:
+            packed = packed_source(settings, typed)
+            return examples_for_model(packed, settings, spec, scaling, progress)
         return _cut(source.read(settings, typed), settings, spec)
     if scaling is not None:
         gallery = find_image_source(replace(settings, size=None, crop=None))
@@ -351,6 +355,8 @@ def named_source(typed: str) -> str:
     Args:
         typed: Source as it was typed, such as `mnist`, `folder:photos` or `photos.zip`.
     """
+    if is_url(typed):
+        return f"packed:{typed}"
     if typed.partition(":")[0] in SOURCES or not typed:
         return typed
     try:

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 
-from ..core.distributed import any_rank, world
+from ..core.distributed import any_rank, workers, world
 from ..core.errors import ConfigError
 from ..core.plugins import Plugin, find_loaded
 from ..core.precision import bf16_hardware
@@ -234,8 +234,14 @@ def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
     return replace(config, train=replace(config.train, precision=chosen))
 
 
-def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """The device that a setting names, or an error if this machine has no such device."""
+def choose_device(name: str, local_rank: int | None = None) -> torch.device:
+    """The device that a setting names, or an error if this machine has no such device.
+
+    Args:
+        name: `auto`, `cpu`, `cuda` or `cuda:N`.
+        local_rank: Number of this process on its machine, which takes the GPU of that number;
+            that of a worker who shares a measurement if None.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch("(cpu|cuda)(:[0-9]+)?", name):
@@ -246,6 +252,8 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
         raise ConfigError(
             f"train.device '{name}': this machine has no CUDA device; use cpu or auto."
         )
+    if local_rank is None:
+        local_rank = workers().local_rank
     index = int(name.partition(":")[2] or local_rank)
     if index >= torch.cuda.device_count():
         count = torch.cuda.device_count()

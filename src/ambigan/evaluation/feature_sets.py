@@ -11,6 +11,7 @@ from time import perf_counter
 
 from torch import Tensor
 
+from ..core.distributed import by_main
 from ..core.errors import ConfigError
 from ..data import to_float
 from ..game import Method
@@ -118,7 +119,15 @@ def _measure(
         labels, test_labels = dataset.train.targets, dataset.test.targets
     assert labels is not None
     assert test_labels is not None
-    views = len(train) // len(labels)
-    found = classify(protocol, train, labels, test, test_labels, device=inputs.device, views=views)
-    subject = Subject(function.name, function.kind, function.weights, train.shape[1])
+    found, width = by_main(
+        lambda: (
+            classify(
+                *(protocol, train, labels, test, test_labels),
+                device=inputs.device,
+                views=len(train) // len(labels),
+            ),
+            train.shape[1],
+        )
+    )
+    subject = Subject(function.name, function.kind, function.weights, width)
     return protocol.result(subject, found, inputs.provenance, seconds + perf_counter() - started)

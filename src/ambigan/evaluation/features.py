@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..core.distributed import gather_rows, own_rows
 from ..core.ema import Weights
 from ..core.errors import ConfigError, NonFiniteError
 from ..data.values import chunk_size, to_float
@@ -57,6 +58,9 @@ def extract(
 ) -> Tensor:
     """Features of a whole split, `(N, D)` float32 on the CPU.
 
+    Where several processes share a measurement, each computes those of its share; the main one
+    returns all of them, and others none.
+
     Args:
         function: The features to compute; a method's networks are on `device`.
         values: Values of a split, uint8 images or float vectors.
@@ -71,14 +75,14 @@ def extract(
     if len(values) == 0:
         raise ConfigError(f"there are no examples to compute the features '{function.name}' of.")
     chunk = chunk_size(values[0].numel(), device)
-    whole: Tensor | None = None
-    for start in range(0, len(values), chunk):
-        part = _checked(function, prepare(values[start : start + chunk].to(device), start))
-        if whole is None:
-            whole = part.new_empty(len(values), part.shape[1])
-        whole[start : start + len(part)] = part
-    assert whole is not None
-    return whole
+    rows, own = own_rows(len(values), chunk), torch.empty(0, 0)
+    for start in rows[::chunk]:
+        end = min(start + chunk, rows.stop)
+        part = _checked(function, prepare(values[start:end].to(device), start))
+        if start == rows.start:
+            own = part.new_empty(len(rows), part.shape[1])
+        own[start - rows.start : end - rows.start] = part
+    return gather_rows(own, len(values), chunk)
 
 
 def _checked(function: FeatureFunction, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
+from ..core.distributed import by_main, own_rows
 from ..core.errors import ConfigError
 from ..core.files import sha256_of
 from ..core.randomness import Randomness
@@ -92,7 +93,8 @@ class ReferenceFeatures:
     def _width(self, name: str) -> int:
         """The width of a layer's features of examples as this run's generator draws them."""
         few = torch.zeros(2, *self.inputs.method.sample_spec.shape)
-        return extract(self._layer(name), few, self.inputs.device).shape[1]
+        function = self._layer(name)
+        return by_main(lambda: extract(function, few, self.inputs.device).shape[1])
 
     @cached_property
     def weights(self) -> Path:
@@ -146,8 +148,8 @@ def measure_generation(
     for function in references.functions(protocol):
         of_data = _of_data(function, inputs.method)
         real = extract(of_data, inputs.dataset.test.values, inputs.device)
-        digest = sha256_of(real.numpy().tobytes())
-        dim = POOL_LAYER if protocol.reference == "inception" else real.shape[1]
+        digest, width = by_main(partial(_digest_and_width, real))
+        dim = POOL_LAYER if protocol.reference == "inception" else width
         for drawn, draw in _drawn(inputs, protocol):
             subject = replace(drawn, dim=dim, reference_features=function.name)
             results.append(
@@ -165,6 +167,10 @@ def measure_generation(
     return results
 
 
+def _digest_and_width(features: Tensor) -> tuple[str, int]:
+    return sha256_of(features.numpy().tobytes()), features.shape[1]
+
+
 def _measure(
     subject: Subject,
     draw: Draw,
@@ -176,9 +182,10 @@ def _measure(
     started = perf_counter()
     kind = f" ({subject.weights})" if subject.weights else ""
     logger.info("measuring %s of %s%s in %s", protocol.name, subject.name, kind, function.name)
-    generated = extract(function, draw(), inputs.device)
-    found = protocol.measure(generated, real, inputs.device)
-    subject = replace(subject, num=len(generated))
+    drawn = draw()
+    generated = extract(function, drawn, inputs.device)
+    found = by_main(lambda: protocol.measure(generated, real, inputs.device))
+    subject = replace(subject, num=len(drawn))
     return protocol.result(subject, found, inputs.provenance, perf_counter() - started)
 
 
@@ -212,12 +219,18 @@ def _drawn(inputs: EvaluationInputs, protocol: Protocol) -> Iterator[tuple[Subje
 
 @torch.no_grad()
 def _samples(method: Method, num: int, seed: int) -> Tensor:
-    """Samples of so many latents, on the CPU."""
+    """Samples of so many latents, on the CPU; of its own share alone where processes share them.
+
+    `extract` takes the same share of them.
+    """
     device = next(method.parameters()).device
     latents = method.prior.sample(num, Randomness(seed, "generation"))
-    chunks = torch.split(latents, chunk_size(method.sample_spec.num_values, device))
-    parts = [method.decode(z.to(device)).float().cpu() for z in chunks]
-    return torch.cat(parts)
+    chunk = chunk_size(method.sample_spec.num_values, device)
+    samples, rows = torch.zeros(num, *method.sample_spec.shape), own_rows(num, chunk)
+    for start in rows[::chunk]:
+        part = slice(start, min(start + chunk, rows.stop))
+        samples[part] = method.decode(latents[part].to(device)).float().cpu()
+    return samples
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from torch import nn
 
+from ..core.distributed import by_main, workers
 from ..core.files import append_json, write_text
 from .protocols import Protocol
 from .result import Provenance, Result
@@ -34,7 +35,9 @@ class ResultCache:
     def __init__(self, path: Path | None = None, shared: Path | None = None) -> None:
         self.path, self.shared = path, shared or path
         self._used: set[str] = set()
-        self._known = {key: entry for file in (path, shared) if file for key, entry in _read(file)}
+        self._known = by_main(
+            lambda: {key: entry for file in (path, shared) if file for key, entry in _read(file)}
+        )
         self._settings: Mapping[str, Any] = {}
         self._networks: dict[str, str] = {}
         self._device = "cpu"
@@ -84,12 +87,14 @@ class ResultCache:
                 pass  # measured again
         found = measure()
         self._known[key] = to_entry(found)
-        append_json(self.shared if of_data else self.path, {"key": key, "entry": self._known[key]})
+        if workers().is_main:
+            line = {"key": key, "entry": self._known[key]}
+            append_json(self.shared if of_data else self.path, line)
         return found
 
     def forget(self) -> None:
         """Drops what was asked for, since it is written; other results stay."""
-        if self.path is None:
+        if self.path is None or not workers().is_main:
             return
         left = [line for line in _read(self.path) if line[0] not in self._used]
         if left:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
+from ..core.distributed import by_main
 from ..data import to_float
 from .baselines.feature_baselines import pca_name
 from .config import EvaluationConfig, EvaluationInputs
@@ -45,10 +46,13 @@ def _measure_pls(protocol: Protocol, inputs: EvaluationInputs) -> Result:
     started, train, test = perf_counter(), inputs.dataset.train, inputs.dataset.test
     assert train.targets is not None
     assert test.targets is not None
-    values = (to_float(split.values).flatten(1) for split in (train, test))
     constants = {name: protocol.constants[name] for name in REGRESSION_CONSTANTS}
-    task = Task(next(values), train.targets, next(values), test.targets)
-    measured = replace(protocol, function=pls_r2, constants=constants).measure(task)
+    task = Task(
+        *(to_float(train.values).flatten(1), train.targets),
+        *(to_float(test.values).flatten(1), test.targets),
+    )
+    pls = replace(protocol, function=pls_r2, constants=constants)
+    measured = by_main(lambda: pls.measure(task))
     subject = Subject("PLS", "baseline", None, train.values[0].numel())
     return protocol.result(subject, measured, inputs.provenance, perf_counter() - started)
 

@@ -19,6 +19,7 @@ from ..splits import apply_holdout, arange, data_fingerprint, split_at
 from .index import read_index
 from .manifest import IMAGES, INDEX, Manifest, read_manifest
 from .pixel_file import mapped
+from .sharded import local_folder
 
 SETTLED = frozenset(
     (
@@ -44,7 +45,7 @@ def check_as_packed(settings: DataSettings, typed: str) -> frozenset[str]:
         ConfigError: A setting was given and differs.
         DataError: The folder cannot be opened, see `open_packed`.
     """
-    manifest = read_manifest(Path(typed).expanduser())
+    manifest = read_manifest(local_folder(settings, typed))
     channels, *size = manifest.shape
     held: dict[str, Any] = {}
     for name, value in manifest.asked.items():
@@ -67,7 +68,7 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
     Raises:
         DataError: The folder was not packed, is unfinished, or is damaged.
     """
-    manifest, whole = _read(Path(typed).expanduser())
+    manifest, whole = _read(local_folder(settings, typed))
     head, tail = split_at(whole, min(manifest.train[1], manifest.test[1]))
     train, test = (head, tail) if manifest.train[0] == 0 else (tail, head)
     splits = apply_holdout(without_blanks(train), without_blanks(test), settings)
@@ -104,13 +105,13 @@ def verify_packed(path: Path) -> Manifest:
     return manifest
 
 
-def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:
+def read_packed(settings: DataSettings, typed: str) -> SourceSplit:
     """Reads all packed images, in the order of their rows.
 
     Raises:
         DataError: The folder cannot be opened, see `open_packed`.
     """
-    manifest, whole = _read(Path(typed).expanduser())
+    manifest, whole = _read(local_folder(settings, typed))
     has_labels = whole.labels is not None and bool((whole.labels >= 0).all())
     return SourceSplit(
         values=whole.values,
@@ -122,13 +123,13 @@ def read_packed(_settings: DataSettings, typed: str) -> SourceSplit:
     )
 
 
-def packed_source(typed: str) -> ImageSource:
+def packed_source(settings: DataSettings, typed: str) -> ImageSource:
     """Returns all packed images in the units of their source, in the order of their rows.
 
     Raises:
         DataError: The folder cannot be opened, see `open_packed`.
     """
-    manifest, whole = _read(Path(typed).expanduser())
+    manifest, whole = _read(local_folder(settings, typed))
     return ImageSource(
         where=typed,
         length=len(whole),
@@ -142,7 +143,7 @@ def packed_source(typed: str) -> ImageSource:
 
 def open_packed_source(settings: DataSettings, typed: str) -> ImageSource:
     """Returns packed images in the units of their source, in the order and splits of the data."""
-    manifest = read_manifest(Path(typed).expanduser())
+    manifest = read_manifest(local_folder(settings, typed))
     return image_source_of(open_packed(settings, typed), manifest.dtype)
 
 

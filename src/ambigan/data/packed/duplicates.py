@@ -12,6 +12,7 @@ from ...core.files import write_text
 from ..images.image_source import ImageSource
 from ..images.near_copies import find_duplicates
 from ..images.parallel_decoding import DecodingProgress
+from .remote import Place, is_url
 
 DUPLICATES = "duplicates.csv"
 
@@ -50,10 +51,13 @@ def without_duplicates(
     return rest, [Duplicate(name(row), name(kept), alike) for row, kept, alike in found]
 
 
-def write_duplicates(out: Path, duplicates: Sequence[Duplicate]) -> None:
-    """Writes the list as `duplicates.csv`."""
+def write_duplicates(out: str, duplicates: Sequence[Duplicate]) -> None:
+    """Writes the list as `duplicates.csv` to a folder or URL."""
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("dropped", "kept", "similarity"))
     rows.writerows((item.dropped, item.kept, f"{item.similarity:.4f}") for item in duplicates)
-    write_text(out / DUPLICATES, text.getvalue())
+    if is_url(out):
+        Place.at(out).write(DUPLICATES, text.getvalue().encode())
+    else:
+        write_text(Path(out) / DUPLICATES, text.getvalue())

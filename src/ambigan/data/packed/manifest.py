@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from ..dataset import Scaling
 from ..files import ANEW
 from ..inventory import Inventory, listed_classes
 
-MANIFEST_FORMAT = 2
-READ_FORMATS = (1, 2)
-"""Formats that are read. The first knows 8-bit images only."""
+MANIFEST_FORMAT, SHARDED_FORMAT = 2, 3
+READ_FORMATS = (1, 2, 3)
+"""Formats that are read. The first knows 8-bit images only, the second no shards."""
 
 IMAGES, INDEX, MANIFEST, PROGRESS = "images.npy", "index.parquet", "manifest.json", "progress.json"
 
@@ -47,6 +48,8 @@ class Manifest:
         left_alone: Number of files that were not read, by the reason.
         facts: What is known of how the source was read.
         warnings: One line for each thing that looked wrong.
+        images_per_shard: Number of images in each shard but the last; 0 for one `images.npy`.
+        shards: SHA-256 of the bytes of each shard, in order.
     """
 
     format: int
@@ -66,6 +69,8 @@ class Manifest:
     left_alone: dict[str, int] = field(default_factory=dict[str, int])
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    images_per_shard: int = 0
+    shards: tuple[str, ...] = ()
 
     @property
     def stored_dtype(self) -> str:
@@ -102,9 +107,29 @@ class Manifest:
         """The number of rows of `images.npy`."""
         return max(self.train[1], self.test[1])
 
+    @property
+    def bytes_per_image(self) -> int:
+        """The size of one image as it is stored."""
+        return math.prod(self.shape) * (1 if self.stored_dtype == "uint8" else 4)
+
+    def shard_name(self, number: int) -> str:
+        """The name of a shard's file."""
+        return f"images-{number:05}-of-{len(self.shards):05}.npy"
+
+    def first_row(self, number: int) -> int:
+        """The row of the first image of a shard; after the last shard, the number of images."""
+        return min(number * self.images_per_shard, self.num_images)
+
+    def as_json(self) -> dict[str, Any]:
+        """What the file holds, which of a folder without shards says nothing of them."""
+        content = dataclasses.asdict(self)
+        if not self.shards:
+            del content["shards"], content["images_per_shard"]
+        return content
+
     def write(self, folder: Path) -> None:
         """Writes the manifest, which marks the folder as finished."""
-        write_json(folder / MANIFEST, dataclasses.asdict(self))
+        write_json(folder / MANIFEST, self.as_json())
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -125,13 +150,30 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         content = read_json(path)
+    except CheckpointError as error:
+        raise DataError(f"{path} is damaged; {ANEW}.") from error
+    return parse_manifest(content, folder)
+
+
+def parse_manifest(content: Any, folder: Path | str) -> Manifest:
+    """Checks what a manifest says.
+
+    Args:
+        content: Content of the file.
+        folder: The folder or URL where it lies.
+
+    Raises:
+        DataError: The manifest is damaged, or of another format.
+    """
+    path = f"{folder}/{MANIFEST}"
+    try:
         if content.get("format") not in (None, *READ_FORMATS):
             raise DataError(
                 f"{folder} has format {content['format']}, and this version reads formats"
                 f" {', '.join(map(str, READ_FORMATS))}; {ANEW}."
             )
         manifest = build(Manifest, content)
-    except (CheckpointError, ConfigError) as error:
+    except (AttributeError, ConfigError) as error:
         raise DataError(f"{path} is damaged; {ANEW}.") from error
     first, second = sorted((manifest.train, manifest.test))
     shift, scale = manifest.shift or (), manifest.scale or ()
@@ -143,4 +185,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(f"{path} is damaged: its scaling is none of its channels; {ANEW}.")
     if min(manifest.shape) < 1 or not (0 == first[0] <= first[1] == second[0] <= second[1]):
         raise DataError(f"{path} is damaged: its splits or its shape cannot be; {ANEW}.")
+    per = manifest.images_per_shard
+    if per < 0 or len(manifest.shards) != (-(-manifest.num_images // per) if per else 0):
+        raise DataError(f"{path} is damaged: its shards are none of its images; {ANEW}.")
     return manifest

@@ -65,9 +65,13 @@ class PixelFile:
 
     def append(self, images: Sequence[DecodedPixels]) -> None:
         """Appends images, which are safe on the disk after the next `sync`."""
+        for image in images:
+            self.append_bytes(np.asarray(image, self._dtype).tobytes())
+
+    def append_bytes(self, content: bytes) -> None:
+        """Appends values as they are stored."""
         try:
-            for image in images:
-                self._file.write(np.asarray(image, self._dtype).tobytes())
+            self._file.write(content)
         except OSError as error:
             raise storage_error(self._path, error) from error
 
@@ -78,7 +82,7 @@ class PixelFile:
     def finish(self, num_images: int) -> None:
         """Writes the header for this number of images, which makes it a `.npy` file."""
         self._file.seek(0)
-        self._file.write(_header((num_images, *self._shape), self._dtype))
+        self._file.write(npy_header((num_images, *self._shape), self._dtype))
         self.sync()
 
 
@@ -109,7 +113,7 @@ def mapped(path: Path, shape: Sequence[int], dtype: str = "uint8") -> Tensor:
     expected = HEADER_BYTES + _bytes_of(shape, dtype)
     if size != expected:
         raise DataError(f"{path} has {size:,} bytes and not {expected:,}: it was cut; {ANEW}.")
-    if header != _header(tuple(shape), dtype):
+    if header != npy_header(tuple(shape), dtype):
         raise DataError(
             f"{path} does not begin as {dtype} of shape {tuple(shape)} does, of which its manifest"
             f" speaks; {ANEW}."
@@ -124,7 +128,7 @@ def _bytes_of(shape: Sequence[int], dtype: str) -> int:
     return math.prod(shape) * np.dtype(dtype).itemsize
 
 
-def _header(shape: tuple[int, ...], dtype: str) -> bytes:
+def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
     """Returns NumPy's header, always of the same length so that it can be written last."""
     text = str({"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape})
     begin = b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little")

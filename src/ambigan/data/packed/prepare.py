@@ -123,7 +123,7 @@ def prepare_images(
         DataError: Too many images cannot be read, their sizes differ, or too few are left.
         StorageError: The disk is full or the folder cannot be written.
     """
-    asked = _asked(settings, gallery)
+    asked = settings_asked(settings, gallery)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -144,7 +144,7 @@ def prepare_images(
             lock.unlink(missing_ok=True)
 
 
-def _asked(settings: DataSettings, gallery: ImageSource) -> dict[str, Any]:
+def settings_asked(settings: DataSettings, gallery: ImageSource) -> dict[str, Any]:
     """Returns all that decides the resulting bytes; a hash of names stands for the images."""
     values = asdict(settings)
     kept = ("source", "grayscale", "split_seed", "test_fraction", "attribute", "label_column")
@@ -164,13 +164,13 @@ def _finished(out: Path, asked: dict[str, Any]) -> Manifest | None:
     if not (out / MANIFEST).is_file():
         return None
     manifest = read_manifest(out)
-    _check_asked(f"{out} already holds what another command packed", manifest.asked, asked)
+    check_asked(f"{out} already holds what another command packed", manifest.asked, asked)
     mapped(out / IMAGES, (manifest.num_images, *manifest.shape), manifest.stored_dtype)
     read_index(out / INDEX, manifest.index_sha256, manifest.num_images)
     return manifest
 
 
-def _check_asked(where: str, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+def check_asked(where: str, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Checks that a folder was begun with the same settings."""
     for name in ours | theirs:
         there, here = theirs.get(name), ours.get(name)
@@ -199,7 +199,7 @@ def _begun(
         state = PackingProgress(asked, form.shape, dtype=form.dtype)
         state.save(out)
         return state
-    _check_asked(f"another preparation was begun in {out}", state.asked, asked)
+    check_asked(f"another preparation was begun in {out}", state.asked, asked)
     if (out / IMAGES).is_file() and not (out / PART_SUFFIX).is_file():  # killed between two steps
         (out / IMAGES).rename(out / PART_SUFFIX)
     if num_stored(out / PART_SUFFIX, state.shape, state.dtype) < state.kept:  # lost by the disk
@@ -258,7 +258,7 @@ def _finish(
     manifest = Manifest(
         format=MANIFEST_FORMAT,
         ambigan=__version__,
-        asked=_asked(settings, gallery),
+        asked=settings_asked(settings, gallery),
         shape=state.shape,
         train=train,
         test=test,

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...core.distributed import from_workers, workers
 from ...core.errors import ConfigError, NonFiniteError
 from ...core.randomness import Randomness
 from ...data.dataset import Dataset
@@ -122,9 +123,9 @@ def real_errors(
     """
     total = _Pairs("real", len(values))
     # x holds one example more than is reconstructed, whose target pairs with the last one.
-    for part in _overlapping(len(values)):
+    for number, part in _overlapping(len(values)):
         x = to_float(values[part].to(device))
-        total.add(target(x), reconstruct(x[:-1]))
+        total.add(number, target(x), reconstruct(x[:-1]))
     return total.errors(UNITS[kind])
 
 
@@ -138,12 +139,12 @@ def generated_errors(
 ) -> Errors:
     """Returns the means of |G(z) - G(E(G(z)))| and of |z - E(G(z))|, and of both shuffled."""
     data, codes = _Pairs("generated", len(latents)), _Pairs("latent", len(latents))
-    for part in _overlapping(len(latents)):
+    for number, part in _overlapping(len(latents)):
         z = latents[part].to(device)
         x = sample(z)
         found = encode(x[:-1])
-        data.add(x, sample(found))
-        codes.add(z, found)
+        data.add(number, x, sample(found))
+        codes.add(number, z, found)
     return data.errors(UNITS[kind]) | codes.errors(1.0)
 
 
@@ -185,39 +186,51 @@ class _Pairs:
         if num < 2:
             raise ConfigError(f"shuffled pairs need two examples or more; there are {num}.")
         self.name, self.num = name, num
-        self.total, self.shuffled = 0.0, 0.0
+        self.sums: dict[int, tuple[float, float]] = {}
 
-    def add(self, originals: Tensor, reconstructions: Tensor) -> None:
-        """Adds originals `(n + 1, ...)` with reconstructions `(n, ...)` of all but the last."""
+    def add(self, number: int, originals: Tensor, reconstructions: Tensor) -> None:
+        """Adds originals `(n + 1, ...)` with reconstructions `(n, ...)` of all but the last.
+
+        They are of the chunk of that number.
+        """
         if originals.shape[1:] != reconstructions.shape[1:]:
             raise ConfigError(
                 f"a reconstruction has shape {tuple(reconstructions.shape[1:])}, its original"
                 f" {tuple(originals.shape[1:])}; they cannot be compared."
             )
-        self.total += _sum_of_distances(originals[:-1], reconstructions)
-        self.shuffled += _sum_of_distances(originals[1:], reconstructions)
+        self.sums[number] = (
+            _sum_of_distances(originals[:-1], reconstructions),
+            _sum_of_distances(originals[1:], reconstructions),
+        )
 
     def errors(self, unit: float) -> Errors:
         """Returns the means, times `unit`, and their ratio."""
-        if not torch.tensor([self.total, self.shuffled]).isfinite().all():
+        merged = {number: pair for sums in from_workers(self.sums) for number, pair in sums.items()}
+        # In the order of chunks, so that rounding does not depend on who computed which.
+        total, shuffled = (sum(merged[n][place] for n in sorted(merged)) for place in (0, 1))
+        if not torch.tensor([total, shuffled]).isfinite().all():
             raise NonFiniteError(
                 f"the reconstruction error ({self.name}) is not finite, so training has diverged;"
                 " use an earlier checkpoint."
             )
-        ratio = self.total / self.shuffled if self.shuffled else None
+        ratio = total / shuffled if shuffled else None
         return {
-            f"error_{self.name}": unit * self.total / self.num,
-            f"error_{self.name}_shuffled": unit * self.shuffled / self.num,
+            f"error_{self.name}": unit * total / self.num,
+            f"error_{self.name}_shuffled": unit * shuffled / self.num,
             f"ratio_{self.name}": ratio,
         }
 
 
-def _overlapping(num: int) -> Iterator[Tensor]:
-    """Yields the chunks of a random order of indices, each with the first of the next chunk."""
-    order = Randomness("pairs").permutation(num)
-    for start in range(0, num, _CHUNK):
+def _overlapping(num: int) -> Iterator[tuple[int, Tensor]]:
+    """Yields the chunks of a random order of indices, each with the first of the next chunk.
+
+    Each has its number. Processes that share a measurement take them in turn.
+    """
+    order, here = Randomness("pairs").permutation(num), workers()
+    for number, start in enumerate(range(0, num, _CHUNK)):
         # The modulo closes the circle: the last example is paired with the first.
-        yield order[torch.arange(start, min(start + _CHUNK, num) + 1) % num]
+        if number % here.size == here.rank:
+            yield number, order[torch.arange(start, min(start + _CHUNK, num) + 1) % num]
 
 
 def _sum_of_distances(a: Tensor, b: Tensor) -> float:
