@@ -120,7 +120,7 @@ OF_SAMPLES = "reconstruction_l2,generation_features"
 @pytest.mark.parametrize(
     ("words", "total"),
     [
-        (["--protocol", f"knn1_euclidean,linear_lbfgs,{OF_SAMPLES}"], None),
+        (["--protocol", f"knn1_euclidean,{OF_SAMPLES}"], None),
         pytest.param(
             ["--protocol", "linear_lbfgs", "--views", "2", "--views-flip"],
             3 * (2 * 1500 + 297),

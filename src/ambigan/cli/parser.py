@@ -69,8 +69,9 @@ Settings come from a preset or --from RUN, then --config FILE, then the flags:
 each overrides those before it. --dry-run shows the outcome, as --config reads it.""",
     "prepare": """\
 OUT then holds images.npy (N x C x H x W, uint8 or scaled float32), index.parquet (file,
-label, split) and manifest.json (settings, counts, hash, files left out and why). After
-an interruption, repeat the command: it continues. Train on it with --data packed:OUT.""",
+label, split) and manifest.json (settings, counts, hash, files left out and why); at a
+URL such as s3://BUCKET/SET, the images lie in shards. After an interruption, repeat the
+command: it continues. Train on it with --data packed:OUT.""",
     "arithmetic": """\
 Without terms, a numbered sheet is written to choose from. Each term is the average of
 its examples; three a term are steadier than one:
