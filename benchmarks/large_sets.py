@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,8 @@ def train_in(pack: Path, limit: float, steps: int) -> dict[str, Any]:
     watcher.start()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
-        try:
+        with suppress(Enough):
             train(config, Path(out) / "run", progress=stop)
-        except Enough:
-            pass
     taken = time.perf_counter() - started
     done.set()
     watcher.join()

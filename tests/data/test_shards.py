@@ -331,6 +331,21 @@ def test_a_manifest_whose_shards_cannot_be(
         open_dataset(DataSettings(f"packed:{url}"))
 
 
+def test_a_folder_at_a_url_is_a_source(folder: Path, url: str, tmp_path: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in files:
+        put(url, path.relative_to(folder).as_posix(), path.read_bytes())
+    put(url, "a/notes.txt", b"words")
+    own = open_dataset(DataSettings(f"folder:{folder}"))
+    there = open_dataset(DataSettings(f"folder:{url}"))
+    same(there, own)
+    assert there.inventory.left_alone == {".txt": 1}
+    assert main(["prepare", f"folder:{url}", f"{url}-packed"]) == 0
+    same(open_dataset(DataSettings(f"packed:{url}-packed")), own)
+    with pytest.raises(DataError, match=r"there is no file below memory://.*-none"):
+        open_dataset(DataSettings(f"folder:{url}-none"))
+
+
 def test_downloads_lie_where_they_are_asked_for(folder: Path, url: str, tmp_path: Path) -> None:
     pack(folder, url)
     forget(tmp_path)

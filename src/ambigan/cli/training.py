@@ -28,8 +28,8 @@ from ..data import (
     verify_shards,
 )
 from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
-from ..data.packed.remote import is_url
 from ..data.packed.sharded import SHARD_MEGABYTES
+from ..data.remote import is_url
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted

@@ -87,7 +87,7 @@ _add_published(
 )
 register_source(
     "folder",
-    "images below a folder; classes and train/test by the names of folders",
+    "images below a folder or URL; classes and train/test by the names of folders",
     kind="images",
     takes="PATH",
     uses=IMAGES | {"folders"},

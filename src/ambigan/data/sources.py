@@ -20,7 +20,6 @@ from .images.parallel_decoding import DecodingProgress, by, find_form
 from .inventory import log_inventory
 from .packed.dataset import check_as_packed, open_packed_source, packed_source
 from .packed.manifest import read_manifest
-from .packed.remote import is_url
 from .packed.sharded import local_folder
 from .registry import (
     ONLY_IMAGES,
@@ -35,6 +34,7 @@ from .registry import (
     typed_name,
     warn_of_idle_settings,
 )
+from .remote import is_url
 from .settings import DataSettings
 from .tables.raw_vectors import RawVectors
 from .tables.vectors import build_vectors, build_vectors_as, read_vectors
@@ -108,8 +108,10 @@ def _opened(
 def located(settings: DataSettings) -> DataSettings:
     """The settings with the path in the source made absolute, to hold from any folder."""
     name, source, typed = _find(settings.source)
-    if source.argument != "PATH" or is_url(typed):
+    if source.argument != "PATH":
         return settings
+    if is_url(typed):
+        return replace(settings, source=f"{name}:{typed}")
     return replace(settings, source=f"{name}:{_path(typed).absolute()}")
 
 

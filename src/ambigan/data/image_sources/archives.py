@@ -56,8 +56,8 @@ def _list_zip(path: Path) -> Listing:
     members = [member for member in file.infolist() if not member.is_dir()]
     if any(member.flag_bits & 1 for member in members):
         raise DataError(f"{path} is encrypted; unpack it with its password, and open the folder.")
-    names, shown, num_hidden = _shown([member.filename for member in members])
-    chosen = [members[place] for place in shown]
+    names, order, num_hidden = shown([member.filename for member in members])
+    chosen = [members[place] for place in order]
 
     def content(place: int) -> bytes:
         if chosen[place].file_size > _LARGEST:
@@ -90,16 +90,16 @@ def _list_tar(path: Path) -> Listing:
                 )
             stream = file.extractfile(member)
             held.append(b"" if stream is None else stream.read())
-    names, shown, num_hidden = _shown([member.name for member in members])
+    names, order, num_hidden = shown([member.name for member in members])
 
     def content(place: int) -> bytes:
-        member = members[shown[place]]
-        return _read_at(path, member.offset_data, member.size) if plain else held[shown[place]]
+        member = members[order[place]]
+        return _read_at(path, member.offset_data, member.size) if plain else held[order[place]]
 
     def first_bytes(place: int) -> bytes:
-        member = members[shown[place]]
+        member = members[order[place]]
         size = min(member.size, NUM_BYTES)
-        return _read_at(path, member.offset_data, size) if plain else held[shown[place]][:NUM_BYTES]
+        return _read_at(path, member.offset_data, size) if plain else held[order[place]][:NUM_BYTES]
 
     return Listing(str(path), names, content, first_bytes, (), num_hidden)
 
@@ -110,10 +110,10 @@ def _read_at(path: Path, start: int, size: int) -> bytes:
         return file.read(size)
 
 
-def _shown(names: list[str]) -> tuple[list[str], list[int], int]:
+def shown(names: list[str]) -> tuple[list[str], list[int], int]:
     """Names and indices of the files that are not hidden, sorted, and the number of the others."""
     parts = [PurePosixPath(name).parts for name in names]
-    shown = [i for i, part in enumerate(parts) if part and not any(map(is_hidden, part))]
-    shown.sort(key=lambda i: parts[i])
+    order = [i for i, part in enumerate(parts) if part and not any(map(is_hidden, part))]
+    order.sort(key=lambda i: parts[i])
     data = [part for part in parts if "__MACOSX" not in part and part[-1:] != (".DS_Store",)]
-    return ["/".join(parts[i]) for i in shown], shown, len(data) - len(shown)
+    return ["/".join(parts[i]) for i in order], order, len(data) - len(order)

@@ -11,10 +11,12 @@ from ...core.errors import DataError
 from ..file_kinds import NUM_BYTES, kind_of_bytes
 from ..files import check_file, first_bytes
 from ..images.image_source import ImageSource
+from ..remote import is_url
 from ..settings import DataSettings
 from .archives import list_archive
 from .folder_scan import ImageFile, find_images
 from .listing import Listing, list_folder
+from .remote_folder import list_url
 
 
 def find_folder(settings: DataSettings, typed: str) -> ImageSource:
@@ -24,11 +26,13 @@ def find_folder(settings: DataSettings, typed: str) -> ImageSource:
 
     Args:
         settings: Settings of the data, whose `folders` are used.
-        typed: Path of the folder.
+        typed: Path of the folder, or a URL.
 
     Raises:
         DataError: There is no such folder, or it holds no images.
     """
+    if is_url(typed):
+        return source_of_listing(list_url(typed), settings)
     return source_of_listing(list_folder(Path(typed).expanduser()), settings)
 
 

@@ -12,7 +12,7 @@ from ...core.files import write_text
 from ..images.image_source import ImageSource
 from ..images.near_copies import find_duplicates
 from ..images.parallel_decoding import DecodingProgress
-from .remote import Place, is_url
+from ..remote import Place, is_url
 
 DUPLICATES = "duplicates.csv"
 

@@ -17,6 +17,7 @@ from ...core.files import hold_lock, read_bytes, read_if_whole, sha256_of, write
 from ..image_sources.torchvision_datasets import data_root
 from ..images.image_source import ImageSource
 from ..images.parallel_decoding import DecodingProgress
+from ..remote import Place, is_url
 from ..settings import DataSettings
 from .manifest import (
     IMAGES,
@@ -30,7 +31,6 @@ from .manifest import (
 )
 from .pixel_file import HEADER_BYTES, PixelFile, mapped, npy_header, num_stored
 from .prepare import PART_SUFFIX, check_asked, prepare_images, settings_asked
-from .remote import Place, is_url
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...core.errors import AmbiganError, ConfigError, DataError
-from ...core.files import open_regular
-from ..files import first_line
+from ..core.errors import AmbiganError, ConfigError, DataError
+from ..core.files import open_regular
+from .files import first_line
 
 
 def is_url(typed: str) -> bool:
     """Whether a path begins with a scheme, such as `s3://` or `memory://`."""
-    return re.match(r"[a-z][a-z0-9+.-]*(::|://)", typed) is not None
+    return re.match(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://", typed) is not None
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,16 @@ class Place:
             file.write(content)
 
     def names(self) -> list[str]:
-        """Returns the names of what lies there; none where there is no such folder."""
+        """Returns the names of all files below the folder; none where there is no such folder."""
         try:
-            paths: list[str] = self.files.ls(self.root, detail=False, refresh=True)
+            self.files.invalidate_cache()
+            paths: list[str] = self.files.find(self.root)
         except FileNotFoundError:
             return []
         except Exception as error:  # each file system raises its own
             raise DataError(f"{self.url} cannot be listed: {first_line(error)}.") from error
-        return [path.rstrip("/").rpartition("/")[2] for path in paths]
+        start = len(self.root.rstrip("/")) + 1
+        return [path[start:] for path in paths]
 
     def create(self, name: str, content: bytes) -> None:
         """Makes the folder, where file systems have any, with a first small file."""
