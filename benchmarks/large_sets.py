@@ -6,8 +6,8 @@
 `memory` packs random images and trains on them in a process that may not allocate more than the
 limit: the system refuses it memory beyond that (RLIMIT_DATA). What is mapped of the file is not
 counted by it, since the system takes such pages back whenever others need them; both are sampled
-from /proc and stated apart. `photographs` draws pictures of 1024x1024 as JPEG, and prepares them in turn
-with a plain loop over Pillow, as `data_path.py` does.
+from /proc and stated apart. `photographs` draws pictures of 1024x1024 as JPEG, and prepares them in
+turn with a plain loop over Pillow, as `data_path.py` does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from data_path import add, measure_preparation
 from PIL import Image
 
 from ambigan.configuration import make_config
@@ -36,6 +35,7 @@ from ambigan.data.packed.index import PackedIndex, write_index
 from ambigan.data.packed.manifest import IMAGES, INDEX, MANIFEST_FORMAT, Manifest
 from ambigan.data.packed.pixel_file import PixelFile
 from ambigan.training import train
+from data_path import add, measure_preparation
 
 SHAPE = (3, 64, 64)
 BYTES = 3 * 64 * 64
@@ -98,9 +98,8 @@ def train_in(pack: Path, limit: float, steps: int) -> dict[str, Any]:
     watcher = threading.Thread(target=sample, daemon=True)
     watcher.start()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as out:
-        with suppress(Enough):
-            train(config, Path(out) / "run", progress=stop)
+    with tempfile.TemporaryDirectory() as out, suppress(Enough):
+        train(config, Path(out) / "run", progress=stop)
     taken = time.perf_counter() - started
     done.set()
     watcher.join()
