@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -234,6 +236,36 @@ def test_a_fetch_that_is_killed_goes_on(
     values = torch.cat([opened.train.values, opened.test.values])
     whole = open_dataset(DataSettings(f"folder:{folder}"))
     assert torch.equal(values, torch.cat([whole.train.values, whole.test.values]))
+
+
+KILLED = """
+import os, signal, sys
+from ambigan.data import DataSettings, open_dataset
+from ambigan.data.packed.pixel_file import PixelFile
+write, calls = PixelFile.append_bytes, []
+def cut(self, content):
+    calls.append(len(content))
+    if len(calls) == 4:
+        write(self, content[:50])
+        self._file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, content)
+PixelFile.append_bytes = cut
+open_dataset(DataSettings(sys.argv[1]))
+"""
+
+
+def test_kill_9_amid_a_shard(folder: Path, url: str, tmp_path: Path) -> None:
+    there = (tmp_path / "set").as_uri()
+    pack(folder, there)
+    forget(tmp_path)
+    done = subprocess.run([sys.executable, "-c", KILLED, there], env=os.environ)
+    assert done.returncode == -signal.SIGKILL
+    (copy,) = (path for path in (tmp_path / "downloads" / "packed").iterdir() if path.is_dir())
+    assert json.loads((copy / "progress.json").read_text()) == {"kept": 3}
+    same(open_dataset(DataSettings(there)), open_dataset(DataSettings(f"folder:{folder}")))
+    files = sorted(path.name for path in copy.iterdir())
+    assert files == ["images.npy", "index.parquet", "manifest.json"]
 
 
 @pytest.mark.parametrize("after", range(5))
