@@ -82,6 +82,8 @@ def test_features_are_written_in_parts_that_are_one_table(
 ) -> None:
     monkeypatch.chdir(folder)
     assert main(["embed", "run", "--out", "one.parquet"]) == 0
+    Path(".two.parquet.parts").mkdir()
+    Path(".two.parquet.parts/part-00007-of-00008.parquet").write_text("of a killed command")
     for num in (2, 3):
         counts, told = shared(folder, "embed", "run", "--out", "two.parquet", num=num)
         half_each(counts, 1797)
@@ -89,6 +91,7 @@ def test_features_are_written_in_parts_that_are_one_table(
         parts = [path.name for path in sorted(Path("two.parquet").iterdir())]
         assert parts == [f"part-{n:05}-of-{num:05}.parquet" for n in range(num)]
         assert pq.read_table("two.parquet").equals(pq.read_table("one.parquet"))
+        assert not Path(".two.parquet.parts").exists()
     pd.testing.assert_frame_equal(pd.read_parquet("two.parquet"), pd.read_parquet("one.parquet"))
     own = DataSettings("parquet:two.parquet", label_column="label")
     assert len(open_dataset(own).train) + len(open_dataset(own).test) == 1797

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -209,8 +208,13 @@ def write_parts(
         ConfigError: A folder is there that holds something else, or the processes write to
             different disks.
     """
-    by_main(lambda: _check_replaceable(path))
-    here, new = workers(), path.with_name(by_main(lambda: f".{path.name}.{secrets.token_hex(4)}"))
+    here, new = workers(), path.with_name(f".{path.name}.parts")
+
+    def begin() -> None:
+        _check_replaceable(path)
+        shutil.rmtree(new, ignore_errors=True)  # of a command that was killed
+
+    by_main(begin)
     if here.is_main or len(features):
         name = f"part-{here.rank:05}-of-{here.size:05}.parquet"
         write_features(new / name, features, own, label_names)
