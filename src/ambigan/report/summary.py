@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 
 from .. import __version__
+from ..core.durations import duration
 from ..core.errors import ConfigError
 from ..core.plugins import plugin_flags
 from ..core.settings import dotted, typed_value
@@ -80,17 +81,6 @@ def epochs_seen(material: ReportData) -> float:
 def training_seconds(timing: Lines) -> float:
     """How long training took; what was lost to interruptions is not counted."""
     return sum(float(line["seconds"]) for line in timing)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 90:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min"
 
 
 def find_warnings(material: ReportData) -> list[RunWarning]:
