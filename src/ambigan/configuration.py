@@ -12,7 +12,7 @@ from typing import Any, cast
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json
 from .core.settings import merge, override
-from .data import named_source
+from .data import DataSettings, kind_of_examples, named_source
 from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
@@ -71,7 +71,9 @@ def make_config(
         base, _ = read_config(RunFolder(run), method_class)
     else:
         whole = _whole(values, method_class)
-        base = whole or find_preset(name, wanted, _source_of(values, changes))
+        data = None if wanted else _data_of(values, changes)
+        source, kind = (data.source, kind_of_examples(data)) if data else (None, None)
+        base = whole or find_preset(name, wanted, source, kind)
     merged = merge(base, {**values, "method": name, "preset": base.preset})
     return override(RunConfig.from_json(merged, method_class), changes).check()
 
@@ -112,12 +114,14 @@ def _whole(values: Mapping[str, Any], method: type[Method]) -> RunConfig | None:
     return config if config.to_json() == values else None
 
 
-def _source_of(values: Mapping[str, Any], changes: Mapping[str, Any]) -> str | None:
-    """The source of the data, where one is named: the usual preset depends on it."""
+def _data_of(values: Mapping[str, Any], changes: Mapping[str, Any]) -> DataSettings | None:
+    """The settings of the data, where a source is named: the usual preset depends on it."""
     data = values.get("data")
-    inner = cast(Mapping[str, Any], data if isinstance(data, Mapping) else {})
-    source = changes.get("data.source", inner.get("source"))
-    return None if source is None else str(source)
+    given = {
+        **cast(Mapping[str, Any], data if isinstance(data, Mapping) else {}),
+        **{name[5:]: value for name, value in changes.items() if name.startswith("data.")},
+    }
+    return override(DataSettings(), given) if given.get("source") is not None else None
 
 
 def _read(config: Config | None) -> dict[str, Any]:

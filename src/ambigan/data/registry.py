@@ -66,8 +66,9 @@ class Named:
 class Readable:
     """Images that must be decoded, or vectors, typed `kind:PATH`.
 
-    The function takes the settings, what was typed after the colon, and the names of the columns
-    that a trained model takes, or None for training.
+    `read` takes the settings, what was typed after the colon, and the names of the columns
+    that a trained model takes, or None for training. `holds_images` takes the first two and tells
+    the kind of the examples; if None, all of them are read to know it.
     """
 
     description: str
@@ -75,6 +76,7 @@ class Readable:
     uses: frozenset[str]
     suffixes: tuple[str, ...] = ()
     argument: str = "PATH"
+    holds_images: Callable[[DataSettings, str], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def register_source(
             return function(settings, typed)
 
         default = IMAGES if kind == "images" else VECTORS
-        source = Readable(description, read, frozenset(uses or default), (), takes)
+        names = frozenset(uses or default)
+        source = Readable(description, read, names, (), takes, lambda *_: kind == "images")
         SOURCES.add(name, source, definition=function)
         return function
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from ..core.data_spec import DataSpec
-from ..core.errors import ConfigError, DataError, unknown_name
+from ..core.errors import AmbiganError, ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
 from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
@@ -310,6 +311,24 @@ def _read(
     """The examples of a source, with the pages and groups that the settings ask for."""
     examples = source.read(settings, typed, needed)
     return examples if isinstance(examples, RawVectors) else settled(examples, settings)
+
+
+def kind_of_examples(settings: DataSettings) -> Literal["images", "vectors"] | None:
+    """Returns what a source holds; None where it cannot be read, which opening it will explain.
+
+    Args:
+        settings: Settings of the data.
+    """
+    try:
+        _, source, typed = _find(settings.source)
+        if not isinstance(source, Readable):
+            return "images"
+        if source.holds_images is not None:
+            return "images" if source.holds_images(settings, typed) else "vectors"
+        examples = source.read(settings, typed, None)
+    except (AmbiganError, OSError):
+        return None
+    return "vectors" if isinstance(examples, RawVectors) else "images"
 
 
 def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ..core.errors import unknown_name
 from ..core.plugins import load_installed
@@ -27,7 +27,8 @@ _PUBLISHED: dict[str, dict[str, Preset]] = {}
 for _preset in (*MNIST_PRESETS, *IMAGE_PRESETS, *STRUCTURAL_PRESETS, *BIGBIGAN_PRESETS):
     _PUBLISHED.setdefault(_preset.method, {})[_preset.name] = _preset
 
-SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet")
+SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet", "feather", "excel", "h5ad")
+"""Sources that count as small where it is not known whether they hold images."""
 
 
 class _Presets(Mapping[str, Mapping[str, Preset]]):
@@ -48,15 +49,21 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = _Presets()
 """Presets by method and name."""
 
 
-def find_preset(method: str, name: str | None, source: str | None = None) -> RunConfig:
+def find_preset(
+    method: str,
+    name: str | None,
+    source: str | None = None,
+    kind: Literal["images", "vectors"] | None = None,
+) -> RunConfig:
     """The config of a preset.
 
     Args:
         method: A registered name, or `module:Class`.
         name: The preset's name. If None, it is `official` on the data that it was published for,
-            unless it was never trained here, being for large machines; `small` on small data if
-            there is one; `images` on all else; and the first where there is no `images`.
+            unless it was never trained here, being for large machines; `small` on vectors and
+            digits if there is one; `images` on all else; and the first where there is no `images`.
         source: The data, if they are known.
+        kind: Kind of the examples, if it is known.
 
     Raises:
         ConfigError: There is no such method or preset.
@@ -66,18 +73,19 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
     if name is None:
         base = _published_base(cls)
         known = _PUBLISHED[base] if base else presets
-        name = _usual(known, source)
+        name = _usual(known, source, kind)
     if name not in presets:
         raise unknown_name(f"preset of {method}", name, presets)
     return presets[name].make()
 
 
-def _usual(presets: Mapping[str, Preset], source: str | None) -> str:
+def _usual(presets: Mapping[str, Preset], source: str | None, kind: str | None) -> str:
     """The preset for data of which the name is known."""
     official = presets.get("official")
     if official and official.time != "-" and source in (None, official.data.source):
         return "official"
     is_small = source is not None and source.partition(":")[0] in SMALL_SOURCES
+    is_small = source == "digits" or (is_small if kind is None else kind == "vectors")
     usual = "small" if is_small and "small" in presets else "images"
     return usual if usual in presets else next(iter(presets))
 

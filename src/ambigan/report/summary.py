@@ -113,6 +113,10 @@ def find_notes(material: ReportData) -> list[str]:
             f"This run is not finished: {epochs:,.4g} of {planned:,} epochs."
             " All below is of its newest checkpoint."
         )
+    if count := len(material.dataset.inventory.warnings):
+        notes.append(
+            f"The data came with {count} warning{'s' * (count > 1)}; see the section on the data."
+        )
     if material.labelled and not any(map(is_of_features, material.results)):
         notes.append(
             "Its features are not measured yet: run "
