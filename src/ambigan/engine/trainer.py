@@ -233,9 +233,11 @@ class Trainer:
             return
         turns = len(state.method.turns)
         each = f"{turns} turns of {settings.batch_size}" if turns > 1 else f"{settings.batch_size}"
+        steps = f"{self.num_iterations:,} step{'s' * (self.num_iterations != 1)}"
+        epochs = f"{settings.epochs:,} epoch{'s' * (settings.epochs != 1)}"
         logger.info(
-            f"{self.num_iterations:,} steps of {each} examples: {settings.epochs:,} epochs of"
-            f" {len(self.batches):,}, on {self.device} in {settings.precision}"
+            f"{steps} of {each} examples: {epochs} of {len(self.batches):,}, on {self.device} in"
+            f" {settings.precision}"
             + (f"; {state.iterations:,} are done" if state.iterations else "")
         )
         for player in state.method.players:

@@ -41,14 +41,16 @@ def data_rows(dataset: Dataset) -> list[DataRow]:
         listed_classes(classes),
     )
     facts = [fact for fact in inventory.facts if fact not in in_other_rows]
+    left_alone = tuple(  # the names of those that cannot be read have a row of their own
+        f"{count:,} {why.partition(', the first ')[0] if dataset.skipped else why}"
+        for why, count in inventory.left_alone.items()
+    )
     rows = [
         DataRow("Source", (dataset.name,), "text"),
         DataRow("Read", (f"{inventory.num_read:,} {inventory.kind}", *facts)),
         DataRow("Examples", (f"{sizes}, {form}{without}",), "text"),
         DataRow(f"{len(classes):,} classes", _classes(dataset), "text"),
-        DataRow(
-            "Left alone", tuple(f"{count:,} {why}" for why, count in inventory.left_alone.items())
-        ),
+        DataRow("Left alone", left_alone),
         DataRow("Warnings", inventory.warnings, "warnings"),
         DataRow(f"{len(dataset.skipped):,} left out", _first(dataset.skipped), "folded"),
         DataRow("SHA-256", (dataset.sha256,), "text"),
@@ -64,7 +66,8 @@ def _classes(dataset: Dataset) -> tuple[str, ...]:
     counts = [_count(split, len(names)) for split in (dataset.train, dataset.test)]
     shown = [f"{name} {a:,} + {b:,}" for name, a, b in zip(names, *counts, strict=True)]
     more = [f"and {len(names) - MOST_CLASSES:,} more"] if len(names) > MOST_CLASSES else []
-    return (" · ".join([*shown[:MOST_CLASSES], *more]),)
+    listed = " · ".join([*shown[:MOST_CLASSES], *more])
+    return (f"{listed} (to learn from + held out)",)
 
 
 def _count(split: Split, num_classes: int) -> Iterable[int]:

@@ -190,12 +190,18 @@ def _is_wrapper(split: Parts, name: str) -> bool:
 def _passed_through(
     paths: dict[int, Parts], top: Parts, allowed: Callable[[str], bool] = lambda _name: True
 ) -> Parts:
-    """The folder below which there is more than one, if the others hold that alone."""
+    """The folder below which there is more than one, if the others hold that alone.
+
+    Images next to those folders do not end it, which `_labelled` counts.
+    """
     while True:
         depth = len(top)
         below = {path[depth] if len(path) > depth + 1 else "" for path in paths.values()}
         is_alone = len(below) == 1 and all(name and allowed(name) for name in below)
-        if not is_alone or any(len(path) == depth + 2 for path in paths.values()):
+        if not is_alone:
+            return top
+        folders = {path[depth + 1] for path in paths.values() if len(path) > depth + 2}
+        if len(folders) < 2 and any(len(path) == depth + 2 for path in paths.values()):
             return top
         top = (*top, *below)
 
