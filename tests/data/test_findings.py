@@ -507,7 +507,10 @@ def test_t1_t6_t7_t13_t14_a_run_of_a_table_in_use(
     assert main(["reconstruct", "run", "--data", "d.csv", "--out", "r.parquet"]) == 0
     kept = pd.read_parquet("r.parquet")
     assert kept["row"].tolist() == list(range(len(kept)))
-    assert kept["bottle" if "bottle" in kept else "id"].tolist() == frame["bottle"].tolist()[: len(kept)]
+    assert (
+        kept["bottle" if "bottle" in kept else "id"].tolist()
+        == frame["bottle"].tolist()[: len(kept)]
+    )
 
     own = open_dataset(run.config.data).train.rows
     assert own is not None

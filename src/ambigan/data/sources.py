@@ -147,7 +147,10 @@ def find_image_source(settings: DataSettings) -> ImageSource:
     if isinstance(source, Readable):
         examples = _read(source, settings, typed, None)
         if isinstance(examples, RawVectors):
-            raise ConfigError(f"{settings.source} holds vectors; only images are prepared.")
+            raise ConfigError(
+                f"{settings.source} holds vectors; only images are prepared, and vectors"
+                " are trained on as they are."
+            )
         return examples
     warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0, max_train=None)  # both are applied to what is decoded
