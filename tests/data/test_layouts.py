@@ -98,9 +98,9 @@ def test_layouts_that_leave_no_doubt(shape: tuple[int, ...], layout: str) -> Non
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((60, 8, 8, 8), "--data.layout, NCHW or NHWC"),
-        ((64, 64, 3), "--data.layout, HWC for one image or NHW for many"),
-        ((3, 64, 64), "--data.layout, CHW or NHW"),
+        ((60, 8, 8, 8), "--data.layout NCHW or NHWC"),
+        ((64, 64, 3), "--data.layout HWC for one image or NHW for many"),
+        ((3, 64, 64), "--data.layout CHW or NHW"),
         ((2, 3, 4, 5, 6), "5-D"),
     ],
 )

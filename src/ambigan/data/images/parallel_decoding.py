@@ -327,7 +327,8 @@ def check_corrupt(
     if len(reasons) <= max_corrupt * total and len(reasons) < total:
         return
     if len(reasons) < total:
-        remedy += ", or allow more with --data.max-corrupt"
+        share = math.ceil(100 * len(reasons) / tried) / 100
+        remedy += f", or allow more with --data.max-corrupt {share:g}"
     raise DataError(
         f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
         f" cannot be read, the first {first_lines(skipped_lines(gallery, reasons))}; the largest"

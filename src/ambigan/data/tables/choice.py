@@ -294,7 +294,7 @@ def _check_row_numbers(where: Any, used: list[str]) -> None:
         if name in _ROW_NUMBER_NAMES:
             raise DataError(
                 f"{where}: column '{name}' numbers the rows, as pandas and R write it; keep it with"
-                f" the rows with --data.id-column={shlex.quote(name) if name else ''}, drop it with"
+                f" the rows with --data.id-column={shlex.quote(name)}, drop it with"
                 f" {drop_flag([name])}, or save without (index=False, row.names=FALSE); if it is"
                 " data, give it a name."
             )
