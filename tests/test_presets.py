@@ -20,7 +20,6 @@ from ambigan.presets import PRESETS, find_preset
         ("bigan", None, "official"),
         ("bigan", "mnist", "official"),
         ("bigan", "digits", "small"),
-        ("bigan", "csv:rows.csv", "small"),
         ("bigan", "cifar10", "images"),
         ("bigbigan", "cifar10", "images"),
         ("structural", "cifar10", "images"),

@@ -12,7 +12,7 @@ from typing import Any, cast
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json
 from .core.settings import merge, override
-from .data import DataSettings, kind_of_examples, named_source
+from .data import DataSettings, holds_images, named_source
 from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
@@ -71,9 +71,7 @@ def make_config(
         base, _ = read_config(RunFolder(run), method_class)
     else:
         whole = _whole(values, method_class)
-        data = None if wanted else _data_of(values, changes)
-        source, kind = (data.source, kind_of_examples(data)) if data else (None, None)
-        base = whole or find_preset(name, wanted, source, kind)
+        base = whole or _preset(name, wanted, values, changes)
     merged = merge(base, {**values, "method": name, "preset": base.preset})
     return override(RunConfig.from_json(merged, method_class), changes).check()
 
@@ -114,14 +112,21 @@ def _whole(values: Mapping[str, Any], method: type[Method]) -> RunConfig | None:
     return config if config.to_json() == values else None
 
 
-def _data_of(values: Mapping[str, Any], changes: Mapping[str, Any]) -> DataSettings | None:
-    """The settings of the data, where a source is named: the usual preset depends on it."""
+def _preset(
+    method: str, name: str | None, values: Mapping[str, Any], changes: Mapping[str, Any]
+) -> RunConfig:
+    """The preset of a name, or the usual one, which depends on what the data are."""
     data = values.get("data")
-    given = {
-        **cast(Mapping[str, Any], data if isinstance(data, Mapping) else {}),
-        **{name[5:]: value for name, value in changes.items() if name.startswith("data.")},
-    }
-    return override(DataSettings(), given) if given.get("source") is not None else None
+    inner = dict(cast(Mapping[str, Any], data if isinstance(data, Mapping) else {}))
+    inner |= {key[5:]: value for key, value in changes.items() if key.startswith("data.")}
+    source = inner.get("source")
+    if name is not None or source is None:
+        return find_preset(method, name, None if source is None else str(source))
+    try:
+        is_images = holds_images(override(DataSettings(str(source)), inner))
+    except ConfigError:  # said when all settings are checked
+        is_images = None
+    return find_preset(method, None, str(source), is_vectors=is_images is False)
 
 
 def _read(config: Config | None) -> dict[str, Any]:

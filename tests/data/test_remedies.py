@@ -24,6 +24,8 @@ def first_remedy(said: str) -> tuple[str, str]:
     """The first setting that a message names with a value, as it would be typed."""
     found = re.search(r"--data\.([a-z-]+)(?:=|\s)(.*)", said)
     assert found, said
+    if found[2].startswith("''"):
+        return found[1].replace("-", "_"), ""
     lexer = shlex.shlex(found[2], posix=True)
     lexer.whitespace_split = True
     text = str(lexer.get_token())

@@ -59,17 +59,20 @@ def _add_file(
     read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples],
     uses: frozenset[str],
     *suffixes: str,
-    holds_images: Callable[[DataSettings, Path], bool] | None = None,
+    images: Callable[[DataSettings, Path], ImageSource | None] | None = None,
 ) -> None:
     def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawExamples:
         return as_shaped(read(settings, Path(typed).expanduser(), needed), settings)
 
-    def tells(settings: DataSettings, typed: str) -> bool:
-        assert holds_images is not None
-        return settings.shape is not None or holds_images(settings, Path(typed).expanduser())
+    def holds_images(settings: DataSettings, typed: str) -> bool:
+        if settings.shape is not None:
+            return True
+        if images is not None:
+            return images(settings, Path(typed).expanduser()) is not None
+        is_array = "layout" in uses and "transpose" not in uses
+        return is_array and isinstance(at_path(settings, typed, ()), ImageSource)
 
-    kind = tells if holds_images else None
-    SOURCES.add(name, Readable(description, at_path, uses, suffixes, holds_images=kind))
+    SOURCES.add(name, Readable(description, at_path, uses, suffixes, holds_images=holds_images))
 
 
 SOURCES.add(
@@ -143,14 +146,7 @@ _add_file(
 )
 _add_file("mat", "arrays of a MATLAB file", read_mat, CONTAINERS, ".mat")
 _add_file("hdf5", "arrays of an HDF5 file", read_hdf5, CONTAINERS, ".h5", ".hdf5", ".he5")
-_add_file(
-    "h5ad",
-    "the matrix of an AnnData file",
-    read_h5ad,
-    TABLES | {"key"},
-    ".h5ad",
-    holds_images=lambda *_: False,
-)
+_add_file("h5ad", "the matrix of an AnnData file", read_h5ad, TABLES | {"key"}, ".h5ad")
 
 
 def _images_or_rows(
@@ -174,7 +170,7 @@ _add_file(
     _images_or_rows(images_of_csv, read_csv),
     TEXTS | {"image_column"},
     *(".csv", ".tsv", ".txt", ".dat"),
-    holds_images=lambda settings, path: images_of_csv(settings, path) is not None,
+    images=images_of_csv,
 )
 _add_file(
     "parquet",
@@ -182,24 +178,10 @@ _add_file(
     _images_or_rows(images_of_parquet, read_parquet),
     TABLES | {"image_column"},
     *(".parquet", ".pq"),
-    holds_images=lambda settings, path: images_of_parquet(settings, path) is not None,
+    images=images_of_parquet,
 )
-_add_file(
-    "feather",
-    "a table of Feather or Arrow",
-    read_feather,
-    TABLES,
-    *(".feather", ".arrow"),
-    holds_images=lambda *_: False,
-)
-_add_file(
-    "excel",
-    "a sheet of a workbook",
-    read_excel,
-    TEXTS | {"key"},
-    *(".xlsx", ".xlsm"),
-    holds_images=lambda *_: False,
-)
+_add_file("feather", "a table of Feather or Arrow", read_feather, TABLES, ".feather", ".arrow")
+_add_file("excel", "a sheet of a workbook", read_excel, TEXTS | {"key"}, ".xlsx", ".xlsm")
 
 
 def _not_in_a_file(_settings: DataSettings, _typed: str, _needed: object) -> RawExamples:

@@ -66,9 +66,9 @@ class Named:
 class Readable:
     """Images that must be decoded, or vectors, typed `kind:PATH`.
 
-    `read` takes the settings, what was typed after the colon, and the names of the columns
-    that a trained model takes, or None for training. `holds_images` takes the first two and tells
-    the kind of the examples; if None, all of them are read to know it.
+    The function takes the settings, what was typed after the colon, and the names of the columns
+    that a trained model takes, or None for training. `holds_images` finds out which of the two a
+    file holds without reading all of it, where its kind does not tell.
     """
 
     description: str
@@ -134,8 +134,7 @@ def register_source(
             return function(settings, typed)
 
         default = IMAGES if kind == "images" else VECTORS
-        names = frozenset(uses or default)
-        source = Readable(description, read, names, (), takes, lambda *_: kind == "images")
+        source = Readable(description, read, frozenset(uses or default), (), takes)
         SOURCES.add(name, source, definition=function)
         return function
 

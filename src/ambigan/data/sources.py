@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from ..core.data_spec import DataSpec
-from ..core.errors import AmbiganError, ConfigError, DataError, unknown_name
+from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
 from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
@@ -22,6 +21,7 @@ from .inventory import log_inventory
 from .packed.dataset import check_as_packed, open_packed_source, packed_source
 from .packed.manifest import read_manifest
 from .registry import (
+    FRAMED,
     ONLY_IMAGES,
     ONLY_VECTORS,
     SOURCES,
@@ -316,24 +316,6 @@ def _read(
     return examples if isinstance(examples, RawVectors) else settled(examples, settings)
 
 
-def kind_of_examples(settings: DataSettings) -> Literal["images", "vectors"] | None:
-    """Returns what a source holds; None where it cannot be read, which opening it will explain.
-
-    Args:
-        settings: Settings of the data.
-    """
-    try:
-        _, source, typed = _find(settings.source)
-        if not isinstance(source, Readable):
-            return "images"
-        if source.holds_images is not None:
-            return "images" if source.holds_images(settings, typed) else "vectors"
-        examples = source.read(settings, typed, None)
-    except (AmbiganError, OSError):
-        return None
-    return "vectors" if isinstance(examples, RawVectors) else "images"
-
-
 def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
     """Channels, height and width of a source's first image, or None for vectors."""
     _, source, typed = _find(settings.source)
@@ -350,6 +332,19 @@ def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
             continue
         return header.channels, header.height, header.width
     return None
+
+
+def holds_images(settings: DataSettings) -> bool | None:
+    """Whether a source holds images and not vectors; None where it cannot be read."""
+    try:
+        _, source, typed = _find(settings.source)
+        if not isinstance(source, Readable) or source.uses.isdisjoint(ONLY_VECTORS):
+            return True
+        if source.holds_images is not None:
+            return source.holds_images(settings, typed)
+        return None if not source.uses.isdisjoint(FRAMED) else False
+    except (ConfigError, DataError):  # opening it says so
+        return None
 
 
 def _find(typed: str) -> tuple[str, Source, str]:
