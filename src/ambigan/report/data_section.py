@@ -72,7 +72,7 @@ def _classes(dataset: Dataset) -> tuple[str, ...]:
 
 def _count(split: Split, num_classes: int) -> Iterable[int]:
     assert split.labels is not None
-    return torch.bincount(split.labels, minlength=num_classes).tolist()
+    return torch.bincount(split.labels, minlength=num_classes).numpy().tolist()
 
 
 def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
