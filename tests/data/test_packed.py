@@ -156,7 +156,7 @@ def test_another_array_in_its_place_is_found(out: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 3}, "has format 3, and this version reads formats 1, 2"),
+        ({"format": 4}, "has format 4, and this version reads formats 1, 2, 3"),
         ({"shift": [1.0], "scale": [0.0]}, "manifest.json is damaged"),
         ({"shift": [1.0], "scale": [1.0, 1.0]}, "manifest.json is damaged"),
         ({"shape": [1, 4]}, "manifest.json is damaged"),

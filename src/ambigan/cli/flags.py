@@ -94,6 +94,9 @@ PREPARE: Flags = {
     "--verify FOLDER": "packed folder to compare with its hash, and nothing else",
     "--size HxW": "height and width, such as 64x64: the short side is resized, then the centre cut"
     " out",
+    "--keep-sides": _switch(
+        "keep the longer side of images as well, up to twice the size, for random crops"
+    ),
     "--grayscale": _switch("reduce images to one channel", default=None),
     "--workers N": _integer("number of threads, by default one a core up to 8"),
     "--max-corrupt SHARE": "largest share of images that may be unreadable, 0.01 by default",

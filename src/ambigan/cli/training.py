@@ -245,7 +245,12 @@ def prepare(request: Request) -> int:
         if flags.drop_duplicates:
             gallery, duplicates = without_duplicates(gallery, flags.workers, progress)
         manifest, was_finished = prepare_images(
-            settings, gallery, out, workers=flags.workers, progress=progress
+            settings,
+            gallery,
+            out,
+            workers=flags.workers,
+            progress=progress,
+            keeps_sides=flags.keep_sides,
         )
     if flags.drop_duplicates:
         write_duplicates(out, duplicates)

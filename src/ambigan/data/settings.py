@@ -45,7 +45,8 @@ class DataSettings:
             0 and 1; a tenth if None, and 297 of the 1,797 digits.
         split_seed: Seed of the selection of held-out examples.
         size: Height and width in pixels that decoded images are resized to, by scaling the short
-            side and cropping the centre; None to keep their size.
+            side and cropping the centre; None to keep their size. With `crop`, the longer side is
+            kept too, up to twice as long.
         grayscale: Whether images are decoded to one channel.
         range: Lowest and highest value of images that are deeper than 8 bits, which become -1 and
             1; values beyond are clipped. If None, `range_percentiles` decide.
@@ -72,8 +73,9 @@ class DataSettings:
             leave no doubt.
         attribute: Name of the one of `celeba`'s forty attributes that is the label; None for no
             label.
-        crop: Height and width in pixels of the random crops that training takes of each image.
-            Networks have this size, and evaluation uses the central crop. None for whole images.
+        crop: Height and width in pixels of the random crops that training takes of each image,
+            from its whole length where `size` scales its shorter side. Networks have this size, and
+            evaluation uses the central crop. None for whole images.
         short_side: Least and greatest length in pixels that training scales the short side to
             before it crops, at random for each image; None to leave the scale.
         flip: Whether training mirrors images left to right with probability 1/2.

@@ -21,6 +21,9 @@ def cropped_form(dataset: Dataset, settings: DataSettings) -> Dataset:
         ConfigError: The stored images are too small for the crop.
     """
     augment = augment_of(settings, dataset.spec.shape)
+    if settings.crop is None and dataset.train.margins is not None:  # packed, and not needed
+        train, test = (replace(split, margins=None) for split in (dataset.train, dataset.test))
+        dataset = replace(dataset, train=train, test=test)
     if augment is None:
         return dataset
     train, test = dataset.train, dataset.test

@@ -17,9 +17,11 @@ from ..files import ANEW
 from ..inventory import Inventory, listed_classes
 
 MANIFEST_FORMAT = 2
-READ_FORMATS = (1, 2)
-"""Formats that are read. The first knows 8-bit images only."""
+FORMAT_WITH_MARGINS = 3
+READ_FORMATS = (1, 2, 3)
+"""Formats that are read. The first knows 8-bit images only, and the third has files of margins."""
 
+MARGINS, SIZES = "margins.npy", "sizes.npy"
 IMAGES, INDEX, MANIFEST, PROGRESS = "images.npy", "index.parquet", "manifest.json", "progress.json"
 
 
@@ -47,6 +49,8 @@ class Manifest:
         left_alone: Number of files that were not read, by the reason.
         facts: What is known of how the source was read.
         warnings: One line for each thing that looked wrong.
+        longest: How many times as long as `shape` images are kept along one side, in `margins.npy`;
+            1 where there are centres alone.
     """
 
     format: int
@@ -66,6 +70,7 @@ class Manifest:
     left_alone: dict[str, int] = field(default_factory=dict[str, int])
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    longest: int = 1
 
     @property
     def stored_dtype(self) -> str:
