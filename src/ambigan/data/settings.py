@@ -79,6 +79,8 @@ class DataSettings:
         short_side: Least and greatest length in pixels that training scales the short side to
             before it crops, at random for each image; None to leave the scale.
         flip: Whether training mirrors images left to right with probability 1/2.
+        bands: Bands that pictures and pages show as red, green and blue, such as 4,3,2, or one in
+            gray, counted from 1. If empty, the first three, and of two their mean.
         shape: Height and width, or height, width and channels, of the images that the rows of a
             table or of a 2-D array are, such as 28,28; with `layout` in another order. None for
             rows that are vectors.
@@ -146,6 +148,7 @@ class DataSettings:
     crop: tuple[int, int] | None = None
     short_side: tuple[int, int] | None = None
     flip: bool = False
+    bands: tuple[int, ...] = ()
     shape: tuple[int, ...] | None = None
     key: str | None = None
     label_column: str | None = None
@@ -214,6 +217,11 @@ class DataSettings:
                 f"data.max_pixels is {self.max_pixels}; it must be a number of pixels, 1 or more."
             )
         self._check_short_side()
+        if len(self.bands) not in (0, 1, 3) or min(self.bands, default=1) < 1:
+            raise ConfigError(
+                f"data.bands is {','.join(map(str, self.bands))}; it must be one band or three,"
+                " counted from 1, for instance --data.bands 4,3,2."
+            )
         if not 0 <= self.max_corrupt <= 1:
             raise ConfigError(
                 f"data.max_corrupt is {self.max_corrupt}; it must be a fraction from 0 to 1."
