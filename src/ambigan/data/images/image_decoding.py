@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..file_kinds import HEIC, TIFF, kind_of_file, no_image
-from .deep_images import is_deeper, num_tiff_pages, read_deep, read_deep_header, storage_type
+from .deep_images import (
+    is_deeper,
+    is_preview,
+    num_tiff_pages,
+    read_deep,
+    read_deep_header,
+    storage_type,
+)
 from .memory_budget import MemoryBudget
 from .other_formats import OTHERS
 from .pixel_form import DecodedPixels, fitted, formed, from_16_bit
@@ -314,7 +321,7 @@ def _open(content: Path | bytes, page: int = 0) -> Image.Image | None:
             _register_heif()
             return _open(content, page)
         raise OSError(no_image(content)) from error
-    if is_deeper(image):
+    if is_deeper(image) or is_preview(image):
         image.close()
         return None
     if page:
