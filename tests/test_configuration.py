@@ -6,9 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import ambigan
 from ambigan.core.errors import CheckpointError, ConfigError
@@ -32,38 +30,6 @@ def test_the_usual_preset_depends_on_the_data() -> None:
     assert ambigan.make_config("bigan", changes=DIGITS).preset == "small"
     assert ambigan.make_config("bigan", config={"data": {"source": "digits"}}).preset == "small"
     assert ambigan.make_config("bigan", config={"data": {"source": "cifar10"}}).preset == "images"
-
-
-@pytest.mark.parametrize(
-    ("form", "shape", "changes", "preset"),
-    [
-        ("npy", (60, 28, 28), {}, "images"),
-        ("npz", (60, 28, 28), {}, "images"),
-        ("folder", (60, 28, 28), {}, "images"),
-        ("npy", (60, 784), {}, "small"),
-        ("npz", (60, 784), {}, "small"),
-        ("csv", (60, 16), {}, "small"),
-        ("csv", (60, 16), {"data.shape": "4,4"}, "images"),
-    ],
-)
-def test_the_usual_preset_depends_on_what_the_data_are(
-    tmp_path: Path, form: str, shape: tuple[int, ...], changes: dict[str, str], preset: str
-) -> None:
-    values = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    path = tmp_path / f"data.{form}"
-    if form == "npy":
-        np.save(path, values)
-    elif form == "npz":
-        np.savez(path, images=values) if len(shape) == 3 else np.savez(path, x=values)
-    elif form == "csv":
-        names = ",".join(f"c{number}" for number in range(shape[1]))
-        np.savetxt(path, values, "%d", ",", header=names, comments="")
-    else:
-        path.mkdir()
-        for number, image in enumerate(values):
-            Image.fromarray(image).save(path / f"{number}.png")
-    source = {"data.source": f"{form}:{path}"}
-    assert ambigan.make_config("bigan", changes=source | changes).preset == preset
 
 
 def test_what_is_written_is_read_back(tmp_path: Path, variant: str) -> None:

@@ -140,7 +140,9 @@ def test_names_in_other_encodings_and_turned_phones(tmp_path: Path) -> None:
     found = opened(write(tmp_path, save))
     assert len(found) == NUM
     for name, image in found.items():
-        assert abs(image.astype(int) - rgb(int(name[:2]))).mean() < 12  # those that are not turned differ by more than 50
+        assert (
+            abs(image.astype(int) - rgb(int(name[:2]))).mean() < 12
+        )  # those that are not turned differ by more than 50
 
 
 def test_groups_of_hdf5_are_splits(tmp_path: Path) -> None:

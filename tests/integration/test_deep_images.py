@@ -15,7 +15,17 @@ from ambigan.core.errors import ConfigError
 from ambigan.data import DataSettings, open_dataset
 
 SMALL = (
-    *("--batch-size", "8", "--epochs", "1", "--settings.latent-dim", "3", "--quiet"),
+    *(
+        "--preset",
+        "images",
+        "--batch-size",
+        "8",
+        "--epochs",
+        "1",
+        "--settings.latent-dim",
+        "3",
+        "--quiet",
+    ),
     *("--settings.network.width", "2", "--train.statistics-batches", "2"),
 )
 

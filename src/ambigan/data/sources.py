@@ -22,7 +22,6 @@ from .inventory import log_inventory
 from .packed.dataset import check_as_packed, open_packed_source, packed_source
 from .packed.manifest import read_manifest
 from .registry import (
-    FRAMED,
     ONLY_IMAGES,
     ONLY_VECTORS,
     SOURCES,
@@ -330,19 +329,6 @@ def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
             continue
         return header.channels, header.height, header.width
     return None
-
-
-def holds_images(settings: DataSettings) -> bool | None:
-    """Whether a source holds images and not vectors; None where it cannot be read."""
-    try:
-        _, source, typed = _find(settings.source)
-        if not isinstance(source, Readable) or source.uses.isdisjoint(ONLY_VECTORS):
-            return True
-        if source.holds_images is not None:
-            return source.holds_images(settings, typed)
-        return None if not source.uses.isdisjoint(FRAMED) else False
-    except (ConfigError, DataError):  # opening it says so
-        return None
 
 
 def _find(typed: str) -> tuple[str, Source, str]:
