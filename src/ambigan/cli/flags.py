@@ -109,6 +109,11 @@ PREPARE: Flags = {
     "--drop-duplicates": _switch(
         "leave out near copies of other images, which OUT/duplicates.csv lists"
     ),
+    "--duplicates-by": (
+        "what tells near copies: a perceptual hash (hash, the default) or DCGAN's autoencoder"
+        " (codes)",
+        {"choices": ["hash", "codes"]},
+    ),
     "--root FOLDER": "folder of downloaded data sets, $AMBIGAN_DATA by default",
 }
 

@@ -17,6 +17,7 @@ from ..core.machine import num_launched_processes
 from ..core.plugins import plugin_flags
 from ..core.settings import override
 from ..data import DataSettings, Manifest, find_image_source, located, prepare_images, verify_packed
+from ..data.images.near_copies import find_duplicates
 from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
 from ..engine.config import RunConfig, differences_of_runs
 from ..engine.run_folder import RunFolder
@@ -24,6 +25,7 @@ from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load, read_config
+from ..semantic_hashing import find_equal_codes
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
@@ -238,12 +240,17 @@ def prepare(request: Request) -> int:
         raise ConfigError("name what is prepared and where: ambigan prepare SOURCE OUT.")
     if flags.workers is not None and flags.workers < 1:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
+    if flags.duplicates_by and not flags.drop_duplicates:
+        raise ConfigError(
+            "--duplicates-by is of near copies that are left out; add --drop-duplicates."
+        )
     settings = located(override(DataSettings(flags.source), _settings_of_packed(request.settings)))
     out, duplicates = Path(flags.out), list[Duplicate]()
     with show_progress() as progress:
         gallery = find_image_source(settings)
         if flags.drop_duplicates:
-            gallery, duplicates = without_duplicates(gallery, flags.workers, progress)
+            find = find_duplicates if flags.duplicates_by != "codes" else find_equal_codes
+            gallery, duplicates = without_duplicates(gallery, flags.workers, progress, find)
         manifest, was_finished = prepare_images(
             settings,
             gallery,
