@@ -148,6 +148,17 @@ class Run:
         """Data in the form in which `reconstruct` gives them back: perhaps smaller images."""
         return self._outputs(self._map(self.method.resize_to_sample, self._inputs(x)))
 
+    def pictures(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Images that the run gave, as they are shown: in [-1, 1], in the bands of `data.bands`."""
+        if self.scaling is not None:
+            images = self.scaling.apply(torch.as_tensor(images)).numpy()
+        return self.shown_bands(images)
+
+    def shown_bands(self, images: NDArray[Any]) -> NDArray[Any]:
+        """The bands of images `(..., C, H, W)` that are shown, by `data.bands`."""
+        bands = [band - 1 for band in self.config.data.bands]
+        return images[..., bands, :, :] if bands else images
+
     def _inputs(self, x: Any) -> Tensor:
         if isinstance(x, Split):
             return x.values

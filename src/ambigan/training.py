@@ -320,6 +320,12 @@ def _check_memory(config: RunConfig, method: Method, spec: DataSpec) -> None:
             f"the networks need {needed / 2**30:,.0f} GiB of memory to train and this machine has "
             f"{there / 2**30:,.0f}, most of it for {largest}; {remedy}."
         )
+    if spec.kind == "images" and max(spec.shape[1:]) > _LARGE_SIDE:
+        height, width = spec.shape[1:]
+        logger.warning(
+            f"images are {height}x{width}, and networks of that size train slowly;"
+            " --data.size 64,64 trains on smaller ones"
+        )
 
 
 def check_same_data(run: RunFolder, dataset: Dataset) -> None:

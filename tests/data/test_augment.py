@@ -154,7 +154,9 @@ def test_a_data_set_is_measured_by_its_middles(folder: Path) -> None:
     settings = DataSettings(f"folder:{folder}", size=(12, 10), crop=(8, 8), flip=True)
     data = open_dataset(settings)
     assert data.spec.shape == (1, 8, 8)
-    assert data.sha256 == stored.sha256
+    assert data.sha256 != stored.sha256  # crops reach beside the centre, which is kept as well
+    whole, cropped = (open_dataset(DataSettings("digits", crop=crop)) for crop in (None, (6, 6)))
+    assert whole.sha256 == cropped.sha256
     assert torch.equal(data.test.values, stored.test.values[:, :, 2:10, 1:9])
     assert torch.equal(data.train.values, stored.train.values[:, :, 2:10, 1:9])
     assert data.train.stored is not None

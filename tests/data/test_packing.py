@@ -33,6 +33,7 @@ from ambigan.data.packed import prepare as packing
 
 SIZE = (6, 5)
 FILES = ("images.npy", "index.parquet", "manifest.json")
+SIDES = ("margins.npy", "sizes.npy")
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +183,59 @@ def test_killed_and_repeated_gives_the_same_bytes(
         assert decoded[1] >= max(0, int(stage) - 4)
     packed(settings_of(folder), tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")
+
+
+KILLED_SCALING = """
+import os, signal, sys
+from pathlib import Path
+from ambigan.data import DataSettings, find_image_source, prepare_images
+from ambigan.data.packed import margin_files, prepare as packing
+folder, out, stage = sys.argv[1:]
+packing._SCALED_AT_ONCE, margin_files._SCALED_AT_ONCE = 4, 16
+calls = []
+
+def die(*_given, **_named):
+    calls.append(1)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return own(*_given, **_named)
+
+module, name = {
+    "images": (packing, "to_range"),
+    "sides": (margin_files, "pixels_to_range"),
+    "commit": (packing.MarginFiles, "sync"),
+}[stage]
+own = getattr(module, name)
+setattr(module, name, die)
+packing._COMMIT_SECONDS = 0.0
+packing.decode_blocks.__globals__["_BLOCK"] = 4
+settings = DataSettings(f"folder:{folder}", size=(6, 6), max_corrupt=0.2)
+prepare_images(settings, find_image_source(settings), Path(out), workers=1, keeps_sides=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["sides", *(pytest.param(stage, marks=pytest.mark.slow) for stage in ("images", "commit"))],
+)
+def test_killed_while_deep_images_are_scaled_gives_the_same_bytes(
+    tmp_path: Path, stage: str
+) -> None:
+    folder, out = tmp_path / "deep", tmp_path / "killed"
+    folder.mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(24):
+        pixels = draw.integers(0, 4096, (12, 12 + number), np.uint16)
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    command = [sys.executable, "-c", KILLED_SCALING, str(folder), str(out), stage]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert not (out / "manifest.json").exists()
+    settings = settings_of(folder, size=(6, 6), max_corrupt=0.2)
+    packed(settings, out, keeps_sides=True)
+    packed(settings, tmp_path / "whole", keeps_sides=True)
+    for name in (*FILES, *SIDES):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert sorted(path.name for path in out.iterdir()) == sorted((*FILES, *SIDES))
 
 
 def stopped(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

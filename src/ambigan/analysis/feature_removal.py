@@ -232,6 +232,7 @@ class _Removal:
             "without these maps": self.without(latents).numpy(),
             "without as many random maps": self.without_random(latents, 0).numpy(),
         }
+        shown = {name: self.run.shown_bands(images) for name, images in shown.items()}
         weights, dropped = self.weights.numpy(), self.dropped.numpy()
         return FeatureRemovalResult(
             self.layer, weights, dropped, shown, boxes, num_marked, measured

@@ -86,10 +86,10 @@ def draw_exemplars(run: Run, num: int, seed: int, dataset: Dataset | None = None
     if dataset is None:
         run.need("sample")
         latents = run.latents(num, seed)
-        return Exemplars(latents, run.decode(latents))
+        return Exemplars(latents, run.pictures(run.decode(latents)))
     run.need("encode")
     split = Split(dataset.test.values[:num], None)
-    return Exemplars(run.encode(split), run.originals(split))
+    return Exemplars(run.encode(split), run.pictures(run.originals(split)))
 
 
 def add_latents(
@@ -119,10 +119,10 @@ def add_latents(
     return ArithmeticResult(
         terms=tuple(terms),
         exemplars=tuple(exemplars.images[list(term.numbers)] for term in terms),
-        means=run.decode(averages),
+        means=run.pictures(run.decode(averages)),
         pixel_means=pixels,
         latent=latent,
-        result=run.decode(np.concatenate([latent[None], neighbours])),
+        result=run.pictures(run.decode(np.concatenate([latent[None], neighbours]))),
         pixel_result=np.tensordot(signs, pixels, 1).clip(-1, 1),
     )
 

@@ -98,6 +98,9 @@ PREPARE: Flags = {
     "--shard-megabytes N": _integer("size of a shard at a URL in MB, 1,000 by default"),
     "--size HxW": "height and width, such as 64x64: the short side is resized, then the centre cut"
     " out",
+    "--keep-sides": _switch(
+        "keep the longer side of images as well, up to twice the size, for random crops"
+    ),
     "--grayscale": _switch("reduce images to one channel", default=None),
     "--workers N": _integer("number of threads, by default one a core up to 8"),
     "--max-corrupt SHARE": "largest share of images that may be unreadable, 0.01 by default",
@@ -109,6 +112,11 @@ PREPARE: Flags = {
     "--group HOW": "what stays on one side of the split: folder, file, 1, or a pattern",
     "--drop-duplicates": _switch(
         "leave out near copies of other images, which OUT/duplicates.csv lists"
+    ),
+    "--duplicates-by": (
+        "what tells near copies: a perceptual hash (hash, the default) or DCGAN's autoencoder"
+        " (codes)",
+        {"choices": ["hash", "codes"]},
     ),
     "--root FOLDER": "folder of downloaded data sets, $AMBIGAN_DATA by default",
 }

@@ -71,7 +71,7 @@ def _search(request: Request) -> int:
         _print(found)
     for path in paths:
         if path.suffix == ".png":
-            _draw(found, path)
+            _draw(run, found, path)
         else:
             write_search_result(found, path)
         (logger.info if flags.json else say)(f"written: {path}")
@@ -215,12 +215,12 @@ def _print(found: SearchResult) -> None:
     print_columns(("query", "query label", "rank", _MEASURES[found.metric], "label", "found"), rows)
 
 
-def _draw(found: SearchResult, path: Path) -> None:
+def _draw(run: Run, found: SearchResult, path: Path) -> None:
     from ..report.figures import save_figure
     from ..report.figures.similar import Caption, similar_figure
 
     queries, among = found.queries, found.among
-    asked = queries.split.values[:DRAWN].numpy()
+    asked = run.shown_bands(queries.split.values[:DRAWN].numpy())
     nearest = [found.ranked(query, DRAWN_OF_EACH) for query in range(len(asked))]
 
     def caption(query: int, place: int, value: float) -> Caption:
@@ -230,7 +230,10 @@ def _draw(found: SearchResult, path: Path) -> None:
 
     figure = similar_figure(
         asked,
-        [np.stack([among.split.values[place].numpy() for place, _ in row]) for row in nearest],
+        [
+            run.shown_bands(np.stack([among.split.values[place].numpy() for place, _ in row]))
+            for row in nearest
+        ],
         [_short(queries, query) for query in range(len(asked))],
         [[caption(query, *pair) for pair in row] for query, row in enumerate(nearest)],
         f"most like it of {len(among.split):,} {among.origin}, {_MEASURES[found.metric]} in"

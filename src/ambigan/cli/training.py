@@ -27,6 +27,7 @@ from ..data import (
     verify_packed,
     verify_shards,
 )
+from ..data.images.near_copies import find_duplicates
 from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
 from ..data.packed.sharded import SHARD_MEGABYTES
 from ..data.remote import is_url
@@ -36,6 +37,7 @@ from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load, read_config
+from ..semantic_hashing import find_equal_codes
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
@@ -250,12 +252,17 @@ def prepare(request: Request) -> int:
         raise ConfigError("name what is prepared and where: ambigan prepare SOURCE OUT.")
     if flags.workers is not None and flags.workers < 1:
         raise ConfigError(f"--workers is {flags.workers}; it counts threads: 1 or more.")
+    if flags.duplicates_by and not flags.drop_duplicates:
+        raise ConfigError(
+            "--duplicates-by is of near copies that are left out; add --drop-duplicates."
+        )
     settings = located(override(DataSettings(flags.source), _settings_of_packed(request.settings)))
     duplicates, pack = list[Duplicate](), _packing(flags)
     with show_progress() as progress:
         gallery = find_image_source(settings)
         if flags.drop_duplicates:
-            gallery, duplicates = without_duplicates(gallery, flags.workers, progress)
+            find = find_duplicates if flags.duplicates_by != "codes" else find_equal_codes
+            gallery, duplicates = without_duplicates(gallery, flags.workers, progress, find)
         manifest, was_finished = pack(settings, gallery, workers=flags.workers, progress=progress)
     out = flags.out
     if flags.drop_duplicates:
@@ -280,7 +287,11 @@ def _packing(flags: argparse.Namespace) -> Callable[..., tuple[Manifest, bool]]:
                 "--shard-megabytes is of sets at a URL; a folder holds one file. file:///PATH"
                 " writes shards to a disk."
             )
-        return partial(prepare_images, out=Path(flags.out))
+        return partial(prepare_images, out=Path(flags.out), keeps_sides=flags.keep_sides)
+    if flags.keep_sides:
+        raise ConfigError(
+            "--keep-sides is of sets in one folder; name a folder, or leave it out for shards."
+        )
     if size is not None and size < 1:
         raise ConfigError(f"--shard-megabytes is {size}; it may be 1 or more.")
     return partial(prepare_shards, url=flags.out, shard_bytes=(size or SHARD_MEGABYTES) * 1_000_000)

@@ -42,7 +42,7 @@ def sample(request: Request) -> int:
 
     flags, run = request.flags, load_run(request)
     values = run.sample(flags.num, flags.seed)
-    picture = image_grid(values) if run.spec.kind == "images" else None
+    picture = image_grid(run.pictures(values)) if run.spec.kind == "images" else None
     return _write_arrays(run, flags.out, "samples", values, picture, lambda: (values, {}))
 
 
@@ -55,7 +55,9 @@ def reconstruct(request: Request) -> int:
     split = _first(_split(request, run, "test"), flags.num)
     again = run.reconstruct(split)
     x = run.originals(split)
-    picture = reconstruction_grid(x, again) if run.spec.kind == "images" else None
+    picture = None
+    if run.spec.kind == "images":
+        picture = reconstruction_grid(run.pictures(x), run.pictures(again))
     names = split.label_names if isinstance(split, SourceSplit) else run.label_names
     return _write_arrays(
         run,
@@ -83,7 +85,9 @@ def interpolate(request: Request) -> int:
     steps = np.linspace(0, 1, flags.steps, dtype=np.float32)[None, :, None]
     walk = left[: len(right), None] * (1 - steps) + right[:, None] * steps
     shown = run.decode(walk.reshape(-1, walk.shape[-1]))
-    picture = interpolation_grid(shown, flags.steps) if run.spec.kind == "images" else None
+    picture = None
+    if run.spec.kind == "images":
+        picture = interpolation_grid(run.pictures(shown), flags.steps)
     return _write_arrays(run, flags.out, "interpolations", shown, picture, lambda: (shown, {}))
 
 

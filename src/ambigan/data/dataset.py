@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from .batches.augment import Augment
+from .batches.margins import Margins
 from .inventory import Inventory
 
 _ROWS = 4096
@@ -31,6 +32,8 @@ class Split:
             sources.
         stored: Images before the crop, `(N, C, H, W)`, where training crops at random;
             `values` is then a view of their centre. None otherwise.
+        margins: What lies beside the stored images, for random crops that reach there; None where
+            images have one shape.
         augment: Augmentation of the stored images in training; None for none.
         targets: Real-valued targets, float64 `(N,)` or `(N, K)`; None where there are none.
         ids: Name of each row of a table; empty where it has none.
@@ -41,6 +44,7 @@ class Split:
     rows: Tensor | None = None
     files: tuple[str, ...] = ()
     stored: Tensor | None = None
+    margins: Margins | None = None
     augment: Augment | None = None
     targets: Tensor | None = None
     ids: tuple[str, ...] = ()

@@ -55,11 +55,17 @@ _CONVERT = "convert it to TIFF or PNG"
 _POINTER = FileKind("pointer of Git LFS", remedy="fetch the file with `git lfs pull`")
 _TEXT, _HTML = FileKind("text"), FileKind("page of HTML")
 
+_RAW = FileKind("camera raw", remedy="develop it as TIFF or JPEG")
+_VIDEO = FileKind("video", remedy="write its frames as images")
+
 _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (
     (0, b"\xff\xd8\xff", JPEG),
     (0, b"\x89PNG\r\n\x1a\n", PNG),
     (0, b"GIF87a", FileKind("GIF", "image")),
     (0, b"GIF89a", FileKind("GIF", "image")),
+    (8, b"CR\x02\0", _RAW),  # Canon's, before TIFF, whose mark it has as well
+    *((0, mark, _RAW) for mark in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")),
+    (4, b"ftypcrx ", _RAW),
     *((0, mark, TIFF) for mark in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", FileKind("JPEG 2000", "image")),
     (0, b"\xff\x4f\xff\x51", FileKind("JPEG 2000", "image")),
@@ -91,8 +97,9 @@ _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (
     (257, b"ustar", TAR),
     (0, b"Rar!", FileKind("RAR archive", remedy="pack it as .zip")),
     (0, b"7z\xbc\xaf", FileKind("7z archive", remedy="pack it as .zip")),
-    (4, b"ftyp", FileKind("video", remedy="write its frames as images")),
-    (0, b"\x1aE\xdf\xa3", FileKind("video", remedy="write its frames as images")),
+    (4, b"ftyp", _VIDEO),
+    (0, b"\x1aE\xdf\xa3", _VIDEO),
+    (8, b"AVI ", _VIDEO),
     (0, b"version https://git-lfs", _POINTER),
     (0, b"%!PS", FileKind("PostScript", remedy=_CONVERT)),
 )
@@ -106,8 +113,10 @@ _BY_SUFFIX = {
     **dict.fromkeys((".heic", ".heif", ".hif"), HEIC),
     **dict.fromkeys((".dcm", ".dicom", ".ima"), DICOM),
     ".jxl": JPEG_XL,
+    **dict.fromkeys((".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".nef", ".nrw"), _RAW),
+    **dict.fromkeys((".orf", ".pef", ".raf", ".rw2", ".srw"), _RAW),
 }
-"""Suffixes of images that Pillow alone does not list."""
+"""Suffixes of images that Pillow alone does not list, or opens by a small copy in them."""
 
 
 def kind_of_bytes(first: bytes) -> FileKind | None:

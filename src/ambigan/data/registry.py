@@ -15,7 +15,7 @@ from .images.image_source import ImageSource
 from .settings import DataSettings
 from .tables.raw_vectors import RawVectors
 
-FRAMED = frozenset(("crop", "short_side", "flip"))
+FRAMED = frozenset(("crop", "short_side", "flip", "bands"))
 SPLIT = frozenset(("split_seed", "test_fraction"))
 RawExamples = ImageSource | RawVectors
 """What a source gives: images that are not decoded yet, or vectors as they are in the file."""

@@ -45,7 +45,8 @@ class DataSettings:
             0 and 1; a tenth if None, and 297 of the 1,797 digits.
         split_seed: Seed of the selection of held-out examples.
         size: Height and width in pixels that decoded images are resized to, by scaling the short
-            side and cropping the centre; None to keep their size.
+            side and cropping the centre; None to keep their size. With `crop`, the longer side is
+            kept too, up to twice as long.
         grayscale: Whether images are decoded to one channel.
         range: Lowest and highest value of images that are deeper than 8 bits, which become -1 and
             1; values beyond are clipped. If None, `range_percentiles` decide.
@@ -72,11 +73,14 @@ class DataSettings:
             leave no doubt.
         attribute: Name of the one of `celeba`'s forty attributes that is the label; None for no
             label.
-        crop: Height and width in pixels of the random crops that training takes of each image.
-            Networks have this size, and evaluation uses the central crop. None for whole images.
+        crop: Height and width in pixels of the random crops that training takes of each image,
+            from its whole length where `size` scales its shorter side. Networks have this size, and
+            evaluation uses the central crop. None for whole images.
         short_side: Least and greatest length in pixels that training scales the short side to
             before it crops, at random for each image; None to leave the scale.
         flip: Whether training mirrors images left to right with probability 1/2.
+        bands: Bands that pictures and pages show as red, green and blue, such as 4,3,2, or one in
+            gray, counted from 1. If empty, the first three, and of two their mean.
         shape: Height and width, or height, width and channels, of the images that the rows of a
             table or of a 2-D array are, such as 28,28; with `layout` in another order. None for
             rows that are vectors.
@@ -144,6 +148,7 @@ class DataSettings:
     crop: tuple[int, int] | None = None
     short_side: tuple[int, int] | None = None
     flip: bool = False
+    bands: tuple[int, ...] = ()
     shape: tuple[int, ...] | None = None
     key: str | None = None
     label_column: str | None = None
@@ -212,6 +217,11 @@ class DataSettings:
                 f"data.max_pixels is {self.max_pixels}; it must be a number of pixels, 1 or more."
             )
         self._check_short_side()
+        if len(self.bands) not in (0, 1, 3) or min(self.bands, default=1) < 1:
+            raise ConfigError(
+                f"data.bands is {','.join(map(str, self.bands))}; it must be one band or three,"
+                " counted from 1, for instance --data.bands 4,3,2."
+            )
         if not 0 <= self.max_corrupt <= 1:
             raise ConfigError(
                 f"data.max_corrupt is {self.max_corrupt}; it must be a fraction from 0 to 1."

@@ -11,6 +11,7 @@ from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.plugins import Plugin, load_installed
 from .bare_paths import source_at
 from .dataset import Dataset, Scaling, SourceSplit
+from .file_kinds import kind_of_file
 from .images.cropping import augment_of, cropped_form
 from .images.image_dataset import open_image_source, read_image_source
 from .images.image_decoding import read_header
@@ -405,6 +406,8 @@ def _misfit(settings: DataSettings, held: str, spec: DataSpec) -> DataError:
 def _unknown_source(typed: str) -> ConfigError:
     """For a path where nothing is, the kind it seems to be; else the nearest name."""
     path = _path(typed)
+    if typed and path.is_file() and (kind := kind_of_file(path)) and kind.remedy:
+        return ConfigError(f"{typed} is a file of another kind ({kind.name}); {kind.remedy}.")
     if typed and path.exists():
         return ConfigError(
             f"{typed} is of no kind that is recognised; say what it is, such as csv:{typed}."

@@ -23,6 +23,9 @@ Item = TypeVar("Item")
 
 DEFAULT_TEST_FRACTION = 0.1
 
+_HASHED = 1024
+"""Images whose margins are hashed at once."""
+
 
 def shuffled(length: int, settings: DataSettings, part: str = "split") -> Tensor:
     """Returns the random order, keyed by the split seed, in which a source's examples are arranged.
@@ -196,6 +199,10 @@ def data_fingerprint(*splits: Split, scaling: Scaling | None = None) -> str:
     for split in splits:
         if split.targets is not None:
             _update(digest, split.targets)
+        if split.margins is not None:
+            _update(digest, split.margins.sizes)
+            for rows in torch.split(torch.arange(len(split)), _HASHED):
+                _update(digest, split.margins.take(rows).pixels)
     return digest.hexdigest()
 
 
@@ -218,6 +225,7 @@ def _view(split: Split, part: slice) -> Split:
         labels=None if split.labels is None else split.labels[part],
         rows=None if split.rows is None else split.rows[part],
         files=split.files[part],
+        margins=None if split.margins is None else split.margins.part(part),
         targets=None if split.targets is None else split.targets[part],
         ids=split.ids[part],
     )

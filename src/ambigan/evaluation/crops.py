@@ -147,7 +147,11 @@ class CroppedViews:
         draws = noise.uniform(len(self.train), NUM_DRAWS)
 
         def prepare(part: Tensor, start: int) -> Tensor:
-            return self.augment(part, draws[start : start + len(part)].to(part.device))
+            drawn = draws[start : start + len(part)].to(part.device)
+            if (margins := self.dataset.train.margins) is None:
+                return self.augment(part, drawn)
+            rows = torch.arange(start, start + len(part))
+            return self.augment(part, drawn, margins.take(rows).to(part.device))
 
         return extract(function, self.train, device, prepare=prepare)
 

@@ -37,7 +37,7 @@ def samples(material: ReportData) -> Section | None:
         return None
     lead = "Latents drawn from the prior and decoded; the first draws, not picked by hand."
     if material.are_images:
-        made = material.run.sample(_num_images(material))
+        made = material.run.pictures(material.run.sample(_num_images(material)))
         panels: tuple[Any, ...] = (gallery(list(made[:, None]), "single", "Generated images"),)
     else:
         panels = sample_charts(material)
@@ -55,7 +55,8 @@ def reconstructions(material: ReportData) -> Section | None:
     if material.are_images:
         lead += ": each above its reconstruction. "
         num = _num_images(material) // 2
-        pairs = list(np.stack([drawn[:num], again[:num]], axis=1))
+        shown = material.run.shown_bands(drawn[:num]), material.run.pictures(again[:num])
+        pairs = list(np.stack(shown, axis=1))
         panels: tuple[Any, ...] = (gallery(pairs, "pairs", "Data above their reconstructions"),)
     else:
         lead += ". "
@@ -88,6 +89,8 @@ def interpolations(material: ReportData) -> Section | None:
     pairs = ends[: len(ends) // 2 * 2].reshape(-1, 2, ends.shape[1])
     path = latent_paths(pairs[:, 0], pairs[:, 1], PATH_STEPS)
     made = material.run.decode(path.reshape(-1, path.shape[-1]))
+    if material.are_images:
+        made = material.run.pictures(made)
     made = made.reshape(len(path), PATH_STEPS, *made.shape[1:])
     lead = "Straight lines through the latent space, decoded step by step. "
     if examples is None:
@@ -101,7 +104,7 @@ def interpolations(material: ReportData) -> Section | None:
         panels = (gallery(list(made), "paths", "Paths through the latent space"),)
     else:
         lead += " The data themselves stand outside."
-        x = material.run.originals(examples.x)[: 2 * len(made), None]
+        x = material.run.pictures(material.run.originals(examples.x[: 2 * len(made)]))[:, None]
         framed = np.concatenate([x[0::2], made, x[1::2]], axis=1)
         panels = (gallery(list(framed), "walks", "Paths between two examples"),)
     return Section("interpolations", "Interpolations", lead, panels)

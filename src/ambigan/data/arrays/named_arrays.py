@@ -105,7 +105,9 @@ def _chosen(
 ) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
     """Returns the names of the arrays of examples, and those of their labels."""
     taken = {*settings.target_column, settings.label_column}
-    known = {name.casefold(): name for name in reversed(names) if name not in taken}
+    # Groups of a file are parts of a name: train/x is as good as train_x.
+    keys = {name: name.casefold().strip("/").replace("/", "_") for name in names}
+    known = {keys[name]: name for name in reversed(names) if name not in taken}
     label = None
     if settings.label_column is not None:
         (label,) = _asked(path, names, (settings.label_column,), "label_column")

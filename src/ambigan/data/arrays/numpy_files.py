@@ -131,7 +131,8 @@ def _read(path: Path, load: Callable[[], Any]) -> Any:
         if "Object arrays" in str(error):
             raise DataError(
                 f"{path} holds Python objects, which are refused, since reading them can run code;"
-                " convert them with array.astype('float32'), labels with astype(str)."
+                " convert them with array.astype('float32'), labels with astype(str), and images of"
+                " one size with numpy.stack(array.tolist()); others go into a folder as files."
             ) from error
         raise DataError(
             f"{path} is damaged or cut short ({first_line(error)}); write it again."

@@ -77,9 +77,16 @@ class Batches:
     def __init__(self, split: Split, seed: int, device: torch.device | str = "cpu") -> None:
         stored = split.values if split.stored is None else split.stored
         self.device, self.augment = torch.device(device), split.augment
-        self.is_resident = fits(stored, self.device)
+        margins = split.margins if self.augment is not None else None
+        beside = [] if margins is None else [margins.pixels.nbytes]
+        self.is_resident = fits(stored, self.device, *beside)
         self.values = stored.to(self.device) if self.is_resident else stored
         self._stream = None if self.is_resident else Stream(stored, self.device)
+        self._margins = self._margin_stream = None
+        if margins is not None and self.is_resident:
+            self._margins = margins.to(self.device)
+        elif margins is not None:
+            self._margin_stream = Stream(margins, self.device)
         self.sampler = Sampler(len(split), seed, self.values.device)
 
     def __len__(self) -> int:
@@ -124,12 +131,19 @@ class Batches:
             return to_float(stored)
         if noise is None:
             return to_float(self.augment.centre(stored))
-        return self.augment(stored, noise.uniform(len(indices), NUM_DRAWS))
+        draws = noise.uniform(len(indices), NUM_DRAWS)
+        if self._margin_stream is not None:
+            return self.augment(stored, draws, self._margin_stream.fetch(indices))
+        margins = None if self._margins is None else self._margins.at(indices)
+        return self.augment(stored, draws, margins)
 
     def expect(self, images_seen: int, *shares: int) -> None:
         """Starts to read the rows that `indices` returns, where rows are copied."""
         if self._stream is not None:
-            self._stream.expect(self.indices(images_seen, *shares))
+            rows = self.indices(images_seen, *shares)
+            self._stream.expect(rows)
+            if self._margin_stream is not None:
+                self._margin_stream.expect(rows)
 
     def _stored(self, indices: Tensor) -> Tensor:
         """Gathers stored examples by row."""

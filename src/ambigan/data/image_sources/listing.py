@@ -14,6 +14,10 @@ from ..files import check_data_folder
 from ..images.image_decoding import Content, image_suffixes
 
 _NOT_DATA = ("__MACOSX", ".DS_Store")
+_OF_SYSTEMS = frozenset(
+    ("__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information")
+)
+"""Folders of operating systems and network drives, which hold thumbnails and what was deleted."""
 """What macOS adds to folders and archives."""
 
 
@@ -104,7 +108,7 @@ def _walk(
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is left alone."""
-    return name[0] == "." or name == "__MACOSX"
+    return name[0] == "." or name in _OF_SYSTEMS
 
 
 def find_image_files(listing: Listing) -> FoundImages:
@@ -116,7 +120,8 @@ def find_image_files(listing: Listing) -> FoundImages:
     for place, name in enumerate(listing.names):
         suffix = os.path.splitext(name)[1].lower()
         kind = kind_by_suffix(suffix)
-        if suffix in image_suffixes() or (kind and kind.is_readable):
+        is_known = kind is not None and kind.role == "image" and kind.is_readable
+        if suffix in image_suffixes() or is_known:
             found.places.append(place)
             continue
         kind = kind or kind_of_bytes(listing.first_bytes(place))

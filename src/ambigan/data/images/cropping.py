@@ -18,9 +18,18 @@ def cropped_form(dataset: Dataset, settings: DataSettings) -> Dataset:
     Its hash remains that of the stored images.
 
     Raises:
-        ConfigError: The stored images are too small for the crop.
+        ConfigError: The stored images are too small for the crop, or lack a band that is shown.
     """
     augment = augment_of(settings, dataset.spec.shape)
+    channels = dataset.spec.shape[0]
+    if max(settings.bands, default=1) > channels:
+        raise ConfigError(
+            f"data.bands {max(settings.bands)} is beyond the {channels} channels of {dataset.name};"
+            f" bands are 1 to {channels}."
+        )
+    if settings.crop is None and dataset.train.margins is not None:  # packed, and not needed
+        train, test = (replace(split, margins=None) for split in (dataset.train, dataset.test))
+        dataset = replace(dataset, train=train, test=test)
     if augment is None:
         return dataset
     train, test = dataset.train, dataset.test

@@ -16,7 +16,7 @@ from PIL import Image
 from ..file_kinds import TIFF, kind_of_file
 from .other_formats import OTHERS, num_frames, read_other
 
-_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _UNSIGNED = 258, 339, 1
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _SUBFILE_TYPE, _UNSIGNED = 258, 339, 254, 1
 _WHITE_IS_ZERO = 0
 _DEEP_COLOURS = frozenset(("RGB;16B", "RGBA;16B", "LA;16B"))
 """What Pillow calls pixels of PNG files that it reduces to 8 bits."""
@@ -31,6 +31,12 @@ def is_deeper(image: Image.Image) -> bool:
     tiles: Any = getattr(image, "tile", ())  # pyright does not know it
     raw_modes = [str(part) for tile in tiles for part in tile]
     return image.format == "PNG" and not _DEEP_COLOURS.isdisjoint(raw_modes)
+
+
+def is_preview(image: Image.Image) -> bool:
+    """Whether Pillow opened a small copy in a TIFF file, as those of cameras have it first."""
+    tags: Any = getattr(image, "tag_v2", {})  # pyright does not know it
+    return image.format == "TIFF" and bool(tags.get(_SUBFILE_TYPE, 0) & 1)
 
 
 def read_deep_header(
@@ -119,6 +125,10 @@ def _tiff_page(content: Path | bytes, index: int) -> Generator[tuple[Any, int]]:
     source = BytesIO(content) if isinstance(content, bytes) else content
     with tifffile.TiffFile(source) as file:
         own = [page for page in file.pages if not (page.is_reduced or page.is_mask)]
+        if not own:
+            raise OSError("it holds previews alone, as camera raw does; develop it as TIFF or JPEG")
+        if not {"Y", "X"} <= set(own[min(index, len(own) - 1)].axes):
+            raise OSError("a damaged TIFF, or of a variant that is not read")
         yield own[index], len(own)
 
 

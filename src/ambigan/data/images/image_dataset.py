@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...core.data_spec import DataSpec
 from ...core.errors import DataError
+from ..batches.margins import Margins
 from ..dataset import Dataset, Scaling, SourceSplit, Split
 from ..inventory import Inventory
 from ..settings import DataSettings
@@ -20,7 +22,8 @@ from .image_decoding import DecodedPixels
 from .image_source import ImageSource
 from .near_copies import warning_of_copies
 from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, first_lines
-from .value_range import fit_range, to_range
+from .pixel_form import LONGEST
+from .value_range import fit_range, pixels_to_range, to_range
 
 
 def open_image_source(
@@ -44,21 +47,26 @@ def open_image_source(
     """
     channels = channels or (1 if settings.grayscale else None)
     order = gallery.order(settings)
-    found = decode_images(gallery, order, settings.size, channels, settings.max_corrupt, progress)
+    longest = LONGEST if settings.crop is not None else 1
+    found = decode_images(
+        gallery, order, settings.size, channels, settings.max_corrupt, progress, longest=longest
+    )
     values, kept = found.values, found.kept
     gallery = with_unused_pages(gallery, found.num_unused)
     start, end = train_range(gallery, kept, settings)
     inventory = _inventory(gallery, found)
-    scaling, pixels = None, values
+    scaling, pixels, beside = None, values, found.beside
     if values.dtype != np.uint8 or settings.range is not None:
         used = min(end - settings.holdout, start + (settings.max_train or end))
         scaling = scaling_as or fit_range(values[start:used], settings, gallery.where)
         pixels = to_range(values, scaling)
+        beside = None if beside is None else pixels_to_range(beside, scaling)
     everything = Split(
         values=torch.as_tensor(pixels),
         labels=gallery.labels_of(kept),
         rows=_rows(gallery, kept),
         files=gallery.names_of(kept),
+        margins=None if beside is None else _margins(found, torch.as_tensor(beside)),
     )
     head, rest = split_at(everything, start)
     train, tail = split_at(rest, end - start)
@@ -69,6 +77,27 @@ def open_image_source(
     if said := warning_of_copies(gallery.where, *pixels, (splits[0].files, splits[1].files)):
         inventory = replace(inventory, warnings=(*inventory.warnings, said))
     return assemble(settings, spec, named, gallery.label_names, scaling, found.skipped, inventory)
+
+
+def _margins(found: DecodedImages, beside: Tensor) -> Margins | None:
+    """What lies beside the centres of decoded images, in the range of a model."""
+    height, width = found.values.shape[2:]
+    return Margins.of(beside, torch.tensor(found.sizes), (height, width))
+
+
+def fact_of_margins(sizes: NDArray[np.integer], centre: tuple[int, int]) -> str:
+    """Describes in one line what is stored beside the centres of images.
+
+    Args:
+        sizes: Height and width of each image as it is stored, `(N, 2)`.
+        centre: Height and width of the centres.
+    """
+    num_longer = int((sizes > np.array(centre)).any(1).sum())
+    num_longest = int((sizes >= LONGEST * np.array(centre)).any(1).sum())
+    fact = f"{num_longer:,} longer along one side, all of which random crops reach"
+    if num_longest:
+        fact += f", but of {num_longest:,} no more than {LONGEST} times the size around the middle"
+    return fact
 
 
 def with_unused_pages(gallery: ImageSource, count: int) -> ImageSource:
@@ -84,6 +113,8 @@ def _inventory(gallery: ImageSource, found: DecodedImages) -> Inventory:
     values, warned = found.values, list(gallery.warnings)
     channels, height, width = values.shape[1:]
     facts = [*gallery.facts, f"{height}x{width}, {channels} channel{'s' * (channels > 1)}"]
+    if found.beside is not None:
+        facts.append(fact_of_margins(np.array(found.sizes), (height, width)))
     if values.dtype != np.uint8:
         bad = [i for i, image in enumerate(values) if not np.isfinite(image).all()]
         low, high = (_finite(values, ends) for ends in (np.min, np.max))

@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..file_kinds import HEIC, TIFF, kind_of_file, no_image
-from .deep_images import is_deeper, num_tiff_pages, read_deep, read_deep_header, storage_type
+from .deep_images import (
+    is_deeper,
+    is_preview,
+    num_tiff_pages,
+    read_deep,
+    read_deep_header,
+    storage_type,
+)
 from .memory_budget import MemoryBudget
 from .other_formats import OTHERS
 from .pixel_form import DecodedPixels, fitted, formed, from_16_bit
@@ -185,6 +192,7 @@ def decode(
     size: tuple[int, int] | None,
     dtype: str = "uint8",
     decoding: Decoding = DEFAULT,
+    longest: int = 1,
 ) -> tuple[DecodedPixels, int]:
     """Decodes the pixels of an image, `(channels, height, width)`, and counts the file's pages.
 
@@ -200,6 +208,7 @@ def decode(
             cropped to them around its centre. None to keep its size.
         dtype: Type of the result: `uint8`, `uint16` or `float32`.
         decoding: How files are decoded.
+        longest: How many times as long as `size` the result may be along one side.
 
     Returns:
         The pixels, and the number of pages or frames of the file, of which this is one.
@@ -209,7 +218,7 @@ def decode(
             decoder's.
     """
     if isinstance(content, np.ndarray):
-        return formed(content, channels, size, dtype), 1
+        return formed(content, channels, size, dtype, longest), 1
     file, page = _file_and_page(content)
     opened = _open(file, page)
     if opened is None:
@@ -217,13 +226,13 @@ def decode(
         _check_pixels(height * width, decoding)
         with _gate.reserve(height * width):
             values = read_deep(file, page, window=decoding.window)
-            return formed(values, channels, size, dtype), pages
+            return formed(values, channels, size, dtype, longest), pages
     with opened:
         pages = _num_pages(file, opened)
         if dtype != "uint8" or channels not in (1, 3):
             _check_pixels(opened.width * opened.height, decoding)
             with _gate.reserve(opened.width * opened.height):
-                return formed(undistorted(opened), channels, size, dtype), pages
+                return formed(undistorted(opened), channels, size, dtype, longest), pages
         whole = opened.width * opened.height
         if size is not None:
             _shrink(opened, size)
@@ -232,7 +241,7 @@ def decode(
         _check_pixels(held, decoding)
         with _gate.reserve(held):
             image = _eight_bit(opened, opened.format).convert("L" if channels == 1 else "RGB")
-            return fitted(image, size), pages
+            return fitted(image, size, longest), pages
 
 
 def num_pages(content: Content) -> int:
@@ -312,7 +321,7 @@ def _open(content: Path | bytes, page: int = 0) -> Image.Image | None:
             _register_heif()
             return _open(content, page)
         raise OSError(no_image(content)) from error
-    if is_deeper(image):
+    if is_deeper(image) or is_preview(image):
         image.close()
         return None
     if page:

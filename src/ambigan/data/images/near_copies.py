@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,18 +119,46 @@ def find_duplicates(
     Returns:
         Index of each image to drop, that of the one it is a copy of, and their correlation.
     """
-    num_train = gallery.num_train or 0
+    kept, found = _decoded(gallery, _DECODED, None, thumbnails, (workers, progress))
+    if not kept:
+        return []
+    return [(kept[row], kept[original], alike) for row, original, alike in _duplicates_among(found)]
+
+
+def decode_small(
+    gallery: ImageSource,
+    size: tuple[int, int],
+    channels: int,
+    workers: int | None = None,
+    progress: DecodingProgress | None = None,
+) -> tuple[list[int], NDArray[Any]]:
+    """Decodes all readable images to a small size, those of a published test split first.
+
+    Returns:
+        Index of each image, and the images `(N, channels, height, width)`.
+    """
+    return _decoded(gallery, size, channels, lambda images: images, (workers, progress))
+
+
+def _decoded(
+    gallery: ImageSource,
+    size: tuple[int, int],
+    channels: int | None,
+    reduce: Callable[[NDArray[Any]], NDArray[Any]],
+    given: tuple[int | None, DecodingProgress | None],
+) -> tuple[list[int], NDArray[Any]]:
+    """Decodes all readable images, each block of which is reduced."""
+    num_train, (workers, progress) = gallery.num_train or 0, given
     order = [*range(num_train, gallery.length), *range(num_train)]
-    form, tell = find_form(gallery, order, _DECODED, None, 1.0), paced(progress, len(order))
-    kept, parts, done = list[int](), list[Thumbnails](), 0
+    form, tell = find_form(gallery, order, size, channels, 1.0), paced(progress, len(order))
+    kept, parts, done = list[int](), list[NDArray[Any]](), 0
     for block in decode_blocks(gallery, order, form, workers):
         kept += block.kept
         if block.pixels:
-            parts.append(thumbnails(np.stack(block.pixels)))
+            parts.append(reduce(np.stack(block.pixels)))
         done += len(block.kept) + len(block.reasons)
         tell(done)
-    found = np.concatenate(parts) if parts else np.empty((0, SIDE * SIDE), np.float32)
-    return [(kept[row], kept[original], alike) for row, original, alike in _duplicates_among(found)]
+    return kept, np.concatenate(parts) if parts else np.empty((0, 1))
 
 
 def perceptual_hashes(found: Thumbnails) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import DataError
 from ...core.machine import physical_memory
+from ..batches.margins import split_centre
 from ..files import first_line
 from .deep_images import storage_type, stored_values
 from .image_decoding import DecodedPixels, Header, Page, bombs_refused, decode, read_header
@@ -47,12 +48,14 @@ class ImageForm:
         size: Height and width in pixels.
         resizes: Whether images are resized; otherwise each must have the size already.
         dtype: Type of their values: `uint8`, `uint16` or `float32`.
+        longest: How many times as long as `size` an image may stay along one side.
     """
 
     channels: int
     size: tuple[int, int]
     resizes: bool
     dtype: str = "uint8"
+    longest: int = 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -86,12 +89,16 @@ class DecodedImages:
         kept: Index of each in the source.
         skipped: One line for each image that was left out.
         num_unused: Number of pages of their files that are no images of the source.
+        beside: Pixels beside the centres that `values` then holds, `(P, channels)`; None for none.
+        sizes: Height and width of each image with what lies beside its centre.
     """
 
     values: DecodedPixels
     kept: list[int]
     skipped: tuple[str, ...]
     num_unused: int = 0
+    beside: DecodedPixels | None = None
+    sizes: Sequence[tuple[int, int]] = ()
 
 
 def decode_images(
@@ -102,6 +109,7 @@ def decode_images(
     max_corrupt: float,
     progress: DecodingProgress | None = None,
     dtype: str | None = None,
+    longest: int = 1,
 ) -> DecodedImages:
     """Decodes all readable images into one array.
 
@@ -114,6 +122,7 @@ def decode_images(
         progress: Function that is called with the number of images decoded and the total, in the
             calling thread.
         dtype: Type of the array, see `find_form`.
+        longest: How many times as long as `size` images may stay along one side.
 
     Raises:
         DataError: Too many images cannot be read, sizes differ, or the array does not fit in
@@ -122,19 +131,24 @@ def decode_images(
     form = find_form(gallery, order, size, channels, max_corrupt, dtype)
     if gallery.arrays and form == _form_of_arrays(gallery.arrays):
         return DecodedImages(_gathered(gallery, order, form, progress), list(order), ())
+    if form.resizes:
+        form = replace(form, longest=longest)
     values = _allocated(gallery.where, (len(order), *form.shape), form.dtype)
     kept, reasons, tell = list[int](), dict[int, str](), paced(progress, len(order))
-    num_unused = 0
+    num_unused, beside, sizes = 0, bytearray(), list[tuple[int, int]]()
     for block in decode_blocks(gallery, order, form):
         for place, pixels in zip(block.kept, block.pixels, strict=True):
-            values[len(kept)] = pixels
+            values[len(kept)], others = split_centre(pixels, form.size)
+            beside += others.tobytes()
+            sizes.append((pixels.shape[1], pixels.shape[2]))
             kept.append(place)
         reasons |= block.reasons
         check_corrupt(gallery, reasons, len(kept) + len(reasons), max_corrupt)
         num_unused += block.num_unused
         tell(len(kept) + len(reasons))
     lines = skipped_lines(gallery, reasons)
-    return DecodedImages(values[: len(kept)], kept, lines, num_unused)
+    margins = np.frombuffer(beside, form.dtype).reshape(-1, form.channels) if beside else None
+    return DecodedImages(values[: len(kept)], kept, lines, num_unused, margins, sizes)
 
 
 def _form_of_arrays(arrays: tuple[NDArray[Any], ...]) -> ImageForm:
@@ -241,8 +255,9 @@ def decode_blocks(
 
     def decoded(place: int) -> tuple[DecodedPixels, int]:
         content, size = gallery.content(place), form.size if form.resizes else None
-        pixels, pages = decode(content, form.channels, size, form.dtype, gallery.decoding)
-        if pixels.shape != form.shape:
+        args = form.channels, size, form.dtype, gallery.decoding, form.longest
+        pixels, pages = decode(content, *args)
+        if pixels.shape != form.shape and form.longest == 1:
             raise OSError(f"it decodes to {by(pixels.shape[1:])}, unlike its header")
         return pixels, 0 if isinstance(content, Page) else pages - 1
 

@@ -14,22 +14,30 @@ DecodedPixels = NDArray[Any]
 """Pixels `(channels, height, width)`, uint8, uint16 or float32."""
 
 
+LONGEST = 2
+"""How many times as long as the size asked for images stay that are stored for random crops."""
+
+
 def formed(
-    pixels: DecodedPixels, channels: int, size: tuple[int, int] | None, dtype: str
+    pixels: DecodedPixels,
+    channels: int,
+    size: tuple[int, int] | None,
+    dtype: str,
+    longest: int = 1,
 ) -> DecodedPixels:
     """Pixels in any form brought to the form asked for."""
     if storage_type(pixels.dtype) == "uint8" and dtype == "uint8" and channels in (1, 3):
         if len(pixels) == channels and size in (None, pixels.shape[1:]):
             return pixels
         if len(pixels) in (1, 3):
-            return fitted(_from_pixels(pixels).convert("L" if channels == 1 else "RGB"), size)
+            image = _from_pixels(pixels).convert("L" if channels == 1 else "RGB")
+            return fitted(image, size, longest)
     if storage_type(pixels.dtype) == "float32" and dtype != "float32":
         raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
     if len(pixels) != channels:
         pixels = _recoloured(pixels, channels)
     if size is not None and pixels.shape[1:] != size:
-        bands = [_band_fitted(band, size) for band in pixels]
-        pixels = np.stack(bands)
+        pixels = np.stack([_band_fitted(band, size, longest) for band in pixels])
     return _converted(pixels, dtype)
 
 
@@ -42,9 +50,9 @@ def _recoloured(pixels: DecodedPixels, channels: int) -> DecodedPixels:
     raise OSError(f"it has {len(pixels)} channels where others have {channels}")
 
 
-def _band_fitted(band: DecodedPixels, size: tuple[int, int]) -> DecodedPixels:
+def _band_fitted(band: DecodedPixels, size: tuple[int, int], longest: int) -> DecodedPixels:
     image = Image.fromarray(band.astype(np.float32))
-    return np.asarray(ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS))
+    return np.asarray(_resized(image, size, longest))
 
 
 def _converted(pixels: DecodedPixels, dtype: str) -> DecodedPixels:
@@ -61,12 +69,35 @@ def _converted(pixels: DecodedPixels, dtype: str) -> DecodedPixels:
     return pixels.clip(0, limits.max).astype(dtype)
 
 
-def fitted(image: Image.Image, size: tuple[int, int] | None) -> DecodedPixels:
-    """The pixels of an image, resized to cover a size and cut to it."""
+def fitted(image: Image.Image, size: tuple[int, int] | None, longest: int = 1) -> DecodedPixels:
+    """The pixels of an image, resized to cover a size and cut to it, or to `longest` times it."""
     if size is not None:
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
+        image = _resized(image, size, longest)
     values = np.asarray(image)
     return values.reshape(image.height, image.width, -1).transpose(2, 0, 1)
+
+
+def _resized(image: Image.Image, size: tuple[int, int], longest: int) -> Image.Image:
+    """An image resized to cover a size, with what lies beside it, up to `longest` times as long.
+
+    The centre is the same to the bit, however much lies beside it.
+    """
+    height, width = size
+    centre = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    # Whole pixels at both sides of the centre, in its scale; along one axis there are none.
+    beside_x = (image.width * height - width * image.height) // (2 * image.height)
+    beside_y = (image.height * width - height * image.width) // (2 * image.width)
+    beside_x = min(max(beside_x, 0), width * (longest - 1) // 2)
+    beside_y = min(max(beside_y, 0), height * (longest - 1) // 2)
+    if not (beside_x or beside_y):
+        return centre
+    whole = width + 2 * beside_x, height + 2 * beside_y
+    scale = image.height / height if beside_x else image.width / width
+    left, top = (image.width - whole[0] * scale) / 2, (image.height - whole[1] * scale) / 2
+    box = max(left, 0), max(top, 0), image.width - max(left, 0), image.height - max(top, 0)
+    resized = image.resize(whole, Image.Resampling.LANCZOS, box)
+    resized.paste(centre, (beside_x, beside_y))
+    return resized
 
 
 def _from_pixels(values: DecodedPixels) -> Image.Image:

@@ -17,6 +17,7 @@ JOINT_CHANNELS = 3
 """Largest number of channels that share one range, since colours would change otherwise."""
 
 _BLOCK = 256
+_PIXELS = 1 << 16
 _SAMPLED = 1 << 22
 """Values of a channel from which a percentile is computed at most, evenly spaced."""
 
@@ -66,6 +67,15 @@ def to_range(values: NDArray[Any], scaling: Scaling) -> Tensor:
         raw = torch.as_tensor(image.astype(np.float64))
         place.copy_(raw.sub_(scaling.shift).div_(scaling.scale))
     return scaled.nan_to_num_(-1.0, posinf=1.0, neginf=-1.0).clamp_(-1, 1)
+
+
+def pixels_to_range(pixels: NDArray[Any], scaling: Scaling) -> Tensor:
+    """Brings decoded pixels `(P, C)` to the range of a model, as `to_range` does."""
+    scaled = torch.empty(pixels.shape, dtype=torch.float32)
+    for start in range(0, len(pixels), _PIXELS):
+        part = pixels[start : start + _PIXELS]
+        scaled[start : start + _PIXELS] = to_range(part.T[None, :, None], scaling)[0, :, 0].T
+    return scaled
 
 
 def _bounds(values: NDArray[Any], percentiles: tuple[float, float]) -> NDArray[np.float64]:

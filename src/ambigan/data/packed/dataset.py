@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from ..settings import DataSettings
 from ..splits import apply_holdout, arange, data_fingerprint, split_at
 from .index import read_index
 from .manifest import IMAGES, INDEX, Manifest, read_manifest
+from .margin_files import read_margins
 from .pixel_file import mapped
 from .sharded import local_folder
 
@@ -153,4 +154,8 @@ def _read(path: Path) -> tuple[Manifest, Split]:
     length = manifest.num_images
     index = read_index(path / INDEX, manifest.index_sha256, length)
     values = mapped(path / IMAGES, (length, *manifest.shape), manifest.stored_dtype)
-    return manifest, Split(values, index.labels, arange(length), tuple(index.files))
+    whole = Split(values, index.labels, arange(length), tuple(index.files))
+    if manifest.longest > 1:
+        margins, _ = read_margins(path, manifest.shape, length, manifest.stored_dtype)
+        whole = replace(whole, margins=margins)
+    return manifest, whole

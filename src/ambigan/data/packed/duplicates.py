@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
@@ -15,6 +15,9 @@ from ..images.parallel_decoding import DecodingProgress
 from ..remote import Place, is_url
 
 DUPLICATES = "duplicates.csv"
+FindDuplicates = Callable[
+    [ImageSource, int | None, DecodingProgress | None], list[tuple[int, int, float]]
+]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class Duplicate:
 
 
 def without_duplicates(
-    gallery: ImageSource, workers: int | None = None, progress: DecodingProgress | None = None
+    gallery: ImageSource,
+    workers: int | None = None,
+    progress: DecodingProgress | None = None,
+    find: FindDuplicates = find_duplicates,
 ) -> tuple[ImageSource, list[Duplicate]]:
     """Returns a source without its near copies, and what was left out.
 
@@ -41,8 +47,9 @@ def without_duplicates(
         gallery: Images to compare.
         workers: Number of decoding threads; None for one per core, eight at most.
         progress: Function that is called with the number of images compared and the total.
+        find: Function that finds them: index of each, that of the one to keep, and correlation.
     """
-    found = find_duplicates(gallery, workers, progress)
+    found = find(gallery, workers, progress)
     if not found:
         return gallery, []
     left = {**gallery.left_alone, f"near copies of others (in {DUPLICATES})": len(found)}

@@ -17,10 +17,12 @@ from ..dataset import Scaling
 from ..files import ANEW
 from ..inventory import Inventory, listed_classes
 
-MANIFEST_FORMAT, SHARDED_FORMAT = 2, 3
+MANIFEST_FORMAT, NEWEST_FORMAT = 2, 3
 READ_FORMATS = (1, 2, 3)
-"""Formats that are read. The first knows 8-bit images only, the second no shards."""
+"""Formats that are read. The first knows 8-bit images only; the third has shards, or files of what
+lies beside the centres."""
 
+MARGINS, SIZES = "margins.npy", "sizes.npy"
 IMAGES, INDEX, MANIFEST, PROGRESS = "images.npy", "index.parquet", "manifest.json", "progress.json"
 
 
@@ -50,6 +52,8 @@ class Manifest:
         warnings: One line for each thing that looked wrong.
         images_per_shard: Number of images in each shard but the last; 0 for one `images.npy`.
         shards: SHA-256 of the bytes of each shard, in order.
+        longest: How many times as long as `shape` images are kept along one side, in `margins.npy`;
+            1 where there are centres alone.
     """
 
     format: int
@@ -71,6 +75,7 @@ class Manifest:
     warnings: tuple[str, ...] = ()
     images_per_shard: int = 0
     shards: tuple[str, ...] = ()
+    longest: int = 1
 
     @property
     def stored_dtype(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict, dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,11 @@ from ...core.files import (
 from ...core.settings import plain
 from ...core.version import __version__
 from ..dataset import Scaling, Split
-from ..images.image_dataset import train_range, with_unused_pages, without_blanks
+from ..images.image_dataset import (
+    train_range,
+    with_unused_pages,
+    without_blanks,
+)
 from ..images.image_source import ImageSource
 from ..images.parallel_decoding import (
     DecodingProgress,
@@ -35,14 +40,33 @@ from ..images.parallel_decoding import (
     paced,
     skipped_lines,
 )
+from ..images.pixel_form import LONGEST
 from ..images.value_range import fit_range, to_range
 from ..settings import DataSettings
 from ..splits import arange, data_fingerprint, split_at
 from .index import PackedIndex, read_index, write_index
-from .manifest import IMAGES, INDEX, MANIFEST, MANIFEST_FORMAT, PROGRESS, Manifest, read_manifest
+from .manifest import (
+    IMAGES,
+    INDEX,
+    MANIFEST,
+    MANIFEST_FORMAT,
+    NEWEST_FORMAT,
+    PROGRESS,
+    Manifest,
+    read_manifest,
+)
+from .margin_files import (
+    MARGINS_PART,
+    SCALED_MARGINS,
+    MarginFiles,
+    are_lost,
+    put_in_place,
+    read_margins,
+)
 from .pixel_file import PixelFile, mapped, num_stored
 
 PART_SUFFIX, SCALED_PART = "images.part", "scaled.part"
+_PARTS = (PART_SUFFIX, SCALED_PART, MARGINS_PART, SCALED_MARGINS)
 _SCALED_AT_ONCE = 256
 _COMMIT_SECONDS = 1.0
 """Time between commits in seconds, which is all the work that a kill can lose. Each commit waits
@@ -79,7 +103,8 @@ class PackingProgress:
         """The form of the images."""
         channels, height, width = self.shape
         resizes = self.asked.get("size") is not None
-        return ImageForm(channels, (height, width), resizes=resizes, dtype=self.dtype)
+        longest = LONGEST if self.asked.get("keeps_sides") else 1
+        return ImageForm(channels, (height, width), resizes, self.dtype, longest)
 
     @classmethod
     def load(cls, out: Path) -> PackingProgress | None:
@@ -105,6 +130,7 @@ def prepare_images(
     *,
     workers: int | None = None,
     progress: DecodingProgress | None = None,
+    keeps_sides: bool = False,
 ) -> tuple[Manifest, bool]:
     """Decodes images into a folder; after a kill, the same call continues to the same bytes.
 
@@ -114,6 +140,7 @@ def prepare_images(
         out: New or empty folder, or one that the same call has begun.
         workers: Number of decoding threads; None for one per core, eight at most.
         progress: Function that is called with the number of images decoded and the total.
+        keeps_sides: Whether images keep what lies beside their centre, for random crops.
 
     Returns:
         The manifest, and whether the folder had been finished before.
@@ -124,6 +151,10 @@ def prepare_images(
         StorageError: The disk is full or the folder cannot be written.
     """
     asked = settings_asked(settings, gallery)
+    if keeps_sides and settings.size is None:
+        raise ConfigError("--keep-sides is of images that are resized; give --size as well.")
+    if keeps_sides:
+        asked["keeps_sides"] = True
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -135,7 +166,7 @@ def prepare_images(
         sweep(out)
         try:
             if (manifest := _finished(out, asked)) is not None:
-                (out / PROGRESS).unlink(missing_ok=True)
+                _remove_parts(out)
                 return manifest, True
             state = _begun(settings, gallery, out, asked)
             _decode(settings, gallery, state, out, workers, progress)
@@ -187,7 +218,7 @@ def _begun(
     """The progress of the preparation, begun or loaded."""
     state = PackingProgress.load(out)
     if state is None:
-        own = (".lock", PROGRESS, PART_SUFFIX, SCALED_PART)
+        own = (".lock", PROGRESS, *_PARTS)
         if others := [path.name for path in out.iterdir() if path.name not in own]:
             raise ConfigError(
                 f"{out} is not empty (it holds {min(others)}) and was not prepared; name a new"
@@ -203,6 +234,8 @@ def _begun(
     if (out / IMAGES).is_file() and not (out / PART_SUFFIX).is_file():  # killed between two steps
         (out / IMAGES).rename(out / PART_SUFFIX)
     if num_stored(out / PART_SUFFIX, state.shape, state.dtype) < state.kept:  # lost by the disk
+        state = PackingProgress(asked, state.shape, dtype=state.dtype)
+    if state.form.longest > 1 and are_lost(out, state.form, state.kept):
         state = PackingProgress(asked, state.shape, dtype=state.dtype)
     return state
 
@@ -221,9 +254,10 @@ def _decode(
     tell, last = paced(progress, gallery.length), time.monotonic()
     tell(state.tried)
     remedy = f" and start again in another folder than {out}"
-    with PixelFile(out / PART_SUFFIX, form.shape, state.kept, state.dtype) as file:
+    sides = MarginFiles(out, form, state.kept) if form.longest > 1 else nullcontext()
+    with PixelFile(out / PART_SUFFIX, form.shape, state.kept, state.dtype) as file, sides as beside:
         for block in decode_blocks(gallery, gallery.order(settings)[state.tried :], form, workers):
-            file.append(block.pixels)
+            file.append(block.pixels if beside is None else beside.append(block.pixels))
             state.kept += len(block.kept)
             state.tried += len(block.kept) + len(block.reasons)
             state.reasons |= block.reasons
@@ -231,10 +265,14 @@ def _decode(
             check_corrupt(gallery, state.reasons, state.tried, settings.max_corrupt, remedy)
             if state.tried == gallery.length or time.monotonic() - last > _COMMIT_SECONDS:
                 file.sync()
+                if beside is not None:
+                    beside.sync()
                 state.save(out)
                 last = time.monotonic()
             tell(state.tried)
         file.finish(state.kept)
+        if beside is not None:
+            beside.finish(state.kept)
 
 
 def _finish(
@@ -250,15 +288,18 @@ def _finish(
     values = mapped(out / IMAGES, (len(kept), *state.shape), stored)
     labels = gallery.labels_of(kept)
     splits = ["train" if start <= row < end else "test" for row in range(len(kept))]
-    whole = Split(values, labels, arange(len(kept)))
+    whole, facts = Split(values, labels, arange(len(kept))), gallery.facts
+    if state.form.longest > 1:
+        margins, fact = read_margins(out, state.shape, len(kept), stored)
+        whole, facts = replace(whole, margins=margins), (*facts, fact)
     head, tail = split_at(whole, start or end)
     ordered = (tail, head) if start else (head, tail)
     index = PackedIndex(gallery.names_of(kept), labels, splits, kept)
     skipped = skipped_lines(gallery, state.reasons)
     manifest = Manifest(
-        format=MANIFEST_FORMAT,
+        format=MANIFEST_FORMAT if state.form.longest == 1 else NEWEST_FORMAT,
         ambigan=__version__,
-        asked=settings_asked(settings, gallery),
+        asked=state.asked,
         shape=state.shape,
         train=train,
         test=test,
@@ -271,13 +312,19 @@ def _finish(
         shift=None if scaling is None else _numbers(scaling.shift),
         scale=None if scaling is None else _numbers(scaling.scale),
         left_alone=dict(with_unused_pages(gallery, state.num_unused).left_alone),
-        facts=gallery.facts,
+        facts=facts,
         warnings=gallery.warnings,
+        longest=state.form.longest,
     )
     manifest.write(out)
-    (out / PART_SUFFIX).unlink(missing_ok=True)
-    (out / PROGRESS).unlink()
+    _remove_parts(out)
     return manifest
+
+
+def _remove_parts(out: Path) -> None:
+    """Removes what only an unfinished folder needs, the progress last."""
+    for name in (*_PARTS, PROGRESS):
+        (out / name).unlink(missing_ok=True)
 
 
 def _numbers(column: Tensor) -> tuple[float, ...]:
@@ -297,9 +344,12 @@ def _put_in_place(
     out: Path,
     train: tuple[int, int],
 ) -> Scaling | None:
-    """Makes the file of pixels, scaled if they are deeper than 8 bits; returns the scaling."""
+    """Makes the files of pixels, scaled if they are deeper than 8 bits; returns the scaling."""
+    has_sides = state.form.longest > 1
     if not _is_scaled(settings, state):
         (out / PART_SUFFIX).replace(out / IMAGES)
+        if has_sides:
+            put_in_place(out, state.form, state.kept, None)
         return None
     raw = mapped(out / PART_SUFFIX, (state.kept, *state.shape), state.dtype).numpy()
     scaling = fit_range(raw[slice(*train)], settings, gallery.where)
@@ -309,6 +359,8 @@ def _put_in_place(
             file.append([*part.numpy()])
         file.finish(state.kept)
     (out / SCALED_PART).replace(out / IMAGES)
+    if has_sides:
+        put_in_place(out, state.form, state.kept, scaling)
     return scaling
 
 

@@ -23,8 +23,8 @@ from .manifest import (
     IMAGES,
     INDEX,
     MANIFEST,
+    NEWEST_FORMAT,
     PROGRESS,
-    SHARDED_FORMAT,
     Manifest,
     parse_manifest,
     read_manifest,
@@ -244,7 +244,7 @@ def _upload(place: Place, staging: Path, whole: Manifest, shard_bytes: int) -> M
     per, num = max(1, shard_bytes // whole.bytes_per_image), whole.num_images
     shards: list[str] = read_if_whole(staging / _UPLOADED).get("shards", [])
     manifest = replace(
-        whole, format=SHARDED_FORMAT, images_per_shard=per, shards=("",) * -(-num // per)
+        whole, format=NEWEST_FORMAT, images_per_shard=per, shards=("",) * -(-num // per)
     )
     values = mapped(staging / IMAGES, (num, *whole.shape), whole.stored_dtype)
     at_once = max(1, _BLOCK_BYTES // whole.bytes_per_image)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ....core.errors import DataError
+from ...file_kinds import kind_of_file
 from ...files import first_bytes
 
 BLANKS = "blanks"
@@ -94,6 +95,10 @@ def read_start(path: Path, encoding: str | None) -> tuple[str, str]:
 
 def not_in_encoding(path: Path, encoding: str) -> DataError:
     """Builds the error about a text in another encoding."""
+    if path.is_file() and kind_of_file(path) is None:
+        return DataError(
+            f"{path} is binary and no table; save an array with numpy.save and give it as npy:PATH."
+        )
     named = "UTF-8" if encoding.startswith("utf-8") else encoding
     return DataError(
         f"{path} is no CSV in {named}; name its encoding, for instance --data.encoding cp1252 or"
