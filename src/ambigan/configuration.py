@@ -126,7 +126,9 @@ def _preset(
         is_images = holds_images(override(DataSettings(str(source)), inner))
     except ConfigError:  # said when all settings are checked
         is_images = None
-    return find_preset(method, None, str(source), is_vectors=is_images is False)
+    is_array = str(source).partition(":")[0] in ("npy", "npz", "mat", "hdf5")
+    is_vectors = is_array if is_images is None else not is_images  # opening it says what is wrong
+    return find_preset(method, None, str(source), is_vectors=is_vectors)
 
 
 def _read(config: Config | None) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_npz_with_a_single_array(tmp_path: Path) -> None:
     [
         (
             np.zeros((4, 2, 3)),
-            r"lengths \(4, 2, 3\) do not tell .* --data\.layout, HWC",
+            r"lengths \(4, 2, 3\) do not tell .* --data\.layout HWC",
         ),
         (np.zeros(4), "1-D"),
         (np.zeros((1, 4)), "holds 1 rows; at least 2"),
