@@ -12,12 +12,12 @@ from time import perf_counter
 from torch import Tensor
 
 from ..core.errors import ConfigError
-from ..data import to_float
 from ..game import Method
-from .baselines.feature_baselines import pca_features, raw_features
+from .baselines.feature_baselines import pca_baseline, raw_features
 from .config import EvaluationInputs
 from .features import FeatureFunction, extract, layer_features
 from .protocols import Protocol, classify
+from .protocols.few_examples import groups_of
 from .result import Result, Subject
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def resolve_layers(layers: Sequence[str], method: Method) -> list[str]:
 def make_feature_sets(inputs: EvaluationInputs, names: Sequence[str]) -> Iterable[FeatureFunction]:
     """The layers of each kind of weights; then raw values, PCA and untrained layers.
 
-    PCA is as wide as the first layer.
+    PCA has about as many components as there are latents, see `pca_baseline`.
     """
     dataset, baselines = inputs.dataset, inputs.config.baselines
     for layer in names:
@@ -55,9 +55,7 @@ def make_feature_sets(inputs: EvaluationInputs, names: Sequence[str]) -> Iterabl
     if "raw" in baselines:
         yield raw_features(dataset.spec)
     if "pca" in baselines:
-        two = to_float(dataset.train.values[:2].to(inputs.device))
-        width = inputs.method.features(two, names[0]).shape[1]
-        yield pca_features(dataset.train.values, width)
+        yield pca_baseline(dataset.train.values, inputs.method.prior.dim)
     if "random" in baselines:
         random = inputs.untrained()
         for layer in names:
@@ -119,6 +117,16 @@ def _measure(
     assert labels is not None
     assert test_labels is not None
     views = len(train) // len(labels)
-    found = classify(protocol, train, labels, test, test_labels, device=inputs.device, views=views)
+    found = classify(
+        protocol,
+        train,
+        labels,
+        test,
+        test_labels,
+        device=inputs.device,
+        views=views,
+        groups=None if inputs.views else groups_of(dataset),
+        common_scale=function.common_scale,
+    )
     subject = Subject(function.name, function.kind, function.weights, train.shape[1])
     return protocol.result(subject, found, inputs.provenance, seconds + perf_counter() - started)

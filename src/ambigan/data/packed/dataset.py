@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,6 +68,8 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
         DataError: The folder was not packed, is unfinished, or is damaged.
     """
     manifest, whole = _read(Path(typed).expanduser())
+    if manifest.train[0] > 0 and manifest.asked.get("group") is None:  # no published split
+        whole = replace(whole, groups=arange(len(whole)))
     head, tail = split_at(whole, min(manifest.train[1], manifest.test[1]))
     train, test = (head, tail) if manifest.train[0] == 0 else (tail, head)
     splits = apply_holdout(without_blanks(train), without_blanks(test), settings)
