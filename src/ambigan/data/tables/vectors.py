@@ -231,9 +231,9 @@ def _as_trained(
     for split in scaled:
         bad = ~torch.isfinite(split.values).all(1)
         if bad.any() and split.rows is not None:
-            row = int(split.rows[bad][0]) + 1
+            row = int(split.rows[bad][0])
             raise DataError(
-                f"{raw.file}: row {row} (counted from 1) is so far from the training data that its"
+                f"{raw.file}: row {row} (counted from 0) is so far from the training data that its"
                 " scaled values are not finite in float32."
             )
     return scaled, label_names
