@@ -153,7 +153,10 @@ def test_a_column_that_turns_to_fractions_late(tmp_path: Path) -> None:
 def test_text_is_refused_with_both_remedies(tmp_path: Path, kind: str) -> None:
     columns = SOUND | {"city": [None, "Oslo"] * 6, "name": ["x"] * ROWS}
     said = refused(written(kind, tmp_path, columns))
-    assert "column 'city' holds text ('Oslo' in row 1, counted from 0), not numbers (nor do name)" in said
+    assert (
+        "column 'city' holds text ('Oslo' in row 1, counted from 0), not numbers (nor do name)"
+        in said
+    )
     assert "--data.drop city,name" in said
     assert "--data.label-column city" in said
 

@@ -143,9 +143,7 @@ def test_principal_components_are_not_whitened() -> None:
         protocol = find_protocol(name)
         turned = x @ torch.linalg.qr(torch.randn(4, 4)).Q
         plain = classify(protocol, x[:300], y[:300], x[300:], y[300:], common_scale=1.0)
-        rotated = classify(
-            protocol, turned[:300], y[:300], turned[300:], y[300:], common_scale=1.0
-        )
+        rotated = classify(protocol, turned[:300], y[:300], turned[300:], y[300:], common_scale=1.0)
         assert rotated["accuracy"] == pytest.approx(plain["accuracy"], abs=1)
     assert extract(function, x[:300]).shape == (300, 2)
 

@@ -19,7 +19,6 @@ from .protocols.regression import pls_r2
 from .reference_features import ReferenceFeatures, measure_generation, reference_parts
 from .result import Result, Subject
 
-
 _PLS = "PLS"
 """Name of the supervised baseline of targets."""
 

@@ -129,8 +129,7 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any], is_filled: bool) -
     name = raw.columns[column]
     otherwise = f", or drop the column with {drop_flag([name])}" if not raw.is_for_model else ""
     raise DataError(
-        f"{where}: {trouble} in column '{name}', row {row} (counted from 0);"
-        f" {remedy}{otherwise}."
+        f"{where}: {trouble} in column '{name}', row {row} (counted from 0); {remedy}{otherwise}."
     )
 
 

@@ -248,7 +248,8 @@ def classify(
 ) -> Measurement:
     """Fits on one split and scores on the other; the arguments are those of a `Task`.
 
-    Where few examples are held out, labels are scored by `cross_validated` instead. Products are on the device; logistic regression and k-means are on the CPU.
+    Where few examples are held out, labels are scored by `cross_validated` instead. Products are on
+    the device; logistic regression and k-means are on the CPU.
 
     Raises:
         ConfigError: The protocol measures no features, or there are too few labels.
