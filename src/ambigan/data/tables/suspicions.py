@@ -38,7 +38,14 @@ def suspicions(columns: Sequence[str], values: NDArray[np.floating[Any]]) -> tup
     if not columns or len(columns) < 2:
         return ()
     values = values[:_ROWS]
-    found: dict[str, list[str]] = {"id": [], "group": [], "split": [], "mask": [], "time": [], "label": []}
+    found: dict[str, list[str]] = {
+        "id": [],
+        "group": [],
+        "split": [],
+        "mask": [],
+        "time": [],
+        "label": [],
+    }
     rest: list[int] = []
     for place, name in enumerate(columns):
         kind = _by_name(name, values[:, place])
@@ -107,8 +114,8 @@ def _line(kind: str, names: list[str]) -> str:
         "group": f"may say which rows belong together: --data.group {first} keeps them on one side"
         f" of the split, and --data.drop {some} leaves it out",
         "split": f"may be a split: --data.drop {some} leaves it out",
-        "time": f"may be a date, of which a number says little: --data.id-column {first} keeps it with"
-        f" the rows, and --data.drop {some} leaves it out",
+        "time": f"may be a date, of which a number says little: --data.id-column {first} keeps it"
+        f" with the rows, and --data.drop {some} leaves it out",
         "mask": f"may be a mask or weight: --data.drop {some} leaves it out",
         "label": f"may be {'labels' if is_many else 'the label'} or a target: --data.label-column"
         f" {first} for classes, --data.target-column {some} for real values",

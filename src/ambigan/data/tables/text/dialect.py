@@ -153,16 +153,16 @@ def _num_above(lines: Sequence[str], settings: DataSettings, quote: str) -> int:
         rows, _ = _rows(sample, separator, quote)
         above, _ = _rows(lines[:skip], separator, quote)
         width = len(rows[-1])
-        most = max((sum(map(bool, map(str.strip, row))) for row in [*above, rows[0]][:-1]), default=0)
+        counts = [sum(bool(cell.strip()) for cell in row) for row in above]
+        most = max(counts, default=0)
         filled = sum(bool(cell.strip()) for cell in rows[0])
         if not skip and 2 * filled > width:
             return 0
         is_whole = filled == width and {len(row) for row in rows} == {width}
-        below = zip(*rows[1:], strict=False)
-        pairs = zip(rows[0], below, strict=False)
-        if skip and is_whole and 2 * most <= width:
-            if any(not _reads(name) and all(map(_reads, cells)) for name, cells in pairs):
-                return skip
+        pairs = zip(rows[0], zip(*rows[1:], strict=False), strict=False)
+        has_names = any(not _reads(name) and all(map(_reads, cells)) for name, cells in pairs)
+        if skip and is_whole and has_names and 2 * most <= width:
+            return skip
     return 0
 
 
