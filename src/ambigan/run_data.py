@@ -134,8 +134,18 @@ def _other_settings(run: Run, data: str | DataSettings) -> DataSettings:
     size = like.size if like.crop else None
     if isinstance(data, DataSettings):
         return replace(data, root=data.root or like.root, size=size, crop=like.crop)
-    kept = {name: getattr(like, name) for name in CARRIED}
-    return DataSettings(source, root=like.root, size=size, crop=like.crop, **kept)
+    return replace(carried(run.config.data, source), size=size, crop=like.crop)
+
+
+def carried(own: DataSettings, source: str) -> DataSettings:
+    """How other data are read and split where nothing else is said: tables as the run's own.
+
+    Args:
+        own: Settings of the run's data.
+        source: The other data.
+    """
+    kept = {name: getattr(own, name) for name in CARRIED}
+    return DataSettings(source, root=own.root, **kept)
 
 
 def describe_framing(settings: DataSettings, spec: DataSpec) -> tuple[str, bool]:

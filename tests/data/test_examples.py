@@ -217,7 +217,8 @@ def test_a_missing_column_is_named_with_the_nearest(tmp_path: Path) -> None:
 def test_a_needed_column_must_hold_numbers(tmp_path: Path, model: Dataset) -> None:
     path = csv(tmp_path / "t.csv", HEADER, [1], ["red"], [3])
     said = refused(path, model)
-    assert "column 'b' holds text ('red' in row 1), not numbers; the model takes numbers" in said
+    assert "column 'b' holds text ('red' in row 0, counted from 0), not numbers" in said
+    assert "the model takes numbers" in said
     assert "--data" not in said
 
 
@@ -227,7 +228,7 @@ def test_missing_and_infinite_values_are_refused(
 ) -> None:
     path = csv(tmp_path / "t.csv", HEADER, [1, 1], [2, value], [3, 3])
     said = refused(path, model)
-    assert "in column 'b', row 2 (counted from 1); fill them in or remove these rows." in said
+    assert "in column 'b', row 1 (counted from 0); fill them in or remove these rows." in said
 
 
 def test_too_large_values_and_no_rows_are_refused(tmp_path: Path, model: Dataset) -> None:
@@ -305,7 +306,7 @@ def test_columns_that_were_kept_are_found_by_position(tmp_path: Path) -> None:
     np.save(path, [[1, 2, 3]])  # as the model itself writes them
     assert torch.equal(read(path, model).values, scaled(model, [[1, 2, 3]]))
     np.save(path, [[1, 0, np.nan, 3]])
-    assert "in column '2', row 1" in refused(path, model)
+    assert "in column '2', row 0" in refused(path, model)
     np.save(path, [[1, 2]])
     assert "has 2 columns; the model takes 3 (0, 2, 3)." in refused(path, model)
 
@@ -317,7 +318,7 @@ def test_columns_that_were_kept_are_found_by_position(tmp_path: Path) -> None:
         (np.zeros((2, 0)), "it has 0 columns"),
         (np.zeros(3), "the array is 1-D"),
         (np.zeros((0, 3)), "holds 0 rows; at least 1 is needed"),
-        ([[1, np.inf, 3]], "in column 'b', row 1"),
+        ([[1, np.inf, 3]], "in column 'b', row 0"),
         ([["a", "b", "c"]], "not real numbers"),
     ],
 )
@@ -336,7 +337,7 @@ def test_a_table_for_a_model_that_knows_no_names(tmp_path: Path) -> None:
     csv(path, "x,y", [1], [2])
     assert refused(path, model, drop=("w",)).endswith("it has 2 columns; the model takes 3.")
     csv(path, "x,y,z,w", [1], [2], [3], ["text"])
-    assert "column 'w' holds text ('text' in row 1)" in refused(path, model)
+    assert "column 'w' holds text ('text' in row 0, counted from 0)" in refused(path, model)
     assert len(read(path, model, drop=("w",))) == 1
 
 

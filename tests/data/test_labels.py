@@ -49,8 +49,8 @@ def test_parts_without_labels() -> None:
     [
         (np.array([1.5, 1.0]), "1.5 is not a label; labels must be integers or text"),
         (np.array([1.0, np.inf]), "inf is not a label"),
-        (np.array([1.0, np.nan, np.nan]), "2 of 3 labels are missing, the first in row 2"),
-        (np.array(["a", ""]), "1 of 2 labels are missing, the first in row 2"),
+        (np.array([1.0, np.nan, np.nan]), "2 of 3 labels are missing, the first in row 1"),
+        (np.array(["a", ""]), "1 of 2 labels are missing, the first in row 1"),
         (np.ones((2, 2), int), "must be 1-D"),
         (np.array([1j]), "type complex128; they must be integers or text"),
     ],

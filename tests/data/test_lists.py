@@ -53,7 +53,7 @@ def test_pieces_of_a_file_are_put_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("row", "said"),
-    [([1.0], "in row 5 (counted from 1) 1 values, but 3 in row 1"), (None, "in row 5 (counted")],
+    [([1.0], "in row 4 (counted from 0) 1 values, but 3 in row 0"), (None, "in row 4 (counted")],
 )
 def test_lists_of_different_lengths_are_refused(tmp_path: Path, row: Any, said: str) -> None:
     lists = [row if place == 4 else values for place, values in enumerate(VALUES.tolist())]
@@ -65,7 +65,7 @@ def test_lists_of_different_lengths_are_refused(tmp_path: Path, row: Any, said: 
 
 
 def test_a_first_row_without_a_list(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"in row 1 \(counted from 1\) no list"):
+    with pytest.raises(DataError, match=r"in row 0 \(counted from 0\) no list"):
         opened(parquet(tmp_path, embedding=[None, *VALUES[1:].tolist()]))
 
 
@@ -73,7 +73,7 @@ def test_a_missing_value_is_named_by_its_place_which_can_be_dropped(tmp_path: Pa
     lists: list[Any] = VALUES.tolist()
     lists[2][1] = None
     path = parquet(tmp_path, embedding=lists)
-    with pytest.raises(DataError, match=r"in column 'embedding\[1\]', row 3") as caught:
+    with pytest.raises(DataError, match=r"in column 'embedding\[1\]', row 2") as caught:
         opened(path)
     assert "--data.drop 'embedding[1]'" in str(caught.value)
     assert opened(path, drop=("embedding[1]",)).spec.shape == (2,)

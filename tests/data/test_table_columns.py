@@ -100,7 +100,7 @@ GAPS = FRAME.drop(columns="colour").assign(
 @both
 def test_missing_values_are_refused_with_row_and_column(tmp_path: Path, kind: str) -> None:
     source = written(tmp_path, GAPS, kind)
-    with pytest.raises(DataError, match=r"2 values are missing .* column 'count', row 4"):
+    with pytest.raises(DataError, match=r"2 values are missing .* column 'count', row 3"):
         open_dataset(DataSettings(source))
     data = followed(source, "--data.missing drop")
     values, rows = everything(data)

@@ -153,7 +153,10 @@ def test_a_column_that_turns_to_fractions_late(tmp_path: Path) -> None:
 def test_text_is_refused_with_both_remedies(tmp_path: Path, kind: str) -> None:
     columns = SOUND | {"city": [None, "Oslo"] * 6, "name": ["x"] * ROWS}
     said = refused(written(kind, tmp_path, columns))
-    assert "column 'city' holds text ('Oslo' in row 2), not numbers (nor do name)" in said
+    assert (
+        "column 'city' holds text ('Oslo' in row 1, counted from 0), not numbers (nor do name)"
+        in said
+    )
     assert "--data.drop city,name" in said
     assert "--data.label-column city" in said
 
@@ -161,7 +164,7 @@ def test_text_is_refused_with_both_remedies(tmp_path: Path, kind: str) -> None:
 def test_a_single_bad_cell_is_found(tmp_path: Path) -> None:
     columns = SOUND | {"width": [*range(ROWS - 1), "1:5"]}
     path = csv(tmp_path, columns, ";")
-    assert "column 'width' holds text ('1:5' in row 12)" in refused(path)
+    assert "column 'width' holds text ('1:5' in row 11, counted from 0)" in refused(path)
 
 
 def test_other_types_are_named(tmp_path: Path) -> None:
@@ -179,7 +182,7 @@ def test_missing_and_infinite_values(tmp_path: Path, kind: str, missing: float |
     columns = SOUND | {"count": [0, 1, missing, 3, missing, *range(7)]}
     said = refused(written(kind, tmp_path, columns))
     assert "2 values are missing (NaN) or infinite" in said
-    assert "in column 'count', row 3 (counted from 1)" in said
+    assert "in column 'count', row 2 (counted from 0)" in said
     assert "--data.drop count" in said
 
 
@@ -187,7 +190,7 @@ def test_missing_and_infinite_values(tmp_path: Path, kind: str, missing: float |
 def test_too_large_for_float32(tmp_path: Path, kind: str) -> None:
     columns = SOUND | {"count": [*range(ROWS - 1), -1e39]}
     said = refused(written(kind, tmp_path, columns))
-    assert "1 values are too large for float32, the first -1e+39 in column 'count', row 12" in said
+    assert "1 values are too large for float32, the first -1e+39 in column 'count', row 11" in said
 
 
 @both
@@ -229,7 +232,7 @@ def test_unknown_columns_are_named_with_the_nearest(tmp_path: Path, kind: str) -
 def test_labels_that_are_missing_or_fractions(tmp_path: Path, kind: str) -> None:
     for labels in (["a", None] * 6, [1, None] * 6):
         said = refused(written(kind, tmp_path, SOUND | {"label": labels}))
-        assert "column 'label': 6 of 12 labels are missing, the first in row 2" in said
+        assert "column 'label': 6 of 12 labels are missing, the first in row 1" in said
         assert "--data.drop" in said
     said = refused(written(kind, tmp_path, SOUND | {"label": [0.5] * ROWS}))
     assert "column 'label': 0.5 is not a label" in said

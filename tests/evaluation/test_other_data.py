@@ -18,6 +18,7 @@ from ambigan.core.errors import ConfigError, DataError
 from ambigan.data import DataSettings, open_dataset
 from ambigan.data.images.image_decoding import read_pixels
 from ambigan.evaluation.protocols import classify, find_protocol
+from ambigan.evaluation.protocols.few_examples import groups_of
 
 Listen = Callable[[Callable[[str], object]], None]
 
@@ -128,7 +129,8 @@ def test_vectors_go_through_the_runs_scaling(tmp_path: Path) -> None:
     features = [torch.from_numpy(run.features(raw["x"][at])) for at in rows]
     labels = [torch.from_numpy(raw["y"][at]) for at in rows]
     protocol = find_protocol("knn1_euclidean")
-    by_hand = classify(protocol, features[0], labels[0], features[1], labels[1])
+    parts = features[0], labels[0], features[1], labels[1]
+    by_hand = classify(protocol, *parts, groups=groups_of(whole))
     assert result.metrics == by_hand.metrics
     with pytest.raises(DataError, match=r"holds images; the model takes vectors"):
         ambigan.evaluate(run, data="digits")

@@ -92,7 +92,7 @@ def test_results_carry_what_they_were_made_of(finished_run: Path) -> None:
         ("encoder.hidden2", "ema"),
         ("encoder.hidden2", "raw"),
         ("pixels", None),
-        ("pca16", None),
+        ("pca4", None),  # as many components as latents
         ("random encoder.hidden2", None),
     }
     assert 97 < (rows["pixels", None].value("accuracy") or 0) < 100

@@ -24,16 +24,17 @@ from ..evaluation.config import EvaluationConfig
 from ..evaluation.crops import CropSettings
 from ..evaluation.result import Result
 from ..evaluation.result_file import results_as_json
+from ..model_files import read_config
 from ..report.figures import save_figure
 from ..report.figures.transfer import transfer_chart, transfer_table
 from ..report.result_tables import ResultTable, table_of, title_of
-from ..run_data import open_measured
+from ..run_data import carried, open_measured
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
 from ..transfer.frozen_layers import measure_transfer, transfer_settings
 from .output import logger, print_json, say, show_progress
 from .parser import Request, between_commas
-from .runs import load_run, method_of
+from .runs import data_values, load_run, method_of, refuse_settings_alone
 
 MOST_SEEDS = 1000
 WIDEST_TABLE = 1000
@@ -98,15 +99,12 @@ def transfer(request: Request) -> int:
 
 def _data_of(request: Request) -> DataSettings | None:
     """The data of `--data` with the settings of `--data.NAME`, or None."""
-    source, settings = request.flags.data, request.settings
-    if others := [name for name in settings if not name.startswith("data.")]:
-        raise ConfigError(f"--{others[0]} is of training; {request.verb} takes --data.NAME alone.")
-    if source is None:
-        if settings:
-            raise ConfigError(f"--{next(iter(settings))} is of other data; give --data as well.")
+    flags, values = request.flags, data_values(request)
+    if flags.data is None:
+        refuse_settings_alone(request)
         return None
-    values = {name.removeprefix("data."): text for name, text in settings.items()}
-    return replace(override(DataSettings(), values), source=source)
+    config, _ = read_config(RunFolder(flags.run), method_of(request))
+    return replace(override(carried(config.data, flags.data), values), source=flags.data)
 
 
 def _crops_of(flags: argparse.Namespace) -> CropSettings | None:

@@ -170,19 +170,14 @@ OUT: Flags = {
 
 def _data(what: str, default: str = "the run's own data") -> Flags:
     """The flags of verbs that take the run's own data or, read as those are, others."""
-    corrupt = {"dest": "max_corrupt", **FLOAT}
     return {
-        "--data SOURCE": f"{what}; {default} by default",
+        "--data SOURCE": f"{what}, read as --data.label-column and the like say; {default} by"
+        " default",
         "--framing": (
             "take images that are far larger or smaller than the run's all the same",
             {"choices": ["run"]},
         ),
         "--split": ("split of the run's own data to use", {"choices": ["train", "test", "all"]}),
-        "--data.max-corrupt SHARE": (
-            "largest share of the images of --data that may be unreadable",
-            corrupt,
-        ),
-        "--data.max_corrupt": (argparse.SUPPRESS, corrupt),
     }
 
 

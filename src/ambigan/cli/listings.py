@@ -24,7 +24,7 @@ from .names import (
     names_of_settings,
 )
 from .output import print_columns, print_json, printable
-from .parser import TRAINING, Request, make_parsers
+from .parser import MEASURING, READING, TRAINING, Request, make_parsers
 
 WIDTH = 80
 
@@ -121,17 +121,19 @@ def complete() -> None:
     }
     parser, verbs = make_parsers()
     for name, verb in verbs.items():
-        if name in TRAINING:
-            _add_settings(verb)
+        if name in (*TRAINING, *MEASURING, *READING):
+            _add_settings(verb, "" if name in TRAINING else "data.")
         for action in verb._actions:
             if chosen := completers.get(action.dest):
                 action.completer = chosen  # pyright: ignore[reportAttributeAccessIssue]
     argcomplete.autocomplete(parser, always_complete_options="long")
 
 
-def _add_settings(verb: argparse.ArgumentParser) -> None:
+def _add_settings(verb: argparse.ArgumentParser, start: str) -> None:
     """Adds settings by dotted name as flags, which the command line reads without argparse."""
     for name in names_of_settings(None):
+        if not name.startswith(start):
+            continue
         flag = f"--{name.replace('_', '-')}"
         if flag not in verb._option_string_actions:
             verb.add_argument(flag, metavar="VALUE", help="a setting")

@@ -128,7 +128,10 @@ TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
 
 MEASURING = ("evaluate", "transfer")
-"""Verbs that take the settings of other data by dotted name."""
+"""Verbs that take all settings of other data by dotted name, since they split them."""
+
+READING = ("reconstruct", "embed", "search")
+"""Verbs that take those by which other data are read."""
 
 EXAMPLES = """\
 examples:
@@ -177,7 +180,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if not arguments[0].startswith("-") and arguments[0] not in verbs:
         raise unknown_name("verb", arguments[0], verbs)
     settings: dict[str, str] = {}
-    if arguments[0] in (*TRAINING, *MEASURING):
+    if arguments[0] in (*TRAINING, *MEASURING, *READING):
         # First, or argparse would take their values for a METHOD.
         arguments, settings = _take_settings(arguments)
     flags, rest = parser.parse_known_args(arguments)

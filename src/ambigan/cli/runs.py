@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.distributed import main_first
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, DataError
 from ..core.files import write_bytes
-from ..data import Dataset, DataSettings, for_other, open_dataset
+from ..core.settings import override
+from ..data import Dataset, DataSettings, SourceSplit, for_other, open_dataset
+from ..data.registry import READ
 from ..engine.run_folder import RunFolder
 from ..game import Method
 from ..methods import find_method, is_external, registered_name
@@ -51,14 +52,43 @@ def uses_other_data(flags: argparse.Namespace) -> bool:
     return bool(flags.data)
 
 
-def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings:
+def data_values(request: Request) -> dict[str, str]:
+    """The settings of other data that were typed, by name.
+
+    Raises:
+        ConfigError: One is of training.
+    """
+    if others := [name for name in request.settings if not name.startswith("data.")]:
+        flag = others[0].replace("_", "-")
+        raise ConfigError(f"--{flag} is of training; {request.verb} takes --data.NAME alone.")
+    return {name.removeprefix("data."): text for name, text in request.settings.items()}
+
+
+def refuse_settings_alone(request: Request) -> None:
+    """Refuses settings of other data where the run's own are used."""
+    for name in data_values(request):
+        flag = f"--data.{name.replace('_', '-')}"
+        raise ConfigError(
+            f"{flag} is of other data; give --data as well, or leave it out without --data."
+        )
+
+
+def other_data(run: Run, source: str, request: Request) -> DataSettings:
     """How other data than the run's own are read; one line says what is changed of images.
 
     Images that are far larger or smaller than the run's are refused without `--framing run`.
+
+    Raises:
+        ConfigError: A setting is decided by the run, or images are too far off.
     """
-    settings = for_other(run.config.data, source)
-    if flags.max_corrupt is not None:
-        settings = replace(settings, max_corrupt=flags.max_corrupt)
+    flags, values = request.flags, data_values(request)
+    for name in values:
+        if name not in READ:
+            raise ConfigError(
+                f"--data.{name.replace('_', '-')} is decided by the run; {request.verb} takes:"
+                f" {', '.join(sorted(READ)).replace('_', '-')}."
+            )
+    settings = override(for_other(run.config.data, source), values)
     line, is_far_off = describe_framing(settings, run.spec)
     if flags.framing is None and is_far_off:
         raise ConfigError(
@@ -68,6 +98,22 @@ def other_data(run: Run, source: str, flags: argparse.Namespace) -> DataSettings
     if line:
         logger.info(line)
     return settings
+
+
+def check_found(split: SourceSplit, source: str, request: Request) -> None:
+    """Refuses columns that were asked for by name and that the data do not have.
+
+    Raises:
+        DataError: There is no such column.
+    """
+    values = data_values(request)
+    for name, is_there in (
+        ("label_column", split.labels is not None),
+        ("id_column", bool(split.ids)),
+        ("target_column", split.targets is not None),
+    ):
+        if name in values and not is_there:
+            raise DataError(f"{source} has no column '{values[name]}' for --data.{name}.")
 
 
 def method_of(request: Request) -> type[Method] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from ..core.distributed import main_first, shared_work, workers
 from ..core.errors import ConfigError, DataError
+from ..core.settings import from_strings
 from ..data import Split, open_examples
 from ..data.images.cropping import augment_of
 from ..data.images.image_dataset import read_image_source
@@ -23,7 +23,16 @@ from ..retrieval import search_similar as find
 from ..run import Run
 from .output import logger, print_columns, print_json, say
 from .parser import Request
-from .runs import dataset_of, load_run, other_data, output_paths, uses_other_data
+from .runs import (
+    check_found,
+    data_values,
+    dataset_of,
+    load_run,
+    other_data,
+    output_paths,
+    refuse_settings_alone,
+    uses_other_data,
+)
 
 LISTED = 5
 """Neighbours of each query on the terminal; the files hold all."""
@@ -51,7 +60,7 @@ def _search(request: Request) -> int:
         raise ConfigError(f"cannot find {flags.num} neighbours; ask for 1 or more.")
     suffixes = SUFFIXES if run.spec.kind == "images" else SUFFIXES[:2]  # no picture of vectors
     paths = output_paths(run, flags.out, "search", suffixes)
-    queries, among = _queries(flags, run), _among(flags, run)
+    queries, among = _queries(request, run), _among(request, run)
     if _are_rows(flags.query) and not flags.data and _share_values(queries, among):
         logger.info("queries are among the examples searched, and each of them finds itself first")
     found = find(
@@ -78,14 +87,17 @@ def _search(request: Request) -> int:
     return 0
 
 
-def _among(flags: argparse.Namespace, run: Run) -> SearchedExamples:
+def _among(request: Request, run: Run) -> SearchedExamples:
     """Where to look: a source, or a split of the run's own data."""
+    flags = request.flags
     if uses_other_data(flags):
-        return _source(flags.data, run, flags)
+        return _source(flags.data, run, request)
+    if _are_rows(flags.query):
+        refuse_settings_alone(request)
     split = flags.split or "train"
     dataset = dataset_of(run)
     if split == "all":
-        return _source(run.config.data.source, run, flags)
+        return _source(run.config.data.source, run, replace(request, settings={}))
     chosen = dataset.train if split == "train" else dataset.test
     name = "training" if split == "train" else "test"
     return SearchedExamples(chosen, f"{name} examples of {dataset.name}", run.label_names)
@@ -102,20 +114,21 @@ def _share_values(queries: SearchedExamples, among: SearchedExamples) -> bool:
     return False
 
 
-def _source(source: str, run: Run, flags: argparse.Namespace) -> SearchedExamples:
+def _source(source: str, run: Run, request: Request) -> SearchedExamples:
     with main_first():
-        split = open_examples(other_data(run, source, flags), run.spec, run.scaling)
+        split = open_examples(other_data(run, source, request), run.spec, run.scaling)
+    check_found(split, source, request)
     return SearchedExamples(split, f"examples of {source}", split.label_names)
 
 
-def _queries(flags: argparse.Namespace, run: Run) -> SearchedExamples:
+def _queries(request: Request, run: Run) -> SearchedExamples:
     """What was typed: rows of the run's data, or picture files, or one source.
 
     Raises:
         ConfigError: of several words, some are of another kind, or there is no such row.
         DataError: a file or source cannot be read.
     """
-    words: list[str] = flags.query
+    words: list[str] = request.flags.query
     if _are_rows(words):
         return _rows(words, run)
     if all(re.fullmatch(r"[\d,\s-]+", word) for word in words):
@@ -125,13 +138,14 @@ def _queries(flags: argparse.Namespace, run: Run) -> SearchedExamples:
         )
     files = [Path(word).expanduser() for word in words]
     if run.spec.kind == "images" and all(path.suffix.lower() in image_suffixes() for path in files):
-        return _pictures(files, run, flags.max_corrupt or 0)
+        share = from_strings(data_values(request).get("max_corrupt", "0"))
+        return _pictures(files, run, share)
     if len(words) > 1 or Path(words[0]).expanduser().exists():
         raise ConfigError(
             f"--query '{' '.join(words)}': give rows of the run's data such as 3,7,10-19, picture"
             " files, or one source such as folder:PATH or npy:PATH."
         )
-    return _source(words[0], run, flags)
+    return _source(words[0], run, request)
 
 
 def _are_rows(words: list[str]) -> bool:

@@ -33,7 +33,16 @@ from ..report import write_report
 from ..run import Run
 from .output import logger, say, show_progress
 from .parser import Request
-from .runs import dataset_of, load_run, other_data, output_paths, uses_other_data, write_npy
+from .runs import (
+    check_found,
+    dataset_of,
+    load_run,
+    other_data,
+    output_paths,
+    refuse_settings_alone,
+    uses_other_data,
+    write_npy,
+)
 
 
 def sample(request: Request) -> int:
@@ -134,9 +143,10 @@ def _split(request: Request, run: Run, default: str) -> Split:
     """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
     flags = request.flags
     if uses_other_data(flags):
-        return _examples(other_data(run, flags.data, flags), run)
-    if flags.max_corrupt is not None:
-        raise ConfigError("--data.max-corrupt is of other data; leave it out without --data.")
+        found = _examples(other_data(run, flags.data, request), run)
+        check_found(found, flags.data, request)
+        return found
+    refuse_settings_alone(request)
     which = flags.split or default
     dataset = dataset_of(run)
     if which == "all":
@@ -144,7 +154,7 @@ def _split(request: Request, run: Run, default: str) -> Split:
     return dataset.train if which == "train" else dataset.test
 
 
-def _examples(settings: DataSettings, run: Run) -> Split:
+def _examples(settings: DataSettings, run: Run) -> SourceSplit:
     with show_progress() as progress, main_first():
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:

@@ -37,6 +37,9 @@ class Split:
         augment: Augmentation of the stored images in training; None for none.
         targets: Real-valued targets, float64 `(N,)` or `(N, K)`; None where there are none.
         ids: Name of each row of a table; empty where it has none.
+        groups: Group of each example, int64 `(N,)`, whose examples stay on one side of any split;
+            all differ where each stands alone. None where the split is published or unknown, so
+            that no other may take its place.
     """
 
     values: Tensor
@@ -48,6 +51,7 @@ class Split:
     augment: Augment | None = None
     targets: Tensor | None = None
     ids: tuple[str, ...] = ()
+    groups: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.values)

@@ -74,6 +74,6 @@ def _missing(missing: NDArray[np.bool_], where: str) -> DataError:
     """Builds the error about missing labels."""
     return DataError(
         f"{where}: {int(missing.sum())} of {len(missing)} labels are missing, the first in row"
-        f" {int(missing.argmax()) + 1} (counted from 1); fill them in, or leave the labels"
+        f" {int(missing.argmax())} (counted from 0); fill them in, or leave the labels"
         " out (--data.drop for a column)."
     )

@@ -44,6 +44,13 @@ CARRIED = (
 )
 """Settings of a model's tables that hold for other tables that it is given."""
 
+READ = (
+    CARRIED - {"one_hot", "group"}
+    | {"root", "label_file", "attribute", "image_column", "folders", "pages"}
+    | {"max_pixels", "window", "max_corrupt"}
+)
+"""Settings of how a source is read that a trained model leaves open."""
+
 ONLY_IMAGES = IMAGES - SPLIT - {"group"} | {"layout", "image_column"}
 """Settings of sources of either kind that have no effect on vectors."""
 

@@ -79,6 +79,17 @@ def held_out_groups(groups: Sequence[str], settings: DataSettings, where: str) -
     return frozenset(held_out)
 
 
+def group_codes(groups: Sequence[str], length: int) -> Tensor:
+    """Returns the group of each example as a number; each its own where none are named.
+
+    Args:
+        groups: Group of each example, or none.
+        length: Number of examples.
+    """
+    codes = {name: code for code, name in enumerate(dict.fromkeys(groups))}
+    return torch.tensor([codes[name] for name in groups]) if groups else arange(length)
+
+
 def warn_of_published(where: str) -> None:
     """Warns that a test fraction has no effect because there is a published test split."""
     warnings.warn(
@@ -103,6 +114,7 @@ def take(split: Split, chosen: Tensor) -> Split:
         files=tuple(pick(split.files, chosen)) if split.files else (),
         targets=None if split.targets is None else split.targets[chosen],
         ids=tuple(pick(split.ids, chosen)) if split.ids else (),
+        groups=None if split.groups is None else split.groups[chosen],
     )
 
 
@@ -228,4 +240,5 @@ def _view(split: Split, part: slice) -> Split:
         margins=None if split.margins is None else split.margins.part(part),
         targets=None if split.targets is None else split.targets[part],
         ids=split.ids[part],
+        groups=None if split.groups is None else split.groups[part],
     )

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ..core.distributed import by_main
 from ..core.errors import ConfigError
-from ..data import to_float
 from ..game import Method
-from .baselines.feature_baselines import pca_features, raw_features
+from .baselines.feature_baselines import pca_baseline, raw_features
 from .config import EvaluationInputs
 from .features import FeatureFunction, extract, layer_features
 from .protocols import Protocol, classify
+from .protocols.few_examples import groups_of
 from .result import Result, Subject
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def resolve_layers(layers: Sequence[str], method: Method) -> list[str]:
 def make_feature_sets(inputs: EvaluationInputs, names: Sequence[str]) -> Iterable[FeatureFunction]:
     """The layers of each kind of weights; then raw values, PCA and untrained layers.
 
-    PCA is as wide as the first layer.
+    PCA has about as many components as there are latents, see `pca_baseline`.
     """
     dataset, baselines = inputs.dataset, inputs.config.baselines
     for layer in names:
@@ -56,9 +56,7 @@ def make_feature_sets(inputs: EvaluationInputs, names: Sequence[str]) -> Iterabl
     if "raw" in baselines:
         yield raw_features(dataset.spec)
     if "pca" in baselines:
-        two = to_float(dataset.train.values[:2].to(inputs.device))
-        width = inputs.method.features(two, names[0]).shape[1]
-        yield pca_features(dataset.train.values, width)
+        yield pca_baseline(dataset.train.values, inputs.method.prior.dim)
     if "random" in baselines:
         random = inputs.untrained()
         for layer in names:
@@ -122,9 +120,15 @@ def _measure(
     found, width = by_main(
         lambda: (
             classify(
-                *(protocol, train, labels, test, test_labels),
+                protocol,
+                train,
+                labels,
+                test,
+                test_labels,
                 device=inputs.device,
                 views=len(train) // len(labels),
+                groups=None if inputs.views else groups_of(dataset),
+                common_scale=function.common_scale,
             ),
             train.shape[1],
         )

@@ -31,12 +31,15 @@ class FeatureFunction:
         function: A function from a float batch `(N, *shape)`, images in [-1, 1], to `(N, D)`
             float32.
         weights: The kind of weights that it uses; None for a baseline.
+        common_scale: The number that divides all columns where a protocol standardises; None to
+            divide each by its own deviation.
     """
 
     name: str
     kind: Kind
     function: Callable[[Tensor], Tensor]
     weights: Weights | None = None
+    common_scale: float | None = None
 
 
 def layer_features(

@@ -14,6 +14,9 @@ from typing import Any, Literal
 Kind = Literal["model", "untrained", "baseline"]
 Direction = Literal["higher", "lower", "none"]
 
+FEW_HELD_OUT = 200
+"""Test examples below which one split says little: tables then show intervals."""
+
 SCHEMA = 2
 """Version of the files. Version 1, of ambigan before the first release, has no such number."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from ..core.distributed import by_main
@@ -13,10 +14,14 @@ from .config import EvaluationConfig, EvaluationInputs
 from .feature_sets import make_feature_sets, measure_feature_sets, resolve_layers
 from .metrics.reconstruction import Maps, maps_of, mean_maps, pca_maps
 from .protocols import OF_FEATURES, Protocol, Task
+from .protocols.few_examples import groups_of
 from .protocols.regression import CONSTANTS as REGRESSION_CONSTANTS
 from .protocols.regression import pls_r2
 from .reference_features import ReferenceFeatures, measure_generation, reference_parts
 from .result import Result, Subject
+
+_PLS = "PLS"
+"""Name of the supervised baseline of targets."""
 
 
 def measure(protocols: Sequence[Protocol], inputs: EvaluationInputs) -> Iterator[list[Result]]:
@@ -27,7 +32,7 @@ def measure(protocols: Sequence[Protocol], inputs: EvaluationInputs) -> Iterator
         found = measure_feature_sets(make_feature_sets(inputs, names), of_features, inputs)
         for protocol in of_features:
             supervised = protocol.needs == "targets" and "raw" in inputs.config.baselines
-            more = [_measure_pls(protocol, inputs)] if supervised else []
+            more = [_pls_result(protocol, inputs)] if supervised else []
             yield found[protocol.name] + more
     for protocol in protocols:
         if protocol.needs == "reconstruct":
@@ -41,6 +46,12 @@ def measure(protocols: Sequence[Protocol], inputs: EvaluationInputs) -> Iterator
             yield measure_generation(inputs, protocol, references)
 
 
+def _pls_result(protocol: Protocol, inputs: EvaluationInputs) -> Result:
+    """The result of partial least squares, which is known or measured now."""
+    measure = partial(_measure_pls, protocol, inputs)
+    return inputs.cache.result(protocol, _PLS, None, inputs.provenance, measure)
+
+
 def _measure_pls(protocol: Protocol, inputs: EvaluationInputs) -> Result:
     """Partial least squares on raw values, the supervised baseline of targets."""
     started, train, test = perf_counter(), inputs.dataset.train, inputs.dataset.test
@@ -50,10 +61,11 @@ def _measure_pls(protocol: Protocol, inputs: EvaluationInputs) -> Result:
     task = Task(
         *(to_float(train.values).flatten(1), train.targets),
         *(to_float(test.values).flatten(1), test.targets),
+        groups=groups_of(inputs.dataset),
     )
     pls = replace(protocol, function=pls_r2, constants=constants)
     measured = by_main(lambda: pls.measure(task))
-    subject = Subject("PLS", "baseline", None, train.values[0].numel())
+    subject = Subject(_PLS, "baseline", None, train.values[0].numel())
     return protocol.result(subject, measured, inputs.provenance, perf_counter() - started)
 
 

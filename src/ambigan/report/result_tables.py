@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..evaluation.result import Metric, Result
+from ..evaluation.result import FEW_HELD_OUT, Metric, Result
 from .figures.charts import Score, score_chart
 from .figures.theme import inline_svg
 from .report_data import ReportData
@@ -100,6 +100,8 @@ def table_of(results: Sequence[Result]) -> ResultTable:
             key = metric.heading if metric.of else metric.name
             cell = TableCell(metric.text, is_best and metric.value is not None)
             numbers.setdefault(key, (metric.heading, {}))[1][place] = cell
+            if metric is mine[0] and (text := _interval_text(result)):
+                numbers.setdefault(_INTERVAL, (_INTERVAL, {}))[1][place] = TableCell(text)
         for name, value in chosen.items():
             if not isinstance(value, str):
                 numbers.setdefault(name, (name, {}))[1][place] = TableCell(f"{value:g}")
@@ -118,6 +120,17 @@ def table_of(results: Sequence[Result]) -> ResultTable:
         for i, (result, _) in enumerate(rows)
     )
     return ResultTable(tuple(heading for heading, _ in shown), num_texts, lines)
+
+
+_INTERVAL = "95 % interval"
+
+
+def _interval_text(result: Result) -> str:
+    """The interval of the headline, where so few examples are held out that it matters."""
+    metric = result.headline
+    if metric.interval is None or result.provenance.data.num_test >= FEW_HELD_OUT:
+        return ""
+    return " to ".join(f"{end:,.{metric.digits}f}" for end in metric.interval)
 
 
 def best_of(results: Iterable[Result], of: str = "") -> float | None:
@@ -252,20 +265,24 @@ def _headline(results: Sequence[Result], ours: Result) -> Headline:
     )
     if abs(difference) < 0.005:
         verdict = f"Level with the best baseline, {name}."
-    num_test = ours.provenance.data.num_test
-    chance = _chance(metric, best.headline, num_test)
+    chance = _chance(metric, best.headline, ours)
     return Headline(metric.text, metric.unit, what, verdict, chance)
 
 
-def _chance(ours: Metric, theirs: Metric, num_test: int) -> str:
+def _chance(ours: Metric, theirs: Metric, result: Result) -> str:
     """By how much two scores on so few examples may differ by chance."""
     if ours.interval is None or theirs.interval is None:
         return ""
     widths = (ours.interval, theirs.interval)
     margin = sum(((high - low) / 2) ** 2 for low, high in widths) ** 0.5
-    return (
-        f"On {num_test:,} test examples, differences below about {margin:.1f} points may be chance."
-    )
+    about, where = result.details.get("cross_validation"), ""
+    if about:
+        where = f"By cross-validation of {about['examples']:,} examples"
+    elif ours.unit == "%":
+        where = f"On {result.provenance.data.num_test:,} test examples"
+    size = f"{margin:.1f} points" if ours.unit == "%" else f"{margin:.{ours.digits - 1}f}"
+    start = f"{where}, differences" if where else "Differences"
+    return f"{start} below about {size} may be chance."
 
 
 def _weights(kind: str | None) -> str:

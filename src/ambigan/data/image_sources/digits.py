@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -22,8 +23,10 @@ NUM_TEST = 297  # 1,500 stay to train on
 def open_digits(settings: DataSettings) -> Dataset:
     """Opens the digits as uint8 images `(1, 8, 8)`, with each class held out in proportion."""
     examples = _load()
-    assert examples.labels is not None
-    order = stratified_order(examples.labels, shuffled(len(examples), settings))
+    labels = examples.labels
+    assert labels is not None
+    examples = replace(examples, groups=arange(len(examples)))
+    order = stratified_order(labels, shuffled(len(examples), settings))
     test, train = split_at(take(examples, order), num_held_out(len(examples), settings, NUM_TEST))
     spec = DataSpec("images", (1, 8, 8), bounded=True)
     return assemble(settings, spec, apply_holdout(train, test, settings), NAMES)

@@ -17,7 +17,14 @@ from ..batches.margins import Margins
 from ..dataset import Dataset, Scaling, SourceSplit, Split
 from ..inventory import Inventory
 from ..settings import DataSettings
-from ..splits import apply_holdout, assemble, num_held_out, split_at, warn_of_published
+from ..splits import (
+    apply_holdout,
+    assemble,
+    group_codes,
+    num_held_out,
+    split_at,
+    warn_of_published,
+)
 from .image_decoding import DecodedPixels
 from .image_source import ImageSource
 from .near_copies import warning_of_copies
@@ -67,6 +74,7 @@ def open_image_source(
         rows=_rows(gallery, kept),
         files=gallery.names_of(kept),
         margins=None if beside is None else _margins(found, torch.as_tensor(beside)),
+        groups=None if gallery.num_train is not None else _groups(gallery, kept),
     )
     head, rest = split_at(everything, start)
     train, tail = split_at(rest, end - start)
@@ -229,6 +237,12 @@ def train_range(
             f" least one of each is needed.{also}"
         )
     return start, end
+
+
+def _groups(gallery: ImageSource, kept: Sequence[int]) -> Tensor:
+    """Returns the group of each image."""
+    groups = [gallery.groups[place] for place in kept] if gallery.groups else ()
+    return group_codes(groups, len(kept))
 
 
 def _rows(gallery: ImageSource, kept: Sequence[int]) -> Tensor:

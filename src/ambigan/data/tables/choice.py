@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,41 +49,19 @@ def raw_vectors(
     Raises:
         DataError: Columns are missing, or hold something other than numbers.
     """
-    where, given = table.where, list(table.names)
-    label = _label_column(given, settings, needed)
-    targets = [name for name in settings.target_column if needed is None or name in given]
-    id_column = _named(settings.id_column, given, needed)
-    group = _named(settings.group, given, needed)
-    encoded_names = [name for name in settings.one_hot if not needed or _levels(needed, name)]
-    others = {label, id_column, *targets, *settings.drop}
-    if group is not None and not (needed and group in needed):
-        others.add(group)
-    lists = {_list_of(name) for name in needed} if needed else {*given} - others
+    given = list(table.names)
+    purposes = _purposes(given, settings, needed)
+    lists = {_list_of(name) for name in needed} if needed else {*given} - purposes.others
     table = expand_lists(table, lists)
-    names = table.names
-    if needed:
-        used = list(dict.fromkeys(_source_of(name, encoded_names) for name in needed))
-        _check_needed(table, used, label)
-        if not settings.drop and not settings.drop_constant:  # else training dropped entries
-            _check_lengths(where, names, used, lists & {*given})
-    else:
-        used = [name for name in names if name not in others]
-        _check_unique(where, names)
-        if needed is None:
-            _check_asked(where, [*others, *encoded_names], names, given)
-    if not used:
-        raise DataError(
-            f"{where} has no column of numbers besides those dropped and the label; drop"
-            " fewer, or encode categories with --data.one-hot."
-        )
-    places = [table.place(name) for name in used]
+    used = _used_columns(table, purposes, settings, needed, given, lists)
     categories = {
         name: _levels(needed, name) if needed else _found_levels(table, name)
-        for name in encoded_names
+        for name in purposes.encoded
     }
     _check_numeric(table, [name for name in used if name not in categories], bool(needed))
+    places = [table.place(name) for name in used]
     if not needed:
-        _check_row_numbers(where, used)
+        _check_row_numbers(table.where, used)
         if needed is None and not categories and settings.shape is None:
             check_orientation(table, places[0])
     warnings: list[str] = []
@@ -96,35 +75,121 @@ def raw_vectors(
         for column in ([f"{name}={v}" for v in categories[name]] if name in categories else [name])
     )
     integers = [n for n, p in zip(used, places, strict=True) if is_typed and _is_integer(table, p)]
-    labels = None if label is None else _labels(table, label, is_typed)
-    target_values = _targets(table, targets)
-    if id_column is not None:
-        ids = [text or "" for text in table.texts(table.place(id_column))]
-    groups = None if group is None else table.texts(table.place(group))
-    facts, left = table.facts, dict(table.left_alone)
-    if dropped := [name for name in settings.drop if name in given]:
-        left["columns that were dropped"] = len(dropped)
-    if needed and (unused := len({*names} - {*used} - others)):
-        left["columns that the model does not take"] = unused
-    values = table.take_values(places, encoded)
+    labels = None if purposes.label is None else _labels(table, purposes.label, is_typed)
+    targets = _targets(table, purposes.targets)
+    ids = ids if purposes.ids is None else _texts(table, purposes.ids)
+    groups = None if purposes.group is None else _texts(table, purposes.group)
+    left = _left_alone(table, purposes, settings, used, given, is_for_model=bool(needed))
+    values = table.take_values(places, encoded)  # uses the table up
     if needed is None and settings.shape is None:
         plain_columns = [n for n, name in enumerate(columns) if name in set(used)]
         warnings += suspicions([columns[n] for n in plain_columns], values[:20_000, plain_columns])
     return RawVectors(
-        where,
+        table.where,
         (("", values),),
         (labels,),
         columns,
-        f"column '{label}'",
+        f"column '{purposes.label}'",
         left_alone=left,
-        facts=facts,
+        facts=table.facts,
         warnings=tuple(warnings),
-        targets=(target_values,),
+        targets=(targets,),
         ids=None if ids is None else np.array(ids, np.str_),
-        groups=None if groups is None else np.array([text or "" for text in groups], np.str_),
+        groups=None if groups is None else np.array(groups, np.str_),
         categories=categories,
         integers=tuple(integers) if is_typed else None,
     )
+
+
+@dataclass(frozen=True)
+class _Purposes:
+    """Names of columns by what they are for.
+
+    Attributes:
+        label: Column of labels, or None.
+        targets: Columns of real-valued targets.
+        ids: Column that names the rows, or None.
+        group: Column of groups, or None.
+        encoded: Columns of categories, which are data.
+        others: All columns that are no data.
+    """
+
+    label: str | None
+    targets: tuple[str, ...]
+    ids: str | None
+    group: str | None
+    encoded: tuple[str, ...]
+    others: frozenset[str | None]
+
+
+def _purposes(
+    given: list[str], settings: DataSettings, needed: tuple[str, ...] | None
+) -> _Purposes:
+    """What the columns of a table are for; a trained model needs none of those that are no data."""
+    label = _label_column(given, settings, needed)
+    targets = [name for name in settings.target_column if needed is None or name in given]
+    ids, group = (_named(name, given, needed) for name in (settings.id_column, settings.group))
+    encoded = [name for name in settings.one_hot if not needed or _levels(needed, name)]
+    others = {label, ids, *targets, *settings.drop}
+    if group is not None and not (needed and group in needed):
+        others.add(group)
+    return _Purposes(label, tuple(targets), ids, group, tuple(encoded), frozenset(others))
+
+
+def _used_columns(
+    table: Table,
+    purposes: _Purposes,
+    settings: DataSettings,
+    needed: tuple[str, ...] | None,
+    given: list[str],
+    lists: set[str],
+) -> list[str]:
+    """Returns the names of the columns that are data, of a table whose lists are expanded.
+
+    Raises:
+        DataError: There is none, one is missing, or has the name of another.
+    """
+    names = table.names
+    if needed:
+        used = list(dict.fromkeys(_source_of(name, purposes.encoded) for name in needed))
+        _check_needed(table, used, purposes.label)
+        if not settings.drop and not settings.drop_constant:  # else training dropped entries
+            _check_lengths(table.where, names, used, lists & {*given})
+    else:
+        used = [name for name in names if name not in purposes.others]
+        _check_unique(table.where, names)
+        if needed is None:
+            _check_asked(table.where, [*purposes.others, *purposes.encoded], names, given)
+    if not used:
+        raise DataError(
+            f"{table.where} has no column of numbers besides those dropped and the label; drop"
+            " fewer, or encode categories with --data.one-hot."
+        )
+    return used
+
+
+def _left_alone(
+    table: Table,
+    purposes: _Purposes,
+    settings: DataSettings,
+    used: list[str],
+    given: list[str],
+    *,
+    is_for_model: bool,
+) -> dict[str, int]:
+    """Returns how many columns are not read, by the reason."""
+    left = dict(table.left_alone)
+    if dropped := [name for name in settings.drop if name in given]:
+        left["columns that were dropped"] = len(dropped)
+    unused = len({*table.names} - {*used} - purposes.others)
+    if is_for_model and unused:
+        left["columns that the model does not take"] = unused
+    return left
+
+
+def _texts(table: Table, name: str) -> list[str]:
+    """Returns a column as texts, empty ones where they are missing."""
+    return [text or "" for text in table.texts(table.place(name))]
 
 
 def text_columns(settings: DataSettings, needed: tuple[str, ...] | None) -> tuple[str, ...]:

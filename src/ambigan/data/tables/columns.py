@@ -35,7 +35,9 @@ def contents(column: Any) -> str:
         return f"values of type {column.type}"
     texts = column.to_pylist()
     first = next((row for row, text in enumerate(texts) if not _reads_as_number(text)), None)
-    return "text" if first is None else f"text ({texts[first][:40]!r} in row {first + 1})"
+    return (
+        "text" if first is None else f"text ({texts[first][:40]!r} in row {first}, counted from 0)"
+    )
 
 
 def _reads_as_number(text: str | None) -> bool:

@@ -58,9 +58,9 @@ def _matrix(path: Path, name: str, column: Any) -> NDArray[np.float64]:
     bad = (lengths < 0) | (lengths != length)
     if bad.any():
         row = int(bad.argmax())
-        found = f"{lengths[row]} values, but {length} in row 1" if lengths[row] >= 0 else "no list"
+        found = f"{lengths[row]} values, but {length} in row 0" if lengths[row] >= 0 else "no list"
         raise DataError(
-            f"{path}: column '{name}' holds lists, and in row {row + 1} (counted from 1) {found};"
+            f"{path}: column '{name}' holds lists, and in row {row} (counted from 0) {found};"
             " every row needs a list of the same length."
         )
     return numbers(compute.list_flatten(column)).reshape(len(lengths), length)

@@ -9,18 +9,32 @@ from typing import Any, BinaryIO
 from ...core.errors import DataError
 from ..files import WRITE_AGAIN, first_line
 
+_AT_ONCE = 16
+"""Columns that are read at once."""
+
 
 def read_columns(source: Path | BinaryIO) -> Any:
     """Reads all columns of one file, without inferring columns from the names of its folders.
 
     Arrow's own threads are not used: with torch imported, a process that ends soon after they ran
-    may abort at its exit.
+    may abort at its exit. A few columns are read at a time, since each keeps a buffer of a megabyte
+    or more while it is read.
 
     Args:
         source: Path of the file, or its content.
     """
     parquet: Any = import_module("pyarrow.parquet")  # late: it takes a while to import
-    return parquet.ParquetFile(source, pre_buffer=False).read(use_threads=False)
+    arrow: Any = import_module("pyarrow")
+    file = parquet.ParquetFile(source, pre_buffer=False)
+    schema = file.schema_arrow
+    names: list[str] = schema.names
+    if len(set(names)) < len(names) or any("." in name for name in names) or not names:
+        return file.read(use_threads=False)  # a name may stand for several columns
+    columns = list[Any]()
+    for start in range(0, len(names), _AT_ONCE):
+        part = file.read(columns=names[start : start + _AT_ONCE], use_threads=False)
+        columns += part.columns
+    return arrow.Table.from_arrays(columns, schema=schema)
 
 
 def read_parquet_folder(folder: Path) -> tuple[Any, tuple[str, ...]]:

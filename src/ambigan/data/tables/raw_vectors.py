@@ -129,8 +129,7 @@ def _finite(raw: RawVectors, where: str, array: NDArray[Any], is_filled: bool) -
     name = raw.columns[column]
     otherwise = f", or drop the column with {drop_flag([name])}" if not raw.is_for_model else ""
     raise DataError(
-        f"{where}: {trouble} in column '{name}', row {row + 1} (counted from 1);"
-        f" {remedy}{otherwise}."
+        f"{where}: {trouble} in column '{name}', row {row} (counted from 0); {remedy}{otherwise}."
     )
 
 
@@ -150,9 +149,10 @@ def checked_targets(raw: RawVectors, targets: NDArray[Any] | None, length: int) 
     exact = targets.astype(np.float64)
     bad = ~np.isfinite(exact.reshape(length, -1)).all(1)
     if bad.any():
+        row = int(bad.argmax()) if raw.rows is None else int(raw.rows[bad.argmax()])
         raise DataError(
             f"{raw.file}: {int(bad.sum())} of {length} targets are missing or infinite, the first"
-            f" in row {int(bad.argmax()) + 1} (counted from 1); fill them in or remove these rows."
+            f" in row {row} (counted from 0); fill them in or remove these rows."
         )
     return torch.as_tensor(exact[:, 0] if exact.ndim == 2 and exact.shape[1] == 1 else exact)
 

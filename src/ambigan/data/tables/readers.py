@@ -94,11 +94,11 @@ def read_parquet(
             has lists of different lengths.
     """
     if path.is_dir():
-        table, facts = read_parquet_folder(path)
-        return _of_arrow(table, settings, needed, path, facts)
+        return _of_arrow(*read_parquet_folder(path), settings, needed, path)
     check_file(path, "a .parquet file")
-    table = _guarded(path, "Parquet", lambda: _checked(read_columns(path)))
-    return _of_arrow(table, settings, needed, path)
+    return _of_arrow(
+        _guarded(path, "Parquet", lambda: _checked(read_columns(path))), (), settings, needed, path
+    )
 
 
 def read_feather(
@@ -120,7 +120,7 @@ def read_feather(
         feather: Any = import_module("pyarrow.feather")
         return _checked(feather.read_table(path, use_threads=False, memory_map=False))
 
-    return _of_arrow(_guarded(path, "Feather", load), settings, needed, path)
+    return _of_arrow(_guarded(path, "Feather", load), (), settings, needed, path)
 
 
 def read_frame(
@@ -140,7 +140,7 @@ def read_frame(
     Raises:
         DataError: Columns are missing or hold something other than numbers.
     """
-    raw = _of_arrow(table, settings, needed, Path("data in memory"))
+    raw = _of_arrow(table, (), settings, needed, Path("data in memory"))
     return raw if labels is None else replace(raw, labels=(labels,), labels_name="labels")
 
 
@@ -163,13 +163,14 @@ def _of_text(
 
 def _of_arrow(
     found: Any,
+    facts: tuple[str, ...],
     settings: DataSettings,
     needed: tuple[str, ...] | None,
     path: Path,
-    facts: tuple[str, ...] = (),
 ) -> RawVectors:
     names = [str(name) for name in found.column_names]
     table = Table(path, names, list(found.columns), notation=Notation.of(settings), facts=facts)
+    del found  # columns are let go of one by one as their values are taken
     ids = None
     if settings.transpose:
         table, ids = transposed(table)

@@ -16,8 +16,8 @@ from ..settings import ScalingName
 Floats = NDArray[np.floating[Any]]
 
 
-_PART = 1 << 21
-"""Values that are gathered at once, 16 MiB in float64."""
+_PART = 1 << 18
+"""Values that are gathered at once, 2 MiB in float64."""
 
 
 @dataclass(frozen=True)

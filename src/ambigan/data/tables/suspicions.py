@@ -18,6 +18,7 @@ _LABELS = (
 _IDS = ("id", "ids", "index", "idx", "row", "rownumber", "row_number", "no", "nr", "key", "sample")
 _GROUPS = ("patient", "subject", "person", "user", "site", "batch", "customer", "animal", "plate")
 _SPLITS = ("split", "fold", "set", "subset", "partition", "is_train", "is_test", "train", "test")
+_TIMES = ("date", "datum", "datetime", "timestamp", "jahr", "year", "yyyymmdd")
 _MASKS = ("mask", "weight", "weights", "sample_weight")
 
 _AXIS_SHARE = 0.5
@@ -37,7 +38,14 @@ def suspicions(columns: Sequence[str], values: NDArray[np.floating[Any]]) -> tup
     if not columns or len(columns) < 2:
         return ()
     values = values[:_ROWS]
-    found: dict[str, list[str]] = {"id": [], "group": [], "split": [], "mask": [], "label": []}
+    found: dict[str, list[str]] = {
+        "id": [],
+        "group": [],
+        "split": [],
+        "mask": [],
+        "time": [],
+        "label": [],
+    }
     rest: list[int] = []
     for place, name in enumerate(columns):
         kind = _by_name(name, values[:, place])
@@ -61,6 +69,8 @@ def _by_name(name: str, column: NDArray[np.floating[Any]]) -> str | None:
     if plain in _MASKS:
         return "mask"
     is_whole = bool((column == np.floor(column)).all())
+    if is_whole and (plain in _TIMES or words[-1] in _TIMES):
+        return "time"
     if is_whole and (plain in _GROUPS or (words[0] in _GROUPS and words[-1] in _IDS)):
         return "group"
     if is_whole and len(column) > 2 and len(np.unique(column)) == len(column):
@@ -104,6 +114,8 @@ def _line(kind: str, names: list[str]) -> str:
         "group": f"may say which rows belong together: --data.group {first} keeps them on one side"
         f" of the split, and --data.drop {some} leaves it out",
         "split": f"may be a split: --data.drop {some} leaves it out",
+        "time": f"may be a date, of which a number says little: --data.id-column {first} keeps it"
+        f" with the rows, and --data.drop {some} leaves it out",
         "mask": f"may be a mask or weight: --data.drop {some} leaves it out",
         "label": f"may be {'labels' if is_many else 'the label'} or a target: --data.label-column"
         f" {first} for classes, --data.target-column {some} for real values",

@@ -89,9 +89,9 @@ class Table:
         return min(low for low, _ in known), max(high for _, high in known)
 
     def take_values(self, places: Sequence[int], encoded: dict[int, Doubles]) -> Doubles:
-        """Returns columns of numbers as `(N, D)`, and lets go of the table's blocks.
+        """Returns columns of numbers as `(N, D)`, and lets go of the table's own.
 
-        Memory is asked for once: blocks are freed as they are copied.
+        Memory is asked for once: blocks and columns are freed as they are copied.
 
         Args:
             places: Positions of the columns, in order.
@@ -119,6 +119,8 @@ class Table:
                 values[:, starts[n] : ends[n]] = encoded[place]
             elif self.columns[place] is not None:
                 values[:, starts[n]] = numbers(self.columns[place])
+            self.columns[place] = None
+        import_module("pyarrow").default_memory_pool().release_unused()
         return values
 
     def without_first(self) -> Table:

@@ -20,6 +20,7 @@ from ..splits import (
     arange,
     assemble,
     concat,
+    group_codes,
     held_out_groups,
     num_held_out,
     shuffled,
@@ -230,9 +231,9 @@ def _as_trained(
     for split in scaled:
         bad = ~torch.isfinite(split.values).all(1)
         if bad.any() and split.rows is not None:
-            row = int(split.rows[bad][0]) + 1
+            row = int(split.rows[bad][0])
             raise DataError(
-                f"{raw.file}: row {row} (counted from 1) is so far from the training data that its"
+                f"{raw.file}: row {row} (counted from 0) is so far from the training data that its"
                 " scaled values are not finite in float32; correct it or leave it out."
             )
     return scaled, label_names
@@ -275,6 +276,7 @@ def _raw_splits(
             )
     targets = raw.targets or (None,) * len(values)
     ids = () if raw.ids is None else tuple(map(str, raw.ids.tolist()))
+    groups = () if raw.groups is None else raw.groups.tolist()
     splits = [
         Split(
             torch.as_tensor(array),
@@ -282,6 +284,7 @@ def _raw_splits(
             arange(len(array)) if raw.rows is None else torch.as_tensor(raw.rows),
             targets=checked_targets(raw, some, len(array)),
             ids=ids,
+            groups=group_codes(groups, len(array)) if len(values) == 1 else None,
         )
         for array, code, some in zip(values, codes, targets, strict=True)
     ]

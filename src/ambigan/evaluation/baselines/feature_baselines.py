@@ -1,4 +1,4 @@
-"""Baseline features that need no network: raw values, and PCA of equal width."""
+"""Baseline features that need no network: raw values, and PCA."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ from ..features import FeatureFunction
 _CHUNK = 2048
 MAX_EXACT_DIMS = 4096
 """Number of values per example up to which PCA is exact."""
+ROWS_PER_COMPONENT = 3
+"""Training examples for each component of the baseline, at least."""
+SHARE_OF_VARIANCE = 0.95
+"""Share of the variance that a baseline keeps which would else be little more than a rotation."""
 MAX_RANDOMIZED_EXAMPLES = 20_000
 """Largest number of examples that the randomised solver is given."""
 
@@ -81,8 +85,41 @@ def pca_name(width: int) -> str:
 
 def pca_features(train_values: Tensor, width: int) -> FeatureFunction:
     """Returns coordinates along the first components, named by the width that they have."""
-    pca = fit_pca(train_values, width)
-    return FeatureFunction(pca_name(len(pca.components)), "baseline", pca.encode)
+    return _features_of(fit_pca(train_values, width), train_values)
+
+
+def pca_baseline(train_values: Tensor, num_latents: int) -> FeatureFunction:
+    """Returns the PCA that features of a model are compared with, named by its width.
+
+    It has as many components as the model has latents, but no more than a third of the training
+    examples: with as many components as examples, those of other examples would be noise. Where
+    that is more than half of the values of an example, so that the components would be little more
+    than a rotation, it has as many as hold 95 % of the variance.
+
+    Args:
+        train_values: Values of the training split, uint8 images or float vectors.
+        num_latents: Number of dimensions of the model's latents.
+    """
+    num, dims = len(train_values), train_values[0].numel()
+    width = max(1, min(num_latents, num // ROWS_PER_COMPONENT))
+    if width <= dims / 2:
+        return pca_features(train_values, width)
+    pca = fit_pca(train_values, dims)
+    scores = torch.cat([pca.encode(to_float(part)) for part in torch.split(train_values, _CHUNK)])
+    shares = scores.double().square().sum(0).cumsum(0)
+    enough = int((shares < SHARE_OF_VARIANCE * shares[-1]).sum()) + 1
+    return _features_of(PCA(pca.mean, pca.components[: min(enough, width)]), train_values)
+
+
+def _features_of(pca: PCA, train_values: Tensor) -> FeatureFunction:
+    """Coordinates along components, which protocols scale as values are scaled on average."""
+    squares = [
+        (to_float(part).flatten(1).double() - pca.mean).square().sum()
+        for part in torch.split(train_values, _CHUNK)
+    ]
+    deviation = float(torch.stack(squares).sum() / train_values.numel()) ** 0.5
+    name = pca_name(len(pca.components))
+    return FeatureFunction(name, "baseline", pca.encode, common_scale=deviation or 1.0)
 
 
 def _mean(values: Tensor) -> Tensor:

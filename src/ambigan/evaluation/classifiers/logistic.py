@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning  # pyright: ignore[reportMissingTypeStubs]
 from sklearn.linear_model import LogisticRegression  # pyright: ignore[reportMissingTypeStubs]
@@ -48,6 +49,7 @@ def fit_logistic(
     l2: float,
     tolerance: float = 1e-4,
     max_iterations: int = 1000,
+    common_scale: float | None = None,
 ) -> LogisticModel:
     """Fits multinomial logistic regression by L-BFGS, on one thread.
 
@@ -63,13 +65,16 @@ def fit_logistic(
         l2: strength of the penalty.
         tolerance: the fit has converged when no derivative exceeds it.
         max_iterations: the largest number of iterations.
+        common_scale: the number that all features are divided by; each by its deviation if None.
     """
-    scaler = cast(Any, StandardScaler)()
+    scaler = cast(Any, StandardScaler)().fit(features.numpy())
+    if common_scale is not None:
+        scaler.scale_ = np.full_like(scaler.scale_, common_scale)
     classifier = cast(Any, LogisticRegression)(
         C=1 / (l2 * len(labels)), tol=tolerance, max_iter=max_iterations, solver="lbfgs"
     )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` says it
-        classifier.fit(scaler.fit_transform(features.numpy()), labels.numpy())
+        classifier.fit(scaler.transform(features.numpy()), labels.numpy())
     iterations = int(classifier.n_iter_.max())
     return LogisticModel(scaler, classifier, iterations < max_iterations, iterations)

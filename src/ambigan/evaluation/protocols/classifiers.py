@@ -42,7 +42,7 @@ CHOICE: dict[str, Any] = {
 )
 def logistic_lbfgs(task: Task, **constants: Any) -> Scores:
     """A linear classifier, fitted on the CPU in float32; no augmentation, no validation."""
-    model = fit_logistic(task.train, task.labels, **constants)
+    model = fit_logistic(task.train, task.labels, common_scale=task.common_scale, **constants)
     warnings = warnings_of(converged=model.converged)
     return accuracy_of(
         model.predict(task.test), task, iterations=model.iterations, warnings=warnings
@@ -197,7 +197,9 @@ def _classify(
     )
     features = task.train[rows].to(task.device)  # the one copy that is made
     names, classes = number_classes(task.labels[rows % len(task.labels)])
-    shift, scale = _standardise(features) if constant == "L2" else (0.0, 1.0)
+    shift, scale = 0.0, 1.0
+    if constant == "L2":
+        shift, scale = _standardise(features, task.common_scale)
     chosen = choose_and_fit(
         features,
         classes,
@@ -220,14 +222,19 @@ def _classify(
     }
 
 
-def _standardise(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Brings columns to mean 0 and deviation 1, in place; returns both. Constant ones become 0."""
+def _standardise(features: Tensor, common_scale: float | None) -> tuple[Tensor, Tensor]:
+    """Brings columns to mean 0 and deviation 1, in place; returns both. Constant ones become 0.
+
+    If there is a common scale, all are divided by it.
+    """
     parts = torch.split(features, ROWS_AT_ONCE)
     mean = torch.stack([part.sum(0, dtype=torch.float64) for part in parts]).sum(0) / len(features)
     features.sub_(mean.to(features.dtype))
     squares = torch.stack([part.double().square().sum(0) for part in parts]).sum(0)
     deviation = squares.div_(len(features)).sqrt_()
     deviation[deviation <= 1e-7 * mean.abs()] = 1
+    if common_scale is not None:
+        deviation[:] = common_scale
     deviation = deviation.clamp_min(torch.finfo(torch.float32).tiny).to(features.dtype)
     features.div_(deviation)
     return mean.to(features.dtype), deviation

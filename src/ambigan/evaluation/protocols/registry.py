@@ -14,6 +14,7 @@ from ...core.registry import Registry
 from ...data.dataset import Dataset
 from ..classifiers.label_subsets import class_sizes
 from ..result import Metric, ProtocolRecord, Provenance, Result, Subject, wilson_interval
+from .few_examples import cross_validated, has_few
 
 Need = Literal["labels", "targets", "reconstruct", "sample"]
 OF_FEATURES = ("labels", "targets")
@@ -40,6 +41,12 @@ class Task:
         device: The device on which it is best computed.
         views: V, the number of views of each training example: row v M + i of `train` is the v-th
             view of example i, of M that are labelled.
+        groups: Group of each training and then each test example, int64 `(M + N,)`, which stay on
+            one side of any other split of all of them; None where no other may be made, since the
+            test split is published.
+        common_scale: The number that all columns are divided by where a protocol standardises
+            them, so that principal components are not whitened; None to divide each by its own
+            deviation.
     """
 
     train: Tensor
@@ -48,6 +55,8 @@ class Task:
     test_labels: Tensor
     device: torch.device | str = "cpu"
     views: int = 1
+    groups: Tensor | None = None
+    common_scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -234,10 +243,13 @@ def classify(
     *,
     device: torch.device | str = "cpu",
     views: int = 1,
+    groups: Tensor | None = None,
+    common_scale: float | None = None,
 ) -> Measurement:
     """Fits on one split and scores on the other; the arguments are those of a `Task`.
 
-    Products are on the device; logistic regression and k-means are on the CPU.
+    Where few examples are held out, labels are scored by `cross_validated` instead. Products are on
+    the device; logistic regression and k-means are on the CPU.
 
     Raises:
         ConfigError: The protocol measures no features, or there are too few labels.
@@ -252,9 +264,19 @@ def classify(
             f"{len(train_features)} rows of features are not {views} for each of"
             f" {len(train_labels)} labels."
         )
-    return protocol.measure(
-        Task(train_features, train_labels, test_features, test_labels, device, views)
+    task = Task(
+        train_features,
+        train_labels,
+        test_features,
+        test_labels,
+        device,
+        views,
+        groups,
+        common_scale,
     )
+    if protocol.needs == "labels" and has_few(task):
+        return cross_validated(protocol, task)
+    return protocol.measure(task)
 
 
 def accuracy_of(

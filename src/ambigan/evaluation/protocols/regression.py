@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..result import Metric
+from ..result import FEW_HELD_OUT, Metric
 from .registry import Scores, Task, register_protocol
 
 R2 = Metric("r2", "R²", direction="higher", digits=3)
 _Floats = NDArray[np.float64]
 FitPredict = Callable[[_Floats, _Floats, _Floats], _Floats]
 """A function of training features, training targets and test features that predicts targets."""
+
+_RESAMPLES = 1000
+"""Draws of the bootstrap."""
 
 CONSTANTS: dict[str, Any] = {"folds": 5, "repeats": 10, "few": 2000, "seed": 0}
 
@@ -32,15 +35,19 @@ CONSTANTS: dict[str, Any] = {"folds": 5, "repeats": 10, "few": 2000, "seed": 0}
 def ridge_r2(task: Task, *, alphas: Sequence[float], **constants: Any) -> Scores:
     """R² of each target, averaged, of examples that the regression has not seen.
 
-    Up to `few` examples of both splits together are divided into folds, again and again; the value
-    is the mean over repetitions and the interval holds 95 % of them. More are fitted on the
-    training split and scored on the test split, without an interval. The strength of the penalty is
-    the best of `alphas` by leave-one-out errors within the training part.
+    Up to `few` examples of both splits together are divided into folds, again and again, and the
+    value is the mean over repetitions; groups stay whole. More, and those of a published test
+    split, are fitted on the training split and scored on the test split. The networks have seen the
+    training split alone in both cases, without targets. The interval is that of a bootstrap over
+    the examples that are scored, where they are few. The strength of the penalty is the best of
+    `alphas` by leave-one-out errors within the training part.
     """
 
     def fit_predict(train: _Floats, targets: _Floats, test: _Floats) -> _Floats:
         linear: Any = import_module("sklearn.linear_model")
         shift, scale = train.mean(0), train.std(0)
+        if task.common_scale is not None:
+            scale[:] = task.common_scale
         scale[scale == 0] = 1
         model = linear.RidgeCV(alphas=list(alphas)).fit((train - shift) / scale, targets)
         return model.predict((test - shift) / scale)
@@ -85,21 +92,52 @@ def cross_validated(
         part.double().numpy().reshape(len(part), -1) for part in (task.labels, task.test_labels)
     )
     x, y = np.concatenate([train, test]), np.concatenate([known, held_out])
-    if len(x) > few:
-        per_target = _r2(held_out, fit_predict(train, known, test))
-        return [replace(R2, value=float(per_target.mean()))], {"r2_per_target": per_target.tolist()}
+    if len(x) > few or task.groups is None:
+        predictions = [fit_predict(train, known, test).reshape(held_out.shape)]
+        truth = held_out
+    else:
+        truth, predictions = y, list[_Floats]()
+        for repeat in range(repeats):
+            predictions.append(np.empty_like(y))
+            for fitted, held in _folds(task.groups.numpy(), folds, seed + repeat):
+                found = fit_predict(x[fitted], y[fitted], x[held])
+                predictions[-1][held] = found.reshape(len(held), -1)
+    per_target = np.mean([_r2(truth, predicted) for predicted in predictions], 0)
+    interval = None
+    if len(held_out) < FEW_HELD_OUT or len(predictions) > 1:
+        interval = _bootstrapped(truth, predictions, seed)
+    metric = replace(R2, value=float(per_target.mean()), interval=interval)
+    return [metric], {"r2_per_target": per_target.tolist()}
+
+
+def _folds(
+    groups: NDArray[np.int64], folds: int, seed: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The places of fitted and of held-out examples, part by part; groups stay whole."""
     split: Any = import_module("sklearn.model_selection").KFold
-    found = np.empty((repeats, y.shape[1]))
-    for repeat in range(repeats):
-        predicted = np.empty_like(y)
-        parts = split(min(folds, len(x)), shuffle=True, random_state=seed + repeat).split(x)
-        for fitted, held in parts:
-            predicted[held] = fit_predict(x[fitted], y[fitted], x[held]).reshape(len(held), -1)
-        found[repeat] = _r2(y, predicted)
-    means = found.mean(1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    metric = replace(R2, value=float(means.mean()), interval=(float(low), float(high)))
-    return [metric], {"r2_per_target": found.mean(0).tolist()}
+    names = np.unique(groups)
+    is_alone = len(names) == len(groups)
+    for _, held in split(min(folds, len(names)), shuffle=True, random_state=seed).split(names):
+        is_held = np.zeros(len(groups), np.bool_)
+        is_held[held if is_alone else np.isin(groups, names[held])] = True
+        yield np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def _bootstrapped(
+    truth: _Floats, predictions: Sequence[_Floats], seed: int
+) -> tuple[float, float] | None:
+    """The 95 % interval of R² over examples drawn with replacement, each time of one repetition."""
+    rng = np.random.default_rng(seed)
+    found: list[float] = []
+    for number in range(_RESAMPLES):
+        drawn = rng.integers(len(truth), size=len(truth))
+        predicted = predictions[number % len(predictions)]
+        if (truth[drawn] != truth[drawn[0]]).any(0).all():
+            found.append(float(_r2(truth[drawn], predicted[drawn]).mean()))
+    if not found:
+        return None
+    low, high = np.percentile(found, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def _r2(truth: _Floats, predicted: _Floats) -> _Floats:

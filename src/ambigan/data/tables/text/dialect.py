@@ -16,6 +16,9 @@ from .text_stream import BLANKS, between_tabs, read_start
 _SAMPLE = 60
 """Lines from which the separator is recognised."""
 
+_MOST_ABOVE, _LEAST_BELOW = 60, 4
+"""Lines that may stand above the names, and lines that the table then has at least."""
+
 _CANDIDATES = (",", ";", "\t", "|", BLANKS)
 _COMMENTS = ("#", "%")
 _LIKE_NUMBER = re.compile(
@@ -40,6 +43,7 @@ class Dialect:
             one, as R writes row names.
         longest: Length of the longest of the first lines.
         has_quotes: Whether there are quotes in the first lines, so that cells may hold line breaks.
+        num_above: Number of lines above the names, such as an instrument writes.
     """
 
     encoding: str
@@ -53,6 +57,7 @@ class Dialect:
     has_row_names: bool = False
     longest: int = 0
     has_quotes: bool = False
+    num_above: int = 0
 
     def described(self, notation: Notation) -> str:
         """Returns what is unlike a usual CSV file, in words; empty for nothing."""
@@ -88,8 +93,13 @@ def recognised_dialect(path: Path, settings: DataSettings, notation: Notation) -
         quote = settings.quote
     comment, heading = _comment(lines, settings)
     kept = [line for line in lines if not (comment and line.lstrip().startswith(comment))]
+    separator, num_above = settings.separator, 0
+    if kept and (told := re.fullmatch(r'"?sep=(.)"?', kept[0].strip(), re.IGNORECASE)):
+        separator, num_above = separator or told[1], 1  # a line for Excel
+    elif settings.header is None:
+        num_above = _num_above(kept, settings, quote)
+    kept = kept[num_above:]
     sample = [line for line in kept if line.strip()][:_SAMPLE]
-    separator = settings.separator
     if separator is None:
         separator = _recognised_separator(sample, quote)
     separator = SEPARATORS.get(separator, separator)
@@ -102,8 +112,11 @@ def recognised_dialect(path: Path, settings: DataSettings, notation: Notation) -
     width = max((len(row) for row in rows[1:] or rows), default=0)
     count = _num_name_lines(rows, notation) if settings.header is None else int(settings.header)
     count = min(count, len(rows))
-    num_skipped = ends[count - 1] if count else 0
+    num_skipped = num_above + (ends[count - 1] if count else 0)
     is_short = bool(count) and width > 1 and all(len(row) == width - 1 for row in rows[:count])
+    if is_short and all(len(row) == width and not row[-1].strip() for row in rows[count:]):
+        is_short = False  # rows end with a separator, and names do not
+        rows = [[*row, ""] if place < count else row for place, row in enumerate(rows)]
     names = _joined([["", *row] if is_short else row for row in rows[:count]])
     if not is_short and names:
         width = len(names)
@@ -119,7 +132,38 @@ def recognised_dialect(path: Path, settings: DataSettings, notation: Notation) -
         is_short,
         max(map(len, lines), default=0),
         any(quote in line for line in kept),
+        num_above,
     )
+
+
+def _num_above(lines: Sequence[str], settings: DataSettings, quote: str) -> int:
+    """Returns how many lines stand above the names and are no part of the table.
+
+    They have cells for at most half of its columns. The line of names has them all, and a text
+    above a column of numbers; all lines below have as many.
+    """
+    for skip in range(min(_MOST_ABOVE, len(lines))):
+        sample = [line for line in lines[skip:] if line.strip()][:_SAMPLE]
+        if len(sample) < _LEAST_BELOW:
+            break
+        separator = settings.separator or _certain_separator(sample, quote)
+        if separator is None or not lines[skip].strip():
+            continue
+        separator = SEPARATORS.get(separator, separator)
+        rows, _ = _rows(sample, separator, quote)
+        above, _ = _rows(lines[:skip], separator, quote)
+        width = len(rows[-1])
+        counts = [sum(bool(cell.strip()) for cell in row) for row in above]
+        most = max(counts, default=0)
+        filled = sum(bool(cell.strip()) for cell in rows[0])
+        if not skip and 2 * filled > width:
+            return 0
+        is_whole = filled == width and {len(row) for row in rows} == {width}
+        pairs = zip(rows[0], zip(*rows[1:], strict=False), strict=False)
+        has_names = any(not _reads(name) and all(map(_reads, cells)) for name, cells in pairs)
+        if skip and is_whole and has_names and 2 * most <= width:
+            return skip
+    return 0
 
 
 def _comment(lines: Sequence[str], settings: DataSettings) -> tuple[str, str | None]:
@@ -146,10 +190,15 @@ def _all_begin_with(lines: Sequence[str], quote: str) -> bool:
 
 
 def _recognised_separator(lines: Sequence[str], quote: str) -> str:
-    """Returns the separator by which all lines have the same number of columns.
+    """Returns the separator that is certain; where none is, the most frequent of the first line."""
+    first = lines[0] if lines else ""
+    return _certain_separator(lines, quote) or max(",;\t|", key=first.count)
 
-    Of several, the one whose cells are most often numbers. Where none is, the one most frequent in
-    the first line.
+
+def _certain_separator(lines: Sequence[str], quote: str) -> str | None:
+    """Returns the separator by which all lines have the same number of columns, if there is one.
+
+    Of several, the one whose cells are most often numbers.
     """
     best, most = None, (0.0, 0)
     for separator in _CANDIDATES:
@@ -166,10 +215,7 @@ def _recognised_separator(lines: Sequence[str], quote: str) -> str:
             continue
         if best is None or (share, width) > most:
             best, most = separator, (share, width)
-    if best is not None:
-        return best
-    first = lines[0] if lines else ""
-    return max(",;\t|", key=first.count)
+    return best
 
 
 def _rows(lines: Sequence[str], separator: str, quote: str) -> tuple[list[list[str]], list[int]]:

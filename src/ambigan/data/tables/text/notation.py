@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -25,6 +25,12 @@ MISSING = (
 _GROUPS = (" ", "\u00a0", "\u202f", "\u2009", "'", "\u2019", "_", ",", ".")
 """Marks between groups of three digits."""
 
+_TRUTHS = (("true", "false"), ("wahr", "falsch"), ("vrai", "faux"), ("verdadero", "falso"))
+"""Words for 1 and 0, as programs and spreadsheets write them."""
+
+_UNITS = ("%", "\u20ac", "$", "\u00a3", "\u00a5", "EUR", "USD", "CHF", "GBP")
+"""Marks of percent and currency, before or after numbers."""
+
 _RARE = "\u2019\u00a0\u202f\u2009"
 _EXPONENT = r"([eE][+-]?\d+)?"
 _NUMBER_LIKE = rf"^[+-]?[\d.,][\d.,'_{_RARE} ]*{_EXPONENT}$"
@@ -42,11 +48,13 @@ class Notation:
         decimal: Decimal mark, a point or a comma.
         thousands: Mark between groups of three digits; empty for none.
         missing: Texts that stand for missing values.
+        units: Marks of percent and currency that were found with numbers and left out.
     """
 
     decimal: str = "."
     thousands: str = ""
     missing: tuple[str, ...] = MISSING
+    units: set[str] = field(default_factory=set[str], compare=False)
 
     @classmethod
     def of(cls, settings: DataSettings) -> Notation:
@@ -63,7 +71,21 @@ class Notation:
     def described(self) -> str:
         """Returns what is unusual, in words; empty for nothing."""
         words = ["decimal comma"] if self.decimal == "," else []
-        return ", ".join([*words, *([f"thousands by '{self.thousands}'"] * bool(self.thousands))])
+        words += [f"thousands by '{self.thousands}'"] if self.thousands else []
+        words += [f"{mark} left out next to numbers" for mark in sorted(self.units)]
+        return ", ".join(words)
+
+    def without_units(self, texts: Any) -> Any:
+        """Returns an Arrow array without the mark of percent or currency that all texts have."""
+        compute = import_module("pyarrow.compute")
+        for mark in _UNITS:
+            sign = re.escape(mark)
+            number = r"[-+]?\s*[\d.,][\d.,'_\s]*"
+            pattern = rf"^([-+]?{sign}\s*{number}|{number}{sign})$"
+            if compute.all(compute.match_substring_regex(texts.drop_null(), pattern)).as_py():
+                self.units.add(mark)
+                return compute.utf8_trim_whitespace(compute.replace_substring(texts, mark, ""))
+        return texts
 
     def without_missing(self, texts: Any) -> Any:
         """Returns an Arrow array of texts, without blanks around them and null for missing ones."""
@@ -87,9 +109,11 @@ class Notation:
         if left.null_count == len(left):
             return np.full(len(left), np.nan)
         lower = compute.utf8_lower(left)
-        pair = import_module("pyarrow").array(["true", "false"], lower.type)
-        if compute.all(compute.is_in(lower.drop_null(), value_set=pair)).as_py():
-            return compute.equal(lower, "true").cast("float64").to_numpy(zero_copy_only=False)
+        for pair in _TRUTHS:
+            levels = import_module("pyarrow").array(pair, lower.type)
+            if compute.all(compute.is_in(lower.drop_null(), value_set=levels)).as_py():
+                return compute.equal(lower, pair[0]).cast("float64").to_numpy(zero_copy_only=False)
+        left = self.without_units(left)
         left = compute.replace_substring(left, "\u2212", "-")
         left = compute.replace_substring_regex(left, r"^\+", "")
         if self.thousands:
@@ -134,7 +158,7 @@ def recognised_notation(
 
     decimal, thousands, doubt = set[str](), set[str](), ""
     for name, column in columns:
-        texts = notation.without_missing(column)
+        texts = Notation().without_units(notation.without_missing(column))
         is_like = compute.all(compute.match_substring_regex(texts, _NUMBER_LIKE)).as_py()
         if not is_like or texts.null_count == len(texts):
             continue

@@ -57,7 +57,14 @@ def read_text_table(
         [*blocks],
         notation,
         tuple(filter(None, [dialect.described(notation)])),
-        {"comment lines": comments} if comments else {},
+        {
+            name: count
+            for name, count in (
+                ("comment lines", comments),
+                ("lines above the names", dialect.num_above),
+            )
+            if count
+        },
         dialect.has_row_names,
     )
     return _without_empty(table)
