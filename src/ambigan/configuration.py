@@ -12,7 +12,7 @@ from typing import Any, cast
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json
 from .core.settings import merge, override
-from .data import named_source
+from .data import DataSettings, holds_images, named_source
 from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
@@ -71,7 +71,7 @@ def make_config(
         base, _ = read_config(RunFolder(run), method_class)
     else:
         whole = _whole(values, method_class)
-        base = whole or find_preset(name, wanted, _source_of(values, changes))
+        base = whole or _preset(name, wanted, values, changes)
     merged = merge(base, {**values, "method": name, "preset": base.preset})
     return override(RunConfig.from_json(merged, method_class), changes).check()
 
@@ -112,12 +112,21 @@ def _whole(values: Mapping[str, Any], method: type[Method]) -> RunConfig | None:
     return config if config.to_json() == values else None
 
 
-def _source_of(values: Mapping[str, Any], changes: Mapping[str, Any]) -> str | None:
-    """The source of the data, where one is named: the usual preset depends on it."""
+def _preset(
+    method: str, name: str | None, values: Mapping[str, Any], changes: Mapping[str, Any]
+) -> RunConfig:
+    """The preset of a name, or the usual one, which depends on what the data are."""
     data = values.get("data")
-    inner = cast(Mapping[str, Any], data if isinstance(data, Mapping) else {})
-    source = changes.get("data.source", inner.get("source"))
-    return None if source is None else str(source)
+    inner = dict(cast(Mapping[str, Any], data if isinstance(data, Mapping) else {}))
+    inner |= {key[5:]: value for key, value in changes.items() if key.startswith("data.")}
+    source = inner.get("source")
+    if name is not None or source is None:
+        return find_preset(method, name, None if source is None else str(source))
+    try:
+        is_images = holds_images(override(DataSettings(str(source)), inner))
+    except ConfigError:  # said when all settings are checked
+        is_images = None
+    return find_preset(method, None, str(source), is_vectors=is_images is False)
 
 
 def _read(config: Config | None) -> dict[str, Any]:

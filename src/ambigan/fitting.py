@@ -72,8 +72,8 @@ def fit(
         examples, source = data, MEMORY
         if preset is None:
             found = examples_in_memory(data, y, _data_settings(changes))
-            like = "npy" if isinstance(found, RawVectors) else "folder"
-            preset = find_preset(method, None, like).preset
+            is_vectors = isinstance(found, RawVectors)
+            preset = find_preset(method, None, source, is_vectors=is_vectors).preset
     else:
         source = str(data)
     config = make_config(method, preset=preset, changes={**changes, "data.source": source})

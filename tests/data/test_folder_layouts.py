@@ -51,6 +51,13 @@ def test_a_stray_image_next_to_class_folders_leaves_the_labels(tmp_path: Path) -
     assert "1 of 9 images lie next to the folders of classes" in data.inventory.warnings[0]
 
 
+def test_a_stray_image_next_to_classes_in_a_folder_that_lies_alone(tmp_path: Path) -> None:
+    picture(plant(tmp_path, "images/cat", "images/dog", "masks") / "images" / "cover.png")
+    data = opened(tmp_path)
+    assert (data.label_names, data.inventory.num_read) == (("cat", "dog"), 8)
+    assert left_alone(data).endswith("1 next to the folders of classes, at images")
+
+
 def test_many_stray_images_are_read_without_labels_and_a_setting_is_named(tmp_path: Path) -> None:
     plant(plant(tmp_path, "cat", "dog", count=2), ".", count=9)
     data = opened(tmp_path)

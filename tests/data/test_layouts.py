@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from ambigan.core.errors import DataError
 from ambigan.data import Dataset, DataSettings, ImageSource, open_dataset
@@ -30,7 +32,7 @@ def in_memory(array: np.ndarray, layout: str) -> Dataset:
     layout=st.permutations("NCHW").map("".join) | st.sampled_from(["NHW", "HNW", "WHN"]),
     dtype=st.sampled_from(TYPES),
     channels=st.integers(1, 5),
-    container=st.sampled_from(["npy", "npz", "tif"]),
+    container=st.sampled_from(["npy", "npz", "h5", "mat", "tif"]),
 )
 @settings(max_examples=60, deadline=None)
 def test_any_layout_in_any_container(
@@ -43,6 +45,8 @@ def test_any_layout_in_any_container(
     allowed = layout in ("NCHW", "NHWC", "NHW")
     if not allowed:  # as a user would: turned into one that has a name
         array, layout = as_images(array, layout), "NCHW"
+    if container == "mat" and array.dtype == bool:
+        array = array.astype("u1")  # MATLAB's logical arrays are bytes
     ours = in_memory(array, layout)
     with tempfile.TemporaryDirectory() as folder:
         theirs = open_dataset(DataSettings(written(Path(folder), array, layout, container)))
@@ -59,6 +63,11 @@ def written(folder: Path, array: np.ndarray, layout: str, container: str) -> str
         np.save(path, array)
     elif container == "npz":
         np.savez(path, images=array, masks=array[:1])
+    elif container == "mat":
+        savemat(path, {"images": array})
+    elif container == "h5":
+        with h5py.File(path, "w") as file:
+            file["images"] = array
     else:
         for place, image in enumerate(as_images(array, layout)):
             pixels = image.astype("u1") * 255 if image.dtype == bool else image
@@ -69,7 +78,7 @@ def written(folder: Path, array: np.ndarray, layout: str, container: str) -> str
                 planarconfig=None if len(pixels) == 1 else "separate",
             )
         return f"folder:{folder}"
-    return f"{container}:{path}"
+    return str(path)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +98,9 @@ def test_layouts_that_leave_no_doubt(shape: tuple[int, ...], layout: str) -> Non
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((60, 8, 8, 8), "--data.layout, NCHW or NHWC"),
-        ((64, 64, 3), "--data.layout, HWC for one image or NHW for many"),
-        ((3, 64, 64), "--data.layout, CHW or NHW"),
+        ((60, 8, 8, 8), "--data.layout NCHW or NHWC"),
+        ((64, 64, 3), "--data.layout HWC for one image or NHW for many"),
+        ((3, 64, 64), "--data.layout CHW or NHW"),
         ((2, 3, 4, 5, 6), "5-D"),
     ],
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from test_resume import Killed, contents, kill_at
 
 from ambigan.core.errors import NonFiniteError
 from ambigan.core.files import StorageError
-from ambigan.engine import run_output
+from ambigan.engine import run_output, trainer
 from ambigan.engine.config import TrainSettings
 from ambigan.engine.diagnostics import reconstruction_ratio
 from ambigan.engine.log_writers import JsonLines, read_lines
@@ -53,6 +55,17 @@ def test_a_short_run_has_its_diagnoses_in_the_log(
     assert [line["images_seen"] for line in lines if "losses" in line] == [3000]
     assert {"losses", "diagnostics"} <= lines[-1].keys()
     assert "30 steps of 100 examples: 2 epochs of 1,500, on cpu in fp32" in caplog.messages
+
+
+def test_the_time_left_is_said_once_by_the_first_steps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=count(0, 2).__next__)  # two seconds an iteration
+    monkeypatch.setattr(trainer, "time", clock)
+    with caplog.at_level("INFO", "ambigan"):
+        train(toy_config(OFFICIAL), tmp_path / "run")
+    said = [line for line in caplog.messages if " left" in line]
+    assert said == ["about 48 s left, by the time of 5 steps"]
 
 
 def test_a_collapse_is_warned_of_when_it_appears_at_the_end_and_on_resuming_after_it(

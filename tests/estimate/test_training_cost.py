@@ -13,7 +13,6 @@ from ambigan.data import Batches, open_dataset
 from ambigan.engine.schedule import num_iterations
 from ambigan.engine.train_state import TrainState
 from ambigan.engine.trainer import Trainer
-from ambigan.estimate import training_cost
 from ambigan.estimate.memory import allocated_bytes
 from ambigan.estimate.simulated_process_group import simulated_process_group
 from ambigan.estimate.training_cost import estimate_rows, estimate_training
@@ -114,8 +113,3 @@ def test_it_is_described_in_a_few_lines() -> None:
     lines = dict(estimate_rows(estimate_training(toy_config("autoencoder-images"))))
     assert lines.keys() == {"parameters", "memory", "data", "rate", "time"}
     assert "generator" in lines["parameters"]
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (600, "10 min"), (36_000, "10.0 h")])
-def test_durations(seconds: float, words: str) -> None:
-    assert training_cost._duration(seconds) == words

@@ -277,3 +277,19 @@ def test_one_method_from_outside_the_package(
         assert main([verb, "run", *plugin]) == 0, verb
     results = read_results(Path("run/results/reconstruction_l2.json"))
     assert (results[0].headline.value or 1) < 0.8
+
+
+def test_progress_in_lines_says_examples_and_the_time_left_in_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from ambigan.cli import output
+
+    times = iter([0.0, 0.0, 100.0])
+    monkeypatch.setattr(output.time, "monotonic", lambda: next(times))
+    with caplog.at_level("INFO", "ambigan"):
+        report = output._report_in_lines()
+        report(0, 1_000_000, {"generator/a": 1.0})
+        report(1_000, 1_000_000, {"generator/a": 1.0, "generator/b": 0.5})
+    assert caplog.messages == [
+        "1,000 of 1,000,000 examples, 10 examples/s, 1 d 4 h left  generator 1.500"
+    ]

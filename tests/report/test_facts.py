@@ -49,20 +49,6 @@ def test_training_time_is_the_sum_of_the_lines() -> None:
     assert facts.training_seconds([{"seconds": 2.5}, {"seconds": 4}]) == 6.5
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.5, "0.5 s"),
-        (59.96, "60 s"),
-        (125, "2 min 05 s"),
-        (5399, "89 min 59 s"),
-        (7500, "2 h 05 min"),
-    ],
-)
-def test_durations_are_said_as_a_person_does(seconds: float, text: str) -> None:
-    assert facts.duration(seconds) == text
-
-
 def test_an_alarm_is_told_once_with_its_time(tmp_path: Path, digits: Dataset) -> None:
     run, folder = make_run(tmp_path, digits)
     spread, rank = "samples hardly differ: 0.{} of the spread", "features lie on a line"

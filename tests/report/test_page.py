@@ -13,6 +13,7 @@ import torch
 from made_runs import make_reconstruction, make_result, make_run, make_vectors
 
 from ambigan.data import Dataset, Split
+from ambigan.data.inventory import Inventory
 from ambigan.engine.run_folder import RunFolder
 from ambigan.methods.bigan import BiGAN
 from ambigan.report import write_report
@@ -67,6 +68,7 @@ def test_a_page_has_its_parts_in_order(full_page: Any, digits: Dataset) -> None:
         "interpolations",
         "map",
         "curves",
+        "data",
         "settings",
         "again",
     ]
@@ -100,6 +102,7 @@ def test_hostile_names_are_text(write_page: WritePage, digits: Dataset) -> None:
         name=f"folder:{HOSTILE}",
         label_names=(HOSTILE, "$\\frac{$", "a\0b", "\udcff", *(["<!--", "]]>", "{{ 1 + 1 }}"] * 2)),
         skipped=(f"{HOSTILE}: cannot be read", "\udcff.jpg: torn"),
+        inventory=Inventory("images", 9, (HOSTILE,), {f"in {HOSTILE}": 3}, (f"warned {HOSTILE}",)),
     )
     result = make_result(hostile, HOSTILE, summary=HOSTILE, source=HOSTILE)
     for place in (0, 2):
@@ -111,7 +114,8 @@ def test_hostile_names_are_text(write_page: WritePage, digits: Dataset) -> None:
     assert not [item for item in reader.attributes if item[1].startswith("on")]
     pictures = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "src")]
     assert all(source.startswith("data:") for source in pictures)
-    assert "&lt;script&gt;alert(1)" in page.text
+    section = page.text[page.text.index('id="data"') : page.text.index('id="settings"')]
+    assert section.count("&lt;script&gt;alert(1)") >= 5
     assert "{{ 1 + 1 }}" in page.text
     assert "\0" not in page.text
 
@@ -123,6 +127,7 @@ def test_a_method_that_only_samples(write_page: WritePage, digits: Dataset) -> N
         "interpolations",
         "map",
         "curves",
+        "data",
         "settings",
         "again",
     ]
@@ -132,7 +137,7 @@ def test_a_method_that_only_samples(write_page: WritePage, digits: Dataset) -> N
 
 def test_a_method_that_only_has_features(write_page: WritePage, digits: Dataset) -> None:
     page = write_page(digits, method_class=BlindBiGAN)
-    assert sections(page.text) == ["map", "curves", "settings", "again"]
+    assert sections(page.text) == ["map", "curves", "data", "settings", "again"]
 
 
 def test_data_without_labels(write_page: WritePage, digits: Dataset) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 
+from ..core.durations import duration
+
 if TYPE_CHECKING:  # takes a moment to import
     from rich.progress import Progress, TaskID
 
@@ -131,13 +133,21 @@ def _make_bars() -> Progress:
     from rich.text import Text
 
     class Rate(progress.ProgressColumn):
-        """Images per second."""
+        """Examples per second, and the time that is left."""
 
         def render(self, task: progress.Task) -> Text:
-            return Text(f"{task.finished_speed or task.speed or 0:,.0f} images/s")
+            rate = task.finished_speed or task.speed or 0
+            left = task.time_remaining
+            time_left = "" if left is None else f", {duration(left)} left"
+            return Text(f"{rate:,.0f} {task.fields['noun']}/s{time_left}")
 
-    losses = progress.TextColumn("{task.fields[losses]}")
-    columns = (*progress.Progress.get_default_columns(), Rate(), losses)
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        Rate(),
+        progress.TextColumn("{task.fields[losses]}"),
+    )
     return progress.Progress(*columns, console=Console(stderr=True))
 
 
@@ -147,7 +157,8 @@ def _report_on(bars: Progress) -> Report:
     def report(done: int, total: int, losses: dict[str, float] | None = None) -> None:
         title = "decoding" if losses is None else "training"
         if title not in tasks:  # what a resumed run or preparation has done is no part of the rate
-            tasks[title] = bars.add_task(title, total=total, completed=done, losses="")
+            noun = _noun(is_training=losses is not None)
+            tasks[title] = bars.add_task(title, total=total, completed=done, losses="", noun=noun)
         bars.update(tasks[title], completed=done, losses=_losses_of_players(losses))
 
     return report
@@ -166,13 +177,18 @@ def _report_in_lines() -> Report:
             return
         reported = now
         rate = (done - first) / max(now - started, 1e-9)
-        left = (total - done) / rate if rate else 0.0
+        left, noun = (total - done) / rate if rate else 0.0, _noun(is_training=is_training)
         logger.info(
-            f"{done:,} of {total:,} images, {rate:,.0f} images/s, {left:,.0f} s left"
+            f"{done:,} of {total:,} {noun}, {rate:,.0f} {noun}/s, {duration(left)} left"
             f"  {_losses_of_players(losses)}"
         )
 
     return report
+
+
+def _noun(*, is_training: bool) -> str:
+    """What is counted: pictures are decoded, and examples of any kind are trained on."""
+    return "examples" if is_training else "images"
 
 
 def _losses_of_players(losses: dict[str, float] | None) -> str:

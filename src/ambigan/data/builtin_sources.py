@@ -59,11 +59,20 @@ def _add_file(
     read: Callable[[DataSettings, Path, tuple[str, ...] | None], RawExamples],
     uses: frozenset[str],
     *suffixes: str,
+    images: Callable[[DataSettings, Path], ImageSource | None] | None = None,
 ) -> None:
     def at_path(settings: DataSettings, typed: str, needed: tuple[str, ...] | None) -> RawExamples:
         return as_shaped(read(settings, Path(typed).expanduser(), needed), settings)
 
-    SOURCES.add(name, Readable(description, at_path, uses, suffixes))
+    def holds_images(settings: DataSettings, typed: str) -> bool:
+        if settings.shape is not None:
+            return True
+        if images is not None:
+            return images(settings, Path(typed).expanduser()) is not None
+        is_array = "layout" in uses and "transpose" not in uses
+        return is_array and isinstance(at_path(settings, typed, ()), ImageSource)
+
+    SOURCES.add(name, Readable(description, at_path, uses, suffixes, holds_images=holds_images))
 
 
 SOURCES.add(
@@ -161,6 +170,7 @@ _add_file(
     _images_or_rows(images_of_csv, read_csv),
     TEXTS | {"image_column"},
     *(".csv", ".tsv", ".txt", ".dat"),
+    images=images_of_csv,
 )
 _add_file(
     "parquet",
@@ -168,6 +178,7 @@ _add_file(
     _images_or_rows(images_of_parquet, read_parquet),
     TABLES | {"image_column"},
     *(".parquet", ".pq"),
+    images=images_of_parquet,
 )
 _add_file("feather", "a table of Feather or Arrow", read_feather, TABLES, ".feather", ".arrow")
 _add_file("excel", "a sheet of a workbook", read_excel, TEXTS | {"key"}, ".xlsx", ".xlsm")

@@ -55,6 +55,10 @@ def first_bytes(path: Path, count: int) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
+WRITE_AGAIN = "write the file again, or copy it again from where it came"
+"""What to do about a damaged file."""
+
+
 def first_line(error: Exception) -> str:
     """Returns the first line of a library's message, or the error's name if it is empty."""
     lines = str(error).strip().splitlines()

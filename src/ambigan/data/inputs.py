@@ -69,7 +69,7 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     if spec.kind == "vectors":
         return _vectors(array, scaling)
     if not np.isfinite(array).all():
-        raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
+        raise _not_finite(array)
     if scaling is not None:
         return to_range(array, scaling)
     low, high = float(array.min()), float(array.max())
@@ -77,7 +77,8 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     if array.dtype.kind != "f" or are_bytes:
         if low < 0 or high > 255:
             raise ConfigError(
-                f"integer images must be in 0 to 255; these range from {low} to {high}."
+                f"integer images must be in 0 to 255; these range from {low:g} to {high:g};"
+                " divide them."
             )
         if high == 1 and low >= 0:
             _warn_of_range("of integers go from 0 to 255", "x * 255")
@@ -111,11 +112,15 @@ def _vectors(array: NDArray[Any], scaling: Scaling | None) -> Tensor:
     if scaling is not None and scaling.fill is not None and array.dtype.kind == "f":
         array = np.where(np.isnan(array), scaling.fill.numpy(), array)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ConfigError("the data contain missing (NaN) or infinite values; replace them.")
+        raise _not_finite(array)
     low, high = float(array.min()), float(array.max())
     if max(-low, high) > float(np.finfo(np.float32).max):
         value = high if high > -low else low
-        raise ConfigError(f"the data hold values too large for float32, such as {value:.3g}.")
+        row = int((np.abs(array) == abs(value)).any(1).argmax())
+        raise ConfigError(
+            f"the data hold values too large for float32, such as {value:.3g} in row {row} (counted"
+            " from 0); rescale them."
+        )
     raw = torch.as_tensor(array if array.dtype.kind == "f" else array.astype(np.float64))
     if scaling is None:
         return raw.double()
@@ -124,9 +129,18 @@ def _vectors(array: NDArray[Any], scaling: Scaling | None) -> Tensor:
     if bad.any():
         raise ConfigError(
             f"row {int(bad.int().argmax())} (counted from 0) is so far from the training data that"
-            " its scaled values are not finite in float32."
+            " its scaled values are not finite in float32; correct it or leave it out."
         )
     return scaled
+
+
+def _not_finite(array: NDArray[Any]) -> ConfigError:
+    """An error that names the first example with values that are not finite."""
+    row = int((~np.isfinite(array)).reshape(len(array), -1).any(1).argmax())
+    return ConfigError(
+        "the data contain missing (NaN) or infinite values, the first in example"
+        f" {row} (counted from 0); replace them or leave it out."
+    )
 
 
 def _channels_first(array: NDArray[Any], spec: DataSpec) -> NDArray[Any]:

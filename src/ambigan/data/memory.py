@@ -117,7 +117,7 @@ def _items(data: Any, labels: NDArray[Any] | None, settings: DataSettings) -> Ra
     """Examples by index: a list, or a data set of torch or of the hub."""
     length = len(data)
     if not length:
-        raise DataError(f"{_WHERE}: there are no examples.")
+        raise DataError(f"{_WHERE}: there are no examples; give two or more.")
     example, label = _example_and_label(data[0])
     if label is not None and labels is None:
         found = [_example_and_label(data[place])[1] for place in range(length)]

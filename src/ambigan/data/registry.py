@@ -67,7 +67,8 @@ class Readable:
     """Images that must be decoded, or vectors, typed `kind:PATH`.
 
     The function takes the settings, what was typed after the colon, and the names of the columns
-    that a trained model takes, or None for training.
+    that a trained model takes, or None for training. `holds_images` finds out which of the two a
+    file holds without reading all of it, where its kind does not tell.
     """
 
     description: str
@@ -75,6 +76,7 @@ class Readable:
     uses: frozenset[str]
     suffixes: tuple[str, ...] = ()
     argument: str = "PATH"
+    holds_images: Callable[[DataSettings, str], bool] | None = None
 
 
 @dataclass(frozen=True)

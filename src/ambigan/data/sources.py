@@ -21,6 +21,7 @@ from .inventory import log_inventory
 from .packed.dataset import check_as_packed, open_packed_source, packed_source
 from .packed.manifest import read_manifest
 from .registry import (
+    FRAMED,
     ONLY_IMAGES,
     ONLY_VECTORS,
     SOURCES,
@@ -146,7 +147,10 @@ def find_image_source(settings: DataSettings) -> ImageSource:
     if isinstance(source, Readable):
         examples = _read(source, settings, typed, None)
         if isinstance(examples, RawVectors):
-            raise ConfigError(f"{settings.source} holds vectors; only images are prepared.")
+            raise ConfigError(
+                f"{settings.source} holds vectors; only images are prepared, and vectors"
+                " are trained on as they are."
+            )
         return examples
     warn_of_idle_settings(settings, name, source.uses, SPLIT)
     whole = replace(settings, holdout=0, max_train=None)  # both are applied to what is decoded
@@ -328,6 +332,19 @@ def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
             continue
         return header.channels, header.height, header.width
     return None
+
+
+def holds_images(settings: DataSettings) -> bool | None:
+    """Whether a source holds images and not vectors; None where it cannot be read."""
+    try:
+        _, source, typed = _find(settings.source)
+        if not isinstance(source, Readable) or source.uses.isdisjoint(ONLY_VECTORS):
+            return True
+        if source.holds_images is not None:
+            return source.holds_images(settings, typed)
+        return None if not source.uses.isdisjoint(FRAMED) else False
+    except (ConfigError, DataError):  # opening it says so
+        return None
 
 
 def _find(typed: str) -> tuple[str, Source, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import signal
+import time
 from collections.abc import Callable, Generator
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..core.distributed import any_rank, average_, world
+from ..core.durations import duration
 from ..core.errors import ConfigError, NonFiniteError
 from ..core.randomness import Randomness
 from ..data.batches.sampler import Batches
@@ -46,6 +48,10 @@ from .train_step import (
 )
 
 logger = logging.getLogger(__name__)
+
+
+MEASURED_SECONDS = 10.0
+"""Time of training by which the rest is estimated."""
 
 
 class Interrupted(Exception):
@@ -109,6 +115,8 @@ class Trainer:
         self.rates: dict[str, float] = {}
         self.latest: dict[str, float] = {}
         self._warned: set[str] = set()
+        self._measured_from: tuple[float, int] | None = None
+        self._is_time_estimated = False
         self.signal_number = 0
 
     @property
@@ -225,9 +233,11 @@ class Trainer:
             return
         turns = len(state.method.turns)
         each = f"{turns} turns of {settings.batch_size}" if turns > 1 else f"{settings.batch_size}"
+        steps = f"{self.num_iterations:,} step{'s' * (self.num_iterations != 1)}"
+        epochs = f"{settings.epochs:,} epoch{'s' * (settings.epochs != 1)}"
         logger.info(
-            f"{self.num_iterations:,} steps of {each} examples: {settings.epochs:,} epochs of"
-            f" {len(self.batches):,}, on {self.device} in {settings.precision}"
+            f"{steps} of {each} examples: {epochs} of {len(self.batches):,}, on {self.device} in"
+            f" {settings.precision}"
             + (f"; {state.iterations:,} are done" if state.iterations else "")
         )
         for player in state.method.players:
@@ -238,6 +248,20 @@ class Trainer:
                     f"ends at {self.total_images:,}: it learns nothing. Train longer, or plan for "
                     "less by train.schedule_epochs."
                 )
+
+    def _estimate_time(self) -> None:
+        """Says once how long training will take, by its first seconds, where that is longer.
+
+        The first iteration is not counted, in which memory is allocated and graphs are recorded.
+        """
+        now, done = time.monotonic(), self.state.iterations
+        start, first = self._measured_from = self._measured_from or (now, done)
+        if self._is_time_estimated or now - start < MEASURED_SECONDS or done == first:
+            return
+        self._is_time_estimated = True
+        left = (now - start) / (done - first) * (self.num_iterations - done)
+        if left > MEASURED_SECONDS and world().is_main:
+            logger.info(f"about {duration(left)} left, by the time of {done - first:,} steps")
 
     def _read_losses(self, output: RunOutput) -> dict[str, float]:
         """Means of all terms since the last line, over all processes, which must be finite."""
@@ -277,6 +301,7 @@ class Trainer:
         if line:
             output.write({"images_seen": seen, "epoch": seen / len(self.batches)} | line)
         if not self.signal_number:  # a terminal that was closed takes no more lines
+            self._estimate_time()
             self.progress(seen, self.total_images, self.latest)
 
     def _save(self, output: RunOutput) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.distributed import share_of
+from ..core.durations import duration
 from ..core.errors import ConfigError
 from ..core.machine import physical_memory
 from ..data import Batches, open_dataset
@@ -226,7 +227,7 @@ def estimate_rows(found: TrainingEstimate) -> list[tuple[str, str]]:
             f" {found.num_processes} processes in an iteration, at {found.link / 1e9:g} GB/s"
             " (assumed)"
         )
-    rows["time"] = f"{_duration(found.seconds)} for {found.num_images:,} images"
+    rows["time"] = f"{duration(found.seconds)} for {found.num_images:,} images"
     return list(rows.items())
 
 
@@ -236,10 +237,3 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
 
 def _size(count: float) -> str:
     return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..core.durations import duration
 from ..core.errors import CheckpointError
 from ..core.version import __version__
 from ..data import Dataset, Split
@@ -13,7 +14,7 @@ from ..model_files import load
 from ..report.figures.charts import Curve, Score, line_chart, score_chart
 from ..report.page import render_template
 from ..report.panels import ChartPanel, GalleryPanel, Section, chart, gallery
-from ..report.summary import SummaryItem, duration
+from ..report.summary import SummaryItem
 from .run_records import PlannedRun
 from .summary import PUBLISHED, TITLES, Summary
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from math import isfinite, nan
 from statistics import mean, stdev
 
+from ..core.durations import duration
 from ..evaluation.result import Result
 from ..report.result_tables import ResultTable, TableCell, TableRow
 from .experiment import Experiment
@@ -22,7 +23,7 @@ TITLES = {
     "kmeans": "k-means",
 }
 PUBLISHED = "published"
-COSTS = ("run", "images shown", "precision", "training, s", "images/s", "measuring, s")
+COSTS = ("run", "images shown", "precision", "training", "images/s", "measuring")
 _DRAWN = (
     (f"{GENERATION}/frechet", "Fréchet", ".3g"),
     (f"{GENERATION}/kid", "KID", ".3g"),
@@ -227,9 +228,9 @@ class Summary:
             self.label(run, with_seed=True),
             f"{run.images:,}",
             run.precision,
-            f"{run.cost.training_seconds:,.0f}",
+            duration(run.cost.training_seconds),
             f"{rate:,.0f}" if rate else "–",
-            f"{run.cost.measuring_seconds:,.0f}",
+            duration(run.cost.measuring_seconds),
         ]
         return TableRow(tuple(map(TableCell, texts)), is_baseline=False)
 

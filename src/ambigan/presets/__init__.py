@@ -27,8 +27,6 @@ _PUBLISHED: dict[str, dict[str, Preset]] = {}
 for _preset in (*MNIST_PRESETS, *IMAGE_PRESETS, *STRUCTURAL_PRESETS, *BIGBIGAN_PRESETS):
     _PUBLISHED.setdefault(_preset.method, {})[_preset.name] = _preset
 
-SMALL_SOURCES = ("digits", "npy", "npz", "csv", "parquet")
-
 
 class _Presets(Mapping[str, Mapping[str, Preset]]):
     """The presets of every registered method."""
@@ -48,15 +46,18 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = _Presets()
 """Presets by method and name."""
 
 
-def find_preset(method: str, name: str | None, source: str | None = None) -> RunConfig:
+def find_preset(
+    method: str, name: str | None, source: str | None = None, *, is_vectors: bool = False
+) -> RunConfig:
     """The config of a preset.
 
     Args:
         method: A registered name, or `module:Class`.
         name: The preset's name. If None, it is `official` on the data that it was published for,
-            unless it was never trained here, being for large machines; `small` on small data if
-            there is one; `images` on all else; and the first where there is no `images`.
+            unless it was never trained here, being for large machines; `small` on vectors and the
+            digits if there is one; `images` on all else; and the first where there is no `images`.
         source: The data, if they are known.
+        is_vectors: Whether the data are vectors.
 
     Raises:
         ConfigError: There is no such method or preset.
@@ -66,18 +67,18 @@ def find_preset(method: str, name: str | None, source: str | None = None) -> Run
     if name is None:
         base = _published_base(cls)
         known = _PUBLISHED[base] if base else presets
-        name = _usual(known, source)
+        name = _usual(known, source, is_vectors)
     if name not in presets:
         raise unknown_name(f"preset of {method}", name, presets)
     return presets[name].make()
 
 
-def _usual(presets: Mapping[str, Preset], source: str | None) -> str:
-    """The preset for data of which the name is known."""
+def _usual(presets: Mapping[str, Preset], source: str | None, is_vectors: bool) -> str:
+    """The preset for data of which the name and the kind are known."""
     official = presets.get("official")
     if official and official.time != "-" and source in (None, official.data.source):
         return "official"
-    is_small = source is not None and source.partition(":")[0] in SMALL_SOURCES
+    is_small = is_vectors or source == "digits"
     usual = "small" if is_small and "small" in presets else "images"
     return usual if usual in presets else next(iter(presets))
 

@@ -15,6 +15,7 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.result import Result
 from ..run import Run
 from . import result_tables, sections, summary
+from .data_section import data_rows
 from .figures.curves import curves
 from .report_data import gather_report_data
 
@@ -60,6 +61,7 @@ def write_report(
         "headline": result_tables.headline(material),
         "measured": result_tables.measured(material),
         "sections": [section for section in parts if section is not None],
+        "data_rows": data_rows(dataset),
         "settings": settings,
         "num_changed": sum(setting.preset is not None for setting in settings),
         "commands": summary.commands(material),

@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 
 from .. import __version__
+from ..core.durations import duration
 from ..core.errors import ConfigError
 from ..core.plugins import plugin_flags
 from ..core.settings import dotted, typed_value
@@ -82,17 +83,6 @@ def training_seconds(timing: Lines) -> float:
     return sum(float(line["seconds"]) for line in timing)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 90:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min"
-
-
 def find_warnings(material: ReportData) -> list[RunWarning]:
     """Every sign of collapse that was logged, each once; those of the last look first."""
     looks = [line for line in material.stats if "diagnostics" in line or "warnings" in line]
@@ -122,6 +112,10 @@ def find_notes(material: ReportData) -> list[str]:
         notes.append(
             f"This run is not finished: {epochs:,.4g} of {planned:,} epochs."
             " All below is of its newest checkpoint."
+        )
+    if count := len(material.dataset.inventory.warnings):
+        notes.append(
+            f"The data came with {count} warning{'s' * (count > 1)}; see the section on the data."
         )
     if material.labelled and not any(map(is_of_features, material.results)):
         notes.append(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import ConfigError, DataError, suggestion
-from ..files import check_file, first_bytes, first_line
+from ..files import WRITE_AGAIN, check_file, first_bytes, first_line
 from ..registry import RawExamples
 from ..settings import DataSettings
 from ..tables.choice import raw_vectors
@@ -46,7 +46,9 @@ def read_mat(
     except MemoryError:
         raise
     except Exception as error:  # SciPy raises different errors for damaged files
-        raise DataError(f"{path} is damaged or not a .mat file ({first_line(error)}).") from error
+        raise DataError(
+            f"{path} is damaged or not a .mat file ({first_line(error)}); {WRITE_AGAIN}."
+        ) from error
     arrays: dict[str, Any] = {
         name: value.toarray() if hasattr(value, "toarray") else value
         for name, value in content.items()
@@ -126,12 +128,14 @@ def _opened(path: Path) -> Generator[Any]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DataError(f"{path} is damaged or not HDF5 ({first_line(error)}).") from error
+        raise DataError(
+            f"{path} is damaged or not HDF5 ({first_line(error)}); {WRITE_AGAIN}."
+        ) from error
     with file:
         try:
             yield file
         except OSError as error:
-            raise DataError(f"{path} is damaged ({first_line(error)}).") from error
+            raise DataError(f"{path} is damaged ({first_line(error)}); {WRITE_AGAIN}.") from error
 
 
 def read_h5ad(
@@ -153,7 +157,9 @@ def read_h5ad(
     try:
         found = anndata.read_h5ad(path)
     except Exception as error:  # AnnData raises different errors for damaged files
-        raise DataError(f"{path} is damaged or not AnnData ({first_line(error)}).") from error
+        raise DataError(
+            f"{path} is damaged or not AnnData ({first_line(error)}); {WRITE_AGAIN}."
+        ) from error
     matrix = found.X if settings.key is None else found.layers.get(settings.key)
     if matrix is None:
         layers = list(found.layers)

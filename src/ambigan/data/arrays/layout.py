@@ -192,5 +192,5 @@ def as_images(array: NDArray[Any], layout: str, where: str = "data") -> NDArray[
 def _doubt(shape: tuple[int, ...], where: str, choices: str) -> DataError:
     return DataError(
         f"{where}: the lengths {shape} do not tell which dimension holds channels; say it with"
-        f" --data.layout, {choices}."
+        f" --data.layout {choices}."
     )

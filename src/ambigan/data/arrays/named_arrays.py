@@ -50,7 +50,10 @@ def named_arrays(
     examples, labels = _chosen(path, names, settings)
     targets = _asked(path, names, settings.target_column, "target_column")
     if targets and len(examples) > 1:
-        raise DataError(f"{path}: targets are for a file with one split, and it holds two.")
+        raise DataError(
+            f"{path}: targets are for a file with one split, and it holds two; leave out"
+            " --data.target-column, or save the two as one."
+        )
     used = {*examples, *filter(None, labels), *targets}
     others = [name for name in names if name not in used]
     left = {f"other arrays ({', '.join(others[:5])})": len(others)} if others else {}
@@ -58,7 +61,10 @@ def named_arrays(
     columns = [read(name) for name in targets]
     stacked = [array.reshape(len(array), -1) if array.ndim else array for array in columns]
     if len({len(array) for array in stacked}) > 1:
-        raise DataError(f"{path}: arrays {', '.join(targets)} differ in length.")
+        raise DataError(
+            f"{path}: arrays {', '.join(targets)} differ in length; each row"
+            " needs one value of each."
+        )
     return examples_of_arrays(
         path,
         [(name if len(names) > 1 else "", read(name)) for name in examples],

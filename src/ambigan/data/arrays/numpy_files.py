@@ -142,5 +142,6 @@ def _refuse_columns(settings: DataSettings, path: Path) -> None:
     for setting, value in (("drop", settings.drop), ("label_column", settings.label_column)):
         if value:
             raise ConfigError(
-                f"data.{setting} names columns, and {path} has none; it is for csv: and parquet:."
+                f"data.{setting} names columns, and {path} has none; leave it out, it is"
+                " for tables."
             )

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from ...core.errors import DataError
 from ...core.machine import physical_memory
 from ..file_kinds import GZIP, NUM_BYTES, TAR, ZIP, kind_of_file
-from ..files import first_line
+from ..files import WRITE_AGAIN, first_line
 from .listing import Listing, is_hidden
 
 _SHARE = 0.5
@@ -35,7 +35,9 @@ def list_archive(path: Path) -> Listing:
         if kind in (TAR, GZIP):
             return _list_tar(path)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError) as error:
-        raise DataError(f"{path} is damaged or cut short ({first_line(error)}).") from error
+        raise DataError(
+            f"{path} is damaged or cut short ({first_line(error)}); {WRITE_AGAIN}."
+        ) from error
     found = f", it is a {kind.name}" if kind else ""
     remedy = f"; {kind.remedy}" if kind and kind.remedy else ""
     raise DataError(f"{path} is no archive that is read (.zip, .tar, .tar.gz){found}{remedy}.")

@@ -39,6 +39,8 @@ _MASK_FILE = re.compile(
     r"(.+?)[ _.-]+(mask|masks|gt|segmentation|seg|label|matte|trimap)([ _-]?\d+)?", re.I
 )
 
+_OTHER_FOLDERS = "put some there, or name the folders to read with --data.folders"
+
 Parts = tuple[str, ...]
 
 
@@ -190,12 +192,18 @@ def _is_wrapper(split: Parts, name: str) -> bool:
 def _passed_through(
     paths: dict[int, Parts], top: Parts, allowed: Callable[[str], bool] = lambda _name: True
 ) -> Parts:
-    """The folder below which there is more than one, if the others hold that alone."""
+    """The folder below which there is more than one, if the others hold that alone.
+
+    Images next to those folders do not end it, which `_labelled` counts.
+    """
     while True:
         depth = len(top)
         below = {path[depth] if len(path) > depth + 1 else "" for path in paths.values()}
         is_alone = len(below) == 1 and all(name and allowed(name) for name in below)
-        if not is_alone or any(len(path) == depth + 2 for path in paths.values()):
+        if not is_alone:
+            return top
+        folders = {path[depth + 1] for path in paths.values() if len(path) > depth + 2}
+        if len(folders) < 2 and any(len(path) == depth + 2 for path in paths.values()):
             return top
         top = (*top, *below)
 
@@ -239,7 +247,9 @@ def _refuse_empty_split(listing: Listing, top: Parts, paths: dict[int, Parts]) -
         rests = {_rest(name, known) for name in siblings if name in held and _part(name, known)}
         for name in siblings:
             if name not in held and _part(name, others) and _rest(name, others) in rests:
-                raise DataError(f"{'/'.join((listing.where, *top, name))} holds no images.")
+                raise DataError(
+                    f"{'/'.join((listing.where, *top, name))} holds no images; {_OTHER_FOLDERS}."
+                )
 
 
 def _words(name: str) -> list[str]:
@@ -284,7 +294,7 @@ def _labelled(paths: dict[int, Parts], top: Parts, listing: Listing, scan: Scan)
     """
     depth = len(top)
     if not paths:
-        raise DataError(f"{'/'.join((listing.where, *top))} holds no images.")
+        raise DataError(f"{'/'.join((listing.where, *top))} holds no images; {_OTHER_FOLDERS}.")
     classes = {place: path[depth] for place, path in paths.items() if len(path) > depth + 1}
     num_stray = len(paths) - len(classes)
     where = "/".join(top) or "the top"

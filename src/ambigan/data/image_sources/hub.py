@@ -142,7 +142,9 @@ def _image_column(typed: str, part: Any, wanted: str | None) -> tuple[str, dict[
     ]
     if not found and wanted is None:
         raise DataError(
-            f"hf:{typed} has no column of images; its columns are {', '.join(part.features)}."
+            f"hf:{typed} has no column of images; its columns are"
+            f" {', '.join(part.features)}; a table of numbers is opened as parquet:FILE or"
+            " csv:FILE."
         )
     chosen = chosen_column(f"hf:{typed}", found, list(part.features), wanted)
     others = [name for name in found if name != chosen]

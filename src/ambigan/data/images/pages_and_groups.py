@@ -74,7 +74,10 @@ def _grouped(gallery: ImageSource, group: str, files: Sequence[int]) -> ImageSou
     elif group == "file":
         groups = [str(file) for file in files]
     elif not gallery.names:
-        raise DataError(f"{gallery.where}: its images have no names to read groups from.")
+        raise DataError(
+            f"{gallery.where}: its images have no names to read groups from; leave out"
+            " --data.group, or open a folder, an archive or a table with a column of groups."
+        )
     else:
         groups = [_group_of(gallery, name, group) for name in gallery.names]
     warnings = list(gallery.warnings)
@@ -102,8 +105,8 @@ def _group_of(gallery: ImageSource, name: str, group: str) -> str:
         level = int(group)
         if not 1 <= level <= len(folders):
             raise DataError(
-                f"{gallery.where}: {name} lies in {len(folders)} folders, and --data.group {group}"
-                " counts them from 1."
+                f"{gallery.where}: {name} lies in {len(folders)} folders, which --data.group"
+                f" {group} counts from 1; give a lower number, or a pattern."
             )
         return folders[level - 1]
     match = re.search(group, name)

@@ -146,7 +146,10 @@ def _form_of_arrays(arrays: tuple[NDArray[Any], ...]) -> ImageForm:
     shapes = {array.shape[1:] for array in arrays}
     if len(shapes) > 1:
         first, second = (by(array.shape[1:]) for array in arrays)
-        raise DataError(f"training images are {first} and test images {second}; both must agree.")
+        raise DataError(
+            f"training images are {first} and test images {second}; both must agree; resize"
+            " those of one split."
+        )
     channels, height, width = arrays[0].shape[1:]
     dtype = max((storage_type(array.dtype) for array in arrays), key=_TYPES.index)
     return ImageForm(channels, (height, width), resizes=False, dtype=dtype)
@@ -324,7 +327,8 @@ def check_corrupt(
     if len(reasons) <= max_corrupt * total and len(reasons) < total:
         return
     if len(reasons) < total:
-        remedy += ", or allow more with --data.max-corrupt"
+        share = math.ceil(100 * len(reasons) / tried) / 100
+        remedy += f", or allow more with --data.max-corrupt {share:g}"
     raise DataError(
         f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
         f" cannot be read, the first {first_lines(skipped_lines(gallery, reasons))}; the largest"

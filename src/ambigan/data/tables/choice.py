@@ -71,7 +71,10 @@ def raw_vectors(
         if needed is None:
             _check_asked(where, [*others, *encoded_names], names, given)
     if not used:
-        raise DataError(f"{where} has no column of numbers besides those dropped and the label.")
+        raise DataError(
+            f"{where} has no column of numbers besides those dropped and the label; drop"
+            " fewer, or encode categories with --data.one-hot."
+        )
     places = [table.place(name) for name in used]
     categories = {
         name: _levels(needed, name) if needed else _found_levels(table, name)
@@ -274,8 +277,8 @@ def _check_numeric(table: Table, used: list[str], is_needed: bool) -> None:
     texts = [n for n in wrong if is_text(without_dictionary(table.columns[table.place(n)]).type)]
     encode = f"encode categories with {drop_flag(texts, '--data.one-hot')}, " if texts else ""
     remedy = (
-        f"{encode}drop with {drop_flag(wrong)}, or if it holds the labels name it with"
-        f" --data.label-column {shlex.quote(name)}, if it names the rows with --data.id-column"
+        f"{encode}drop with {drop_flag(wrong)}, or name the column of labels, as"
+        f" by --data.label-column {shlex.quote(name)}, and that of names by --data.id-column"
     )
     if is_needed:
         remedy = "the model takes numbers there"
@@ -291,7 +294,7 @@ def _check_row_numbers(where: Any, used: list[str]) -> None:
         if name in _ROW_NUMBER_NAMES:
             raise DataError(
                 f"{where}: column '{name}' numbers the rows, as pandas and R write it; keep it with"
-                f" the rows with --data.id-column={shlex.quote(name) if name else ''}, drop it with"
+                f" the rows with --data.id-column={shlex.quote(name)}, drop it with"
                 f" {drop_flag([name])}, or save without (index=False, row.names=FALSE); if it is"
                 " data, give it a name."
             )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError
-from ..files import check_file, first_bytes, first_line
+from ..files import WRITE_AGAIN, check_file, first_bytes, first_line
 from ..settings import DataSettings
 from .columns import labels_of
 from .parquet import read_columns
@@ -43,7 +43,10 @@ def labels_from_file(raw: RawVectors, settings: DataSettings) -> RawVectors:
     if ids is not None and raw.ids is not None:
         known = dict(zip(ids, range(len(ids)), strict=True))
         if repeated := [name for name, count in Counter(ids).items() if count > 1]:
-            raise DataError(f"{path}: id '{repeated[0]}' occurs {ids.count(repeated[0])} times.")
+            raise DataError(
+                f"{path}: id '{repeated[0]}' occurs {ids.count(repeated[0])} times; keep"
+                " one row of each."
+            )
         missing = [name for name in raw.ids.tolist() if name not in known]
         if missing:
             raise DataError(
@@ -65,7 +68,7 @@ def _read(path: Path, settings: DataSettings) -> tuple[NDArray[Any], list[str] |
         try:
             return np.load(path, allow_pickle=False).reshape(-1), None
         except ValueError as error:
-            raise DataError(f"{path} is damaged ({first_line(error)}).") from error
+            raise DataError(f"{path} is damaged ({first_line(error)}); {WRITE_AGAIN}.") from error
     is_typed = first_bytes(path, 4) == b"PAR1"
     if is_typed:
         found = read_columns(path)

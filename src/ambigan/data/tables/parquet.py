@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...core.errors import DataError
-from ..files import first_line
+from ..files import WRITE_AGAIN, first_line
 
 
 def read_columns(source: Path | BinaryIO) -> Any:
@@ -50,7 +50,7 @@ def read_parquet_folder(folder: Path) -> tuple[Any, tuple[str, ...]]:
             tables[-1].validate(full=True)
         except Exception as error:  # Arrow's parts raise different errors for damaged files
             raise DataError(
-                f"{path} is damaged, cut short or not Parquet ({first_line(error)})."
+                f"{path} is damaged, cut short or not Parquet ({first_line(error)}); {WRITE_AGAIN}."
             ) from error
         names, first = set(tables[-1].column_names), set(tables[0].column_names)
         if names != first:

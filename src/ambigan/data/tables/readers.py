@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...core.errors import ConfigError, DataError
-from ..files import check_file, first_line
+from ..files import WRITE_AGAIN, check_file, first_line
 from ..settings import DataSettings
 from .choice import raw_vectors, text_columns
 from .label_file import labels_from_file
@@ -196,7 +196,9 @@ def _guarded(path: Path, kind: str, load: Callable[[], Any]) -> Any:
     except Exception as error:  # Arrow's parts raise different errors for damaged files
         said = first_line(error)
         if kind != "CSV":
-            raise DataError(f"{path} is damaged, cut short or not {kind} ({said}).") from error
+            raise DataError(
+                f"{path} is damaged, cut short or not {kind} ({said}); {WRITE_AGAIN}."
+            ) from error
         if "UTF8" in said or "utf-8" in said:
             raise DataError(
                 f"{path} is no CSV in UTF-8; name its encoding, for instance --data.encoding cp1252"

@@ -233,7 +233,7 @@ def _as_trained(
             row = int(split.rows[bad][0]) + 1
             raise DataError(
                 f"{raw.file}: row {row} (counted from 1) is so far from the training data that its"
-                " scaled values are not finite in float32."
+                " scaled values are not finite in float32; correct it or leave it out."
             )
     return scaled, label_names
 
@@ -265,7 +265,7 @@ def _raw_splits(
     if len(set(widths)) > 1:
         raise DataError(
             f"{raw.file}: '{raw.parts[0][0]}' has {widths[0]} columns and '{raw.parts[1][0]}' has"
-            f" {widths[1]}; both must have the same."
+            f" {widths[1]}; both must have the same; leave columns out of one."
         )
     codes, names = encode_labels(raw.labels, f"{raw.file}, {raw.labels_name}")
     for (part, _), array, code in zip(raw.parts, values, codes, strict=True):
@@ -326,5 +326,8 @@ def _without_constants(
             " training rows; leave out constant columns with --data.drop-constant true."
         )
     if constant.all():
-        raise DataError(f"{raw.file}: every column is constant in the {len(train)} training rows.")
+        raise DataError(
+            f"{raw.file}: every column is constant in the {len(train)} training rows; there"
+            " is nothing to learn; give other data."
+        )
     return np.flatnonzero(~constant), tuple(name for name in names if name not in set(found))
