@@ -13,13 +13,19 @@ from .core.plugins import load_plugin
 from .core.version import __version__
 
 __all__ = [
+    "GAN",
     "AmbiganError",
+    "Autoencoder",
+    "BiGAN",
+    "BigBiGAN",
     "CheckpointError",
     "ConfigError",
     "DataError",
     "EvaluationConfig",
+    "LatentRegressor",
     "NonFiniteError",
     "Run",
+    "Structural",
     "__version__",
     "evaluate",
     "fit",
@@ -36,6 +42,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .configuration import make_config
     from .data import register_source
+    from .estimators import GAN, Autoencoder, BiGAN, BigBiGAN, LatentRegressor, Structural
     from .fitting import fit
     from .methods import register_method
     from .model_files import load
@@ -46,8 +53,14 @@ if TYPE_CHECKING:
 
 # Imported when first used: they import torch, which takes a second.
 _HOMES = {
+    "Autoencoder": "estimators",
+    "BiGAN": "estimators",
+    "BigBiGAN": "estimators",
     "EvaluationConfig": "run_evaluation",
+    "GAN": "estimators",
+    "LatentRegressor": "estimators",
     "Run": "run",
+    "Structural": "estimators",
     "evaluate": "run_evaluation",
     "fit": "fitting",
     "load": "model_files",

@@ -6,9 +6,9 @@ import dataclasses
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .configuration import make_config
 from .core.errors import ConfigError, suggestion
@@ -16,10 +16,12 @@ from .core.settings import override
 from .data import DataSettings, RawVectors
 from .data.memory import MEMORY, examples_in_memory, is_in_memory
 from .engine.config import TrainSettings
+from .engine.run_folder import RunFolder
 from .methods import find_method
 from .model_files import load
 from .presets import find_preset
 from .run import Run
+from .training import resume as go_on
 from .training import train
 
 
@@ -32,6 +34,7 @@ def fit(
     out: str | Path | None = None,
     seed: int = 0,
     epochs: int | None = None,
+    resume: bool = False,
     **settings: Any,
 ) -> Run:
     """Trains a method on data and returns the run, ready for use.
@@ -47,18 +50,23 @@ def fit(
             that is deleted with the run.
         seed: Seed of weights, batches and latents.
         epochs: Number of times that each network sees the data; the preset's if None.
+        resume: Whether a run that is in `out` already goes on, or is loaded if it is complete. It
+            must have the same settings and data.
         **settings: Settings of the method, of training or of the data by name, such as
             `latent_dim=20`, `batch_size=64` or `scaling="minmax"`; a nested one by two underscores,
-            such as `network__hidden=(128, 128)`.
+            such as `network__hidden=(128, 128)`, or as
+            `network={"hidden": (128, 128)}`.
 
     Raises:
         ConfigError: A setting is unknown or not allowed, or `out` is taken.
+        CheckpointError: The run in `out` cannot go on, or was trained on other data.
         DataError: The data cannot be read or learned from.
     """
     changes: dict[str, Any] = {"train.seed": seed}
     if epochs is not None:
         changes["train.epochs"] = epochs
-    changes |= {_dotted(method, name): value for name, value in settings.items()}
+    for name, value in settings.items():
+        changes |= _nested(_dotted(method, name), value)
     examples = None
     if is_in_memory(data):
         examples, source = data, MEMORY
@@ -69,11 +77,22 @@ def fit(
     else:
         source = str(data)
     config = make_config(method, preset=preset, changes={**changes, "data.source": source})
+    if out is not None and resume and RunFolder(out).config_file.exists():
+        return load(go_on(out, data=examples, y=y, expected=lambda _: config).path)
     if out is not None:
         return load(train(config, out, data=examples, y=y).path)
+    return in_own_folder(lambda path: load(train(config, path, data=examples, y=y).path))
+
+
+def in_own_folder(make: Callable[[Path], Run]) -> Run:
+    """A run in a temporary folder, which is deleted with it.
+
+    Args:
+        make: Function that makes the run in a folder that does not exist yet.
+    """
     folder = tempfile.mkdtemp(prefix="ambigan-")
     try:
-        run = load(train(config, Path(folder, "run"), data=examples, y=y).path)
+        run = make(Path(folder, "run"))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -85,6 +104,18 @@ def _data_settings(changes: Mapping[str, Any]) -> DataSettings:
     """The settings of the data among all that are changed."""
     own = {name: value for name, value in changes.items() if name.startswith("data.")}
     return override(DataSettings(MEMORY), {name[5:]: value for name, value in own.items()})
+
+
+def _nested(name: str, value: Any) -> dict[str, Any]:
+    """A setting by its dotted name; each of its own, where the value is several by name."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    inner = cast(Mapping[str, Any], value)
+    return {
+        dotted: each
+        for key, found in inner.items()
+        for dotted, each in _nested(f"{name}.{key}", found).items()
+    }
 
 
 def _dotted(method: str, name: str) -> str:

@@ -159,6 +159,18 @@ class Run:
         bands = [band - 1 for band in self.config.data.bands]
         return images[..., bands, :, :] if bands else images
 
+    def reconstruction_errors(self, x: Any) -> NDArray[np.float32]:
+        """Squared difference of each value from its reconstruction, in the shape of `originals`.
+
+        Values are scaled as in training: vectors by the fitted scaling, images to [-1, 1].
+        """
+        self.need("reconstruct")
+        game = self.method
+        return self._map(
+            lambda part: (game.reconstruct(part) - game.resize_to_sample(part)).square(),
+            self._inputs(x),
+        )
+
     def _inputs(self, x: Any) -> Tensor:
         if isinstance(x, Split):
             return x.values

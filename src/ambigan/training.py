@@ -226,21 +226,31 @@ def _go_on(
             f"{run.path} holds a run of {config.method}, not of {asked.method}; choose another"
             " --out."
         )
-    if changed := differences_of_runs(asked, config):
-        raise ConfigError(
-            f"{run.path} was made with other settings ({'; '.join(changed)}); resume it without "
-            "them or train anew with another --out."
-        )
+    batch_size = config.train.batch_size
+    may_not_fit = asked.train.batch_size > batch_size
+    as_fitted = replace(asked, train=replace(asked.train, batch_size=batch_size))
+    _check_same_settings(run, as_fitted if may_not_fit else asked, config)
     config = replace(config, train=replace(config.train, device=asked.train.device))
     here, device = _take_place(config)
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
+    if may_not_fit:
+        _check_same_settings(run, _with_batch_that_fits(asked, len(dataset.train), here), config)
     check_same_data(run, dataset)
     _check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
     return _PendingRun(run, config, dataset, method.to(device), claim)
+
+
+def _check_same_settings(run: RunFolder, asked: RunConfig, config: RunConfig) -> None:
+    """Refuses to go on with other settings than a run was made with."""
+    if changed := differences_of_runs(asked, config):
+        raise ConfigError(
+            f"{run.path} was made with other settings ({'; '.join(changed)}); resume it without "
+            "them or train into another --out."
+        )
 
 
 def _claim(run: RunFolder, locks: ExitStack) -> FolderClaim:

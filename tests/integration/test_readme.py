@@ -6,6 +6,8 @@ import re
 import warnings
 from pathlib import Path
 
+import pytest
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
@@ -23,6 +25,14 @@ def test_the_python_snippet(finished_run: Path) -> None:
     assert names["images"].shape == (16, 1, 8, 8)
     assert names["again"].shape == (8, 1, 8, 8)
     assert names["between"].shape == (1, 1, 8, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*hardly.*")
+def test_the_estimator_in_its_pipeline() -> None:
+    names: dict[str, object] = {}
+    exec(block("estimators"), names)
+    assert getattr(names["new"], "shape", None) == (5, 64)
 
 
 def test_every_command_of_the_readme_is_one() -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
@@ -91,8 +89,6 @@ def test_every_point_is_drawn() -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_points_take_seconds() -> None:
-    features, _ = clusters(1000, 1024)
-    started = time.perf_counter()
-    embed_2d(features)
-    assert time.perf_counter() - started < 10
+def test_a_thousand_points_keep_their_clusters() -> None:
+    features, labels = clusters(1000, 1024)
+    assert silhouette_score(embed_2d(features), labels) > 0.6

@@ -71,9 +71,7 @@ def names_of_method(name: str) -> dict[str, Any]:
 def _settings(settings: Any, prefix: str, condition: str = "") -> Iterator[Setting]:
     """Every setting; where nested ones may be of several kinds, those of each, its own first."""
     hints = get_type_hints(cast(Any, type(settings)), include_extras=True)
-    descriptions: dict[str, str] = {}
-    for base in type(settings).__mro__[::-1]:
-        descriptions |= attribute_descriptions(base.__doc__)
+    descriptions = attribute_descriptions(cast(Any, type(settings)))
     for field in (field.name for field in dataclasses.fields(settings)):
         name, value, kinds = f"{prefix}{field}", getattr(settings, field), kinds_of(hints[field])
         if not is_dataclass(value):

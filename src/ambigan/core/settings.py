@@ -263,8 +263,16 @@ def _unknown_setting(name: str, known: Iterable[str]) -> ConfigError:
     return ConfigError(f"unknown setting '{name}'.{suggestion(name, known)}")
 
 
-def attribute_descriptions(docstring: str | None) -> dict[str, str]:
-    """The descriptions in the `Attributes:` section of a docstring, each as one line of text."""
+def attribute_descriptions(kind: type[Any]) -> dict[str, str]:
+    """The descriptions of a class's attributes, its bases' among them, each as one line."""
+    described: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        described |= _described_in(base.__doc__)
+    return described
+
+
+def _described_in(docstring: str | None) -> dict[str, str]:
+    """The descriptions in the `Attributes:` section of a docstring."""
     described: dict[str, str] = {}
     name, is_inside = "", False
     for line in inspect.cleandoc(docstring or "").splitlines():

@@ -49,8 +49,8 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     """Checks a user's array `(N, *spec.shape)` and brings it to what networks take.
 
     Images may also have their channels last, or none where the model takes one channel. Images of a
-    model without scaling are integers from 0 to 255, or floats in [-1, 1]; all else is in the units
-    of its source.
+    model without scaling are integers from 0 to 255, as floats too, or floats in [-1, 1]; all else
+    is in the units of its source.
 
     Args:
         x: Array to check.
@@ -60,7 +60,7 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     Raises:
         ConfigError: The model does not take this shape, type or range.
     """
-    array = _channels_first(as_array(x), spec)
+    array = _without_dropped(_channels_first(as_array(x), spec), spec, scaling)
     if array.shape[1:] != spec.shape:
         wanted = ", ".join(map(str, spec.shape))
         raise ConfigError(f"data have shape {array.shape}; this model takes (N, {wanted}).")
@@ -73,7 +73,8 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     if scaling is not None:
         return to_range(array, scaling)
     low, high = float(array.min()), float(array.max())
-    if array.dtype.kind != "f":
+    are_bytes = low >= 0 and 1 + SLACK < high <= 255 and bool((array == np.rint(array)).all())
+    if array.dtype.kind != "f" or are_bytes:
         if low < 0 or high > 255:
             raise ConfigError(
                 f"integer images must be in 0 to 255; these range from {low:g} to {high:g};"
@@ -90,6 +91,16 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     if low >= 0:
         _warn_of_range("of floats go from -1 to 1", "x * 2 - 1")
     return torch.as_tensor(array.astype(np.float32))
+
+
+def _without_dropped(array: NDArray[Any], spec: DataSpec, scaling: Scaling | None) -> NDArray[Any]:
+    """Vectors without the columns that the model does not take as they never changed."""
+    if spec.kind != "vectors" or scaling is None or array.ndim != 2:
+        return array
+    kept = [int(name) for name in scaling.columns if name.isdecimal()]
+    if len(kept) < spec.num_values or not max(kept) >= spec.num_values < array.shape[1] > max(kept):
+        return array
+    return array[:, kept]
 
 
 def _vectors(array: NDArray[Any], scaling: Scaling | None) -> Tensor:
