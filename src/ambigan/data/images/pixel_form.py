@@ -52,7 +52,8 @@ def _recoloured(pixels: DecodedPixels, channels: int) -> DecodedPixels:
 
 def _band_fitted(band: DecodedPixels, size: tuple[int, int], longest: int) -> DecodedPixels:
     image = Image.fromarray(band.astype(np.float32))
-    return np.asarray(_resized(image, size, longest))
+    resized = np.asarray(_resized(image, size, longest))
+    return resized.clip(band.min(), band.max())  # Lanczos overshoots at edges, and widens the range
 
 
 def _converted(pixels: DecodedPixels, dtype: str) -> DecodedPixels:
