@@ -125,7 +125,7 @@ def _unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
 def own_registries(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the test registers, and the plugins that it loads, are gone after it."""
     from ambigan.core import plugins
-    from ambigan.data.registry import SOURCES
+    from ambigan.data.opening.registry import SOURCES
     from ambigan.evaluation.protocols import PROTOCOLS
     from ambigan.methods import METHODS
 

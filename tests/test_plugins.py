@@ -18,7 +18,7 @@ from ambigan.core import plugins
 from ambigan.core.errors import ConfigError
 from ambigan.core.plugins import Plugin, load_plugin
 from ambigan.data import DataSettings, list_sources, open_dataset
-from ambigan.data.registry import SOURCES
+from ambigan.data.opening.registry import SOURCES
 from ambigan.methods import METHODS, find_method, register_method
 from ambigan.methods.bigan import BiGAN
 from ambigan.presets import PRESETS, find_preset

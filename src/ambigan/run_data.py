@@ -21,13 +21,13 @@ from .data import (
     stored_shape,
 )
 from .data.memory import MEMORY, examples_in_memory
-from .data.registry import CARRIED
+from .data.opening.registry import CARRIED
 from .engine.run_folder import RunFolder
 from .evaluation.config import Framing
 from .evaluation.provenance import data_record, hardware, versions
 from .evaluation.result import DataRecord, Provenance
 from .run import Run
-from .training import check_same_data
+from .trainable import check_same_data
 
 logger = logging.getLogger(__name__)
 

@@ -35,7 +35,8 @@ from .game import Method
 from .model_files import load, read_config
 from .run import Run
 from .run_data import MeasuredData, open_measured, provenance_of
-from .training import check_same_data, make_method, untrained
+from .trainable import check_same_data
+from .training import make_method, untrained
 
 __all__ = ["EvaluationConfig", "evaluate", "evaluate_baselines", "evaluate_curve"]
 

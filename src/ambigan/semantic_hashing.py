@@ -1,8 +1,8 @@
 """Near copies by the codes of an autoencoder, as DCGAN's authors removed them from LSUN.
 
-Source: Radford et al. (2016), DCGAN, section 4.1.1: a denoising, dropout-regularised ReLU autoencoder
-of 3072, 128 and 3072 units on 32x32 centre crops; codes are binarised, and images of one code are
-copies.
+Source: Radford et al. (2016), DCGAN, section 4.1.1: a denoising, dropout-regularised ReLU
+autoencoder of 3072, 128 and 3072 units on 32x32 centre crops; codes are binarised, and images of
+one code are copies.
 """
 
 from __future__ import annotations

@@ -24,8 +24,7 @@ from .core.distributed import (
     world,
 )
 from .core.errors import CheckpointError, ConfigError
-from .core.files import hold_lock, read_sealed, sealed, sweep, write_json
-from .core.machine import physical_memory
+from .core.files import hold_lock, sealed, sweep, write_json
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
@@ -40,18 +39,16 @@ from .engine.run_output import FolderClaim, RunOutput
 from .engine.train_state import TrainState
 from .engine.trainer import Trainer, TrainingProgress, no_progress
 from .game import Method
-from .methods import check_game, find_method, is_external
+from .methods import find_method, is_external
 from .model_files import describe_data, make_on_meta, read_config, save_model
 from .run import Run
+from .trainable import check_memory, check_same_data, check_trainable
 
 UNTRAINED_BATCHES = 50
 
 _Open = Callable[[DataSettings], Dataset]
 
 logger = logging.getLogger(__name__)
-
-_LARGE_SIDE = 256
-"""Height or width in pixels above which images are named as the cause of large networks."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +234,7 @@ def _go_on(
     if may_not_fit:
         _check_same_settings(run, _with_batch_that_fits(asked, len(dataset.train), here), config)
     check_same_data(run, dataset)
-    _check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
+    check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
@@ -284,74 +281,6 @@ def untrained(run: Run, dataset: Dataset) -> Method:
     batches = Batches(dataset.train, config.train.seed, run.device)
     recompute_bn_stats(method, batches, config.train, at_least=UNTRAINED_BATCHES)
     return method.eval()
-
-
-def check_trainable(config: RunConfig, dataset: Dataset) -> None:
-    """Lets what can fail fail before anything is written or trained.
-
-    Of the networks' size, weights, gradients, two optimiser moments and the average are counted,
-    and what a method remembers; activations are not.
-
-    Raises:
-        ConfigError: a batch is too large, or too small for the game, the feature layer does not
-            exist, or the networks need more memory than there is.
-    """
-    Batches(dataset.train, config.train.seed).check(config.train.batch_size)
-    method = make_on_meta(find_method(config.method), config, dataset.spec)
-    check_game(method)
-    method.find_layer()
-    method.check_batch(config.train.batch_size)
-    train = config.train
-    drawn, asked = train.batch_size * len(method.turns), train.epochs * len(dataset.train)
-    if drawn > asked:
-        logger.warning(
-            f"one iteration is made, of {drawn:,} examples ({len(method.turns)} turns of"
-            f" {train.batch_size}), and train.epochs {train.epochs} asks for {asked:,} alone."
-        )
-    _check_memory(config, method, dataset.spec)
-
-
-def _check_memory(config: RunConfig, method: Method, spec: DataSpec) -> None:
-    """Refuses networks that this machine cannot hold in training; they may be on torch's `meta`."""
-    copies = 4 + (config.train.ema_decay > 0)
-    sizes = {name: copies * p.nbytes for name, p in method.named_parameters()}
-    sizes |= {name: buffer.nbytes for name, buffer in method.named_buffers()}
-    needed, there = sum(sizes.values()), physical_memory()
-    if needed > there:
-        largest = max(sizes, key=lambda name: sizes[name])
-        remedy = "make settings.network, or what that depends on, smaller"
-        if spec.kind == "images" and max(spec.shape[1:]) > _LARGE_SIDE:
-            height, width = spec.shape[1:]
-            remedy = (
-                f"images are {height}x{width}: train on smaller ones with --data.size 64,64, or"
-                f" {remedy}"
-            )
-        raise ConfigError(
-            f"the networks need {needed / 2**30:,.0f} GiB of memory to train and this machine has "
-            f"{there / 2**30:,.0f}, most of it for {largest}; {remedy}."
-        )
-    if spec.kind == "images" and max(spec.shape[1:]) > _LARGE_SIDE:
-        height, width = spec.shape[1:]
-        logger.warning(
-            f"images are {height}x{width}, and networks of that size train slowly;"
-            " --data.size 64,64 trains on smaller ones"
-        )
-
-
-def check_same_data(run: RunFolder, dataset: Dataset) -> None:
-    """Refuses data whose hash is not that of the data that the run was trained on."""
-    if not run.data_file.exists():
-        return
-    known = read_sealed(run.data_file)
-    if known.get("sha256") is None:
-        raise CheckpointError(f"{run.data_file} is damaged: it has no 'sha256'.")
-    if known["sha256"] != dataset.sha256:
-        raise CheckpointError(
-            f"{dataset.name} is not the data that {run.path} was trained on: they had "
-            f"{known.get('num_train')} + {known.get('num_test')} examples with hash "
-            f"{known['sha256'][:12]}, now {len(dataset.train)} + {len(dataset.test)} with "
-            f"{dataset.sha256[:12]}. Put the old data back or train anew."
-        )
 
 
 def _take_place(config: RunConfig) -> tuple[World, torch.device]:

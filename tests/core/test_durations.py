@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ambigan.core.durations import duration
+from ambigan.engine.durations import duration
 
 
 @pytest.mark.parametrize(

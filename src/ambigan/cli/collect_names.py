@@ -15,8 +15,8 @@ from typing import Any, cast, get_type_hints
 from pydantic import TypeAdapter
 
 from ..core.settings import attribute_descriptions, dotted, kinds_of, override
+from ..data.opening.registry import SOURCES
 from ..data.settings import DataSettings
-from ..data.sources import SOURCES
 from ..engine.config import RunConfig, TrainSettings
 from ..evaluation.protocols import PROTOCOLS
 from ..experiments import EXPERIMENTS

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 
-from ..core.durations import duration
+from ..engine.durations import duration
 
 if TYPE_CHECKING:  # takes a moment to import
     from rich.progress import Progress, TaskID

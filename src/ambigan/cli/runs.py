@@ -16,14 +16,14 @@ from ..core.errors import ConfigError, DataError
 from ..core.files import write_bytes
 from ..core.settings import override
 from ..data import Dataset, DataSettings, SourceSplit, for_other, open_dataset
-from ..data.registry import READ
+from ..data.opening.registry import READ
 from ..engine.run_folder import RunFolder
 from ..game import Method
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load
 from ..run import Run
 from ..run_data import describe_framing
-from ..training import check_same_data
+from ..trainable import check_same_data
 from .output import logger, show_progress
 from .parser import Request
 

@@ -9,26 +9,23 @@ from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
 from .images.parallel_decoding import first_lines
 from .inputs import as_array, as_examples
-from .packed.dataset import verify_packed
-from .packed.manifest import Manifest
-from .packed.prepare import prepare_images
-from .packed.sharded import prepare_shards, verify_shards
-from .registry import register_source
-from .settings import DataSettings
-from .sources import (
-    examples_for_model,
+from .opening.for_model import examples_for_model, needed_by, open_examples, open_framed
+from .opening.registry import register_source
+from .opening.sources import (
     find_image_source,
     for_other,
     holds_images,
     list_sources,
     located,
     named_source,
-    needed_by,
     open_dataset,
-    open_examples,
-    open_framed,
     stored_shape,
 )
+from .packed.dataset import verify_packed
+from .packed.manifest import Manifest
+from .packed.prepare import prepare_images
+from .packed.sharded import prepare_shards, verify_shards
+from .settings import DataSettings
 from .tables.raw_vectors import RawVectors
 from .values import chunk_size, to_float
 
@@ -69,4 +66,4 @@ __all__ = [
     "verify_shards",
 ]
 
-import_module(".builtin_sources", __name__)  # registers the sources of the package
+import_module(".opening.builtin_sources", __name__)  # registers the sources of the package

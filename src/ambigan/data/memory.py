@@ -19,7 +19,7 @@ from .images.deep_images import as_bands
 from .images.image_decoding import Content, undistorted
 from .images.image_source import ImageSource
 from .labels import encode_labels
-from .registry import RawExamples
+from .opening.registry import RawExamples
 from .settings import DataSettings
 from .tables.readers import read_frame
 

@@ -18,9 +18,9 @@ from ..core.errors import ConfigError
 from ..core.plugins import Plugin, find_loaded
 from ..core.precision import bf16_hardware
 from ..core.settings import Fraction, build, checked, differences, plain
-from ..data.registry import SOURCES
+from ..data.opening.registry import SOURCES
+from ..data.opening.sources import origin_of_source
 from ..data.settings import DataSettings
-from ..data.sources import origin_of_source
 from ..methods import METHODS, find_method, is_external, origin_of_method
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from ..core.distributed import any_rank, average_, world
-from ..core.durations import duration
 from ..core.errors import ConfigError, NonFiniteError
 from ..core.randomness import Randomness
 from ..data.batches.sampler import Batches
@@ -26,6 +25,7 @@ from ..game import Batch
 from ..methods import check_losses
 from .config import TrainSettings
 from .diagnostics import collapse_warnings, diagnose, diagnosed_batch
+from .durations import duration
 from .graph_capture import CapturedTurns, PlayerNames, Recorder
 from .run_output import RunOutput
 from .schedule import (

@@ -13,15 +13,16 @@ import torch
 from torch import Tensor
 
 from ..core.distributed import share_of
-from ..core.durations import duration
 from ..core.errors import ConfigError
 from ..core.machine import physical_memory
 from ..data import Batches, open_dataset
 from ..engine.config import RunConfig, choose_device, resolve_precision
+from ..engine.durations import duration
 from ..engine.train_state import TrainState, count_parameters
 from ..engine.trainer import Trainer
 from ..evaluation.provenance import hardware
-from ..training import check_trainable, make_method
+from ..trainable import check_trainable
+from ..training import make_method
 from .memory import allocated_bytes, saved_bytes
 from .simulated_process_group import CollectiveTraffic, simulated_process_group
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.durations import duration
 from ..core.errors import CheckpointError
 from ..core.version import __version__
 from ..data import Dataset, Split
+from ..engine.durations import duration
 from ..model_files import load
 from ..report.figures.charts import Curve, Score, line_chart, score_chart
 from ..report.page import render_template

@@ -20,7 +20,7 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import find_protocol
 from ..methods import find_method
 from ..presets import find_preset
-from ..training import check_trainable
+from ..trainable import check_trainable
 from .experiment import Experiment, RunSpec
 from .run_records import PlannedRun
 

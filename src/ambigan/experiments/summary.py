@@ -9,7 +9,7 @@ from functools import cached_property
 from math import isfinite, nan
 from statistics import mean, stdev
 
-from ..core.durations import duration
+from ..engine.durations import duration
 from ..evaluation.result import Result
 from ..report.result_tables import ResultTable, TableCell, TableRow
 from .experiment import Experiment

@@ -11,11 +11,11 @@ from typing import Any, cast
 import torch
 
 from .. import __version__
-from ..core.durations import duration
 from ..core.errors import ConfigError
 from ..core.plugins import plugin_flags
 from ..core.settings import dotted, typed_value
 from ..engine.config import RunConfig
+from ..engine.durations import duration
 from ..engine.train_state import count_parameters
 from ..evaluation.provenance import hardware
 from ..evaluation.result import Result

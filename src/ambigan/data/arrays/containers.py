@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import ConfigError, DataError, suggestion
 from ..files import WRITE_AGAIN, check_file, first_bytes, first_line
-from ..registry import RawExamples
+from ..opening.registry import RawExamples
 from ..settings import DataSettings
 from ..tables.choice import raw_vectors
 from ..tables.raw_vectors import some

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError, suggestion
-from ..registry import RawExamples
+from ..opening.registry import RawExamples
 from ..settings import DataSettings
 from ..tables.raw_vectors import some
 from .layout import examples_of_arrays

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...core.errors import ConfigError, DataError
 from ...core.machine import physical_memory
 from ..files import check_file, first_bytes, first_line
-from ..registry import RawExamples
+from ..opening.registry import RawExamples
 from ..settings import DataSettings
 from .layout import examples_of_arrays
 from .named_arrays import named_arrays

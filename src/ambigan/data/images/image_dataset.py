@@ -17,14 +17,7 @@ from ..batches.margins import Margins
 from ..dataset import Dataset, Scaling, SourceSplit, Split
 from ..inventory import Inventory
 from ..settings import DataSettings
-from ..splits import (
-    apply_holdout,
-    assemble,
-    group_codes,
-    num_held_out,
-    split_at,
-    warn_of_published,
-)
+from ..splits import apply_holdout, assemble, group_codes, num_held_out, split_at, warn_of_published
 from .image_decoding import DecodedPixels
 from .image_source import ImageSource
 from .near_copies import warning_of_copies

@@ -25,11 +25,7 @@ from ...core.files import (
 from ...core.settings import plain
 from ...core.version import __version__
 from ..dataset import Scaling, Split
-from ..images.image_dataset import (
-    train_range,
-    with_unused_pages,
-    without_blanks,
-)
+from ..images.image_dataset import train_range, with_unused_pages, without_blanks
 from ..images.image_source import ImageSource
 from ..images.parallel_decoding import (
     DecodingProgress,

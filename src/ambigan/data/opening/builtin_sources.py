@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.errors import DataError
-from .arrays.containers import read_h5ad, read_hdf5, read_mat
-from .arrays.layout import as_shaped
-from .arrays.numpy_files import read_npy, read_npz
-from .files import first_bytes
-from .image_sources.digits import open_digits, read_digits
-from .image_sources.folder import find_archive, find_folder, find_image_file
-from .image_sources.hub import find_hub
-from .image_sources.image_tables import images_of_csv, images_of_parquet
-from .image_sources.photo_datasets import find_celeba, find_imagenet, find_lsun
-from .image_sources.torchvision_datasets import (
+from ...core.errors import DataError
+from ..arrays.containers import read_h5ad, read_hdf5, read_mat
+from ..arrays.layout import as_shaped
+from ..arrays.numpy_files import read_npy, read_npz
+from ..files import first_bytes
+from ..image_sources.digits import open_digits, read_digits
+from ..image_sources.folder import find_archive, find_folder, find_image_file
+from ..image_sources.hub import find_hub
+from ..image_sources.image_tables import images_of_csv, images_of_parquet
+from ..image_sources.photo_datasets import find_celeba, find_imagenet, find_lsun
+from ..image_sources.torchvision_datasets import (
     CIFAR10,
     CIFAR100,
     MNIST,
@@ -24,12 +24,11 @@ from .image_sources.torchvision_datasets import (
     SVHN,
     Published,
 )
-from .images.image_source import ImageSource
-from .memory import MEMORY
-from .packed.dataset import (
-    open_packed,
-    read_packed,
-)
+from ..images.image_source import ImageSource
+from ..memory import MEMORY
+from ..packed.dataset import open_packed, read_packed
+from ..settings import DataSettings
+from ..tables.readers import read_csv, read_excel, read_feather, read_parquet
 from .registry import (
     ARRAYS,
     CONTAINERS,
@@ -45,8 +44,6 @@ from .registry import (
     Readable,
     register_source,
 )
-from .settings import DataSettings
-from .tables.readers import read_csv, read_excel, read_feather, read_parquet
 
 
 def _add_published(name: str, source: Published, description: str) -> None:

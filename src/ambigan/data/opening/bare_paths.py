@@ -6,11 +6,11 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..core.errors import DataError
-from .file_kinds import NUM_BYTES, TAR, ZIP, kind_of_bytes
-from .files import first_bytes
-from .image_sources.archives import is_archive_of_arrays
-from .images.image_decoding import image_suffixes
+from ...core.errors import DataError
+from ..file_kinds import NUM_BYTES, TAR, ZIP, kind_of_bytes
+from ..files import first_bytes
+from ..image_sources.archives import is_archive_of_arrays
+from ..images.image_decoding import image_suffixes
 
 _SAVED_SETS = ("dataset_dict.json", "state.json", "dataset_info.json")
 _PACKED = ("manifest.json", "index.parquet")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeVar
 
-from ..core.errors import unknown_name
-from ..core.registry import Registry
-from .dataset import Dataset, SourceSplit
-from .images.image_source import ImageSource
-from .settings import DataSettings
-from .tables.raw_vectors import RawVectors
+from ...core.errors import unknown_name
+from ...core.registry import Registry
+from ..dataset import Dataset, SourceSplit
+from ..images.image_source import ImageSource
+from ..settings import DataSettings
+from ..tables.raw_vectors import RawVectors
 
 FRAMED = frozenset(("crop", "short_side", "flip", "bands"))
 SPLIT = frozenset(("split_seed", "test_fraction"))

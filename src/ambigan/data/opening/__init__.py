@@ -1,0 +1,1 @@
+"""What a user types as data, and how it is opened."""
