@@ -247,7 +247,7 @@ def _read_checkpoint(run: RunFolder, config: RunConfig, weights: Weights | None)
             f" {as_typed(run.path)}."
         )
     warnings.warn(
-        f"{run.path} is not finished: its newest checkpoint ({state['images_seen']} images) is "
+        f"{run.path} is not finished: its newest checkpoint ({state['images_seen']} examples) is "
         "used, with running batch statistics.",
         stacklevel=3,
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .core.data_spec import DataSpec
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json
 from .data import (
@@ -22,6 +21,7 @@ from .data import (
 )
 from .data.memory import MEMORY, examples_in_memory
 from .data.opening.registry import CARRIED
+from .data.opening.sources import are_resized
 from .engine.run_folder import RunFolder
 from .evaluation.config import Framing
 from .evaluation.provenance import data_record, hardware, versions
@@ -86,7 +86,7 @@ def open_measured(
         return MeasuredData(dataset, dataset, data_record(dataset))
     settings = _other_settings(run, data)
     framed = open_framed(settings, run.spec, run.scaling, decoding)
-    line, _ = describe_framing(settings, run.spec)
+    line, _ = describe_framing(run, settings)
     if line:
         logger.info(line if framing == "run" else f"{settings.source} is measured in its own form")
     dataset, tag = framed, _tag(settings.source, framed)
@@ -148,11 +148,13 @@ def carried(own: DataSettings, source: str) -> DataSettings:
     return DataSettings(source, root=own.root, **kept)
 
 
-def describe_framing(settings: DataSettings, spec: DataSpec) -> tuple[str, bool]:
+def describe_framing(run: Run, settings: DataSettings) -> tuple[str, bool]:
     """What is changed of images to bring them to a run's form, in one line; empty for nothing.
 
-    And whether they are so much larger or smaller than the run's that its features say little.
+    And whether they are so far off that its features say little: much smaller than the run's, or
+    much larger where the run's own images were not made smaller either.
     """
+    spec = run.spec
     stored = stored_shape(settings) if spec.kind == "images" else None
     if stored is None or stored == spec.shape:
         return "", False
@@ -166,7 +168,8 @@ def describe_framing(settings: DataSettings, spec: DataSpec) -> tuple[str, bool]
     first = "x".join(map(str, stored))
     line = f"{settings.source}, images of {first}, in the run's form: {', '.join(changes)}"
     theirs, ours = min(stored[1:]), min(spec.shape[1:])
-    return line, max(theirs, ours) > FAR * min(theirs, ours)
+    is_larger = theirs > FAR * ours and not are_resized(run.config.data)
+    return line, is_larger or ours > FAR * theirs
 
 
 def _trained_on(folder: RunFolder) -> DataRecord:

@@ -80,7 +80,7 @@ def test_a_collapse_is_warned_of_when_it_appears_at_the_end_and_on_resuming_afte
     before = contents(run.path)
     caplog.clear()
     resume(run.path)
-    assert any("1,500 images: reconstructions are hardly" in line for line in caplog.messages)
+    assert any("1,500 examples: reconstructions are hardly" in line for line in caplog.messages)
     assert contents(run.path) == before
 
 
@@ -117,7 +117,7 @@ def test_a_folder_that_is_lost_stops_the_training_in_one_line(
     message = str(caught.value)
     assert said in message
     assert "stopped at 1,000 images" in message
-    assert "since its last checkpoint, at 500 images, is not saved" in message
+    assert "since its last checkpoint, at 500 examples, is not saved" in message
     assert "\n" not in message
     there = {path.name for path in run.rglob("*")} if run.is_dir() else set()
     assert "000000001000.pt" not in there, "a folder that is not ours is not written to"

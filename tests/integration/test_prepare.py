@@ -79,6 +79,51 @@ def test_a_packed_folder_is_verified(
     assert "is altered: its hash does not match" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("packs", [True, False])
+def test_images_like_those_that_were_made_smaller_go_in(
+    packs: bool, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """New photographs are as large as those were that the run was trained on."""
+    resized = ["--data", f"folder:{pictures}", "--data.size", "4,4"]
+    if packs:
+        assert main(["prepare", f"folder:{pictures}", str(tmp_path / "out"), "--size", "4x4"]) == 0
+        resized = ["--data", f"packed:{tmp_path / 'out'}"]
+    run = str(tmp_path / "run")
+    assert main(["train", "bigan", "--preset", "small", *resized, *TOY, "--out", run]) == 0
+    for name, factor in (("new", 2), ("tiny", 0)):
+        (tmp_path / name).mkdir()
+        for path in sorted(pictures.rglob("*.*"))[:3]:
+            with Image.open(path) as image:
+                size = (24 * factor or 1, 24 * factor or 1)
+                image.resize(size).save(tmp_path / name / f"{path.stem}.png")
+    words = ["embed", run, "--out", str(tmp_path / "x.npy"), "--data"]
+    capsys.readouterr()
+    assert main([*words, f"folder:{tmp_path / 'new'}"]) == 0
+    assert "resized and cropped to 4x4" in capsys.readouterr().err
+    assert main([*words, f"folder:{tmp_path / 'tiny'}"]) == 0, "within a factor of four"
+    assert (
+        main(
+            [
+                "train",
+                "bigan",
+                "--preset",
+                "small",
+                "--data",
+                f"folder:{pictures}",
+                "--data.size",
+                "8,8",
+                *TOY,
+                "--out",
+                run + "8",
+            ]
+        )
+        == 0
+    )
+    words[1] = run + "8"
+    assert main([*words, f"folder:{tmp_path / 'tiny'}"]) == 2
+    assert "give --framing run" in capsys.readouterr().err
+
+
 def test_a_path_holds_from_any_folder(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,7 +89,7 @@ def other_data(run: Run, source: str, request: Request) -> DataSettings:
                 f" {', '.join(sorted(READ)).replace('_', '-')}."
             )
     settings = override(for_other(run.config.data, source), values)
-    line, is_far_off = describe_framing(settings, run.spec)
+    line, is_far_off = describe_framing(run, settings)
     if flags.framing is None and is_far_off:
         raise ConfigError(
             f"{line}: so far from what the run was trained on, features say little; give --framing"

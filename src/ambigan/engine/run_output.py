@@ -87,8 +87,8 @@ class RunOutput:
         if missing := [images for images in expected if images not in there]:
             logger.warning(
                 f"{self.run.stats_file} lacks {len(missing)} of the {len(expected)} lines that the"
-                f" checkpoint at {images_seen:,} images expects, from {missing[0]:,} to"
-                f" {missing[-1]:,} images; training goes on, and its curves will have a gap."
+                f" checkpoint at {images_seen:,} examples expects, from {missing[0]:,} to"
+                f" {missing[-1]:,} examples; training goes on, and its curves will have a gap."
             )
         if self._config.train.tensorboard:
             self._events = TensorBoard(self.run.path / "tensorboard")
@@ -123,7 +123,7 @@ class RunOutput:
             raise StorageError(
                 f"{self.run.path} is no longer this training's:"
                 f" {loss or 'the main process has lost it'}. Training stopped at {images_seen:,}"
-                f" images; what it learned since its last checkpoint, at {self._saved:,} images, is"
+                f" examples; what it learned since its last checkpoint, at {self._saved:,} examples, is"
                 " not saved. Put the folder back and continue with --resume, or train with another"
                 " --out."
             )

@@ -244,7 +244,7 @@ class Trainer:
             begin = player.schedule_window[0] * self.planned_images
             if begin >= self.total_images:
                 logger.warning(
-                    f"player '{player.name}' would begin after {begin:,.0f} images, but training "
+                    f"player '{player.name}' would begin after {begin:,.0f} examples, but training "
                     f"ends at {self.total_images:,}: it learns nothing. Train longer, or plan for "
                     "less by train.schedule_epochs."
                 )
@@ -291,7 +291,7 @@ class Trainer:
         is_end = state.iterations >= self.num_iterations
         for sign in signs if world().is_main else ():  # when it appears, and at the end
             if is_end or sign.partition(":")[0] not in self._warned:
-                logger.warning(f"{state.images_seen:,} images: {sign}")
+                logger.warning(f"{state.images_seen:,} examples: {sign}")
         self._warned = {sign.partition(":")[0] for sign in signs}
         return part
 

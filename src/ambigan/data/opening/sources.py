@@ -189,6 +189,19 @@ def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
     return None
 
 
+def are_resized(settings: DataSettings) -> bool:
+    """Whether the images of a source are brought to another size, now or when they were packed."""
+    if settings.size is not None:
+        return True
+    name, _, typed = named_source(settings.source).partition(":")
+    if not isinstance(SOURCES.get(name), Packed):
+        return False
+    try:
+        return read_manifest(local_folder(settings, typed)).asked.get("size") is not None
+    except DataError:  # it is no longer there
+        return True
+
+
 def holds_images(settings: DataSettings) -> bool | None:
     """Whether a source holds images and not vectors; None where it cannot be read."""
     try:
