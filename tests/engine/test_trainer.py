@@ -116,7 +116,7 @@ def test_a_folder_that_is_lost_stops_the_training_in_one_line(
         train(toy_config(OFFICIAL), run, progress=at(700, lambda: loss(run)))
     message = str(caught.value)
     assert said in message
-    assert "stopped at 1,000 images" in message
+    assert "stopped at 1,000 examples" in message
     assert "since its last checkpoint, at 500 examples, is not saved" in message
     assert "\n" not in message
     there = {path.name for path in run.rglob("*")} if run.is_dir() else set()
@@ -165,7 +165,7 @@ def test_a_gap_in_the_log_is_warned_of(
     resume(tmp_path / "run")
     (found,) = [line for line in caplog.messages if "lacks" in line]
     assert said in found
-    assert "the checkpoint at 1,500 images expects" in found
+    assert "the checkpoint at 1,500 examples expects" in found
 
 
 def test_a_whole_log_has_no_gap(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
