@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+import ambigan
 from ambigan.cli import main
+from ambigan.data import open_dataset
 
 WORDS = ["train", "bigan", "--preset", "small", "--device", "cpu"]
 WORDS += ["--settings.network.hidden", "64,64", "--train.checkpoint-every", "15"]
@@ -72,8 +75,23 @@ def contents(run: Path) -> dict[str, bytes]:
     }
 
 
-def kill_and_resume(tmp_path: Path, kills: int, epochs: int) -> None:
-    words = [*training_of_vectors(tmp_path), "--epochs", str(epochs)]
+def training_of_crops(folder: Path) -> list[str]:
+    """Words of a training on random crops that reach beyond the centres of wide photographs."""
+    draw, photographs = np.random.default_rng(0), folder / "wide"
+    photographs.mkdir()
+    for number in range(60):
+        coarse = Image.fromarray(draw.integers(0, 256, (6, 8 + number % 5, 3), np.uint8))
+        shape = (24 + 6 * (number % 5), 24)
+        coarse.resize(shape if number % 2 else shape[::-1]).save(photographs / f"{number}.png")
+    source = ["--data", f"folder:{photographs}", "--data.size", "20,20", "--data.crop", "16,16"]
+    words = ["train", "bigan", *source, "--data.flip", "true", "--data.short-side", "18,24"]
+    words += ["--preset", "images", "--batch-size", "6", "--settings.latent-dim", "3"]
+    words += ["--settings.network.width", "2", "--train.statistics-batches", "2"]
+    return [*words, "--device", "cpu", "--train.checkpoint-every", "5", "--train.log-every", "7"]
+
+
+def kill_and_resume(tmp_path: Path, training: list[str], kills: int, epochs: int) -> None:
+    words = [*training, "--epochs", str(epochs)]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(*words, "--out", str(whole))
     moments = random.Random(0)
@@ -113,12 +131,18 @@ def wait_for_training(run: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_two_kills(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, kills=2, epochs=20)
+    kill_and_resume(tmp_path, training_of_vectors(tmp_path), kills=2, epochs=20)
+
+
+def test_a_kill_amid_crops_of_wide_photographs(tmp_path: Path) -> None:
+    kill_and_resume(tmp_path, training_of_crops(tmp_path), kills=1, epochs=12)
+    data = open_dataset(ambigan.load(tmp_path / "killed").config.data)
+    assert data.train.margins is not None
 
 
 @pytest.mark.slow
 def test_ten_kills(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, kills=10, epochs=150)
+    kill_and_resume(tmp_path, training_of_vectors(tmp_path), kills=10, epochs=150)
 
 
 @pytest.mark.parametrize(
