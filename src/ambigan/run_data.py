@@ -159,14 +159,15 @@ def describe_framing(run: Run, settings: DataSettings) -> tuple[str, bool]:
     if stored is None or stored == spec.shape:
         return "", False
     changes: list[str] = []
-    if stored[0] != spec.shape[0]:
+    if stored[0] != spec.shape[0] and {stored[0], spec.shape[0]} == {1, 3}:
         changes.append(
             f"grey copied to {spec.shape[0]} channels" if stored[0] == 1 else "colours made grey"
         )
     if stored[1:] != spec.shape[1:]:
         changes.append(f"resized and cropped to {spec.shape[1]}x{spec.shape[2]}")
     first = "x".join(map(str, stored))
-    line = f"{settings.source}, images of {first}, in the run's form: {', '.join(changes)}"
+    changed = f"{settings.source}, images of {first}, in the run's form: {', '.join(changes)}"
+    line = changed if changes else ""
     theirs, ours = min(stored[1:]), min(spec.shape[1:])
     is_larger = theirs > FAR * ours and not are_resized(run.config.data)
     return line, is_larger or ours > FAR * theirs

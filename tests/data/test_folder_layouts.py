@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ambigan.cli import main
 from ambigan.core.errors import DataError
 from ambigan.data import Dataset, DataSettings, open_dataset
 
@@ -252,3 +253,22 @@ def test_xmp_turns_a_png_as_exif_does(tmp_path: Path) -> None:
             content = content[:start] + content[end:tail] + content[start:end] + content[tail:]
         (tmp_path / f"{number}.png").write_bytes(content)
     assert opened(tmp_path).spec.shape == (1, 8, 4)
+
+
+def test_runs_and_packed_folders_below_the_images_are_left_alone(tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    draw = np.random.default_rng(0)
+    for number in range(20):
+        folder = photographs / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / f"{number}.png")
+    before = open_dataset(DataSettings(str(photographs)))
+    assert main(["prepare", str(photographs), str(photographs / "packed"), "--quiet"]) == 0
+    run = photographs / "runs" / "first"
+    words = ["train", "bigan", "--data", str(photographs), "--out", str(run), "--epochs", "1"]
+    small = ["--preset", "small", "--settings.network.hidden", "8,8", "--batch-size", "4"]
+    assert main([*words, *small, "--quiet"]) == 0
+    assert main(["sample", str(run), "--num", "4", "--quiet"]) == 0
+    after = open_dataset(DataSettings(str(photographs)))
+    assert (after.sha256, after.label_names) == (before.sha256, ("a", "b"))
+    assert any("ambigan wrote" in reason for reason in after.inventory.left_alone)

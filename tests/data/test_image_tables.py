@@ -169,3 +169,69 @@ def test_pages_in_cells(tmp_path: Path) -> None:
     images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
     pd.DataFrame({"image": [buffer.getvalue()] * 3}).to_parquet(tmp_path / "a.parquet")
     assert opened(tmp_path / "a.parquet", pages="all").inventory.num_read == 9
+
+
+def stems(table: pd.DataFrame) -> list[str]:
+    return [Path(name).stem for name in table["file"]]
+
+
+@pytest.mark.parametrize("name", ["stem", "file", "windows", "number"])
+def test_images_are_found_by_the_names_of_their_files(
+    tmp_path: Path, table: pd.DataFrame, name: str
+) -> None:
+    """As in tables that lie next to a folder of images, which they do not name."""
+    if name == "number":
+        for number in range(20):
+            path = tmp_path / "pictures" / f"{number:02}.png"
+            path.rename(path.with_name(f"{number}.png"))
+    written = {
+        "stem": [f"s{stem}" for stem in stems(table)],
+        "file": [Path(file).name for file in table["file"]],
+        "windows": [f"C:\\data\\{Path(file).name}" for file in table["file"]],
+        "number": range(20),
+    }[name]
+    if name == "stem":
+        for path in (tmp_path / "pictures").iterdir():
+            path.rename(path.with_name(f"s{path.name}"))
+    pd.DataFrame({"id": written, "label": table["class"]}).to_csv(tmp_path / "a.csv", index=False)
+    data = opened(tmp_path / "a.csv")
+    check(data.train, data.test)
+    assert "20 found by their names in folders below the table" in data.inventory.facts
+    assert data.train.files[0].startswith("pictures/")
+
+
+def test_a_name_of_several_images_is_in_doubt(tmp_path: Path, table: pd.DataFrame) -> None:
+    shutil.copytree(tmp_path / "pictures", tmp_path / "more")
+    pd.DataFrame({"id": stems(table), "label": table["class"]}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    with pytest.raises(DataError, match=r"several images are named so, such as more/00\.png and"):
+        opened(f"csv:{tmp_path}/a.csv", image_column="id")
+
+
+def test_numbers_that_name_no_image_stay_numbers(tmp_path: Path, table: pd.DataFrame) -> None:
+    """Files are called 0.png and 1.png, and classes are numbers."""
+    for number in range(3):
+        Image.new("L", (6, 5), number).save(tmp_path / f"{number}.png")
+    rows = np.random.default_rng(0).normal(size=(20, 3)).round(3)
+    frame = pd.DataFrame(rows, columns=["a", "b", "c"]).assign(label=np.arange(20) % 3)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    assert opened(tmp_path / "a.csv").spec.shape == (3,)
+
+
+@pytest.mark.parametrize("separator", [",", " ", "\t"])
+def test_lists_without_a_line_of_names(tmp_path: Path, table: pd.DataFrame, separator: str) -> None:
+    rows = table[["file", "class"]]
+    rows.to_csv(tmp_path / "a.txt", index=False, header=False, sep=separator)
+    data = opened(tmp_path / "a.txt", label_column="column_2")
+    assert data.inventory.num_read == 20
+    check(data.train, data.test)
+    table["file"].to_csv(tmp_path / "b.txt", index=False, header=False)
+    assert opened(tmp_path / "b.txt").inventory.num_read == 20
+
+
+def test_a_line_of_names_with_blanks_and_one_comma(tmp_path: Path, table: pd.DataFrame) -> None:
+    names = {"file": "path of the image", "class": "class"}
+    table[["file", "class"]].rename(columns=names).to_csv(tmp_path / "a.csv", index=False)
+    data = opened(tmp_path / "a.csv")
+    check(data.train, data.test)

@@ -174,3 +174,26 @@ def test_transfer_to_other_data(run: ambigan.Run, photos: str) -> None:
     assert results[0].provenance.data.name == photos
     assert main(["report", str(run.path)]) == 0
     assert f"--data {photos}" in (run.path / "report.html").read_text()
+
+
+def test_other_channels_and_depths_are_refused_or_said(
+    run: ambigan.Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    draw = np.random.default_rng(0)
+    made = {
+        "bands": draw.normal(size=(6, 13, 8, 8)).astype(np.float32),
+        "floats": draw.normal(size=(6, 8, 8)).astype(np.float32),
+        "deep": draw.integers(0, 4096, (6, 8, 8), np.uint16),
+    }
+    for name, images in made.items():
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(images):
+            np.save(tmp_path / name / f"{number}.npy", image)
+    for name, said in (("bands", "images of 13 channels"), ("floats", "takes 8-bit images of")):
+        words = ["embed", str(run.path), "--data", str(tmp_path / name)]
+        assert main([*words, "--out", str(tmp_path / "x.npy")]) == 2
+        with pytest.raises(DataError, match=said):
+            ambigan.evaluate(run, data=str(tmp_path / name), protocols=["knn1_cosine"])
+    words = ["embed", str(run.path), "--data", str(tmp_path / "deep")]
+    assert main([*words, "--out", str(tmp_path / "x.npy")]) == 0
+    assert "16 bits become 8 by their full range" in caplog.text

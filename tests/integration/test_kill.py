@@ -135,7 +135,7 @@ def test_two_kills(tmp_path: Path) -> None:
 
 
 def test_a_kill_amid_crops_of_wide_photographs(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, training_of_crops(tmp_path), kills=1, epochs=12)
+    kill_and_resume(tmp_path, training_of_crops(tmp_path), kills=1, epochs=6)
     data = open_dataset(ambigan.load(tmp_path / "killed").config.data)
     assert data.train.margins is not None
 

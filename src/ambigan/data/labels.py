@@ -21,8 +21,9 @@ def encode_labels(
     Codes count from 0 in the sorted order of all labels, including those of a test split.
 
     Args:
-        parts: Labels of each part, `(N,)`: integers, whole floats, bools or text; None for a part
-            without labels.
+        parts: Labels of each part, `(N,)`: integers, whole floats, bools or text; with further
+            dimensions of length 1; or one-hot, `(N, K)` with a single 1 in each row. None for a
+            part without labels.
         where: File and column or array, for messages.
 
     Raises:
@@ -38,9 +39,16 @@ def encode_labels(
 
 
 def _checked(labels: NDArray[Any], where: str) -> NDArray[Any]:
-    """Checks the shape and type of labels."""
+    """Labels `(N,)` of a shape and type that can be encoded."""
+    if labels.ndim > 1 and labels.size == max(labels.shape):
+        labels = labels.reshape(-1)
+    elif labels.ndim == 2 and _are_one_hot(labels):
+        labels = labels.argmax(1)
     if labels.ndim != 1:
-        raise DataError(f"{where}: labels must be 1-D, one for each row; got {labels.shape}.")
+        raise DataError(
+            f"{where}: labels must be 1-D, one for each row, or one-hot, one 1 in each row; got"
+            f" {labels.shape}. Name another array or column with --data.label-column."
+        )
     if labels.dtype.kind == "f":
         return _whole(labels, where)
     if labels.dtype.kind not in "biuU":
@@ -50,6 +58,13 @@ def _checked(labels: NDArray[Any], where: str) -> NDArray[Any]:
     if labels.dtype.kind == "U" and (labels == "").any():
         raise _missing(labels == "", where)
     return labels
+
+
+def _are_one_hot(labels: NDArray[Any]) -> bool:
+    """Whether each row holds a single 1 and zeros."""
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
+        return False
+    return bool(((labels == 1).sum(1) == 1).all())
 
 
 def _whole(labels: NDArray[Any], where: str) -> NDArray[Any]:

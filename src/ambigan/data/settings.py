@@ -11,7 +11,7 @@ from ..core.errors import ConfigError, unknown_name
 
 ScalingName = Literal["standard", "minmax", "robust", "quantile", "none"]
 MissingName = Literal["refuse", "drop", "mean", "median"]
-PagesName = Literal["first", "all"]
+PagesName = Literal["first", "all", "channels"]
 
 LAYOUTS = ("NHW", "NHWC", "NCHW", "HWC", "CHW", "HW", "HWN", "HWCN")
 """Orders of the dimensions of arrays of images; those without N are of a single image."""
@@ -54,7 +54,9 @@ class DataSettings:
             from 0 to 100; the least and the greatest value by default. Up to three channels share
             one range, and more have one each.
         pages: Which pages or frames of TIFF, GIF, WebP, PNG and DICOM files are images: the `first`
-            of each file, or `all`, which are named such as `movie.tif#17`, counted from 0.
+            of each file; `all`, which are named such as `movie.tif#17`, counted from 0; or all
+            pages of a TIFF file as the `channels` of one image. Channels that ImageJ and OME-TIFF
+            declare are always of one image.
         folders: Folders of a folder or archive that are read, relative to it, such as `train,val`
             or `images`; all if empty, except those of masks and of further test splits.
         group: What keeps images together on one side of a split that is made at random: `folder`,

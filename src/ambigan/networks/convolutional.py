@@ -189,7 +189,12 @@ def make_conv_encoder(
 
 
 def _stages(chain: LayerChain, width: int, spec: DataSpec, kernel: int) -> list[Stage]:
-    """Returns the convolutions of a chain by its name."""
+    """Returns the convolutions of a chain by its name.
+
+    Raises:
+        ConfigError: The data are vectors.
+    """
+    image_sample_spec(spec, "conv", 1)
     match chain:
         case "dcgan":
             return [Stage(width * 2**i, kernel, 2) for i in range(len(_halvings(spec)) - 1)]

@@ -68,19 +68,13 @@ def named_arrays(
     return examples_of_arrays(
         path,
         [(name if len(names) > 1 else "", read(name)) for name in examples],
-        [_flat(read(name)) if name else None for name in labels],
+        [read(name) if name else None for name in labels],
         settings,
         labels_name=f"array {named}",
         left_alone=left,
         targets=[np.concatenate(stacked, 1)] if stacked else None,
         facts=[f"array {' and '.join(map(repr, examples))}"] if len(names) > 1 else [],
     )
-
-
-def _flat(labels: NDArray[Any]) -> NDArray[Any]:
-    """Returns labels of a column or row, as MATLAB writes them, as one dimension."""
-    is_line = labels.ndim == 2 and 1 in labels.shape
-    return labels.reshape(-1) if is_line else labels
 
 
 def _asked(

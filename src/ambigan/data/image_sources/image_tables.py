@@ -19,7 +19,8 @@ from ..file_kinds import kind_by_suffix, kind_of_bytes
 from ..images.image_decoding import Content, image_suffixes
 from ..images.image_source import ImageSource
 from ..labels import encode_labels
-from ..settings import DataSettings
+from ..settings import SEPARATORS, DataSettings
+from .files_by_name import FilesByName
 from .folder_scan import MASKS, TEST_NAMES, TRAIN_NAMES
 
 LABELS = ("label", "labels", "class", "target", "category", "y")
@@ -39,14 +40,12 @@ class ImageTable:
         folder: Folder that paths are relative to.
         table: Table of Arrow.
         column: Name of the column of images.
-        others: Names of further columns of images.
     """
 
     where: str
     folder: Path
     table: Any
     column: str
-    others: tuple[str, ...] = ()
 
 
 def image_columns(schema: Any, rows: Any, folder: Path) -> list[str]:
@@ -58,16 +57,18 @@ def image_columns(schema: Any, rows: Any, folder: Path) -> list[str]:
         folder: Folder that paths are relative to.
     """
     names = [field.name for field in schema]
-    return [
-        name
+    columns = {
+        name: [cell for cell in rows.column(place).slice(0, _LOOKED_AT).to_pylist() if cell]
         for place, name in enumerate(names)
-        if names.count(name) == 1 and _holds_images(rows.column(place), folder)
+        if names.count(name) == 1
+    }
+    found = [
+        name
+        for name, cells in columns.items()
+        if 2 * sum(is_image(cell, folder) for cell in cells) > len(cells)
     ]
-
-
-def _holds_images(column: Any, folder: Path) -> bool:
-    values = [value for value in column.slice(0, _LOOKED_AT).to_pylist() if value is not None]
-    return bool(values) and 2 * sum(is_image(value, folder) for value in values) > len(values)
+    files = FilesByName(folder)
+    return found or [name for name, cells in columns.items() if files.are_named(name, cells)][:1]
 
 
 def is_image(value: Any, folder: Path) -> bool:
@@ -132,11 +133,14 @@ def source_of_table(read: ImageTable, settings: DataSettings) -> ImageSource:
         left[f"other columns ({', '.join(unused[:5])}{', ...' if len(unused) > 5 else ''})"] = len(
             unused
         )
-    paths = [_path_of(value) for value in images.to_pylist()] if _has_paths(images) else []
+    files, has_paths = FilesByName(read.folder), _has_paths(images)
+    paths = [_path_of(value, files) for value in images.to_pylist()] if has_paths else []
+    if files.num_found:
+        facts.append(f"{files.num_found:,} found by their names in folders below the table")
     return ImageSource(
         where=read.where,
         length=len(images),
-        content=lambda place: _content(images[place].as_py(), read.folder),
+        content=lambda place: _content(images[place].as_py(), files),
         labels=codes,
         label_names=label_names,
         num_train=num_train,
@@ -211,14 +215,18 @@ def _warnings(read: ImageTable, codes: Tensor | None, label: str | None) -> tupl
 def _has_paths(images: Any) -> bool:
     types = import_module("pyarrow").types
     kind = images.type
-    return types.is_string(kind) or types.is_large_string(kind)
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind)
 
 
-def _path_of(value: str | None) -> str:
-    return (value or "").replace("\\", "/")
+def _path_of(value: Any, files: FilesByName) -> str:
+    """The path of an image for messages and groups: of several of a name, the name."""
+    try:
+        return "" if value is None else files.path(str(value))
+    except OSError:
+        return str(value)
 
 
-def _content(value: Any, folder: Path) -> Content:
+def _content(value: Any, files: FilesByName) -> Content:
     """The image in one cell.
 
     Raises:
@@ -231,9 +239,9 @@ def _content(value: Any, folder: Path) -> Content:
         raise OSError("there is no image in this row")
     if isinstance(value, bytes):
         return value
-    if "://" in value:
+    if "://" in str(value):
         raise OSError("an address; download it and name the file")
-    path = folder / _path_of(value)
+    path = files.folder / files.path(str(value))
     if not path.exists():
         raise OSError(f"there is no file {path}")
     return path
@@ -256,8 +264,7 @@ def read_image_table(
         return None
     names = first_rows.column_names
     column = chosen_column(str(path), found, names, settings.image_column)
-    others = tuple(name for name in found if name != column)
-    return source_of_table(ImageTable(str(path), folder, load(), column, others), settings)
+    return source_of_table(ImageTable(str(path), folder, load(), column), settings)
 
 
 def images_of_csv(settings: DataSettings, path: Path) -> ImageSource | None:
@@ -269,13 +276,21 @@ def images_of_csv(settings: DataSettings, path: Path) -> ImageSource | None:
             first = bytes(stream.read(1 << 16))
     except (OSError, arrow.ArrowException):
         return None
-    line = first.split(b"\n")[0]
-    delimiter = max(",;\t", key=lambda mark: line.count(mark.encode()))
+    line = first.split(b"\n")[0].strip()
+    delimiter = SEPARATORS.get(settings.separator or "", settings.separator)
+    if delimiter is None or len(delimiter) > 1:
+        delimiter = max(",;\t", key=lambda mark: line.count(mark.encode()))
+        is_blank = delimiter.encode() not in line and not is_image(line.decode("latin-1"), path)
+        delimiter = " " if is_blank and settings.separator in (None, "blanks") else delimiter
     parse = csv.ParseOptions(delimiter=delimiter)
+    cells = [cell.strip('"') for cell in line.decode("utf-8", "replace").split(delimiter)]
+    is_nameless = any(is_image(cell, path.parent) for cell in cells)
+    names = [f"column_{place}" for place in range(1, len(cells) + 1)]
+    form = csv.ReadOptions(column_names=names if settings.header is False or is_nameless else None)
     whole = first[: first.rfind(b"\n") + 1] or first
 
     def read(source: Any) -> Any:
-        return csv.read_csv(source, parse_options=parse)
+        return csv.read_csv(source, form, parse)
 
     try:
         rows = read(arrow.BufferReader(whole))

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.errors import DataError
-from ..file_kinds import NUM_BYTES, FileKind, kind_by_suffix, kind_of_bytes
+from ..file_kinds import NUM_BYTES, ZIP, FileKind, kind_by_suffix, kind_of_bytes
 from ..files import check_data_folder
 from ..images.image_decoding import Content, image_suffixes
 
 _NOT_DATA = ("__MACOSX", ".DS_Store")
+"""What macOS adds to folders and archives."""
+
 _OF_SYSTEMS = frozenset(
     ("__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information")
 )
 """Folders of operating systems and network drives, which hold thumbnails and what was deleted."""
-"""What macOS adds to folders and archives."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,11 @@ def find_image_files(listing: Listing) -> FoundImages:
     Files of a kind whose extra is missing are left alone, as is all that is no image.
     """
     found, others = FoundImages(), Counter[tuple[str, str]]()
+    own = _own_folders(listing.names)
     for place, name in enumerate(listing.names):
+        if own and any(name.startswith(folder) for folder in own):
+            others[f"in {len(own)} folders", " that ambigan wrote"] += 1
+            continue
         suffix = os.path.splitext(name)[1].lower()
         kind = kind_by_suffix(suffix)
         is_known = kind is not None and kind.role == "image" and kind.is_readable
@@ -130,7 +135,7 @@ def find_image_files(listing: Listing) -> FoundImages:
         if (is_image or is_array) and not name.endswith("DICOMDIR"):
             found.places.append(place)
         else:
-            others[suffix or "without suffix", _reason(kind)] += 1
+            others[suffix or "without suffix", _reason(kind, listing.first_bytes(place))] += 1
     for (suffix, reason), count in others.most_common():
         found.left_alone[f"{suffix}{reason}"] = count
     if listing.num_hidden:
@@ -138,11 +143,38 @@ def find_image_files(listing: Listing) -> FoundImages:
     return found
 
 
-def _reason(kind: FileKind | None) -> str:
+_WRITTEN = (("manifest.json", "index.parquet"), ("config.json", "data.json", "stats.jsonl"))
+"""Files by which packed folders and runs are recognised."""
+
+
+def _own_folders(names: Sequence[str]) -> list[str]:
+    """The folders, with a slash at the end, of packed images and of runs below a folder."""
+    there = frozenset(names)
+    return [
+        folder
+        for first, *others in _WRITTEN
+        for folder in (name.removesuffix(first) for name in names if name.endswith(f"/{first}"))
+        if all(folder + other in there for other in others)
+    ]
+
+
+_MEMBERS = {
+    b".npy": "arrays of NumPy; save each image alone as .npy",
+    b"[Content_Types].xml": "document of an office program",
+    b"mimetype": "document of an office program",
+}
+"""What a ZIP archive is by the name of its first file, where it is no archive of images."""
+
+
+def _reason(kind: FileKind | None, first: bytes) -> str:
     if kind is None or kind.name == "text":
         return ""
     if kind.extra and not kind.is_readable:
         return f" ({kind.needed})"
+    if kind is ZIP:
+        name = first[30 : 30 + int.from_bytes(first[26:28], "little")]
+        if known := next((text for end, text in _MEMBERS.items() if name.endswith(end)), None):
+            return f" ({known})"
     if kind.role == "archive":
         return f" ({kind.name}; archive:PATH reads the images in it)"
     if kind.remedy:

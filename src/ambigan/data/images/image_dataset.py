@@ -23,7 +23,14 @@ from .image_source import ImageSource
 from .near_copies import warning_of_copies
 from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, first_lines
 from .pixel_form import LONGEST
-from .value_range import fit_range, pixels_to_range, to_range
+from .value_range import (
+    NARROW,
+    fit_range,
+    inner_range,
+    is_constant,
+    pixels_to_range,
+    to_range,
+)
 
 
 def open_image_source(
@@ -59,8 +66,16 @@ def open_image_source(
     if values.dtype != np.uint8 or settings.range is not None:
         used = min(end - settings.holdout, start + (settings.max_train or end))
         scaling = scaling_as or fit_range(values[start:used], settings, gallery.where)
+        if said := _warning_of_range(values[start:used], scaling, settings, gallery.where):
+            inventory = replace(inventory, warnings=(*inventory.warnings, said))
         pixels = to_range(values, scaling)
         beside = None if beside is None else pixels_to_range(beside, scaling)
+    elif is_constant(values[start:end]):
+        said = (
+            f"{gallery.where}: all values of the training images are {values[start].flat[0]} (where"
+            " they are transparent, 255); there is nothing to learn"
+        )
+        inventory = replace(inventory, warnings=(*inventory.warnings, said))
     everything = Split(
         values=torch.as_tensor(pixels),
         labels=gallery.labels_of(kept),
@@ -78,6 +93,20 @@ def open_image_source(
     if said := warning_of_copies(gallery.where, *pixels, (splits[0].files, splits[1].files)):
         inventory = replace(inventory, warnings=(*inventory.warnings, said))
     return assemble(settings, spec, named, gallery.label_names, scaling, found.skipped, inventory)
+
+
+def _warning_of_range(
+    train: DecodedPixels, scaling: Scaling, settings: DataSettings, where: str
+) -> str | None:
+    """Says where few extreme values fill the range of deep images; None where they do not."""
+    if settings.range is not None or settings.range_percentiles != (0, 100):
+        return None
+    inner = inner_range(train, scaling)
+    return inner and (
+        f"{where}: nearly all values lie between {inner[0]:g} and {inner[1]:g}, for which the"
+        f" extremes leave less than {NARROW:.0%} of the range; --data.range {inner[0]:g},"
+        f"{inner[1]:g} gives them all of it"
+    )
 
 
 def _margins(found: DecodedImages, beside: Tensor) -> Margins | None:
@@ -105,7 +134,9 @@ def with_unused_pages(gallery: ImageSource, count: int) -> ImageSource:
     """Returns the source with the pages counted that are not read."""
     if not count:
         return gallery
-    reason = "pages after the first of a file (--data.pages all reads them)"
+    is_tiff = any(name.lower().endswith((".tif", ".tiff")) for name in gallery.names)
+    also = " as images, --data.pages channels as channels of one" if is_tiff else ""
+    reason = f"pages after the first of a file (--data.pages all reads them{also})"
     return replace(gallery, left_alone={**gallery.left_alone, reason: count})
 
 

@@ -23,6 +23,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ..file_kinds import HEIC, TIFF, kind_of_file, no_image
 from .deep_images import (
+    ALL_PAGES,
     is_deeper,
     is_preview,
     num_tiff_pages,
@@ -41,7 +42,7 @@ class Page:
 
     Attributes:
         file: The file, or the bytes of one.
-        index: Number of the page, counted from 0.
+        index: Number of the page, counted from 0; `ALL_PAGES` for one image of them all.
     """
 
     file: Path | bytes
@@ -308,6 +309,8 @@ def _open(content: Path | bytes, page: int = 0) -> Image.Image | None:
     """
     if isinstance(content, Path) and not content.is_file():  # opening a pipe would wait for ever
         raise OSError("not a regular file" if content.exists() else "a broken link")
+    if page == ALL_PAGES:
+        return None
     file = BytesIO(content) if isinstance(content, bytes) else content
     try:
         image = Image.open(file, formats=_formats())

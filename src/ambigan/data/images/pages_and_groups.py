@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from ...core.errors import DataError
+from ..file_kinds import TIFF, kind_of_file
 from ..settings import DataSettings
+from .deep_images import ALL_PAGES
 from .image_decoding import Content, Decoding, Page, num_pages
 from .image_source import ImageSource
 from .parallel_decoding import in_threads
@@ -28,7 +30,20 @@ def settled(gallery: ImageSource, settings: DataSettings) -> ImageSource:
     files: Sequence[int] = range(gallery.length)
     if settings.pages == "all":
         gallery, files = _with_all_pages(gallery)
+    elif settings.pages == "channels":
+        gallery = replace(gallery, content=_with_pages_as_channels(gallery.content))
     return gallery if settings.group is None else _grouped(gallery, settings.group, files)
+
+
+def _with_pages_as_channels(content: Callable[[int], Content]) -> Callable[[int], Content]:
+    """The content of files whose pages are channels of one image."""
+
+    def whole(place: int) -> Content:
+        held = content(place)
+        is_file = isinstance(held, (Path, bytes))
+        return Page(held, ALL_PAGES) if is_file and kind_of_file(held) is TIFF else held
+
+    return whole
 
 
 def _with_all_pages(gallery: ImageSource) -> tuple[ImageSource, list[int]]:

@@ -16,6 +16,9 @@ from ..settings import DataSettings
 JOINT_CHANNELS = 3
 """Largest number of channels that share one range, since colours would change otherwise."""
 
+NARROW = 0.02
+"""Fraction of the range below which nearly all values count as squeezed by a few extremes."""
+
 _BLOCK = 256
 _PIXELS = 1 << 16
 _SAMPLED = 1 << 22
@@ -76,6 +79,40 @@ def pixels_to_range(pixels: NDArray[Any], scaling: Scaling) -> Tensor:
         part = pixels[start : start + _PIXELS]
         scaled[start : start + _PIXELS] = to_range(part.T[None, :, None], scaling)[0, :, 0].T
     return scaled
+
+
+def is_constant(images: NDArray[Any]) -> bool:
+    """Whether all values are the same; it ends at the first block where they differ."""
+    starts = range(0, len(images), _BLOCK)
+    return all(bool((images[i : i + _BLOCK] == images.flat[0]).all()) for i in starts)
+
+
+def inner_range(train: NDArray[Any], scaling: Scaling) -> tuple[float, float] | None:
+    """Returns the 0.1 and 99.9 percentile of values between the extremes, where these hide them.
+
+    The least and the greatest value themselves do not count, as marks of missing pixels and of
+    saturated ones have them.
+
+    Args:
+        train: Images of the training split as they were decoded, `(N, C, H, W)`.
+        scaling: Their scaling, by the extremes.
+
+    Returns:
+        None where the values fill at least `NARROW` of the range of one of the channels.
+    """
+    step = max(1, train.size // _SAMPLED)
+    found = list[tuple[float, float]]()
+    for channel in range(train.shape[1]):
+        part = train[:, channel].reshape(-1)[::step].astype(np.float64)
+        part = part[np.isfinite(part)]
+        between = part[(part > part.min(initial=np.inf)) & (part < part.max(initial=-np.inf))]
+        if not between.size:
+            return None
+        low, high = np.percentile(between, (0.1, 99.9))
+        if high - low >= NARROW * 2 * float(scaling.scale[channel]):
+            return None
+        found.append((float(low), float(high)))
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _bounds(values: NDArray[Any], percentiles: tuple[float, float]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from ...core.errors import DataError
 from ..dataset import Dataset, Scaling, SourceSplit
 from ..images.cropping import augment_of, cropped_form
 from ..images.image_dataset import open_image_source, read_image_source
+from ..images.image_source import ImageSource
 from ..images.parallel_decoding import DecodingProgress, by
 from ..inventory import log_inventory
 from ..packed.dataset import packed_source
@@ -19,7 +20,7 @@ from ..settings import DataSettings
 from ..tables.raw_vectors import RawVectors
 from ..tables.vectors import build_vectors_as, read_vectors
 from .registry import Packed, RawExamples, Readable
-from .sources import find_image_source, find_source, read_source
+from .sources import find_image_source, find_source, first_header, read_source
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ def examples_for_model(
         for line in examples.warnings:
             logger.warning(line)
         return read_vectors(examples, spec, scaling, settings)
+    _check_pixels(examples, settings, spec, scaling)
     size = settings.size if settings.crop else spec.shape[1:]
     split = read_image_source(settings, examples, spec.shape[0], size, progress, scaling)
     log_inventory(split.inventory, settings.source)
@@ -168,6 +170,7 @@ def open_framed(
         raise _misfit(settings, kind, spec)
     if isinstance(examples, RawVectors):
         return build_vectors_as(examples, settings, spec, scaling)
+    _check_pixels(examples, settings, spec, scaling)
     size = settings.size if settings.crop else (spec.shape[1], spec.shape[2])
     sized = replace(settings, size=size)
     dataset = open_image_source(sized, examples, progress, spec.shape[0], scaling)
@@ -175,6 +178,30 @@ def open_framed(
     return cropped_form(dataset, settings)
 
 
-def _misfit(settings: DataSettings, held: str, spec: DataSpec) -> DataError:
+def _check_pixels(
+    gallery: ImageSource, settings: DataSettings, spec: DataSpec, scaling: Scaling | None
+) -> None:
+    """Checks the channels and the depth of the first image against those of a model.
+
+    Raises:
+        DataError: They cannot be brought to each other.
+    """
+    header = first_header(gallery)
+    if header is None:
+        return
+    if header.channels != spec.shape[0] and not {header.channels, spec.shape[0]} <= {1, 3}:
+        raise _misfit(settings, f"images of {header.channels} channels", spec)
+    if scaling is not None or header.dtype == "uint8":
+        return
+    if header.dtype != "uint16":
+        raise _misfit(settings, "images of floats or 32 bits", spec, "8-bit images")
+    logger.warning(
+        f"{settings.source}: 16 bits become 8 by their full range, 65,535 to 255, since the model"
+        " was trained on 8-bit images; where the values fill less of it, convert them first"
+    )
+
+
+def _misfit(settings: DataSettings, held: str, spec: DataSpec, taken: str = "") -> DataError:
     form = f"{spec.num_values} values" if spec.kind == "vectors" else by(spec.shape)
-    return DataError(f"{settings.source} holds {held}; the model takes {spec.kind} of {form}.")
+    taken = taken or spec.kind
+    return DataError(f"{settings.source} holds {held}; the model takes {taken} of {form}.")

@@ -12,7 +12,7 @@ from ..dataset import Dataset
 from ..file_kinds import kind_of_file
 from ..images.cropping import cropped_form
 from ..images.image_dataset import open_image_source
-from ..images.image_decoding import read_header
+from ..images.image_decoding import Header, read_header
 from ..images.image_source import ImageSource, image_source_of
 from ..images.pages_and_groups import settled
 from ..images.parallel_decoding import DecodingProgress, find_form
@@ -180,12 +180,17 @@ def stored_shape(settings: DataSettings) -> tuple[int, int, int] | None:
             return None
     else:
         gallery = find_image_source(replace(settings, size=None, crop=None, flip=False))
+    header = first_header(gallery)
+    return None if header is None else (header.channels, header.height, header.width)
+
+
+def first_header(gallery: ImageSource) -> Header | None:
+    """The header of the first image that can be read, of twenty."""
     for place in range(min(gallery.length, 20)):
         try:
-            header = read_header(gallery.content(place), gallery.decoding, reduces=True)
+            return read_header(gallery.content(place), gallery.decoding, reduces=True)
         except Exception:  # Pillow raises many kinds; what cannot be read is counted elsewhere
             continue
-        return header.channels, header.height, header.width
     return None
 
 
