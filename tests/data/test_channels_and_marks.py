@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from ambigan.cli import main
 from ambigan.core.errors import DataError
 from ambigan.data import Dataset, DataSettings, open_dataset
 
@@ -127,3 +128,17 @@ def test_white_on_transparent_is_nothing_to_learn(tmp_path: Path) -> None:
         Image.fromarray(np.dstack([white, alpha])).save(tmp_path / f"{number}.png")
     (said, *_) = opened(tmp_path).inventory.warnings
     assert "all values of the training images are 255 (where they are transparent" in said
+
+
+def test_what_is_wrong_with_values_is_kept_with_packed_images(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for number in range(20):
+        image = draw.uniform(0, 100, (8, 8)).astype(np.float32)
+        image[0, 0], image[1, 1] = -9999, np.nan
+        np.save(tmp_path / "a" / f"{number}.npy", image)
+    assert main(["prepare", str(tmp_path / "a"), str(tmp_path / "packed"), "--quiet"]) == 0
+    said = [line for line in opened(tmp_path / "packed").inventory.warnings if "copies" not in line]
+    assert said == [
+        line for line in opened(tmp_path / "a").inventory.warnings if "copies" not in line
+    ]
+    assert len(said) == 2

@@ -201,3 +201,10 @@ def test_the_kinds_of_networks_are_told_apart_in_a_file() -> None:
     with pytest.raises(ConfigError, match=r"network\.kind cannot be 'cnn': it is mlp or conv"):
         RunConfig.from_json(values)
     assert NetworkSettings.__args__[1] is ConvSettings
+
+
+@pytest.mark.parametrize("encoder", ["dcgan", "six_layer", "alexnet"])
+def test_an_encoder_alone_refuses_vectors(encoder: str) -> None:
+    network = ConvSettings(encoder=encoder)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="is for images, but the data are vectors of 5 values"):
+        make_conv_encoder(DataSpec("vectors", (5,)), network, 3)

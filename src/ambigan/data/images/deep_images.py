@@ -160,10 +160,10 @@ def _with_channels(file: Any, own: list[Any]) -> list[list[Any]]:
         lengths = [(a, n) for a, n in zip(series.axes, series.shape, strict=True) if a not in "YXS"]
         axes, shape = [axis for axis, _ in lengths], [length for _, length in lengths]
         if "C" in axes and np.prod(shape) == len(own) == len(series.pages):
-            order = np.moveaxis(np.arange(len(own)).reshape(shape), axes.index("C"), -1)
-            return [
-                [series.pages[i] for i in image] for image in order.reshape(-1, order.shape[-1])
-            ]
+            channel = axes.index("C")
+            order = np.moveaxis(np.arange(len(own)).reshape(shape), channel, -1)
+            rows: list[list[int]] = order.reshape(-1, shape[channel]).tolist()
+            return [[series.pages[place] for place in row] for row in rows]
     return [[page] for page in own]
 
 

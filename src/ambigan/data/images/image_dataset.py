@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,12 @@ from .near_copies import warning_of_copies
 from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, first_lines
 from .pixel_form import LONGEST
 from .value_range import (
-    NARROW,
     fit_range,
-    inner_range,
     is_constant,
     pixels_to_range,
     to_range,
+    warning_of_missing,
+    warning_of_range,
 )
 
 
@@ -66,7 +67,7 @@ def open_image_source(
     if values.dtype != np.uint8 or settings.range is not None:
         used = min(end - settings.holdout, start + (settings.max_train or end))
         scaling = scaling_as or fit_range(values[start:used], settings, gallery.where)
-        if said := _warning_of_range(values[start:used], scaling, settings, gallery.where):
+        if said := warning_of_range(values[start:used], scaling, settings, gallery.where):
             inventory = replace(inventory, warnings=(*inventory.warnings, said))
         pixels = to_range(values, scaling)
         beside = None if beside is None else pixels_to_range(beside, scaling)
@@ -93,20 +94,6 @@ def open_image_source(
     if said := warning_of_copies(gallery.where, *pixels, (splits[0].files, splits[1].files)):
         inventory = replace(inventory, warnings=(*inventory.warnings, said))
     return assemble(settings, spec, named, gallery.label_names, scaling, found.skipped, inventory)
-
-
-def _warning_of_range(
-    train: DecodedPixels, scaling: Scaling, settings: DataSettings, where: str
-) -> str | None:
-    """Says where few extreme values fill the range of deep images; None where they do not."""
-    if settings.range is not None or settings.range_percentiles != (0, 100):
-        return None
-    inner = inner_range(train, scaling)
-    return inner and (
-        f"{where}: nearly all values lie between {inner[0]:g} and {inner[1]:g}, for which the"
-        f" extremes leave less than {NARROW:.0%} of the range; --data.range {inner[0]:g},"
-        f"{inner[1]:g} gives them all of it"
-    )
 
 
 def _margins(found: DecodedImages, beside: Tensor) -> Margins | None:
@@ -148,19 +135,20 @@ def _inventory(gallery: ImageSource, found: DecodedImages) -> Inventory:
     if found.beside is not None:
         facts.append(fact_of_margins(np.array(found.sizes), (height, width)))
     if values.dtype != np.uint8:
-        bad = [i for i, image in enumerate(values) if not np.isfinite(image).all()]
         low, high = (_finite(values, ends) for ends in (np.min, np.max))
         facts.append(f"{_BITS[values.dtype.name]}, values from {low:g} to {high:g}")
-        if bad:
-            name = gallery.name(found.kept[bad[0]])
-            warned.append(
-                f"{gallery.where}: {len(bad)} images hold values that are not finite, the first"
-                f" {name}; they become the lowest of the range"
-            )
+        named = partial(name_of, gallery, found.kept)
+        if said := warning_of_missing(values, gallery.where, named):
+            warned.append(said)
     left = dict(gallery.left_alone)
     if found.skipped:
         left[f"that cannot be read, the first {first_lines(found.skipped)}"] = len(found.skipped)
     return Inventory("images", len(values), tuple(facts), left, tuple(warned))
+
+
+def name_of(gallery: ImageSource, kept: Sequence[int], row: int) -> str:
+    """The name of the image in a row of those that could be read."""
+    return gallery.name(kept[row])
 
 
 def _finite(values: DecodedPixels, reduce: Callable[..., Any]) -> float:

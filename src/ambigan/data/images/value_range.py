@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..settings import DataSettings
 JOINT_CHANNELS = 3
 """Largest number of channels that share one range, since colours would change otherwise."""
 
-NARROW = 0.02
+_NARROW = 0.02
 """Fraction of the range below which nearly all values count as squeezed by a few extremes."""
 
 _BLOCK = 256
@@ -87,18 +88,51 @@ def is_constant(images: NDArray[Any]) -> bool:
     return all(bool((images[i : i + _BLOCK] == images.flat[0]).all()) for i in starts)
 
 
-def inner_range(train: NDArray[Any], scaling: Scaling) -> tuple[float, float] | None:
-    """Returns the 0.1 and 99.9 percentile of values between the extremes, where these hide them.
-
-    The least and the greatest value themselves do not count, as marks of missing pixels and of
-    saturated ones have them.
+def warning_of_range(
+    train: NDArray[Any], scaling: Scaling, settings: DataSettings, where: str
+) -> str | None:
+    """Says where few extreme values fill the range of deep images; None where they do not.
 
     Args:
         train: Images of the training split as they were decoded, `(N, C, H, W)`.
         scaling: Their scaling, by the extremes.
+        settings: Settings of the data; where they name a range there is nothing to say.
+        where: The source.
+    """
+    if settings.range is not None or settings.range_percentiles != (0, 100):
+        return None
+    inner = _inner_range(train, scaling)
+    return inner and (
+        f"{where}: nearly all values lie between {inner[0]:g} and {inner[1]:g}, for which the"
+        f" extremes leave less than {_NARROW:.0%} of the range; --data.range {inner[0]:g},"
+        f"{inner[1]:g} gives them all of it"
+    )
 
-    Returns:
-        None where the values fill at least `NARROW` of the range of one of the channels.
+
+def warning_of_missing(values: NDArray[Any], where: str, name: Callable[[int], str]) -> str | None:
+    """Says how many images hold values that are not finite; None for none.
+
+    Args:
+        values: Images as they were decoded.
+        where: The source.
+        name: Function that names the image in a row.
+    """
+    bad = [row for row, image in enumerate(values) if not np.isfinite(image).all()]
+    return (
+        None
+        if not bad
+        else (
+            f"{where}: {len(bad)} images hold values that are not finite, the first {name(bad[0])};"
+            " they become the lowest of the range"
+        )
+    )
+
+
+def _inner_range(train: NDArray[Any], scaling: Scaling) -> tuple[float, float] | None:
+    """The 0.1 and 99.9 percentile of values between the extremes, where these hide them.
+
+    The least and the greatest value themselves do not count, as marks of missing pixels and of
+    saturated ones have them. None where the values fill at least `_NARROW` of a channel's range.
     """
     step = max(1, train.size // _SAMPLED)
     found = list[tuple[float, float]]()
@@ -109,7 +143,7 @@ def inner_range(train: NDArray[Any], scaling: Scaling) -> tuple[float, float] | 
         if not between.size:
             return None
         low, high = np.percentile(between, (0.1, 99.9))
-        if high - low >= NARROW * 2 * float(scaling.scale[channel]):
+        if high - low >= _NARROW * 2 * float(scaling.scale[channel]):
             return None
         found.append((float(low), float(high)))
     return min(low for low, _ in found), max(high for _, high in found)

@@ -145,7 +145,10 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; one that `ambigan prepare` wrote was expected.")
+        raise DataError(
+            f"{folder} is no folder; put back what `ambigan prepare` wrote there, or name where it"
+            " lies now with --data packed:PATH."
+        )
     if not path.is_file() and (folder / PROGRESS).is_file():
         raise DataError(f"{folder} is not finished; repeat the `ambigan prepare` that was begun.")
     if not path.is_file():

@@ -6,6 +6,7 @@ import shutil
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ...core.files import (
 from ...core.settings import plain
 from ...core.version import __version__
 from ..dataset import Scaling, Split
-from ..images.image_dataset import train_range, with_unused_pages, without_blanks
+from ..images.image_dataset import name_of, train_range, with_unused_pages, without_blanks
 from ..images.image_source import ImageSource
 from ..images.parallel_decoding import (
     DecodingProgress,
@@ -37,7 +38,7 @@ from ..images.parallel_decoding import (
     skipped_lines,
 )
 from ..images.pixel_form import LONGEST
-from ..images.value_range import fit_range, to_range
+from ..images.value_range import fit_range, to_range, warning_of_missing, warning_of_range
 from ..settings import DataSettings
 from ..splits import arange, data_fingerprint, split_at
 from .index import PackedIndex, read_index, write_index
@@ -279,7 +280,7 @@ def _finish(
     start, end = train_range(gallery, kept, settings)
     train = (start, end)
     test = (0, start) if start else (end, len(kept))
-    scaling = _put_in_place(settings, gallery, state, out, train)
+    scaling, warnings = _put_in_place(settings, gallery, state, out, train, kept)
     stored = "uint8" if scaling is None else "float32"
     values = mapped(out / IMAGES, (len(kept), *state.shape), stored)
     labels = gallery.labels_of(kept)
@@ -309,7 +310,7 @@ def _finish(
         scale=None if scaling is None else _numbers(scaling.scale),
         left_alone=dict(with_unused_pages(gallery, state.num_unused).left_alone),
         facts=facts,
-        warnings=gallery.warnings,
+        warnings=(*gallery.warnings, *warnings),
         longest=state.form.longest,
     )
     manifest.write(out)
@@ -339,16 +340,21 @@ def _put_in_place(
     state: PackingProgress,
     out: Path,
     train: tuple[int, int],
-) -> Scaling | None:
-    """Makes the files of pixels, scaled if they are deeper than 8 bits; returns the scaling."""
+    kept: list[int],
+) -> tuple[Scaling | None, list[str]]:
+    """Makes the files of pixels; returns the scaling of deep ones and what is wrong with them."""
     has_sides = state.form.longest > 1
     if not _is_scaled(settings, state):
         (out / PART_SUFFIX).replace(out / IMAGES)
         if has_sides:
             put_in_place(out, state.form, state.kept, None)
-        return None
+        return None, []
     raw = mapped(out / PART_SUFFIX, (state.kept, *state.shape), state.dtype).numpy()
     scaling = fit_range(raw[slice(*train)], settings, gallery.where)
+    said = (
+        warning_of_missing(raw, gallery.where, partial(name_of, gallery, kept)),
+        warning_of_range(raw[slice(*train)], scaling, settings, gallery.where),
+    )
     with PixelFile(out / SCALED_PART, state.shape, 0, "float32") as file:
         for start in range(0, state.kept, _SCALED_AT_ONCE):
             part = to_range(raw[start : start + _SCALED_AT_ONCE], scaling)
@@ -357,7 +363,7 @@ def _put_in_place(
     (out / SCALED_PART).replace(out / IMAGES)
     if has_sides:
         put_in_place(out, state.form, state.kept, scaling)
-    return scaling
+    return scaling, [line for line in said if line]
 
 
 def _check_space(out: Path, form: ImageForm, num_left: int, is_scaled: bool) -> None:
@@ -367,6 +373,6 @@ def _check_space(out: Path, form: ImageForm, num_left: int, is_scaled: bool) -> 
     needed, free = num_left * channels * height * width * each, shutil.disk_usage(out).free
     if needed > free:
         raise DataError(
-            f"{out}: {num_left} images need {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are"
-            " free there; name a folder on another disk or a smaller --size."
+            f"{out}: {num_left} images need {needed / 2**20:,.1f} MiB and {free / 2**20:,.1f} MiB"
+            " are free there; name a folder on another disk or a smaller --size."
         )
