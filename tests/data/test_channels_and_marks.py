@@ -142,3 +142,24 @@ def test_what_is_wrong_with_values_is_kept_with_packed_images(tmp_path: Path) ->
         line for line in opened(tmp_path / "a").inventory.warnings if "copies" not in line
     ]
     assert len(said) == 2
+
+
+def test_eight_bits_among_sixteen_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(10):
+        pixels = draw.integers(0, 250, (8, 8)).astype(np.uint8 if number % 2 else np.uint16)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    opened(tmp_path)
+    assert "5 of 10 images have 8 bits and the others more" in caplog.text
+
+
+def test_a_table_next_to_images_is_named(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for number in range(10):
+        pixels = draw.integers(0, 250, (8, 8), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"i{number}.png")
+    rows = [f"i{number},{'ab'[number % 2]}" for number in range(10)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image_id,label", *rows]))
+    (said,) = opened(tmp_path).inventory.left_alone
+    assert opened(said.partition("--data ")[2].rstrip(")")).label_names == ("a", "b")

@@ -207,4 +207,4 @@ def test_the_kinds_of_networks_are_told_apart_in_a_file() -> None:
 def test_an_encoder_alone_refuses_vectors(encoder: str) -> None:
     network = ConvSettings(encoder=encoder)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="is for images, but the data are vectors of 5 values"):
-        make_conv_encoder(DataSpec("vectors", (5,)), network, 3)
+        make_conv_encoder(DataSpec("vectors", (5,), False), network, 3)

@@ -135,7 +135,10 @@ def find_image_files(listing: Listing) -> FoundImages:
         if (is_image or is_array) and not name.endswith("DICOMDIR"):
             found.places.append(place)
         else:
-            others[suffix or "without suffix", _reason(kind, listing.first_bytes(place))] += 1
+            reason = _reason(kind, listing.first_bytes(place))
+            if suffix in (".csv", ".tsv") and "/" not in name and Path(listing.where).is_dir():
+                reason = f" (where it lists the images: --data {Path(listing.where, name)})"
+            others[suffix or "without suffix", reason] += 1
     for (suffix, reason), count in others.most_common():
         found.left_alone[f"{suffix}{reason}"] = count
     if listing.num_hidden:

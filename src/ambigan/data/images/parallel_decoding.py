@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -21,6 +22,8 @@ from ..files import first_line
 from .deep_images import storage_type, stored_values
 from .image_decoding import DecodedPixels, Header, Page, bombs_refused, decode, read_header
 from .image_source import ImageSource
+
+logger = logging.getLogger(__name__)
 
 # Images per task of a thread. One future per image would take much memory for millions of images.
 # Progress is reported by whole tasks.
@@ -235,6 +238,13 @@ def find_form(
         check_corrupt(gallery, reasons, len(order), max_corrupt)
     most = max(header.channels for header in headers.values())
     deepest = max((header.dtype for header in headers.values()), key=_TYPES.index)
+    num_flat = sum(header.dtype == "uint8" for header in headers.values())
+    if deepest != "uint8" and num_flat and dtype is None:
+        logger.warning(
+            f"{gallery.where}: {num_flat} of {len(headers)} images have 8 bits and the others more;"
+            " 8-bit levels are spread over all of 16 bits, so images of fewer levels than that look"
+            " dark next to them; keep the two kinds apart with --data.folders, or convert them"
+        )
     if deepest == "uint16" and size is not None:
         deepest = "float32"  # values between the levels, where images are resized
     found_size = size or _common_size(gallery, headers)
