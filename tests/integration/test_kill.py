@@ -140,7 +140,7 @@ def test_a_kill_amid_crops_of_wide_photographs(tmp_path: Path) -> None:
     assert data.train.margins is not None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_kills(tmp_path: Path) -> None:
     kill_and_resume(tmp_path, training_of_vectors(tmp_path), kills=10, epochs=150)
 
