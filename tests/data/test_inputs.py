@@ -29,10 +29,15 @@ def test_tensors_of_any_kind_are_taken() -> None:
     assert as_examples(values.flip(0).numpy()[::-1], IMAGES).shape == (2, 1, 2, 2)
 
 
+def test_bytes_may_be_held_as_floats() -> None:
+    assert (as_examples(BYTES.astype("f4"), IMAGES) == as_examples(BYTES, IMAGES)).all()
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (BYTES.astype("f4"), "in -1 to 1"),
+        (BYTES.astype("f4") + 0.5, "in -1 to 1"),
+        (BYTES.astype("f4") * 9, "in -1 to 1"),
         (BYTES.astype(int) - 1, "in 0 to 255"),
         (BYTES.astype(int) * 9, "in 0 to 255"),
         (np.full((2, 1, 2, 2), np.nan), "missing"),

@@ -196,7 +196,7 @@ def test_seeds_are_given_once_each(tmp_path: Path) -> None:
         make(tmp_path, seeds=(1, 1))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sigkills_at_any_moment_change_nothing(whole: Path, tmp_path: Path) -> None:
     words = [f"--{name}={value}" for name, value in TOY.items() if name != "data.source"]
     command = [sys.executable, "-m", "ambigan", "reproduce", TABLE.name, "--data", "digits"]

@@ -139,6 +139,7 @@ def test_pickled_with_its_weights(fitted: Any) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_searched_over_in_a_pipeline() -> None:
     pipeline = make_pipeline(ambigan.BiGAN(**TOY), LogisticRegression(max_iter=50))
     search = GridSearchCV(pipeline, {"bigan__latent_dim": [2, 6]}, cv=2, error_score="raise")

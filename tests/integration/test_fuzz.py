@@ -85,7 +85,7 @@ def test_random_commands(capsys: pytest.CaptureFixture[str]) -> None:
     run_many(50, 0, capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("places")
 def test_five_hundred_random_commands(capsys: pytest.CaptureFixture[str]) -> None:
     run_many(500, 1, capsys)

@@ -101,7 +101,7 @@ def test_a_plan_says_what_is_needed_and_writes_nothing(
     assert sorted(tmp_path.iterdir()) == before
     for word in ("discriminator", "generator", "encoder", "optimizer", "activations", "images/s"):
         assert word in told
-    assert re.search(r"time +\d+ s for 40 images", told)
+    assert re.search(r"time +[\d.]+ s for 40 images", told)
     assert main(["train", "--resume", "run", "--plan"]) == 2
     assert main(["train", "bigan", "--plan", "--out", "there"]) == 2
     assert "leave out --out" in capsys.readouterr().err

@@ -116,7 +116,7 @@ def test_two_kills(tmp_path: Path) -> None:
     kill_and_resume(tmp_path, kills=2, epochs=20)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_kills(tmp_path: Path) -> None:
     kill_and_resume(tmp_path, kills=10, epochs=150)
 

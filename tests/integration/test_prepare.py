@@ -164,7 +164,7 @@ def test_what_is_refused_is_one_line(
     assert error.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_a_thousand_mixed_photographs_damaged_ones_and_a_bomb(
     data_root: Path, tmp_path: Path

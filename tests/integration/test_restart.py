@@ -140,7 +140,7 @@ def test_a_process_that_is_killed_is_started_again(whole: Path, tmp_path: Path) 
     assert contents(out) == contents(whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_job_that_lost_a_machine_goes_on_when_it_is_started_again(
     whole: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from ambigan.cli import main
 from ambigan.data.packed.manifest import read_manifest
 
 
+@pytest.mark.slow
 def test_prepare_drops_images_of_one_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

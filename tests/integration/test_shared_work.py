@@ -99,6 +99,7 @@ def test_features_are_written_in_parts_that_are_one_table(
     assert Path("two.parquet").read_bytes() == Path("one.parquet").read_bytes()
 
 
+@pytest.mark.slow
 def test_arrays_and_texts_are_written_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert main(["embed", "run", "--out", "one.csv"]) == 0
@@ -145,6 +146,7 @@ def test_records_are_those_of_one_process(
     half_each(counts, total or sum(each["features"] for each in counts))
 
 
+@pytest.mark.slow
 def test_what_was_kept_of_a_killed_evaluation_is_not_measured_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +166,7 @@ def test_what_was_kept_of_a_killed_evaluation_is_not_measured_again(
     assert sum(each["features"] for each in counts) < 3 * 1797
 
 
+@pytest.mark.slow
 def test_a_search_finds_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     for index in ("exact", "faiss"):

@@ -77,7 +77,7 @@ def test_bigan_finds_a_ring_in_two_dimensions(tmp_path: Path) -> None:
     assert quarters.min() > 200
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_discriminator_that_embeds_beats_its_start(tmp_path: Path) -> None:
     """SAO on digits, without labels or views; nearest neighbours in D's features."""
     config = override(find_preset("structural", "small"), {"train.device": "cpu"})
