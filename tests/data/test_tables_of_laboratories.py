@@ -56,16 +56,16 @@ def test_numbers_of_nines_apart_from_all_others_are_warned_of(tmp_path: Path, ma
     cells = NUMBERS.copy()
     cells[::6, 1] = mark
     path = written(tmp_path / "table.csv", cells)
-    warned = " ".join(opened(path).warnings)
+    warned = " ".join(opened(path).inventory.warnings)
     assert f"column 'b' may have {mark} for missing values: --data.missing-marks {mark}" in warned
     settled = opened(path, missing_marks=(str(mark),), missing="median")
-    assert "missing values:" not in " ".join(settled.warnings)
+    assert "missing values:" not in " ".join(settled.inventory.warnings)
 
 
 def test_nines_among_others_are_data(tmp_path: Path) -> None:
     cells = RANDOM.integers(60, 100, size=(400, 3))
     cells[:2] = 99
-    warned = opened(written(tmp_path / "table.csv", cells)).warnings
+    warned = opened(written(tmp_path / "table.csv", cells)).inventory.warnings
     assert not any("missing" in line for line in warned)
 
 

@@ -83,7 +83,11 @@ def raw_vectors(
     values = table.take_values(places, encoded)  # uses the table up
     if needed is None and settings.shape is None:
         plain_columns = [n for n, name in enumerate(columns) if name in set(used)]
-        warnings += suspicions([columns[n] for n in plain_columns], values[:20_000, plain_columns])
+        warnings += suspicions(
+            [columns[n] for n in plain_columns],
+            values[:20_000, plain_columns],
+            settings.missing_marks,
+        )
     return RawVectors(
         table.where,
         (("", values),),

@@ -28,12 +28,15 @@ _FEW_LEVELS = 20
 _ROWS = 20_000
 
 
-def suspicions(columns: Sequence[str], values: NDArray[np.floating[Any]]) -> tuple[str, ...]:
+def suspicions(
+    columns: Sequence[str], values: NDArray[np.floating[Any]], missing_marks: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Returns one line for each kind of column that may be no data, with the flag that settles it.
 
     Args:
         columns: Names of the columns; empty where they have none.
         values: Numbers `(N, D)`, NaN where they are missing.
+        missing_marks: Marks of missing values that are known.
     """
     if not columns or len(columns) < 2:
         return ()
@@ -51,9 +54,9 @@ def suspicions(columns: Sequence[str], values: NDArray[np.floating[Any]]) -> tup
     rest: list[int] = []
     for place, name in enumerate(columns):
         kind = _by_name(name, values[:, place])
-        if not kind and (mark := _mark(values[:, place])):
+        if not kind and (mark := _mark(values[:, place])) not in (None, *missing_marks):
             found["missing"].append(name)
-            marks[mark] = None
+            marks[str(mark)] = None
         elif kind:
             found[kind].append(name)
         else:
