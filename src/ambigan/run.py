@@ -29,7 +29,8 @@ from .data import (
     open_examples,
     to_float,
 )
-from .data.memory import examples_in_memory, is_array, is_in_memory
+from .data.memory import examples_in_memory, is_in_memory
+from .data.python_objects import is_array, plain
 from .engine.config import RunConfig
 from .game import Capability, Method
 
@@ -174,6 +175,7 @@ class Run:
     def _inputs(self, x: Any) -> Tensor:
         if isinstance(x, Split):
             return x.values
+        x = plain(x)
         if is_array(x):
             return as_examples(x, self.spec, self.scaling)
         if not is_in_memory(x):

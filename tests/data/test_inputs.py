@@ -41,7 +41,6 @@ def test_bytes_may_be_held_as_floats() -> None:
         (BYTES.astype(int) - 1, "in 0 to 255"),
         (BYTES.astype(int) * 9, "in 0 to 255"),
         (np.full((2, 1, 2, 2), np.nan), "missing"),
-        (BYTES > 3, "type bool"),
         (BYTES.astype(complex), "type complex"),
         (BYTES.astype(str), "type <U"),
         (None, "type object"),

@@ -82,6 +82,13 @@ def test_columns_that_never_change_come_back(fitted: Any) -> None:
         assert np.isfinite(values).all()
 
 
+def test_a_constant_column_at_the_end_is_left_out_and_comes_back() -> None:
+    data = np.c_[X[:, 2:6], np.full(len(X), 7.0)]
+    estimator = ambigan.BiGAN(**TOY).fit(data)
+    assert (estimator.transform(data) == estimator.run_.features(data[:, :4])).all()
+    assert (estimator.reconstruct(data)[:, -1] == 7).all()
+
+
 def test_scores_are_errors_in_scaled_values(fitted: Any) -> None:
     run = fitted.run_
     kept = [int(name) for name in run.scaling.columns]

@@ -55,6 +55,12 @@ _CONVERT = "convert it to TIFF or PNG"
 _POINTER = FileKind("pointer of Git LFS", remedy="fetch the file with `git lfs pull`")
 _TEXT, _HTML = FileKind("text"), FileKind("page of HTML")
 
+
+def _by_pandas(name: str, reader: str) -> FileKind:
+    """A kind of table that pandas reads and this package does not."""
+    return FileKind(name, remedy=f"write it as Parquet: pandas.{reader}(FILE).to_parquet(OUT)")
+
+
 _RAW = FileKind("camera raw", remedy="develop it as TIFF or JPEG")
 _VIDEO = FileKind("video", remedy="write its frames as images")
 
@@ -101,6 +107,10 @@ _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (
     (0, b"\x1aE\xdf\xa3", _VIDEO),
     (8, b"AVI ", _VIDEO),
     (0, b"version https://git-lfs", _POINTER),
+    (0, b"<stata_dta>", _by_pandas("Stata file", "read_stata")),
+    *((0, mark, _by_pandas("SPSS file", "read_spss")) for mark in (b"$FL2", b"$FL3")),
+    *((0, b"\x80" + version, _by_pandas("pickle", "read_pickle")) for version in (b"\4", b"\5")),
+    (0, b"SQLite format 3\0", _by_pandas("SQLite database", "read_sql")),
     (0, b"%!PS", FileKind("PostScript", remedy=_CONVERT)),
 )
 _HTML_START = re.compile(

@@ -37,12 +37,13 @@ def as_array(x: Any, what: str = "data") -> NDArray[Any]:
         array = np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(f"{what} cannot be read as an array of numbers: {error}.") from error
+    array = array.view(np.uint8) if array.dtype.kind == "b" else array
     if array.dtype.kind not in "iuf":
         raise ConfigError(f"{what} are of type {array.dtype}; give integers or floats.")
     if array.dtype.kind == "f" and array.dtype.itemsize != 4:
         array = array.astype(np.float64)
-    native = array.dtype.newbyteorder("=")
-    return np.ascontiguousarray(array, dtype=native)
+    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return native if native.flags.writeable else native.copy()  # torch warns of others
 
 
 def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tensor:
@@ -61,6 +62,8 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
         ConfigError: The model does not take this shape, type or range.
     """
     array = _without_dropped(_channels_first(as_array(x), spec), spec, scaling)
+    if spec.kind == "images" and getattr(x, "dtype", None) in (np.bool_, torch.bool):
+        array = array * np.uint8(255)  # black and white, as in training
     if array.shape[1:] != spec.shape:
         wanted = ", ".join(map(str, spec.shape))
         raise ConfigError(f"data have shape {array.shape}; this model takes (N, {wanted}).")

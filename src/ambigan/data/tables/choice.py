@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import DataError, suggestion
 from ..settings import DataSettings
-from .columns import is_text, labels_of, numbers, without_dictionary
+from .columns import is_text, labels_of, numbers, reads_as_number, without_dictionary
 from .lists import expand_lists
 from .raw_vectors import RawVectors, drop_flag, some
 from .suspicions import suspicions
@@ -83,7 +83,11 @@ def raw_vectors(
     values = table.take_values(places, encoded)  # uses the table up
     if needed is None and settings.shape is None:
         plain_columns = [n for n, name in enumerate(columns) if name in set(used)]
-        warnings += suspicions([columns[n] for n in plain_columns], values[:20_000, plain_columns])
+        warnings += suspicions(
+            [columns[n] for n in plain_columns],
+            values[:20_000, plain_columns],
+            settings.missing_marks,
+        )
     return RawVectors(
         table.where,
         (("", values),),
@@ -340,7 +344,13 @@ def _check_numeric(table: Table, used: list[str], is_needed: bool) -> None:
     name = wrong[0]
     others = f" (nor do {some(wrong[1:])})" if len(wrong) > 1 else ""
     texts = [n for n in wrong if is_text(without_dictionary(table.columns[table.place(n)]).type)]
+    marks, texts = _marks_and_categories(table, texts)
     encode = f"encode categories with {drop_flag(texts, '--data.one-hot')}, " if texts else ""
+    if marks:
+        encode = (
+            f"take {some(marks)} among numbers for missing values with"
+            f" {drop_flag(marks, '--data.missing-marks')} --data.missing median, {encode}"
+        )
     remedy = (
         f"{encode}drop with {drop_flag(wrong)}, or name the column of labels, as"
         f" by --data.label-column {shlex.quote(name)}, and that of names by --data.id-column"
@@ -351,6 +361,28 @@ def _check_numeric(table: Table, used: list[str], is_needed: bool) -> None:
         f"{table.where}: column '{name}' holds {table.contents(table.place(name))}, not"
         f" numbers{others}; {remedy}."
     )
+
+
+_NUM_MARKS = 5
+"""Largest number of different texts among numbers that may stand for missing values."""
+
+
+def _marks_and_categories(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
+    """Returns texts that stand among numbers, and the columns whose texts may be categories.
+
+    Those of numbers with some texts are none, nor those in which each text is another one.
+    """
+    marks: dict[str, None] = {}
+    categories: list[str] = []
+    for name in names:
+        texts = [text or "" for text in table.texts(table.place(name))]
+        others = [text for text in texts if not reads_as_number(text)]
+        found = dict.fromkeys(others)
+        if 2 * len(others) < len(texts):
+            marks |= found if len(found) <= _NUM_MARKS else {}
+        elif len(found) < len(texts) or len(texts) <= _NUM_MARKS:
+            categories.append(name)
+    return list(marks), categories
 
 
 def _check_row_numbers(where: Any, used: list[str]) -> None:

@@ -34,13 +34,14 @@ def contents(column: Any) -> str:
     if not is_text(column.type):
         return f"values of type {column.type}"
     texts = column.to_pylist()
-    first = next((row for row, text in enumerate(texts) if not _reads_as_number(text)), None)
+    first = next((row for row, text in enumerate(texts) if not reads_as_number(text)), None)
     return (
         "text" if first is None else f"text ({texts[first][:40]!r} in row {first}, counted from 0)"
     )
 
 
-def _reads_as_number(text: str | None) -> bool:
+def reads_as_number(text: str | None) -> bool:
+    """Returns whether a text is a number with a decimal point, or empty."""
     try:
         float(text or "nan")
     except ValueError:
@@ -58,6 +59,13 @@ def without_dictionary(column: Any) -> Any:
     """Returns a column without the dictionary in which pandas' categories are stored."""
     types = import_module("pyarrow").types
     if types.is_dictionary(column.type):
+        kind = column.type.value_type
+        if str(kind).startswith("string_view"):  # Arrow casts no dictionary of these
+            column = column.cast(
+                import_module("pyarrow").dictionary(column.type.index_type, "large_string")
+            )
+        elif isinstance(kind, import_module("pyarrow").BaseExtensionType):
+            return column
         return without_dictionary(column.cast(column.type.value_type))
     if str(column.type).startswith("string_view"):  # as polars gives its texts
         return column.cast("large_string")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,8 +11,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-from numpy.typing import NDArray
 
 from ...core.errors import ConfigError, DataError
 from ..files import WRITE_AGAIN, check_file, first_line
@@ -124,10 +123,7 @@ def read_feather(
 
 
 def read_frame(
-    table: Any,
-    settings: DataSettings,
-    needed: tuple[str, ...] | None = None,
-    labels: NDArray[Any] | None = None,
+    table: Any, settings: DataSettings, needed: tuple[str, ...] | None = None
 ) -> RawVectors:
     """Reads columns of numbers from a table of Arrow in memory.
 
@@ -135,19 +131,18 @@ def read_frame(
         table: The table.
         settings: Settings of the data, see `read_csv`.
         needed: Names of the columns that a trained model takes, see `read_csv`.
-        labels: Labels of the rows, if they are no column.
 
     Raises:
         DataError: Columns are missing or hold something other than numbers.
     """
-    raw = _of_arrow(table, (), settings, needed, Path("data in memory"))
-    return raw if labels is None else replace(raw, labels=(labels,), labels_name="labels")
+    return _of_arrow(table, (), settings, needed, Path("data in memory"))
 
 
 def _of_text(
     settings: DataSettings, path: Path, needed: tuple[str, ...] | None, where: Path
 ) -> RawVectors:
     names = text_columns(settings, needed)
+    _check_text(path, where)
     table = _guarded(where, "CSV", lambda: read_text_table(path, settings, names, where))
     ids = None
     if table.row_names and settings.id_column is None:
@@ -159,6 +154,31 @@ def _of_text(
         check_header(table)
     raw = raw_vectors(table, settings, needed, is_typed=False, ids=ids)
     return labels_from_file(raw, settings)
+
+
+_OTHER_TEXTS = (
+    (rb"\s*(\[\s*)?\{\s*[\"}]|\s*\[\s*\[", "JSON", "pandas.read_json"),
+    (rb"\s*<(\?xml|!doctype|html|table)", "HTML or XML", "pandas.read_html or read_xml"),
+    (rb"(\s|%[^\n]*\n)*@relation\s", "ARFF", "scipy.io.arff.loadarff"),
+    (rb"[-+.\d]+( \d+:[-+.\deE]+)+\s*\n", "LIBSVM", "sklearn.datasets.load_svmlight_file"),
+)
+"""How texts begin that are no tables of columns, their names, and what reads them."""
+
+
+def _check_text(path: Path, where: Path) -> None:
+    """Rejects texts of other kinds.
+
+    Raises:
+        DataError: It is one.
+    """
+    with path.open("rb") as file:
+        first = file.read(4096).removeprefix(b"\xef\xbb\xbf")
+    for start, kind, reader in _OTHER_TEXTS:
+        if re.match(start, first, re.IGNORECASE):
+            raise DataError(
+                f"{where} is {kind}, no table of columns; read it in Python with {reader}, and pass"
+                " the result to ambigan.fit or write it as CSV or Parquet."
+            )
 
 
 def _of_arrow(

@@ -28,12 +28,15 @@ _FEW_LEVELS = 20
 _ROWS = 20_000
 
 
-def suspicions(columns: Sequence[str], values: NDArray[np.floating[Any]]) -> tuple[str, ...]:
+def suspicions(
+    columns: Sequence[str], values: NDArray[np.floating[Any]], missing_marks: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Returns one line for each kind of column that may be no data, with the flag that settles it.
 
     Args:
         columns: Names of the columns; empty where they have none.
         values: Numbers `(N, D)`, NaN where they are missing.
+        missing_marks: Marks of missing values that are known.
     """
     if not columns or len(columns) < 2:
         return ()
@@ -45,17 +48,43 @@ def suspicions(columns: Sequence[str], values: NDArray[np.floating[Any]]) -> tup
         "mask": [],
         "time": [],
         "label": [],
+        "missing": [],
     }
+    marks: dict[str, None] = {}
     rest: list[int] = []
     for place, name in enumerate(columns):
         kind = _by_name(name, values[:, place])
-        if kind:
+        if not kind and (mark := _mark(values[:, place])) not in (None, *missing_marks):
+            found["missing"].append(name)
+            marks[str(mark)] = None
+        elif kind:
             found[kind].append(name)
         else:
             rest.append(place)
     for place in _odd_ones(columns, values, rest):
         found["label"].append(columns[place])
-    return tuple(_line(kind, names) for kind, names in found.items() if names)
+    if missing := found.pop("missing"):
+        shown, flag = " and ".join(marks), shlex.quote(",".join(marks))
+        found_marks = (
+            f"{_columns(missing)} may have {shown} for missing values: --data.missing-marks {flag}"
+            " --data.missing median fills them in; now they are learned as data.",
+        )
+    else:
+        found_marks = ()
+    return (*(_line(kind, names) for kind, names in found.items() if names), *found_marks)
+
+
+def _mark(column: NDArray[np.floating[Any]]) -> str | None:
+    """Returns a number of nines at an end of a column that stands apart for a missing value."""
+    known = column[np.isfinite(column)]
+    for mark in (known.min(), known.max()) if len(known) else ():
+        rest = known[known != mark]
+        is_repeated = len(known) - len(rest) >= 2 and len(rest) > len(known) / 2
+        if is_repeated and re.fullmatch(r"-?99+\.0", str(float(mark))):
+            gap = np.abs(rest - mark).min()
+            if gap > 2 * rest.std() and gap > 1:
+                return str(int(mark))
+    return None
 
 
 def _by_name(name: str, column: NDArray[np.floating[Any]]) -> str | None:
@@ -105,8 +134,7 @@ def _odd_ones(
 
 def _line(kind: str, names: list[str]) -> str:
     """Returns the warning about columns of one kind."""
-    shown = ", ".join(f"'{name}'" for name in names[:5]) + (", ..." if len(names) > 5 else "")
-    what = f"column{'s' * (len(names) > 1)} {shown}"
+    what = _columns(names)
     first, some = shlex.quote(names[0]), shlex.quote(",".join(names))
     is_many = len(names) > 1
     remedies = {
@@ -121,3 +149,9 @@ def _line(kind: str, names: list[str]) -> str:
         f" {first} for classes, --data.target-column {some} for real values",
     }
     return f"{what} {remedies[kind]}; now {'they are' if is_many else 'it is'} learned as data."
+
+
+def _columns(names: list[str]) -> str:
+    """Returns the names of columns, for messages."""
+    shown = ", ".join(f"'{name}'" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"column{'s' * (len(names) > 1)} {shown}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -277,16 +278,19 @@ def _raw_splits(
     targets = raw.targets or (None,) * len(values)
     ids = () if raw.ids is None else tuple(map(str, raw.ids.tolist()))
     groups = () if raw.groups is None else raw.groups.tolist()
+    with warnings.catch_warnings():  # of a memory-mapped file, which is only read
+        warnings.filterwarnings("ignore", message=".*array is not writable.*")
+        tensors = [torch.as_tensor(array) for array in values]
     splits = [
         Split(
-            torch.as_tensor(array),
+            tensor,
             code,
             arange(len(array)) if raw.rows is None else torch.as_tensor(raw.rows),
             targets=checked_targets(raw, some, len(array)),
             ids=ids,
             groups=group_codes(groups, len(array)) if len(values) == 1 else None,
         )
-        for array, code, some in zip(values, codes, targets, strict=True)
+        for tensor, array, code, some in zip(tensors, values, codes, targets, strict=True)
     ]
     return splits, names
 
