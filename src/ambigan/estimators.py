@@ -215,10 +215,7 @@ class Estimator(_Transformer):
         return values
 
     def _shaped(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Rows as the images that they are, or without their constant columns."""
-        scaling = self.run_.scaling
-        if self.run_.spec.kind == "vectors" and scaling is not None and scaling.columns:
-            return values[:, [int(name) for name in scaling.columns]]
+        """Rows as the images that they are; all else as it is."""
         if self.image_shape is None:
             return values
         return values.reshape(len(values), *self.image_shape)

@@ -19,7 +19,8 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import ambigan
 
-ALL = ["Autoencoder", "BiGAN", "BigBiGAN", "GAN", "LatentRegressor", "Structural"]
+OF_VECTORS = ["Autoencoder", "BiGAN", "GAN", "LatentRegressor"]
+OF_IMAGES = ["BigBiGAN", "Structural"]
 ROUNDING = {"check_methods_subset_invariance": "float32 rounds by the number of rows at once"}
 DIGITS, CLASSES = load_digits(return_X_y=True)
 X, Y = DIGITS[:120], CLASSES[:120]
@@ -35,10 +36,25 @@ def fitted() -> Any:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", OF_VECTORS)
 def test_scikit_learns_checks_pass(name: str) -> None:
     estimator = getattr(ambigan, name)(epochs=1, batch_size=32)
     assert len(check_estimator(estimator, expected_failed_checks=ROUNDING, on_skip=None)) > 40
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_methods_of_images_say_so_of_vectors(name: str) -> None:
+    with pytest.raises(ValueError, match="is for images, but the data are vectors"):
+        getattr(ambigan, name)(epochs=1).fit(X)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_methods_of_images_take_rows_with_a_shape(name: str) -> None:
+    estimator = getattr(ambigan, name)(preset="small", epochs=1, image_shape=(8, 8)).fit(X)
+    assert estimator.transform(X).shape == (len(X), estimator.get_feature_names_out().size)
+    assert estimator.sample(2).shape == (2, 64)
 
 
 def test_arguments_are_the_settings_by_name() -> None:
@@ -86,6 +102,7 @@ def test_a_constant_column_at_the_end_is_left_out_and_comes_back() -> None:
     data = np.c_[X[:, 2:6], np.full(len(X), 7.0)]
     estimator = ambigan.BiGAN(**TOY).fit(data)
     assert (estimator.transform(data) == estimator.run_.features(data[:, :4])).all()
+    assert (estimator.transform(data) == estimator.run_.features(data)).all()
     assert (estimator.reconstruct(data)[:, -1] == 7).all()
 
 

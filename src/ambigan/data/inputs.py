@@ -101,7 +101,8 @@ def _without_dropped(array: NDArray[Any], spec: DataSpec, scaling: Scaling | Non
     if spec.kind != "vectors" or scaling is None or array.ndim != 2:
         return array
     kept = [int(name) for name in scaling.columns if name.isdecimal()]
-    if len(kept) < spec.num_values or not max(kept) >= spec.num_values < array.shape[1] > max(kept):
+    has_more = array.shape[1] > spec.num_values
+    if not has_more or len(kept) < spec.num_values or max(kept) >= array.shape[1]:
         return array
     return array[:, kept]
 
