@@ -185,6 +185,8 @@ def _scaling_as_json(scaling: Scaling) -> dict[str, Any]:
             kept[name] = value.numpy().tolist()
     if scaling.categories:
         kept["categories"] = {name: list(found) for name, found in scaling.categories.items()}
+    if scaling.from_16_bits:
+        kept["from_16_bits"] = True
     return kept | ({"integers": list(scaling.integers)} if scaling.integers else {})
 
 
@@ -202,7 +204,13 @@ def _scaling_of(kept: dict[str, Any]) -> Scaling:
     categories = {name: tuple(found) for name, found in kept.get("categories", {}).items()}
     integers = tuple(kept.get("integers", ()))
     columns = tuple(kept["columns"])
-    return Scaling(**tensors, columns=columns, categories=categories, integers=integers)
+    return Scaling(
+        **tensors,
+        columns=columns,
+        categories=categories,
+        integers=integers,
+        from_16_bits=bool(kept.get("from_16_bits")),
+    )
 
 
 def _read_model(run: RunFolder, config: RunConfig, weights: Weights | None) -> _Kept:

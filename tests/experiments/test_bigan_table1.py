@@ -198,8 +198,8 @@ def test_seeds_are_given_once_each(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_sigkills_at_any_moment_change_nothing(whole: Path, tmp_path: Path) -> None:
-    words = [f"--{name}={value}" for name, value in TOY.items() if name != "data.source"]
-    command = [sys.executable, "-m", "ambigan", "reproduce", TABLE.name, "--data", "digits"]
+    words = [f"--{name}={value}" for name, value in TOY.items()]  # in the order of the caption
+    command = [sys.executable, "-m", "ambigan", "reproduce", TABLE.name]
     command += [*words, "--out", str(tmp_path / "killed")]
     for number in range(40):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

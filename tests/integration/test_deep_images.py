@@ -129,3 +129,27 @@ def test_twelve_bits_in_sixteen_keep_their_levels(
     else:
         asked = np.percentile(right.reshape(-1, 16, 2, 16, 2).mean((2, 4)), 50)
         assert abs(np.percentile(back, 50) - asked) < 0.03 * asked
+
+
+@pytest.mark.parametrize("size", [None, (12, 12)])
+@pytest.mark.filterwarnings("ignore:.*hardly.*")
+def test_8_bit_images_are_like_their_twins_of_16_bits(
+    tmp_path: Path, size: tuple[int, int] | None
+) -> None:
+    """Among images of 16 bits in training, and alone when the model is used."""
+    draw, flat, folder = np.random.default_rng(0), tmp_path / "flat", tmp_path / "mixed"
+    folder.mkdir()
+    flat.mkdir()
+    for number in range(24):
+        levels = np.kron(draw.integers(0, 256, (4, 4)), np.ones((6, 6))).astype(np.uint8)
+        deep = levels.astype(np.uint16) * 257
+        Image.fromarray(levels).save(folder / f"{number:02}-a.png")
+        Image.fromarray(deep).save(folder / f"{number:02}-b.png")
+        Image.fromarray(levels).save(flat / f"{number:02}-a.png")
+    run = ambigan.fit("autoencoder", f"folder:{folder}", preset="small", epochs=1, size=size)
+    assert run.scaling is not None
+    mixed = run.features(f"folder:{folder}")
+    assert np.abs(mixed[::2] - mixed[1::2]).max() < 1e-4 * np.abs(mixed).max()
+    alone = ambigan.load(run.path).features(f"folder:{flat}")
+    assert np.abs(alone - mixed[::2]).max() < 1e-4 * np.abs(mixed).max()
+    assert alone.std(0).max() > 0

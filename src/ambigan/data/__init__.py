@@ -7,7 +7,7 @@ from .batches.sampler import Batches, Sampler
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
-from .images.parallel_decoding import first_lines
+from .images.unreadable import first_lines
 from .inputs import as_array, as_examples
 from .opening.for_model import examples_for_model, needed_by, open_examples, open_framed
 from .opening.registry import register_source

@@ -94,6 +94,8 @@ class Scaling:
         categories: Levels of each column of categories, whose columns of zeros and ones are
             called `name=level`.
         integers: Names of columns that hold whole numbers.
+        from_16_bits: Whether the images that it was fitted on had 16 bits, over which files of 8
+            bits are spread.
     """
 
     shift: Tensor
@@ -103,6 +105,7 @@ class Scaling:
     fill: Tensor | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     integers: tuple[str, ...] = ()
+    from_16_bits: bool = False
 
     def apply(self, raw: Tensor) -> Tensor:
         """Maps raw values, ideally float64, to scaled ones in float32 of the same shape."""

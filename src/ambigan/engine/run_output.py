@@ -124,8 +124,8 @@ class RunOutput:
                 f"{self.run.path} is no longer this training's:"
                 f" {loss or 'the main process has lost it'}. Training stopped at {images_seen:,}"
                 f" examples; what it learned since its last checkpoint, at {self._saved:,}"
-                " examples, is not saved. Put the folder back and continue with --resume, or train with"
-                " another --out."
+                " examples, is not saved. Put the folder back and continue with --resume, or train"
+                " with another --out."
             )
 
     def save(self, state: TrainState, keep: int, spacing: int, end: int) -> None:

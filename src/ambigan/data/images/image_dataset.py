@@ -22,8 +22,9 @@ from ..splits import apply_holdout, assemble, group_codes, num_held_out, split_a
 from .image_decoding import DecodedPixels
 from .image_source import ImageSource
 from .near_copies import warning_of_copies
-from .parallel_decoding import DecodedImages, DecodingProgress, decode_images, first_lines
+from .parallel_decoding import DecodedImages, DecodingProgress, decode_images
 from .pixel_form import LONGEST
+from .unreadable import first_lines
 from .value_range import (
     fit_range,
     is_constant,
@@ -57,7 +58,9 @@ def open_image_source(
     order = gallery.order(settings)
     longest = LONGEST if settings.crop is not None else 1
     found = decode_images(
-        gallery, order, settings.size, channels, settings.max_corrupt, progress, longest=longest
+        *(gallery, order, settings.size, channels, settings.max_corrupt, progress),
+        longest=longest,
+        at_least=_depth(scaling_as),
     )
     values, kept = found.values, found.kept
     gallery = with_unused_pages(gallery, found.num_unused)
@@ -194,6 +197,7 @@ def read_image_source(
         settings.max_corrupt,
         progress,
         "uint8" if scaling is None else None,
+        at_least=_depth(scaling),
     )
     values, kept = found.values, found.kept
     labels = gallery.labels_of(kept)
@@ -207,6 +211,11 @@ def read_image_source(
         skipped=found.skipped,
         inventory=_inventory(with_unused_pages(gallery, found.num_unused), found),
     )
+
+
+def _depth(scaling: Scaling | None) -> str:
+    """The type to which files are brought for a model of deep images at the least."""
+    return "uint16" if scaling is not None and scaling.from_16_bits else "uint8"
 
 
 def train_range(

@@ -1,4 +1,4 @@
-"""Decoding of many images to uint8 pixels in threads; images that cannot be read are counted."""
+"""Decoding of many images in threads; images that cannot be read are counted."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..files import first_line
 from .deep_images import storage_type, stored_values
 from .image_decoding import DecodedPixels, Header, Page, bombs_refused, decode, read_header
 from .image_source import ImageSource
+from .unreadable import check_corrupt, skipped_lines
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ def decode_images(
     progress: DecodingProgress | None = None,
     dtype: str | None = None,
     longest: int = 1,
+    at_least: str = "uint8",
 ) -> DecodedImages:
     """Decodes all readable images into one array.
 
@@ -126,12 +128,13 @@ def decode_images(
             calling thread.
         dtype: Type of the array, see `find_form`.
         longest: How many times as long as `size` images may stay along one side.
+        at_least: Type that files are brought to at the least, see `find_form`.
 
     Raises:
         DataError: Too many images cannot be read, sizes differ, or the array does not fit in
             memory.
     """
-    form = find_form(gallery, order, size, channels, max_corrupt, dtype)
+    form = find_form(gallery, order, size, channels, max_corrupt, dtype, at_least)
     if gallery.arrays and form == _form_of_arrays(gallery.arrays):
         return DecodedImages(_gathered(gallery, order, form, progress), list(order), ())
     if form.resizes:
@@ -198,6 +201,7 @@ def find_form(
     channels: int | None,
     max_corrupt: float,
     dtype: str | None = None,
+    at_least: str = "uint8",
 ) -> ImageForm:
     """Returns the form of the images, from as few of their headers as are needed.
 
@@ -211,6 +215,8 @@ def find_form(
             be read.
         dtype: Type of the values; None for the one that holds those of all images whose header is
             read.
+        at_least: Type that these values have at the least, `uint16` to spread 8-bit images over 16
+            bits; arrays stay as they are.
 
     Raises:
         DataError: Sizes differ, or too many headers cannot be read.
@@ -240,14 +246,17 @@ def find_form(
     deepest = max((header.dtype for header in headers.values()), key=_TYPES.index)
     num_flat = sum(header.dtype == "uint8" for header in headers.values())
     if deepest != "uint8" and num_flat and dtype is None:
+        how = (
+            "are spread over all of 16 bits, so that images of fewer levels look dark next to them"
+        )
+        if deepest == "float32":
+            how = "stay 0 to 255 among floats"
         logger.warning(
             f"{gallery.where}: {num_flat} of {len(headers)} images have 8 bits and the others more;"
-            " 8-bit levels are spread over all of 16 bits, so images of fewer levels than that look"
-            " dark next to them; keep the two kinds apart with --data.folders, or convert them"
+            f" 8-bit levels {how}; keep the two kinds apart with --data.folders, or convert them"
         )
-    if deepest == "uint16" and size is not None:
-        deepest = "float32"  # values between the levels, where images are resized
     found_size = size or _common_size(gallery, headers)
+    deepest = max(deepest, at_least, key=_TYPES.index)
     return ImageForm(channels or most, found_size, size is not None, dtype or deepest)
 
 
@@ -331,46 +340,6 @@ def paced(progress: DecodingProgress | None, total: int) -> Callable[[int], None
 
     tell(0)
     return tell
-
-
-def check_corrupt(
-    gallery: ImageSource, reasons: dict[int, str], tried: int, max_corrupt: float, remedy: str = ""
-) -> None:
-    """Raises an error as soon as it is known that too many images cannot be read.
-
-    Args:
-        gallery: Images of the source.
-        reasons: Reasons why images cannot be read, by index.
-        tried: Number of images tried so far.
-        max_corrupt: Largest fraction of all images that may be unreadable.
-        remedy: Another remedy, for the message.
-
-    Raises:
-        DataError: More images cannot be read than is allowed, or none can.
-    """
-    total = gallery.length
-    if len(reasons) <= max_corrupt * total and len(reasons) < total:
-        return
-    if len(reasons) < total:
-        share = math.ceil(100 * len(reasons) / tried) / 100
-        remedy += f", or allow more with --data.max-corrupt {share:g}"
-    raise DataError(
-        f"{gallery.where}: {'at least ' if tried < total else ''}{len(reasons)} of {total} images"
-        f" cannot be read, the first {first_lines(skipped_lines(gallery, reasons))}; the largest"
-        f" fraction allowed is {max_corrupt:g}. Repair or remove them{remedy}."
-    )
-
-
-def first_lines(lines: Sequence[str], limit: int = 5) -> str:
-    """Formats the first of several lines `name: reason` for a message, and counts the others."""
-    pairs = [line.partition(": ") for line in lines[:limit]]
-    shown = ", ".join(f"{name} ({reason})" for name, _, reason in pairs)
-    return shown + (f", and {len(lines) - limit:,} more" if len(lines) > limit else "")
-
-
-def skipped_lines(gallery: ImageSource, reasons: dict[int, str]) -> tuple[str, ...]:
-    """Returns one line for each image that was left out, sorted by name."""
-    return tuple(sorted(f"{gallery.name(place)}: {text}" for place, text in reasons.items()))
 
 
 def _common_size(gallery: ImageSource, headers: dict[int, Header]) -> tuple[int, int]:

@@ -34,6 +34,8 @@ def formed(
             return fitted(image, size, longest)
     if storage_type(pixels.dtype) == "float32" and dtype != "float32":
         raise OSError("its 32-bit pixels have no fixed range, and others have 8 or 16 bits")
+    if pixels.dtype == np.uint8 and dtype == "uint16":
+        pixels = pixels.astype(np.uint16) * np.uint16(257)
     if len(pixels) != channels:
         pixels = _recoloured(pixels, channels)
     if size is not None and pixels.shape[1:] != size:
@@ -63,8 +65,6 @@ def _converted(pixels: DecodedPixels, dtype: str) -> DecodedPixels:
     limits = np.iinfo(dtype)
     if pixels.dtype.kind == "f":  # resized
         return np.rint(pixels).clip(0, limits.max).astype(dtype)
-    if pixels.dtype == np.uint8 and dtype == "uint16":
-        return pixels.astype(np.uint16) * np.uint16(257)
     if pixels.dtype == np.uint16 and dtype == "uint8":
         return from_16_bit(pixels)
     return pixels.clip(0, limits.max).astype(dtype)

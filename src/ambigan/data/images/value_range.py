@@ -58,7 +58,8 @@ def fit_range(train: NDArray[Any], settings: DataSettings, where: str) -> Scalin
             " learn."
         )
     scale = np.where(highs > lows, (highs - lows) / 2, 1.0)  # a constant channel stays so
-    return Scaling(_column((lows + highs) / 2), _column(scale))
+    has_16_bits = train.dtype == np.uint16
+    return Scaling(_column((lows + highs) / 2), _column(scale), from_16_bits=has_16_bits)
 
 
 def to_range(values: NDArray[Any], scaling: Scaling) -> Tensor:

@@ -91,7 +91,7 @@ class Manifest:
             torch.tensor(values, dtype=torch.float64)[:, None, None]
             for values in (self.shift, self.scale)
         )
-        return Scaling(shift, scale)
+        return Scaling(shift, scale, from_16_bits=self.dtype == "uint16")
 
     @property
     def inventory(self) -> Inventory:

@@ -31,13 +31,12 @@ from ..images.image_source import ImageSource
 from ..images.parallel_decoding import (
     DecodingProgress,
     ImageForm,
-    check_corrupt,
     decode_blocks,
     find_form,
     paced,
-    skipped_lines,
 )
 from ..images.pixel_form import LONGEST
+from ..images.unreadable import check_corrupt, skipped_lines
 from ..images.value_range import fit_range, to_range, warning_of_missing, warning_of_range
 from ..settings import DataSettings
 from ..splits import arange, data_fingerprint, split_at
