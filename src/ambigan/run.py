@@ -30,7 +30,7 @@ from .data import (
     to_float,
 )
 from .data.memory import examples_in_memory, is_in_memory
-from .data.python_objects import is_array, plain
+from .data.python_objects import is_array, known_object
 from .engine.config import RunConfig
 from .game import Capability, Method
 
@@ -175,7 +175,7 @@ class Run:
     def _inputs(self, x: Any) -> Tensor:
         if isinstance(x, Split):
             return x.values
-        x = plain(x)
+        x = known_object(x)
         if is_array(x):
             return as_examples(x, self.spec, self.scaling)
         if not is_in_memory(x):

@@ -26,7 +26,7 @@ from ambigan.data.dataset import Dataset
 from ambigan.data.images.image_source import ImageSource
 from ambigan.data.memory import MEMORY, examples_in_memory
 from ambigan.data.opening.sources import open_dataset
-from ambigan.data.python_objects import plain
+from ambigan.data.python_objects import known_object
 
 X = np.random.default_rng(0).normal(size=(20, 3)).round(3)
 Y = np.arange(20) % 2
@@ -103,7 +103,7 @@ def test_masked_values_are_missing() -> None:
     hole = X.copy()
     hole[3, 2] = np.nan
     assert torch.equal(filled, opened(hole, missing="mean").train.values)
-    assert plain(np.ma.masked_equal(np.array([[1, 2]]), 2)).tolist()[0][0] == 1
+    assert known_object(np.ma.masked_equal(np.array([[1, 2]]), 2)).tolist()[0][0] == 1
 
 
 def test_a_series_of_paths_keeps_its_order_whatever_its_index(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from .python_objects import (
     is_array,
     is_frame,
     is_tensor,
-    labels_of,
-    plain,
+    known_object,
+    labels_in_memory,
 )
 from .settings import DataSettings
 from .tables.raw_vectors import RawVectors
@@ -75,12 +75,12 @@ def examples_in_memory(
     settings = settings or DataSettings(MEMORY)
     if _is_pair(data):
         data, y = data[0], data[1] if y is None else y
-    labels = None if y is None else labels_of(y, data)
+    labels = None if y is None else labels_in_memory(y, data)
     if labels is not None and settings.label_column is not None:
         raise ConfigError(
             f"labels are given by y and by label_column='{settings.label_column}'; give one."
         )
-    data = plain(data)
+    data = known_object(data)
     if isinstance(data, Mapping):
         return _by_name(cast("Mapping[str, Any]", data), y, settings, needed)
     if is_frame(data):
@@ -136,7 +136,7 @@ def _by_name(
     if y is None:
         return found
     if isinstance(found, RawVectors):
-        return replace(found, labels=(labels_of(y),), labels_name="labels")
+        return replace(found, labels=(labels_in_memory(y),), labels_name="labels")
     raise ConfigError("give labels among the arrays by name or by y, not both.")
 
 
@@ -179,7 +179,7 @@ def _items(data: Any, labels: NDArray[Any] | None, settings: DataSettings) -> Ra
         raise DataError(f"{WHERE}: there are no examples; give two or more.")
     example, label = example_and_label(_item(data, 0))
     if label is not None and labels is None:
-        labels = labels_of([_label(data, place) for place in range(length)])
+        labels = labels_in_memory([_label(data, place) for place in range(length)])
     if labels is not None and len(labels) != length:
         raise DataError(f"{WHERE}: {length} examples but {len(labels)} labels; each needs one.")
     if is_tensor(example) and example.ndim == 1:

@@ -24,7 +24,7 @@ _EXAMPLES = ("image", "images", "img", "pixel_values", "x", "data", "input", "in
 _LABELS = ("label", "labels", "target", "targets", "y", "class")
 
 
-def plain(data: Any) -> Any:
+def known_object(data: Any) -> Any:
     """Brings an object to a form that is read: an array, a frame, a mapping of arrays, or items.
 
     Sparse matrices become dense and masked values NaN. Arrays with named fields, columns by name
@@ -77,7 +77,7 @@ def _plain_mapping(data: Mapping[str, Any]) -> Any:
         return data
     sizes = {name: np.ndim(value) for name, value in data.items() if not isinstance(value, str)}
     if max(sizes.values(), default=0) > 1:
-        return {name: plain(data[name]) for name, size in sizes.items() if size}
+        return {name: known_object(data[name]) for name, size in sizes.items() if size}
     if 1 not in sizes.values():
         raise ConfigError(
             f"data are a mapping without arrays (of {', '.join(map(str, data)) or 'nothing'}); give"
@@ -169,7 +169,7 @@ def array_of(data: Any, what: str = "data") -> NDArray[Any]:
     return array.astype(np.float64) if array.dtype.kind == "f" and array.itemsize > 8 else array
 
 
-def labels_of(y: Any, data: Any = None) -> NDArray[Any]:
+def labels_in_memory(y: Any, data: Any = None) -> NDArray[Any]:
     """Labels or targets as an array `(N,)`; missing ones among objects are empty text.
 
     Args:

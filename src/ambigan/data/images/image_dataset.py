@@ -140,7 +140,7 @@ def _inventory(gallery: ImageSource, found: DecodedImages) -> Inventory:
     if values.dtype != np.uint8:
         low, high = (_finite(values, ends) for ends in (np.min, np.max))
         facts.append(f"{_BITS[values.dtype.name]}, values from {low:g} to {high:g}")
-        named = partial(name_of, gallery, found.kept)
+        named = partial(image_name, gallery, found.kept)
         if said := warning_of_missing(values, gallery.where, named):
             warned.append(said)
     left = dict(gallery.left_alone)
@@ -149,7 +149,7 @@ def _inventory(gallery: ImageSource, found: DecodedImages) -> Inventory:
     return Inventory("images", len(values), tuple(facts), left, tuple(warned))
 
 
-def name_of(gallery: ImageSource, kept: Sequence[int], row: int) -> str:
+def image_name(gallery: ImageSource, kept: Sequence[int], row: int) -> str:
     """The name of the image in a row of those that could be read."""
     return gallery.name(kept[row])
 

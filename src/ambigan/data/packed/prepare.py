@@ -26,7 +26,7 @@ from ...core.files import (
 from ...core.settings import plain
 from ...core.version import __version__
 from ..dataset import Scaling, Split
-from ..images.image_dataset import name_of, train_range, with_unused_pages, without_blanks
+from ..images.image_dataset import image_name, train_range, with_unused_pages, without_blanks
 from ..images.image_source import ImageSource
 from ..images.parallel_decoding import (
     DecodingProgress,
@@ -351,7 +351,7 @@ def _put_in_place(
     raw = mapped(out / PART_SUFFIX, (state.kept, *state.shape), state.dtype).numpy()
     scaling = fit_range(raw[slice(*train)], settings, gallery.where)
     said = (
-        warning_of_missing(raw, gallery.where, partial(name_of, gallery, kept)),
+        warning_of_missing(raw, gallery.where, partial(image_name, gallery, kept)),
         warning_of_range(raw[slice(*train)], scaling, settings, gallery.where),
     )
     with PixelFile(out / SCALED_PART, state.shape, 0, "float32") as file:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FOLDS, REPEATS, SEED = 5, 2, 0
 """Parts of which each is held out once, divisions into parts, and the seed of the divisions."""
 
-MOST = 2000
+FEW_IN_ALL = 2000
 """Examples of both splits up to which they are divided again."""
 
 
@@ -47,11 +47,11 @@ def groups_of(dataset: Dataset) -> Tensor | None:
 def has_few(task: Task) -> bool:
     """Whether so few examples are held out that one split says little, and others may be made."""
     num_test = len(task.test_labels)
-    is_few = num_test < FEW_HELD_OUT and num_test + len(task.labels) <= MOST
+    is_few = num_test < FEW_HELD_OUT and num_test + len(task.labels) <= FEW_IN_ALL
     return is_few and task.views == 1 and task.groups is not None
 
 
-def cross_validated(protocol: Protocol, task: Task) -> Measurement:
+def cross_validate_labels(protocol: Protocol, task: Task) -> Measurement:
     """Measures a protocol of labels by repeated stratified cross-validation over both splits.
 
     Each metric is the mean over all parts. The interval of an accuracy is Wilson's of as many

@@ -14,7 +14,7 @@ from ...core.registry import Registry
 from ...data.dataset import Dataset
 from ..classifiers.label_subsets import class_sizes
 from ..result import Metric, ProtocolRecord, Provenance, Result, Subject, wilson_interval
-from .few_examples import cross_validated, has_few
+from .few_examples import cross_validate_labels, has_few
 
 Need = Literal["labels", "targets", "reconstruct", "sample"]
 OF_FEATURES = ("labels", "targets")
@@ -275,7 +275,7 @@ def classify(
         common_scale,
     )
     if protocol.needs == "labels" and has_few(task):
-        return cross_validated(protocol, task)
+        return cross_validate_labels(protocol, task)
     return protocol.measure(task)
 
 
