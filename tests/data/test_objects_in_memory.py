@@ -182,7 +182,7 @@ def test_y_takes_the_place_of_a_column_of_labels_and_that_is_counted() -> None:
         (X, [None, *Y[1:]], "1 of 20 labels are missing, the first in row 0"),
         (X, "label", "y is of type str; .* label_column"),
         (X, (label for label in Y), "y is of type generator"),
-        (X, np.eye(2)[Y], "1-D"),
+        (X, np.eye(2)[Y] + 0.5, "1-D"),
         (FRAME, pd.Series(Y, index=range(19, -1, -1)), "index of the data in another order"),
         (FRAME, Y[:3], "20 rows but 3 labels"),
         (pd.DataFrame(X, columns=list("aab")), None, "several columns named 'a'"),

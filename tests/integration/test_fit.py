@@ -174,7 +174,7 @@ def test_a_run_is_measured_on_data_in_memory() -> None:
         (object(), {}, "type object"),
         (np.zeros((2, 2, 2, 2)), {}, "do not tell which dimension"),
         (VECTORS, {"latent_dimm": 3}, "no setting 'latent_dimm'.*latent_dim"),
-        (VECTORS.astype(str), {}, "type <U"),
+        (np.char.add(VECTORS.astype(str), "!"), {}, "no numbers"),
         (VECTORS, {"y": LABELS[:4]}, "40 rows but 4 labels"),
     ],
 )
