@@ -182,7 +182,7 @@ def test_y_takes_the_place_of_a_column_of_labels_and_that_is_counted() -> None:
         (X, [None, *Y[1:]], "1 of 20 labels are missing, the first in row 0"),
         (X, "label", "y is of type str; .* label_column"),
         (X, (label for label in Y), "y is of type generator"),
-        (X, np.eye(2)[Y] + 0.5, "1-D"),
+        (X, np.zeros((20, 2, 2)) + 0.5, "do not fit 20 rows"),
         (FRAME, pd.Series(Y, index=range(19, -1, -1)), "index of the data in another order"),
         (FRAME, Y[:3], "20 rows but 3 labels"),
         (pd.DataFrame(X, columns=list("aab")), None, "several columns named 'a'"),
@@ -244,3 +244,21 @@ def test_a_read_only_array_causes_no_warning(tmp_path: Path) -> None:
         warnings.filterwarnings("error", message=".*not writable.*")
         run = ambigan.fit("autoencoder", np.load(tmp_path / "x.npy", mmap_mode="r"), epochs=1)
         run.features(np.load(tmp_path / "x.npy", mmap_mode="r"))
+
+
+def test_several_real_values_are_targets() -> None:
+    values = np.stack([X[:, 0], X[:, 1] * 2], 1)
+    found = examples_in_memory(X, values)
+    assert isinstance(found, RawVectors)
+    assert found.labels == (None,)
+    np.testing.assert_array_equal(found.targets[0], values)
+
+
+def test_one_hot_labels_are_classes() -> None:
+    found = examples_in_memory(X, np.eye(2)[Y])
+    assert isinstance(found, RawVectors)
+    dataset = open_dataset(DataSettings(MEMORY), examples=found)
+    assert dataset.train.labels is not None
+    rows = dataset.train.rows
+    assert rows is not None
+    assert (dataset.train.labels.numpy() == np.asarray(Y)[rows.numpy()]).all()

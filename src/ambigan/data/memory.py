@@ -114,13 +114,19 @@ def _of_array(
     """Numbers or images; real values to predict are targets of numbers."""
     targets = None
     if labels is not None and array.ndim == 2 and _are_real(labels):
-        labels, targets = None, [labels.astype(np.float64)[:, None]]
+        labels, targets = None, [_as_targets(labels)]
     return examples_of_arrays(WHERE, [("", array)], [labels], settings, targets=targets)
 
 
 def _are_real(labels: NDArray[Any]) -> bool:
     """Whether labels are real values, which are measured as targets."""
     return labels.dtype.kind == "f" and bool((labels % 1 != 0)[np.isfinite(labels)].any())
+
+
+def _as_targets(labels: NDArray[Any]) -> NDArray[np.float64]:
+    """Real values `(N,)` or `(N, K)` as targets `(N, K)`."""
+    targets = labels.astype(np.float64)
+    return targets[:, None] if targets.ndim == 1 else targets
 
 
 def _by_name(
@@ -168,7 +174,7 @@ def _of_frame(
         left[f"labels of {raw.labels_name}, since y is given"] = 1
     raw = replace(raw, labels=(labels,), labels_name="labels", left_alone=left)
     if _are_real(labels):
-        raw = replace(raw, labels=(None,), targets=(labels.astype(np.float64)[:, None],))
+        raw = replace(raw, labels=(None,), targets=(_as_targets(labels),))
     return as_shaped(raw, settings)
 
 
