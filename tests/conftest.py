@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -155,3 +155,12 @@ def conv_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("conv") / "run"
     train(toy_config("bigan-images", train__epochs="1"), out)
     return out
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """Undoes `--quiet`, which sets the level of the process, after each test."""
+    logger = logging.getLogger("ambigan")
+    level = logger.level
+    yield
+    logger.setLevel(level)

@@ -85,5 +85,5 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
             f"{dataset.name} is not the data that {run.path} was trained on: they had "
             f"{known.get('num_train')} + {known.get('num_test')} examples with hash "
             f"{known['sha256'][:12]}, now {len(dataset.train)} + {len(dataset.test)} with "
-            f"{dataset.sha256[:12]}. Put the old data back or train anew."
+            f"{dataset.sha256[:12]}. Put the old data back or train again."
         )

@@ -14,6 +14,7 @@ from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from .dataset import Scaling
 from .images.value_range import to_range
+from .python_objects import array_of
 from .values import to_float
 
 SLACK = 1e-3
@@ -30,13 +31,7 @@ def as_array(x: Any, what: str = "data") -> NDArray[Any]:
     Raises:
         ConfigError: It is not an array of real numbers.
     """
-    if isinstance(x, Tensor):
-        x = x.detach().cpu()
-        x = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-    try:
-        array = np.asarray(x)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ConfigError(f"{what} cannot be read as an array of numbers: {error}.") from error
+    array = array_of(x, what, "an array of numbers")
     array = array.view(np.uint8) if array.dtype.kind == "b" else array
     if array.dtype.kind not in "iuf":
         raise ConfigError(f"{what} are of type {array.dtype}; give integers or floats.")

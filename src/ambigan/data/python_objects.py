@@ -149,12 +149,13 @@ def _table(function: str, data: Any, **options: Any) -> Any:
         ) from error
 
 
-def array_of(data: Any, what: str = "data") -> NDArray[Any]:
+def array_of(data: Any, what: str = "data", form: str = "an array") -> NDArray[Any]:
     """An array or tensor, or lists of them, as a NumPy array.
 
     Args:
         data: The object.
         what: Name of the argument, for messages.
+        form: What it should be, for messages.
 
     Raises:
         ConfigError: It is no array.
@@ -165,7 +166,7 @@ def array_of(data: Any, what: str = "data") -> NDArray[Any]:
     try:
         array = np.asarray(data)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise ConfigError(f"{what} cannot be read as an array: {error}.") from error
+        raise ConfigError(f"{what} cannot be read as {form}: {error}.") from error
     return array.astype(np.float64) if array.dtype.kind == "f" and array.itemsize > 8 else array
 
 

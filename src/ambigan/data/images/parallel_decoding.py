@@ -144,9 +144,11 @@ def decode_images(
     num_unused, beside, sizes = 0, bytearray(), list[tuple[int, int]]()
     for block in decode_blocks(gallery, order, form):
         for place, pixels in zip(block.kept, block.pixels, strict=True):
-            values[len(kept)], others = split_centre(pixels, form.size)
-            beside += others.tobytes()
-            sizes.append((pixels.shape[1], pixels.shape[2]))
+            if form.longest > 1:
+                sizes.append((pixels.shape[1], pixels.shape[2]))
+                pixels, others = split_centre(pixels, form.size)
+                beside += others.tobytes()
+            values[len(kept)] = pixels
             kept.append(place)
         reasons |= block.reasons
         check_corrupt(gallery, reasons, len(kept) + len(reasons), max_corrupt)

@@ -119,13 +119,11 @@ def warning_of_missing(values: NDArray[Any], where: str, name: Callable[[int], s
         name: Function that names the image in a row.
     """
     bad = [row for row, image in enumerate(values) if not np.isfinite(image).all()]
+    if not bad:
+        return None
     return (
-        None
-        if not bad
-        else (
-            f"{where}: {len(bad)} images hold values that are not finite, the first {name(bad[0])};"
-            " they become the lowest of the range"
-        )
+        f"{where}: {len(bad)} images hold values that are not finite, the first {name(bad[0])};"
+        " they become the lowest of the range"
     )
 
 

@@ -94,8 +94,8 @@ def recognised_dialect(path: Path, settings: DataSettings, notation: Notation) -
     comment, heading = _comment(lines, settings)
     kept = [line for line in lines if not (comment and line.lstrip().startswith(comment))]
     separator, num_above = settings.separator, 0
-    if kept and (told := re.fullmatch(r'"?sep=(.)"?', kept[0].strip(), re.IGNORECASE)):
-        separator, num_above = separator or told[1], 1  # a line for Excel
+    if kept and (line := re.fullmatch(r'"?sep=(.)"?', kept[0].strip(), re.IGNORECASE)):
+        separator, num_above = separator or line[1], 1  # a line for Excel
     elif settings.header is None:
         num_above = _num_above(kept, settings, quote)
     kept = kept[num_above:]
