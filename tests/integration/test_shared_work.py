@@ -7,12 +7,15 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import torch
+from threadpoolctl import threadpool_limits
 
 from ambigan.cli import main
 from ambigan.data import DataSettings, open_dataset
@@ -21,6 +24,17 @@ RUN = [
     *("train", "bigan", "--preset", "small", "--epochs", "1", "--batch-size", "50"),
     *("--settings.network.hidden", "16,16", "--device", "cpu", "--out", "run"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One thread here and in the processes: sums by several threads differ in their last bits."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
