@@ -137,8 +137,8 @@ class AnomalyDetector(_Outliers):
         self.estimator_ = self._estimator(values).fit(values)
         data = self.run_.config.data
         dataset = open_dataset(data, examples=examples_in_memory(values, None, data))
-        is_clean = self.contamination == "auto"
-        neighbors = (1 if is_clean else 20) if self.n_neighbors == "auto" else self.n_neighbors
+        automatic = 1 if self.contamination == "auto" else 20
+        neighbors = automatic if isinstance(self.n_neighbors, str) else self.n_neighbors
         self.scorer_ = AnomalyScorer(
             self.run_,
             dataset.train,
@@ -146,7 +146,7 @@ class AnomalyDetector(_Outliers):
             n_neighbors=neighbors,
             seed=self.run_.config.train.seed,
         )
-        if self.contamination == "auto":
+        if isinstance(self.contamination, str):
             self.offset_ = -self.scorer_.threshold(NORMAL_QUANTILE)
         else:
             self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
@@ -185,6 +185,9 @@ class AnomalyDetector(_Outliers):
         fraction = self.contamination
         if fraction != "auto" and (isinstance(fraction, str) or not 0 < fraction <= 0.5):
             raise ValueError(f"contamination is {fraction!r}; it is 'auto' or in (0, 0.5].")
+        num = self.n_neighbors
+        if num != "auto" and (isinstance(num, str) or num < 1):
+            raise ValueError(f"n_neighbors is {num!r}; it is 'auto' or a number, 1 or more.")
 
     def _estimator(self, values: NDArray[Any]) -> Estimator:
         """What is trained on the values."""
