@@ -5,7 +5,7 @@
 FOLDER holds `train/good`, `test/good`, `test/DEFECT` and `ground_truth/DEFECT`, whose masks are
 named as the images. All images are resized to squares, and maps to the masks. The detector is
 fitted on `train/good`; labels and masks are used to measure alone. `--synthetic` scores simulated
-defects on the last 15 % of `train/good` instead, after fitting the others, and touches no test data.
+defects on 15 % of `train/good` instead, after fitting the others, and touches no test data.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class ImageParts:
     images. `features` is the distance of the model's features to the nearest known ones, whitened,
     and `reconstruction`, where the model can, the squared error of its reconstruction. A model
     that was trained on crops sees windows of that size all over the image, half overlapping. The
-    score of an image by a part is the mean over the highest values of its map; the joint map is the weighted mean of those
-    of `defects` and `reconstruction`.
+    score of an image by a part is the mean over the highest values of its map; the joint map is the
+    weighted mean of those of `defects` and `reconstruction`.
 
     Only the stored centre of an image is seen, where `data.size` cuts off the ends of its longer
     side.
@@ -104,7 +104,7 @@ class ImageParts:
         height, width = _size(images)
         parts: dict[str, list[NDArray[np.float32]]] = {"defects": []}
         with torch.no_grad():
-            for chunk in images.split(_CHUNK):
+            for chunk in torch.split(images, _CHUNK):
                 logits = self._network(_resized(chunk))
                 maps = F.interpolate(logits, (height, width), mode="bilinear")
                 parts["defects"].append(maps[:, 0].numpy())
@@ -119,7 +119,7 @@ class ImageParts:
         split = Split(windows, None)
         distances, _ = self._index.kneighbors(self._whitened(run.features(split)))
         # A window that is known itself is compared with the next one.
-        nearest = np.where(distances[:, 0] > 1e-4, distances[:, 0], distances[:, 1])
+        nearest: Any = np.where(distances[:, 0] > 1e-4, distances[:, 0], distances[:, 1])
         found = {"features": torch.as_tensor(nearest).float()[:, None, None]}
         if "reconstruct" in run.capabilities:
             errors = torch.as_tensor(run.reconstruction_errors(split)).mean(1)
@@ -171,7 +171,7 @@ def _windows(run: Run, images: Tensor) -> Any:
     """Windows `(n * K, C, h, w)` of some images at a time, with n and K."""
     height, width = run.spec.shape[1:]
     places = _places(_size(images), (height, width))
-    for chunk in images.split(_CHUNK):
+    for chunk in torch.split(images, _CHUNK):
         cut = [chunk[..., y : y + height, x : x + width] for y, x in places]
         yield torch.stack(cut, 1).flatten(0, 1), (len(chunk), len(places))
 

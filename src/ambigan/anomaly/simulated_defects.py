@@ -7,6 +7,7 @@ ours and a small network without a reconstruction.
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +53,7 @@ class DefectNetwork(nn.Module):
         )
         self.join_quarter, self.join_half = _block(5 * w, 2 * w), _block(3 * w, w)
         self.output = nn.Conv2d(w, 1, 1)
+        assert self.output.bias is not None
         nn.init.constant_(self.output.bias, -3.0)  # defects are rare
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,11 +72,12 @@ def train_defect_network(images: Tensor, seed: int, steps: int = STEPS) -> Defec
         seed: Seed of weights, batches and defects.
         steps: Number of steps.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    rng: Any = torch.random  # torch's types are partial
+    with rng.fork_rng(devices=[]):
+        rng.manual_seed(seed)
         network = DefectNetwork(images.shape[1])
     draw = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(network.parameters(), _LEARNING_RATE, weight_decay=1e-3)
+    optimizer: Any = torch.optim.AdamW(network.parameters(), _LEARNING_RATE, weight_decay=1e-3)
     network.train()
     for step in range(steps):
         course = 0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01
@@ -90,7 +93,7 @@ def train_defect_network(images: Tensor, seed: int, steps: int = STEPS) -> Defec
         # The focal loss (Lin et al., 2017) with an exponent of 1.
         loss = (1 - right) * F.binary_cross_entropy_with_logits(logits, where, reduction="none")
         optimizer.zero_grad(set_to_none=True)
-        (10 * loss.mean()).backward()
+        cast(Any, 10 * loss.mean()).backward()
         optimizer.step()
     return network.eval().requires_grad_(False)
 
