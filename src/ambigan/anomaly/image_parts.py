@@ -117,9 +117,9 @@ class ImageParts:
     def _of_windows(self, run: Run, windows: Tensor) -> dict[str, Tensor]:
         """What parts say of windows, `(M, h, w)`."""
         split = Split(windows, None)
-        distances, _ = self._index.kneighbors(self._whitened(run.features(split)))
+        distances: Floats = self._index.kneighbors(self._whitened(run.features(split)))[0]
         # A window that is known itself is compared with the next one.
-        nearest: Any = np.where(distances[:, 0] > 1e-4, distances[:, 0], distances[:, 1])
+        nearest = np.where(distances[:, 0] > 1e-4, distances[:, 0], distances[:, 1])
         found = {"features": torch.as_tensor(nearest).float()[:, None, None]}
         if "reconstruct" in run.capabilities:
             errors = torch.as_tensor(run.reconstruction_errors(split)).mean(1)
