@@ -15,6 +15,7 @@ from .core.version import __version__
 __all__ = [
     "GAN",
     "AmbiganError",
+    "AnomalyDetector",
     "Autoencoder",
     "BiGAN",
     "BigBiGAN",
@@ -40,6 +41,7 @@ __all__ = [
 
 
 if TYPE_CHECKING:
+    from .anomaly.detector import AnomalyDetector
     from .configuration import make_config
     from .data import register_source
     from .estimators import GAN, Autoencoder, BiGAN, BigBiGAN, LatentRegressor, Structural
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
 # Imported when first used: they import torch, which takes a second.
 _HOMES = {
+    "AnomalyDetector": "anomaly.detector",
     "Autoencoder": "estimators",
     "BiGAN": "estimators",
     "BigBiGAN": "estimators",

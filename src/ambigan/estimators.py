@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from .core.files import write_bytes
 from .core.settings import attribute_descriptions
-from .fitting import fit, in_own_folder
+from .fitting import fit
 from .game import Capability
 from .methods import find_method
-from .model_files import load
 from .run import Run
 
 # scikit-learn has no types.
@@ -203,6 +202,10 @@ class Estimator(_Transformer):
         """The mean of `score_samples`, by which a grid search chooses; y is not used."""
         return float(self.score_samples(X).mean())
 
+    def inputs(self, X: Any) -> Tensor:
+        """X as the networks take it."""
+        return self.run_.inputs(self._shaped(self._checked(X)))
+
     def _checked(self, X: Any) -> NDArray[Any]:
         """X as the trained model takes it."""
         _checks.check_is_fitted(self)
@@ -238,33 +241,11 @@ class Estimator(_Transformer):
             values = values.transpose(0, 2, 3, 1)
         return values.reshape(len(values), *self._example.shape[1:])
 
-    def __getstate__(self) -> dict[str, Any]:
-        """The attributes, with the files of the trained model in place of the run."""
-        state: dict[str, Any] = dict(cast(Any, super()).__getstate__())
-        if "run_" in state:
-            root = self.run_.path
-            files = [root / "config.json", *sorted((root / "model").iterdir())]
-            state["run_"] = {str(each.relative_to(root)): each.read_bytes() for each in files}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Loads the model from the files that `__getstate__` kept; no code of theirs is run."""
-        kept = state.get("run_")
-        if kept is not None:
-            state = {**state, "run_": in_own_folder(lambda folder: _unpacked(kept, folder))}
-        cast(Any, super()).__setstate__(state)
-
     def __sklearn_tags__(self) -> Any:
         tags = cast(Any, super()).__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # float32 whatever X is
         tags.target_tags.required = False
         return tags
-
-
-def _unpacked(files: Mapping[str, bytes], folder: Path) -> Run:
-    for name, content in files.items():
-        write_bytes(folder / name, content)
-    return load(folder)
 
 
 def _seed_from(random_state: Any) -> int:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +15,7 @@ from .data.memory import MEMORY, examples_in_memory, is_in_memory
 from .engine.config import TrainSettings
 from .engine.run_folder import RunFolder
 from .methods import find_method
-from .model_files import load
+from .model_files import in_own_folder, load
 from .presets import find_preset
 from .run import Run
 from .training import resume as go_on
@@ -82,22 +79,6 @@ def fit(
     if out is not None:
         return load(train(config, out, data=examples, y=y).path)
     return in_own_folder(lambda path: load(train(config, path, data=examples, y=y).path))
-
-
-def in_own_folder(make: Callable[[Path], Run]) -> Run:
-    """A run in a temporary folder, which is deleted with it.
-
-    Args:
-        make: Function that makes the run in a folder that does not exist yet.
-    """
-    folder = tempfile.mkdtemp(prefix="ambigan-")
-    try:
-        run = make(Path(folder, "run"))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
-    return run
 
 
 def _data_settings(changes: Mapping[str, Any]) -> DataSettings:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copyreg
 import html
 import json
 import re
+import shutil
+import tempfile
 import warnings
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +99,44 @@ def load(
         raise CheckpointError(f"the weights are of other networks: {reason}") from error
     model = model.to(target).eval()
     return Run(run.path, config, model, spec, scaling, names, images_seen, chosen)
+
+
+def in_own_folder(make: Callable[[Path], Run]) -> Run:
+    """A run in a temporary folder, which is deleted with it.
+
+    Args:
+        make: Function that makes the run in a folder that does not exist yet.
+    """
+    folder = tempfile.mkdtemp(prefix="ambigan-")
+    try:
+        run = make(Path(folder, "run"))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
+    return run
+
+
+def _reduced(run: Run) -> tuple[Any, ...]:
+    """What a pickle holds of a run: the files of its model as bytes, and no code."""
+    root = run.path
+    files = [root / "config.json", *sorted((root / "model").iterdir())]
+    contents = {str(each.relative_to(root)): each.read_bytes() for each in files}
+    return _unpickled, (contents, run.weights)
+
+
+def _unpickled(files: Mapping[str, bytes], weights: Weights) -> Run:
+    """A run in a temporary folder of its own, from the files of its model."""
+
+    def make(folder: Path) -> Run:
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+        return load(folder, weights=weights)
+
+    return in_own_folder(make)
+
+
+copyreg.pickle(Run, _reduced)
 
 
 def read_config(

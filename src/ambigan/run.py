@@ -107,7 +107,7 @@ class Run:
 
     def encode(self, x: Any) -> NDArray[np.float32]:
         """Data to latents `(N, latent_dim)`."""
-        return self._map(self.method.encode, self._inputs(x))
+        return self._map(self.method.encode, self.inputs(x))
 
     def decode(self, z: ArrayLike) -> NDArray[np.floating]:
         """Latents `(N, latent_dim)` to data; of latents that are no numbers, data that are none."""
@@ -132,15 +132,29 @@ class Run:
 
     def reconstruct(self, x: Any) -> NDArray[np.floating]:
         """Data to latents and back."""
-        return self._outputs(self._map(self.method.reconstruct, self._inputs(x)))
+        return self._outputs(self._map(self.method.reconstruct, self.inputs(x)))
 
     def features(self, x: Any, layer: str | None = None) -> NDArray[np.float32]:
         """What a layer says of data, `(N, D)`; the method's own feature layer if None."""
-        return self._map(partial(self.method.features, layer=layer), self._inputs(x))
+        return self._map(partial(self.method.features, layer=layer), self.inputs(x))
 
     def chunk(self, values: Tensor) -> int:
         """How many of such examples the networks take at a time."""
         return chunk_size(max(values[:1].numel(), self.method.spec.num_values), self.device)
+
+    def inputs(self, x: Any) -> Tensor:
+        """Data as the networks take them: vectors scaled, images in [-1, 1] or uint8."""
+        if isinstance(x, Split):
+            return x.values
+        x = known_object(x)
+        if is_array(x):
+            return as_examples(x, self.spec, self.scaling)
+        if not is_in_memory(x):
+            settings = replace(self.config.data, source=str(x))
+            return open_examples(settings, self.spec, self.scaling).values
+        settings, needed = needed_by(self.config.data, self.spec, self.scaling)
+        examples = examples_in_memory(x, None, settings, needed)
+        return examples_for_model(examples, settings, self.spec, self.scaling).values
 
     @torch.no_grad()
     def _map(self, function: Callable[[Tensor], Tensor], values: Tensor) -> NDArray[np.float32]:
@@ -150,7 +164,7 @@ class Run:
 
     def originals(self, x: Any) -> NDArray[np.floating]:
         """Data in the form in which `reconstruct` gives them back: perhaps smaller images."""
-        return self._outputs(self._map(self.method.resize_to_sample, self._inputs(x)))
+        return self._outputs(self._map(self.method.resize_to_sample, self.inputs(x)))
 
     def pictures(self, images: NDArray[Any]) -> NDArray[Any]:
         """Images that the run gave, as they are shown: in [-1, 1], in the bands of `data.bands`."""
@@ -172,7 +186,7 @@ class Run:
         game = self.method
         return self._map(
             lambda part: (game.reconstruct(part) - game.resize_to_sample(part)).square(),
-            self._inputs(x),
+            self.inputs(x),
         )
 
     def invert(
@@ -215,7 +229,7 @@ class Run:
         missing: Any = None
         if not isinstance(x, Split) and is_array(x := known_object(x)):
             x, missing = without_missing(x)
-        values = self._inputs(x)
+        values = self.inputs(x)
         known: Tensor | None = None
         for each in (mask, missing):
             if each is not None:
@@ -236,19 +250,6 @@ class Run:
             found.start_errors.numpy(),
             found.errors.numpy(),
         )
-
-    def _inputs(self, x: Any) -> Tensor:
-        if isinstance(x, Split):
-            return x.values
-        x = known_object(x)
-        if is_array(x):
-            return as_examples(x, self.spec, self.scaling)
-        if not is_in_memory(x):
-            settings = replace(self.config.data, source=str(x))
-            return open_examples(settings, self.spec, self.scaling).values
-        settings, needed = needed_by(self.config.data, self.spec, self.scaling)
-        examples = examples_in_memory(x, None, settings, needed)
-        return examples_for_model(examples, settings, self.spec, self.scaling).values
 
     def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
         if self.scaling is None:

@@ -32,6 +32,7 @@ def test_the_python_snippet(finished_run: Path) -> None:
 def test_the_estimator_in_its_pipeline() -> None:
     names: dict[str, object] = {}
     exec(block("estimators"), names)
+    exec(block("anomaly"), names)
     assert getattr(names["new"], "shape", None) == (5, 64)
 
 

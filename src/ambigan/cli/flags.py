@@ -239,6 +239,25 @@ SEARCH: Flags = {
     **JSON,
 }
 
+ANOMALY: Flags = {
+    **RUN,
+    **_data("data to score", default="the test split"),
+    "--normal LABELS": "labels of normal examples, with commas, those of data.train_on by default;"
+    " scores are then compared with the labels",
+    "--threshold Q": (
+        "fraction of normal examples that are not flagged, 0.99 by default",
+        {**FLOAT, "default": 0.99},
+    ),
+    "--neighbors N": _integer(
+        "number of normal examples that each is compared with, 1 by default; 20 where the training"
+        " data hold anomalies too",
+        1,
+    ),
+    "--seed N": _integer("seed of what is drawn from large data, 0 by default", 0),
+    "--out FOLDER": "folder to write, `anomaly` in the run's folder by default",
+    **JSON,
+}
+
 FILTERS: Flags = {
     **RUN,
     "--network": NETWORK,

@@ -36,6 +36,7 @@ VERBS = {
     "interpolate": Verb("Walk between pairs of examples through the latent space", of.INTERPOLATE),
     "embed": Verb("Write the features of examples to a file", of.EMBED),
     "search": Verb("Find the examples that are most like others", of.SEARCH, "search"),
+    "anomaly": Verb("Rank examples by how unlike the run's data they are", of.ANOMALY, "anomaly"),
     "filters": Verb("Draw the first filters of a network", of.FILTERS, "analysis"),
     "arithmetic": Verb(
         "Add and subtract averaged latents, and draw the sum", of.ARITHMETIC, "analysis"
@@ -130,7 +131,7 @@ TRAINING = ("train", "demo", "reproduce", "prepare")
 MEASURING = ("evaluate", "transfer")
 """Verbs that take all settings of other data by dotted name, since they split them."""
 
-READING = ("reconstruct", "embed", "search")
+READING = ("reconstruct", "embed", "search", "anomaly")
 """Verbs that take those by which other data are read."""
 
 EXAMPLES = """\

@@ -61,7 +61,7 @@ def reconstruct(request: Request) -> int:
 
     flags, run = request.flags, load_run(request)
     run.need("reconstruct")
-    split = _first(_split(request, run, "test"), flags.num)
+    split = _first(chosen_examples(request, run, "test"), flags.num)
     again = run.reconstruct(split)
     x = run.originals(split)
     picture = None
@@ -109,7 +109,7 @@ def embed(request: Request) -> int:
         flags, run = request.flags, load_run(request)
         path = output_paths(run, flags.out, "features", (".npy", ".parquet", ".csv"))[0]
         run.method.find_layer(flags.layer)
-        split = _split(request, run, "all")
+        split = chosen_examples(request, run, "all")
         names = split.label_names if isinstance(split, SourceSplit) else run.label_names
         chunk = run.chunk(split.values)
         rows = own_rows(len(split), chunk)
@@ -139,7 +139,7 @@ def write_page(run: Run) -> Path:
     return write_report(run, folder, dataset_of(run), read_folder(folder.results))
 
 
-def _split(request: Request, run: Run, default: str) -> Split:
+def chosen_examples(request: Request, run: Run, default: str) -> Split:
     """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
     flags = request.flags
     if uses_other_data(flags):

@@ -41,6 +41,8 @@ class DataSettings:
             sample even of files sorted by class.
         max_train: Largest number of training examples, taken from the start of what `holdout`
             leaves; all if None.
+        train_on: Labels of the examples that are trained on, such as `good`, by name or code; the
+            other training examples join the test split. All examples if empty.
         test_fraction: Fraction of a source without a published test split that is held out, between
             0 and 1; a tenth if None, and 297 of the 1,797 digits.
         split_seed: Seed of the selection of held-out examples.
@@ -133,6 +135,7 @@ class DataSettings:
     root: str | None = None
     holdout: int = 0
     max_train: int | None = None
+    train_on: tuple[str, ...] = ()
     test_fraction: float | None = None
     split_seed: int = 0
     size: tuple[int, int] | None = None

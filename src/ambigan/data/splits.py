@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
-from ..core.errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError, unknown_name
 from ..core.randomness import Randomness
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .inventory import Inventory, listed_classes
@@ -142,11 +142,22 @@ def concat(splits: Sequence[Split], label_names: tuple[str, ...] | None) -> Sour
     )
 
 
-def apply_holdout(train: Split, test: Split, settings: DataSettings) -> tuple[Split, Split]:
-    """Applies `holdout` and then `max_train` to the splits.
+def apply_holdout(
+    train: Split,
+    test: Split,
+    settings: DataSettings,
+    label_names: Sequence[str] | None = None,
+) -> tuple[Split, Split]:
+    """Applies `holdout`, `train_on` and then `max_train` to the splits.
+
+    Args:
+        train: Training split.
+        test: Test split.
+        settings: Settings of the data.
+        label_names: Class names by label, or None.
 
     Raises:
-        ConfigError: The holdout leaves nothing to train on.
+        ConfigError: The holdout leaves nothing to train on, or there are no such labels.
     """
     if 0 < settings.holdout >= len(train):
         raise ConfigError(
@@ -155,9 +166,75 @@ def apply_holdout(train: Split, test: Split, settings: DataSettings) -> tuple[Sp
         )
     if settings.holdout:
         train, test = split_at(train, len(train) - settings.holdout)
+    if settings.train_on:
+        train, test = _of_labels(train, test, settings, label_names)
     if settings.max_train is not None:
         train, _ = split_at(train, settings.max_train)
     return train, test
+
+
+def labels_named(
+    split: Split, names: Sequence[str], label_names: Sequence[str] | None, where: str
+) -> Tensor:
+    """Returns which examples have one of several labels, bool `(N,)`.
+
+    Args:
+        split: Examples with labels.
+        names: Labels by name or code.
+        label_names: Class names by label, or None.
+        where: The source, for messages.
+
+    Raises:
+        ConfigError: There are no labels, or no such ones.
+    """
+    if split.labels is None:
+        raise ConfigError(
+            f"{where} has no labels; name them, such as by --data.label-column, or give its normal"
+            " examples alone."
+        )
+    found: list[int] = split.labels.numpy().tolist()
+    codes = {str(code): code for code in sorted(set(found)) if code >= 0}
+    if label_names:
+        codes |= {name: code for code, name in enumerate(label_names)}
+    for name in names:
+        if name not in codes:
+            raise unknown_name("label", name, list(label_names or codes))
+    return torch.isin(split.labels, torch.tensor([codes[name] for name in names]))
+
+
+def _of_labels(
+    train: Split, test: Split, settings: DataSettings, label_names: Sequence[str] | None
+) -> tuple[Split, Split]:
+    """The training examples of the labels of `train_on`; the others join the test split."""
+    chosen = labels_named(train, settings.train_on, label_names, settings.source)
+    if not chosen.any():
+        raise ConfigError(
+            f"no training example of {settings.source} has a label of data.train_on,"
+            f" {', '.join(settings.train_on)}."
+        )
+    kept, others = (_taken(train, mask.nonzero()[:, 0]) for mask in (chosen, ~chosen))
+    if not len(others):
+        return kept, test
+    joined = concat([test, others], None)
+    return kept, replace(
+        test,
+        values=joined.values,
+        labels=joined.labels,
+        targets=joined.targets,
+        ids=joined.ids,
+        rows=None
+        if test.rows is None or others.rows is None
+        else torch.cat([test.rows, others.rows]),
+        files=(*test.files, *others.files),
+        groups=None,
+        margins=None,  # of random crops, which no test takes
+    )
+
+
+def _taken(split: Split, chosen: Tensor) -> Split:
+    """Some examples of a split, with what lies beside images."""
+    margins = None if split.margins is None else split.margins.take(chosen)
+    return replace(take(split, chosen), margins=margins)
 
 
 def assemble(

@@ -29,7 +29,7 @@ def open_digits(settings: DataSettings) -> Dataset:
     order = stratified_order(labels, shuffled(len(examples), settings))
     test, train = split_at(take(examples, order), num_held_out(len(examples), settings, NUM_TEST))
     spec = DataSpec("images", (1, 8, 8), bounded=True)
-    return assemble(settings, spec, apply_holdout(train, test, settings), NAMES)
+    return assemble(settings, spec, apply_holdout(train, test, settings, NAMES), NAMES)
 
 
 def read_digits(_settings: DataSettings) -> SourceSplit:

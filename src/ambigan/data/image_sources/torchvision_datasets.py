@@ -50,7 +50,7 @@ class Published:
         """
         (train, test), names = self._read(settings)
         spec = DataSpec("images", self.shape, bounded=True)
-        return assemble(settings, spec, apply_holdout(train, test, settings), names)
+        return assemble(settings, spec, apply_holdout(train, test, settings, names), names)
 
     def read(self, settings: DataSettings) -> SourceSplit:
         """Reads all images, training and then test split.

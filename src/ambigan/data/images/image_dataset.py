@@ -90,7 +90,7 @@ def open_image_source(
     )
     head, rest = split_at(everything, start)
     train, tail = split_at(rest, end - start)
-    splits = apply_holdout(train, tail if start == 0 else head, settings)
+    splits = apply_holdout(train, tail if start == 0 else head, settings, gallery.label_names)
     spec = DataSpec("images", tuple(values.shape[1:]), bounded=True)
     named = without_blanks(splits[0]), without_blanks(splits[1])
     pixels = splits[0].values.numpy(), splits[1].values.numpy()

@@ -74,10 +74,14 @@ def open_packed(settings: DataSettings, typed: str) -> Dataset:
         whole = replace(whole, groups=arange(len(whole)))
     head, tail = split_at(whole, min(manifest.train[1], manifest.test[1]))
     train, test = (head, tail) if manifest.train[0] == 0 else (tail, head)
-    splits = apply_holdout(without_blanks(train), without_blanks(test), settings)
+    splits = apply_holdout(
+        without_blanks(train), without_blanks(test), settings, manifest.label_names
+    )
     sha256 = manifest.sha256
     if settings.holdout:  # a hash of the splits themselves would have to read them all
         sha256 = sha256_of(f"{sha256} holdout {settings.holdout}".encode())
+    if settings.train_on:
+        sha256 = sha256_of(f"{sha256} train on {settings.train_on}".encode())
     if len(splits[0]) == settings.max_train:
         sha256 = sha256_of(f"{sha256} train {settings.max_train}".encode())
     return Dataset(

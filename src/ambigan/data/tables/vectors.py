@@ -50,7 +50,7 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     numbered = [replace(split, values=arange(len(split))) for split in splits]
     if len(numbered) == 2:  # counted on, so that a holdout of the training split is known by it
         numbered[1] = replace(numbered[1], values=numbered[1].values + len(arrays[0]))
-    train, test = apply_holdout(*_divided(numbered, settings, raw), settings)
+    train, test = apply_holdout(*_divided(numbered, settings, raw), settings, label_names)
     if len(train) < 2:
         raise DataError(
             f"{raw.file}: only {len(train)} of {len(train) + len(test)} rows is left to train on;"
@@ -204,7 +204,7 @@ def build_vectors_as(
     """
     raw = _without_missing(raw, settings)
     splits, label_names = _as_trained(raw, spec, scaling, settings)
-    parts = apply_holdout(*_divided(splits, settings, raw), settings)
+    parts = apply_holdout(*_divided(splits, settings, raw), settings, label_names)
     return assemble(settings, spec, parts, label_names, scaling)
 
 

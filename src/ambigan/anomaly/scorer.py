@@ -1,0 +1,113 @@
+"""One anomaly score of several parts, which are scaled by what they say of normal examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ..data import Split
+from ..data.splits import concat, split_at
+from ..run import Run
+from .part_scores import Floats, PartScores
+from .vector_parts import VectorParts
+
+LEAST_HELD_OUT = 100
+"""Held-out examples by which alone the parts are scaled; with fewer, all that are known serve."""
+
+MOST_HELD_OUT = 5_000
+"""Examples by which the parts are scaled, at most."""
+
+_BEYOND = 0.01
+"""What an example scores by a part for each unit, of the logarithm, by which it is beyond them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnomalyScores(PartScores):
+    """Scores of examples, and what they are made of.
+
+    Attributes:
+        parts: Score of each example by each part, float64 `(N,)`: the fraction of normal examples
+            that score lower, and a little more the further the example is beyond them.
+        columns: Share of each column of a table in what is unusual, float64 `(N, D)`, whose rows
+            sum to 1; None for images.
+        maps: Heat map of each image, float32 `(N, H, W)`; None for vectors.
+        scores: Weighted mean of the parts, float64 `(N,)`; the higher, the more anomalous.
+    """
+
+    scores: Floats
+
+
+class AnomalyScorer:
+    """Scores how unlike normal examples others are, by a trained model.
+
+    Attributes:
+        normal: Scores of the normal examples by which the parts were scaled, float64 `(N,)`, in
+            ascending order.
+    """
+
+    def __init__(
+        self, run: Run, train: Split, held_out: Split, *, n_neighbors: int = 1, seed: int = 0
+    ) -> None:
+        """Keeps what is normal.
+
+        Args:
+            run: The trained model.
+            train: Examples that it was trained on, which count as normal.
+            held_out: Normal examples that it was not trained on; may be empty.
+            n_neighbors: Number of the nearest normal examples that others are compared with. 1 is
+                best where all are normal; 20 where anomalies may be among them, of which each then
+                needs that many like it to pass for normal.
+            seed: Seed of what is drawn where there are more examples than are kept.
+        """
+        known = concat([train, held_out], None) if len(held_out) else train
+        self._parts: Any
+        if run.spec.kind == "images":
+            module: Any = import_module("ambigan.anomaly.image_parts")
+            self._parts = module.ImageParts(run, train, seed)
+            normal = held_out if len(held_out) else train
+        else:
+            self._parts = VectorParts(run, known, n_neighbors, seed)
+            normal = held_out if len(held_out) >= LEAST_HELD_OUT else known
+        found = self._parts.scores(run, split_at(normal, MOST_HELD_OUT)[0])
+        self._normal_parts = {name: np.sort(scores) for name, scores in found.parts.items()}
+        self.normal = np.sort(self._joined(self._scaled(found)))
+
+    def scores(self, run: Run, examples: Split) -> AnomalyScores:
+        """The scores of examples.
+
+        Args:
+            run: The trained model.
+            examples: Examples in the form that its networks take.
+        """
+        found = self._scaled(self._parts.scores(run, examples))
+        return AnomalyScores(
+            parts=found.parts,
+            columns=found.columns,
+            maps=found.maps,
+            scores=self._joined(found),
+        )
+
+    def threshold(self, quantile: float) -> float:
+        """The score that a fraction `quantile` of normal examples, from 0 to 1, stays below."""
+        return float(np.quantile(self.normal, quantile))
+
+    def _scaled(self, found: PartScores) -> PartScores:
+        parts = {
+            name: _scaled(scores, self._normal_parts[name]) for name, scores in found.parts.items()
+        }
+        return replace(found, parts=parts)
+
+    def _joined(self, found: PartScores) -> Floats:
+        weights = [self._parts.weights.get(name, 1.0) for name in found.parts]
+        return np.average(list(found.parts.values()), axis=0, weights=weights)
+
+
+def _scaled(scores: Floats, normal: Floats) -> Floats:
+    """The fraction of normal scores below others, and a little more for those far above."""
+    median, upper = np.quantile(normal, [0.5, 0.9])
+    spread = upper - median or normal.std() or 1.0
+    beyond = np.arcsinh(np.maximum(scores - median, 0) / spread)
+    return np.searchsorted(normal, scores) / len(normal) + _BEYOND * beyond

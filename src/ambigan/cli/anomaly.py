@@ -1,0 +1,145 @@
+"""The verb that scores how unlike a run's data examples are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..anomaly.detector import NORMAL_QUANTILE
+from ..anomaly.ranking import AnomalyRanking
+from ..anomaly.scorer import AnomalyScorer
+from ..core.errors import ConfigError
+from ..core.files import check_writable, write_bytes
+from ..data import Dataset, SourceSplit, Split
+from ..data.splits import labels_named, split_at, take
+from ..data.tables.outputs import table_bytes
+from .output import print_columns, print_json, say
+from .parser import Request
+from .runs import dataset_of, load_run, uses_other_data, write_npy
+from .verbs import chosen_examples
+
+LISTED = 10
+"""Examples on the terminal; the files hold all."""
+
+HELD_OUT = 0.15
+"""Fraction of the training images that are kept for the scale of the parts."""
+
+
+def anomaly(request: Request) -> int:
+    """Scores examples, and writes the ranking as tables and as a page."""
+    from ..report.anomaly import write_anomaly_page
+
+    flags, run = request.flags, load_run(request)
+    _check_flags(request)
+    folder = Path(flags.out) if flags.out else run.path / "anomaly"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; name a folder with --out.")
+    check_writable(folder)
+    normal_labels = _listed(flags.normal) or run.config.data.train_on
+    dataset = dataset_of(run)
+    examples = chosen_examples(request, run, "test")
+    scorer = AnomalyScorer(
+        run,
+        *_normal_examples(dataset, normal_labels, is_apart=uses_other_data(flags)),
+        n_neighbors=flags.neighbors,
+        seed=flags.seed,
+    )
+    ranking = AnomalyRanking(
+        examples,
+        flags.data or f"the {flags.split or 'test'} split of {dataset.name}",
+        examples.label_names if isinstance(examples, SourceSplit) else run.label_names,
+        scorer.scores(run, examples),
+        scorer.threshold(flags.threshold),
+        flags.threshold,
+        scorer.normal,
+        column_names=tuple(run.scaling.columns) if run.scaling else (),
+    )
+    if normal_labels and examples.labels is not None:
+        truth = labels_named(examples, normal_labels, ranking.label_names, ranking.origin)
+        ranking = replace(ranking, is_anomaly=~truth.numpy())
+    table = ranking.columns()
+    for suffix in (".csv", ".parquet"):
+        write_bytes(folder / f"scores{suffix}", table_bytes(table, suffix))
+    if ranking.found.maps is not None:
+        write_npy(folder / "heatmaps.npy", ranking.found.maps[ranking.order])
+    write_anomaly_page(run, ranking, folder / "anomaly.html")
+    if flags.json:
+        print_json(ranking.as_json())
+        return 0
+    _print(ranking)
+    for path in sorted(folder.iterdir()):
+        say(f"written: {path}")
+    return 0
+
+
+def _check_flags(request: Request) -> None:
+    flags = request.flags
+    if not 0 < flags.threshold < 1:
+        raise ConfigError(
+            f"--threshold {flags.threshold} is the fraction of normal examples that pass, between 0"
+            f" and 1; {NORMAL_QUANTILE} by default."
+        )
+    if flags.neighbors < 1:
+        raise ConfigError(f"--neighbors is {flags.neighbors}; it counts: 1 or more.")
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _normal_examples(
+    dataset: Dataset, labels: tuple[str, ...], *, is_apart: bool
+) -> tuple[Split, Split]:
+    """The normal examples that others are compared with, and those by which parts are scaled.
+
+    Args:
+        dataset: The run's data.
+        labels: Labels of normal examples; all are normal if empty.
+        is_apart: Whether other data are scored, so that the run's test split serves as well.
+    """
+    names = dataset.label_names
+
+    def normal(split: Split) -> Split:
+        if not labels or split.labels is None:
+            return split
+        chosen = labels_named(split, labels, names, dataset.name)
+        return take(split, chosen.nonzero()[:, 0])
+
+    train = normal(dataset.train)
+    if is_apart:
+        return train, normal(dataset.test)
+    if dataset.spec.kind == "images":
+        return split_at(train, max(1, round(len(train) * (1 - HELD_OUT))))
+    return split_at(train, len(train))  # a row is compared with all others
+
+
+def _print(ranking: AnomalyRanking) -> None:
+    """The first of the ranking, how many are flagged and, with labels, how well that agrees."""
+    num, flagged = len(ranking.examples), int(ranking.flagged.sum())
+    print(
+        f"{flagged:,} of {num:,} examples of {ranking.origin} score above {ranking.threshold:.3f},"
+        f" which {ranking.quantile:.1%} of normal examples stay below\n"
+    )
+    table = ranking.columns()
+    shown = range(min(LISTED, num))
+    rows = [
+        [
+            place + 1,
+            ranking.name(int(ranking.order[place])),
+            table["label"][place] if "label" in table else None,
+            f"{table['anomaly_score'][place]:.3f}",
+            "flagged" if table["is_flagged"][place] else "",
+            ", ".join(f"{n} {s:.0%}" for n, s in ranking.main_columns(int(ranking.order[place]))),
+        ]
+        for place in shown
+    ]
+    print_columns(("rank", "example", "label", "score", "", "unusual columns"), rows)
+    measured = ranking.measures()
+    if measured is not None:
+        confusion = measured["confusion"]
+        print(
+            f"\nAUROC {measured['auroc']:.3f}, average precision"
+            f" {measured['average_precision']:.3f}; {confusion['anomalies_flagged']} of"
+            f" {confusion['anomalies_flagged'] + confusion['anomalies_missed']} anomalies flagged,"
+            f" {confusion['normal_flagged']} normal examples with them"
+        )
