@@ -64,4 +64,6 @@ def linear_run(prior: PriorName = "normal", encodes: bool = False, num_values: i
     """A run of the game, which nobody trained."""
     settings, spec = LinearSettings(prior, encodes), DataSpec("vectors", (num_values,), False)
     config = RunConfig("linear", "none", settings)
-    return Run(Path("linear"), config, LinearGame(settings, spec).eval(), spec, None, None, 0, "raw")
+    return Run(
+        Path("linear"), config, LinearGame(settings, spec).eval(), spec, None, None, 0, "raw"
+    )

@@ -88,6 +88,7 @@ class Inversion:
         latents: latents that were found, float32 `(N, latent_dim)`.
         reconstructions: what they are decoded to, as `Run.reconstruct` gives it.
         completed: the data where they are known, and the reconstructions elsewhere.
+        known: whether each value of `completed` is known, bool.
         initial_latents: latents before the first step, float32 `(N, latent_dim)`: those of the
             encoder or, without an encoder, of the nearest sample.
         initial_reconstructions: what these are decoded to.
@@ -99,6 +100,7 @@ class Inversion:
     latents: NDArray[np.float32]
     reconstructions: NDArray[np.floating]
     completed: NDArray[np.floating]
+    known: NDArray[np.bool_]
     initial_latents: NDArray[np.float32]
     initial_reconstructions: NDArray[np.floating]
     errors_before: NDArray[np.float32]

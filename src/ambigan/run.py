@@ -238,6 +238,7 @@ class Run:
         found = invert(self.method, values, known, settings)
         again = self._outputs(self._map(self.method.decode, found.latents))
         originals = self._outputs(self._map(self.method.resize_to_sample, values))
+        shown = np.ones(originals.shape, dtype=np.bool_)
         if known is not None:
             shown = self._map(partial(resized_mask, self.method), known.float()) > 0
             originals = np.where(shown, originals, again)
@@ -245,6 +246,7 @@ class Run:
             found.latents.numpy(),
             again,
             originals,
+            shown,
             found.start.numpy(),
             self._outputs(self._map(self.method.decode, found.start)),
             found.start_errors.numpy(),
