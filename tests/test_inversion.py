@@ -78,7 +78,7 @@ def test_features_are_compared_by_their_relative_distance() -> None:
     run, x = linear_run(), linear_data()
     found = run.invert(x, steps=500, feature_weight=3.0)
     np.testing.assert_allclose(found.latents, least_squares(run, x), atol=2e-3)
-    with pytest.raises(ConfigError, match="no layer|unknown layer"):
+    with pytest.raises(ConfigError, match=r"no layer|unknown layer"):
         run.invert(x, steps=1, feature_weight=1.0, layer="discriminator.7")
 
 

@@ -17,7 +17,6 @@ from ..core.distributed import (
     by_main,
     from_workers,
     gather_rows,
-    main_first,
     own_rows,
     shared_work,
     workers,
@@ -155,7 +154,7 @@ def chosen_examples(request: Request, run: Run, default: str) -> Split:
 
 
 def _examples(settings: DataSettings, run: Run) -> SourceSplit:
-    with show_progress() as progress, mainfirst_examples():
+    with show_progress() as progress, main_first():
         found = open_examples(settings, run.spec, run.scaling, progress)
     if found.skipped:
         logger.warning(
