@@ -17,6 +17,7 @@ from ..core.distributed import (
     by_main,
     from_workers,
     gather_rows,
+    main_first,
     own_rows,
     shared_work,
     workers,
