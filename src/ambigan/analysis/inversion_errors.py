@@ -62,11 +62,12 @@ def _completed(pca: PCA, train: Tensor, x: Tensor, known: Tensor) -> Tensor:
     noise = (pca.reconstruct(train) - train).double().square().mean().clamp(min=1e-6)
     variances = pca.encode(train).double().var(0).clamp(min=1e-6)
     W, mean = pca.components.double().T, pca.mean.double()
+    solve: Any = torch.linalg.solve
     rows: list[Tensor] = []
     for row, mask in zip((x.flatten(1).double() - mean), known.flatten(1), strict=True):
         seen = W[mask]
         left = seen.T @ seen + torch.diag(noise / variances)
-        rows.append(mean + W @ torch.linalg.solve(left, seen.T @ row[mask]))
+        rows.append(mean + W @ solve(left, seen.T @ row[mask]))
     return torch.stack(rows).view_as(x)
 
 
