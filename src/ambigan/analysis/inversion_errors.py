@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -61,13 +62,14 @@ def _completed(pca: PCA, train: Tensor, x: Tensor, known: Tensor) -> Tensor:
     """
     noise = (pca.reconstruct(train) - train).double().square().mean().clamp(min=1e-6)
     variances = pca.encode(train).double().var(0).clamp(min=1e-6)
+    linalg: Any = import_module("torch.linalg")
     W, mean = pca.components.double().T, pca.mean.double()
-    solve: Any = torch.linalg.solve
     rows: list[Tensor] = []
     for row, mask in zip((x.flatten(1).double() - mean), known.flatten(1), strict=True):
         seen = W[mask]
         left = seen.T @ seen + torch.diag(noise / variances)
-        rows.append(mean + W @ solve(left, seen.T @ row[mask]))
+        coordinates: Tensor = linalg.solve(left, seen.T @ row[mask])
+        rows.append(mean + W @ coordinates)
     return torch.stack(rows).view_as(x)
 
 
