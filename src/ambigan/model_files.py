@@ -177,7 +177,7 @@ def save_model(
         "images_seen": images_seen,
     }
     # One key: safetensors writes several in an order of its own, different every time.
-    header = {"digests": json.dumps(_digests(about, config))}
+    header = {"digests": json.dumps(_digests(about, identity_of(config)))}
     hashes: dict[str, str] = {}
     for kind, method in kinds.items():
         tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
@@ -188,12 +188,23 @@ def save_model(
     write_json(run.model / "config.json", about | {"sha256": hashes})
 
 
-def _digests(about: dict[str, Any], config: RunConfig) -> dict[str, str]:
+def _digests(about: dict[str, Any], identity: dict[str, Any]) -> dict[str, str]:
     """Digests of both files of settings, kept in the header of weights to know a change by."""
     return {
         "model/config.json": digest_of({k: v for k, v in about.items() if k != "sha256"}),
-        "config.json": digest_of(identity_of(config)),
+        "config.json": digest_of(identity),
     }
+
+
+def _identities(run: RunFolder, config: RunConfig) -> list[dict[str, Any]]:
+    """The settings of a run as read and as they stand in its file.
+
+    The file of an earlier version lacks settings that have been added since, and their defaults
+    are no change.
+    """
+    values = run.read_config()
+    train = {name: value for name, value in values["train"].items() if name != "device"}
+    return [identity_of(config), {**values, "train": train}]
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:
@@ -279,8 +290,10 @@ def _read_model(run: RunFolder, config: RunConfig, weights: Weights | None) -> _
         raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
     except (SafetensorError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
-    for name, digest in _digests(about, config).items():
-        if kept.get(name, digest) != digest:  # weights of older versions have none
+    allowed = [_digests(about, identity) for identity in _identities(run, config)]
+    for name in allowed[0]:
+        digests = [each[name] for each in allowed]
+        if kept.get(name, digests[0]) not in digests:  # weights of older versions have none
             raise CheckpointError(
                 f"{run.path / name} is not as it was when the weights were saved; put back what"
                 " was changed there."
@@ -305,7 +318,8 @@ def _read_checkpoint(run: RunFolder, config: RunConfig, weights: Weights | None)
     tensors = state["ema"] if chosen == "ema" else state["method"]
     if tensors is None:
         raise ConfigError(f"{run.path} keeps no 'ema' weights (train.ema_decay is 0).")
-    if state.get("config", identity_of(config)) != identity_of(config):
+    identities = [digest_of(identity) for identity in _identities(run, config)]
+    if digest_of(state.get("config", identity_of(config))) not in identities:
         raise CheckpointError(
             f"the checkpoint was made with other settings than {run.config_file} holds; put back"
             " what was changed there."
