@@ -40,7 +40,7 @@ from .core.version import __version__
 from .data import Dataset, Scaling
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, check_plugins, choose_device
-from .engine.run_folder import RunFolder, identity_of
+from .engine.run_folder import RunFolder, identity_of, kept_identities
 from .game import Method
 from .methods import find_method, is_external
 from .run import Run
@@ -196,17 +196,6 @@ def _digests(about: dict[str, Any], identity: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _identities(run: RunFolder, config: RunConfig) -> list[dict[str, Any]]:
-    """The settings of a run as read and as they stand in its file.
-
-    The file of an earlier version lacks settings that have been added since, and their defaults
-    are no change.
-    """
-    values = run.read_config()
-    train = {name: value for name, value in values["train"].items() if name != "device"}
-    return [identity_of(config), {**values, "train": train}]
-
-
 def describe_data(dataset: Dataset) -> dict[str, Any]:
     """What is kept of the data beside a run: enough to use the model, and to know them again."""
     scaling = dataset.scaling
@@ -290,7 +279,7 @@ def _read_model(run: RunFolder, config: RunConfig, weights: Weights | None) -> _
         raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
     except (SafetensorError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
-    allowed = [_digests(about, identity) for identity in _identities(run, config)]
+    allowed = [_digests(about, identity) for identity in kept_identities(run, config)]
     for name in allowed[0]:
         digests = [each[name] for each in allowed]
         if kept.get(name, digests[0]) not in digests:  # weights of older versions have none
@@ -318,7 +307,7 @@ def _read_checkpoint(run: RunFolder, config: RunConfig, weights: Weights | None)
     tensors = state["ema"] if chosen == "ema" else state["method"]
     if tensors is None:
         raise ConfigError(f"{run.path} keeps no 'ema' weights (train.ema_decay is 0).")
-    identities = [digest_of(identity) for identity in _identities(run, config)]
+    identities = [digest_of(identity) for identity in kept_identities(run, config)]
     if digest_of(state.get("config", identity_of(config))) not in identities:
         raise CheckpointError(
             f"the checkpoint was made with other settings than {run.config_file} holds; put back"
