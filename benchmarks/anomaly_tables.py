@@ -78,18 +78,27 @@ def summarise(cells: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments that the benchmarks of anomalies share."""
+    raw = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=description, formatter_class=raw)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--note", default="", help="hardware and commit")
-    given = parser.parse_args()
+    return parser
+
+
+def begin(out: Path) -> list[dict[str, Any]]:
+    """Silences warnings; what was measured before and is in the file."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    cells: list[dict[str, Any]] = read_json(given.out)["cells"] if given.out.exists() else []
+    return read_json(out)["cells"] if out.exists() else []
+
+
+def main() -> None:
+    given = make_parser(__doc__).parse_args()
+    cells = begin(given.out)
     for path in sorted(given.folder.glob("*.npz")):
         for seed in map(int, given.seeds.split(",")):
             if any((cell["set"], cell["seed"]) == (path.stem, seed) for cell in cells):

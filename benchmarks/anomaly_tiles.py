@@ -10,10 +10,7 @@ defects on 15 % of `train/good` instead, after fitting the others, and touches n
 
 from __future__ import annotations
 
-import argparse
-import logging
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,8 @@ from sklearn.metrics import roc_auc_score
 
 from ambigan import AnomalyDetector, __version__
 from ambigan.anomaly.simulated_defects import add_defects
-from ambigan.core.files import read_json, write_json
+from ambigan.core.files import write_json
+from anomaly_tables import begin, make_parser
 
 SIDE = 128
 
@@ -125,18 +123,10 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", default="0,1,2")
+    parser = make_parser(__doc__)
     parser.add_argument("--synthetic", action="store_true")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--note", default="", help="hardware and commit")
     given = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.disable(logging.WARNING)
-    cells: list[dict[str, Any]] = read_json(given.out)["cells"] if given.out.exists() else []
+    cells = begin(given.out)
     data = simulated(given.folder) if given.synthetic else tiles(given.folder)
     for seed in map(int, given.seeds.split(",")):
         if any(cell["seed"] == seed for cell in cells):

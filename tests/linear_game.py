@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,9 +11,9 @@ from torch import Tensor, nn
 
 from ambigan.core.data_spec import DataSpec
 from ambigan.engine.config import RunConfig
-from ambigan.game import Batch, Method, OptimizerSettings, Player, Terms
 from ambigan.priors import PriorName, make_prior
 from ambigan.run import Run
+from untrained_game import UntrainedGame
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,10 @@ class LinearSettings:
     encodes: bool = False
 
 
-class LinearGame(Method):
+class LinearGame(UntrainedGame):
     """x = W z + b; its encoder, if it has one, gives 0; its features are x, times 2."""
 
     Settings = LinearSettings
-    default_layer = "discriminator.0"
-    data_networks = ("discriminator",)
 
     def __init__(self, settings: LinearSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
@@ -43,15 +40,7 @@ class LinearGame(Method):
         nn.init.normal_(self.generator.weight, generator=torch.Generator().manual_seed(4))
         self.discriminator = nn.Sequential(nn.Linear(spec.num_values, spec.num_values, bias=False))
         nn.init.eye_(self.discriminator[0].weight).data.mul_(2)  # pyright: ignore
-        names = ("generator", "discriminator")
-        self.players = tuple(Player(name, (name,), OptimizerSettings()) for name in names)
-        self.turns = (names,)
-
-    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
-        raise NotImplementedError
-
-    def run(self, network: str, x: Tensor) -> Tensor:
-        return self.get_submodule(network)(x)
+        self.add_players()
 
     def encode(self, x: Tensor) -> Tensor:
         return x.new_zeros(len(x), 3)

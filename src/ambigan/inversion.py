@@ -94,7 +94,8 @@ class Inversion:
         initial_reconstructions: what these are decoded to.
         errors_before: mean squared error over the known values of each example before the first
             step, in the scale of training, float32 `(N,)`.
-        errors: the same of the latents that were found.
+        errors: mean squared error over the known values with the latents that were found, float32
+            `(N,)`.
     """
 
     latents: NDArray[np.float32]
@@ -116,7 +117,8 @@ class FoundLatents:
             an encoder, those of the nearest sample.
         latents: latents with the smallest loss, float32 `(N, latent_dim)`.
         start_errors: mean squared error over the known values at the start, float32 `(N,)`.
-        errors: the same of the latents that were found.
+        errors: mean squared error over the known values with the latents that were found, float32
+            `(N,)`.
     """
 
     start: Tensor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from torch import Tensor, nn
 from ambigan.core.data_spec import DataSpec
 from ambigan.data import Dataset, Split
 from ambigan.engine.config import RunConfig
-from ambigan.game import Batch, Method, OptimizerSettings, Player, Terms
 from ambigan.priors import make_prior
 from ambigan.run import Run
+from untrained_game import UntrainedGame
 
 SPEC = DataSpec("images", (1, 8, 8), bounded=True)
 SPOT, PLACE = 3, (1, 2)  # the map that paints it, and where in 4x4
@@ -59,27 +58,17 @@ class NoSettings:
     """Nothing can be changed."""
 
 
-class SpotGame(Method):
+class SpotGame(UntrainedGame):
     """Samples with and without a spot; its features are the pixels."""
 
     Settings = NoSettings
     capabilities = frozenset({"sample", "decode"})
-    data_networks = ("discriminator",)
-    default_layer = "discriminator.0"
 
     def __init__(self, settings: NoSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         self.prior = make_prior("uniform", 2)
         self.generator, self.discriminator = Painter(), nn.Sequential(nn.Flatten())
-        names = ("generator", "discriminator")
-        self.players = tuple(Player(name, (name,), OptimizerSettings()) for name in names)
-        self.turns = (names,)
-
-    def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
-        raise NotImplementedError
-
-    def run(self, network: str, x: Tensor) -> Tensor:
-        return self.get_submodule(network)(x)
+        self.add_players()
 
     def decode(self, z: Tensor) -> Tensor:
         return self.generator(z)

@@ -12,19 +12,22 @@ import pytest
 import ambigan
 from ambigan.engine.config import RunConfig
 
+plain = RunConfig.to_json
+
+
+def earlier(self: RunConfig) -> dict[str, Any]:
+    """The settings as a version without `train_on` wrote them."""
+    values = plain(self)
+    del values["data"]["train_on"]
+    return values
+
+
 X = np.random.default_rng(0).normal(size=(40, 5))
 
 
 def test_a_run_without_a_newer_setting_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = RunConfig.to_json
-
-    def earlier(self: RunConfig) -> dict[str, Any]:
-        values = plain(self)
-        del values["data"]["train_on"]
-        return values
-
     with monkeypatch.context() as patch:
         patch.setattr(RunConfig, "to_json", earlier)
         before = ambigan.fit("bigan", X, epochs=1, out=tmp_path / "run").features(X)
@@ -45,13 +48,6 @@ def test_a_changed_setting_is_still_refused(tmp_path: Path) -> None:
 def test_a_run_without_a_newer_setting_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = RunConfig.to_json
-
-    def earlier(self: RunConfig) -> dict[str, Any]:
-        values = plain(self)
-        del values["data"]["train_on"]
-        return values
-
     class Stopped(Exception):
         pass
 

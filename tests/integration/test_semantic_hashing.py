@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ambigan import semantic_hashing
 from ambigan.cli import main
 from ambigan.data.packed.manifest import read_manifest
+from ambigan.retrieval import semantic_hashing
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ from ..run import Run
 MAX_TRAIN = 20_000
 """Largest number of training examples that PCA is fitted on, evenly spaced."""
 
-Errors = dict[str, dict[str, float]]
+ComparedErrors = dict[str, dict[str, float]]
 
 
-def compare_errors(run: Run, train: Split, x: Split, found: Inversion) -> Errors:
+def compare_errors(run: Run, train: Split, x: Split, found: Inversion) -> ComparedErrors:
     """Mean squared errors in the scale of training: `known` values and, with a mask, `hidden` ones.
 
     Args:

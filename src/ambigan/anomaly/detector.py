@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from .. import estimators
 from ..core.errors import unknown_name
-from ..data import Scaling, Split, open_dataset
-from ..data.memory import examples_in_memory
+from ..data import DataSettings, RawVectors, Scaling, Split, open_dataset
+from ..data.memory import MEMORY, examples_in_memory
 from ..estimators import Estimator
 from ..run import Run
-from .part_scores import Floats
+from .part_scores import FloatArray
 from .scorer import AnomalyScorer, AnomalyScores
 
 # scikit-learn has no types.
@@ -31,7 +31,7 @@ else:
         """An estimator that finds outliers."""
 
 
-METHODS = {
+ESTIMATORS = {
     "autoencoder": "Autoencoder",
     "bigan": "BiGAN",
     "gan": "GAN",
@@ -42,7 +42,7 @@ METHODS = {
 NORMAL_QUANTILE = 0.99
 """Fraction of normal examples that count as such where `contamination` is `auto`."""
 
-STEPS = 1_500
+ROW_STEPS = 1_500
 """Steps of training where `epochs` is None."""
 
 EXAMPLES_PER_STEP = 16, 128
@@ -54,7 +54,7 @@ IMAGE_STEPS = 600
 IMAGES_PER_STEP = 32
 """Most images in a step."""
 
-IMAGE_SIDE = 32
+DRAWN_SIDE = 32
 """Short side of the images that a BiGAN draws and compares, where those that it encodes have more.
 """
 
@@ -162,11 +162,11 @@ class AnomalyDetector(_Outliers):
             self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
         return self
 
-    def score_samples(self, X: Any) -> Floats:
+    def score_samples(self, X: Any) -> FloatArray:
         """Minus the anomaly score of each example, `(N,)`: the higher, the more normal."""
         return -self.explain(X).scores
 
-    def decision_function(self, X: Any) -> Floats:
+    def decision_function(self, X: Any) -> FloatArray:
         """`score_samples` above the threshold `offset_`, `(N,)`: anomalies are below 0."""
         return self.score_samples(X) - self.offset_
 
@@ -190,8 +190,8 @@ class AnomalyDetector(_Outliers):
         return replace(found, columns=shares)
 
     def _check_arguments(self) -> None:
-        if self.method not in ("auto", *METHODS):
-            raise unknown_name("method", self.method, ["auto", *METHODS])
+        if self.method not in ("auto", *ESTIMATORS):
+            raise unknown_name("method", self.method, ["auto", *ESTIMATORS])
         fraction = self.contamination
         if fraction != "auto" and (isinstance(fraction, str) or not 0 < fraction <= 0.5):
             raise ValueError(f"contamination is {fraction!r}; it is 'auto' or in (0, 0.5].")
@@ -204,8 +204,9 @@ class AnomalyDetector(_Outliers):
         name = "bigan" if self.method == "auto" else self.method
         given: dict[str, Any] = dict(self.settings or {})
         low, high = EXAMPLES_PER_STEP
-        steps = STEPS
-        size = _image_size(values, self.image_shape)
+        steps = ROW_STEPS
+        found = examples_in_memory(values, None, DataSettings(MEMORY, shape=self.image_shape))
+        size = None if isinstance(found, RawVectors) else found.arrays[0].shape[2:]
         if size:
             high, steps = IMAGES_PER_STEP, IMAGE_STEPS
         batch = given.setdefault("batch_size", min(high, max(low, len(values) // 8)))
@@ -214,7 +215,7 @@ class AnomalyDetector(_Outliers):
             given = {"network": _network_for_images(size), "cycle_weight": 0.005, **given}
         elif name == "bigan" and not size:
             given = {"cycle_weight": 1.0, "encoder_dropout": 0.2, **given}
-        return getattr(estimators, METHODS[name])(
+        return getattr(estimators, ESTIMATORS[name])(
             epochs=epochs,
             preset=self.preset,
             image_shape=self.image_shape,
@@ -225,19 +226,9 @@ class AnomalyDetector(_Outliers):
         )
 
 
-def _image_size(values: NDArray[Any], shape: tuple[int, ...] | None) -> tuple[int, int] | None:
-    """Height and width of images in any layout; None for vectors."""
-    if values.ndim == 2 and shape is None:
-        return None
-    lengths = list(shape or values.shape[1:])
-    if len(lengths) > 2:
-        lengths.pop(int(np.argmin(lengths)))  # channels
-    return lengths[0], lengths[1]
-
-
-def _network_for_images(size: tuple[int, int]) -> dict[str, Any]:
+def _network_for_images(size: tuple[int, ...]) -> dict[str, Any]:
     """Networks that two cores train within minutes, as changes to those of preset `images`."""
-    scale = IMAGE_SIDE / min(size)
+    scale = DRAWN_SIDE / min(size)
     if scale >= 1:
         return {"width": 16}
     smaller = round(size[0] * scale), round(size[1] * scale)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..data import Split, to_float
 from ..run import Run
-from .part_scores import Floats, PartScores
+from .part_scores import FloatArray, PartScores
 from .simulated_defects import train_defect_network, working_size
 
 # scikit-learn has no types.
@@ -24,7 +24,7 @@ _decomposition: Any = import_module("sklearn.decomposition")
 MOST_TRAINED_ON = 5_000
 """Images that the network of defects is trained on, at most; of more, some are drawn."""
 
-MOST_KNOWN = 20_000
+MOST_WINDOWS = 20_000
 """Windows whose features others are compared with, at most; of more, some are drawn."""
 
 _DIMENSIONS = 64
@@ -69,7 +69,7 @@ class ImageParts:
         taken = images[_drawn(len(images), MOST_TRAINED_ON, draw)]
         self._network = train_defect_network(_resized(taken), seed)
         count = len(_places(_size(images), run.spec.shape[1:]))
-        images = images[_drawn(len(images), math.ceil(MOST_KNOWN / count), draw)]
+        images = images[_drawn(len(images), math.ceil(MOST_WINDOWS / count), draw)]
         rows = np.concatenate(
             [run.features(Split(windows, None)) for windows, _ in _windows(run, images)]
         )
@@ -117,7 +117,7 @@ class ImageParts:
     def _of_windows(self, run: Run, windows: Tensor) -> dict[str, Tensor]:
         """What parts say of windows, `(M, h, w)`."""
         split = Split(windows, None)
-        distances: Floats = self._index.kneighbors(self._whitened(run.features(split)))[0]
+        distances: FloatArray = self._index.kneighbors(self._whitened(run.features(split)))[0]
         # A window that is known itself is compared with the next one.
         nearest = np.where(distances[:, 0] > 1e-4, distances[:, 0], distances[:, 1])
         found = {"features": torch.as_tensor(nearest).float()[:, None, None]}
@@ -188,7 +188,7 @@ def _joined(
     return (total / count).numpy()
 
 
-def _peaks(maps: NDArray[np.float32]) -> Floats:
+def _peaks(maps: NDArray[np.float32]) -> FloatArray:
     """The mean over the highest values of each map."""
     flat = maps.reshape(len(maps), -1)
     num = max(1, round(_PEAK * flat.shape[1]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,6 @@ class PartScores:
         maps: Heat map of each image, float32 `(N, H, W)`; None for vectors.
     """
 
-    parts: dict[str, Floats]
-    columns: Floats | None = None
+    parts: dict[str, FloatArray]
+    columns: FloatArray | None = None
     maps: NDArray[np.float32] | None = None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Split
 from ..data.tables.outputs import row_columns
+from ..retrieval import NamedExamples
 from .scorer import AnomalyScores
 
 _metrics: Any = import_module("sklearn.metrics")  # scikit-learn has no types
@@ -22,8 +23,6 @@ class AnomalyRanking:
 
     Attributes:
         examples: The examples that were scored.
-        origin: Where they are from, in words.
-        label_names: Class names by label, or None.
         found: Their scores.
         threshold: Score above which an example is flagged.
         quantile: Fraction of normal examples that score below the threshold.
@@ -33,9 +32,7 @@ class AnomalyRanking:
         column_names: Names of the columns of a table, or none.
     """
 
-    examples: Split
-    origin: str
-    label_names: tuple[str, ...] | None
+    examples: NamedExamples
     found: AnomalyScores
     threshold: float
     quantile: float
@@ -43,24 +40,15 @@ class AnomalyRanking:
     is_anomaly: NDArray[np.bool_] | None = None
     column_names: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def flagged(self) -> NDArray[np.bool_]:
         """Which examples score above the threshold, bool `(N,)`."""
         return self.found.scores > self.threshold
 
-    @property
+    @cached_property
     def order(self) -> NDArray[np.int64]:
         """Places of the examples, the most anomalous first, `(N,)`."""
         return np.argsort(-self.found.scores, kind="stable")
-
-    def name(self, place: int) -> str:
-        """What an example is called: its file, its id, or its row."""
-        about = self.examples
-        if about.files:
-            return about.files[place]
-        if about.ids:
-            return about.ids[place]
-        return f"row {place if about.rows is None else int(about.rows[place])}"
 
     def main_columns(self, place: int, most: int = 3) -> list[tuple[str, float]]:
         """Columns with the largest shares in what is unusual of an example, and the shares."""
@@ -79,10 +67,10 @@ class AnomalyRanking:
             "is_flagged": self.flagged,
             **self.found.parts,
         }
-        about = row_columns(self.examples, self.label_names)
-        about.setdefault("row", np.arange(len(self.examples)))
+        about = row_columns(self.examples.split, self.examples.label_names)
+        about.setdefault("row", np.arange(len(self.examples.split)))
         if self.found.columns is not None:
-            leading = [self.main_columns(place, 1)[0][0] for place in range(len(self.examples))]
+            leading = [self.main_columns(place, 1)[0][0] for place in range(len(order))]
             table["main_column"] = leading
         return {
             name: [values[place] for place in order] for name, values in (about | table).items()
@@ -115,8 +103,8 @@ class AnomalyRanking:
         plain = {name: np.asarray(values).tolist() for name, values in table.items()}
         rows = zip(*plain.values(), strict=True)
         return {
-            "data": self.origin,
-            "num_examples": len(self.examples),
+            "data": self.examples.origin,
+            "num_examples": len(self.examples.split),
             "threshold": self.threshold,
             "normal_below_threshold": self.quantile,
             "num_flagged": int(self.flagged.sum()),

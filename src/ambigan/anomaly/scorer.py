@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 
 from ..data import Split
 from ..data.splits import concat, split_at
 from ..run import Run
-from .part_scores import Floats, PartScores
+from .image_parts import ImageParts
+from .part_scores import FloatArray, PartScores
 from .vector_parts import VectorParts
 
 LEAST_HELD_OUT = 100
@@ -37,7 +36,7 @@ class AnomalyScores(PartScores):
         scores: Weighted mean of the parts, float64 `(N,)`; the higher, the more anomalous.
     """
 
-    scores: Floats
+    scores: FloatArray
 
 
 class AnomalyScorer:
@@ -62,13 +61,12 @@ class AnomalyScorer:
                 needs that many like it to pass for normal.
             seed: Seed of what is drawn where there are more examples than are kept.
         """
-        known = concat([train, held_out], None) if len(held_out) else train
-        self._parts: Any
+        self._parts: ImageParts | VectorParts
         if run.spec.kind == "images":
-            module: Any = import_module("ambigan.anomaly.image_parts")
-            self._parts = module.ImageParts(run, train, seed)
+            self._parts = ImageParts(run, train, seed)
             normal = held_out if len(held_out) else train
         else:
+            known = concat([train, held_out], None) if len(held_out) else train
             self._parts = VectorParts(run, known, n_neighbors, seed)
             normal = held_out if len(held_out) >= LEAST_HELD_OUT else known
         found = self._parts.scores(run, split_at(normal, MOST_HELD_OUT)[0])
@@ -100,12 +98,12 @@ class AnomalyScorer:
         }
         return replace(found, parts=parts)
 
-    def _joined(self, found: PartScores) -> Floats:
+    def _joined(self, found: PartScores) -> FloatArray:
         weights = [self._parts.weights.get(name, 1.0) for name in found.parts]
         return np.average(list(found.parts.values()), axis=0, weights=weights)
 
 
-def _scaled(scores: Floats, normal: Floats) -> Floats:
+def _scaled(scores: FloatArray, normal: FloatArray) -> FloatArray:
     """The fraction of normal scores below others, and a little more for those far above."""
     median, upper = np.quantile(normal, [0.5, 0.9])
     spread = upper - median or normal.std() or 1.0

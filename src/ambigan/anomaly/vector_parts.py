@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..data import Split
 from ..run import Run
-from .part_scores import Floats, PartScores
+from .part_scores import FloatArray, PartScores
 
 # scikit-learn has no types.
 _neighbors: Any = import_module("sklearn.neighbors")
@@ -80,8 +80,8 @@ class VectorParts:
         """
         values = examples.values.numpy()
         own = np.array([self._places.get(row.tobytes(), -1) for row in values])
-        parts: dict[str, Floats] = {}
-        differences: list[Floats] = []
+        parts: dict[str, FloatArray] = {}
+        differences: list[FloatArray] = []
         for name, rows in self._forms(run, values).items():
             distances, nearest = self._nearest(name, rows, own)
             parts[name] = distances.mean(1)
@@ -103,12 +103,12 @@ class VectorParts:
             "features": run.features(Split(torch.as_tensor(values), None), self._layer),
         }
 
-    def _standardised(self, values: NDArray[np.float32]) -> Floats:
+    def _standardised(self, values: NDArray[np.float32]) -> FloatArray:
         return (values - self._mean) / self._deviation
 
     def _nearest(
         self, name: str, rows: NDArray[Any], own: NDArray[np.int64]
-    ) -> tuple[Floats, NDArray[np.int64]]:
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
         """Distances and places of the nearest known rows, without the one that a row itself is."""
         distances, places = self._indexes[name].kneighbors(rows)
         is_own = places == own[:, None]
@@ -117,7 +117,7 @@ class VectorParts:
         return distances[~is_own].reshape(shape), places[~is_own].reshape(shape)
 
 
-def _whitening(rows: Floats) -> Floats:
+def _whitening(rows: FloatArray) -> FloatArray:
     """The map `(D, K)` of standardised rows to principal components of about equal variance."""
     _, singular, axes = np.linalg.svd(rows, full_matrices=False)
     variances = singular**2 / len(rows)
@@ -126,10 +126,10 @@ def _whitening(rows: Floats) -> Floats:
     return axes.T / np.sqrt(variances + _LEAST_VARIANCE * variances.mean())
 
 
-def _shares(differences: list[Floats]) -> Floats:
+def _shares(differences: list[FloatArray]) -> FloatArray:
     """The mean share of each column in several squared differences `(N, D)`."""
     width = differences[0].shape[1]
-    shares: list[Floats] = []
+    shares: list[FloatArray] = []
     for each in differences:
         total = each.sum(1, keepdims=True)
         shares.append(np.where(total > 0, each / np.where(total > 0, total, 1), 1 / width))

@@ -24,7 +24,7 @@ from ..analysis.boxes import Box
 from ..analysis.feature_maps import MAP_CLASSIFIER_L2
 from ..analysis.probe import PROBE_L2
 from ..core.errors import ConfigError, DataError, unknown_name
-from ..core.files import check_writable, write_json
+from ..core.files import write_json
 from ..core.settings import plain
 from ..data import Dataset
 from ..evaluation.classifiers.label_subsets import class_sizes
@@ -36,7 +36,7 @@ from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
 from .output import print_columns, print_json, say
 from .parser import Request
-from .runs import dataset_of, load_run, output_paths, write_npy
+from .runs import dataset_of, load_run, output_folder, output_paths, write_npy
 from .verbs import chosen_examples, first_examples
 
 MOST_SHOWN = 16
@@ -110,11 +110,8 @@ def invert(request: Request) -> int:
     """Finds latents of examples, completes what is hidden, and compares errors."""
     flags, run = request.flags, load_run(request)
     run.need("decode")
-    folder = Path(flags.out) if flags.out else run.path / "inversion"
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; name a folder with --out.")
     mask = _mask(run, flags.mask, flags.mask_box)
-    check_writable(folder)
+    folder = output_folder(run, flags.out, "inversion")
     train = dataset_of(run).train
     examples = first_examples(chosen_examples(request, run, "test"), flags.num)
     found = run.invert(

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from ..anomaly.detector import NORMAL_QUANTILE
 from ..anomaly.ranking import AnomalyRanking
 from ..anomaly.scorer import AnomalyScorer
 from ..core.errors import ConfigError
-from ..core.files import check_writable, write_bytes
+from ..core.files import write_bytes
 from ..data import Dataset, SourceSplit, Split
 from ..data.splits import labels_named, split_at, take
 from ..data.tables.outputs import table_bytes
+from ..retrieval import NamedExamples
 from .output import print_columns, print_json, say
-from .parser import Request
-from .runs import dataset_of, load_run, uses_other_data, write_npy
+from .parser import Request, between_commas
+from .runs import dataset_of, load_run, output_folder, uses_other_data, write_npy
 from .verbs import chosen_examples
 
-LISTED = 10
+MOST_RANKED = 10
 """Examples on the terminal; the files hold all."""
 
 HELD_OUT = 0.15
@@ -31,13 +31,16 @@ def anomaly(request: Request) -> int:
 
     flags, run = request.flags, load_run(request)
     _check_flags(request)
-    folder = Path(flags.out) if flags.out else run.path / "anomaly"
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; name a folder with --out.")
-    check_writable(folder)
-    normal_labels = _listed(flags.normal) or run.config.data.train_on
+    folder = output_folder(run, flags.out, "anomaly")
+    named = tuple(name.strip() for name in between_commas(flags.normal) if name.strip())
+    normal_labels = named or run.config.data.train_on
     dataset = dataset_of(run)
-    examples = chosen_examples(request, run, "test")
+    split = chosen_examples(request, run, "test")
+    examples = NamedExamples(
+        split,
+        flags.data or f"the {flags.split or 'test'} split of {dataset.name}",
+        split.label_names if isinstance(split, SourceSplit) else run.label_names,
+    )
     scorer = AnomalyScorer(
         run,
         *_normal_examples(dataset, normal_labels, is_apart=uses_other_data(flags)),
@@ -46,16 +49,14 @@ def anomaly(request: Request) -> int:
     )
     ranking = AnomalyRanking(
         examples,
-        flags.data or f"the {flags.split or 'test'} split of {dataset.name}",
-        examples.label_names if isinstance(examples, SourceSplit) else run.label_names,
-        scorer.scores(run, examples),
+        scorer.scores(run, split),
         scorer.threshold(flags.threshold),
         flags.threshold,
         scorer.normal,
         column_names=tuple(run.scaling.columns) if run.scaling else (),
     )
-    if normal_labels and examples.labels is not None:
-        truth = labels_named(examples, normal_labels, ranking.label_names, ranking.origin)
+    if normal_labels and split.labels is not None:
+        truth = labels_named(split, normal_labels, examples.label_names, examples.origin)
         ranking = replace(ranking, is_anomaly=~truth.numpy())
     table = ranking.columns()
     for suffix in (".csv", ".parquet"):
@@ -81,10 +82,6 @@ def _check_flags(request: Request) -> None:
         )
     if flags.neighbors < 1:
         raise ConfigError(f"--neighbors is {flags.neighbors}; it counts: 1 or more.")
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def _normal_examples(
@@ -115,23 +112,22 @@ def _normal_examples(
 
 def _print(ranking: AnomalyRanking) -> None:
     """The first of the ranking, how many are flagged and, with labels, how well that agrees."""
-    num, flagged = len(ranking.examples), int(ranking.flagged.sum())
+    examples, scores = ranking.examples, ranking.found.scores
+    num, flagged = len(examples.split), int(ranking.flagged.sum())
     print(
-        f"{flagged:,} of {num:,} examples of {ranking.origin} score above {ranking.threshold:.3f},"
+        f"{flagged:,} of {num:,} examples of {examples.origin} score above {ranking.threshold:.3f},"
         f" which {ranking.quantile:.1%} of normal examples stay below\n"
     )
-    table = ranking.columns()
-    shown = range(min(LISTED, num))
     rows = [
         [
-            place + 1,
-            ranking.name(int(ranking.order[place])),
-            table["label"][place] if "label" in table else None,
-            f"{table['anomaly_score'][place]:.3f}",
-            "flagged" if table["is_flagged"][place] else "",
-            ", ".join(f"{n} {s:.0%}" for n, s in ranking.main_columns(int(ranking.order[place]))),
+            rank,
+            examples.name(place),
+            examples.label(place),
+            f"{scores[place]:.3f}",
+            "flagged" if ranking.flagged[place] else "",
+            ", ".join(f"{name} {share:.0%}" for name, share in ranking.main_columns(place)),
         ]
-        for place in shown
+        for rank, place in enumerate(ranking.order[:MOST_RANKED].tolist(), start=1)
     ]
     print_columns(("rank", "example", "label", "score", "", "unusual columns"), rows)
     measured = ranking.measures()

@@ -23,7 +23,7 @@ from ..experiments import EXPERIMENTS
 from ..methods import METHODS, find_method, is_external
 from ..presets import PRESETS
 from ..presets.preset import Preset
-from .setting import Setting
+from .output import Setting
 
 BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
 TYPES = {"string": "text", "boolean": "true | false", "null": "none"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import unknown_name
-from .setting import Setting
+from .output import Setting
 
 FILE = Path(__file__).with_name("names.json")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.distributed import main_first
 from ..core.errors import ConfigError, DataError
-from ..core.files import write_bytes
+from ..core.files import check_writable, write_bytes
 from ..core.settings import override
 from ..data import Dataset, DataSettings, SourceSplit, for_other, open_dataset
 from ..data.opening.registry import READ
@@ -146,6 +146,20 @@ def output_paths(
     if Path(out).suffix not in suffixes:
         raise ConfigError(f"cannot write '{out}': --out must end in {' or '.join(suffixes)}.")
     return [Path(out)]
+
+
+def output_folder(run: Run, out: str | None, name: str) -> Path:
+    """The folder that `--out` names, or one of the given name in the run's.
+
+    Raises:
+        ConfigError: It is a file.
+        StorageError: It cannot be written to.
+    """
+    folder = Path(out) if out else run.path / name
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; name a folder with --out.")
+    check_writable(folder)
+    return folder
 
 
 def write_npy(path: Path, values: NDArray[Any]) -> None:

@@ -18,7 +18,7 @@ from ..data.images.image_dataset import read_image_source
 from ..data.images.image_decoding import image_suffixes
 from ..data.images.image_source import ImageSource
 from ..data.splits import concat, take
-from ..retrieval import SearchedExamples, SearchResult, write_search_result
+from ..retrieval import NamedExamples, SearchResult, write_search_result
 from ..retrieval import search_similar as find
 from ..run import Run
 from .output import logger, print_columns, print_json, say
@@ -87,7 +87,7 @@ def _search(request: Request) -> int:
     return 0
 
 
-def _among(request: Request, run: Run) -> SearchedExamples:
+def _among(request: Request, run: Run) -> NamedExamples:
     """Where to look: a source, or a split of the run's own data."""
     flags = request.flags
     if uses_other_data(flags):
@@ -100,10 +100,10 @@ def _among(request: Request, run: Run) -> SearchedExamples:
         return _source(run.config.data.source, run, replace(request, settings={}))
     chosen = dataset.train if split == "train" else dataset.test
     name = "training" if split == "train" else "test"
-    return SearchedExamples(chosen, f"{name} examples of {dataset.name}", run.label_names)
+    return NamedExamples(chosen, f"{name} examples of {dataset.name}", run.label_names)
 
 
-def _share_values(queries: SearchedExamples, among: SearchedExamples) -> bool:
+def _share_values(queries: NamedExamples, among: NamedExamples) -> bool:
     """Whether an example with the row and the values of a query is searched."""
     places = {row: place for place, row in enumerate(_rows_of(among.split))}
     for query in range(len(queries.split)):
@@ -114,14 +114,14 @@ def _share_values(queries: SearchedExamples, among: SearchedExamples) -> bool:
     return False
 
 
-def _source(source: str, run: Run, request: Request) -> SearchedExamples:
+def _source(source: str, run: Run, request: Request) -> NamedExamples:
     with main_first():
         split = open_examples(other_data(run, source, request), run.spec, run.scaling)
     check_found(split, source, request)
-    return SearchedExamples(split, f"examples of {source}", split.label_names)
+    return NamedExamples(split, f"examples of {source}", split.label_names)
 
 
-def _queries(request: Request, run: Run) -> SearchedExamples:
+def _queries(request: Request, run: Run) -> NamedExamples:
     """What was typed: rows of the run's data, or picture files, or one source.
 
     Raises:
@@ -152,7 +152,7 @@ def _are_rows(words: list[str]) -> bool:
     return all(re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", word) for word in words)
 
 
-def _rows(words: list[str], run: Run) -> SearchedExamples:
+def _rows(words: list[str], run: Run) -> NamedExamples:
     """Examples of the run's data by their rows in the source.
 
     Of published splits, which are counted each from 0, the test split is meant.
@@ -183,7 +183,7 @@ def _rows(words: list[str], run: Run) -> SearchedExamples:
     ]
     joined = concat(chosen, run.label_names)
     files = tuple(name for one in chosen for name in one.files)
-    return SearchedExamples(
+    return NamedExamples(
         replace(joined, rows=torch.tensor(asked), files=files),
         f"examples of {dataset.name}",
         run.label_names,
@@ -194,7 +194,7 @@ def _rows_of(split: Split) -> list[int]:
     return list(range(len(split))) if split.rows is None else split.rows.numpy().tolist()
 
 
-def _pictures(files: list[Path], run: Run, max_corrupt: float) -> SearchedExamples:
+def _pictures(files: list[Path], run: Run, max_corrupt: float) -> NamedExamples:
     """Pictures, cut and scaled as those of the run."""
     if missing := [str(path) for path in files if not path.is_file()]:
         raise DataError(f"there is no file {missing[0]} to search for.")
@@ -205,7 +205,7 @@ def _pictures(files: list[Path], run: Run, max_corrupt: float) -> SearchedExampl
     split = read_image_source(settings, gallery, run.spec.shape[0], size, scaling=run.scaling)
     if augment := augment_of(settings, tuple(split.values.shape[1:])):
         split = replace(split, values=augment.centre(split.values))
-    return SearchedExamples(split, "picture files")
+    return NamedExamples(split, "picture files")
 
 
 def _print(found: SearchResult) -> None:
@@ -256,7 +256,7 @@ def _draw(run: Run, found: SearchResult, path: Path) -> None:
     save_figure(path, figure)
 
 
-def _short(examples: SearchedExamples, place: int) -> str:
+def _short(examples: NamedExamples, place: int) -> str:
     """A name for the picture: the label, the file's own name, or the row."""
     label, file = examples.label(place), examples.file(place)
     if label is not None:

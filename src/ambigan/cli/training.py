@@ -37,7 +37,7 @@ from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load, read_config
-from ..semantic_hashing import find_equal_codes
+from ..retrieval.semantic_hashing import find_equal_codes
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs

@@ -113,6 +113,7 @@ def take(split: Split, chosen: Tensor) -> Split:
         rows=None if split.rows is None else split.rows[chosen],
         files=tuple(pick(split.files, chosen)) if split.files else (),
         stored=None if split.stored is None else split.stored[chosen],
+        margins=None if split.margins is None else split.margins.take(chosen),
         targets=None if split.targets is None else split.targets[chosen],
         ids=tuple(pick(split.ids, chosen)) if split.ids else (),
         groups=None if split.groups is None else split.groups[chosen],
@@ -213,7 +214,7 @@ def _of_labels(
             f"no training example of {settings.source} has a label of data.train_on,"
             f" {', '.join(settings.train_on)}."
         )
-    kept, others = (_taken(train, mask.nonzero()[:, 0]) for mask in (chosen, ~chosen))
+    kept, others = (take(train, mask.nonzero()[:, 0]) for mask in (chosen, ~chosen))
     if not len(others):
         return kept, test
     joined = concat([test, others], None)
@@ -230,12 +231,6 @@ def _of_labels(
         groups=None,
         margins=None,  # of random crops, which no test takes
     )
-
-
-def _taken(split: Split, chosen: Tensor) -> Split:
-    """Some examples of a split, with what lies beside images."""
-    margins = None if split.margins is None else split.margins.take(chosen)
-    return replace(take(split, chosen), margins=margins)
 
 
 def assemble(

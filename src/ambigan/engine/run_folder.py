@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.files import as_typed, keep_inside, read_json, write_json
+from ..core.files import as_typed, digest_of, keep_inside, read_json, write_json
 from .config import RunConfig, differences_of_runs
 
 
@@ -79,8 +79,8 @@ def identity_of(config: RunConfig) -> dict[str, Any]:
     return plain
 
 
-def kept_identities(run: RunFolder, config: RunConfig) -> list[dict[str, Any]]:
-    """The settings of a run as they are read, and as they stand in its file.
+def allowed_digests(run: RunFolder, config: RunConfig) -> list[str]:
+    """Digests of the settings of a run as they are read, and as they stand in its file.
 
     The file of an earlier version lacks settings that have been added since, whose defaults are no
     change of the run.
@@ -88,4 +88,22 @@ def kept_identities(run: RunFolder, config: RunConfig) -> list[dict[str, Any]]:
     values = run.read_config()
     kept: dict[str, Any] = values.get("train", {})
     train = {name: value for name, value in kept.items() if name != "device"}
-    return [identity_of(config), {**values, "train": train}]
+    return [digest_of(identity_of(config)), digest_of({**values, "train": train})]
+
+
+def check_checkpoint_of(run: RunFolder, config: RunConfig, settings: dict[str, Any] | None) -> None:
+    """Refuses a checkpoint of other settings than the run's.
+
+    Args:
+        run: The run.
+        config: Its settings.
+        settings: Those that the checkpoint was made with, as `identity_of` gives them.
+
+    Raises:
+        CheckpointError: They differ.
+    """
+    if digest_of(settings) not in allowed_digests(run, config):
+        raise CheckpointError(
+            f"the checkpoint was made with other settings than {run.config_file} holds; put back"
+            " what was changed there."
+        )

@@ -41,7 +41,7 @@ def write_anomaly_page(run: Run, ranking: AnomalyRanking, path: Path) -> Path:
     """
     measures = ranking.measures()
     context = {
-        "title": f"Anomalies in {ranking.origin}",
+        "title": f"Anomalies in {ranking.examples.origin}",
         "path": str(run.path),
         "method": type(run.method).__name__,
         "version": __version__,
@@ -58,7 +58,7 @@ def write_anomaly_page(run: Run, ranking: AnomalyRanking, path: Path) -> Path:
 
 
 def _facts(ranking: AnomalyRanking, measures: dict[str, Any] | None) -> list[SummaryItem]:
-    num = len(ranking.examples)
+    num = len(ranking.examples.split)
     facts = [
         SummaryItem("examples", f"{num:,}"),
         SummaryItem("flagged", f"{int(ranking.flagged.sum()):,}", f"of {num:,}"),
@@ -79,7 +79,7 @@ def _facts(ranking: AnomalyRanking, measures: dict[str, Any] | None) -> list[Sum
 def _table(ranking: AnomalyRanking) -> ResultTable:
     """The top of the ranking, with the score's parts and the columns that are unusual."""
     columns = ["rank", "example"]
-    labels = ranking.examples.labels
+    labels = ranking.examples.split.labels
     if labels is not None:
         columns.append("label")
     if ranking.found.columns is not None:
@@ -88,9 +88,9 @@ def _table(ranking: AnomalyRanking) -> ResultTable:
     columns += ["score", *ranking.found.parts]
     rows: list[TableRow] = []
     for rank, place in enumerate(ranking.order[:SHOWN].tolist(), start=1):
-        texts = [str(rank), ranking.name(place)]
+        texts = [str(rank), ranking.examples.name(place)]
         if labels is not None:
-            texts.append(class_name(int(labels[place]), ranking.label_names))
+            texts.append(class_name(int(labels[place]), ranking.examples.label_names))
         if ranking.found.columns is not None:
             shares = ranking.main_columns(place)
             texts.append(", ".join(f"{name} {share:.0%}" for name, share in shares))
@@ -131,7 +131,7 @@ def _with_maps(
     run: Run, ranking: AnomalyRanking, places: NDArray[np.int64]
 ) -> list[NDArray[np.float32]]:
     """Images, each stacked on its heat map in colours, `(2, 3, H, W)` in [-1, 1]."""
-    chosen = take(ranking.examples, torch.as_tensor(places))
+    chosen = take(ranking.examples.split, torch.as_tensor(places))
     pixels = to_pixels(run.pictures(run.originals(chosen)))
     maps = ranking.found.maps
     assert maps is not None

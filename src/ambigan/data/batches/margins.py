@@ -67,7 +67,11 @@ class Margins:
         counts = chosen.counts
         spans: list[list[int]] = torch.stack((chosen.starts, counts), 1).numpy().tolist()
         parts = [self.pixels[start : start + count] for start, count in spans]
-        return replace(chosen, pixels=torch.cat(parts), starts=counts.cumsum(0) - counts)
+        return replace(
+            chosen,
+            pixels=torch.cat(parts) if parts else self.pixels[:0],
+            starts=counts.cumsum(0) - counts,
+        )
 
     def to(self, device: torch.device, *, non_blocking: bool = False) -> Margins:
         """The margins on a device."""

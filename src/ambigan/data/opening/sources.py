@@ -157,9 +157,8 @@ def find_image_source(settings: DataSettings) -> ImageSource:
             )
         return examples
     warn_of_idle_settings(settings, name, source.uses, SPLIT)
-    whole = replace(
-        settings, holdout=0, max_train=None, train_on=()
-    )  # they are applied to what is decoded
+    # Not yet: these are applied to what is decoded.
+    whole = replace(settings, holdout=0, max_train=None, train_on=())
     if isinstance(source, Packed):
         return open_packed_source(whole, typed)
     return image_source_of(source.open(whole))

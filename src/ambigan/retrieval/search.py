@@ -11,24 +11,24 @@ from typing import Any
 
 from torch import Tensor
 
-from .core.distributed import by_main
-from .core.files import read_json, sha256_of, write_bytes, write_json
-from .core.version import __version__
-from .data import Split
-from .data.splits import data_fingerprint
-from .evaluation.features import extract, layer_features
-from .evaluation.metrics.knn import DistanceMetric
-from .evaluation.metrics.similarity_search import (
+from ..core.distributed import by_main
+from ..core.files import read_json, sha256_of, write_bytes, write_json
+from ..core.version import __version__
+from ..data import Split
+from ..data.splits import data_fingerprint
+from ..evaluation.features import extract, layer_features
+from ..evaluation.metrics.knn import DistanceMetric
+from ..evaluation.metrics.similarity_search import (
     Neighbours,
     SimilarityIndex,
     import_faiss,
     search_exactly,
 )
-from .run import Run
+from ..run import Run
 
 
 @dataclass(frozen=True)
-class SearchedExamples:
+class NamedExamples:
     """Examples with what they are called.
 
     Attributes:
@@ -79,8 +79,8 @@ class SearchResult:
         metric: what was compared, `cosine` or `euclidean`.
     """
 
-    queries: SearchedExamples
-    among: SearchedExamples
+    queries: NamedExamples
+    among: NamedExamples
     neighbours: Neighbours
     layer: str
     index: str
@@ -133,8 +133,8 @@ class SearchResult:
 
 def search_similar(
     run: Run,
-    queries: SearchedExamples,
-    among: SearchedExamples,
+    queries: NamedExamples,
+    among: NamedExamples,
     *,
     layer: str | None = None,
     num: int = 10,
@@ -183,7 +183,7 @@ def write_search_result(found: SearchResult, path: Path) -> None:
 
 
 def _index(
-    run: Run, among: SearchedExamples, layer: str, metric: DistanceMetric
+    run: Run, among: NamedExamples, layer: str, metric: DistanceMetric
 ) -> Callable[[Tensor, int], Neighbours]:
     """The search in the index kept in the run's folder, if it is of the same; else in a new one.
 

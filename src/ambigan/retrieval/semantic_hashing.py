@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .core.data_spec import DataSpec
-from .data import Decoding, ImageSource
-from .data.images.near_copies import decode_small
-from .fitting import fit
-from .game import Batch, Terms
-from .methods.autoencoder import Autoencoder, AutoencoderSettings
-from .networks.layers.basic import mask_inputs
+from ..core.data_spec import DataSpec
+from ..data import Decoding, ImageSource
+from ..data.images.near_copies import decode_small
+from ..fitting import fit
+from ..game import Batch, Terms
+from ..methods.autoencoder import Autoencoder, AutoencoderSettings
+from ..networks.layers.basic import mask_inputs
 
 NUM_BITS = 128
 _SIDE = (32, 32)
@@ -89,7 +89,7 @@ def find_equal_codes(
     logging.disable(logging.WARNING)  # of this training, whose data do hold copies
     try:
         run = fit(
-            "ambigan.semantic_hashing:SemanticHash",
+            "ambigan.retrieval.semantic_hashing:SemanticHash",
             images,
             epochs=epochs,
             batch_size=min(_BATCH, max(2, len(rows) // 2)),
