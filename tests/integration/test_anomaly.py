@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+from ambigan.anomaly import image_parts, simulated_defects
 from ambigan.cli import main
 from ambigan.data import DataSettings, open_dataset
 
@@ -66,6 +67,24 @@ def test_new_rows_are_scored(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert found["num_flagged"] > 150
     assert {"row", "anomaly_score", "neighbours"} <= found["examples"][0].keys()
     assert (folder / "found/anomaly.html").is_file()
+
+
+def test_images_are_ranked_with_heat_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        image_parts,
+        "train_defect_network",
+        lambda images, seed: simulated_defects.train_defect_network(images, seed, steps=5),
+    )
+    run = tmp_path / "run"
+    words = ["train", "bigan", "--preset", "small", "--data", "digits", "--out", str(run)]
+    assert main([*words, *QUICK]) == 0
+    assert main(["anomaly", str(run)]) == 0
+    table = pd.read_csv(run / "anomaly/scores.csv")
+    assert len(table) == 297  # more than the page shows from either end
+    assert np.load(run / "anomaly/heatmaps.npy").shape == (297, 8, 8)
+    page = (run / "anomaly/anomaly.html").read_text()
+    assert "Most anomalous" in page
+    assert "Most normal" in page
 
 
 @pytest.mark.parametrize(

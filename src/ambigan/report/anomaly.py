@@ -115,7 +115,7 @@ def _pictures(run: Run, ranking: AnomalyRanking) -> list[Section]:
         )
     ]
     if len(order) > SHOWN:
-        last = order[::-1][:SHOWN]
+        last = order[::-1][:SHOWN].copy()  # torch takes no negative strides
         sections.append(
             Section(
                 "least",
