@@ -125,6 +125,9 @@ SHORTCUTS = {
 }
 """Flags of the verbs of `TRAINING` that stand for a setting."""
 
+DEMO_METHOD = "latent_regressor"
+"""The method that `ambigan demo` trains."""
+
 TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
 
