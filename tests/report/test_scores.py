@@ -23,7 +23,7 @@ def test_the_headline_stands_beside_the_best_baseline(tmp_path: Path, digits: Da
     found = scores.headline(material_of(tmp_path, digits, make_result(digits)))
     assert found is not None
     assert found.value == "91.25"
-    assert found.what == "knn1_euclidean on encoder.hidden2 · EMA"
+    assert (found.title, found.what) == ("accuracy", "knn1_euclidean on encoder.hidden2 · EMA")
     assert found.verdict == "1.88 points below the best baseline, pixels (93.12\u00a0%)."
     assert found.chance.startswith("On 400 test examples")
     assert found.task == make_result(digits)[0].protocol.summary

@@ -202,7 +202,8 @@ def say_headline(results: Sequence[Result], layer: str) -> None:
     """
     groups = list(by_title(results).values())
     if found := headline_of(groups, layer):
-        say(f"{found.what}: {found.value} {found.unit}. {found.baselines} {found.verdict}")
+        number = f"{found.title} {found.value} {found.unit}".rstrip()
+        say(f"{found.what}: {number}. {found.baselines} {found.verdict}")
     _say_not_ahead(groups, layer)
 
 

@@ -64,6 +64,7 @@ class Headline:
     chance: str = ""
     task: str = ""
     baselines: str = ""
+    title: str = ""
 
 
 def table_of(results: Sequence[Result]) -> ResultTable:
@@ -293,7 +294,8 @@ def _headline(results: Sequence[Result], ours: Result) -> Headline:
     best_value = best_of(baselines)
     if best_value is None or metric.value is None:
         verdict = "No baseline was measured with it."
-        return Headline(metric.text, metric.unit, what, verdict, task=results[0].protocol.summary)
+        task = results[0].protocol.summary
+        return Headline(metric.text, metric.unit, what, verdict, task=task, title=metric.title)
     best = next(result for result in baselines if result.headline.value == best_value)
     difference, unit = metric.value - best_value, f"\u00a0{metric.unit}".rstrip("\u00a0")
     side, name = "above" if difference > 0 else "below", name_of(best)
@@ -307,7 +309,8 @@ def _headline(results: Sequence[Result], ours: Result) -> Headline:
     chance = _chance(metric, best.headline, ours)
     values = ", ".join(f"{name_of(x)} {x.headline.text}" for x in baselines)
     task = results[0].protocol.summary
-    return Headline(metric.text, metric.unit, what, verdict, chance, task, f"Baselines: {values}.")
+    about = (task, f"Baselines: {values}.", metric.title)
+    return Headline(metric.text, metric.unit, what, verdict, chance, *about)
 
 
 def _chance(ours: Metric, theirs: Metric, result: Result) -> str:
