@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -274,6 +275,7 @@ class Method(nn.Module, ABC):
             )
         return parse_layer_spec(self, name, self.layers)
 
+    @torch.no_grad()
     def features(self, x: Tensor, layer: str | None = None) -> Tensor:
         """A layer's outputs for data, flattened to `(N, D)` float32; the method is left unchanged.
 
@@ -287,6 +289,10 @@ class Method(nn.Module, ABC):
         Raises:
             ConfigError: there is no such layer, or data never passes through it.
         """
+        return self.read_features(x, layer)
+
+    def read_features(self, x: Tensor, layer: str | None = None) -> Tensor:
+        """As `features`, but differentiable with respect to the examples."""
         spec = self.find_layer(layer)
         if spec.name == LATENTS:
             return read_layer(self, spec, lambda _network, x: self.encode(x), x)

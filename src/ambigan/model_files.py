@@ -40,7 +40,7 @@ from .core.version import __version__
 from .data import Dataset, Scaling
 from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, check_plugins, choose_device
-from .engine.run_folder import RunFolder, identity_of
+from .engine.run_folder import RunFolder, identity_of, kept_identities
 from .game import Method
 from .methods import find_method, is_external
 from .run import Run
@@ -177,7 +177,7 @@ def save_model(
         "images_seen": images_seen,
     }
     # One key: safetensors writes several in an order of its own, different every time.
-    header = {"digests": json.dumps(_digests(about, config))}
+    header = {"digests": json.dumps(_digests(about, identity_of(config)))}
     hashes: dict[str, str] = {}
     for kind, method in kinds.items():
         tensors = {n: v.detach().cpu().contiguous() for n, v in method.state_dict().items()}
@@ -188,11 +188,11 @@ def save_model(
     write_json(run.model / "config.json", about | {"sha256": hashes})
 
 
-def _digests(about: dict[str, Any], config: RunConfig) -> dict[str, str]:
+def _digests(about: dict[str, Any], identity: dict[str, Any]) -> dict[str, str]:
     """Digests of both files of settings, kept in the header of weights to know a change by."""
     return {
         "model/config.json": digest_of({k: v for k, v in about.items() if k != "sha256"}),
-        "config.json": digest_of(identity_of(config)),
+        "config.json": digest_of(identity),
     }
 
 
@@ -279,8 +279,10 @@ def _read_model(run: RunFolder, config: RunConfig, weights: Weights | None) -> _
         raise CheckpointError(f"{path} {reason}: {error.strerror}.") from error
     except (SafetensorError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a safetensors file: {error}.") from error
-    for name, digest in _digests(about, config).items():
-        if kept.get(name, digest) != digest:  # weights of older versions have none
+    allowed = [_digests(about, identity) for identity in kept_identities(run, config)]
+    for name in allowed[0]:
+        digests = [each[name] for each in allowed]
+        if kept.get(name, digests[0]) not in digests:  # weights of older versions have none
             raise CheckpointError(
                 f"{run.path / name} is not as it was when the weights were saved; put back what"
                 " was changed there."
@@ -305,7 +307,8 @@ def _read_checkpoint(run: RunFolder, config: RunConfig, weights: Weights | None)
     tensors = state["ema"] if chosen == "ema" else state["method"]
     if tensors is None:
         raise ConfigError(f"{run.path} keeps no 'ema' weights (train.ema_decay is 0).")
-    if state.get("config", identity_of(config)) != identity_of(config):
+    identities = [digest_of(identity) for identity in kept_identities(run, config)]
+    if digest_of(state.get("config", identity_of(config))) not in identities:
         raise CheckpointError(
             f"the checkpoint was made with other settings than {run.config_file} holds; put back"
             " what was changed there."

@@ -23,16 +23,19 @@ from .data import (
     Split,
     as_array,
     as_examples,
+    as_mask,
     chunk_size,
     examples_for_model,
     needed_by,
     open_examples,
     to_float,
+    without_missing,
 )
 from .data.memory import examples_in_memory, is_in_memory
 from .data.python_objects import is_array, known_object
 from .engine.config import RunConfig
 from .game import Capability, Method
+from .inversion import DEFAULT_STEPS, Inversion, InversionSettings, invert, resized_mask
 
 
 @dataclass(eq=False, repr=False)
@@ -184,6 +187,70 @@ class Run:
         return self._map(
             lambda part: (game.reconstruct(part) - game.resize_to_sample(part)).square(),
             self.inputs(x),
+        )
+
+    def invert(
+        self,
+        x: Any,
+        steps: int = DEFAULT_STEPS,
+        mask: ArrayLike | None = None,
+        *,
+        feature_weight: float = 0.0,
+        layer: str | None = None,
+        prior_weight: float = 0.0,
+        num_starts: int | None = None,
+        seed: int = 0,
+    ) -> Inversion:
+        """Latents whose decoded examples are as close to data as optimisation brings them.
+
+        It starts at the encoder's latents or, without an encoder, at those of the nearest samples.
+        With unknown values it completes data: images by in-painting, rows by imputation.
+
+        Args:
+            x: data; in an array, values that are NaN are unknown.
+            steps: number of steps of Adam, 1 or more.
+            mask: which values are known, bool or 1 and 0: of images `(H, W)`, `(N, H, W)` or
+                `(N, C, H, W)`, of vectors `(D,)` or `(N, D)`. All are known if None.
+            feature_weight: weight of the distance of features in the loss, next to the error.
+            layer: layer of these features; that of `features` if None.
+            prior_weight: weight of the mean squared latent, for data with noise.
+            num_starts: number of starts of each example, of which the best result is kept; if
+                None, 1 where an encoder sees all values, else 4.
+            seed: seed of the samples.
+
+        Raises:
+            ConfigError: the model does not decode, or data, mask or an argument are not allowed.
+        """
+        self.need("decode")
+        settings = InversionSettings(
+            steps, feature_weight, layer, prior_weight, num_starts, seed=seed
+        )
+        settings.check()
+        missing: Any = None
+        if not isinstance(x, Split) and is_array(x := known_object(x)):
+            x, missing = without_missing(x)
+        values = self.inputs(x)
+        known: Tensor | None = None
+        for each in (mask, missing):
+            if each is not None:
+                part = as_mask(each, len(values), self.spec, self.scaling)
+                known = part if known is None else as_mask(known & part, len(values), self.spec)
+        found = invert(self.method, values, known, settings)
+        again = self._outputs(self._map(self.method.decode, found.latents))
+        originals = self._outputs(self._map(self.method.resize_to_sample, values))
+        shown = np.ones(originals.shape, dtype=np.bool_)
+        if known is not None:
+            shown = self._map(partial(resized_mask, self.method), known.float()) > 0
+            originals = np.where(shown, originals, again)
+        return Inversion(
+            found.latents.numpy(),
+            again,
+            originals,
+            shown,
+            found.start.numpy(),
+            self._outputs(self._map(self.method.decode, found.start)),
+            found.start_errors.numpy(),
+            found.errors.numpy(),
         )
 
     def _outputs(self, values: NDArray[np.float32]) -> NDArray[np.floating]:

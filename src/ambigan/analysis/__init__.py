@@ -1,4 +1,4 @@
-"""What a run has learned: filters, latent arithmetic, removable features."""
+"""What a run has learned: filters, latent arithmetic, removable features, inversion."""
 
 from .feature_removal import (
     FeatureRemovalResult,
@@ -7,6 +7,7 @@ from .feature_removal import (
     remove_labelled_feature,
 )
 from .filters import Filters, read_filters
+from .inversion_errors import compare_errors
 from .latent_arithmetic import ArithmeticResult, Term, add_latents, draw_exemplars
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Filters",
     "Term",
     "add_latents",
+    "compare_errors",
     "draw_exemplars",
     "read_filters",
     "remove_boxed_feature",

@@ -1,4 +1,4 @@
-"""Verbs that analyse a run: filters, latent arithmetic, feature removal, frozen layers."""
+"""Verbs that analyse a run: filters, latent arithmetic, feature removal, inversion."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..analysis import (
     FeatureRemovalResult,
     FeatureRemovalSettings,
     Term,
     add_latents,
+    compare_errors,
     draw_exemplars,
     read_filters,
     remove_boxed_feature,
@@ -19,20 +23,24 @@ from ..analysis import (
 from ..analysis.boxes import Box
 from ..analysis.feature_maps import MAP_CLASSIFIER_L2
 from ..analysis.probe import PROBE_L2
-from ..core.errors import ConfigError, unknown_name
-from ..core.files import write_json
+from ..core.errors import ConfigError, DataError, unknown_name
+from ..core.files import check_writable, write_json
 from ..core.settings import plain
 from ..data import Dataset
 from ..evaluation.classifiers.label_subsets import class_sizes
-from ..report.figures import save_figure
+from ..inversion import Inversion
+from ..report.figures import image_grid, save_figure, save_png
 from ..report.figures.feature_removal import draw_removal, removal_summary
 from ..report.figures.filters import draw_filters
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
-from .output import say
+from .output import print_columns, print_json, say
 from .parser import Request
 from .runs import dataset_of, load_run, output_paths, write_npy
+from .verbs import chosen_examples, first_examples
 
+MOST_SHOWN = 16
+"""Examples in the picture of an inversion."""
 SIGNS: dict[str, Any] = {"plus": 1, "minus": -1}
 
 
@@ -96,6 +104,83 @@ def forget(request: Request) -> int:
     _write(write_json, picture.with_suffix(".json"), record)
     print(removal_summary(found))
     return 0
+
+
+def invert(request: Request) -> int:
+    """Finds latents of examples, completes what is hidden, and compares errors."""
+    flags, run = request.flags, load_run(request)
+    run.need("decode")
+    folder = Path(flags.out) if flags.out else run.path / "inversion"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; name a folder with --out.")
+    mask = _mask(run, flags.mask, flags.mask_box)
+    check_writable(folder)
+    train = dataset_of(run).train
+    examples = first_examples(chosen_examples(request, run, "test"), flags.num)
+    found = run.invert(
+        examples,
+        flags.steps,
+        mask,
+        feature_weight=flags.feature_weight,
+        layer=flags.layer,
+        prior_weight=flags.prior_weight,
+        seed=flags.seed,
+    )
+    errors = compare_errors(run, train, examples, found)
+    arrays = {"latents": found.latents, "reconstructions": found.reconstructions}
+    if mask is not None:
+        arrays["completed"] = found.completed
+    for name, values in arrays.items():
+        write_npy(folder / f"{name}.npy", values)
+    if run.spec.kind == "images":
+        rows = _inversion_rows(run, run.originals(examples), found)
+        save_png(folder / "inversion.png", image_grid(np.concatenate(rows), len(rows[0])))
+    if flags.json:
+        print_json({"num": len(examples), "steps": flags.steps, "errors": errors})
+        return 0
+    print(f"mean squared errors of {len(examples)} examples, in the scale of training\n")
+    parts = list(errors["inverted"])
+    table = [[n, *(f"{of[part]:.4f}" for part in parts)] for n, of in errors.items()]
+    print_columns(("", *(f"{part} values" for part in parts)), table)
+    for path in sorted(folder.iterdir()):
+        say(f"written: {path}")
+    return 0
+
+
+def _mask(run: Run, file: str | None, box: str | None) -> NDArray[Any] | None:
+    """Which values are known, by `--mask` or `--mask-box`; None if all are."""
+    if file and box:
+        raise ConfigError("--mask and --mask-box both say what is hidden; give one.")
+    if file:
+        try:
+            return np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"--mask {file} cannot be read as a .npy file: {error}.") from error
+    if not box:
+        return None
+    if run.spec.kind != "images":
+        raise ConfigError("--mask-box is of images; of vectors, name columns by --mask FILE.npy.")
+    numbers = box.replace(" ", "").split(",")
+    if len(numbers) != 4 or not all(number.isdecimal() for number in numbers):
+        raise ConfigError(f"--mask-box '{box}': write X,Y,WIDTH,HEIGHT, such as 0,14,28,14.")
+    x, y, width, height = map(int, numbers)
+    known = np.ones(run.spec.shape[1:], dtype=np.bool_)
+    known[y : y + height, x : x + width] = False
+    if known.all():
+        tall, wide = known.shape
+        raise ConfigError(f"--mask-box {box} hides nothing of images {wide} wide, {tall} high.")
+    return known
+
+
+def _inversion_rows(run: Run, originals: NDArray[Any], found: Inversion) -> list[NDArray[Any]]:
+    """Rows of a picture: data, what was given of them if not all, the start, what was found."""
+    shown = run.pictures(originals[:MOST_SHOWN])
+    rows = [shown]
+    if not found.known.all():
+        rows.append(np.where(run.shown_bands(found.known[:MOST_SHOWN]), shown, 0))
+    for values in (found.initial_reconstructions, found.reconstructions):
+        rows.append(run.pictures(values[:MOST_SHOWN]))
+    return rows
 
 
 def _picture(run: Run, out: str | None, name: str) -> Path:

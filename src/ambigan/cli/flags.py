@@ -195,6 +195,28 @@ RECONSTRUCT: Flags = {
     **OUT,
 }
 
+INVERT: Flags = {
+    **RUN,
+    **_data("data to invert", default="the test split"),
+    "--num N": _integer("number of examples", 32),
+    "--steps N": _integer("number of steps of Adam", 200),
+    "--mask FILE": "values that are known, 1 or True in a .npy file of shape (H, W) or (N, H, W),"
+    " of vectors (D,) or (N, D)",
+    "--mask-box X,Y,WIDTH,HEIGHT": "box of each image that is hidden, in pixels",
+    "--feature-weight W": (
+        "weight of the distance of features in the loss, 0 by default",
+        {**FLOAT, "default": 0.0},
+    ),
+    "--layer": "layer of these features; that of `ambigan embed` by default",
+    "--prior-weight W": (
+        "weight of the mean squared latent in the loss, 0 by default",
+        {**FLOAT, "default": 0.0},
+    ),
+    "--seed N": _integer("seed of the samples to start from, 0 by default", 0),
+    "--out FOLDER": "folder to write, `inversion` in the run's folder by default",
+    **JSON,
+}
+
 INTERPOLATE: Flags = {
     **RUN,
     "--pairs N": _integer("number of pairs", 8),

@@ -33,6 +33,9 @@ VERBS = {
     "report": Verb("Write a run's page: curves, samples and tables in one HTML file", of.RUN),
     "sample": Verb("Generate examples", of.SAMPLE),
     "reconstruct": Verb("Encode test examples and generate them again", of.RECONSTRUCT),
+    "invert": Verb(
+        "Find the latents that generate examples, whole or partly hidden", of.INVERT, "analysis"
+    ),
     "interpolate": Verb("Walk between pairs of examples through the latent space", of.INTERPOLATE),
     "embed": Verb("Write the features of examples to a file", of.EMBED),
     "search": Verb("Find the examples that are most like others", of.SEARCH, "search"),
@@ -73,6 +76,10 @@ OUT then holds images.npy (N x C x H x W, uint8 or scaled float32), index.parque
 label, split) and manifest.json (settings, counts, hash, files left out and why); at a
 URL such as s3://BUCKET/SET, the images lie in shards. After an interruption, repeat the
 command: it continues. Train on it with --data packed:OUT.""",
+    "invert": """\
+Hidden values do not count, and are completed: --mask-box 0,14,28,14 hides the lower half
+of images of 28 x 28, --mask FILE.npy what is 0 or False in it. For data with noise, try
+--prior-weight 0.01.""",
     "arithmetic": """\
 Without terms, a numbered sheet is written to choose from. Each term is the average of
 its examples; three a term are steadier than one:
@@ -134,7 +141,7 @@ TRAINING = ("train", "demo", "reproduce", "prepare")
 MEASURING = ("evaluate", "transfer")
 """Verbs that take all settings of other data by dotted name, since they split them."""
 
-READING = ("reconstruct", "embed", "search", "anomaly")
+READING = ("reconstruct", "invert", "embed", "search", "anomaly")
 """Verbs that take those by which other data are read."""
 
 EXAMPLES = """\

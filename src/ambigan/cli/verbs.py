@@ -61,7 +61,7 @@ def reconstruct(request: Request) -> int:
 
     flags, run = request.flags, load_run(request)
     run.need("reconstruct")
-    split = _first(chosen_examples(request, run, "test"), flags.num)
+    split = first_examples(chosen_examples(request, run, "test"), flags.num)
     again = run.reconstruct(split)
     x = run.originals(split)
     picture = None
@@ -87,7 +87,7 @@ def interpolate(request: Request) -> int:
     if flags.pairs < 1 or flags.steps < 2:
         raise ConfigError("interpolate needs --pairs of 1 or more and --steps of 2 or more.")
     if "encode" in run.capabilities:
-        ends = run.encode(_first(dataset_of(run).test, 2 * flags.pairs))
+        ends = run.encode(first_examples(dataset_of(run).test, 2 * flags.pairs))
     else:
         ends = run.latents(2 * flags.pairs, flags.seed)
     left, right = ends[0::2], ends[1::2]
@@ -164,7 +164,8 @@ def _examples(settings: DataSettings, run: Run) -> SourceSplit:
     return found
 
 
-def _first(split: Split, num: int) -> Split:
+def first_examples(split: Split, num: int) -> Split:
+    """The first examples of a split, at most `num`."""
     if num < 1:
         raise ConfigError(f"cannot take {num} examples; ask for 1 or more.")
     return split_at(split, num)[0]

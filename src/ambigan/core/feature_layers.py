@@ -104,13 +104,12 @@ def eval_mode(network: nn.Module) -> Generator[None]:
             module.training = training
 
 
-@torch.no_grad()
 def read_layer(
     method: nn.Module, spec: LayerSpec, run: Callable[[str, Tensor], Tensor], x: Tensor
 ) -> Tensor:
     """Returns a layer's outputs for data, flattened and concatenated to float32 `(N, D)`.
 
-    `run` runs data through the network of a name, in eval mode.
+    `run` runs data through the network of a name, in eval mode. Gradients are kept if they are on.
 
     Raises:
         ConfigError: No data pass through one of the layers, or it cannot be pooled.

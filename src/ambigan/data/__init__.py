@@ -8,7 +8,7 @@ from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.image_source import ImageSource
 from .images.parallel_decoding import DecodingProgress as Decoding
 from .images.unreadable import first_lines
-from .inputs import as_array, as_examples
+from .inputs import as_array, as_examples, as_mask, without_missing
 from .opening.for_model import examples_for_model, needed_by, open_examples, open_framed
 from .opening.registry import register_source
 from .opening.sources import (
@@ -43,6 +43,7 @@ __all__ = [
     "Split",
     "as_array",
     "as_examples",
+    "as_mask",
     "chunk_size",
     "examples_for_model",
     "find_image_source",
@@ -64,6 +65,7 @@ __all__ = [
     "to_float",
     "verify_packed",
     "verify_shards",
+    "without_missing",
 ]
 
 import_module(".opening.builtin_sources", __name__)  # registers the sources of the package

@@ -91,6 +91,56 @@ def as_examples(x: Any, spec: DataSpec, scaling: Scaling | None = None) -> Tenso
     return torch.as_tensor(array.astype(np.float32))
 
 
+def as_mask(mask: Any, num: int, spec: DataSpec, scaling: Scaling | None = None) -> Tensor:
+    """Checks a mask of known values and brings it to the shape of the examples.
+
+    Args:
+        mask: Bool, or 1 for a known value and 0 for an unknown one. Of images `(H, W)`,
+            `(N, H, W)` or the shape of the images; of vectors `(D,)` or `(N, D)`.
+        num: Number of examples.
+        spec: Form of one example of the model's data.
+        scaling: Scaling of the model.
+
+    Returns:
+        Bool `(num, *spec.shape)`.
+
+    Raises:
+        ConfigError: It has another shape or other values, or all values of an example are unknown.
+    """
+    array = as_array(mask, "mask values")
+    if not np.isin(array, (0, 1)).all():
+        raise ConfigError("a mask holds 1 or True where a value is known, else 0 or False.")
+    is_image = spec.kind == "images"
+    rows = array if array.ndim > len(spec.shape) - is_image else array[None]
+    rows = _without_dropped(rows, spec, scaling)
+    if is_image and rows.ndim == 3:
+        rows = rows[:, None]
+    elif is_image and rows.ndim == 4:
+        rows = _channels_first(rows, spec)
+    try:
+        known = np.broadcast_to(rows, (num, *spec.shape))
+    except ValueError:
+        wanted = ("(H, W)", "(N, H, W)") if is_image else ("(D,)", "(N, D)")
+        sizes = "x".join(map(str, (num, *spec.shape)))
+        raise ConfigError(
+            f"the mask has shape {array.shape}, which does not fit data of {sizes}; give"
+            f" {wanted[0]} for all examples or {wanted[1]} for each."
+        ) from None
+    if not (has_known := known.reshape(num, -1).any(1)).all():
+        raise ConfigError(
+            f"the mask leaves nothing known of example {int(has_known.argmin())} (counted from 0);"
+            " mark one value at least."
+        )
+    return torch.as_tensor(known.astype(np.bool_))
+
+
+def without_missing(x: Any) -> tuple[Any, NDArray[np.bool_] | None]:
+    """An array with 0 in place of missing values, and where values are known; None if all are."""
+    array = as_array(x)
+    missing = np.isnan(array)
+    return (np.where(missing, 0, array), ~missing) if missing.any() else (x, None)
+
+
 def _without_dropped(array: NDArray[Any], spec: DataSpec, scaling: Scaling | None) -> NDArray[Any]:
     """Vectors without the columns that the model does not take as they never changed."""
     if spec.kind != "vectors" or scaling is None or array.ndim != 2:

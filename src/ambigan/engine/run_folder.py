@@ -77,3 +77,15 @@ def identity_of(config: RunConfig) -> dict[str, Any]:
     plain = config.to_json()
     del plain["train"]["device"]
     return plain
+
+
+def kept_identities(run: RunFolder, config: RunConfig) -> list[dict[str, Any]]:
+    """The settings of a run as they are read, and as they stand in its file.
+
+    The file of an earlier version lacks settings that have been added since, whose defaults are no
+    change of the run.
+    """
+    values = run.read_config()
+    kept: dict[str, Any] = values.get("train", {})
+    train = {name: value for name, value in kept.items() if name != "device"}
+    return [identity_of(config), {**values, "train": train}]

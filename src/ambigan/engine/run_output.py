@@ -12,11 +12,11 @@ import torch
 
 from ..core.distributed import any_rank, average_, wait, world
 from ..core.errors import CheckpointError
-from ..core.files import StorageError
+from ..core.files import StorageError, digest_of
 from .checkpoint import list_checkpoints, load_newest, save_checkpoint
 from .config import RunConfig
 from .log_writers import JsonLines, TensorBoard, read_lines
-from .run_folder import RunFolder, identity_of
+from .run_folder import RunFolder, identity_of, kept_identities
 from .train_state import TrainState
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,8 @@ class RunOutput:
     def restore(self, state: TrainState, device: torch.device) -> None:
         """Takes over the newest usable checkpoint, if there is one, of the same settings."""
         if (saved := load_newest(self.run.checkpoints, device)) is not None:
-            if saved.get("config") != self._identity:
+            allowed = [digest_of(each) for each in kept_identities(self.run, self._config)]
+            if digest_of(saved.get("config")) not in allowed:
                 raise CheckpointError(
                     "the checkpoint was made with other settings than"
                     f" {self.run.config_file} holds; put back what was changed there."
