@@ -22,7 +22,7 @@ from typing import Any
 
 import ambigan
 from ambigan import __version__
-from ambigan.cli.parser import DEMO_METHOD
+from ambigan.cli.parser import DEMO_METHOD, DEMO_PRESET
 from ambigan.configuration import make_config
 from ambigan.core.files import read_json, write_json
 from ambigan.evaluation.result import Result
@@ -35,12 +35,12 @@ AUTOENCODER_LAYERS = ("encoder.hidden2", "encoder.hidden2.norm")
 
 def measure(split: int, seed: int) -> dict[str, Any]:
     """The headline metric of the demo's features and of the baselines without training."""
-    settings: dict[str, Any] = {"preset": "small", "seed": seed, "split_seed": split}
+    settings: dict[str, Any] = {"preset": DEMO_PRESET, "seed": seed, "split_seed": split}
     begun = time.process_time()
     run = ambigan.fit(DEMO_METHOD, "digits", **settings)
     seconds = time.process_time() - begun
     ours, untrained = ambigan.evaluate(run, protocols=[PROTOCOL], baselines=["random"])
-    data = make_config(DEMO_METHOD, preset="small", changes={"data.split_seed": split}).data
+    data = make_config(DEMO_METHOD, preset=DEMO_PRESET, changes={"data.split_seed": split}).data
     simple = evaluate_baselines(data, PROTOCOL, PCA_WIDTHS)
     return {
         "split": split,
@@ -54,7 +54,7 @@ def measure(split: int, seed: int) -> dict[str, Any]:
 
 def measure_autoencoder(split: int) -> dict[str, float]:
     """The headline metric of two layers of an autoencoder, of one seed."""
-    like: Any = make_config(DEMO_METHOD, preset="small")
+    like: Any = make_config(DEMO_METHOD, preset=DEMO_PRESET)
     run = ambigan.fit(
         "autoencoder",
         "digits",

@@ -83,7 +83,7 @@ def test_demo_ends_with_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert [row.subject.name for row in rows] == [
         "discriminator.hidden2.norm",
         "pixels",
-        "pca4",
+        "pca20",
         "random discriminator.hidden2.norm",
     ]
     first = "retrieval_cosine on discriminator.hidden2.norm"

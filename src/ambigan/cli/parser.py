@@ -132,8 +132,8 @@ SHORTCUTS = {
 }
 """Flags of the verbs of `TRAINING` that stand for a setting."""
 
-DEMO_METHOD = "latent_regressor"
-"""The method that `ambigan demo` trains."""
+DEMO_METHOD, DEMO_PRESET = "latent_regressor", "features"
+"""What `ambigan demo` trains."""
 
 TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""

@@ -42,7 +42,7 @@ from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
 from .output import Report, logger, print_json, say, show_progress
-from .parser import DEMO_METHOD, PACKED, Request
+from .parser import DEMO_METHOD, DEMO_PRESET, PACKED, Request
 
 DEMO_OUT = "runs/demo"
 DEMO_PROTOCOLS = (
@@ -57,7 +57,7 @@ DEMO_PROTOCOLS = (
 def demo(request: Request) -> int:
     """Trains a GAN with an encoder on digits, measures it, and writes its page."""
     flags = request.flags
-    config = make_config(DEMO_METHOD, preset=flags.preset or "small", changes=request.settings)
+    config = make_config(DEMO_METHOD, preset=flags.preset or DEMO_PRESET, changes=request.settings)
     if flags.dry_run:
         return _print_config(config, None)
     from ..run_evaluation import evaluate as measure

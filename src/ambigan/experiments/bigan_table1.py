@@ -7,7 +7,6 @@ from functools import partial
 from .experiment import Experiment, RunSpec, register_experiment
 
 _run = partial(RunSpec, preset=None, untrained=True)
-_OF_ENCODER = {"settings.feature_layer": "none"}  # where the preset reads the discriminator
 
 BIGAN_TABLE1 = register_experiment(
     Experiment(
@@ -20,15 +19,11 @@ BIGAN_TABLE1 = register_experiment(
         runs=(
             _run("BiGAN", "bigan"),
             _run("D", "gan"),
-            _run("LR", "latent_regressor", {"settings.joint_weight": "0", **_OF_ENCODER}),
+            _run("LR", "latent_regressor", {"settings.joint_weight": "0"}),
             _run(
                 "JLR",
                 "latent_regressor",
-                {
-                    "settings.regress": "during",
-                    "settings.joint_weight": "0.25",
-                    **_OF_ENCODER,
-                },
+                {"settings.regress": "during", "settings.joint_weight": "0.25"},
             ),
             _run("AE (l2)", "autoencoder"),
             _run("AE (l1)", "autoencoder", {"settings.loss": "l1"}),
