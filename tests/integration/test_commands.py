@@ -17,6 +17,7 @@ from PIL import Image
 
 import ambigan
 from ambigan.cli import main
+from ambigan.cli.training import DEMO_PROTOCOLS
 from ambigan.evaluation.result_file import read_results
 
 SMALL = ["--settings.network.hidden", "16,16", "--epochs", "3", "--device", "cpu"]
@@ -73,10 +74,22 @@ def test_demo_ends_with_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), *SMALL]) == 0
     page = (out / "report.html").read_text()
-    assert "knn1_euclidean" in page
-    assert "report.html" in capsys.readouterr().out
+    assert all(title in page for title in ("knn1_euclidean", "Reconstructions", "Interpolations"))
     names = {path.stem for path in (out / "results").glob("*.json")}
-    assert names == {"knn1_euclidean", "knn1_cosine", "logistic_lbfgs", "reconstruction_l2"}
+    assert names == set(DEMO_PROTOCOLS)
+    told = capsys.readouterr().out
+    assert "report.html" in told
+    rows = read_results(out / "results" / "retrieval_cosine.json")
+    assert [row.subject.name for row in rows] == [
+        "discriminator.hidden2.norm",
+        "pixels",
+        "pca20",
+        "random discriminator.hidden2.norm",
+    ]
+    first = "retrieval_cosine on discriminator.hidden2.norm"
+    for text in (first, *(row.headline.text for row in rows)):
+        assert text in next(line for line in told.splitlines() if line.startswith(first))
+        assert text in page[page.index('class="headline"') : page.index('class="lead"')]
 
 
 def test_results_carry_what_they_were_made_of(finished_run: Path) -> None:

@@ -81,7 +81,8 @@ def test_a_plan_and_a_dry_run_are_two_things(capsys: pytest.CaptureFixture[str])
 
 def test_the_demo_shows_its_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     config = printed(capsys, "demo", "--epochs", "3")
-    assert (config["method"], config["preset"], config["train"]["epochs"]) == ("bigan", "small", 3)
+    assert (config["method"], config["preset"]) == ("latent_regressor", "features")
+    assert config["train"]["epochs"] == 3
     assert ambigan.make_config(config=config).train.epochs == 3
 
 

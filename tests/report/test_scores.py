@@ -23,9 +23,11 @@ def test_the_headline_stands_beside_the_best_baseline(tmp_path: Path, digits: Da
     found = scores.headline(material_of(tmp_path, digits, make_result(digits)))
     assert found is not None
     assert found.value == "91.25"
-    assert found.what == "knn1_euclidean on encoder.hidden2 · EMA"
+    assert (found.title, found.what) == ("accuracy", "knn1_euclidean on encoder.hidden2 · EMA")
     assert found.verdict == "1.88 points below the best baseline, pixels (93.12\u00a0%)."
     assert found.chance.startswith("On 400 test examples")
+    assert found.task == make_result(digits)[0].protocol.summary
+    assert found.baselines.startswith("Baselines: pixels 93.12, ")
 
 
 def test_a_headline_is_the_methods_own_layer_and_not_the_best_one(
@@ -47,6 +49,29 @@ def test_above_level_and_alone(tmp_path: Path, digits: Dataset) -> None:
     found = scores.headline(material_of(tmp_path, digits, [first]))
     assert found is not None
     assert found.verdict == "No baseline was measured with it."
+
+
+def test_retrieval_comes_first_whatever_came_out_of_it(tmp_path: Path, digits: Dataset) -> None:
+    names = ["knn1_euclidean", "retrieval_cosine"]
+    material = material_of(tmp_path, digits, *(make_result(digits, name) for name in names))
+    found = scores.headline(material)
+    assert found is not None
+    assert found.what.startswith("retrieval_cosine on encoder.hidden2")
+    assert "below the best baseline" in found.verdict
+
+
+def test_what_is_not_ahead_is_named_with_its_values(digits: Dataset) -> None:
+    first, _, pixels, untrained = make_result(digits)
+    behind = [first, pixels, untrained]
+    assert scores.not_ahead([behind, [first, untrained], [first]]) == [
+        "knn1_euclidean (91.25, pixels 93.12)"
+    ]
+    level = [first, with_value(pixels, 91.25)]
+    better = with_value(first, 99.0, "encoder.hidden1")
+    assert scores.not_ahead([[better, *level]], "encoder.hidden2") == [
+        "knn1_euclidean (91.25, pixels 91.25)"
+    ]
+    assert scores.not_ahead([[better, *level]]) == []
 
 
 def test_tables_have_two_decimals_and_the_best_in_bold(digits: Dataset) -> None:

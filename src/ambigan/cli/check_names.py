@@ -16,7 +16,7 @@ from typing import Any, cast
 from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
 from ..core.plugins import GROUP
 from .names import known_names, names_of_settings
-from .parser import Request, between_commas
+from .parser import DEMO_METHOD, Request, between_commas
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -32,7 +32,7 @@ def check_names(request: Request) -> None:
     for flag in ("run", "resume", "from_run"):
         if typed.get(flag) is not None and not _exists(typed[flag]):
             raise CheckpointError(f"no run at {typed[flag]}: there is no such folder.")
-    method = "bigan" if request.verb == "demo" else typed.get("method")
+    method = DEMO_METHOD if request.verb == "demo" else typed.get("method")
     if request.verb == "train":
         method, settings = _read_training(request)
     method = _check_method(method)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from ..evaluation.result_file import results_as_json
 from ..model_files import read_config
 from ..report.figures import save_figure
 from ..report.figures.transfer import transfer_chart, transfer_table
-from ..report.result_tables import ResultTable, table_of, title_of
+from ..report.result_tables import ResultTable, headline_of, not_ahead, table_of, title_of
 from ..run_data import carried, open_measured
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
@@ -67,6 +67,7 @@ def evaluate(request: Request) -> int:
         return 0
     if not flags.curve:
         print_results(found)
+        _say_not_ahead(by_title(found).values())
     say(f"written: {RunFolder(flags.run).results}")
     return 0
 
@@ -184,11 +185,37 @@ def _seeds(text: str) -> list[int]:
     return numbers if "," in text else list(range(numbers[0]))
 
 
+def by_title(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """The results of each protocol by its title, in the order in which they were measured."""
+    titles = dict.fromkeys(title_of([result]) for result in results)
+    return {
+        title: [result for result in results if title_of([result]) == title] for title in titles
+    }
+
+
+def say_headline(results: Sequence[Result], layer: str) -> None:
+    """Says the first protocol's number next to its baselines, and where there is no gain.
+
+    Args:
+        results: The results of all protocols.
+        layer: The method's own feature layer.
+    """
+    groups = list(by_title(results).values())
+    if found := headline_of(groups, layer):
+        number = f"{found.title} {found.value} {found.unit}".rstrip()
+        say(f"{found.what}: {number}. {found.baselines} {found.verdict}")
+    _say_not_ahead(groups, layer)
+
+
+def _say_not_ahead(results: Iterable[Sequence[Result]], layer: str = "") -> None:
+    """Says in one line which protocols show no gain over the best baseline, if any do."""
+    if behind := not_ahead(results, layer):
+        say(f"not ahead of the best baseline: {'; '.join(behind)}")
+
+
 def print_results(results: Sequence[Result]) -> None:
     """A table for each protocol, in the order in which they were measured."""
-    titles = dict.fromkeys(title_of([result]) for result in results)
-    for title in titles:
-        mine = [result for result in results if title_of([result]) == title]
+    for title, mine in by_title(results).items():
         print_table(table_of(mine), title)
         for sign in dict.fromkeys(w for r in mine for w in r.details.get("warnings", ())):
             where = [r.subject.name for r in mine if sign in r.details.get("warnings", ())]

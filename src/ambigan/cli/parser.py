@@ -132,6 +132,9 @@ SHORTCUTS = {
 }
 """Flags of the verbs of `TRAINING` that stand for a setting."""
 
+DEMO_METHOD, DEMO_PRESET = "latent_regressor", "features"
+"""What `ambigan demo` trains."""
+
 TRAINING = ("train", "demo", "reproduce", "prepare")
 """Verbs that take settings by dotted name."""
 

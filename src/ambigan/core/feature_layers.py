@@ -74,8 +74,9 @@ def parse_layer_spec(method: nn.Module, name: str, known: Sequence[str]) -> Laye
         modules = tuple(f"{network}.{inner}" for inner in hidden)
     if not modules or any(module not in known for module in modules):
         networks = [name for name in known if "." not in name]
-        # Suggest networks and their layers, but not the parts that layers are built from.
-        outer = [name for name in known if name.count(".") < 2]
+        # Suggest networks and their layers; the parts of layers only to who typed such a name.
+        depth = max(1, layer.count("."))
+        outer = [name for name in known if name.count(".") <= depth]
         raise unknown_name(
             "layer", layer, [*outer, *(f"{network}.{ALL_CONVS}" for network in networks)]
         )

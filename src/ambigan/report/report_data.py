@@ -20,15 +20,17 @@ from ..run import Run
 
 Lines = list[dict[str, Any]]
 FEWEST_HELD_OUT = 200
+FIRST_PROTOCOL = "retrieval_cosine"
+"""The protocol that a page shows first, where it was measured, whatever came out of it."""
 
 
 @dataclass(frozen=True)
 class ReportData:
     """Everything that the sections read: a run, its data and logs, and the results of each file.
 
-    Results on the run's own data come first, in the order in which protocols are registered, and
-    those of the method's own feature layer before others. `foreign` are protocols whose results are
-    of a run on other data; they are not shown.
+    Results on the run's own data come first, retrieval before other protocols, which have the order
+    in which they are registered, and those of the method's own feature layer before others.
+    `foreign` are protocols whose results are of a run on other data; they are not shown.
     """
 
     run: Run
@@ -80,11 +82,12 @@ def gather_report_data(
     foreign = [r[0] for r in results if r[0].provenance.trained_on.sha256 != dataset.sha256]
     layer, names = run.method.default_layer, list(PROTOCOLS)
 
-    def place(found: list[Result]) -> tuple[bool, int, bool]:
+    def place(found: list[Result]) -> tuple[bool, bool, int, bool]:
         first, has_layer = found[0], any(result.subject.name == layer for result in found)
         name = first.protocol.name
         number = names.index(name) if name in names else len(names)
-        return first.provenance.is_of_other_data, number, not has_layer
+        is_later = name != FIRST_PROTOCOL
+        return first.provenance.is_of_other_data, is_later, number, not has_layer
 
     stats, timing = read_lines(folder.stats_file), read_lines(folder.timing_file)
     left_out = tuple(result.protocol.name for result in foreign)

@@ -55,13 +55,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Headline:
-    """The headline metric of the first protocol, and how it compares with the best baseline."""
+    """The headline metric of the first protocol, what it measures, and the baselines' values."""
 
     value: str
     unit: str
     what: str
     verdict: str
     chance: str = ""
+    task: str = ""
+    baselines: str = ""
+    title: str = ""
 
 
 def table_of(results: Sequence[Result]) -> ResultTable:
@@ -176,14 +179,50 @@ def headline(material: ReportData) -> Headline | None:
     and not of the best layer: that would be chosen on the test split. It is of the run's own data,
     and where there are results of several crops too, of those without.
     """
-    own = material.run.method.default_layer
-    for results in sorted(material.results, key=lambda results: bool(results[0].protocol.views)):
-        ours = [result for result in results if not result.is_baseline]
-        other = results[0].provenance.is_of_other_data
-        if ours and is_of_features(results) and not other and not is_transfer(results):
-            first = next((result for result in ours if result.subject.name == own), ours[0])
-            return _headline(results, first)
+    return headline_of(material.results, material.run.method.default_layer)
+
+
+def headline_of(results: Sequence[Sequence[Result]], layer: str) -> Headline | None:
+    """The headline of the first of several protocols' results that is of features.
+
+    Args:
+        results: The results of each protocol, the first one that counts first.
+        layer: The method's own feature layer.
+    """
+    for found in sorted(results, key=lambda found: bool(found[0].protocol.views)):
+        if own := _own_result(found, layer):
+            return _headline(found, own)
     return None
+
+
+def not_ahead(results: Iterable[Sequence[Result]], layer: str = "") -> list[str]:
+    """The protocols by which a layer is not better than the best baseline, with the values.
+
+    Args:
+        results: The results of each protocol.
+        layer: The layer; the first one that was measured if it is empty or was not measured.
+    """
+    lines: list[str] = []
+    for found in results:
+        own = _own_result(found, layer)
+        if own is None or own.headline.value is None:
+            continue
+        baselines = [result for result in found if result.is_baseline]
+        best = best_of(baselines)
+        if best is not None and best_of([own, *baselines]) == best:
+            first = next(x for x in baselines if x.headline.value == best)
+            values = f"{own.headline.text}, {name_of(first)} {first.headline.text}"
+            lines.append(f"{title_of(found)} ({values})")
+    return lines
+
+
+def _own_result(results: Sequence[Result], layer: str) -> Result | None:
+    """The result of the method's own layer on its own data, or of the first layer measured."""
+    ours = [result for result in results if not result.is_baseline]
+    other = results[0].provenance.is_of_other_data
+    if not ours or not is_of_features(results) or other or is_transfer(results):
+        return None
+    return next((result for result in ours if result.subject.name == layer), ours[0])
 
 
 def errors_in(material: ReportData) -> tuple[float, float] | None:
@@ -254,7 +293,9 @@ def _headline(results: Sequence[Result], ours: Result) -> Headline:
     baselines = [result for result in results if result.is_baseline]
     best_value = best_of(baselines)
     if best_value is None or metric.value is None:
-        return Headline(metric.text, metric.unit, what, "No baseline was measured with it.")
+        verdict = "No baseline was measured with it."
+        task = results[0].protocol.summary
+        return Headline(metric.text, metric.unit, what, verdict, task=task, title=metric.title)
     best = next(result for result in baselines if result.headline.value == best_value)
     difference, unit = metric.value - best_value, f"\u00a0{metric.unit}".rstrip("\u00a0")
     side, name = "above" if difference > 0 else "below", name_of(best)
@@ -266,7 +307,10 @@ def _headline(results: Sequence[Result], ours: Result) -> Headline:
     if abs(difference) < 0.005:
         verdict = f"Level with the best baseline, {name}."
     chance = _chance(metric, best.headline, ours)
-    return Headline(metric.text, metric.unit, what, verdict, chance)
+    values = ", ".join(f"{name_of(x)} {x.headline.text}" for x in baselines)
+    task = results[0].protocol.summary
+    about = (task, f"Baselines: {values}.", metric.title)
+    return Headline(metric.text, metric.unit, what, verdict, chance, *about)
 
 
 def _chance(ours: Metric, theirs: Metric, result: Result) -> str:
