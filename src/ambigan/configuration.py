@@ -72,6 +72,10 @@ def make_config(
     else:
         whole = _whole(values, method_class)
         base = whole or _preset(name, wanted, values, changes)
+    asked_epochs = "train.epochs" in changes or "epochs" in _train_of(values)
+    asked_steps = "train.least_steps" in changes or "least_steps" in _train_of(values)
+    if asked_epochs and not asked_steps:  # the preset's least number stands in for epochs
+        changes = {**changes, "train.least_steps": 0}
     merged = merge(base, {**values, "method": name, "preset": base.preset})
     return override(RunConfig.from_json(merged, method_class), changes).check()
 
@@ -110,6 +114,12 @@ def _whole(values: Mapping[str, Any], method: type[Method]) -> RunConfig | None:
         return None
     config = RunConfig.from_json(dict(values), method)
     return config if config.to_json() == values else None
+
+
+def _train_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of the training among the values of a configuration."""
+    found = values.get("train")
+    return cast(Mapping[str, Any], found) if isinstance(found, Mapping) else {}
 
 
 def _preset(

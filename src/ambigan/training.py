@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -28,8 +29,9 @@ from .core.files import hold_lock, sealed, sweep, write_json
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
-from .data import Batches, Dataset, DataSettings, Decoding, first_lines, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, Split, first_lines, open_dataset
 from .data.memory import MEMORY, examples_in_memory
+from .data.splits import hold_out
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
 from .engine.graph_capture import TurnGraph
@@ -55,12 +57,15 @@ logger = logging.getLogger(__name__)
 class _PendingRun:
     """A run that is about to be trained: new, or going on from its newest checkpoint.
 
-    The method has its initial weights, on its device. Only the main process holds a claim.
+    It is trained on the data set's training split without what validation holds out. The method has
+    its initial weights, on its device. Only the main process holds a claim.
     """
 
     run: RunFolder
     config: RunConfig
     dataset: Dataset
+    trained: Split
+    validation: Split | None
     method: Method
     claim: FolderClaim | None
 
@@ -181,8 +186,10 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
     config = config.check()
     here, device = _take_place(config)
     dataset = open_data(config.data)
-    config = _with_batch_that_fits(config, len(dataset.train), here)
-    check_trainable(config, dataset)
+    method_class = find_method(config.method)
+    trained, validation = divide(config, method_class, dataset.train)
+    config = fit_to_data(config, method_class, replace(dataset, train=trained), here)
+    check_trainable(config, replace(dataset, train=trained))
     config = resolve_precision(config, device)
     method = make_method(config, dataset.spec)
     claim = None
@@ -192,7 +199,25 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
         run = create(out, config)
         write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
-    return _PendingRun(RunFolder(out), config, dataset, method.to(device), claim)
+    return _PendingRun(
+        RunFolder(out), config, dataset, trained, validation, method.to(device), claim
+    )
+
+
+def divide(config: RunConfig, method: type[Method], split: Split) -> tuple[Split, Split | None]:
+    """What is trained on, and what is held out where the best state is chosen by it."""
+    fraction = config.train.validation_fraction
+    if not fraction or "reconstruct" not in method.capabilities:
+        return split, None
+    return hold_out(split, fraction, config.train.seed)
+
+
+def fit_to_data(
+    config: RunConfig, method: type[Method], dataset: Dataset, here: World
+) -> RunConfig:
+    """The largest batch that few examples fill, and the epochs that make the least steps."""
+    config = _with_batch_that_fits(config, len(dataset.train), here)
+    return _with_least_steps(config, method, dataset, here)
 
 
 def _with_batch_that_fits(config: RunConfig, num_examples: int, here: World) -> RunConfig:
@@ -206,6 +231,25 @@ def _with_batch_that_fits(config: RunConfig, num_examples: int, here: World) -> 
             f" {train.batch_size}"
         )
     return replace(config, train=replace(train, batch_size=fits))
+
+
+def _with_least_steps(
+    config: RunConfig, method: type[Method], dataset: Dataset, here: World
+) -> RunConfig:
+    """As many epochs as make the least number of steps, if that is more; one line says so."""
+    train = config.train
+    if not train.least_steps:
+        return config
+    turns = len(make_on_meta(method, config, dataset.spec).turns)
+    epochs = math.ceil(train.least_steps * train.batch_size * turns / len(dataset.train))
+    if epochs <= train.epochs:
+        return config
+    if here.is_main:
+        logger.info(
+            f"{train.epochs:,} epochs of {len(dataset.train):,} examples make few steps: there are"
+            f" {epochs:,} epochs, so that {train.least_steps:,} steps are made"
+        )
+    return replace(config, train=replace(train, epochs=epochs))
 
 
 def _go_on(
@@ -223,22 +267,26 @@ def _go_on(
             f"{run.path} holds a run of {config.method}, not of {asked.method}; choose another"
             " --out."
         )
-    batch_size = config.train.batch_size
-    may_not_fit = asked.train.batch_size > batch_size
-    as_fitted = replace(asked, train=replace(asked.train, batch_size=batch_size))
-    _check_same_settings(run, as_fitted if may_not_fit else asked, config)
+    as_fitted = {
+        "batch_size": min(asked.train.batch_size, config.train.batch_size),
+        "epochs": max(asked.train.epochs, config.train.epochs if asked.train.least_steps else 0),
+    }
+    fitted = replace(asked, train=replace(asked.train, **as_fitted))
+    _check_same_settings(run, fitted, config)
     config = replace(config, train=replace(config.train, device=asked.train.device))
     here, device = _take_place(config)
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
-    if may_not_fit:
-        _check_same_settings(run, _with_batch_that_fits(asked, len(dataset.train), here), config)
+    trained, validation = divide(config, method_class, dataset.train)
+    if fitted != asked:
+        asked = fit_to_data(asked, method_class, replace(dataset, train=trained), here)
+        _check_same_settings(run, asked, config)
     check_same_data(run, dataset)
     check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
-    return _PendingRun(run, config, dataset, method.to(device), claim)
+    return _PendingRun(run, config, dataset, trained, validation, method.to(device), claim)
 
 
 def _check_same_settings(run: RunFolder, asked: RunConfig, config: RunConfig) -> None:
@@ -313,12 +361,15 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"
             " with --precision auto would take fp32."
         )
-    batches = Batches(pending.dataset.train, train.seed, device)
+    batches = Batches(pending.trained, train.seed, device)
+    held = pending.validation and Batches(pending.validation, train.seed, device)
     on_device = batches.is_resident and device.type == "cuda"
     recorder = TurnGraph if train.cuda_graphs and on_device and world().size == 1 else None
     state = TrainState(pending.method, train.ema_decay)
     output = RunOutput(pending.run, pending.config, pending.claim)
-    return Trainer(state, batches, train, recorder, output=output, progress=progress)
+    return Trainer(
+        state, batches, train, recorder, output=output, validation=held, progress=progress
+    )
 
 
 def _fit(pending: Sequence[_PendingRun], progress: TrainingProgress) -> list[RunFolder]:
@@ -335,9 +386,7 @@ def _fit(pending: Sequence[_PendingRun], progress: TrainingProgress) -> list[Run
     if here.is_main:
         for each, trainer in zip(pending, trainers, strict=True):
             state = trainer.state
-            kinds = {"raw": state.method}
-            if state.ema is not None:
-                kinds["ema"] = state.ema.module  # pyright: ignore[reportArgumentType]
+            kinds = cast(dict[str, Method], state.networks)
             for method in kinds.values():
                 recompute_bn_stats(method, trainer.batches, each.config.train)
                 method.eval()

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from .settings import DataSettings
 Item = TypeVar("Item")
 
 DEFAULT_TEST_FRACTION = 0.1
+
+MOST_VALIDATED = 1024
+"""Examples that validation holds out of a training split at most."""
 
 _HASHED = 1024
 """Images whose margins are hashed at once."""
@@ -118,6 +121,40 @@ def take(split: Split, chosen: Tensor) -> Split:
         ids=tuple(pick(split.ids, chosen)) if split.ids else (),
         groups=None if split.groups is None else split.groups[chosen],
     )
+
+
+def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
+    """Divides a training split at random into what is trained on and a part for validation.
+
+    Groups stay on one side. At least one example or group is held out, and at most
+    `MOST_VALIDATED` examples, so that they take little from the training and are soon measured.
+
+    Args:
+        split: Examples, as they are trained on.
+        fraction: Fraction that is held out, in (0, 1).
+        seed: Seed of the division.
+
+    Raises:
+        ConfigError: All examples are of one group.
+    """
+    codes = arange(len(split)) if split.groups is None else split.groups
+    names, places = cast(Any, torch).unique(codes, return_inverse=True)
+    if len(names) < 2:
+        raise ConfigError(
+            "train.validation_fraction holds out examples, and all are of one group; set it to 0."
+        )
+    wanted = min(round(fraction * len(split)), MOST_VALIDATED)
+    order = Randomness(seed, "validation").permutation(len(names))
+    num = int((torch.bincount(places)[order].cumsum(0) <= wanted).sum())
+    is_held = torch.isin(places, order[: min(max(num, 1), len(names) - 1)])
+    kept, held = (mask.nonzero()[:, 0] for mask in (~is_held, is_held))
+    return _trained(split, kept), _trained(split, held)
+
+
+def _trained(split: Split, chosen: Tensor) -> Split:
+    """Some examples of a split with all that training reads of them."""
+    stored = None if split.stored is None else split.stored[chosen]
+    return replace(_taken(split, chosen), stored=stored, augment=split.augment)
 
 
 def split_at(split: Split, length: int) -> tuple[Split, Split]:

@@ -37,6 +37,13 @@ class TrainSettings:
         epochs: number of passes over the training split.
         schedule_epochs: number of passes that learning rates are planned for; None for `epochs`.
             25 epochs with a schedule of 400 are the first 25 of a run of 400.
+        least_steps: least number of iterations: where `epochs` make fewer, since examples are few,
+            they are raised at the start; 0 leaves them as they are. A preset's number holds where
+            no epochs are asked for.
+        validation_fraction: fraction of the training split, in [0, 1), that is not trained on, and
+            by which the best state is chosen: the one whose reconstructions of it are nearest,
+            measured whenever the networks are diagnosed. Its weights are put back at the end. 0
+            trains on all and keeps the last state, as methods do that cannot reconstruct.
         batch_size: number of examples in a turn, over all processes together.
         seed: seed of initial weights, order of the examples, latents and noise.
         device: device to train on: `auto` for CUDA where there is one, `cpu`, `cuda` or `cuda:1`.
@@ -64,6 +71,8 @@ class TrainSettings:
 
     epochs: PositiveInt = 25
     schedule_epochs: PositiveInt | None = None
+    least_steps: NonNegativeInt = 0
+    validation_fraction: Fraction = 0.0
     batch_size: PositiveInt = 128
     seed: NonNegativeInt = 0
     device: str = "auto"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..core.ema import ExponentialMovingAverage
 from ..core.errors import CheckpointError
 from ..game import Method, OptimizerSettings, Player, Terms
+from .best_state import BestState
 
 
 class Meters:
@@ -52,7 +53,7 @@ class Meters:
 
 
 class TrainState:
-    """Method, optimisers, average, meters and the count of images seen.
+    """Method, optimisers, average, meters, the best state and the count of images seen.
 
     Args:
         method: game in training, on its device.
@@ -64,8 +65,15 @@ class TrainState:
         self.optimizers = {player.name: make_optimizer(method, player) for player in method.players}
         self.ema = ExponentialMovingAverage(method, ema_decay) if ema_decay else None
         self.meters = Meters()
+        self.best = BestState()
         self.images_seen = 0
         self.iterations = 0
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The method and, where there is one, its average, by the names that files give them."""
+        average = {} if self.ema is None else {"ema": self.ema.module}
+        return {"raw": self.method, **average}
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and texts only, so that loading runs no code."""
@@ -76,6 +84,7 @@ class TrainState:
             "optimizers": {name: opt.state_dict() for name, opt in self.optimizers.items()},
             "ema": self.ema.module.state_dict() if self.ema else None,
             "meters": {"sums": self.meters.sums, "counts": self.meters.counts},
+            "best": self.best.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -91,6 +100,7 @@ class TrainState:
             device = next(self.method.parameters()).device
             self.meters.sums = {n: v.to(device) for n, v in state["meters"]["sums"].items()}
             self.meters.counts = dict(state["meters"]["counts"])
+            self.best.load_state_dict(state.get("best", {}))  # earlier versions kept none
             self.images_seen, self.iterations = state["images_seen"], state["iterations"]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from time import perf_counter
@@ -12,7 +12,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from ..core.distributed import share_of
+from ..core.distributed import share_of, world
 from ..core.errors import ConfigError
 from ..core.machine import physical_memory
 from ..data import Batches, open_dataset
@@ -21,8 +21,9 @@ from ..engine.durations import duration
 from ..engine.train_state import TrainState, count_parameters
 from ..engine.trainer import Trainer
 from ..evaluation.provenance import hardware
+from ..methods import find_method
 from ..trainable import check_trainable
-from ..training import make_method
+from ..training import divide, fit_to_data, make_method
 from .memory import allocated_bytes, saved_bytes
 from .simulated_process_group import CollectiveTraffic, simulated_process_group
 
@@ -122,6 +123,10 @@ def _estimate(
     device = choose_device(config.train.device)
     config = resolve_precision(config, device)
     dataset = open_dataset(config.data)
+    method_class = find_method(config.method)
+    trained, _ = divide(config, method_class, dataset.train)
+    dataset = replace(dataset, train=trained)
+    config = fit_to_data(config, method_class, dataset, world())
     check_trainable(config, dataset)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)

@@ -74,8 +74,10 @@ def summary_items(material: ReportData) -> list[SummaryItem]:
 
 
 def epochs_seen(material: ReportData) -> float:
-    """How often the training split was seen."""
-    return material.run.images_seen / max(1, len(material.dataset.train))
+    """How often the examples that were trained on were seen."""
+    logged = [line for line in material.stats if line.get("epoch")]
+    num = logged[0]["images_seen"] / logged[0]["epoch"] if logged else len(material.dataset.train)
+    return material.run.images_seen / max(1, num)
 
 
 def training_seconds(timing: Lines) -> float:
