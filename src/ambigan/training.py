@@ -206,10 +206,9 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
 
 def divide(config: RunConfig, method: type[Method], split: Split) -> tuple[Split, Split | None]:
     """What is trained on, and what is held out where the best state is chosen by it."""
-    fraction = config.train.validation_fraction
-    if not fraction or "reconstruct" not in method.capabilities:
+    if "reconstruct" not in method.capabilities:
         return split, None
-    return hold_out(split, fraction, config.train.seed)
+    return hold_out(split, config.train.validation_fraction, config.train.seed)
 
 
 def fit_to_data(

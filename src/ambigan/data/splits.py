@@ -123,38 +123,31 @@ def take(split: Split, chosen: Tensor) -> Split:
     )
 
 
-def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
+def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split | None]:
     """Divides a training split at random into what is trained on and a part for validation.
 
-    Groups stay on one side. At least one example or group is held out, and at most
-    `MOST_VALIDATED` examples, so that they take little from the training and are soon measured.
+    Groups stay on one side. At most `MOST_VALIDATED` examples are held out, so that they take
+    little from the training and are soon measured; none, where the fraction is less than half an
+    example or all examples are of one group.
 
     Args:
         split: Examples, as they are trained on.
-        fraction: Fraction that is held out, in (0, 1).
+        fraction: Fraction that is held out, in [0, 1).
         seed: Seed of the division.
-
-    Raises:
-        ConfigError: All examples are of one group.
     """
     codes = arange(len(split)) if split.groups is None else split.groups
     names, places = cast(Any, torch).unique(codes, return_inverse=True)
-    if len(names) < 2:
-        raise ConfigError(
-            "train.validation_fraction holds out examples, and all are of one group; set it to 0."
-        )
     wanted = min(round(fraction * len(split)), MOST_VALIDATED)
+    if len(names) < 2 or not wanted:
+        return split, None
     order = Randomness(seed, "validation").permutation(len(names))
     num = int((torch.bincount(places)[order].cumsum(0) <= wanted).sum())
     is_held = torch.isin(places, order[: min(max(num, 1), len(names) - 1)])
-    kept, held = (mask.nonzero()[:, 0] for mask in (~is_held, is_held))
-    return _trained(split, kept), _trained(split, held)
-
-
-def _trained(split: Split, chosen: Tensor) -> Split:
-    """Some examples of a split with all that training reads of them."""
-    stored = None if split.stored is None else split.stored[chosen]
-    return replace(_taken(split, chosen), stored=stored, augment=split.augment)
+    kept, held = (
+        replace(take(split, mask.nonzero()[:, 0]), augment=split.augment)
+        for mask in (~is_held, is_held)
+    )
+    return kept, held
 
 
 def split_at(split: Split, length: int) -> tuple[Split, Split]:

@@ -1,10 +1,10 @@
 """Published settings, as complete configs; flags only override.
 
 `paper` is as printed, `official` as the authors' code does where it differs, `modern` what measured
-best, `table` for vectors, `small` for a few thousand examples on two CPU cores, `features` for their
-retrieval, `images` for pictures there. Each says what it reached, or that nothing was reproduced
-yet. A method without any has one, `default`; one that derives from a published method has that
-method's.
+best, `table` for vectors, `small` for a few thousand examples on two CPU cores, `features` for
+their retrieval, `images` for pictures there. Each says what it reached, or that nothing was
+reproduced yet. A method without any has one, `default`; one that derives from a published method
+has that method's.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ MNIST_PRESETS = (
         "features",
         LatentRegressorSettings(
             latent_dim=20,
-            network=_SMALL["network"],
+            network=SMALL["network"],
             optimizer=OptimizerSettings(learning_rate=1e-3, final_learning_rate=None),
             regress="during",
             joint_weight=0.25,

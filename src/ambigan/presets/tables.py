@@ -28,7 +28,7 @@ _table = partial(
 )
 
 TABLE_PRESETS = (
-    # Without the cycle term, reconstructions are no nearer than the mean on eleven of twelve tables.
+    # Without the cycle term, eleven of twelve tables are reconstructed no better than by the mean.
     _table(
         "bigan",
         settings=BiGANSettings(**SMALL, cycle_weight=1.0, encoder_dropout=0.2),
