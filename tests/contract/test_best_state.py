@@ -71,6 +71,25 @@ def test_without_an_average_the_last_weights_are_measured(tmp_path: Path) -> Non
     check_resume(toy_config(NAME, **COLLAPSING, train__ema_decay="0"), tmp_path, 14)
 
 
+def test_training_ends_early_where_no_state_is_better(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient = toy_config(NAME, **COLLAPSING, train__patience="3")
+    with caplog.at_level("INFO", "ambigan"):
+        ended = train(impatient, tmp_path / "run").path
+    whole, found = validations(run), validations(ended)
+    last, _, best_at = found[-1]
+    assert found == whole[: len(found)]
+    assert len(found) < len(whole)
+    assert [at for _, _, at in found][-4:] == [best_at] * 4
+    assert f"training ends after {last:,} examples: the last 3 states were no better" in caplog.text
+    assert read_lines(ended / "stats.jsonl")[-1]["losses"]
+    before = contents(ended)
+    resume(ended)
+    assert contents(ended) == before
+    check_resume(impatient, tmp_path / "killed", 7)
+
+
 def test_a_finished_run_resumes_to_itself(run: Path) -> None:
     before = contents(run)
     resume(run)

@@ -23,16 +23,18 @@ class BestState:
     Attributes:
         error: the lowest error; infinite before there is one.
         images_seen: images seen by then.
+        num_since: number of errors since then, none of which was lower.
     """
 
     def __init__(self) -> None:
-        self.error, self.images_seen = math.inf, 0
+        self.error, self.images_seen, self.num_since = math.inf, 0, 0
         self._weights: dict[str, dict[str, Tensor]] = {}
 
     def offer(self, error: float, images_seen: int, networks: dict[str, nn.Module]) -> None:
         """Takes a copy of the networks, by name, if their error is lower than any before."""
+        self.num_since += 1
         if error < self.error:  # never where it is not a number
-            self.error, self.images_seen = error, images_seen
+            self.error, self.images_seen, self.num_since = error, images_seen, 0
             self._weights = {
                 name: {key: value.clone() for key, value in network.state_dict().items()}
                 for name, network in networks.items()
@@ -47,13 +49,14 @@ class BestState:
         """Tensors and numbers; nothing before the first error."""
         if not self._weights:
             return {}
-        about = {"error": self.error, "images_seen": self.images_seen}
+        about = {"error": self.error, "images_seen": self.images_seen, "num_since": self.num_since}
         return about | {"weights": self._weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave."""
         if state:
             self.error, self.images_seen = state["error"], state["images_seen"]
+            self.num_since = state["num_since"]
             self._weights = state["weights"]
 
 

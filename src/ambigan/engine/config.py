@@ -44,6 +44,8 @@ class TrainSettings:
             by which the best state is chosen: the one whose reconstructions of it are nearest,
             measured whenever the networks are diagnosed. Its weights are put back at the end. 0
             trains on all and keeps the last state, as methods do that cannot reconstruct.
+        patience: number of such measurements in a row, none of which finds a better state, after
+            which training ends early; 0 for never.
         batch_size: number of examples in a turn, over all processes together.
         seed: seed of initial weights, order of the examples, latents and noise.
         device: device to train on: `auto` for CUDA where there is one, `cpu`, `cuda` or `cuda:1`.
@@ -73,6 +75,7 @@ class TrainSettings:
     schedule_epochs: PositiveInt | None = None
     least_steps: NonNegativeInt = 0
     validation_fraction: Fraction = 0.0
+    patience: NonNegativeInt = 0
     batch_size: PositiveInt = 128
     seed: NonNegativeInt = 0
     device: str = "auto"

@@ -190,15 +190,18 @@ class Trainer:
                 yield
                 continue
 
-            # Log: mean losses since the last line, the same on all processes.
+            # Validate: the best state so far is kept, and put back at the end, which this may be.
             line: dict[str, Any] = {}
-            if is_log_due(settings, state.iterations, self.num_iterations):
-                line = {"losses": self._read_losses(output), "learning_rate": self.rates}
+            if is_diagnosed := is_diagnosis_due(settings, state.iterations, self.num_iterations):
+                line = self._validate(output)
 
-            # Validate and diagnose: the best state so far is kept, which at the end is put back;
-            # signs of collapse, which losses do not show, are sought in the networks.
-            if is_diagnosis_due(settings, state.iterations, self.num_iterations):
-                line |= self._validate(output) | self._diagnose(output)
+            # Log: mean losses since the last line, the same on all processes.
+            if is_log_due(settings, state.iterations, self.num_iterations):
+                line |= {"losses": self._read_losses(output), "learning_rate": self.rates}
+
+            # Diagnose: signs of collapse, which losses do not show, are sought in the networks.
+            if is_diagnosed:
+                line |= self._diagnose(output)
             self._report(output, line)
 
             # Checkpoint: on schedule, at the end, and when a signal asks any process to stop.
@@ -226,6 +229,8 @@ class Trainer:
         """Goes on from the newest checkpoint, if there is one, and says what will be trained."""
         state, settings = self.state, self.settings
         output.restore(state, self.device)
+        if self._is_patience_over:
+            self.num_iterations = state.iterations
         done = [
             number * self.images_per_iteration
             for number in range(1, state.iterations + 1)
@@ -295,8 +300,15 @@ class Trainer:
         error = validation_error(measured, self.validation)
         average_([error])  # so that all processes keep the same state
         best.offer(float(error), state.images_seen, networks)
+        if self._is_patience_over:
+            self.num_iterations = state.iterations
         if state.iterations == self.num_iterations:
             best.put_back(networks)
+            if self._is_patience_over and world().is_main:
+                logger.info(
+                    f"training ends after {state.images_seen:,} examples: the last"
+                    f" {best.num_since} states were no better"
+                )
             if best.images_seen < state.images_seen and world().is_main:
                 logger.info(
                     f"the state at {best.images_seen:,} examples is kept: its reconstructions of"
@@ -304,6 +316,11 @@ class Trainer:
                     f" distance of {best.error:.3g} (at the end {float(error):.3g})"
                 )
         return {"validation": {"error": float(error), "best_at": best.images_seen}}
+
+    @property
+    def _is_patience_over(self) -> bool:
+        """Whether so many states in a row were no better that training ends early."""
+        return 0 < self.settings.patience <= self.state.best.num_since
 
     @property
     def _is_whole(self) -> bool:
