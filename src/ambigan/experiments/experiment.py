@@ -56,6 +56,7 @@ class Experiment:
         weights: Which weights are measured: averaged (`ema`), or both if None.
         pca_widths: The numbers of components of the PCA baselines.
         curve: The protocol that is measured at every kept checkpoint, or None.
+        reconstructions: The protocols by which reconstructions of runs that make some are measured.
         reference_model: The name of the run in whose first layer samples of the others are
             compared with data, best one that draws nothing itself; None compares none.
         published: The paper's value of the first protocol, by the name of a run.
@@ -78,6 +79,7 @@ class Experiment:
     weights: Literal["ema"] | None = "ema"
     pca_widths: tuple[int, ...] = (128,)
     curve: str | None = None
+    reconstructions: tuple[str, ...] = ("reconstruction_l2",)
     reference_model: str | None = None
     published: Mapping[str, float] = field(default_factory=dict[str, float])
     published_budget: str = ""

@@ -20,7 +20,7 @@ from ..methods import find_method
 from .experiment import Experiment, RunSpec
 
 GENERATION = "generation_features"
-RECONSTRUCTION = "reconstruction_l2"
+RECONSTRUCTION, RECONSTRUCTION_MSE = "reconstruction_l2", "reconstruction_mse"
 """The protocols of samples and reconstructions."""
 
 
@@ -141,7 +141,7 @@ class PlannedRun:
         able = find_method(self.config.method).capabilities
         can_compare = "sample" in able and self.evaluation.reference_features
         names = [GENERATION] if can_compare else []
-        return names + [RECONSTRUCTION] * ("reconstruct" in able)
+        return names + [*self.experiment.reconstructions] * ("reconstruct" in able)
 
     def features_of(self, protocol: str) -> list[Result]:
         """What a protocol measured of the saved model's layers; empty while some are missing."""
