@@ -94,7 +94,7 @@ def reproduce_suite(
             )
         except NonFiniteError as error:
             logger.warning(f"{each.name}, seed {seed}, is left unfinished: {error}")
-        if not render_only:
+        else:
             _write(suite, absent, command, out)
     return _write(suite, absent, command, out)
 

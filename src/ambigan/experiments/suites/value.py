@@ -80,6 +80,7 @@ _COFFEE = "tables/nir_coffee_classification.csv"
 _COFFEE_SETTINGS = {
     "data.source": f"csv:{DATA_FOLDER}/{_COFFEE}",
     "data.label_column": "Coffee Type",
+    "train.batch_size": "32",  # of 49 examples
     **_TABLE,
 }
 _PART = {"data__holdout": "2000", "data__max_train": "2500", "train__epochs": "10"}
