@@ -132,6 +132,7 @@ class PlannedRun:
             layers=self.spec.layers,
             weights=self.experiment.weights,
             reference_features=(space,) if space else (),
+            cross_validate=self.experiment.cross_validate,
             device=self.config.train.device,
         )
 

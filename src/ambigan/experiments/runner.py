@@ -271,12 +271,17 @@ class Runner:
                     check_comparable(there, self._as_now(there))
                 except (ConfigError, IndexError):  # by other constants, or none
                     data, widths = self.planned[0].config.data, self.experiment.pca_widths
-                    found = evaluate_baselines(data, name, widths, device=self.device)
+                    found = evaluate_baselines(
+                        *(data, name, widths),
+                        device=self.device,
+                        cross_validate=self.experiment.cross_validate,
+                    )
                     write_results(self._baselines_file(name), found)
 
     def _baselines_file(self, protocol: str) -> Path:
-        widths = map(pca_name, self.experiment.pca_widths)
-        return self.out / _BASELINES_FOLDER / ("--".join([protocol, *widths]) + ".json")
+        words = [protocol, *map(pca_name, self.experiment.pca_widths)]
+        words += [] if self.experiment.cross_validate else ["test-split"]
+        return self.out / _BASELINES_FOLDER / ("--".join(words) + ".json")
 
     def _baselines_of(self, protocol: str) -> list[Result]:
         """Raw values and PCA of the experiment's widths, of those there are; none if one lacks."""

@@ -29,9 +29,10 @@ BASELINES = (RAW, PCA, UNTRAINED)
 
 _LEAD = (
     "Means over seeds, each with a division of the data of its own where none is published, with"
-    " the deviation over seeds. Labels are used to measure alone. PCA is the best of the widths"
-    " measured, untrained the best of the networks that were measured before training, each chosen"
-    " by the value shown, which favours them. Bold is the best of a row."
+    " the deviation over seeds. Examples that are scored were in no training, and labels are used"
+    " to measure alone. PCA is the best of the widths measured, untrained the best of the networks"
+    " that were measured before training, each chosen by the value shown, which favours them. Bold"
+    " is the best of a row."
 )
 _WINS = (
     "In how many sets the mean is ahead of all of raw values, PCA and untrained networks;"
