@@ -182,15 +182,15 @@ class PlannedRun:
         is_measured = all(self.features_of(protocol) for protocol in self.experiment.protocols)
         if images is None or not is_measured or (self.experiment.curve and not curve):
             return None
-        results = self.results
+        results, made = self.results, self.run.read_config()["train"]
         points = [((x.provenance.images_seen or 0) // self.turns, x.headline.value) for x in curve]
         return RunResult(
             name=self.spec.name,
             preset=str(self.spec.preset),
             seed=self.seed,
-            epochs=self.config.train.epochs // self.turns,
+            epochs=int(made["epochs"]) // self.turns,
             images=images // self.turns,
-            precision=str(self.run.read_config()["train"]["precision"]),
+            precision=str(made["precision"]),
             results=tuple(replace(result, seconds=0.0) for result in results),
             curve=tuple((images, value) for images, value in points if value is not None),
             cost=self._cost(images, sum(result.seconds for result in results)),

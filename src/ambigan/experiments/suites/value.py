@@ -81,7 +81,6 @@ _COFFEE = "tables/nir_coffee_classification.csv"
 _COFFEE_SETTINGS = {
     "data.source": f"csv:{DATA_FOLDER}/{_COFFEE}",
     "data.label_column": "Coffee Type",
-    "train.batch_size": "32",  # of 49 examples
     **_TABLE,
 }
 _PART = {"data__holdout": "2000", "data__max_train": "2500", "train__epochs": "10"}
@@ -108,7 +107,7 @@ SETS = (
         "tiles",
         f"folder:{DATA_FOLDER}/{_TILES}",
         _TILES,
-        data__size="64,64",
+        data__size="32,32",
         data__grayscale="true",
         data__test_fraction="0.3",
         train__epochs="60",
