@@ -33,7 +33,13 @@ from .data import Batches, Dataset, DataSettings, Decoding, Split, first_lines, 
 from .data.memory import MEMORY, examples_in_memory
 from .data.splits import hold_out
 from .engine.bn_statistics import recompute_bn_stats
-from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
+from .engine.config import (
+    RunConfig,
+    as_fitted,
+    choose_device,
+    differences_of_runs,
+    resolve_precision,
+)
 from .engine.graph_capture import TurnGraph
 from .engine.interleaved import train_interleaved
 from .engine.run_folder import RunFolder, check_free, create
@@ -266,11 +272,7 @@ def _go_on(
             f"{run.path} holds a run of {config.method}, not of {asked.method}; choose another"
             " --out."
         )
-    as_fitted = {
-        "batch_size": min(asked.train.batch_size, config.train.batch_size),
-        "epochs": max(asked.train.epochs, config.train.epochs if asked.train.least_steps else 0),
-    }
-    fitted = replace(asked, train=replace(asked.train, **as_fitted))
+    fitted = as_fitted(asked, config)
     _check_same_settings(run, fitted, config)
     config = replace(config, train=replace(config.train, device=asked.train.device))
     here, device = _take_place(config)

@@ -231,6 +231,17 @@ def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
     return differences(replace(asked, train=train, plugins=there.plugins), there)
 
 
+def as_fitted(asked: RunConfig, there: RunConfig) -> RunConfig:
+    """The settings asked for, with what a run that is there may have fitted to few examples.
+
+    Its batch may be smaller, and its epochs more, where the least number of steps asks for them.
+    """
+    train, fitted = asked.train, there.train
+    epochs = max(train.epochs, fitted.epochs) if train.least_steps else train.epochs
+    size = min(train.batch_size, fitted.batch_size)
+    return replace(asked, train=replace(train, batch_size=size, epochs=epochs))
+
+
 def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:
     """The config with `auto` replaced by a precision, on all processes by the main one's choice.
 

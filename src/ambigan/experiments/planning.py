@@ -15,7 +15,7 @@ from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError, unknown_name
 from ..core.settings import dotted, override, typed_value
 from ..data import Dataset
-from ..engine.config import RunConfig, differences_of_runs
+from ..engine.config import RunConfig, as_fitted, differences_of_runs
 from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import find_protocol
 from ..methods import find_method
@@ -146,7 +146,9 @@ def check_runs(runs: Sequence[PlannedRun], dataset: Dataset) -> None:
     for run in {(run.spec.name, run.spec.preset): run for run in runs}.values():
         protocols = {*run.experiment.protocols, *filter(None, [run.experiment.curve])}
         try:
-            check_trainable(run.config, dataset)
+            size = min(run.config.train.batch_size, len(dataset.train))  # as training makes it
+            train = replace(run.config.train, batch_size=size)
+            check_trainable(replace(run.config, train=train), dataset)
             for name in sorted(protocols):
                 find_protocol(name).check((), dataset)
         except ConfigError as error:
@@ -259,7 +261,7 @@ def _check_unchanged(planned: PlannedRun) -> None:
     if not planned.run.config_file.is_file():
         return
     there = RunConfig.from_json(planned.run.read_config())
-    if changed := differences_of_runs(planned.config, there):
+    if changed := differences_of_runs(as_fitted(planned.config, there), there):
         raise ConfigError(
             f"{planned.run.path} was made with other settings ({'; '.join(changed)}); repeat them"
             " or choose another --out."
