@@ -59,6 +59,14 @@ _Open = Callable[[DataSettings], Dataset]
 logger = logging.getLogger(__name__)
 
 
+Finished = Callable[[Method, Dataset], None]
+"""Called with trained networks, averaged where there is an average, and the data they learned."""
+
+
+def no_more(_method: Method, _dataset: Dataset) -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True)
 class _PendingRun:
     """A run that is about to be trained: new, or going on from its newest checkpoint.
@@ -84,6 +92,7 @@ def train(
     y: Any = None,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
+    finished: Finished = no_more,
 ) -> RunFolder:
     """Trains a new run and saves its model.
 
@@ -95,6 +104,7 @@ def train(
         y: labels of `data`, `(N,)`; evaluation alone uses them.
         progress: function called after every iteration.
         decoding: function called as pictures are decoded, before training.
+        finished: function called when the model is saved, by the main process.
 
     Raises:
         ConfigError: a setting is not allowed, or `out` is taken, by another process too.
@@ -105,7 +115,7 @@ def train(
         config = replace(config, data=replace(config.data, source=MEMORY))
     open_data = partial(_open_in_turn, decoding=decoding, data=data, y=y)
     with ExitStack() as locks:
-        return _fit([_begin(config, out, open_data, locks)], progress)[0]
+        return _fit([_begin(config, out, open_data, locks)], progress, finished)[0]
 
 
 def resume(
@@ -118,6 +128,7 @@ def resume(
     expected: Callable[[RunConfig], RunConfig] | None = None,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
+    finished: Finished = no_more,
 ) -> RunFolder:
     """Continues a run where it was, or saves its model again if it is complete.
 
@@ -132,6 +143,7 @@ def resume(
             that then differ, other than the device, are an error.
         progress: function called after every iteration.
         decoding: function called as pictures are decoded, before training.
+        finished: function called when the model is saved, by the main process.
 
     Raises:
         CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
@@ -141,7 +153,8 @@ def resume(
     load_plugins(plugins)
     open_data = partial(_open_in_turn, decoding=decoding, data=data, y=y)
     with ExitStack() as locks:
-        return _fit([_go_on(out, method_class, expected, open_data, locks)], progress)[0]
+        pending = _go_on(out, method_class, expected, open_data, locks)
+        return _fit([pending], progress, finished)[0]
 
 
 def train_interleaved_runs(
@@ -149,6 +162,7 @@ def train_interleaved_runs(
     *,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
+    finished: Finished = no_more,
 ) -> list[RunFolder]:
     """Trains several runs, an iteration of each in turn; those that were begun go on.
 
@@ -159,6 +173,7 @@ def train_interleaved_runs(
         runs: settings and folder of each run; a folder that holds a run must hold this one.
         progress: function called after every iteration of the first run.
         decoding: function called as pictures are decoded, before training.
+        finished: function called when each model is saved, by the main process.
 
     Raises:
         As `train` and `resume`.
@@ -172,7 +187,7 @@ def train_interleaved_runs(
                 entries.append(_go_on(out, method, lambda _, ours=config: ours, open_once, locks))
             else:
                 entries.append(_begin(config, out, open_once, locks))
-        return _fit(entries, progress)
+        return _fit(entries, progress, finished)
 
 
 def _is_begun(run: RunFolder, config: RunConfig) -> bool:
@@ -374,7 +389,9 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
     )
 
 
-def _fit(pending: Sequence[_PendingRun], progress: TrainingProgress) -> list[RunFolder]:
+def _fit(
+    pending: Sequence[_PendingRun], progress: TrainingProgress, finished: Finished = no_more
+) -> list[RunFolder]:
     """Trains all runs and saves the model of each; progress shows the first."""
     trainers = [
         _make_trainer(each, no_progress if n else progress) for n, each in enumerate(pending)
@@ -395,4 +412,5 @@ def _fit(pending: Sequence[_PendingRun], progress: TrainingProgress) -> list[Run
             if trainer.output is not None:
                 trainer.output.check_claim(state.images_seen, trainer.device)
             save_model(each.run, each.config, each.dataset, kinds, state.images_seen)
+            finished(kinds.get("ema", state.method), each.dataset)
     return [each.run for each in pending]

@@ -38,6 +38,7 @@ from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load, read_config
 from ..retrieval.semantic_hashing import find_equal_codes
+from ..shortfalls import warn_of_shortfalls
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
@@ -185,7 +186,12 @@ def _resume(request: Request, name: str | None) -> int:
 
     status = _guarded(
         lambda progress: resume_training(
-            run.path, method_class=method, expected=change, progress=progress, decoding=progress
+            run.path,
+            method_class=method,
+            expected=change,
+            progress=progress,
+            decoding=progress,
+            finished=warn_of_shortfalls,
         ),
         again=_resume_command(run.path, config),
     )
@@ -199,12 +205,17 @@ def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
     if go_on:
         return _guarded(
             lambda progress: train_interleaved_runs(
-                [(config, out)], progress=progress, decoding=progress
+                [(config, out)],
+                progress=progress,
+                decoding=progress,
+                finished=warn_of_shortfalls,
             ),
             again="the same command",
         )
     return _guarded(
-        lambda progress: start_training(config, out, progress=progress, decoding=progress),
+        lambda progress: start_training(
+            config, out, progress=progress, decoding=progress, finished=warn_of_shortfalls
+        ),
         again=_resume_command(out, config),
     )
 
