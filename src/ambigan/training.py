@@ -363,13 +363,14 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
             " with --precision auto would take fp32."
         )
     batches = Batches(pending.trained, train.seed, device)
-    held = pending.validation and Batches(pending.validation, train.seed, device)
+    held = pending.validation
+    validation = None if held is None else Batches(held, train.seed, device)
     on_device = batches.is_resident and device.type == "cuda"
     recorder = TurnGraph if train.cuda_graphs and on_device and world().size == 1 else None
     state = TrainState(pending.method, train.ema_decay)
     output = RunOutput(pending.run, pending.config, pending.claim)
     return Trainer(
-        state, batches, train, recorder, output=output, validation=held, progress=progress
+        state, batches, train, recorder, output=output, validation=validation, progress=progress
     )
 
 

@@ -15,6 +15,7 @@ from ..game import Method
 _CHUNK = 256
 
 _linalg: Any = torch.linalg  # its functions carry no types
+arange: Any = torch.arange
 
 
 class BestState:
@@ -70,8 +71,9 @@ def validation_error(method: Method, examples: Batches) -> Tensor:
     """
     total = torch.zeros((), dtype=torch.float64, device=examples.device)
     with eval_mode(method):
-        for rows in torch.arange(len(examples), device=examples.values.device).split(_CHUNK):
-            x = examples.gather(rows)
+        for start in range(0, len(examples), _CHUNK):
+            end = min(start + _CHUNK, len(examples))
+            x = examples.gather(arange(start, end, device=examples.values.device))
             away = method.reconstruct(x).float() - method.resize_to_sample(x)
             total += _linalg.vector_norm(away.flatten(1), dim=1).double().sum()
     return total / len(examples)

@@ -95,6 +95,21 @@ class DiscriminatorGame(Method):
 
 
 @dataclass(frozen=True)
+class ViewSettings:
+    """Settings of a term by which two corrupted views of an example are encoded alike.
+
+    Attributes:
+        view_weight: weight of VICReg (Bardes et al., 2022) between two views of x, on a projection
+            of the last hidden layer of E, in the loss of E; 0 leaves it out.
+        view_corruption: fraction of the values of a view that are those of other examples, in
+            [0, 1), as in SCARF (Bahri et al., 2022).
+    """
+
+    view_weight: NonNegative = 0.0
+    view_corruption: Fraction = 0.3
+
+
+@dataclass(frozen=True)
 class EncoderSettings:
     """Settings of the encoder that are no part of a method's paper; 0 leaves each out.
 

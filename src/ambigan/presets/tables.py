@@ -31,7 +31,7 @@ TABLE_PRESETS = (
     # Without the cycle term, eleven of twelve tables are reconstructed no better than by the mean.
     _table(
         "bigan",
-        settings=BiGANSettings(**SMALL, cycle_weight=1.0, encoder_dropout=0.2),
+        settings=BiGANSettings(**SMALL, cycle_weight=1.0, encoder_dropout=0.2, view_weight=1.0),
     ),
     # The last state is kept: nothing says without labels which one is best.
     _table("gan", settings=GANSettings(**SMALL)),
