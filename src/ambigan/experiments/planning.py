@@ -146,9 +146,7 @@ def check_runs(runs: Sequence[PlannedRun], dataset: Dataset) -> None:
     for run in {(run.spec.name, run.spec.preset): run for run in runs}.values():
         protocols = {*run.experiment.protocols, *filter(None, [run.experiment.curve])}
         try:
-            size = min(run.config.train.batch_size, len(dataset.train))  # as training makes it
-            train = replace(run.config.train, batch_size=size)
-            check_trainable(replace(run.config, train=train), dataset)
+            check_trainable(_with_batch_that_fits(run, len(dataset.train)), dataset)
             for name in sorted(protocols):
                 find_protocol(name).check((), dataset)
         except ConfigError as error:
@@ -157,6 +155,14 @@ def check_runs(runs: Sequence[PlannedRun], dataset: Dataset) -> None:
         raise ConfigError(
             f"{dataset.name} holds out {len(dataset.test)} examples; an experiment needs 2 or more."
         )
+
+
+def _with_batch_that_fits(run: PlannedRun, num_examples: int) -> RunConfig:
+    """The settings with the batch that training makes of few examples; a user's own stays."""
+    train, own = run.config.train, run.own.train
+    if train.batch_size != own.batch_size:
+        return run.config
+    return replace(run.config, train=replace(train, batch_size=min(own.batch_size, num_examples)))
 
 
 def check_folder(out: Path) -> None:

@@ -116,11 +116,11 @@ class Comparison:
                 yield who, variant, value
 
     def is_ahead(self, name: str, task: SuiteTask, who: str, other: str) -> bool | None:
-        """Whether one mean is better than another's; None where one of them is not known."""
+        """Whether one mean is better than another as shown; None where one is not known."""
         cell = self.cells.get((name, task.title), {})
         if who not in cell or other not in cell:
             return None
-        ours, theirs = cell[who].mean, cell[other].mean
+        ours, theirs = (float(f"{cell[x].mean:{task.form}}") for x in (who, other))
         return ours > theirs if task.direction == "higher" else ours < theirs
 
     def wins(self, who: str, others: Sequence[str], tasks: Sequence[SuiteTask]) -> tuple[int, int]:
