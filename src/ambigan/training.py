@@ -31,7 +31,7 @@ from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
 from .data import Batches, Dataset, DataSettings, Decoding, Split, first_lines, open_dataset
 from .data.memory import MEMORY, examples_in_memory
-from .data.splits import hold_out
+from .data.splits import held_for_validation, hold_out
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import (
     RunConfig,
@@ -230,6 +230,14 @@ def divide(config: RunConfig, method: type[Method], split: Split) -> tuple[Split
     if "reconstruct" not in method.capabilities:
         return split, None
     return hold_out(split, config.train.validation_fraction, config.train.seed)
+
+
+def num_trained(config: RunConfig, method: type[Method], split: Split) -> int:
+    """The number of examples that are trained on, after `divide`."""
+    if "reconstruct" not in method.capabilities:
+        return len(split)
+    train = config.train
+    return int((~held_for_validation(split, train.validation_fraction, train.seed)).sum())
 
 
 def fit_to_data(
