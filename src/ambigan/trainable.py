@@ -1,14 +1,18 @@
-"""Whether a run can be trained: its batches, networks, memory and data."""
+"""Whether a run can be trained: its batches, networks, memory and data; what the data settle."""
 
 from __future__ import annotations
 
 import logging
+import math
+from dataclasses import replace
 
 from .core.data_spec import DataSpec
+from .core.distributed import World
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_sealed
 from .core.machine import physical_memory
-from .data import Batches, Dataset
+from .data import Batches, Dataset, Split
+from .data.splits import held_for_validation, hold_out_for_validation
 from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
@@ -87,3 +91,58 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
             f"{known['sha256'][:12]}, now {len(dataset.train)} + {len(dataset.test)} with "
             f"{dataset.sha256[:12]}. Put the old data back or train again."
         )
+
+
+def divide(config: RunConfig, method: type[Method], split: Split) -> tuple[Split, Split | None]:
+    """What is trained on, and what is held out where the best state is chosen by it."""
+    if "reconstruct" not in method.capabilities:
+        return split, None
+    return hold_out_for_validation(split, config.train.validation_fraction, config.train.seed)
+
+
+def num_trained(config: RunConfig, method: type[Method], split: Split) -> int:
+    """The number of examples that are trained on, after `divide`."""
+    if "reconstruct" not in method.capabilities:
+        return len(split)
+    train = config.train
+    return int((~held_for_validation(split, train.validation_fraction, train.seed)).sum())
+
+
+def fit_to_data(
+    config: RunConfig, method: type[Method], dataset: Dataset, here: World
+) -> RunConfig:
+    """The largest batch that few examples fill, and the epochs that make the least steps."""
+    config = _with_batch_that_fits(config, len(dataset.train), here)
+    return _with_least_steps(config, method, dataset, here)
+
+
+def _with_batch_that_fits(config: RunConfig, num_examples: int, here: World) -> RunConfig:
+    """The largest batch that few examples fill, in even shares; one line says so."""
+    train, fits = config.train, num_examples // here.size * here.size
+    if train.batch_size <= num_examples or fits < 2:
+        return config
+    if here.is_main:
+        logger.info(
+            f"there are {num_examples} training examples: batches of {fits} are made, not of"
+            f" {train.batch_size}"
+        )
+    return replace(config, train=replace(train, batch_size=fits))
+
+
+def _with_least_steps(
+    config: RunConfig, method: type[Method], dataset: Dataset, here: World
+) -> RunConfig:
+    """As many epochs as make the least number of steps, if that is more; one line says so."""
+    train = config.train
+    if not train.least_steps:
+        return config
+    turns = len(make_on_meta(method, config, dataset.spec).turns)
+    epochs = math.ceil(train.least_steps * train.batch_size * turns / len(dataset.train))
+    if epochs <= train.epochs:
+        return config
+    if here.is_main:
+        logger.info(
+            f"{train.epochs:,} epochs of {len(dataset.train):,} examples make few steps: there are"
+            f" {epochs:,} epochs, so that {train.least_steps:,} steps are made"
+        )
+    return replace(config, train=replace(train, epochs=epochs))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -31,7 +30,6 @@ from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
 from .data import Batches, Dataset, DataSettings, Decoding, Split, first_lines, open_dataset
 from .data.memory import MEMORY, examples_in_memory
-from .data.splits import held_for_validation, hold_out
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import (
     RunConfig,
@@ -50,7 +48,7 @@ from .game import Method
 from .methods import find_method, is_external
 from .model_files import describe_data, make_on_meta, read_config, save_model
 from .run import Run
-from .trainable import check_memory, check_same_data, check_trainable
+from .trainable import check_memory, check_same_data, check_trainable, divide, fit_to_data
 
 UNTRAINED_BATCHES = 50
 
@@ -223,61 +221,6 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
     return _PendingRun(
         RunFolder(out), config, dataset, trained, validation, method.to(device), claim
     )
-
-
-def divide(config: RunConfig, method: type[Method], split: Split) -> tuple[Split, Split | None]:
-    """What is trained on, and what is held out where the best state is chosen by it."""
-    if "reconstruct" not in method.capabilities:
-        return split, None
-    return hold_out(split, config.train.validation_fraction, config.train.seed)
-
-
-def num_trained(config: RunConfig, method: type[Method], split: Split) -> int:
-    """The number of examples that are trained on, after `divide`."""
-    if "reconstruct" not in method.capabilities:
-        return len(split)
-    train = config.train
-    return int((~held_for_validation(split, train.validation_fraction, train.seed)).sum())
-
-
-def fit_to_data(
-    config: RunConfig, method: type[Method], dataset: Dataset, here: World
-) -> RunConfig:
-    """The largest batch that few examples fill, and the epochs that make the least steps."""
-    config = _with_batch_that_fits(config, len(dataset.train), here)
-    return _with_least_steps(config, method, dataset, here)
-
-
-def _with_batch_that_fits(config: RunConfig, num_examples: int, here: World) -> RunConfig:
-    """The largest batch that few examples fill, in even shares; one line says so."""
-    train, fits = config.train, num_examples // here.size * here.size
-    if train.batch_size <= num_examples or fits < 2:
-        return config
-    if here.is_main:
-        logger.info(
-            f"there are {num_examples} training examples: batches of {fits} are made, not of"
-            f" {train.batch_size}"
-        )
-    return replace(config, train=replace(train, batch_size=fits))
-
-
-def _with_least_steps(
-    config: RunConfig, method: type[Method], dataset: Dataset, here: World
-) -> RunConfig:
-    """As many epochs as make the least number of steps, if that is more; one line says so."""
-    train = config.train
-    if not train.least_steps:
-        return config
-    turns = len(make_on_meta(method, config, dataset.spec).turns)
-    epochs = math.ceil(train.least_steps * train.batch_size * turns / len(dataset.train))
-    if epochs <= train.epochs:
-        return config
-    if here.is_main:
-        logger.info(
-            f"{train.epochs:,} epochs of {len(dataset.train):,} examples make few steps: there are"
-            f" {epochs:,} epochs, so that {train.least_steps:,} steps are made"
-        )
-    return replace(config, train=replace(train, epochs=epochs))
 
 
 def _go_on(

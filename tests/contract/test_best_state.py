@@ -11,9 +11,9 @@ from test_ranks import compare
 from test_resume import check_resume, contents
 from two_ranks import Pair
 
-from ambigan.engine.best_state import BestState
 from ambigan.engine.checkpoint import list_checkpoints, read_checkpoint
 from ambigan.engine.log_writers import read_lines
+from ambigan.engine.train_state import BestState
 from ambigan.training import resume, train
 from games import toy_config
 

@@ -30,9 +30,9 @@ from ambigan.experiments.suites import runner as suite_runner
 from ambigan.experiments.suites.comparison import (
     Comparison,
     SetResults,
-    as_csv,
     as_json,
-    as_markdown,
+    comparison_as_csv,
+    comparison_as_markdown,
 )
 from ambigan.methods import find_method
 from ambigan.presets import find_preset
@@ -255,11 +255,11 @@ def test_wins_are_counted_over_means() -> None:
     }
     assert found.tallies["peer"]["nearest"] == (1, 2)
     assert found.tallies["peer"]["again"] == (1, 2)  # 1.1 and 0.9
-    text = as_markdown(found)
+    text = comparison_as_markdown(found)
     assert "| BiGAN | 1 of 2 | 2 of 2 | 1 of 2 | 2 of 2 |" in text
     assert "| one | 80.0 ± 0.0 | 83.0 ± 1.4 | 50.0 ± 0.0 | 81.0 ± 0.0 | 85.0 ± 7.1 |" in text
     assert "| set | training mean | PCA | untrained | peer | BiGAN |" in text
-    assert "one,nearest,BiGAN,85,7.07" in as_csv(found).replace("85.0", "85")
+    assert "one,nearest,BiGAN,85,7.07" in comparison_as_csv(found).replace("85.0", "85")
     assert len(as_json(found)["cells"]) == 6
 
 

@@ -180,7 +180,7 @@ def _reproduce_experiment(request: Request) -> tuple[Path, str]:
 def _reproduce_suite(request: Request) -> tuple[Path, str]:
     """Makes an experiment on several sets of data; returns its folder and its tables."""
     from ..experiments import SUITES, reproduce_suite
-    from ..experiments.suites.comparison import as_markdown
+    from ..experiments.suites.comparison import comparison_as_markdown
 
     flags = request.flags
     suite = SUITES.find(flags.experiment)
@@ -199,7 +199,7 @@ def _reproduce_suite(request: Request) -> tuple[Path, str]:
         render_only=flags.render,
         bar=show_progress,
     )
-    return out, as_markdown(comparison)
+    return out, comparison_as_markdown(comparison)
 
 
 def _listed(flag: str, text: str | None) -> list[str]:

@@ -123,7 +123,7 @@ def take(split: Split, chosen: Tensor) -> Split:
     )
 
 
-def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split | None]:
+def hold_out_for_validation(split: Split, fraction: float, seed: int) -> tuple[Split, Split | None]:
     """Divides a training split at random into what is trained on and a part for validation.
 
     Args:
@@ -142,7 +142,7 @@ def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split | N
 
 
 def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
-    """Which examples `hold_out` takes for validation, bool `(N,)`.
+    """Which examples `hold_out_for_validation` takes, bool `(N,)`.
 
     Groups stay on one side. At most `MOST_VALIDATED` examples are held out, so that they take
     little from the training and are soon measured; none, where the fraction is less than half an

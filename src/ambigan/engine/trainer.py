@@ -23,9 +23,8 @@ from ..core.randomness import Randomness
 from ..data.batches.sampler import Batches
 from ..game import Batch, Method
 from ..methods import check_losses
-from .best_state import validation_error
 from .config import TrainSettings
-from .diagnostics import collapse_warnings, diagnose, diagnosed_batch
+from .diagnostics import collapse_warnings, diagnose, diagnosed_batch, validation_error
 from .durations import duration
 from .graph_capture import CapturedTurns, PlayerNames, Recorder
 from .run_output import RunOutput

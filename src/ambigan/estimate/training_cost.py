@@ -22,8 +22,8 @@ from ..engine.train_state import TrainState, count_parameters
 from ..engine.trainer import Trainer
 from ..evaluation.provenance import hardware
 from ..methods import find_method
-from ..trainable import check_trainable
-from ..training import divide, fit_to_data, make_method
+from ..trainable import check_trainable, divide, fit_to_data
+from ..training import make_method
 from .memory import allocated_bytes, saved_bytes
 from .simulated_process_group import CollectiveTraffic, simulated_process_group
 

@@ -21,7 +21,7 @@ from ..evaluation.provenance import hardware
 from ..evaluation.result import Result
 from ..methods import is_external
 from ..presets import find_preset
-from ..training import num_trained
+from ..trainable import num_trained
 from .figures.transfer import flags_of
 from .report_data import Lines, ReportData
 from .result_tables import is_of_features, is_transfer

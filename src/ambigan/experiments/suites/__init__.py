@@ -5,7 +5,7 @@ from .comparison import Comparison
 from .runner import reproduce_suite
 from .suite import SUITES, Suite, SuiteSet, SuiteTask, register_suite
 
-CATALOGUE = (value,)
+OWN_SUITES = (value,)
 """The modules of the package's own suites."""
 
 __all__ = [

@@ -24,7 +24,7 @@ from ..writers import markdown_table
 from .suite import Suite, SuiteTask
 
 RAW, PCA, UNTRAINED = "raw values", "PCA", "untrained"
-BASELINES = (RAW, PCA, UNTRAINED)
+UNLEARNED = (RAW, PCA, UNTRAINED)
 """What is compared with methods, and needs no training."""
 
 _LEAD = (
@@ -70,7 +70,7 @@ class Comparison:
     def names(self) -> list[str]:
         """What is compared: baselines, peers, and then methods."""
         peers = self.suite.peers
-        return [*BASELINES, *peers, *(name for name in self.suite.runs if name not in peers)]
+        return [*UNLEARNED, *peers, *(name for name in self.suite.runs if name not in peers)]
 
     @cached_property
     def sets(self) -> list[str]:
@@ -131,8 +131,8 @@ class Comparison:
         won = of = 0
         for name in self.sets:
             for task in tasks:
-                told = [self.is_ahead(name, task, who, other) for other in others]
-                known = [is_ahead for is_ahead in told if is_ahead is not None]
+                ahead = [self.is_ahead(name, task, who, other) for other in others]
+                known = [is_ahead for is_ahead in ahead if is_ahead is not None]
                 if known and RAW in self.cells.get((name, task.title), {}):
                     won, of = won + all(known), of + 1
         return won, of
@@ -144,10 +144,10 @@ class Comparison:
         few = [task for task in tasks if task.few_labels]
         of_labels = [task for task in tasks if task.baseline == RAW]
         found: dict[str, dict[str, tuple[int, int]]] = {}
-        for who in self.names[len(BASELINES) :]:
+        for who in self.names[len(UNLEARNED) :]:
             own = {t.title: self.wins(who, self._opponents(t), [t]) for t in tasks}
-            own |= {"few labels, all": self.wins(who, BASELINES, few)}
-            for other in (*BASELINES, *self.suite.peers):
+            own |= {"few labels, all": self.wins(who, UNLEARNED, few)}
+            for other in (*UNLEARNED, *self.suite.peers):
                 own[f"few labels, {other}"] = self.wins(who, (other,), few)
                 own[f"all labels, {other}"] = self.wins(who, (other,), of_labels)
             found[who] = own
@@ -155,7 +155,7 @@ class Comparison:
 
     def _opponents(self, task: SuiteTask) -> Sequence[str]:
         """What is to be beaten; of reconstructions the training mean."""
-        return BASELINES if task.baseline == RAW else (RAW,)
+        return UNLEARNED if task.baseline == RAW else (RAW,)
 
     @property
     def tables(self) -> list[tuple[str, str, ResultTable]]:
@@ -163,7 +163,7 @@ class Comparison:
         columns = [task.title for task in self.suite.tasks]
         found = [("Ahead of all baselines", _WINS, self._tally([*columns, "few labels, all"]))]
         pairs = [
-            f"{x} labels, {y}" for x in ("few", "all") for y in (*BASELINES, *self.suite.peers)
+            f"{x} labels, {y}" for x in ("few", "all") for y in (*UNLEARNED, *self.suite.peers)
         ]
         found.append(("Ahead of each", _AGAINST, self._tally(pairs)))
         for task in self.suite.tasks:
@@ -244,8 +244,8 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
     context = {"comparison": comparison, "lead": _LEAD, "pages": pages, "version": __version__}
     page = render_template("suite.html.jinja", context, "experiments/suites")
     write_json(out / f"{name}.json", as_json(comparison))
-    write_text(out / f"{name}.csv", as_csv(comparison))
-    write_text(out / f"{name}.md", as_markdown(comparison))
+    write_text(out / f"{name}.csv", comparison_as_csv(comparison))
+    write_text(out / f"{name}.md", comparison_as_markdown(comparison))
     write_text(out / f"{name}.html", page)
 
 
@@ -269,7 +269,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def as_csv(comparison: Comparison) -> str:
+def comparison_as_csv(comparison: Comparison) -> str:
     """A line for each set, task and what is compared."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -280,7 +280,7 @@ def as_csv(comparison: Comparison) -> str:
     return text.getvalue()
 
 
-def as_markdown(comparison: Comparison) -> str:
+def comparison_as_markdown(comparison: Comparison) -> str:
     """The tables as a README would have them."""
     suite = comparison.suite
     parts = [f"# {escape_markdown(suite.title)}", suite.notes, comparison.state, _LEAD]
