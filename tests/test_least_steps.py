@@ -22,8 +22,8 @@ def test_epochs_are_raised_and_said_and_the_run_can_go_on(
     with caplog.at_level("INFO", "ambigan"):
         run = train(asked, tmp_path / "run")
     assert run.read_config()["train"]["epochs"] == 5
-    said = "2 epochs of 200 examples make few steps: there are 5 epochs, so that 10 steps are made"
-    assert said in caplog.messages
+    said = "2 epochs of 200 examples are too few for 10 steps: training for 5 epochs"
+    assert f"{said} (train.least_steps)" in caplog.messages
     assert "10 steps of 100 examples: 5 epochs of 200, on cpu in fp32" in caplog.messages
     resume(run.path, expected=lambda _: asked)
     with pytest.raises(ConfigError, match=r"train\.epochs: 9 against 5"):

@@ -13,7 +13,7 @@ from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json
 from .core.settings import merge, override
 from .data import DataSettings, holds_images, named_source
-from .engine.config import RunConfig
+from .engine.config import RunConfig, with_epochs_asked_for
 from .engine.run_folder import RunFolder
 from .game import Method
 from .methods import find_method, is_external
@@ -72,10 +72,9 @@ def make_config(
     else:
         whole = _whole(values, method_class)
         base = whole or _preset(name, wanted, values, changes)
-    asked_epochs = "train.epochs" in changes or "epochs" in _train_of(values)
-    asked_steps = "train.least_steps" in changes or "least_steps" in _train_of(values)
-    if asked_epochs and not asked_steps:  # the preset's least number stands in for epochs
-        changes = {**changes, "train.least_steps": 0}
+    typed = {f"train.{name}": value for name, value in _train_of(values).items()}
+    least = with_epochs_asked_for({**typed, **changes}).get("train.least_steps")
+    changes = changes if least is None else {**changes, "train.least_steps": least}
     merged = merge(base, {**values, "method": name, "preset": base.preset})
     return override(RunConfig.from_json(merged, method_class), changes).check()
 

@@ -39,7 +39,11 @@ _OWN: dict[str, tuple[Any, str]] = {
     "preset": (None, "Name of the preset to start from; the usual one for such data if None."),
     "epochs": (None, "Number of passes over the data; the preset's if None."),
     "batch_size": (None, "Number of examples in a turn; the preset's if None."),
-    "test_fraction": (0.1, "Fraction of the data, between 0 and 1, that is held out for reports."),
+    "test_fraction": (
+        0.1,
+        "Fraction of the data, between 0 and 1, that is held out for reports; of the rest, preset"
+        " `table` holds out a tenth to choose the best state by.",
+    ),
     "layer": (
         None,
         "Layer whose outputs `transform` returns, by dotted name, or `latents`; the method's own"

@@ -8,11 +8,12 @@ from functools import partial
 
 import torch
 
-from .core.errors import ConfigError
+from .core.errors import ConfigError, NonFiniteError
 from .core.randomness import Randomness
 from .data import Dataset, Split
 from .data.splits import take
 from .data.values import to_float
+from .evaluation.classifiers.label_subsets import class_sizes
 from .evaluation.metrics.reconstruction import maps_of, squared_errors
 from .evaluation.protocols import find_protocol
 from .evaluation.protocols.registry import Task
@@ -20,8 +21,16 @@ from .game import Method
 
 logger = logging.getLogger(__name__)
 
-NUM_TRAIN, NUM_TEST = 2000, 1000
-"""Examples of each split that are looked at, at most."""
+NUM_TRAIN, NUM_TEST, LEAST_TEST = 2000, 1000, 30
+"""Examples of each split that are looked at, at most, and of the test split at least."""
+
+MOST_VALUES = 3_000_000
+"""Values that are looked at, of all examples together, so that large images cost no minutes."""
+
+MOST_CLASSES = 20
+"""Classes of which labels are drawn; a classifier of more takes too long for a remark."""
+
+CHUNK = 256
 
 PROTOCOL = "few_labels_10"
 
@@ -32,8 +41,8 @@ def warn_of_shortfalls(method: Method, dataset: Dataset) -> None:
     """Says in one line, at the end of a training, where data serve as well as the model."""
     if found := find_shortfalls(method, dataset):
         logger.warning(
-            f"the model is worth no more than these data as they are: {'; '.join(found)}."
-            " docs/defaults.md says what may help."
+            f"on held-out examples the model is no better than its baseline: {'; '.join(found)}."
+            " More examples or epochs may help, or another method or preset."
         )
 
 
@@ -42,7 +51,7 @@ def find_shortfalls(method: Method, dataset: Dataset) -> list[str]:
 
     Reconstructions are compared with the training mean by their mean squared error. Where examples
     have labels, the default features are compared with raw values by ten labels of every class;
-    labels choose nothing. It takes the first thousands of examples, and a second or two.
+    labels choose nothing. Examples are drawn at random, as many as take some seconds.
 
     Args:
         method: Networks after training, in eval mode.
@@ -51,10 +60,18 @@ def find_shortfalls(method: Method, dataset: Dataset) -> list[str]:
     Returns:
         A clause for each shortfall; none where there is nothing to compare.
     """
+    share = min(1.0, MOST_VALUES / (dataset.spec.num_values * (NUM_TRAIN + NUM_TEST)))
+    num_train, num_test = (max(LEAST_TEST, int(share * num)) for num in (NUM_TRAIN, NUM_TEST))
     few = replace(
-        dataset, train=_some(dataset.train, NUM_TRAIN), test=_some(dataset.test, NUM_TEST)
+        dataset, train=_some(dataset.train, num_train), test=_some(dataset.test, num_test)
     )
-    return [*_of_reconstructions(method, few), *_of_features(method, few)]
+    if len(few.test) < LEAST_TEST:
+        return []
+    try:
+        return [*_of_reconstructions(method, few), *_of_features(method, few)]
+    except (NonFiniteError, MemoryError, torch.OutOfMemoryError) as error:
+        logger.info(f"the model was not compared with its data: {error}")
+        return []
 
 
 def _some(split: Split, most: int) -> Split:
@@ -64,7 +81,7 @@ def _some(split: Split, most: int) -> Split:
 
 def _of_reconstructions(method: Method, dataset: Dataset) -> list[str]:
     """Reconstructions against the training mean."""
-    if not len(dataset.test) or "reconstruct" not in method.capabilities:
+    if "reconstruct" not in method.capabilities:
         return []
     error, of_mean = squared_errors(maps_of(method), dataset, _device(method))
     if error < of_mean or not of_mean:
@@ -78,7 +95,7 @@ def _of_reconstructions(method: Method, dataset: Dataset) -> list[str]:
 def _of_features(method: Method, dataset: Dataset) -> list[str]:
     """The default features against raw values, by few labels."""
     train, test = dataset.train, dataset.test
-    if train.labels is None or test.labels is None or not len(test):
+    if train.labels is None or test.labels is None or len(class_sizes(train.labels)) > MOST_CLASSES:
         return []
     protocol = find_protocol(PROTOCOL)
     try:
@@ -86,13 +103,16 @@ def _of_features(method: Method, dataset: Dataset) -> list[str]:
     except ConfigError:  # too few of a class
         return []
     device = _device(method)
-    x, x_test = (to_float(split.values.to(device)) for split in (train, test))
-    values: list[float] = []
+    scores: list[float] = []
     for read in (method.features, flatten):
-        task = Task(read(x).cpu(), train.labels, read(x_test).cpu(), test.labels)
-        values.append(protocol.measure(task).metrics[0].value or 0.0)
-    features, raw = values
-    if features > raw:
+        x, x_test = (
+            torch.cat([read(part.to(device)).cpu() for part in torch.split(values, CHUNK)])
+            for values in (to_float(train.values), to_float(test.values))
+        )
+        task = Task(x, train.labels, x_test, test.labels)
+        scores.append(protocol.measure(task).metrics[0].value or 0.0)
+    features, raw = scores
+    if features >= raw:
         return []
     return [
         f"by ten labels of every class, {method.default_layer} reaches {features:.1f} % and raw"

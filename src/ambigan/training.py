@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import Tensor
 
 from .core.data_spec import DataSpec
 from .core.distributed import (
@@ -69,14 +70,14 @@ def no_more(_method: Method, _dataset: Dataset) -> None:
 class _PendingRun:
     """A run that is about to be trained: new, or going on from its newest checkpoint.
 
-    It is trained on the data set's training split without what validation holds out. The method has
-    its initial weights, on its device. Only the main process holds a claim.
+    It is trained on these rows of the training split, all if None. The method has its initial
+    weights, on its device. Only the main process holds a claim.
     """
 
     run: RunFolder
     config: RunConfig
     dataset: Dataset
-    trained: Split
+    rows: Tensor | None
     validation: Split | None
     method: Method
     claim: FolderClaim | None
@@ -206,9 +207,9 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
     here, device = _take_place(config)
     dataset = open_data(config.data)
     method_class = find_method(config.method)
-    trained, validation = divide(config, method_class, dataset.train)
-    config = fit_to_data(config, method_class, replace(dataset, train=trained), here)
-    check_trainable(config, replace(dataset, train=trained))
+    rows, validation = divide(config, method_class, dataset.train)
+    config = fit_to_data(config, method_class, dataset, here)
+    check_trainable(config, dataset, rows)
     config = resolve_precision(config, device)
     method = make_method(config, dataset.spec)
     claim = None
@@ -218,9 +219,7 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
         run = create(out, config)
         write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
-    return _PendingRun(
-        RunFolder(out), config, dataset, trained, validation, method.to(device), claim
-    )
+    return _PendingRun(RunFolder(out), config, dataset, rows, validation, method.to(device), claim)
 
 
 def _go_on(
@@ -244,16 +243,16 @@ def _go_on(
     here, device = _take_place(config)
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
-    trained, validation = divide(config, method_class, dataset.train)
+    rows, validation = divide(config, method_class, dataset.train)
     if fitted != asked:
-        asked = fit_to_data(asked, method_class, replace(dataset, train=trained), here)
+        asked = fit_to_data(asked, method_class, dataset, here)
         _check_same_settings(run, asked, config)
     check_same_data(run, dataset)
     check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
-    return _PendingRun(run, config, dataset, trained, validation, method.to(device), claim)
+    return _PendingRun(run, config, dataset, rows, validation, method.to(device), claim)
 
 
 def _check_same_settings(run: RunFolder, asked: RunConfig, config: RunConfig) -> None:
@@ -328,7 +327,7 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"
             " with --precision auto would take fp32."
         )
-    batches = Batches(pending.trained, train.seed, device)
+    batches = Batches(pending.dataset.train, train.seed, device, pending.rows)
     held = pending.validation
     validation = None if held is None else Batches(held, train.seed, device)
     on_device = batches.is_resident and device.type == "cuda"

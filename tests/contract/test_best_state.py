@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from test_ranks import compare
 from test_resume import check_resume, contents
 from two_ranks import Pair
 
+from ambigan.data.dataset import Split
+from ambigan.data.splits import held_for_validation
 from ambigan.engine.checkpoint import list_checkpoints, read_checkpoint
 from ambigan.engine.log_writers import read_lines
 from ambigan.engine.train_state import BestState
@@ -82,7 +85,8 @@ def test_training_ends_early_where_no_state_is_better(
     assert found == whole[: len(found)]
     assert len(found) < len(whole)
     assert [at for _, _, at in found][-4:] == [best_at] * 4
-    assert f"training ends after {last:,} examples: the last 3 states were no better" in caplog.text
+    said = "no state was better in the last 3 measurements"
+    assert f"training ends after {last:,} examples: {said}" in caplog.text
     assert read_lines(ended / "stats.jsonl")[-1]["losses"]
     before = contents(ended)
     resume(ended)
@@ -112,3 +116,20 @@ def test_methods_that_cannot_reconstruct_train_on_all(tmp_path: Path) -> None:
     one, two = (load_file(run.model / "ema.safetensors") for run in runs)
     assert all(torch.equal(value, two[name]) for name, value in one.items())
     assert validations(runs[0].path) == []
+
+
+def test_groups_are_held_out_whole_where_they_fit() -> None:
+    groups = torch.tensor([0] * 900 + [1] * 50 + [2] * 50)
+    split = Split(torch.zeros(1000, 2), None, groups=groups)
+    held = held_for_validation(split, 0.1, seed=5)
+    assert groups[held].unique().tolist() == [1, 2]
+    one = Split(torch.zeros(1000, 2), None, groups=torch.zeros(1000, dtype=torch.int64))
+    assert not held_for_validation(one, 0.1, seed=5).any()
+    assert int(held_for_validation(replace(one, groups=None), 0.1, seed=5).sum()) == 100
+
+
+def test_patience_without_anything_held_out_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(toy_config("gan-official", train__patience="2"), tmp_path / "run")
+    assert "train.patience 2 has no effect" in caplog.text

@@ -146,6 +146,16 @@ def test_a_suite_is_made_once_and_says_what_is_absent(
         reproduce_suite(SUITE, out, bar=made.bar)
 
 
+def test_runs_of_another_batch_are_refused(data: Path, tmp_path: Path) -> None:
+    smaller = {"train.batch_size": "8"}
+    reproduce_suite(
+        SUITE, tmp_path / "out", sets=["one"], runs=["peer"], changes=smaller, bar=Made().bar
+    )
+    (tmp_path / "out" / "one" / "seed-01").mkdir()  # another's
+    with pytest.raises(ConfigError, match=r"other settings \(train\.batch_size"):
+        reproduce_suite(SUITE, tmp_path / "out", sets=["one"], runs=["peer"], bar=Made().bar)
+
+
 def test_each_seed_has_a_division_of_its_own(data: Path) -> None:
     first, second = (SUITE.sets[0].experiment_at(data, seed).settings for seed in (0, 1))
     assert first["data.source"] == f"npz:{data}/one.npz"

@@ -31,7 +31,7 @@ from ..data.images.near_copies import find_duplicates
 from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
 from ..data.packed.sharded import SHARD_MEGABYTES
 from ..data.remote import is_url
-from ..engine.config import RunConfig, differences_of_runs
+from ..engine.config import RunConfig, differences_of_runs, with_epochs_asked_for
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, estimate_rows, estimate_training
@@ -77,7 +77,8 @@ def demo(request: Request) -> int:
     if status or not _is_main():
         return status
     run = load(out, device=config.train.device)
-    records = measure(run, protocols=DEMO_PROTOCOLS)
+    is_own = config.data.source == "digits"  # other data may have no labels
+    records = measure(run, protocols=DEMO_PROTOCOLS if is_own else ())
     print_results(records)
     page = write_page(run)
     say_headline(records, run.method.default_layer)
@@ -181,7 +182,7 @@ def _resume(request: Request, name: str | None) -> int:
             )
 
     def change(theirs: RunConfig) -> RunConfig:
-        asked = override(theirs, request.settings)
+        asked = override(theirs, with_epochs_asked_for(request.settings))
         return _located(asked) if "data.source" in request.settings else asked
 
     status = _guarded(

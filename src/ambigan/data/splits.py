@@ -123,39 +123,31 @@ def take(split: Split, chosen: Tensor) -> Split:
     )
 
 
-def hold_out_for_validation(split: Split, fraction: float, seed: int) -> tuple[Split, Split | None]:
-    """Divides a training split at random into what is trained on and a part for validation.
+def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
+    """Which examples of a training split are held out for validation, bool `(N,)`.
+
+    They are drawn at random, whole groups where there are some, as many as fit into the fraction
+    and `MOST_VALIDATED`; those take little from the training and are soon measured. None is held
+    out where not one fits.
 
     Args:
         split: Examples, as they are trained on.
         fraction: Fraction that is held out, in [0, 1).
-        seed: Seed of the division.
+        seed: Seed of the draw.
     """
-    is_held = held_for_validation(split, fraction, seed)
-    if not is_held.any():
-        return split, None
-    kept, held = (
-        replace(take(split, mask.nonzero()[:, 0]), augment=split.augment)
-        for mask in (~is_held, is_held)
-    )
-    return kept, held
-
-
-def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
-    """Which examples `hold_out_for_validation` takes, bool `(N,)`.
-
-    Groups stay on one side. At most `MOST_VALIDATED` examples are held out, so that they take
-    little from the training and are soon measured; none, where the fraction is less than half an
-    example or all examples are of one group.
-    """
-    codes = arange(len(split)) if split.groups is None else split.groups
-    names, places = cast(Any, torch).unique(codes, return_inverse=True)
     wanted = min(round(fraction * len(split)), MOST_VALIDATED)
-    if len(names) < 2 or not wanted:
-        return torch.zeros(len(split), dtype=torch.bool)
-    order = Randomness(seed, "validation").permutation(len(names))
-    num = int((torch.bincount(places)[order].cumsum(0) <= wanted).sum())
-    return torch.isin(places, order[: min(max(num, 1), len(names) - 1)])
+    if split.groups is None:
+        drawn = Randomness(seed, "validation").permutation(len(split))[:wanted]
+        return torch.zeros(len(split), dtype=torch.bool).index_fill_(0, drawn, True)
+    names, places = cast(Any, torch).unique(split.groups, return_inverse=True)
+    sizes: list[int] = torch.bincount(places).numpy().tolist()
+    order: list[int] = Randomness(seed, "validation").permutation(len(names)).numpy().tolist()
+    chosen: list[int] = []
+    for group in order:
+        if sizes[group] <= wanted:
+            chosen.append(group)
+            wanted -= sizes[group]
+    return torch.isin(places, torch.tensor(chosen, dtype=places.dtype))
 
 
 def split_at(split: Split, length: int) -> tuple[Split, Split]:

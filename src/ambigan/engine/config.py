@@ -231,6 +231,13 @@ def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
     return differences(replace(asked, train=train, plugins=there.plugins), there)
 
 
+def with_epochs_asked_for(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Changes in which epochs that are asked for stand in for a preset's least number of steps."""
+    if "train.epochs" not in changes or "train.least_steps" in changes:
+        return changes
+    return {**changes, "train.least_steps": "0"}
+
+
 def as_fitted(asked: RunConfig, there: RunConfig) -> RunConfig:
     """The settings asked for, with what a run that is there may have fitted to few examples.
 

@@ -82,7 +82,7 @@ class BestState:
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and numbers; nothing before the first error."""
-        if not self._weights:
+        if not self.num_since and not self._weights:
             return {}
         about = {"error": self.error, "images_seen": self.images_seen, "num_since": self.num_since}
         return about | {"weights": self._weights}

@@ -305,10 +305,10 @@ class Trainer:
             best.put_back(networks)
             if self._is_patience_over and world().is_main:
                 logger.info(
-                    f"training ends after {state.images_seen:,} examples: the last"
-                    f" {best.num_since} states were no better"
+                    f"training ends after {state.images_seen:,} examples: no state was better in"
+                    f" the last {best.num_since} measurements"
                 )
-            if best.images_seen < state.images_seen and world().is_main:
+            if 0 < best.images_seen < state.images_seen and world().is_main:
                 logger.info(
                     f"the state at {best.images_seen:,} examples is kept: its reconstructions of"
                     f" {len(self.validation):,} held-out examples are the nearest, at a mean"

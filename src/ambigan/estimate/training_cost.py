@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from time import perf_counter
@@ -124,13 +124,12 @@ def _estimate(
     config = resolve_precision(config, device)
     dataset = open_dataset(config.data)
     method_class = find_method(config.method)
-    trained, _ = divide(config, method_class, dataset.train)
-    dataset = replace(dataset, train=trained)
+    rows, _ = divide(config, method_class, dataset.train)
     config = fit_to_data(config, method_class, dataset, world())
-    check_trainable(config, dataset)
+    check_trainable(config, dataset, rows)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)
-    batches = Batches(dataset.train, config.train.seed, device)
+    batches = Batches(dataset.train, config.train.seed, device, rows)
     play = Trainer(state, batches, config.train)
     phases: list[dict[str, int]] = []
     seconds, num_steps = 0.0, 0

@@ -64,7 +64,8 @@ def _demand(labels: Tensor, per_class: int) -> None:
     sizes = class_sizes(labels)
     scarce = min(sizes, key=lambda label: sizes[label])
     if sizes[scarce] <= per_class:
-        remedy = "use few_labels_1 or give more" if per_class > 1 else "give more"
+        can_use_1 = per_class > 1 and sizes[scarce] > 1
+        remedy = "use few_labels_1 or give more" if can_use_1 else "give more"
         raise ConfigError(
             f"draws of {per_class} of each class need {per_class + 1} training examples of every"
             f" class; label {scarce} has {sizes[scarce]}. Instead, {remedy}."

@@ -224,11 +224,10 @@ def read_found(suite: Suite, out: Path) -> tuple[SetResults, ...]:
     """
     found: list[SetResults] = []
     for each in suite.sets:
-        folders = {
-            path.name.removeprefix("seed-"): path for path in (out / each.name).glob("seed-*")
-        }
-        for seed in sorted(int(name) for name in folders if name.isdecimal()):
-            runs, baselines, changed = read_summary(each.experiment, folders[str(seed)])
+        names = [path.name.removeprefix("seed-") for path in (out / each.name).glob("seed-*")]
+        for seed in sorted(int(name) for name in names if name.isdecimal() and name.isascii()):
+            folder = out / each.name / f"seed-{seed}"
+            runs, baselines, changed = read_summary(each.experiment, folder)
             if runs or baselines:
                 found.append(SetResults(each.name, seed, tuple(runs), baselines, tuple(changed)))
     return tuple(found)
