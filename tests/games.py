@@ -17,6 +17,8 @@ from ambigan.testing.method_under_test import converge_spectral_norms
 
 TOY = {
     "train.epochs": "2",
+    "train.least_steps": "0",
+    "train.validation_fraction": "0",
     "train.batch_size": "100",
     "train.statistics_batches": "3",
     "train.log_every": "4",

@@ -48,7 +48,7 @@ def test_the_usual_preset_is_by_what_a_file_holds(tmp_path: Path, ending: str) -
         ".csv": lambda file, what: what.to_csv(file, index=False),
         ".parquet": lambda file, what: what.to_parquet(file),
     }
-    for name, what, preset in (("rows", table, "small"), ("images", paths, "images")):
+    for name, what, preset in (("rows", table, "table"), ("images", paths, "images")):
         file = tmp_path / f"{name}{ending}"
         writers[ending](file, what)
         if name == "images" and ending in (".feather", ".xlsx"):

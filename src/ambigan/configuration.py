@@ -13,7 +13,7 @@ from .core.errors import CheckpointError, ConfigError
 from .core.files import read_json
 from .core.settings import merge, override
 from .data import DataSettings, holds_images, named_source
-from .engine.config import RunConfig
+from .engine.config import RunConfig, with_epochs_asked_for
 from .engine.run_folder import RunFolder
 from .game import Method
 from .methods import find_method, is_external
@@ -72,6 +72,9 @@ def make_config(
     else:
         whole = _whole(values, method_class)
         base = whole or _preset(name, wanted, values, changes)
+    typed = {f"train.{name}": value for name, value in _train_of(values).items()}
+    least = with_epochs_asked_for({**typed, **changes}).get("train.least_steps")
+    changes = changes if least is None else {**changes, "train.least_steps": least}
     merged = merge(base, {**values, "method": name, "preset": base.preset})
     return override(RunConfig.from_json(merged, method_class), changes).check()
 
@@ -110,6 +113,12 @@ def _whole(values: Mapping[str, Any], method: type[Method]) -> RunConfig | None:
         return None
     config = RunConfig.from_json(dict(values), method)
     return config if config.to_json() == values else None
+
+
+def _train_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of the training among the values of a configuration."""
+    found = values.get("train")
+    return cast(Mapping[str, Any], found) if isinstance(found, Mapping) else {}
 
 
 def _preset(

@@ -39,7 +39,11 @@ _OWN: dict[str, tuple[Any, str]] = {
     "preset": (None, "Name of the preset to start from; the usual one for such data if None."),
     "epochs": (None, "Number of passes over the data; the preset's if None."),
     "batch_size": (None, "Number of examples in a turn; the preset's if None."),
-    "validation_fraction": (0.1, "Fraction of the data, between 0 and 1, that is held out."),
+    "test_fraction": (
+        0.1,
+        "Fraction of the data, between 0 and 1, that is held out for reports; of the rest, preset"
+        " `table` holds out a tenth to choose the best state by.",
+    ),
     "layer": (
         None,
         "Layer whose outputs `transform` returns, by dotted name, or `latents`; the method's own"
@@ -87,7 +91,7 @@ class Estimator(_Transformer):
     preset: str | None
     epochs: int | None
     batch_size: int | None
-    validation_fraction: float
+    test_fraction: float
     layer: str | None
     image_shape: tuple[int, ...] | None
     device: str
@@ -127,7 +131,7 @@ class Estimator(_Transformer):
         settings = find_method(self.method).Settings
         given = {each.name: getattr(self, each.name) for each in fields(settings)}
         given |= {"batch_size": self.batch_size, "shape": self.image_shape}
-        given |= {"test_fraction": self.validation_fraction, "device": self.device}
+        given |= {"test_fraction": self.test_fraction, "device": self.device}
         changes = {name: value for name, value in given.items() if value is not None}
         if values.ndim == 2 and self.image_shape is None:
             changes["drop_constant"] = True

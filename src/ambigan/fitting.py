@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from .methods import find_method
 from .model_files import in_own_folder, load
 from .presets import find_preset
 from .run import Run
+from .shortfalls import warn_of_shortfalls
 from .training import resume as go_on
 from .training import train
 
@@ -75,10 +77,12 @@ def fit(
         source = str(data)
     config = make_config(method, preset=preset, changes={**changes, "data.source": source})
     if out is not None and resume and RunFolder(out).config_file.exists():
-        return load(go_on(out, data=examples, y=y, expected=lambda _: config).path)
+        run = go_on(out, data=examples, y=y, expected=lambda _: config, finished=warn_of_shortfalls)
+        return load(run.path)
+    begin = partial(train, config, data=examples, y=y, finished=warn_of_shortfalls)
     if out is not None:
-        return load(train(config, out, data=examples, y=y).path)
-    return in_own_folder(lambda path: load(train(config, path, data=examples, y=y).path))
+        return load(begin(out).path)
+    return in_own_folder(lambda path: load(begin(path).path))
 
 
 def _data_settings(changes: Mapping[str, Any]) -> DataSettings:

@@ -115,7 +115,12 @@ def evaluate(
 
 
 def evaluate_baselines(
-    settings: DataSettings, protocol: str, pca_widths: Sequence[int], *, device: str = "auto"
+    settings: DataSettings,
+    protocol: str,
+    pca_widths: Sequence[int],
+    *,
+    device: str = "auto",
+    cross_validate: bool = True,
 ) -> list[Result]:
     """Measures what needs no run: raw values, and PCA of each width.
 
@@ -124,6 +129,7 @@ def evaluate_baselines(
         protocol: The name of a protocol that needs labels.
         pca_widths: Numbers of components that are kept.
         device: The device on which features are compared.
+        cross_validate: As of `EvaluationConfig`.
 
     Raises:
         ConfigError: The protocol does not exist, or the data lack what it needs.
@@ -134,7 +140,8 @@ def evaluate_baselines(
     functions += [pca_features(dataset.train.values, width) for width in pca_widths]
     about = data_record(dataset)
     provenance = Provenance(None, None, None, None, about, about, versions(), hardware(target))
-    inputs = EvaluationInputs(EvaluationConfig(), (), dataset, provenance, target, ResultCache())
+    config = EvaluationConfig(cross_validate=cross_validate)
+    inputs = EvaluationInputs(config, (), dataset, provenance, target, ResultCache())
     return measure_feature_sets(functions, [found], inputs)[protocol]
 
 
@@ -229,7 +236,9 @@ def _inputs(
 ) -> EvaluationInputs:
     first = runs[0]
     cache.turn_to(
-        first.config.to_json() | {"framing": config.framing},
+        first.config.to_json()
+        | {"framing": config.framing}
+        | ({} if config.cross_validate else {"cross_validate": False}),
         {run.weights: run.method for run in runs},
         first.device.type,
     )

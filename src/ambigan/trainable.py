@@ -1,14 +1,22 @@
-"""Whether a run can be trained: its batches, networks, memory and data."""
+"""Whether a run can be trained: its batches, networks, memory and data; what the data settle."""
 
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
 
 from .core.data_spec import DataSpec
+from .core.distributed import World
 from .core.errors import CheckpointError, ConfigError
 from .core.files import read_sealed
 from .core.machine import physical_memory
-from .data import Batches, Dataset
+from .data import Batches, Dataset, Split
+from .data.splits import held_for_validation, take
 from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
@@ -21,23 +29,34 @@ _LARGE_SIDE = 256
 """Height or width in pixels above which images are named as the cause of large networks."""
 
 
-def check_trainable(config: RunConfig, dataset: Dataset) -> None:
+def check_trainable(config: RunConfig, dataset: Dataset, rows: Tensor | None = None) -> None:
     """Lets what can fail fail before anything is written or trained.
 
     Of the networks' size, weights, gradients, two optimiser moments and the average are counted,
     and what a method remembers; activations are not.
 
+    Args:
+        config: settings of the run.
+        dataset: what it learns from.
+        rows: rows of the training split that are trained on; None for all.
+
     Raises:
         ConfigError: a batch is too large, or too small for the game, the feature layer does not
             exist, or the networks need more memory than there is.
     """
-    Batches(dataset.train, config.train.seed).check(config.train.batch_size)
+    batches = Batches(dataset.train, config.train.seed, rows=rows)
+    batches.check(config.train.batch_size)
     method = make_on_meta(find_method(config.method), config, dataset.spec)
     check_game(method)
     method.find_layer()
     method.check_batch(config.train.batch_size)
     train = config.train
-    drawn, asked = train.batch_size * len(method.turns), train.epochs * len(dataset.train)
+    if train.patience and rows is None:
+        logger.warning(
+            f"train.patience {train.patience} has no effect: no examples are held out"
+            " (train.validation_fraction), or the method cannot reconstruct them."
+        )
+    drawn, asked = train.batch_size * len(method.turns), train.epochs * len(batches)
     if drawn > asked:
         logger.warning(
             f"one iteration is made, of {drawn:,} examples ({len(method.turns)} turns of"
@@ -87,3 +106,78 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
             f"{known['sha256'][:12]}, now {len(dataset.train)} + {len(dataset.test)} with "
             f"{dataset.sha256[:12]}. Put the old data back or train again."
         )
+
+
+def divide(
+    config: RunConfig, method: type[Method], split: Split
+) -> tuple[Tensor | None, Split | None]:
+    """What the best state is chosen by, where examples are held out for it.
+
+    Returns:
+        The rows of the split that are trained on, int64 `(M,)`, None for all; and the examples that
+        are held out.
+    """
+    train = config.train
+    is_held = torch.zeros(0, dtype=torch.bool)
+    if "reconstruct" in method.capabilities:
+        is_held = held_for_validation(split, train.validation_fraction, train.seed)
+    if is_held.any():
+        kept, held = (mask.nonzero()[:, 0] for mask in (~is_held, is_held))
+        return kept, replace(take(split, held), augment=split.augment)
+    return None, None
+
+
+def num_trained(config: RunConfig, method: type[Method], split: Split) -> int:
+    """The number of examples that are trained on, after `divide`."""
+    rows, _ = divide(config, method, split)
+    return len(split) if rows is None else len(rows)
+
+
+def fit_to_data(
+    config: RunConfig, method: type[Method], dataset: Dataset, here: World, *, quiet: bool = False
+) -> RunConfig:
+    """The largest batch that few examples fill, and the epochs that make the least steps.
+
+    A line says each, on the main process, unless it is to be quiet.
+    """
+    num = num_trained(config, method, dataset.train)
+    say = logger.info if here.is_main and not quiet else logger.debug
+    config = _with_batch_that_fits(config, num, here, say)
+    return _with_least_steps(config, method, dataset, num, say)
+
+
+def _with_batch_that_fits(
+    config: RunConfig, num_examples: int, here: World, say: Callable[[str], None]
+) -> RunConfig:
+    """The largest batch that few examples fill, in even shares."""
+    train, fits = config.train, num_examples // here.size * here.size
+    if train.batch_size <= num_examples or fits < 2:
+        return config
+    say(
+        f"there are {num_examples} training examples: batches of {fits} are made, not of"
+        f" {train.batch_size}"
+    )
+    return replace(config, train=replace(train, batch_size=fits))
+
+
+def _with_least_steps(
+    config: RunConfig,
+    method: type[Method],
+    dataset: Dataset,
+    num_examples: int,
+    say: Callable[[str], None],
+) -> RunConfig:
+    """As many epochs as make the least number of steps, and a plan as much longer."""
+    train = config.train
+    if not train.least_steps:
+        return config
+    turns = len(make_on_meta(method, config, dataset.spec).turns)
+    epochs = math.ceil(train.least_steps * train.batch_size * turns / num_examples)
+    if epochs <= train.epochs:
+        return config
+    say(
+        f"{train.epochs:,} epochs of {num_examples:,} examples are too few for"
+        f" {train.least_steps:,} steps: training for {epochs:,} epochs (train.least_steps)"
+    )
+    planned = train.schedule_epochs and round(train.schedule_epochs * epochs / train.epochs)
+    return replace(config, train=replace(train, epochs=epochs, schedule_epochs=planned))

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import Tensor
 
 from .core.data_spec import DataSpec
 from .core.distributed import (
@@ -28,10 +29,16 @@ from .core.files import hold_lock, sealed, sweep, write_json
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
-from .data import Batches, Dataset, DataSettings, Decoding, first_lines, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, Split, first_lines, open_dataset
 from .data.memory import MEMORY, examples_in_memory
 from .engine.bn_statistics import recompute_bn_stats
-from .engine.config import RunConfig, choose_device, differences_of_runs, resolve_precision
+from .engine.config import (
+    RunConfig,
+    as_fitted,
+    choose_device,
+    differences_of_runs,
+    resolve_precision,
+)
 from .engine.graph_capture import TurnGraph
 from .engine.interleaved import train_interleaved
 from .engine.run_folder import RunFolder, check_free, create
@@ -42,7 +49,7 @@ from .game import Method
 from .methods import find_method, is_external
 from .model_files import describe_data, make_on_meta, read_config, save_model
 from .run import Run
-from .trainable import check_memory, check_same_data, check_trainable
+from .trainable import check_memory, check_same_data, check_trainable, divide, fit_to_data
 
 UNTRAINED_BATCHES = 50
 
@@ -51,16 +58,27 @@ _Open = Callable[[DataSettings], Dataset]
 logger = logging.getLogger(__name__)
 
 
+Finished = Callable[[Method, Dataset], None]
+"""Called with trained networks, averaged where there is an average, and the data they learned."""
+
+
+def no_more(_method: Method, _dataset: Dataset) -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True)
 class _PendingRun:
     """A run that is about to be trained: new, or going on from its newest checkpoint.
 
-    The method has its initial weights, on its device. Only the main process holds a claim.
+    It is trained on these rows of the training split, all if None. The method has its initial
+    weights, on its device. Only the main process holds a claim.
     """
 
     run: RunFolder
     config: RunConfig
     dataset: Dataset
+    rows: Tensor | None
+    validation: Split | None
     method: Method
     claim: FolderClaim | None
 
@@ -73,6 +91,7 @@ def train(
     y: Any = None,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
+    finished: Finished = no_more,
 ) -> RunFolder:
     """Trains a new run and saves its model.
 
@@ -84,6 +103,7 @@ def train(
         y: labels of `data`, `(N,)`; evaluation alone uses them.
         progress: function called after every iteration.
         decoding: function called as pictures are decoded, before training.
+        finished: function called when the model is saved, by the main process.
 
     Raises:
         ConfigError: a setting is not allowed, or `out` is taken, by another process too.
@@ -94,7 +114,7 @@ def train(
         config = replace(config, data=replace(config.data, source=MEMORY))
     open_data = partial(_open_in_turn, decoding=decoding, data=data, y=y)
     with ExitStack() as locks:
-        return _fit([_begin(config, out, open_data, locks)], progress)[0]
+        return _fit([_begin(config, out, open_data, locks)], progress, finished)[0]
 
 
 def resume(
@@ -107,6 +127,7 @@ def resume(
     expected: Callable[[RunConfig], RunConfig] | None = None,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
+    finished: Finished = no_more,
 ) -> RunFolder:
     """Continues a run where it was, or saves its model again if it is complete.
 
@@ -121,6 +142,7 @@ def resume(
             that then differ, other than the device, are an error.
         progress: function called after every iteration.
         decoding: function called as pictures are decoded, before training.
+        finished: function called when the model is saved, by the main process.
 
     Raises:
         CheckpointError: this is no run, its checkpoints are unusable, or its data have changed.
@@ -130,7 +152,8 @@ def resume(
     load_plugins(plugins)
     open_data = partial(_open_in_turn, decoding=decoding, data=data, y=y)
     with ExitStack() as locks:
-        return _fit([_go_on(out, method_class, expected, open_data, locks)], progress)[0]
+        pending = _go_on(out, method_class, expected, open_data, locks)
+        return _fit([pending], progress, finished)[0]
 
 
 def train_interleaved_runs(
@@ -138,6 +161,7 @@ def train_interleaved_runs(
     *,
     progress: TrainingProgress = no_progress,
     decoding: Decoding | None = None,
+    finished: Finished = no_more,
 ) -> list[RunFolder]:
     """Trains several runs, an iteration of each in turn; those that were begun go on.
 
@@ -148,6 +172,7 @@ def train_interleaved_runs(
         runs: settings and folder of each run; a folder that holds a run must hold this one.
         progress: function called after every iteration of the first run.
         decoding: function called as pictures are decoded, before training.
+        finished: function called when each model is saved, by the main process.
 
     Raises:
         As `train` and `resume`.
@@ -161,7 +186,7 @@ def train_interleaved_runs(
                 entries.append(_go_on(out, method, lambda _, ours=config: ours, open_once, locks))
             else:
                 entries.append(_begin(config, out, open_once, locks))
-        return _fit(entries, progress)
+        return _fit(entries, progress, finished)
 
 
 def _is_begun(run: RunFolder, config: RunConfig) -> bool:
@@ -181,8 +206,10 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
     config = config.check()
     here, device = _take_place(config)
     dataset = open_data(config.data)
-    config = _with_batch_that_fits(config, len(dataset.train), here)
-    check_trainable(config, dataset)
+    method_class = find_method(config.method)
+    rows, validation = divide(config, method_class, dataset.train)
+    config = fit_to_data(config, method_class, dataset, here)
+    check_trainable(config, dataset, rows)
     config = resolve_precision(config, device)
     method = make_method(config, dataset.spec)
     claim = None
@@ -192,20 +219,7 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
         run = create(out, config)
         write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
-    return _PendingRun(RunFolder(out), config, dataset, method.to(device), claim)
-
-
-def _with_batch_that_fits(config: RunConfig, num_examples: int, here: World) -> RunConfig:
-    """The largest batch that few examples fill, in even shares; one line says so."""
-    train, fits = config.train, num_examples // here.size * here.size
-    if train.batch_size <= num_examples or fits < 2:
-        return config
-    if here.is_main:
-        logger.info(
-            f"there are {num_examples} training examples: batches of {fits} are made, not of"
-            f" {train.batch_size}"
-        )
-    return replace(config, train=replace(train, batch_size=fits))
+    return _PendingRun(RunFolder(out), config, dataset, rows, validation, method.to(device), claim)
 
 
 def _go_on(
@@ -223,22 +237,22 @@ def _go_on(
             f"{run.path} holds a run of {config.method}, not of {asked.method}; choose another"
             " --out."
         )
-    batch_size = config.train.batch_size
-    may_not_fit = asked.train.batch_size > batch_size
-    as_fitted = replace(asked, train=replace(asked.train, batch_size=batch_size))
-    _check_same_settings(run, as_fitted if may_not_fit else asked, config)
+    fitted = as_fitted(asked, config)
+    _check_same_settings(run, fitted, config)
     config = replace(config, train=replace(config.train, device=asked.train.device))
     here, device = _take_place(config)
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
-    if may_not_fit:
-        _check_same_settings(run, _with_batch_that_fits(asked, len(dataset.train), here), config)
+    rows, validation = divide(config, method_class, dataset.train)
+    if fitted != asked:
+        asked = fit_to_data(asked, method_class, dataset, here)
+        _check_same_settings(run, asked, config)
     check_same_data(run, dataset)
     check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
-    return _PendingRun(run, config, dataset, method.to(device), claim)
+    return _PendingRun(run, config, dataset, rows, validation, method.to(device), claim)
 
 
 def _check_same_settings(run: RunFolder, asked: RunConfig, config: RunConfig) -> None:
@@ -313,15 +327,21 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"
             " with --precision auto would take fp32."
         )
-    batches = Batches(pending.dataset.train, train.seed, device)
+    batches = Batches(pending.dataset.train, train.seed, device, pending.rows)
+    held = pending.validation
+    validation = None if held is None else Batches(held, train.seed, device)
     on_device = batches.is_resident and device.type == "cuda"
     recorder = TurnGraph if train.cuda_graphs and on_device and world().size == 1 else None
     state = TrainState(pending.method, train.ema_decay)
     output = RunOutput(pending.run, pending.config, pending.claim)
-    return Trainer(state, batches, train, recorder, output=output, progress=progress)
+    return Trainer(
+        state, batches, train, recorder, output=output, validation=validation, progress=progress
+    )
 
 
-def _fit(pending: Sequence[_PendingRun], progress: TrainingProgress) -> list[RunFolder]:
+def _fit(
+    pending: Sequence[_PendingRun], progress: TrainingProgress, finished: Finished = no_more
+) -> list[RunFolder]:
     """Trains all runs and saves the model of each; progress shows the first."""
     trainers = [
         _make_trainer(each, no_progress if n else progress) for n, each in enumerate(pending)
@@ -335,13 +355,12 @@ def _fit(pending: Sequence[_PendingRun], progress: TrainingProgress) -> list[Run
     if here.is_main:
         for each, trainer in zip(pending, trainers, strict=True):
             state = trainer.state
-            kinds = {"raw": state.method}
-            if state.ema is not None:
-                kinds["ema"] = state.ema.module  # pyright: ignore[reportArgumentType]
+            kinds = cast(dict[str, Method], state.networks)
             for method in kinds.values():
                 recompute_bn_stats(method, trainer.batches, each.config.train)
                 method.eval()
             if trainer.output is not None:
                 trainer.output.check_claim(state.images_seen, trainer.device)
             save_model(each.run, each.config, each.dataset, kinds, state.images_seen)
+            finished(kinds.get("ema", state.method), each.dataset)
     return [each.run for each in pending]

@@ -13,11 +13,13 @@ import ambigan
 from ambigan.data import DataSettings, open_dataset
 from ambigan.evaluation import runner
 from ambigan.evaluation.baselines.feature_baselines import pca_baseline
+from ambigan.evaluation.config import EvaluationConfig
 from ambigan.evaluation.features import extract
 from ambigan.evaluation.protocols import classify, find_protocol
 from ambigan.evaluation.protocols.few_examples import FOLDS, REPEATS, groups_of
 from ambigan.evaluation.protocols.registry import Task
 from ambigan.evaluation.result import FEW_HELD_OUT, wilson_interval
+from ambigan.run_evaluation import evaluate_baselines
 
 
 def clouds(num: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -175,3 +177,20 @@ def test_pls_is_kept_when_an_evaluation_is_stopped(
     found = ambigan.evaluate(run.path, protocols=["ridge_r2"], baselines=["raw", "pca"])
     assert found[-1].subject.name == "PLS"
     assert len(count) == 1
+
+
+def test_the_test_split_alone_is_scored_where_that_is_asked_for(tmp_path: Path) -> None:
+    values, labels = clouds(80)
+    np.savez(tmp_path / "x.npz", X=values.numpy(), y=labels.numpy())
+    settings = DataSettings(f"npz:{tmp_path / 'x.npz'}")
+    divided, alone = (
+        evaluate_baselines(settings, "knn1_euclidean", (2,), device="cpu", cross_validate=way)
+        for way in (True, False)
+    )
+    for ours, theirs in zip(alone, divided, strict=True):
+        assert "cross_validation" not in ours.details
+        of_test = theirs.details["cross_validation"]["test_split"]
+        assert ours.headline.value == of_test["accuracy"]
+    config = EvaluationConfig(cross_validate=False)
+    assert runner.file_name(find_protocol("knn1_euclidean"), config) == "knn1_euclidean--test-split"
+    assert config.asked["cross_validate"] is False

@@ -38,6 +38,7 @@ PROBE = {
     **CHOICE,
 }
 C_GRID = [10.0**e * m for e in range(-6, 2) for m in (1, 3)] + [100]
+FEW_LABELS = {"num_draws": 20, "seed": 0, "c": 1.0, "tolerance": 1e-4, "max_iterations": 1000}
 PINNED: dict[str, dict[str, Any]] = {
     "knn1_euclidean": {"k": 1, "metric": "euclidean"},
     "knn1_cosine": {"k": 1, "metric": "cosine"},
@@ -64,6 +65,9 @@ PINNED: dict[str, dict[str, Any]] = {
         "tolerance": 2e-4,
         "max_iterations": 300,
     },
+    "few_labels_1": {"per_class": 1, **FEW_LABELS},
+    "few_labels_10": {"per_class": 10, **FEW_LABELS},
+    "reconstruction_mse": {},
     "ridge_r2": {
         "alphas": [0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0],
         "folds": 5,

@@ -21,6 +21,7 @@ from ambigan.evaluation.metrics.reconstruction import (
     pca_maps,
     real_errors,
     reconstruction_errors,
+    squared_errors,
 )
 from ambigan.methods.bigan import BiGAN, BiGANSettings
 from ambigan.networks.permutation_invariant import MLPSettings
@@ -206,3 +207,24 @@ def test_baselines_of_what_is_drawn_smaller() -> None:
         float(expected), rel=1e-5
     )
     assert errors_of(pca_maps(data, 4, halved), data)["error_real"] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("chunk", [7, 1024])
+def test_squared_errors_are_of_values_and_compared_with_the_mean(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconstruction, "_CHUNK", chunk)
+    train, test = IMAGES[:30].double().numpy() / 255, IMAGES[30:].double().numpy() / 255
+    again = (blur(IMAGES[30:].double() / 127.5 - 1).numpy() + 1) / 2
+    found = squared_errors(Maps(blur), dataset(IMAGES, SPEC))
+    expected = ((test - again) ** 2).mean(), ((test - train.mean(0)) ** 2).mean()
+    assert found == pytest.approx(expected, rel=1e-5)
+    vectors = torch.randn(50, 3) + 2
+    same = dataset(vectors, DataSpec("vectors", (3,), bounded=False))
+    assert squared_errors(mean_maps(same), same)[0] == squared_errors(mean_maps(same), same)[1]
+    assert squared_errors(pca_maps(same, 3), same)[0] == pytest.approx(0, abs=1e-10)
+
+
+def test_a_reconstruction_that_is_no_number_is_refused() -> None:
+    with pytest.raises(NonFiniteError, match="training has diverged"):
+        squared_errors(Maps(lambda x: x * torch.nan), dataset(IMAGES, SPEC))

@@ -171,7 +171,7 @@ def test_a_preset_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lists_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
-    from ambigan.experiments import EXPERIMENTS
+    from ambigan.experiments import EXPERIMENTS, SUITES
 
     assert main(["presets", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
@@ -181,7 +181,8 @@ def test_lists_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = (row for row in rows if row["name"] == "train.ema_decay")
     assert (row["allowed"], row["default"]) == ("number >= 0, < 1", 0.999)
     assert main(["reproduce", "--list", "--json"]) == 0
-    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == [*EXPERIMENTS]
+    names = [row["name"] for row in json.loads(capsys.readouterr().out)]
+    assert names == [*EXPERIMENTS, *SUITES]
 
 
 def test_settings_are_listed_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:

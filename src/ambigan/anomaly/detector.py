@@ -108,7 +108,8 @@ class AnomalyDetector(_Outliers):
                 other would pass for normal.
             image_shape: Height and width, or height, width and channels, of the images that the
                 rows of X are; None for vectors and for arrays of images.
-            preset: Name of the preset to start from; the usual one for such data if None.
+            preset: Name of the preset to start from. If None, `small` for rows and the usual one
+                for images.
             settings: Other settings of the method or of training by name.
             device: Device: `auto` for CUDA where there is one, `cpu`, `cuda` or `cuda:1`.
             out: Folder of the run, in which an interrupted fit goes on; a temporary one if None,
@@ -217,7 +218,7 @@ class AnomalyDetector(_Outliers):
             given = {"cycle_weight": 1.0, "encoder_dropout": 0.2, **given}
         return getattr(estimators, ESTIMATORS[name])(
             epochs=epochs,
-            preset=self.preset,
+            preset=self.preset or (None if size else "small"),  # trained on every normal row
             image_shape=self.image_shape,
             device=self.device,
             random_state=self.random_state,

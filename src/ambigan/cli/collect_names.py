@@ -19,7 +19,7 @@ from ..data.opening.registry import SOURCES
 from ..data.settings import DataSettings
 from ..engine.config import RunConfig, TrainSettings
 from ..evaluation.protocols import PROTOCOLS
-from ..experiments import EXPERIMENTS
+from ..experiments import EXPERIMENTS, SUITES
 from ..methods import METHODS, find_method, is_external
 from ..presets import PRESETS
 from ..presets.preset import Preset
@@ -45,6 +45,16 @@ def collect_names() -> dict[str, Any]:
                 "source": experiment.source,
             }
             for experiment in EXPERIMENTS.values()
+        }
+        | {
+            suite.name: {
+                "title": suite.title,
+                "time": suite.time,
+                "runs": suite.runs,
+                "source": suite.source,
+                "sets": [each.name for each in suite.sets],
+            }
+            for suite in SUITES.values()
         },
     }
 

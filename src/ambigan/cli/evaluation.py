@@ -133,33 +133,73 @@ def reproduce(request: Request) -> int:
     if flags.json:
         raise ConfigError("--json is for --list; what is made is written as .json anyway.")
     from ..engine.trainer import Interrupted
-    from ..experiments import EXPERIMENTS, default_folder
-    from ..experiments import reproduce as make
-    from ..experiments.writers import as_markdown
+    from ..experiments import EXPERIMENTS, SUITES
 
     if flags.experiment is None:
-        raise ConfigError(f"name an experiment: {', '.join(EXPERIMENTS)}.")
+        raise ConfigError(f"name an experiment: {', '.join([*EXPERIMENTS, *SUITES])}.")
     if num_launched_processes() > 1:
         raise ConfigError("reproduce runs as one process; start it without torchrun.")
-    experiment = EXPERIMENTS.find(flags.experiment)
-    out = Path(flags.out or default_folder(experiment, request.settings))
+    make = _reproduce_suite if flags.experiment in SUITES else _reproduce_experiment
     try:
-        summary = make(
-            experiment,
-            out,
-            seeds=_seeds(flags.seeds),
-            changes=request.settings,
-            presets=_listed("--presets", flags.presets),
-            runs=_listed("--runs", flags.runs),
-            render_only=flags.render,
-            bar=show_progress,
-        )
+        out, tables = make(request)
     except Interrupted as stop:
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + stop.signal_number
-    print(as_markdown(summary))
-    say(f"written: {out / experiment.name}.json, .csv, .md, .html")
+    print(tables)
+    say(f"written: {out / flags.experiment}.json, .csv, .md, .html")
     return 0
+
+
+def _reproduce_experiment(request: Request) -> tuple[Path, str]:
+    """Makes an experiment on one set of data; returns its folder and its tables."""
+    from ..experiments import EXPERIMENTS, SUITES, default_folder
+    from ..experiments import reproduce as make
+    from ..experiments.writers import as_markdown
+
+    flags = request.flags
+    experiment = EXPERIMENTS.find(flags.experiment)
+    if flags.sets is not None:
+        raise ConfigError(
+            f"{experiment.name} is made on one set of data; leave out --sets, which"
+            f" {', '.join(SUITES)} takes."
+        )
+    out = Path(flags.out or default_folder(experiment, request.settings))
+    summary = make(
+        experiment,
+        out,
+        seeds=_seeds(flags.seeds),
+        changes=request.settings,
+        presets=_listed("--presets", flags.presets),
+        runs=_listed("--runs", flags.runs),
+        render_only=flags.render,
+        bar=show_progress,
+    )
+    return out, as_markdown(summary)
+
+
+def _reproduce_suite(request: Request) -> tuple[Path, str]:
+    """Makes an experiment on several sets of data; returns its folder and its tables."""
+    from ..experiments import SUITES, reproduce_suite
+    from ..experiments.suites.comparison import comparison_as_markdown
+
+    flags = request.flags
+    suite = SUITES.find(flags.experiment)
+    if flags.presets is not None:
+        raise ConfigError(
+            f"runs of {suite.name} start from presets of their own; leave --presets out."
+        )
+    out = Path(flags.out or f"runs/{suite.name}")
+    comparison = reproduce_suite(
+        suite,
+        out,
+        sets=_listed("--sets", flags.sets),
+        seeds=_seeds(flags.seeds),
+        changes=request.settings,
+        runs=_listed("--runs", flags.runs),
+        render_only=flags.render,
+        bar=show_progress,
+    )
+    return out, comparison_as_markdown(comparison)
 
 
 def _listed(flag: str, text: str | None) -> list[str]:

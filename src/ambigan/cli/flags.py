@@ -349,6 +349,7 @@ REPRODUCE: Flags = {
         {"default": "1"},
     ),
     "--data SOURCE": "data to train on in place of the experiment's",
+    "--sets NAMES": "sets of data of an experiment on several, such as glass,wine; all by default",
     "--runs/--arms NAMES": "runs to make now, such as sao-flips,simclr-flips; all by default",
     "--render": _switch("write tables and page from the results that are there, without training"),
     **DATA_SHORTCUTS,

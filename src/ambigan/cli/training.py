@@ -31,13 +31,14 @@ from ..data.images.near_copies import find_duplicates
 from ..data.packed.duplicates import DUPLICATES, Duplicate, without_duplicates, write_duplicates
 from ..data.packed.sharded import SHARD_MEGABYTES
 from ..data.remote import is_url
-from ..engine.config import RunConfig, differences_of_runs
+from ..engine.config import RunConfig, differences_of_runs, with_epochs_asked_for
 from ..engine.run_folder import RunFolder
 from ..engine.trainer import Interrupted
 from ..estimate.training_cost import LINK, estimate_rows, estimate_training
 from ..methods import find_method, is_external, registered_name
 from ..model_files import load, read_config
 from ..retrieval.semantic_hashing import find_equal_codes
+from ..shortfalls import warn_of_shortfalls
 from ..training import resume as resume_training
 from ..training import train as start_training
 from ..training import train_interleaved_runs
@@ -76,7 +77,8 @@ def demo(request: Request) -> int:
     if status or not _is_main():
         return status
     run = load(out, device=config.train.device)
-    records = measure(run, protocols=DEMO_PROTOCOLS)
+    is_own = config.data.source == "digits"  # other data may have no labels
+    records = measure(run, protocols=DEMO_PROTOCOLS if is_own else ())
     print_results(records)
     page = write_page(run)
     say_headline(records, run.method.default_layer)
@@ -180,12 +182,17 @@ def _resume(request: Request, name: str | None) -> int:
             )
 
     def change(theirs: RunConfig) -> RunConfig:
-        asked = override(theirs, request.settings)
+        asked = override(theirs, with_epochs_asked_for(request.settings))
         return _located(asked) if "data.source" in request.settings else asked
 
     status = _guarded(
         lambda progress: resume_training(
-            run.path, method_class=method, expected=change, progress=progress, decoding=progress
+            run.path,
+            method_class=method,
+            expected=change,
+            progress=progress,
+            decoding=progress,
+            finished=warn_of_shortfalls,
         ),
         again=_resume_command(run.path, config),
     )
@@ -199,12 +206,17 @@ def _train(config: RunConfig, out: Path, *, go_on: bool = False) -> int:
     if go_on:
         return _guarded(
             lambda progress: train_interleaved_runs(
-                [(config, out)], progress=progress, decoding=progress
+                [(config, out)],
+                progress=progress,
+                decoding=progress,
+                finished=warn_of_shortfalls,
             ),
             again="the same command",
         )
     return _guarded(
-        lambda progress: start_training(config, out, progress=progress, decoding=progress),
+        lambda progress: start_training(
+            config, out, progress=progress, decoding=progress, finished=warn_of_shortfalls
+        ),
         again=_resume_command(out, config),
     )
 

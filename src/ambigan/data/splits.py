@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from .settings import DataSettings
 Item = TypeVar("Item")
 
 DEFAULT_TEST_FRACTION = 0.1
+
+MOST_VALIDATED = 1024
+"""Examples that validation holds out of a training split at most."""
 
 _HASHED = 1024
 """Images whose margins are hashed at once."""
@@ -118,6 +121,33 @@ def take(split: Split, chosen: Tensor) -> Split:
         ids=tuple(pick(split.ids, chosen)) if split.ids else (),
         groups=None if split.groups is None else split.groups[chosen],
     )
+
+
+def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
+    """Which examples of a training split are held out for validation, bool `(N,)`.
+
+    They are drawn at random, whole groups where there are some, as many as fit into the fraction
+    and `MOST_VALIDATED`; those take little from the training and are soon measured. None is held
+    out where not one fits.
+
+    Args:
+        split: Examples, as they are trained on.
+        fraction: Fraction that is held out, in [0, 1).
+        seed: Seed of the draw.
+    """
+    wanted = min(round(fraction * len(split)), MOST_VALIDATED)
+    if split.groups is None:
+        drawn = Randomness(seed, "validation").permutation(len(split))[:wanted]
+        return torch.zeros(len(split), dtype=torch.bool).index_fill_(0, drawn, True)
+    names, places = cast(Any, torch).unique(split.groups, return_inverse=True)
+    sizes: list[int] = torch.bincount(places).numpy().tolist()
+    order: list[int] = Randomness(seed, "validation").permutation(len(names)).numpy().tolist()
+    chosen: list[int] = []
+    for group in order:
+        if sizes[group] <= wanted:
+            chosen.append(group)
+            wanted -= sizes[group]
+    return torch.isin(places, torch.tensor(chosen, dtype=places.dtype))
 
 
 def split_at(split: Split, length: int) -> tuple[Split, Split]:

@@ -37,6 +37,15 @@ class TrainSettings:
         epochs: number of passes over the training split.
         schedule_epochs: number of passes that learning rates are planned for; None for `epochs`.
             25 epochs with a schedule of 400 are the first 25 of a run of 400.
+        least_steps: least number of iterations: where `epochs` make fewer, since examples are few,
+            they are raised at the start; 0 leaves them as they are. A preset's number holds where
+            no epochs are asked for.
+        validation_fraction: fraction of the training split, in [0, 1), that is not trained on, and
+            by which the best state is chosen: the one whose reconstructions of it are nearest,
+            measured whenever the networks are diagnosed. Its weights are put back at the end. 0
+            trains on all and keeps the last state, as methods do that cannot reconstruct.
+        patience: number of such measurements in a row, none of which finds a better state, after
+            which training ends early; 0 for never.
         batch_size: number of examples in a turn, over all processes together.
         seed: seed of initial weights, order of the examples, latents and noise.
         device: device to train on: `auto` for CUDA where there is one, `cpu`, `cuda` or `cuda:1`.
@@ -64,6 +73,9 @@ class TrainSettings:
 
     epochs: PositiveInt = 25
     schedule_epochs: PositiveInt | None = None
+    least_steps: NonNegativeInt = 0
+    validation_fraction: Fraction = 0.0
+    patience: NonNegativeInt = 0
     batch_size: PositiveInt = 128
     seed: NonNegativeInt = 0
     device: str = "auto"
@@ -217,6 +229,24 @@ def differences_of_runs(asked: RunConfig, there: RunConfig) -> list[str]:
     if train.precision == "auto":
         train = replace(train, precision=there.train.precision)
     return differences(replace(asked, train=train, plugins=there.plugins), there)
+
+
+def with_epochs_asked_for(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Changes in which epochs that are asked for stand in for a preset's least number of steps."""
+    if "train.epochs" not in changes or "train.least_steps" in changes:
+        return changes
+    return {**changes, "train.least_steps": "0"}
+
+
+def as_fitted(asked: RunConfig, there: RunConfig) -> RunConfig:
+    """The settings asked for, with what a run that is there may have fitted to few examples.
+
+    Its batch may be smaller, and its epochs more, where the least number of steps asks for them.
+    """
+    train, fitted = asked.train, there.train
+    epochs = max(train.epochs, fitted.epochs) if train.least_steps else train.epochs
+    size = min(train.batch_size, fitted.batch_size)
+    return replace(asked, train=replace(train, batch_size=size, epochs=epochs))
 
 
 def resolve_precision(config: RunConfig, device: torch.device) -> RunConfig:

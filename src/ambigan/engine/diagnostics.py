@@ -10,6 +10,7 @@ from torch import Tensor
 from ..core.feature_layers import eval_mode
 from ..core.randomness import Randomness
 from ..data.batches.sampler import Batches
+from ..data.splits import arange
 from ..game import Batch, Method
 
 NUM_DIAGNOSED = 256
@@ -18,6 +19,8 @@ NUM_DIAGNOSED = 256
 LOWEST = {"feature_spread": 1e-3, "feature_rank": 2.0, "sample_spread": 0.2}
 HIGHEST = {"saturation": 0.9, "reconstruction_ratio": 0.98}
 """Bounds of the diagnostics; beyond them training warns."""
+
+_VALIDATED_AT_ONCE = 256
 
 _linalg: Any = torch.linalg  # its functions carry no types
 
@@ -111,3 +114,21 @@ def collapse_warnings(seen: dict[str, float]) -> list[str]:
 
 def _spread(values: Tensor) -> Tensor:
     return values.flatten(1).std(0).mean().clamp_min(1e-12)
+
+
+@torch.no_grad()
+def validation_error(method: Method, examples: Batches) -> Tensor:
+    """The mean Euclidean distance of examples to their reconstructions, a float64 scalar.
+
+    Args:
+        method: networks that can reconstruct, which are left unchanged.
+        examples: examples that are not trained on.
+    """
+    total = torch.zeros((), dtype=torch.float64, device=examples.device)
+    with eval_mode(method):
+        for start in range(0, len(examples), _VALIDATED_AT_ONCE):
+            end = min(start + _VALIDATED_AT_ONCE, len(examples))
+            x = examples.gather(arange(end)[start:].to(examples.values.device))
+            away = method.reconstruct(x).float() - method.resize_to_sample(x)
+            total += _linalg.vector_norm(away.flatten(1), dim=1).double().sum()
+    return total / len(examples)

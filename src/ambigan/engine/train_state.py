@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,8 +52,51 @@ class Meters:
             total.zero_()
 
 
+class BestState:
+    """Copies of the weights that had the lowest validation error so far.
+
+    Attributes:
+        error: the lowest error; infinite before there is one.
+        images_seen: images seen by then.
+        num_since: number of errors since then, none of which was lower.
+    """
+
+    def __init__(self) -> None:
+        self.error, self.images_seen, self.num_since = math.inf, 0, 0
+        self._weights: dict[str, dict[str, Tensor]] = {}
+
+    def offer(self, error: float, images_seen: int, networks: dict[str, nn.Module]) -> None:
+        """Takes a copy of the networks, by name, if their error is lower than any before."""
+        self.num_since += 1
+        if error < self.error:  # never where it is not a number
+            self.error, self.images_seen, self.num_since = error, images_seen, 0
+            self._weights = {
+                name: {key: value.clone() for key, value in network.state_dict().items()}
+                for name, network in networks.items()
+            }
+
+    def put_back(self, networks: dict[str, nn.Module]) -> None:
+        """Copies the best weights into the networks; without any, these stay as they are."""
+        for name, weights in self._weights.items():
+            networks[name].load_state_dict(weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers; nothing before the first error."""
+        if not self.num_since and not self._weights:
+            return {}
+        about = {"error": self.error, "images_seen": self.images_seen, "num_since": self.num_since}
+        return about | {"weights": self._weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what `state_dict` gave."""
+        if state:
+            self.error, self.images_seen = state["error"], state["images_seen"]
+            self.num_since = state["num_since"]
+            self._weights = state["weights"]
+
+
 class TrainState:
-    """Method, optimisers, average, meters and the count of images seen.
+    """Method, optimisers, average, meters, the best state and the count of images seen.
 
     Args:
         method: game in training, on its device.
@@ -64,8 +108,15 @@ class TrainState:
         self.optimizers = {player.name: make_optimizer(method, player) for player in method.players}
         self.ema = ExponentialMovingAverage(method, ema_decay) if ema_decay else None
         self.meters = Meters()
+        self.best = BestState()
         self.images_seen = 0
         self.iterations = 0
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The method and, where there is one, its average, by the names that files give them."""
+        average = {} if self.ema is None else {"ema": self.ema.module}
+        return {"raw": self.method, **average}
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and texts only, so that loading runs no code."""
@@ -76,6 +127,7 @@ class TrainState:
             "optimizers": {name: opt.state_dict() for name, opt in self.optimizers.items()},
             "ema": self.ema.module.state_dict() if self.ema else None,
             "meters": {"sums": self.meters.sums, "counts": self.meters.counts},
+            "best": self.best.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -91,6 +143,7 @@ class TrainState:
             device = next(self.method.parameters()).device
             self.meters.sums = {n: v.to(device) for n, v in state["meters"]["sums"].items()}
             self.meters.counts = dict(state["meters"]["counts"])
+            self.best.load_state_dict(state.get("best", {}))  # earlier versions kept none
             self.images_seen, self.iterations = state["images_seen"], state["iterations"]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Generator
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -21,10 +21,10 @@ from ..core.distributed import any_rank, average_, world
 from ..core.errors import ConfigError, NonFiniteError
 from ..core.randomness import Randomness
 from ..data.batches.sampler import Batches
-from ..game import Batch
+from ..game import Batch, Method
 from ..methods import check_losses
 from .config import TrainSettings
-from .diagnostics import collapse_warnings, diagnose, diagnosed_batch
+from .diagnostics import collapse_warnings, diagnose, diagnosed_batch, validation_error
 from .durations import duration
 from .graph_capture import CapturedTurns, PlayerNames, Recorder
 from .run_output import RunOutput
@@ -80,6 +80,8 @@ class Trainer:
         recorder: what makes a CUDA graph of a turn; None to play every turn as it is.
         output: files of the run. Without them, iterations go on without end, and nothing is
             logged, diagnosed or saved: for measuring a step before a run.
+        validation: examples that are not trained on, by which the best state is chosen; None to
+            keep the last one.
         progress: called after every iteration.
 
     Attributes:
@@ -96,6 +98,7 @@ class Trainer:
         recorder: Recorder | None = None,
         *,
         output: RunOutput | None = None,
+        validation: Batches | None = None,
         progress: TrainingProgress = no_progress,
     ) -> None:
         if settings.precision == "auto":
@@ -103,7 +106,7 @@ class Trainer:
                 "train.precision 'auto' is not resolved; pass the config through resolve_precision."
             )
         self.state, self.batches, self.settings, self.recorder = state, batches, settings, recorder
-        self.output, self.progress = output, progress
+        self.output, self.progress, self.validation = output, progress, validation
         self.device, self.is_bf16 = batches.device, settings.precision == "bf16"
         self.players = {player.name: player for player in state.method.players}
         num_turns = len(state.method.turns)
@@ -186,13 +189,17 @@ class Trainer:
                 yield
                 continue
 
-            # Log: mean losses since the last line, the same on all processes.
+            # Validate: the best state so far is kept, and put back at the end, which this may be.
             line: dict[str, Any] = {}
-            if is_log_due(settings, state.iterations, self.num_iterations):
-                line = {"losses": self._read_losses(output), "learning_rate": self.rates}
+            if is_diagnosed := is_diagnosis_due(settings, state.iterations, self.num_iterations):
+                line = self._validate(output)
 
-            # Diagnose: signs of collapse, which losses do not show; the networks stay as they are.
-            if is_diagnosis_due(settings, state.iterations, self.num_iterations):
+            # Log: mean losses since the last line, the same on all processes.
+            if is_log_due(settings, state.iterations, self.num_iterations):
+                line |= {"losses": self._read_losses(output), "learning_rate": self.rates}
+
+            # Diagnose: signs of collapse, which losses do not show, are sought in the networks.
+            if is_diagnosed:
                 line |= self._diagnose(output)
             self._report(output, line)
 
@@ -221,6 +228,8 @@ class Trainer:
         """Goes on from the newest checkpoint, if there is one, and says what will be trained."""
         state, settings = self.state, self.settings
         output.restore(state, self.device)
+        if self._is_patience_over:
+            self.num_iterations = state.iterations
         done = [
             number * self.images_per_iteration
             for number in range(1, state.iterations + 1)
@@ -276,15 +285,54 @@ class Trainer:
                 raise self._broken(f"the term '{term}' of player '{player}' became {value}", output)
         return self.latest
 
+    def _validate(self, output: RunOutput) -> dict[str, Any]:
+        """The error on held-out examples as part of a line; nothing where none are held out.
+
+        At the end of training the best state takes the place of the last one.
+        """
+        state, best = self.state, self.state.best
+        if self.validation is None or not self._is_whole:
+            return {}
+        self._check_finite(output)
+        networks = state.networks
+        measured = cast(Method, networks.get("ema", state.method))
+        error = validation_error(measured, self.validation)
+        average_([error])  # so that all processes keep the same state
+        best.offer(float(error), state.images_seen, networks)
+        if self._is_patience_over:
+            self.num_iterations = state.iterations
+        if state.iterations == self.num_iterations:
+            best.put_back(networks)
+            if self._is_patience_over and world().is_main:
+                logger.info(
+                    f"training ends after {state.images_seen:,} examples: no state was better in"
+                    f" the last {best.num_since} measurements"
+                )
+            if 0 < best.images_seen < state.images_seen and world().is_main:
+                logger.info(
+                    f"the state at {best.images_seen:,} examples is kept: its reconstructions of"
+                    f" {len(self.validation):,} held-out examples are the nearest, at a mean"
+                    f" distance of {best.error:.3g} (at the end {float(error):.3g})"
+                )
+        return {"validation": {"error": float(error), "best_at": best.images_seen}}
+
+    @property
+    def _is_patience_over(self) -> bool:
+        """Whether so many states in a row were no better that training ends early."""
+        return 0 < self.settings.patience <= self.state.best.num_since
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all networks have begun to learn, so that reconstructions mean something."""
+        seen, planned = self.state.images_seen, self.planned_images
+        return all(has_begun(player, seen, planned) for player in self.players.values())
+
     def _diagnose(self, output: RunOutput) -> dict[str, Any]:
         """The diagnostics of the networks and the warnings that follow, as parts of a line."""
         self._check_finite(output)
         method, state = self.state.method, self.state
         batch = diagnosed_batch(method, self.batches, self.settings.seed)
-        is_whole = all(
-            has_begun(player, state.images_seen, self.planned_images) for player in method.players
-        )
-        found = diagnose(method, batch, can_reconstruct=is_whole)
+        found = diagnose(method, batch, can_reconstruct=self._is_whole)
         part: dict[str, Any] = {"diagnostics": found}
         if signs := collapse_warnings(found):
             part["warnings"] = signs

@@ -12,7 +12,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from ..core.distributed import share_of
+from ..core.distributed import share_of, world
 from ..core.errors import ConfigError
 from ..core.machine import physical_memory
 from ..data import Batches, open_dataset
@@ -21,7 +21,8 @@ from ..engine.durations import duration
 from ..engine.train_state import TrainState, count_parameters
 from ..engine.trainer import Trainer
 from ..evaluation.provenance import hardware
-from ..trainable import check_trainable
+from ..methods import find_method
+from ..trainable import check_trainable, divide, fit_to_data
 from ..training import make_method
 from .memory import allocated_bytes, saved_bytes
 from .simulated_process_group import CollectiveTraffic, simulated_process_group
@@ -122,10 +123,13 @@ def _estimate(
     device = choose_device(config.train.device)
     config = resolve_precision(config, device)
     dataset = open_dataset(config.data)
-    check_trainable(config, dataset)
+    method_class = find_method(config.method)
+    rows, _ = divide(config, method_class, dataset.train)
+    config = fit_to_data(config, method_class, dataset, world())
+    check_trainable(config, dataset, rows)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)
-    batches = Batches(dataset.train, config.train.seed, device)
+    batches = Batches(dataset.train, config.train.seed, device, rows)
     play = Trainer(state, batches, config.train)
     phases: list[dict[str, int]] = []
     seconds, num_steps = 0.0, 0

@@ -47,6 +47,8 @@ class EvaluationConfig:
         framing: How other data are given to the networks: in the form of the `run`'s own, resized,
             cropped and converted to its channels, or in the form of the `data`, which convolutional
             layers take in any size.
+        cross_validate: Whether protocols of labels divide both splits again where few examples are
+            held out. If false, the test split alone is scored, which no network has seen.
         sample_baselines: A file that keeps the baselines of samples, which depend on the data
             alone, for other runs on the same data to take from it.
         device: The device on which features are computed.
@@ -64,6 +66,7 @@ class EvaluationConfig:
     crops: CropSettings | None = None
     data: str | DataSettings | None = None
     framing: Framing = "run"
+    cross_validate: bool = True
     sample_baselines: str | Path | None = None
     device: str = "auto"
 
@@ -88,6 +91,7 @@ class EvaluationConfig:
             "reference_features": [*self.reference_features],
             "weights": self.weights,
             **({} if source is None else {"data": source, "framing": self.framing}),
+            **({} if self.cross_validate else {"cross_validate": False}),
         }
 
 

@@ -113,6 +113,7 @@ def _measure(
     started = perf_counter()
     dataset = inputs.dataset
     labels, test_labels = dataset.train.labels, dataset.test.labels
+    may_divide = inputs.views is None and inputs.config.cross_validate
     if protocol.needs == "targets":
         labels, test_labels = dataset.train.targets, dataset.test.targets
     assert labels is not None
@@ -127,7 +128,7 @@ def _measure(
                 test_labels,
                 device=inputs.device,
                 views=len(train) // len(labels),
-                groups=None if inputs.views else groups_of(dataset),
+                groups=groups_of(dataset) if may_divide else None,
                 common_scale=function.common_scale,
             ),
             train.shape[1],

@@ -61,7 +61,7 @@ def _measure_pls(protocol: Protocol, inputs: EvaluationInputs) -> Result:
     task = Task(
         *(to_float(train.values).flatten(1), train.targets),
         *(to_float(test.values).flatten(1), test.targets),
-        groups=groups_of(inputs.dataset),
+        groups=groups_of(inputs.dataset) if inputs.config.cross_validate else None,
     )
     pls = replace(protocol, function=pls_r2, constants=constants)
     measured = by_main(lambda: pls.measure(task))
@@ -103,6 +103,7 @@ def file_name(protocol: Protocol, config: EvaluationConfig, data_name: str = "")
     layers = [*config.layers]
     words = {"labels": layers, "targets": layers, "sample": named}.get(protocol.needs, [])
     words += [config.weights] if config.weights else []
+    words += [] if config.cross_validate else ["test-split"]
     words += [config.crops.name] if config.crops is not None else []
     if data_name:
         words.append(f"on-{data_name}{'-own-form' if config.framing == 'data' else ''}")

@@ -7,6 +7,7 @@ from . import bigan_table1, bigbigan, sao
 from .experiment import EXPERIMENTS, Experiment, RunSpec, register_experiment
 from .planning import default_folder
 from .runner import reproduce
+from .suites import SUITES, Suite, register_suite, reproduce_suite
 
 CATALOGUE = (bigan_table1, bigbigan, sao)
 """The modules of the package's own experiments; they are listed as they are imported: bigbigan
@@ -14,9 +15,13 @@ imports sao, whose experiments come before its own."""
 
 __all__ = [
     "EXPERIMENTS",
+    "SUITES",
     "Experiment",
     "RunSpec",
+    "Suite",
     "default_folder",
     "register_experiment",
+    "register_suite",
     "reproduce",
+    "reproduce_suite",
 ]

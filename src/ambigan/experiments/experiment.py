@@ -56,6 +56,9 @@ class Experiment:
         weights: Which weights are measured: averaged (`ema`), or both if None.
         pca_widths: The numbers of components of the PCA baselines.
         curve: The protocol that is measured at every kept checkpoint, or None.
+        cross_validate: Whether protocols of labels divide both splits again where few examples are
+            held out; false where seeds have divisions of their own.
+        reconstructions: The protocols by which reconstructions of runs that make some are measured.
         reference_model: The name of the run in whose first layer samples of the others are
             compared with data, best one that draws nothing itself; None compares none.
         published: The paper's value of the first protocol, by the name of a run.
@@ -78,6 +81,8 @@ class Experiment:
     weights: Literal["ema"] | None = "ema"
     pca_widths: tuple[int, ...] = (128,)
     curve: str | None = None
+    cross_validate: bool = True
+    reconstructions: tuple[str, ...] = ("reconstruction_l2",)
     reference_model: str | None = None
     published: Mapping[str, float] = field(default_factory=dict[str, float])
     published_budget: str = ""

@@ -12,15 +12,16 @@ from typing import Any
 import torch
 
 from ..core.data_spec import DataSpec
+from ..core.distributed import world
 from ..core.errors import ConfigError, unknown_name
 from ..core.settings import dotted, override, typed_value
 from ..data import Dataset
-from ..engine.config import RunConfig, differences_of_runs
+from ..engine.config import RunConfig, as_fitted, differences_of_runs, with_epochs_asked_for
 from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import find_protocol
 from ..methods import find_method
 from ..presets import find_preset
-from ..trainable import check_trainable
+from ..trainable import check_trainable, fit_to_data
 from .experiment import Experiment, RunSpec
 from .run_records import PlannedRun
 
@@ -146,15 +147,26 @@ def check_runs(runs: Sequence[PlannedRun], dataset: Dataset) -> None:
     for run in {(run.spec.name, run.spec.preset): run for run in runs}.values():
         protocols = {*run.experiment.protocols, *filter(None, [run.experiment.curve])}
         try:
-            check_trainable(run.config, dataset)
+            check_trainable(_with_batch_that_fits(run, len(dataset.train)), dataset)
             for name in sorted(protocols):
                 find_protocol(name).check((), dataset)
         except ConfigError as error:
             raise ConfigError(f"run '{run.spec.name}': {error}") from error
+    for run in runs:
+        method = find_method(run.config.method)
+        _check_unchanged(run, fit_to_data(run.config, method, dataset, world(), quiet=True))
     if len(dataset.test) < 2:
         raise ConfigError(
             f"{dataset.name} holds out {len(dataset.test)} examples; an experiment needs 2 or more."
         )
+
+
+def _with_batch_that_fits(run: PlannedRun, num_examples: int) -> RunConfig:
+    """The settings with the batch that training makes of few examples; a user's own stays."""
+    train, own = run.config.train, run.own.train
+    if train.batch_size != own.batch_size:
+        return run.config
+    return replace(run.config, train=replace(train, batch_size=min(own.batch_size, num_examples)))
 
 
 def check_folder(out: Path) -> None:
@@ -224,6 +236,7 @@ def _config(
 ) -> tuple[RunConfig, int]:
     """All settings of a run, and the number of turns by which its epochs were multiplied."""
     values = {**experiment.settings, **spec.changes, **changes, "train.seed": str(seed)}
+    values = dict(with_epochs_asked_for(values))
     turns, epochs = 1, values.get(EPOCHS, str(experiment.epochs))
     if experiment.epochs is not None:
         values.pop(EPOCHS, None)
@@ -254,12 +267,18 @@ def _folder(out: Path, spec: RunSpec, seed: int) -> RunFolder:
     return RunFolder(next((path for path in paths if path.is_dir()), paths[0]))
 
 
-def _check_unchanged(planned: PlannedRun) -> None:
-    """Refuses a run that was made with other settings; see `differences_of_runs`."""
+def _check_unchanged(planned: PlannedRun, fitted: RunConfig | None = None) -> None:
+    """Refuses a run that was made with other settings; see `differences_of_runs`.
+
+    Args:
+        planned: The run as it is asked for.
+        fitted: Its settings fitted to the data; None where these are not open, and the run may have
+            been fitted to any.
+    """
     if not planned.run.config_file.is_file():
         return
     there = RunConfig.from_json(planned.run.read_config())
-    if changed := differences_of_runs(planned.config, there):
+    if changed := differences_of_runs(fitted or as_fitted(planned.config, there), there):
         raise ConfigError(
             f"{planned.run.path} was made with other settings ({'; '.join(changed)}); repeat them"
             " or choose another --out."

@@ -20,7 +20,7 @@ from ..methods import find_method
 from .experiment import Experiment, RunSpec
 
 GENERATION = "generation_features"
-RECONSTRUCTION = "reconstruction_l2"
+RECONSTRUCTION, RECONSTRUCTION_MSE = "reconstruction_l2", "reconstruction_mse"
 """The protocols of samples and reconstructions."""
 
 
@@ -132,6 +132,7 @@ class PlannedRun:
             layers=self.spec.layers,
             weights=self.experiment.weights,
             reference_features=(space,) if space else (),
+            cross_validate=self.experiment.cross_validate,
             device=self.config.train.device,
         )
 
@@ -141,7 +142,7 @@ class PlannedRun:
         able = find_method(self.config.method).capabilities
         can_compare = "sample" in able and self.evaluation.reference_features
         names = [GENERATION] if can_compare else []
-        return names + [RECONSTRUCTION] * ("reconstruct" in able)
+        return names + [*self.experiment.reconstructions] * ("reconstruct" in able)
 
     def features_of(self, protocol: str) -> list[Result]:
         """What a protocol measured of the saved model's layers; empty while some are missing."""
@@ -181,15 +182,15 @@ class PlannedRun:
         is_measured = all(self.features_of(protocol) for protocol in self.experiment.protocols)
         if images is None or not is_measured or (self.experiment.curve and not curve):
             return None
-        results = self.results
+        results, made = self.results, self.run.read_config()["train"]
         points = [((x.provenance.images_seen or 0) // self.turns, x.headline.value) for x in curve]
         return RunResult(
             name=self.spec.name,
             preset=str(self.spec.preset),
             seed=self.seed,
-            epochs=self.config.train.epochs // self.turns,
+            epochs=int(made["epochs"]) // self.turns,
             images=images // self.turns,
-            precision=str(self.run.read_config()["train"]["precision"]),
+            precision=str(made["precision"]),
             results=tuple(replace(result, seconds=0.0) for result in results),
             curve=tuple((images, value) for images, value in points if value is not None),
             cost=self._cost(images, sum(result.seconds for result in results)),

@@ -60,6 +60,7 @@ def reproduce(
     presets: Sequence[str] = (),
     runs: Sequence[str] = (),
     render_only: bool = False,
+    command: str | None = None,
     bar: Bar,
 ) -> Summary:
     """Makes an experiment and writes `NAME.json`, `.csv`, `.md` and `.html`.
@@ -77,6 +78,8 @@ def reproduce(
         presets: The presets of runs that name none; the experiment's if empty.
         runs: The slugs of runs to be made now; all if empty.
         render_only: Whether nothing is trained or measured, and files are written of what is there.
+        command: The command line that makes these runs, as pages show it; None for the
+            experiment's own.
         bar: Opens a progress bar for one training.
 
     Raises:
@@ -91,12 +94,12 @@ def reproduce(
     if render_only:
         if not out.is_dir():
             raise ConfigError(f"there is no folder {out} to show results of.")
-        return Runner(planned, changes, out, None).write()
+        return Runner(planned, changes, out, None, command).write()
     dataset = open_dataset(planned[0].config.data)
     check_runs(planned, dataset)
     check_writable(out)
     check_folder(out)
-    return Runner(planned, changes, out, dataset).make(chosen, bar)
+    return Runner(planned, changes, out, dataset, command).make(chosen, bar)
 
 
 class Runner:
@@ -111,9 +114,11 @@ class Runner:
         changes: Mapping[str, str],
         out: Path,
         dataset: Dataset | None,
+        command: str | None = None,
     ) -> None:
         self.planned, self.changes, self.out, self.dataset = planned, changes, out, dataset
         self.experiment = planned[0].experiment
+        self.command = command or command_of(planned, changes, out)
         self.device = planned[0].config.train.device
         self.pictures: dict[Path, Section | None] = {}
         self._warned: set[str] = set()
@@ -163,7 +168,7 @@ class Runner:
                 tuple(baselines),
                 tuple(changed),
                 len(planned | found.keys()),
-                command_of(self.planned, self.changes, self.out),
+                self.command,
             )
             write_summary(summary, self._pictures([run for run, _ in done]), self.out)
         return summary
@@ -266,12 +271,17 @@ class Runner:
                     check_comparable(there, self._as_now(there))
                 except (ConfigError, IndexError):  # by other constants, or none
                     data, widths = self.planned[0].config.data, self.experiment.pca_widths
-                    found = evaluate_baselines(data, name, widths, device=self.device)
+                    found = evaluate_baselines(
+                        *(data, name, widths),
+                        device=self.device,
+                        cross_validate=self.experiment.cross_validate,
+                    )
                     write_results(self._baselines_file(name), found)
 
     def _baselines_file(self, protocol: str) -> Path:
-        widths = map(pca_name, self.experiment.pca_widths)
-        return self.out / _BASELINES_FOLDER / ("--".join([protocol, *widths]) + ".json")
+        words = [protocol, *map(pca_name, self.experiment.pca_widths)]
+        words += [] if self.experiment.cross_validate else ["test-split"]
+        return self.out / _BASELINES_FOLDER / ("--".join(words) + ".json")
 
     def _baselines_of(self, protocol: str) -> list[Result]:
         """Raw values and PCA of the experiment's widths, of those there are; none if one lacks."""

@@ -13,7 +13,7 @@ from ..engine.durations import duration
 from ..evaluation.result import Result
 from ..report.result_tables import ResultTable, TableCell, TableRow
 from .experiment import Experiment
-from .run_records import GENERATION, RECONSTRUCTION, RunResult, layer_of
+from .run_records import GENERATION, RECONSTRUCTION, RECONSTRUCTION_MSE, RunResult, layer_of
 
 TITLES = {
     "linear_lbfgs": "linear probe",
@@ -30,6 +30,7 @@ _DRAWN = (
     (f"{GENERATION}/precision", "precision, %", ".1f"),
     (f"{GENERATION}/recall", "recall, %", ".1f"),
     (f"{RECONSTRUCTION}/ratio_real", "reconstruction", ".2f"),
+    (f"{RECONSTRUCTION_MSE}/ratio_mean", "squared error over the mean's", ".3f"),
 )
 _WEIGHTS = {"raw": ", last weights", "ema": ", averaged weights"}
 
@@ -141,7 +142,8 @@ class Summary:
     def drawn(self) -> list[Line]:
         """Samples and reconstructions of runs; then what was not drawn, of the first run."""
         drawn, others = _Rows(list), _Rows(list)
-        for run, result in self._results_by((GENERATION, RECONSTRUCTION)):
+        protocols = (GENERATION, *self.experiment.reconstructions)
+        for run, result in self._results_by(protocols):
             if not result.is_baseline:
                 drawn[f"{self.label(run)}{self._weights(result)}"].append(result)
             elif result.protocol.name == GENERATION:
@@ -219,6 +221,11 @@ class Summary:
             texts.append(
                 "Reconstruction: its error over that of shuffled pairs; 1 knows nothing of its"
                 " input, 0 is perfect."
+            )
+        if RECONSTRUCTION_MSE in measured:
+            texts.append(
+                "Squared error of reconstructions over that of the training mean; 1 or more is no"
+                " better than the mean."
             )
         return " ".join(texts)
 

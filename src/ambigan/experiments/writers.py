@@ -80,7 +80,7 @@ def as_markdown(summary: Summary) -> str:
     if len(summary.runs) < summary.num_runs:
         parts.append(f"**Not finished: {len(summary.runs)} of {summary.num_runs} runs.**")
     for caption, table in summary.tables:
-        parts += filter(None, [escape_markdown(caption), _grid(table)])
+        parts += filter(None, [escape_markdown(caption), markdown_table(table)])
     parts += [f"On {escape_markdown(machine)}." for machine in summary.machines]
     return "\n\n".join(parts) + "\n"
 
@@ -90,7 +90,8 @@ def _line(line: Line) -> dict[str, Any]:
     return head | {key: asdict(value) for key, value in line.values.items()}
 
 
-def _grid(table: ResultTable) -> str:
+def markdown_table(table: ResultTable) -> str:
+    """A table as Markdown has it."""
     rows = [[cell.text for cell in row.cells] for row in table.rows]
     lines = [f"| {' | '.join(map(escape_markdown, row))} |" for row in (table.columns, *rows)]
     return "\n".join([lines[0], "|" + " --- |" * len(table.columns), *lines[1:]])

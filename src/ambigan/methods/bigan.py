@@ -15,12 +15,14 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
+from ..core.randomness import Randomness
 from ..core.settings import Positive
 from ..game import Batch, OptimizerSettings, Player, Terms, turns_of
 from ..networks import families
 from ..networks.families import NetworkSettings
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.adversarial import OBJECTIVES
+from ..objectives.views import swap_values, vicreg
 from ..priors import PriorName, make_prior
 from .registry import register_method
 from .shared import (
@@ -28,12 +30,13 @@ from .shared import (
     DiscriminatorSettings,
     EncoderSettings,
     PairGame,
+    ViewSettings,
     check_stochastic_prior,
 )
 
 
 @dataclass(frozen=True)
-class BiGANSettings(EncoderSettings, DiscriminatorSettings):
+class BiGANSettings(ViewSettings, EncoderSettings, DiscriminatorSettings):
     """Settings of the game; the defaults are as printed in the paper.
 
     Attributes:
@@ -88,9 +91,11 @@ class BiGAN(DiscriminatorGame, PairGame):
         self.encoder = families.make_encoder(
             spec, s.network, s.latent_dim * (2 if self.deviation else 1)
         )
+        self.projector = families.make_projector(self.encoder) if s.view_weight else None
+        projectors = ("projector",) if self.projector else ()
         self.players = (
             Player("discriminator", ("discriminator",), s.optimizer),
-            Player("generator_encoder", ("generator", "encoder"), s.optimizer),
+            Player("generator_encoder", ("generator", "encoder", *projectors), s.optimizer),
         )
         self.turns = turns_of(self.players, simultaneous=s.simultaneous)
         self.default_layer = s.feature_layer or families.last_hidden("encoder", self.encoder)
@@ -122,8 +127,23 @@ class BiGAN(DiscriminatorGame, PairGame):
                 "real": w * objective.seem_fake(real),
                 "fake": w * objective.seem_real(fake),
                 **self.cycle(x, E_x),
+                **self._views(batch.x, noise),
             }
         return losses
+
+    def _views(self, x: Tensor, noise: Randomness) -> Terms:
+        """How unlike two corrupted views of x are to E, if that is asked for."""
+        weight, share = self.settings.view_weight, self.settings.view_corruption
+        if self.projector is None:
+            return {}
+        first, second = (self.run("projector", swap_values(x, share, noise)) for _ in range(2))
+        return {name: weight * term for name, term in vicreg(first, second).items()}
+
+    def run(self, network: str, x: Tensor) -> Tensor:
+        """The projection of the last hidden layer of E, where there is one, or as for all pairs."""
+        if network == "projector" and self.projector is not None:
+            return self.projector(self.encoder.hidden(x))
+        return super().run(network, x)
 
     def decode(self, z: Tensor) -> Tensor:
         """G(z)."""

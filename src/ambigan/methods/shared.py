@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from ..networks.layers.basic import mask_inputs
 from ..networks.permutation_invariant import MLPSettings
 from ..objectives.augmentation import augment, check_augmentable
 from ..objectives.penalties import gradient_norm, r1
-from ..objectives.reconstruction import absolute_error
+from ..objectives.reconstruction import absolute_error, squared_error
 
 
 @dataclass(frozen=True)
@@ -95,18 +95,36 @@ class DiscriminatorGame(Method):
 
 
 @dataclass(frozen=True)
+class ViewSettings:
+    """Settings of a term by which two corrupted views of an example are encoded alike.
+
+    Attributes:
+        view_weight: weight of VICReg (Bardes et al., 2022) between two views of x, on a projection
+            of the last hidden layer of E, in the loss of E; 0 leaves it out.
+        view_corruption: fraction of the values of a view that are those of other examples, in
+            [0, 1), as in SCARF (Bahri et al., 2022).
+    """
+
+    view_weight: NonNegative = 0.0
+    view_corruption: Fraction = 0.3
+
+
+@dataclass(frozen=True)
 class EncoderSettings:
     """Settings of the encoder that are no part of a method's paper; 0 leaves each out.
 
     Attributes:
         encoder_dropout: fraction of the values of x that E does not see in training, drawn afresh
             for each example, in [0, 1) (masking noise; Vincent et al., 2008).
-        cycle_weight: weight of |x - G(E(x))|_1, summed over an example's values, in the loss of G
-            and of E (ALICE; Li et al., 2017).
+        cycle_weight: weight of the distance from x to G(E(x)), summed over an example's values, in
+            the loss of G and of E (ALICE; Li et al., 2017).
+        cycle_loss: that distance: `l1` is the absolute error, whose best guess is the median, and
+            so misses columns that are seldom anything but one value; `l2` is the squared error.
     """
 
     encoder_dropout: Fraction = 0.0
     cycle_weight: NonNegative = 0.0
+    cycle_loss: Literal["l1", "l2"] = "l1"
 
 
 class PairGame(Method):
@@ -149,7 +167,8 @@ class PairGame(Method):
     def cycle(self, x: Tensor, z: Tensor) -> Terms:
         """The cycle term, if it is set: how far x is from what G makes of its latents."""
         if weight := self.settings.cycle_weight:
-            return {"cycle": weight * absolute_error(x, self.decode(z))}
+            error = squared_error if self.settings.cycle_loss == "l2" else absolute_error
+            return {"cycle": weight * error(x, self.decode(z))}
         return {}
 
     def run(self, network: str, x: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from . import convolutional, permutation_invariant, residual
@@ -19,6 +21,9 @@ NetworkSettings = MLPSettings | ConvSettings
 
 GameSettings = NetworkSettings | ResidualSettings
 """Settings of networks for games without an encoder: a residual D has no input for latents."""
+
+PROJECTED = 64
+"""Length of what a projector makes."""
 
 Discriminator = MLP | ConvNet | ResNet
 Encoder = MLP | ConvNet
@@ -101,6 +106,21 @@ def last_hidden(name: str, network: Discriminator | Encoder) -> str:
     """
     vectors = network.vector_names if isinstance(network, ResNet) else ()
     return f"{name}.{(*network.hidden_names, *vectors)[-1]}"
+
+
+def make_projector(network: Discriminator | Encoder) -> nn.Sequential:
+    """Builds a network from the last hidden layer of another to 64 numbers, for losses on these.
+
+    Raises:
+        ConfigError: The other network is convolutional.
+    """
+    if not isinstance(network, MLP):
+        raise ConfigError(
+            "settings.view_weight needs networks of dense layers; choose settings.network.kind mlp,"
+            " or set view_weight to 0."
+        )
+    width = network.output.linear.in_features
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, PROJECTED))
 
 
 def check_prior_fits(settings: NetworkSettings, prior: str) -> None:

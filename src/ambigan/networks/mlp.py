@@ -119,9 +119,14 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor, z: Tensor | None = None) -> Tensor:
         """Maps inputs `(N, ...)` and, where they enter, latents to `(N, *out_shape)`."""
+        h = self.hidden(x, z)
+        return output_activation(self.output(h, z), self.ending).view(-1, *self.out_shape)
+
+    def hidden(self, x: Tensor, z: Tensor | None = None) -> Tensor:
+        """What the last hidden layer makes of inputs and latents."""
         h = x.flatten(1)
         if self.unit_input:
             h = (h + 1) / 2
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
-        return output_activation(self.output(h, z), self.ending).view(-1, *self.out_shape)
+        return h

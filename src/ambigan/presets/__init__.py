@@ -1,9 +1,10 @@
 """Published settings, as complete configs; flags only override.
 
 `paper` is as printed, `official` as the authors' code does where it differs, `modern` what measured
-best, `small` for a few thousand examples on two CPU cores, `features` for their retrieval, `images`
-for pictures there. Each says what it reached, or that nothing was reproduced yet. A method without
-any has one, `default`; one that derives from a published method has that method's.
+best, `table` for vectors, `small` for a few thousand examples on two CPU cores, `features` for
+their retrieval, `images` for pictures there. Each says what it reached, or that nothing was
+reproduced yet. A method without any has one, `default`; one that derives from a published method
+has that method's.
 """
 
 from __future__ import annotations
@@ -22,9 +23,16 @@ from .images import IMAGE_PRESETS
 from .mnist import MNIST_PRESETS
 from .preset import Preset
 from .structural import STRUCTURAL_PRESETS
+from .tables import TABLE_PRESETS
 
 _PUBLISHED: dict[str, dict[str, Preset]] = {}
-for _preset in (*MNIST_PRESETS, *IMAGE_PRESETS, *STRUCTURAL_PRESETS, *BIGBIGAN_PRESETS):
+for _preset in (
+    *MNIST_PRESETS,
+    *TABLE_PRESETS,
+    *IMAGE_PRESETS,
+    *STRUCTURAL_PRESETS,
+    *BIGBIGAN_PRESETS,
+):
     _PUBLISHED.setdefault(_preset.method, {})[_preset.name] = _preset
 
 
@@ -54,8 +62,9 @@ def find_preset(
     Args:
         method: A registered name, or `module:Class`.
         name: The preset's name. If None, it is `official` on the data that it was published for,
-            unless it was never trained here, being for large machines; `small` on vectors and the
-            digits if there is one; `images` on all else; and the first where there is no `images`.
+            unless it was never trained here, being for large machines; `table` on vectors and
+            `small` on the digits, or on both, if there is one; `images` on all else; and the first
+            where there is no `images`.
         source: The data, if they are known.
         is_vectors: Whether the data are vectors.
 
@@ -78,9 +87,9 @@ def _usual(presets: Mapping[str, Preset], source: str | None, is_vectors: bool) 
     official = presets.get("official")
     if official and official.time != "-" and source in (None, official.data.source):
         return "official"
-    is_small = is_vectors or source == "digits"
-    usual = "small" if is_small and "small" in presets else "images"
-    return usual if usual in presets else next(iter(presets))
+    wanted = ["table"] if is_vectors else []
+    wanted += ["small"] if is_vectors or source == "digits" else []
+    return next((name for name in (*wanted, "images") if name in presets), next(iter(presets)))
 
 
 def _presets_of(method: str, cls: type[Method]) -> Mapping[str, Preset]:

@@ -37,7 +37,7 @@ _official = partial(
 )
 
 # For a few thousand small examples, in about half a minute on two cores.
-_SMALL: dict[str, Any] = {
+SMALL: dict[str, Any] = {
     "latent_dim": 20,
     "network": replace(
         OFFICIAL_NETWORK, hidden=(256, 256), unit_input=False, bias=True, norm_epsilon=1e-5
@@ -82,7 +82,7 @@ MNIST_PRESETS = (
     _paper("bigan", settings=BiGANSettings(), source=f"{_BIGAN}, as printed"),
     _small(
         "bigan",
-        settings=BiGANSettings(**_SMALL),
+        settings=BiGANSettings(**SMALL),
         score="digits: 1-NN 98.0 (pixels 99.3), reconstruction 0.55 of shuffled",
         time="16 s",
         hardware="2 CPU cores",
@@ -97,7 +97,7 @@ MNIST_PRESETS = (
     _paper("gan", settings=GANSettings(), source=f"{_BIGAN}, Table 1, D"),
     _small(
         "gan",
-        settings=GANSettings(**_SMALL),
+        settings=GANSettings(**SMALL),
         score="digits: 1-NN 99.0 (pixels 99.3)",
         time="24 s",
     ),
@@ -117,7 +117,7 @@ MNIST_PRESETS = (
     # A joint latent regressor.
     _small(
         "latent_regressor",
-        settings=LatentRegressorSettings(**_SMALL, regress="during", joint_weight=0.25),
+        settings=LatentRegressorSettings(**SMALL, regress="during", joint_weight=0.25),
         score="digits: 1-NN 99.0 (pixels 99.3), reconstruction 0.34 of shuffled",
         time="34 s",
     ),
@@ -128,7 +128,7 @@ MNIST_PRESETS = (
         "features",
         LatentRegressorSettings(
             latent_dim=20,
-            network=_SMALL["network"],
+            network=SMALL["network"],
             optimizer=OptimizerSettings(learning_rate=1e-3, final_learning_rate=None),
             regress="during",
             joint_weight=0.25,
@@ -155,7 +155,7 @@ MNIST_PRESETS = (
     _paper("autoencoder", settings=AutoencoderSettings(), source=f"{_BIGAN}, Table 1, AE"),
     _small(
         "autoencoder",
-        settings=AutoencoderSettings(**_SMALL),
+        settings=AutoencoderSettings(**SMALL),
         score="digits: 1-NN 99.3 (pixels 99.3), reconstruction 0.16 of shuffled",
         time="18 s",
     ),

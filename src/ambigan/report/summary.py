@@ -21,6 +21,7 @@ from ..evaluation.provenance import hardware
 from ..evaluation.result import Result
 from ..methods import is_external
 from ..presets import find_preset
+from ..trainable import num_trained
 from .figures.transfer import flags_of
 from .report_data import Lines, ReportData
 from .result_tables import is_of_features, is_transfer
@@ -74,8 +75,22 @@ def summary_items(material: ReportData) -> list[SummaryItem]:
 
 
 def epochs_seen(material: ReportData) -> float:
-    """How often the training split was seen."""
-    return material.run.images_seen / max(1, len(material.dataset.train))
+    """How often the examples that were trained on were seen."""
+    return material.run.images_seen / max(1, _num_trained(material))
+
+
+def _num_trained(material: ReportData) -> int:
+    """The number of examples that were trained on: all of the split but those for validation."""
+    run = material.run
+    return num_trained(run.config, type(run.method), material.dataset.train)
+
+
+def has_ended_early(material: ReportData) -> bool:
+    """Whether training ended since no state was better for as long as `train.patience` says."""
+    patience = material.run.config.train.patience
+    measured = [line for line in material.stats if "validation" in line][-patience:]
+    is_worse = [line["images_seen"] > line["validation"]["best_at"] for line in measured]
+    return 0 < patience <= len(is_worse) and all(is_worse)
 
 
 def training_seconds(timing: Lines) -> float:
@@ -108,7 +123,7 @@ def find_notes(material: ReportData) -> list[str]:
     run = material.run
     notes: list[str] = []
     epochs, planned = epochs_seen(material), run.config.train.epochs
-    if epochs < planned * 0.999:
+    if epochs < planned * 0.999 and not has_ended_early(material):
         notes.append(
             f"This run is not finished: {epochs:,.4g} of {planned:,} epochs."
             " All below is of its newest checkpoint."
@@ -199,9 +214,11 @@ def _preset_of(config: RunConfig) -> RunConfig | None:
 
 def _epochs(material: ReportData) -> str:
     seen, planned = epochs_seen(material), material.run.config.train.epochs
+    num = f"{_num_trained(material):,}"
     if abs(seen - planned) < 0.01 * planned:
-        return f"{planned:,} epochs of {len(material.dataset.train):,}"
-    return f"{seen:,.3g} of {planned:,} epochs of {len(material.dataset.train):,}"
+        return f"{planned:,} epochs of {num}"
+    early = ", ended early" if has_ended_early(material) else ""
+    return f"{seen:,.3g} of {planned:,} epochs of {num}{early}"
 
 
 def _short(num: int) -> str:

@@ -67,6 +67,7 @@ class Batches:
         split: Split to draw from.
         seed: Seed of the sampler.
         device: Device on which batches are made.
+        rows: Rows of the split to draw from, int64 `(M,)`, so that nothing is copied; None for all.
 
     Attributes:
         values: All examples as stored, on the device or on the host.
@@ -74,7 +75,13 @@ class Batches:
         is_resident: Whether the examples are on that device.
     """
 
-    def __init__(self, split: Split, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        split: Split,
+        seed: int,
+        device: torch.device | str = "cpu",
+        rows: Tensor | None = None,
+    ) -> None:
         stored = split.values if split.stored is None else split.stored
         self.device, self.augment = torch.device(device), split.augment
         margins = split.margins if self.augment is not None else None
@@ -87,10 +94,12 @@ class Batches:
             self._margins = margins.to(self.device)
         elif margins is not None:
             self._margin_stream = Stream(margins, self.device)
-        self.sampler = Sampler(len(split), seed, self.values.device)
+        self._rows = None if rows is None else rows.to(self.values.device)
+        self._length = len(split) if rows is None else len(rows)
+        self.sampler = Sampler(self._length, seed, self.values.device)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return self._length
 
     def draw(self, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1) -> Tensor:
         """Returns this rank's rows of the next global batch.
@@ -116,7 +125,8 @@ class Batches:
         rows = share_of(batch_size, world_size)
         # Each rank reads its own slice of one global stream, so the number of ranks does not change
         # which examples a step sees.
-        return self.sampler.indices(images_seen + rank * rows, rows)
+        drawn = self.sampler.indices(images_seen + rank * rows, rows)
+        return drawn if self._rows is None else self._rows[drawn]
 
     def gather(self, indices: Tensor, noise: Randomness | None = None) -> Tensor:
         """Gathers examples by row and converts them to what networks take.

@@ -42,6 +42,19 @@ class LogisticModel:
         return torch.as_tensor(self.classifier.predict(scaled)).long()
 
 
+def fit_scaler(features: Tensor, common_scale: float | None = None) -> Any:
+    """Fits scikit-learn's scaler, to mean 0 and deviation 1.
+
+    Args:
+        features: float32 `(M, D)`.
+        common_scale: the number that all features are divided by; each by its deviation if None.
+    """
+    scaler = cast(Any, StandardScaler)().fit(features.numpy())
+    if common_scale is not None:
+        scaler.scale_ = np.full_like(scaler.scale_, common_scale)
+    return scaler
+
+
 def fit_logistic(
     features: Tensor,
     labels: Tensor,
@@ -50,6 +63,7 @@ def fit_logistic(
     tolerance: float = 1e-4,
     max_iterations: int = 1000,
     common_scale: float | None = None,
+    scaler: Any = None,
 ) -> LogisticModel:
     """Fits multinomial logistic regression by L-BFGS, on one thread.
 
@@ -66,10 +80,9 @@ def fit_logistic(
         tolerance: the fit has converged when no derivative exceeds it.
         max_iterations: the largest number of iterations.
         common_scale: the number that all features are divided by; each by its deviation if None.
+        scaler: the scaler by `fit_scaler` of more examples than are labelled; one of these if None.
     """
-    scaler = cast(Any, StandardScaler)().fit(features.numpy())
-    if common_scale is not None:
-        scaler.scale_ = np.full_like(scaler.scale_, common_scale)
+    scaler = scaler or fit_scaler(features, common_scale)
     classifier = cast(Any, LogisticRegression)(
         C=1 / (l2 * len(labels)), tol=tolerance, max_iter=max_iterations, solver="lbfgs"
     )

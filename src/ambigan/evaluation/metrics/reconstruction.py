@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from jaxtyping import Float
@@ -146,6 +147,33 @@ def generated_errors(
         data.add(number, x, sample(found))
         codes.add(number, z, found)
     return data.errors(UNITS[kind]) | codes.errors(1.0)
+
+
+@torch.no_grad()
+def squared_errors(
+    maps: Maps, dataset: Dataset, device: torch.device | str = "cpu"
+) -> tuple[float, float]:
+    """Returns the mean squared error of test data by value, and that of the training mean.
+
+    Units are those of `real_errors`. Each process measures all of it: it is a pass over the split.
+
+    Raises:
+        NonFiniteError: A reconstruction is not finite.
+    """
+    predict_mean = mean_maps(dataset, maps.target, device).reconstruct
+    unit, sums, num = UNITS[dataset.spec.kind] ** 2, [0.0, 0.0], 0
+    for part in torch.split(dataset.test.values, _CHUNK):
+        x = to_float(part.to(device))
+        target = maps.target(x)
+        num += target.numel()
+        for place, predict in enumerate((maps.reconstruct, predict_mean)):
+            sums[place] += float((target - predict(x)).double().square().sum())
+    if not isfinite(sums[0]):
+        raise NonFiniteError(
+            "the squared reconstruction error is not finite, so training has diverged; use an"
+            " earlier checkpoint."
+        )
+    return unit * sums[0] / num, unit * sums[1] / num
 
 
 def mean_maps(

@@ -34,6 +34,7 @@ __all__ = [
 for _module in (
     "neighbors",
     "classifiers",
+    "few_labels",
     "regression",
     "reconstruction",
     "clustering",

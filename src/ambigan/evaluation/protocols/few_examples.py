@@ -127,7 +127,7 @@ def _mean(metric: Metric, found: Sequence[Measurement], num: int) -> Metric:
     if not len(values):
         return metric
     mean = float(values.mean())
-    if metric.interval is not None:
+    if metric.interval is not None and metric.name == "accuracy":
         return replace(metric, value=mean, interval=wilson_interval(mean, num))
     return replace(metric, value=mean, interval=_corrected_interval(values, metric.unit))
 

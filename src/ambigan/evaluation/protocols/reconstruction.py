@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ...data.dataset import Dataset
-from ..metrics.reconstruction import Maps, reconstruction_errors
+from ..metrics.reconstruction import Maps, reconstruction_errors, squared_errors
 from ..result import Metric
 from .registry import Scores, register_protocol
 
@@ -38,3 +38,20 @@ def reconstruction_l2(
     errors = reconstruction_errors(maps, dataset, device=device, **constants)
     found = {metric.name: errors.get(metric.name) for metric in METRICS}
     return {name: value for name, value in found.items() if value is not None}
+
+
+@register_protocol(
+    "reconstruct",
+    "mean squared error of reconstructed test data, over that of the training mean",
+    "ours; 1 less the ratio is the share of variance that is explained",
+    metrics=(
+        Metric("ratio_mean", "error over the mean's", direction="lower", digits=3),
+        Metric("mse", "squared error", direction="lower", digits=3),
+        Metric("mse_mean", "of the training mean", digits=3),
+    ),
+)
+def reconstruction_mse(maps: Maps, dataset: Dataset, device: torch.device | str) -> Scores:
+    """Of the test split, by value; 1 or more is no better than to know nothing of the input."""
+    error, of_mean = squared_errors(maps, dataset, device)
+    ratio = {"ratio_mean": error / of_mean} if of_mean else {}
+    return {**ratio, "mse": error, "mse_mean": of_mean}

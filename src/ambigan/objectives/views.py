@@ -1,0 +1,63 @@
+"""Two views of an example that should be embedded alike, without any augmentation made by hand.
+
+Sources: VICReg (Bardes, Ponce and LeCun, 2022, arXiv 2105.04906) for the terms and their weights;
+SCARF (Bahri et al., 2022, arXiv 2106.15147) for views of rows of a table.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from ..core.distributed import all_rows, global_mean
+from ..core.randomness import Randomness
+from .structural import moments_of
+
+INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0
+"""The weights of the three terms (VICReg, section 4.2)."""
+
+_EPSILON = 1e-4
+
+
+def swap_values(x: Tensor, share: float, noise: Randomness) -> Tensor:
+    """Replaces each value by that of another example in the batch with probability `share`.
+
+    So a value is drawn from the marginal distribution of its column, over all processes.
+
+    Args:
+        x: Data of shape `(N, ...)`.
+        share: Probability that a value is replaced, in [0, 1).
+        noise: Random numbers of the current turn.
+    """
+    is_swapped = noise.uniform(*x.shape) < share
+    everyone = all_rows(x.detach()).flatten(1)
+    others = (noise.uniform(*x.shape) * len(everyone)).long().flatten(1)
+    return torch.where(is_swapped, everyone.gather(0, others).view_as(x), x)
+
+
+def vicreg(first: Float[Tensor, "N D"], second: Float[Tensor, "N D"]) -> dict[str, Tensor]:
+    """Embeddings of two views are near, each dimension varies, and no two dimensions covary.
+
+    Variances and covariances are of the batch of all processes together, divided by its number of
+    examples, where the paper divides by one less.
+
+    Args:
+        first: Embeddings of one view of each example.
+        second: Those of the other view, in the same order.
+    """
+    covariances = [moments_of(embeddings).covariance for embeddings in (first, second)]
+    (narrow, shared), (other_narrow, other_shared) = map(_spread, covariances)
+    return {
+        "invariance": INVARIANCE * global_mean(F.mse_loss(first, second)),
+        "variance": VARIANCE * (narrow + other_narrow) / 2,
+        "covariance": COVARIANCE * (shared + other_shared),
+    }
+
+
+def _spread(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """How far deviations are below 1, and how much dimensions covary, a mean over dimensions."""
+    variances = covariance.diagonal()
+    narrow = F.relu(1 - (variances + _EPSILON).sqrt()).mean()
+    return narrow, (covariance.square().sum() - variances.square().sum()) / len(variances)
