@@ -152,7 +152,7 @@ def test_runs_of_another_batch_are_refused(data: Path, tmp_path: Path) -> None:
         SUITE, tmp_path / "out", sets=["one"], runs=["peer"], changes=smaller, bar=Made().bar
     )
     (tmp_path / "out" / "one" / "seed-01").mkdir()  # another's
-    with pytest.raises(ConfigError, match=r"other settings \(train\.batch_size"):
+    with pytest.raises(ConfigError, match=r"train\.batch_size: 64 against 8"):
         reproduce_suite(SUITE, tmp_path / "out", sets=["one"], runs=["peer"], bar=Made().bar)
 
 
