@@ -40,8 +40,10 @@ def bounded(h: np.ndarray, ending: str) -> np.ndarray:
     return 2 * sigmoid(h) - 1 if ending == "squash" else h
 
 
-def mlp(network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None, slope: float):
-    """The MLP of BiGAN's appendix C.1."""
+def mlp(
+    network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None, slope: float, last: str = ""
+):
+    """The MLP of BiGAN's appendix C.1, up to its layer `last` or its end."""
     weights = weights_of(network)
     h = x.reshape(len(x), -1)
     h = (h + 1) / 2 if network.unit_input else h
@@ -53,6 +55,8 @@ def mlp(network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None, slope: fl
         if network.get_submodule(name).norm is not None:
             a = normed(a, network.get_submodule(name).norm, None, None)
         h = a if name == "output" else np.where(a > 0, a, slope * a)
+        if name == last:
+            return h
     return bounded(h, network.ending).reshape(len(x), *network.out_shape)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy_networks import Networks, sigmoid
+from numpy_networks import Networks, mlp, sigmoid
 from test_structural import bhattacharyya, jsd
 
 from ambigan.core.randomness import Randomness
@@ -104,11 +104,40 @@ def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise
     v = np.log(real).mean() + np.log(1 - fake).mean()
     inverse = np.log(1 - real).mean() + np.log(fake).mean()
     fooling = -w * inverse if settings.objective == "inverse" else w * v
-    distance = np.abs(x - nets.G(code)).reshape(len(x), -1).sum(1).mean()
+    away = np.abs(x - nets.G(code)).reshape(len(x), -1)
+    distance = (away**2 if settings.cycle_loss == "l2" else away).sum(1).mean()
+    views = view_terms(nets, settings, x, noise) if settings.view_weight else 0.0
     return {
         "discriminator": -w * v + settings.gradient_penalty * half_squared_slope(nets, x, code),
-        "generator_encoder": fooling + settings.cycle_weight * distance,
+        "generator_encoder": fooling
+        + settings.cycle_weight * distance
+        + settings.view_weight * views,
     }
+
+
+def view_terms(nets: Networks, settings: Any, x: np.ndarray, noise: Randomness) -> float:
+    """Section 4.2 of VICReg, on two views of SCARF's kind."""
+    encoder = nets.method.encoder
+    first, _, second = (
+        (part.weight.detach().double().numpy(), part.bias.detach().double().numpy())
+        if isinstance(part, torch.nn.Linear)
+        else (None, None)
+        for part in nets.method.projector
+    )
+    total, projected = 0.0, []
+    for _ in range(2):
+        swapped = noise.uniform(*x.shape).numpy() < settings.view_corruption
+        others = (noise.uniform(*x.shape) * len(x)).long().numpy()
+        seen = np.where(swapped, np.take_along_axis(x, others, 0), x)
+        h = mlp(encoder, seen, None, 0.2, last=encoder.hidden_names[-1])
+        z = np.maximum(h @ first[0].T + first[1], 0) @ second[0].T + second[1]
+        projected.append(z)
+        covariance = np.cov(z.T, bias=True)
+        deviation = np.sqrt(np.diag(covariance) + 1e-4)
+        total += 12.5 * np.maximum(0, 1 - deviation).mean()
+        total += (covariance**2).sum() / len(covariance)
+        total -= (np.diag(covariance) ** 2).sum() / len(covariance)
+    return total + 25 * ((projected[0] - projected[1]) ** 2).mean()
 
 
 def smaller(x: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:

@@ -23,8 +23,8 @@ Item = TypeVar("Item")
 
 DEFAULT_TEST_FRACTION = 0.1
 
-MOST_VALIDATED = 1024
-"""Examples that validation holds out of a training split at most."""
+LEAST_VALIDATED, MOST_VALIDATED = 8, 1024
+"""Examples that validation holds out of a training split at least, if any, and at most."""
 
 _HASHED = 1024
 """Images whose margins are hashed at once."""
@@ -128,7 +128,7 @@ def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
 
     They are drawn at random, whole groups where there are some, as many as fit into the fraction
     and `MOST_VALIDATED`; those take little from the training and are soon measured. None is held
-    out where not one fits.
+    out where fewer than `LEAST_VALIDATED` would be, by which no state could be told from another.
 
     Args:
         split: Examples, as they are trained on.
@@ -136,9 +136,12 @@ def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
         seed: Seed of the draw.
     """
     wanted = min(round(fraction * len(split)), MOST_VALIDATED)
+    none = torch.zeros(len(split), dtype=torch.bool)
+    if wanted < LEAST_VALIDATED:
+        return none
     if split.groups is None:
         drawn = Randomness(seed, "validation").permutation(len(split))[:wanted]
-        return torch.zeros(len(split), dtype=torch.bool).index_fill_(0, drawn, True)
+        return none.index_fill_(0, drawn, True)
     names, places = cast(Any, torch).unique(split.groups, return_inverse=True)
     sizes: list[int] = torch.bincount(places).numpy().tolist()
     order: list[int] = Randomness(seed, "validation").permutation(len(names)).numpy().tolist()
@@ -147,7 +150,8 @@ def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
         if sizes[group] <= wanted:
             chosen.append(group)
             wanted -= sizes[group]
-    return torch.isin(places, torch.tensor(chosen, dtype=places.dtype))
+    is_held = torch.isin(places, torch.tensor(chosen, dtype=places.dtype))
+    return is_held if is_held.sum() >= LEAST_VALIDATED else none
 
 
 def split_at(split: Split, length: int) -> tuple[Split, Split]:

@@ -43,7 +43,8 @@ class TrainSettings:
         validation_fraction: fraction of the training split, in [0, 1), that is not trained on, and
             by which the best state is chosen: the one whose reconstructions of it are nearest,
             measured whenever the networks are diagnosed. Its weights are put back at the end. 0
-            trains on all and keeps the last state, as methods do that cannot reconstruct.
+            trains on all and keeps the last state, as methods do that cannot reconstruct; so do
+            fewer than 8 examples or 1 group.
         patience: number of such measurements in a row, none of which finds a better state, after
             which training ends early; 0 for never.
         batch_size: number of examples in a turn, over all processes together.
