@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from .core.data_spec import DataSpec
@@ -16,7 +15,7 @@ from .core.errors import CheckpointError, ConfigError
 from .core.files import read_sealed
 from .core.machine import physical_memory
 from .data import Batches, Dataset, Split
-from .data.splits import held_for_validation, take
+from .data.splits import held_for_validation
 from .engine.config import RunConfig
 from .engine.run_folder import RunFolder
 from .game import Method
@@ -108,39 +107,32 @@ def check_same_data(run: RunFolder, dataset: Dataset) -> None:
         )
 
 
-def divide(
-    config: RunConfig, method: type[Method], split: Split
-) -> tuple[Tensor | None, Split | None]:
-    """What the best state is chosen by, where examples are held out for it.
+def trained_rows(config: RunConfig, method: type[Method], split: Split) -> Tensor | None:
+    """The rows of the split that are trained on, int64 `(M,)`; None for all.
 
-    Returns:
-        The rows of the split that are trained on, int64 `(M,)`, None for all; and the examples that
-        are held out.
+    The best state is chosen by the others, which are held out where the method can reconstruct.
     """
+    if "reconstruct" not in method.capabilities:
+        return None
     train = config.train
-    is_held = torch.zeros(0, dtype=torch.bool)
-    if "reconstruct" in method.capabilities:
-        is_held = held_for_validation(split, train.validation_fraction, train.seed)
-    if is_held.any():
-        kept, held = (mask.nonzero()[:, 0] for mask in (~is_held, is_held))
-        return kept, replace(take(split, held), augment=split.augment)
-    return None, None
-
-
-def num_trained(config: RunConfig, method: type[Method], split: Split) -> int:
-    """The number of examples that are trained on, after `divide`."""
-    rows, _ = divide(config, method, split)
-    return len(split) if rows is None else len(rows)
+    is_held = held_for_validation(split, train.validation_fraction, train.seed)
+    return (~is_held).nonzero()[:, 0] if is_held.any() else None
 
 
 def fit_to_data(
-    config: RunConfig, method: type[Method], dataset: Dataset, here: World, *, quiet: bool = False
+    config: RunConfig,
+    method: type[Method],
+    dataset: Dataset,
+    rows: Tensor | None,
+    here: World,
+    *,
+    quiet: bool = False,
 ) -> RunConfig:
     """The largest batch that few examples fill, and the epochs that make the least steps.
 
     A line says each, on the main process, unless it is to be quiet.
     """
-    num = num_trained(config, method, dataset.train)
+    num = len(dataset.train) if rows is None else len(rows)
     say = logger.info if here.is_main and not quiet else logger.debug
     config = _with_batch_that_fits(config, num, here, say)
     return _with_least_steps(config, method, dataset, num, say)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,8 +29,9 @@ from .core.files import hold_lock, sealed, sweep, write_json
 from .core.plugins import load_plugins
 from .core.precision import bf16_hardware
 from .core.randomness import seed_from, torch_seed
-from .data import Batches, Dataset, DataSettings, Decoding, Split, first_lines, open_dataset
+from .data import Batches, Dataset, DataSettings, Decoding, first_lines, open_dataset
 from .data.memory import MEMORY, examples_in_memory
+from .data.splits import all_but
 from .engine.bn_statistics import recompute_bn_stats
 from .engine.config import (
     RunConfig,
@@ -49,7 +50,13 @@ from .game import Method
 from .methods import find_method, is_external
 from .model_files import describe_data, make_on_meta, read_config, save_model
 from .run import Run
-from .trainable import check_memory, check_same_data, check_trainable, divide, fit_to_data
+from .trainable import (
+    check_memory,
+    check_same_data,
+    check_trainable,
+    fit_to_data,
+    trained_rows,
+)
 
 UNTRAINED_BATCHES = 50
 
@@ -70,15 +77,14 @@ def no_more(_method: Method, _dataset: Dataset) -> None:
 class _PendingRun:
     """A run that is about to be trained: new, or going on from its newest checkpoint.
 
-    It is trained on these rows of the training split, all if None. The method has its initial
-    weights, on its device. Only the main process holds a claim.
+    It is trained on these rows of the training split, all if None; the others are for validation.
+    The method has its initial weights, on its device. Only the main process holds a claim.
     """
 
     run: RunFolder
     config: RunConfig
     dataset: Dataset
     rows: Tensor | None
-    validation: Split | None
     method: Method
     claim: FolderClaim | None
 
@@ -207,8 +213,8 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
     here, device = _take_place(config)
     dataset = open_data(config.data)
     method_class = find_method(config.method)
-    rows, validation = divide(config, method_class, dataset.train)
-    config = fit_to_data(config, method_class, dataset, here)
+    rows = trained_rows(config, method_class, dataset.train)
+    config = fit_to_data(config, method_class, dataset, rows, here)
     check_trainable(config, dataset, rows)
     config = resolve_precision(config, device)
     method = make_method(config, dataset.spec)
@@ -219,7 +225,7 @@ def _begin(config: RunConfig, out: str | Path, open_data: _Open, locks: ExitStac
         run = create(out, config)
         write_json(run.data_file, sealed(describe_data(dataset)))
     wait()
-    return _PendingRun(RunFolder(out), config, dataset, rows, validation, method.to(device), claim)
+    return _PendingRun(RunFolder(out), config, dataset, rows, method.to(device), claim)
 
 
 def _go_on(
@@ -243,16 +249,16 @@ def _go_on(
     here, device = _take_place(config)
     claim = _claim(run, locks) if here.is_main else None
     dataset = open_data(config.data)
-    rows, validation = divide(config, method_class, dataset.train)
+    rows = trained_rows(config, method_class, dataset.train)
     if fitted != asked:
-        asked = fit_to_data(asked, method_class, dataset, here)
+        asked = fit_to_data(asked, method_class, dataset, rows, here)
         _check_same_settings(run, asked, config)
     check_same_data(run, dataset)
     check_memory(config, make_on_meta(method_class, config, dataset.spec), dataset.spec)
     method = make_method(config, dataset.spec, method_class)
     if here.is_main and not run.data_file.exists():
         write_json(run.data_file, sealed(describe_data(dataset)))
-    return _PendingRun(run, config, dataset, rows, validation, method.to(device), claim)
+    return _PendingRun(run, config, dataset, rows, method.to(device), claim)
 
 
 def _check_same_settings(run: RunFolder, asked: RunConfig, config: RunConfig) -> None:
@@ -327,9 +333,9 @@ def _make_trainer(pending: _PendingRun, progress: TrainingProgress) -> Trainer:
             f"train.precision bf16 is slow here: {device} has no instructions for bf16; a new run"
             " with --precision auto would take fp32."
         )
-    batches = Batches(pending.dataset.train, train.seed, device, pending.rows)
-    held = pending.validation
-    validation = None if held is None else Batches(held, train.seed, device)
+    split, rows = pending.dataset.train, pending.rows
+    batches = Batches(split, train.seed, device, rows)
+    validation = None if rows is None else Batches(all_but(split, rows), train.seed, device)
     on_device = batches.is_resident and device.type == "cuda"
     recorder = TurnGraph if train.cuda_graphs and on_device and world().size == 1 else None
     state = TrainState(pending.method, train.ema_decay)
@@ -355,7 +361,7 @@ def _fit(
     if here.is_main:
         for each, trainer in zip(pending, trainers, strict=True):
             state = trainer.state
-            kinds = cast(dict[str, Method], state.networks)
+            kinds = state.networks
             for method in kinds.values():
                 recompute_bn_stats(method, trainer.batches, each.config.train)
                 method.eval()

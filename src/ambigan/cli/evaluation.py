@@ -167,12 +167,8 @@ def _reproduce_experiment(request: Request) -> tuple[Path, str]:
     summary = make(
         experiment,
         out,
-        seeds=_seeds(flags.seeds),
-        changes=request.settings,
         presets=_listed("--presets", flags.presets),
-        runs=_listed("--runs", flags.runs),
-        render_only=flags.render,
-        bar=show_progress,
+        **_what_to_make(request),
     )
     return out, as_markdown(summary)
 
@@ -193,13 +189,20 @@ def _reproduce_suite(request: Request) -> tuple[Path, str]:
         suite,
         out,
         sets=_listed("--sets", flags.sets),
-        seeds=_seeds(flags.seeds),
-        changes=request.settings,
-        runs=_listed("--runs", flags.runs),
-        render_only=flags.render,
-        bar=show_progress,
+        **_what_to_make(request),
     )
     return out, comparison_as_markdown(comparison)
+
+
+def _what_to_make(request: Request) -> dict[str, Any]:
+    """What experiments and suites are asked for alike, as arguments."""
+    return {
+        "seeds": _seeds(request.flags.seeds),
+        "changes": request.settings,
+        "runs": _listed("--runs", request.flags.runs),
+        "render_only": request.flags.render,
+        "bar": show_progress,
+    }
 
 
 def _listed(flag: str, text: str | None) -> list[str]:

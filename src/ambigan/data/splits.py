@@ -154,6 +154,12 @@ def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
     return is_held if is_held.sum() >= LEAST_VALIDATED else none
 
 
+def all_but(split: Split, rows: Tensor) -> Split:
+    """Returns the examples that are not at the given indices, augmented as the split is."""
+    is_other = torch.ones(len(split), dtype=torch.bool).index_fill_(0, rows, False)
+    return replace(take(split, is_other.nonzero()[:, 0]), augment=split.augment)
+
+
 def split_at(split: Split, length: int) -> tuple[Split, Split]:
     """Returns the first `length` examples and the others, both as views."""
     head, tail = slice(None, length), slice(length, None)

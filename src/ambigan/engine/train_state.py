@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +65,7 @@ class BestState:
         self.error, self.images_seen, self.num_since = math.inf, 0, 0
         self._weights: dict[str, dict[str, Tensor]] = {}
 
-    def offer(self, error: float, images_seen: int, networks: dict[str, nn.Module]) -> None:
+    def offer(self, error: float, images_seen: int, networks: Mapping[str, nn.Module]) -> None:
         """Takes a copy of the networks, by name, if their error is lower than any before."""
         self.num_since += 1
         if error < self.error:  # never where it is not a number
@@ -75,7 +75,7 @@ class BestState:
                 for name, network in networks.items()
             }
 
-    def put_back(self, networks: dict[str, nn.Module]) -> None:
+    def put_back(self, networks: Mapping[str, nn.Module]) -> None:
         """Copies the best weights into the networks; without any, these stay as they are."""
         for name, weights in self._weights.items():
             networks[name].load_state_dict(weights)
@@ -113,9 +113,9 @@ class TrainState:
         self.iterations = 0
 
     @property
-    def networks(self) -> dict[str, nn.Module]:
+    def networks(self) -> dict[str, Method]:
         """The method and, where there is one, its average, by the names that files give them."""
-        average = {} if self.ema is None else {"ema": self.ema.module}
+        average = {} if self.ema is None else {"ema": cast(Method, self.ema.module)}
         return {"raw": self.method, **average}
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Generator
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from ..core.distributed import any_rank, average_, world
 from ..core.errors import ConfigError, NonFiniteError
 from ..core.randomness import Randomness
 from ..data.batches.sampler import Batches
-from ..game import Batch, Method
+from ..game import Batch
 from ..methods import check_losses
 from .config import TrainSettings
 from .diagnostics import collapse_warnings, diagnose, diagnosed_batch, validation_error
@@ -112,7 +112,7 @@ class Trainer:
         num_turns = len(state.method.turns)
         self.images_per_iteration = settings.batch_size * num_turns
         self.planned_images = schedule_images(settings, len(batches))
-        self.num_iterations = num_iterations(settings, len(batches), num_turns)
+        self._planned_iterations = num_iterations(settings, len(batches), num_turns)
         per_epoch = max(1, math.ceil(len(batches) / self.images_per_iteration))
         self.checkpoint_every = settings.checkpoint_every or per_epoch
         self.rates: dict[str, float] = {}
@@ -121,6 +121,15 @@ class Trainer:
         self._measured_from: tuple[float, int] | None = None
         self._is_time_estimated = False
         self.signal_number = 0
+
+    @property
+    def num_iterations(self) -> int:
+        """Iterations of the whole training: those planned, or those made until patience was over.
+
+        Patience is over where so many states in a row were no better.
+        """
+        is_over = 0 < self.settings.patience <= self.state.best.num_since
+        return self.state.iterations if is_over else self._planned_iterations
 
     @property
     def total_images(self) -> int:
@@ -189,19 +198,8 @@ class Trainer:
                 yield
                 continue
 
-            # Validate: the best state so far is kept, and put back at the end, which this may be.
-            line: dict[str, Any] = {}
-            if is_diagnosed := is_diagnosis_due(settings, state.iterations, self.num_iterations):
-                line = self._validate(output)
-
-            # Log: mean losses since the last line, the same on all processes.
-            if is_log_due(settings, state.iterations, self.num_iterations):
-                line |= {"losses": self._read_losses(output), "learning_rate": self.rates}
-
-            # Diagnose: signs of collapse, which losses do not show, are sought in the networks.
-            if is_diagnosed:
-                line |= self._diagnose(output)
-            self._report(output, line)
+            # Look: the best state so far, mean losses, signs of collapse.
+            self._report(output, self._look(output))
 
             # Checkpoint: on schedule, at the end, and when a signal asks any process to stop.
             stop = any_rank(bool(self.signal_number), self.device)
@@ -228,8 +226,6 @@ class Trainer:
         """Goes on from the newest checkpoint, if there is one, and says what will be trained."""
         state, settings = self.state, self.settings
         output.restore(state, self.device)
-        if self._is_patience_over:
-            self.num_iterations = state.iterations
         done = [
             number * self.images_per_iteration
             for number in range(1, state.iterations + 1)
@@ -285,6 +281,24 @@ class Trainer:
                 raise self._broken(f"the term '{term}' of player '{player}' became {value}", output)
         return self.latest
 
+    def _look(self, output: RunOutput) -> dict[str, Any]:
+        """What is due after this iteration, as a line of the log; the same on all processes."""
+        line: dict[str, Any] = {}
+        iterations, settings = self.state.iterations, self.settings
+
+        # Validate: the best state so far is kept, and put back at the end, which this may be.
+        if is_diagnosed := is_diagnosis_due(settings, iterations, self.num_iterations):
+            line = self._validate(output)
+
+        # Log: mean losses since the last line.
+        if is_log_due(settings, iterations, self.num_iterations):
+            line |= {"losses": self._read_losses(output), "learning_rate": self.rates}
+
+        # Diagnose: signs of collapse, which losses do not show, are sought in the networks.
+        if is_diagnosed:
+            line |= self._diagnose(output)
+        return line
+
     def _validate(self, output: RunOutput) -> dict[str, Any]:
         """The error on held-out examples as part of a line; nothing where none are held out.
 
@@ -295,15 +309,12 @@ class Trainer:
             return {}
         self._check_finite(output)
         networks = state.networks
-        measured = cast(Method, networks.get("ema", state.method))
-        error = validation_error(measured, self.validation)
+        error = validation_error(networks.get("ema", state.method), self.validation)
         average_([error])  # so that all processes keep the same state
         best.offer(float(error), state.images_seen, networks)
-        if self._is_patience_over:
-            self.num_iterations = state.iterations
         if state.iterations == self.num_iterations:
             best.put_back(networks)
-            if self._is_patience_over and world().is_main:
+            if state.iterations < self._planned_iterations and world().is_main:
                 logger.info(
                     f"training ends after {state.images_seen:,} examples: no state was better in"
                     f" the last {best.num_since} measurements"
@@ -315,11 +326,6 @@ class Trainer:
                     f" distance of {best.error:.3g} (at the end {float(error):.3g})"
                 )
         return {"validation": {"error": float(error), "best_at": best.images_seen}}
-
-    @property
-    def _is_patience_over(self) -> bool:
-        """Whether so many states in a row were no better that training ends early."""
-        return 0 < self.settings.patience <= self.state.best.num_since
 
     @property
     def _is_whole(self) -> bool:

@@ -22,7 +22,7 @@ from ..engine.train_state import TrainState, count_parameters
 from ..engine.trainer import Trainer
 from ..evaluation.provenance import hardware
 from ..methods import find_method
-from ..trainable import check_trainable, divide, fit_to_data
+from ..trainable import check_trainable, fit_to_data, trained_rows
 from ..training import make_method
 from .memory import allocated_bytes, saved_bytes
 from .simulated_process_group import CollectiveTraffic, simulated_process_group
@@ -124,8 +124,8 @@ def _estimate(
     config = resolve_precision(config, device)
     dataset = open_dataset(config.data)
     method_class = find_method(config.method)
-    rows, _ = divide(config, method_class, dataset.train)
-    config = fit_to_data(config, method_class, dataset, world())
+    rows = trained_rows(config, method_class, dataset.train)
+    config = fit_to_data(config, method_class, dataset, rows, world())
     check_trainable(config, dataset, rows)
     method = make_method(config, dataset.spec).to(device).train()
     state = TrainState(method, config.train.ema_decay)

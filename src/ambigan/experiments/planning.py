@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.distributed import world
@@ -21,7 +22,7 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.protocols import find_protocol
 from ..methods import find_method
 from ..presets import find_preset
-from ..trainable import check_trainable, fit_to_data
+from ..trainable import check_trainable, fit_to_data, trained_rows
 from .experiment import Experiment, RunSpec
 from .run_records import PlannedRun
 
@@ -147,26 +148,26 @@ def check_runs(runs: Sequence[PlannedRun], dataset: Dataset) -> None:
     for run in {(run.spec.name, run.spec.preset): run for run in runs}.values():
         protocols = {*run.experiment.protocols, *filter(None, [run.experiment.curve])}
         try:
-            check_trainable(_with_batch_that_fits(run, len(dataset.train)), dataset)
+            is_own = run.config.train.batch_size == run.own.train.batch_size
+            fitted, rows = _fitted(run, dataset)
+            check_trainable(fitted if is_own else run.config, dataset, rows)
             for name in sorted(protocols):
                 find_protocol(name).check((), dataset)
         except ConfigError as error:
             raise ConfigError(f"run '{run.spec.name}': {error}") from error
     for run in runs:
-        method = find_method(run.config.method)
-        _check_unchanged(run, fit_to_data(run.config, method, dataset, world(), quiet=True))
+        _check_unchanged(run, _fitted(run, dataset)[0])
     if len(dataset.test) < 2:
         raise ConfigError(
             f"{dataset.name} holds out {len(dataset.test)} examples; an experiment needs 2 or more."
         )
 
 
-def _with_batch_that_fits(run: PlannedRun, num_examples: int) -> RunConfig:
-    """The settings with the batch that training makes of few examples; a user's own stays."""
-    train, own = run.config.train, run.own.train
-    if train.batch_size != own.batch_size:
-        return run.config
-    return replace(run.config, train=replace(train, batch_size=min(own.batch_size, num_examples)))
+def _fitted(run: PlannedRun, dataset: Dataset) -> tuple[RunConfig, Tensor | None]:
+    """The settings as training fits them to the data, and the rows that it takes."""
+    config, method = run.config, find_method(run.config.method)
+    rows = trained_rows(config, method, dataset.train)
+    return fit_to_data(config, method, dataset, rows, world(), quiet=True), rows
 
 
 def check_folder(out: Path) -> None:

@@ -61,6 +61,7 @@ def reproduce(
     runs: Sequence[str] = (),
     render_only: bool = False,
     command: str | None = None,
+    dataset: Dataset | None = None,
     bar: Bar,
 ) -> Summary:
     """Makes an experiment and writes `NAME.json`, `.csv`, `.md` and `.html`.
@@ -80,6 +81,7 @@ def reproduce(
         render_only: Whether nothing is trained or measured, and files are written of what is there.
         command: The command line that makes these runs, as pages show it; None for the
             experiment's own.
+        dataset: The data of the experiment, where they are open already.
         bar: Opens a progress bar for one training.
 
     Raises:
@@ -95,7 +97,7 @@ def reproduce(
         if not out.is_dir():
             raise ConfigError(f"there is no folder {out} to show results of.")
         return Runner(planned, changes, out, None, command).write()
-    dataset = open_dataset(planned[0].config.data)
+    dataset = dataset or open_dataset(planned[0].config.data)
     check_runs(planned, dataset)
     check_writable(out)
     check_folder(out)

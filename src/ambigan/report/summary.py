@@ -21,7 +21,7 @@ from ..evaluation.provenance import hardware
 from ..evaluation.result import Result
 from ..methods import is_external
 from ..presets import find_preset
-from ..trainable import num_trained
+from ..trainable import trained_rows
 from .figures.transfer import flags_of
 from .report_data import Lines, ReportData
 from .result_tables import is_of_features, is_transfer
@@ -81,8 +81,9 @@ def epochs_seen(material: ReportData) -> float:
 
 def _num_trained(material: ReportData) -> int:
     """The number of examples that were trained on: all of the split but those for validation."""
-    run = material.run
-    return num_trained(run.config, type(run.method), material.dataset.train)
+    run, split = material.run, material.dataset.train
+    rows = trained_rows(run.config, type(run.method), split)
+    return len(split) if rows is None else len(rows)
 
 
 def has_ended_early(material: ReportData) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...core.errors import ConfigError, NonFiniteError, unknown_name
 from ...core.files import check_writable
-from ...data import DataSettings, open_dataset
+from ...data import Dataset, DataSettings, open_dataset
 from ...data.image_sources.torchvision_datasets import data_root
 from ...evaluation.protocols import find_protocol
 from ..experiment import Experiment
@@ -81,15 +81,20 @@ def reproduce_suite(
         if each in absent or (render_only and not folder.is_dir()):
             continue
         experiment = each.experiment_at(root, seed)
+        dataset = None
+        if not render_only:
+            planned = plan_runs(experiment, folder, seeds=(seed,), changes=changes)
+            dataset = open_dataset(planned[0].config.data)
         try:
             reproduce(
-                _measurable(experiment, folder, changes, render_only=render_only),
+                _measurable(experiment, folder, dataset),
                 folder,
                 seeds=(seed,),
                 changes=changes,
                 runs=[run.slug for run in experiment.runs if run.slug in runs],
                 render_only=render_only,
                 command=command,
+                dataset=dataset,
                 bar=bar,
             )
         except NonFiniteError as error:
@@ -175,19 +180,18 @@ def _say_absent(suite: Suite, chosen: Sequence[SuiteSet], root: Path) -> list[Su
     return absent
 
 
-def _measurable(
-    experiment: Experiment, folder: Path, changes: Mapping[str, str], *, render_only: bool
-) -> Experiment:
-    """The experiment by those of its protocols that the data allow, or that were measured before.
+def _measurable(experiment: Experiment, folder: Path, dataset: Dataset | None) -> Experiment:
+    """The experiment by those of its protocols that the data allow.
+
+    Without data, it is by those that were measured before.
 
     Raises:
         ConfigError: There are none.
     """
-    if render_only:
+    if dataset is None:
         measured = {result.protocol.name for result in read_summary(experiment, folder)[1]}
         protocols = [name for name in experiment.protocols if name in measured]
         return replace(experiment, protocols=tuple(protocols) or experiment.protocols)
-    dataset = open_dataset(plan_runs(experiment, folder, changes=changes)[0].config.data)
     protocols: list[str] = []
     for name in experiment.protocols:
         try:
