@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from .configuration import make_config
-from .core.errors import ConfigError, suggestion
+from .core.errors import AmbiganError, ConfigError, suggestion
 from .core.settings import override
 from .data import DataSettings, RawVectors
 from .data.memory import MEMORY, examples_in_memory, is_in_memory
@@ -23,7 +25,47 @@ from .shortfalls import warn_of_shortfalls
 from .training import resume as go_on
 from .training import train
 
+_FLAG = re.compile(r"--(data|train|settings)\.(\w[\w.-]*\w)(?:[ =]([\w.,-]*\w))?")
 
+
+@contextmanager
+def _remedies_as_arguments() -> Iterator[None]:
+    """Errors that name a flag of the command line name the argument of `fit` instead."""
+    try:
+        yield
+    except AmbiganError as error:
+        error.args = tuple(
+            _FLAG.sub(_argument, each) if isinstance(each, str) else each for each in error.args
+        )
+        raise
+
+
+def _argument(flag: re.Match[str]) -> str:
+    """`drop_constant=True` for `--data.drop-constant true`, and the name alone before prose."""
+    group, dotted, word = flag.groups()
+    name = dotted.replace("-", "_").replace(".", "__")
+    hints = get_type_hints({"data": DataSettings, "train": TrainSettings}.get(group, object))
+    if word is None:
+        return name
+    if word in ("true", "false"):
+        return f"{name}={word.capitalize()}"
+    if word in _choices(hints.get(name)):
+        return f'{name}="{word}"'
+    if re.fullmatch(r"[\d.]+", word):
+        return f"{name}={word}"
+    if re.fullmatch(r"[\d.]+(,[\d.]+)+", word):
+        return f"{name}=({word.replace(',', ', ')})"
+    return f"{name}{flag.group()[flag.end(2) - flag.start() :]}"
+
+
+def _choices(hint: Any) -> set[Any]:
+    """The words among which a setting is chosen."""
+    if get_origin(hint) is Literal:
+        return {*get_args(hint)}
+    return {word for inner in get_args(hint) for word in _choices(inner)}
+
+
+@_remedies_as_arguments()
 def fit(
     method: str,
     data: Any,

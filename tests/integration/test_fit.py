@@ -182,3 +182,23 @@ def test_what_cannot_be_fitted_is_one_line(data: Any, settings: Any, said: str) 
     with pytest.raises((ConfigError, DataError), match=said) as caught:
         fitted(data, **settings)
     assert "\n" not in str(caught.value)
+
+
+MISSING = np.where(np.arange(40)[:, None] == 3, np.nan, VECTORS)
+CONSTANT = np.where(np.arange(5) == 2, 1.0, VECTORS)
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "settings"),
+    [
+        (CONSTANT, "drop_constant=True", {"drop_constant": True}),
+        (MISSING, 'missing="drop"', {"missing": "drop"}),
+    ],
+)
+def test_an_error_names_the_argument_that_mends_it(
+    data: np.ndarray, words: str, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(DataError, match=words) as raised:
+        fitted(data)
+    assert "--" not in str(raised.value)
+    fitted(data, **settings)
