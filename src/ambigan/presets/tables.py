@@ -32,7 +32,12 @@ TABLE_PRESETS = (
     _table(
         "bigan",
         settings=BiGANSettings(
-            **SMALL, cycle_weight=0.2, cycle_loss="l2", encoder_dropout=0.2, view_weight=10.0
+            **SMALL,
+            cycle_weight=0.2,
+            cycle_loss="l2",
+            encoder_dropout=0.2,
+            view_weight=10.0,
+            view_corruption=0.45,
         ),
     ),
     # The last state is kept: nothing says without labels which one is best.
