@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ _FLAG = re.compile(r"--(data|train|settings)\.(\w[\w.-]*\w)(?:[ =]([\w.,-]*\w))?
 
 
 @contextmanager
-def _remedies_as_arguments() -> Iterator[None]:
+def _remedies_as_arguments() -> Generator[None]:
     """Errors that name a flag of the command line name the argument of `fit` instead."""
     try:
         yield
