@@ -192,7 +192,7 @@ def structural(
 ) -> Totals:
     """From embeddings on in NumPy; explicit Jacobians; the teacher's state in a copy of D."""
     s, method = config.settings, nets.method
-    D, fake = method.discriminator, method.generator(torch.from_numpy(z)).detach()
+    D, fake = method.discriminator, method.decode(torch.from_numpy(z)).detach()
     real = torch.from_numpy(x)
     e_real, e_fake = (D(images).detach().numpy() for images in (real, fake))
     r, f = (e / np.linalg.norm(e, axis=1, keepdims=True) for e in (e_real, e_fake))
@@ -200,7 +200,7 @@ def structural(
     teacher = copy.deepcopy(D)
     names = method.teacher.names
     teacher.load_state_dict({name: method.teacher.get_buffer(ours) for ours, name in names.items()})
-    both = teacher(torch.cat([real, fake]), pooled=True).detach().numpy()
+    both = teacher(torch.cat([real, fake]), head=False).detach().numpy()
     h_real, h_fake = both[: len(x)], both[len(x) :]
     keys = np.concatenate([h_real, method.bank.keys.numpy()])
     known = np.concatenate([r, method.bank.embeddings.numpy()])

@@ -1,9 +1,9 @@
 """Structural Adversarial Objectives for Self-Supervised Representation Learning. arXiv 2310.00357.
 
-D embeds images; it has no logit. It drives the embeddings of real and of generated images apart, as
-Gaussians, draws each real embedding to its nearest real neighbours and each generated one away from
-its neighbours, and is kept smooth. G reverses the first and follows its neighbours. There are no
-labels, and no augmentation unless the data settings ask for it.
+D embeds examples; it has no logit. It drives the embeddings of real and of generated examples
+apart, as Gaussians, draws each real embedding to its nearest real neighbours and each generated one
+away from its neighbours, and is kept smooth. G reverses the first and follows its neighbours. There
+are no labels, and no augmentation unless the data settings ask for it. The paper has images alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from ..core.distributed import all_rows
 from ..core.errors import ConfigError
 from ..core.settings import Fraction, NonNegative, Positive
 from ..game import Batch, Method, OptimizerSettings, Player, Terms, turns_of
-from ..networks import residual
+from ..networks import families
 from ..networks.layers.memory import Bank, Teacher
+from ..networks.permutation_invariant import MLPSettings
 from ..networks.residual import ResidualSettings
 from ..objectives.penalties import jacobian_normalized
 from ..objectives.structural import (
@@ -66,7 +67,8 @@ class StructuralSettings:
         smoothness_target: how much an embedding may change with its image, as the length of J v.
         power_iterations: number of power iterations that find the direction v of largest change.
         norm_weight: weight of max(0, 1 - |e|)^2 on real embeddings e, in D's loss.
-        network: networks of D and G.
+        network: networks of D and G: residual ones of images, or perceptrons, which also take
+            vectors and which the paper does not have. D has no batch norm.
         discriminator_optimizer: optimiser of D: AdamW.
         generator_optimizer: optimiser of G: Adam.
     """
@@ -86,7 +88,7 @@ class StructuralSettings:
     smoothness_target: NonNegative = 1.0
     power_iterations: PositiveInt = 1
     norm_weight: NonNegative = 20.0
-    network: ResidualSettings = field(default_factory=ResidualSettings)
+    network: families.EmbedderSettings = field(default_factory=ResidualSettings)
     discriminator_optimizer: OptimizerSettings = ADAMW
     generator_optimizer: OptimizerSettings = STRUCTURAL_ADAM
 
@@ -100,7 +102,7 @@ class StructuralSettings:
 
 @register_method("structural")
 class Structural(Method):
-    """D, which maps images to embeddings, against G."""
+    """D, which maps examples to embeddings, against G."""
 
     Settings = StructuralSettings
     capabilities = frozenset({"sample", "decode"})
@@ -109,15 +111,21 @@ class Structural(Method):
     def __init__(self, settings: StructuralSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
         s = settings
+        if isinstance(s.network, MLPSettings) and s.network.discriminator_norm != "none":
+            raise ConfigError(
+                f"settings.network.discriminator_norm '{s.network.discriminator_norm}' makes the"
+                " embedding of an example depend on the rest of its batch; method structural needs"
+                " none."
+            )
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.discriminator = residual.make_residual_discriminator(spec, s.network, s.embedding_dim)
-        self.generator = residual.make_residual_generator(spec, s.network, s.latent_dim)
+        self.discriminator = families.make_embedder(spec, s.network, s.embedding_dim)
+        self.generator = families.make_generator(spec, s.network, s.latent_dim)
         self.players = (
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
             Player("generator", ("generator",), s.generator_optimizer),
         )
         self.turns = turns_of(self.players, simultaneous=False)
-        self.default_layer = "discriminator.pool"
+        self.default_layer = families.last_hidden("discriminator", self.discriminator)
         self.scale = s.gaussian_scale or 2.0 * s.embedding_dim
         if s.cluster_weight:
             self.teacher = Teacher(self.discriminator, s.teacher_decay)
@@ -137,7 +145,7 @@ class Structural(Method):
         """D descends -M + 3 (s_f - s_r) + 5 (|J v| - 1)^2 + 20 hinge; G descends M - 3 s_f."""
         D, G, s = self.discriminator, self.generator, self.settings
         x, z = batch.x, batch.z
-        fake = G(z)
+        fake = G(z, z)
         losses: dict[str, Terms] = {}
         if "discriminator" in players:
             e_real, e_fake, smoothness = self._embed(batch, fake)
@@ -201,7 +209,7 @@ class Structural(Method):
         batch have their graph.
         """
         images = torch.cat([batch.x, fake])
-        h_real, h_fake = self.teacher.run(self.discriminator, images, pooled=True).chunk(2)
+        h_real, h_fake = self.teacher.run(self.discriminator, images, head=False).chunk(2)
         own, own_keys = all_rows(r), all_rows(h_real)
         batch.cache.update(embeddings=own.detach(), keys=own_keys)
         keys = torch.cat([own_keys, self.bank.keys])
@@ -214,7 +222,7 @@ class Structural(Method):
 
     def update_norm_stats(self, batch: Batch) -> None:
         """G(z): D, the only other network, has no batch norm."""
-        self.generator(batch.z)
+        self.decode(batch.z)
 
     def after_iteration(self, batches: Sequence[Batch]) -> None:
         """The teacher follows D; the bank takes in the real images of D's turn."""
@@ -231,4 +239,4 @@ class Structural(Method):
 
     def decode(self, z: Tensor) -> Tensor:
         """G(z)."""
-        return self.generator(z)
+        return self.generator(z, z)

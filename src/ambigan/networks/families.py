@@ -22,10 +22,14 @@ NetworkSettings = MLPSettings | ConvSettings
 GameSettings = NetworkSettings | ResidualSettings
 """Settings of networks for games without an encoder: a residual D has no input for latents."""
 
+EmbedderSettings = MLPSettings | ResidualSettings
+"""Settings of networks for games in which D maps an example to an embedding, without a logit."""
+
 PROJECTED = 64
 """Length of what a projector makes."""
 
 Discriminator = MLP | ConvNet | ResNet
+Embedder = MLP | ResNet
 Encoder = MLP | ConvNet
 Generator = MLP | DeconvNet | BigGANDeepGenerator
 
@@ -62,6 +66,19 @@ def make_discriminator(
     if isinstance(settings, ConvSettings):
         return convolutional.make_conv_discriminator(spec, settings, latent_dim)
     return permutation_invariant.make_mlp_discriminator(spec, settings, latent_dim)
+
+
+def make_embedder(spec: DataSpec, settings: EmbedderSettings, num_outputs: int) -> Embedder:
+    """Builds D(x), which maps `(N, *spec.shape)` to embeddings `(N, num_outputs)`.
+
+    Args:
+        spec: Form of one example.
+        settings: Settings of the networks.
+        num_outputs: Length of an embedding.
+    """
+    if isinstance(settings, ResidualSettings):
+        return residual.make_residual_discriminator(spec, settings, num_outputs)
+    return permutation_invariant.make_mlp_discriminator(spec, settings, num_outputs=num_outputs)
 
 
 def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> Generator:

@@ -96,6 +96,7 @@ class MLP(nn.Module):
         super().__init__()
         self.out_shape, self.unit_input = out_shape, unit_input
         self.ending: Output = output
+        self.num_features = hidden[-1]
         self.hidden_names = tuple(f"hidden{i + 1}" for i in range(len(hidden)))
         width = in_features
         for i, (name, out_width) in enumerate(zip(self.hidden_names, hidden, strict=True), start=1):
@@ -117,9 +118,14 @@ class MLP(nn.Module):
             bias=bias,
         )
 
-    def forward(self, x: Tensor, z: Tensor | None = None) -> Tensor:
-        """Maps inputs `(N, ...)` and, where they enter, latents to `(N, *out_shape)`."""
+    def forward(self, x: Tensor, z: Tensor | None = None, *, head: bool = True) -> Tensor:
+        """Maps inputs `(N, ...)` and, where they enter, latents to `(N, *out_shape)`.
+
+        Without the head, the output layer, the result is what enters it, `(N, num_features)`.
+        """
         h = self.hidden(x, z)
+        if not head:
+            return h
         return output_activation(self.output(h, z), self.ending).view(-1, *self.out_shape)
 
     def hidden(self, x: Tensor, z: Tensor | None = None) -> Tensor:

@@ -70,7 +70,9 @@ class MLPSettings:
     init_std: Positive = 0.02
 
 
-def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: int = 0) -> MLP:
+def make_mlp_discriminator(
+    spec: DataSpec, settings: MLPSettings, latent_dim: int = 0, num_outputs: int = 1
+) -> MLP:
     """Builds D(x) or D(x, z), see `families.make_discriminator`.
 
     x alone enters the first layer, and z the layers after it.
@@ -89,7 +91,7 @@ def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: in
     network = MLP(
         spec.num_values,
         settings.hidden,
-        (1,),
+        (num_outputs,),
         activation="leaky_relu",
         norm_at=[last] if settings.discriminator_norm == "last" else [],
         latent_dim=latent_dim,
@@ -99,7 +101,7 @@ def make_mlp_discriminator(spec: DataSpec, settings: MLPSettings, latent_dim: in
         norm_epsilon=settings.norm_epsilon,
     )
     init_normal(network, settings.init_std)
-    if settings.zero_init_logit:
+    if settings.zero_init_logit and num_outputs == 1:  # embeddings have no direction at zero
         nn.init.zeros_(network.output.linear.weight)
     return network
 

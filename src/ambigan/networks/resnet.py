@@ -148,16 +148,16 @@ class ResNet(nn.Module):
         self.pool = Pool()
         self.output = Head(before, num_outputs)
 
-    def forward(self, x: Tensor, *, pooled: bool = False) -> Tensor:
-        """Maps images `(N, C, H, W)` to `(N, num_outputs)`, or to features before the head.
+    def forward(self, x: Tensor, *, head: bool = True) -> Tensor:
+        """Maps images `(N, C, H, W)` to `(N, num_outputs)`.
 
-        With `pooled` the head is left out: features are `(N, num_features)`.
+        Without the head, the result is what enters it, features `(N, num_features)`.
         """
         h = channels_last(x)
         for name in self.hidden_names:
             h = self.get_submodule(name)(h)
         h = self.pool(h)
-        return h if pooled else self.output(h)
+        return self.output(h) if head else h
 
 
 def _group_norm(channels: int, group_size: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from ..engine.config import TrainSettings
@@ -9,6 +10,7 @@ from ..methods.autoencoder import AutoencoderSettings
 from ..methods.bigan import BiGANSettings
 from ..methods.gan import GANSettings
 from ..methods.latent_regressor import LatentRegressorSettings
+from ..methods.structural import StructuralSettings
 from .mnist import SMALL
 from .preset import Preset
 
@@ -47,4 +49,15 @@ TABLE_PRESETS = (
         settings=LatentRegressorSettings(**SMALL, regress="during", joint_weight=0.25),
     ),
     _table("autoencoder", settings=AutoencoderSettings(**SMALL)),
+    # Among few rows a bank would hold copies of those in the batch. With initial weights of 0.02,
+    # which suit networks with batch norm, D's features lie on a line.
+    _table(
+        "structural",
+        settings=StructuralSettings(
+            latent_dim=20,
+            embedding_dim=32,
+            bank_size=1,
+            network=replace(SMALL["network"], discriminator_norm="none", init_std=0.1),
+        ),
+    ),
 )
