@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from ..engine.config import TrainSettings
 from ..methods.autoencoder import AutoencoderSettings
 from ..methods.bigan import BiGANSettings
+from ..methods.bigbigan import BIGBIGAN_ADAM, BigBiGANSettings
 from ..methods.gan import GANSettings
 from ..methods.latent_regressor import LatentRegressorSettings
+from ..networks.residual_mlp import ResidualMLPSettings
 from .mnist import SMALL
 from .preset import Preset
+
+_QUICK = replace(BIGBIGAN_ADAM, betas=(0.5, 0.999), learning_rate=3e-4)
 
 _table = partial(
     Preset,
@@ -38,6 +43,19 @@ TABLE_PRESETS = (
             encoder_dropout=0.2,
             view_weight=10.0,
             view_corruption=0.45,
+        ),
+    ),
+    _table(
+        "bigbigan",
+        settings=BigBiGANSettings(
+            latent_dim=20,
+            discriminator_steps=1,
+            cycle_weight=0.2,
+            cycle_loss="l2",
+            encoder_dropout=0.2,
+            network=ResidualMLPSettings(),
+            discriminator_optimizer=_QUICK,
+            generator_optimizer=_QUICK,
         ),
     ),
     # The last state is kept: nothing says without labels which one is best.
