@@ -51,7 +51,7 @@ TOY_NETWORK = {
         "train.precision": "fp32",
     },
     "residual_mlp": {
-        "settings.network.width": "8",
+        "settings.network.width": "16",
         "settings.network.head_width": "6",
         "settings.network.mlp_width": "6",
         "train.precision": "fp32",
