@@ -45,6 +45,8 @@ TABLE_PRESETS = (
             view_corruption=0.45,
         ),
     ),
+    # H and J go without spectral norm, as in BigBiGAN's preset `small`. Twice the width took longer
+    # and reconstructed glass worse.
     _table(
         "bigbigan",
         settings=BigBiGANSettings(
@@ -57,6 +59,8 @@ TABLE_PRESETS = (
             discriminator_optimizer=_QUICK,
             generator_optimizer=_QUICK,
         ),
+        score="glass, seed 0: reconstruction 0.18 of the mean's error",
+        time="90 s of one busy core",
     ),
     # The last state is kept: nothing says without labels which one is best.
     _table("gan", settings=GANSettings(**SMALL)),
