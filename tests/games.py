@@ -50,6 +50,12 @@ TOY_NETWORK = {
         "settings.network.mlp_depth": "2",
         "train.precision": "fp32",
     },
+    "residual_mlp": {
+        "settings.network.width": "16",
+        "settings.network.head_width": "6",
+        "settings.network.mlp_width": "6",
+        "train.precision": "fp32",
+    },
 }
 
 TOY_METHOD = {

@@ -62,3 +62,8 @@ def test_the_usual_preset_is_by_what_a_file_holds(tmp_path: Path, ending: str) -
 def test_every_preset_is_allowed_and_knows_its_name(method: str, name: str) -> None:
     config = find_preset(method, name).check()
     assert (config.method, config.preset) == (method, name)
+
+
+@pytest.mark.parametrize("method", ["bigan", "bigbigan"])
+def test_vectors_have_a_preset_of_their_own(method: str) -> None:
+    assert find_preset(method, None, "digits", is_vectors=True).preset == "table"

@@ -317,7 +317,7 @@ def _measured(name: str, network: nn.Module) -> list[str]:
     hidden = [f"{name}.{layer}" for layer in hidden_layers(network)]
     if is_convolutional(network):
         hidden = [f"{layer}@{POOL_SIDE}" for layer in (*hidden, f"{name}.{ALL_CONVS}")]
-        vectors = cast(tuple[str, ...], getattr(network, "vector_names", ()))
-        hidden += [f"{name}.{layer}" for layer in vectors]
+    vectors = cast(tuple[str, ...], getattr(network, "vector_names", ()))
+    hidden += [f"{name}.{layer}" for layer in vectors]
     output_shape = cast(tuple[int, ...], getattr(network, "out_shape", ()))
     return [*hidden, f"{name}.output"] if math.prod(output_shape) > 1 else hidden

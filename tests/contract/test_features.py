@@ -9,6 +9,8 @@ from ambigan.core.errors import ConfigError
 from ambigan.testing.checks import check_capabilities, check_features
 from games import SPEC, subject, toy_config, toy_method
 
+TYPING_ERRORS = {"hidden": "hiden", "conv": "cnv", "pool": "pol", "features": "featurs"}
+
 
 def test_features_are_deterministic_and_change_nothing(variant: str) -> None:
     """Nor do those of one example depend on the others."""
@@ -43,7 +45,7 @@ def test_what_is_suggested_can_be_read(variant: str) -> None:
 def test_an_unknown_layer_suggests_the_nearest(variant: str) -> None:
     method = toy_method(toy_config(variant))
     wrong = method.default_layer
-    for word, typed in (("hidden", "hiden"), ("conv", "cnv"), ("pool", "pol")):
+    for word, typed in TYPING_ERRORS.items():
         wrong = wrong.replace(word, typed)
     meant = method.default_layer.partition("@")[0]
     with pytest.raises(ConfigError, match=f"Did you mean '{meant}'"):

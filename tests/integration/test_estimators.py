@@ -19,7 +19,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import ambigan
 
-OF_VECTORS = ["Autoencoder", "BiGAN", "GAN", "LatentRegressor", "Structural"]
+OF_VECTORS = ["Autoencoder", "BiGAN", "BigBiGAN", "GAN", "LatentRegressor", "Structural"]
 OF_IMAGES = ["BigBiGAN", "Structural"]
 ROUNDING = {"check_methods_subset_invariance": "float32 rounds by the number of rows at once"}
 DIGITS, CLASSES = load_digits(return_X_y=True)
@@ -45,7 +45,7 @@ def test_scikit_learns_checks_pass(name: str) -> None:
 @pytest.mark.parametrize("name", OF_IMAGES)
 def test_networks_of_images_say_so_of_vectors(name: str) -> None:
     with pytest.raises(ValueError, match="is for images, but the data are vectors"):
-        getattr(ambigan, name)(preset="small", epochs=1).fit(X)
+        getattr(ambigan, name)(preset="images", epochs=1).fit(X)
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import torch
 
+from ambigan.networks.heads import ResidualMLPBody
+
 from .numpy_networks import (
     convolution,
     convolved,
@@ -119,12 +121,16 @@ def residual_mlp(network: torch.nn.Module, h: np.ndarray, *, rectify: bool = Tru
 def scores(network: torch.nn.Module, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """s_x, s_z and s_xz, those that there are; J sees 16 times the means of F, and H unrectified.
 
-    Of a grid of fields it sees the means of each, so that all together are as large as the one.
+    Of a grid of fields it sees the means of each, so that all together are as large as the one. A
+    residual MLP has no places, and J sees its F as it is.
     """
-    weights, side = weights_of(network), network.image.output.pool.side
-    maps, stream = relu(blocks(network.image, x)), residual_mlp(network.latent, z, rectify=False)
-    f, h = maps.sum((2, 3)), relu(stream)
-    seen = 16 / side * field_means(maps, side)
+    weights, stream = weights_of(network), residual_mlp(network.latent, z, rectify=False)
+    h = relu(stream)
+    if isinstance(network.image, ResidualMLPBody):
+        f = seen = residual_mlp(network.image, x.reshape(len(x), -1))
+    else:
+        side, maps = network.image.output.pool.side, relu(blocks(network.image, x))
+        f, seen = maps.sum((2, 3)), 16 / side * field_means(maps, side)
     j = residual_mlp(network.joint, np.concatenate([seen, stream], 1))
     pairs = {"x": f, "z": h, "xz": j}
     there = {name: v for name, v in pairs.items() if f"output.{name}.weight" in weights}
@@ -184,6 +190,18 @@ def encoder(network: torch.nn.Module, x: np.ndarray, *, reversible: bool) -> dic
     a = normed(pool, network.crelu.norm, None, None)
     outputs = dense(weights, "output.linear", residual_mlp(network.output.mlp, seen))
     return {"pool": pool, "crelu": np.concatenate([relu(a), relu(-a)], 1), "output": outputs}
+
+
+def vector_encoder(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
+    """A residual MLP of the flattened data, and the head, which is one with a linear layer."""
+    h = residual_mlp(network.features, x.reshape(len(x), -1))
+    return dense(weights_of(network), "output.linear", residual_mlp(network.output.mlp, h))
+
+
+def vector_generator(network: torch.nn.Module, z: np.ndarray) -> np.ndarray:
+    """A residual MLP and a linear layer; a tanh where data have a range."""
+    x = dense(weights_of(network), "output.linear", residual_mlp(network.features, z))
+    return (np.tanh(x) if network.bounded else x).reshape(len(z), *network.out_shape)
 
 
 def scramble(network: torch.nn.Module) -> torch.nn.Module:

@@ -245,22 +245,28 @@ def bigbigan(
 ) -> Totals:
     """Means over the scores of each kind of pair; the latents drawn by mu + softplus(s) e."""
     settings, method = config.settings, nets.method
-    reversible = settings.network.encoder == "revnet50"
+    generator = numpy_bigbigan.generator
     seen = masked(x, settings.encoder_dropout, settings, noise)
-    code = numpy_bigbigan.encoder(method.encoder, seen, reversible=reversible)["output"]
+    if settings.network.kind == "residual_mlp":
+        generator = numpy_bigbigan.vector_generator
+        code = numpy_bigbigan.vector_encoder(method.encoder, seen)
+    else:
+        reversible = settings.network.encoder == "revnet50"
+        code = numpy_bigbigan.encoder(method.encoder, seen, reversible=reversible)["output"]
     if settings.encoder == "stochastic":
         mean, before = np.split(code, 2, 1)
         code = mean + np.log1p(np.exp(before)) * noise.normal(*mean.shape).double().numpy()
     elif settings.prior == "uniform":
         code = np.tanh(code)
-    drawn = numpy_bigbigan.generator(method.generator, z)
+    drawn = generator(method.generator, z)
     real = numpy_bigbigan.scores(method.discriminator, x, code)
     fake = numpy_bigbigan.scores(method.discriminator, drawn, z)
     assert real.shape[1] == {"both": 3, "x": 2, "z": 2, "none": 1}[settings.unary]
     cycle = 0.0
     if settings.cycle_weight:
-        apart = np.abs(x - numpy_bigbigan.generator(method.generator, code))
-        cycle = settings.cycle_weight * apart.reshape(len(x), -1).sum(1).mean()
+        apart = np.abs(x - generator(method.generator, code)).reshape(len(x), -1)
+        power = 2 if settings.cycle_loss == "l2" else 1
+        cycle = settings.cycle_weight * (apart**power).sum(1).mean()
     return {
         "discriminator": np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(),
         "generator": -fake.mean() + cycle,

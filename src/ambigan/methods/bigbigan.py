@@ -18,7 +18,8 @@ from torch import Tensor
 from ..core.data_spec import DataSpec
 from ..core.settings import Few, Positive
 from ..game import Batch, OptimizerSettings, Player, Terms
-from ..networks import large
+from ..networks import families
+from ..networks.families import JointSettings
 from ..networks.heads import Unary
 from ..networks.large import LargeSettings
 from ..objectives.adversarial import hinge_fake, hinge_real, hinge_saturation
@@ -48,7 +49,7 @@ class BigBiGANSettings(EncoderSettings):
             BigGAN's, from memory.
         encoder_rate_multiplier: E's learning rate divided by G's, at every moment; 1, and 10 in
             the paper's best rows (from memory).
-        network: networks of D, G and E.
+        network: networks of D, G and E: convolutional ones of images, or residual MLPs.
         discriminator_optimizer: optimiser of D: Adam at 2e-4, with constants from memory of
             BigGAN's.
         generator_optimizer: optimiser of G, and but for its learning rate of E: Adam at 5e-5.
@@ -60,7 +61,7 @@ class BigBiGANSettings(EncoderSettings):
     unary: Unary = "both"
     discriminator_steps: Few = 2
     encoder_rate_multiplier: Positive = 1.0
-    network: LargeSettings = field(default_factory=LargeSettings)
+    network: JointSettings = field(default_factory=LargeSettings)
     discriminator_optimizer: OptimizerSettings = BIGBIGAN_ADAM
     generator_optimizer: OptimizerSettings = SLOW_ADAM
 
@@ -78,13 +79,13 @@ class BigBiGAN(PairGame):
             check_stochastic_prior(s.encoder, s.prior)
             self.deviation = F.softplus
         self.prior = make_prior(s.prior, s.latent_dim)
-        self.sample_spec = large.large_sample_spec(spec, s.network)
-        self.discriminator = large.make_large_discriminator(
+        self.sample_spec = families.sample_spec_of(spec, s.network)
+        self.discriminator = families.make_joint_discriminator(
             self.sample_spec, s.network, s.latent_dim, s.unary
         )
-        self.generator = large.make_large_generator(self.sample_spec, s.network, s.latent_dim)
+        self.generator = families.make_joint_generator(self.sample_spec, s.network, s.latent_dim)
         num_outputs = s.latent_dim * (2 if self.deviation else 1)
-        self.encoder = large.make_large_encoder(spec, s.network, num_outputs)
+        self.encoder = families.make_joint_encoder(spec, s.network, num_outputs)
         rate, final = s.generator_optimizer.learning_rate, s.generator_optimizer.final_learning_rate
         times = s.encoder_rate_multiplier
         encoder_optimizer = replace(
@@ -98,7 +99,7 @@ class BigBiGAN(PairGame):
             Player("encoder", ("encoder",), encoder_optimizer),
         )
         self.turns = (*[("discriminator",)] * s.discriminator_steps, ("generator", "encoder"))
-        self.default_layer = "encoder.pool"
+        self.default_layer = f"encoder.{self.encoder.vector_names[0]}"
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """A hinge on every score for D; G descends minus its scores, E its own as they are.
@@ -130,8 +131,10 @@ class BigBiGAN(PairGame):
 
     def resize_to_sample(self, x: Tensor) -> Tensor:
         """Data in the form `sample_spec`: each pixel the mean of those it stands for."""
+        if self.sample_spec == self.spec:
+            return x
         height, width = self.sample_spec.shape[1:]
-        return x if self.sample_spec == self.spec else F.adaptive_avg_pool2d(x, (height, width))
+        return F.adaptive_avg_pool2d(x, (height, width))
 
     def decode(self, z: Tensor) -> Tensor:
         """G(z)."""

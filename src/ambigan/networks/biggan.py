@@ -216,6 +216,10 @@ class BigGANGenerator(nn.Module):
         return output_activation(self.output(F.relu(self.norm(h))), "tanh")
 
 
+REFERENCE_NUM_PIXELS = 16
+"""Number of pixels of F's last maps at 128x128."""
+
+
 class BigGANBody(nn.Module):
     """F(x): `block1`, `block2`, ..., then at `output` ReLU and sums over pixels.
 
@@ -269,6 +273,9 @@ class BigGANBody(nn.Module):
         self.out_shape: tuple[int, ...] = (before * places**2,)
         self.num_features = before
         self.num_places = math.prod(sizes[num_halved])
+        # A field of the grid sums num_places / places^2 pixels, but J sees places^2 fields; scaling
+        # by places keeps the length of the whole vector.
+        self.joint_scale = REFERENCE_NUM_PIXELS * places / self.num_places
         self.output = SumPool(places)
         _prepare(self)
 

@@ -6,15 +6,20 @@ from torch import nn
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from . import convolutional, permutation_invariant, residual
+from . import convolutional, large, permutation_invariant, residual, residual_mlp
+from .biggan import BigGANGenerator
 from .biggan_deep import BigGANDeepGenerator
 from .convnet import ConvNet, DeconvNet
 from .convolutional import ConvSettings
+from .heads import JointDiscriminator, Unary
+from .large import LargeSettings
 from .layers.basic import Output
 from .mlp import MLP
 from .permutation_invariant import MLPSettings
 from .residual import ResidualSettings
+from .residual_mlp import ResidualMLPEncoder, ResidualMLPGenerator, ResidualMLPSettings
 from .resnet import ResNet
+from .resnet50 import ResNet50Encoder
 
 NetworkSettings = MLPSettings | ConvSettings
 """Settings of networks for games with an encoder; their field `kind` says which class is meant."""
@@ -25,6 +30,9 @@ GameSettings = NetworkSettings | ResidualSettings
 EmbedderSettings = MLPSettings | ResidualSettings
 """Settings of networks for games in which D maps an example to an embedding, without a logit."""
 
+JointSettings = LargeSettings | ResidualMLPSettings
+"""Settings of networks for a game with joint and unary scores: of images, or of any data."""
+
 PROJECTED = 64
 """Length of what a projector makes."""
 
@@ -34,7 +42,7 @@ Encoder = MLP | ConvNet
 Generator = MLP | DeconvNet | BigGANDeepGenerator
 
 
-def sample_spec_of(spec: DataSpec, settings: GameSettings) -> DataSpec:
+def sample_spec_of(spec: DataSpec, settings: GameSettings | JointSettings) -> DataSpec:
     """Returns the form of what G draws and D sees: the form of the data, or of smaller images.
 
     Args:
@@ -44,6 +52,8 @@ def sample_spec_of(spec: DataSpec, settings: GameSettings) -> DataSpec:
     Raises:
         ConfigError: The networks cannot process such data.
     """
+    if isinstance(settings, LargeSettings):
+        return large.large_sample_spec(spec, settings)
     if isinstance(settings, ResidualSettings):
         return residual.residual_sample_spec(spec, settings)
     if isinstance(settings, ConvSettings):
@@ -154,3 +164,37 @@ def check_prior_fits(settings: NetworkSettings, prior: str) -> None:
             f"'{settings.encoder_output}' keeps E(x) in [-1, 1]; choose encoder_output 'linear' or "
             "prior 'uniform'."
         )
+
+
+def make_joint_discriminator(
+    spec: DataSpec, settings: JointSettings, latent_dim: int, unary: Unary
+) -> JointDiscriminator:
+    """Builds D(x, z), which maps data and latents to the joint score and unary scores.
+
+    Args:
+        spec: Form of one example that D sees.
+        settings: Settings of the networks.
+        latent_dim: Length of z.
+        unary: Which of s_x and s_z there are in addition to s_xz.
+    """
+    if isinstance(settings, LargeSettings):
+        return large.make_large_discriminator(spec, settings, latent_dim, unary)
+    return residual_mlp.make_residual_mlp_discriminator(spec, settings, latent_dim, unary)
+
+
+def make_joint_generator(
+    spec: DataSpec, settings: JointSettings, latent_dim: int
+) -> BigGANGenerator | ResidualMLPGenerator:
+    """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`."""
+    if isinstance(settings, LargeSettings):
+        return large.make_large_generator(spec, settings, latent_dim)
+    return ResidualMLPGenerator(spec, settings, latent_dim)
+
+
+def make_joint_encoder(
+    spec: DataSpec, settings: JointSettings, num_outputs: int
+) -> ResNet50Encoder | ResidualMLPEncoder:
+    """Builds E(x), which maps `(N, *spec.shape)` to `(N, num_outputs)`."""
+    if isinstance(settings, LargeSettings):
+        return large.make_large_encoder(spec, settings, num_outputs)
+    return ResidualMLPEncoder(spec.num_values, settings, num_outputs)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..core.errors import ConfigError
 from ..core.precision import at_least_float32
 from .biggan import BigGANBody
 from .layers.basic import BatchNorm
@@ -17,6 +18,20 @@ from .layers.spectral_norm import apply_spectral_norm
 
 Unary = Literal["both", "x", "z", "none"]
 """Which of the scores s_x (image) and s_z (latents) D has in addition to the joint score."""
+
+
+def check_depths(**depths: int) -> None:
+    """Checks that residual MLPs have whole blocks.
+
+    Raises:
+        ConfigError: A number of layers is odd.
+    """
+    for name, depth in depths.items():
+        if depth % 2:
+            raise ConfigError(
+                f"settings.network.{name} {depth} is odd, but a block has two layers; choose"
+                f" {depth + 1}."
+            )
 
 
 class MLPBlock(nn.Module):
@@ -67,6 +82,30 @@ class ResidualMLP(nn.Module):
         for name in self.hidden_names:
             h = self.get_submodule(name)(h)
         return self.output(h)
+
+
+class ResidualMLPBody(ResidualMLP):
+    """F(x) of vectors: a residual MLP in the place of `BigGANBody`, with the same interface.
+
+    Weights start orthogonal, and spectral norm is on every one of them.
+
+    Args:
+        in_features: Number of values of one input, flattened.
+        width: Number of units of all layers.
+        depth: Number of layers in the blocks, an even number.
+    """
+
+    joint_scale = 1.0
+
+    def __init__(self, in_features: int, width: int, depth: int) -> None:
+        super().__init__(in_features, width, depth, batch_norm=False)
+        self.num_features = width
+        init_orthogonal(self)
+        apply_spectral_norm(self)
+
+    def forward(self, h: Float[Tensor, "N ..."]) -> Float[Tensor, "N width"]:
+        """Maps data `(N, ...)` to features `(N, width)`."""
+        return super().forward(h.flatten(1))
 
 
 class LatentHead(nn.Module):
@@ -122,12 +161,10 @@ class JointScores(nn.Module):
             return torch.cat(scores, 1)
 
 
-REFERENCE_NUM_PIXELS = 16
-"""Number of pixels of F's last maps at 128x128."""
-
-
 class JointDiscriminator(nn.Module):
     """BigBiGAN's D: `image` F(x), `latent` H(z), `joint` J(F, H), and at `output` their scores.
+
+    `image` is the network of data of any kind, also of vectors.
 
     Weights start orthogonal, with spectral norm on every one of them or on all but H's and J's.
 
@@ -138,7 +175,7 @@ class JointDiscriminator(nn.Module):
     learning rates the ReLU silences most of its units.
 
     Args:
-        image: F, the body of BigGAN's discriminator.
+        image: F, the body of BigGAN's discriminator or, for vectors, a residual MLP.
         latent_dim: Length of z.
         width: Number of units of H and J; 2048 in the paper (from memory).
         depth: Number of layers of H and of J, an even number; 8 in the paper (from memory).
@@ -150,7 +187,7 @@ class JointDiscriminator(nn.Module):
 
     def __init__(
         self,
-        image: BigGANBody,
+        image: BigGANBody | ResidualMLPBody,
         latent_dim: int,
         width: int,
         depth: int,
@@ -170,20 +207,17 @@ class JointDiscriminator(nn.Module):
         # Assigned last: F has its own initialisation and spectral norm, which the two calls above
         # must not repeat.
         self.image = image
-        # A field of the grid sums num_places / side^2 pixels, but J sees side^2 fields; scaling by
-        # side keeps the length of the whole vector.
-        self.image_scale = REFERENCE_NUM_PIXELS * image.output.pool.side / image.num_places
 
     def forward(
-        self, x: Float[Tensor, "N C H W"], z: Float[Tensor, "N latent_dim"]
+        self, x: Float[Tensor, "N ..."], z: Float[Tensor, "N latent_dim"]
     ) -> Float[Tensor, "N {len(self.output.names)}"]:
-        """Maps images `(N, C, H, W)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
+        """Maps data `(N, ...)` and latents `(N, latent_dim)` to s_x, s_z and s_xz, `(N, 3)`.
 
         Unary scores that are left out have no column.
         """
         f, h = self.image(x), self.latent(z)
         # H ends without ReLU (`rectify=False`) for J; s_z is computed after the ReLU below.
-        joined = torch.cat([f * self.image_scale, h.to(f.dtype)], 1)
+        joined = torch.cat([f * self.image.joint_scale, h.to(f.dtype)], 1)
         # s_x sees the paper's single sum per channel, whatever grid J sees.
         sums = f.unflatten(1, (self.image.num_features, -1)).sum(2)
         return self.output(sums, F.relu(h), self.joint(joined))

@@ -12,7 +12,7 @@ from ..core.errors import ConfigError
 from ..core.settings import Few, Positive
 from .biggan import SMALLEST_BIGGAN_SIDE, BigGANBody, BigGANGenerator, Growth
 from .convnet import image_sample_spec
-from .heads import JointDiscriminator, Unary
+from .heads import JointDiscriminator, Unary, check_depths
 from .resnet50 import ResNet50Encoder, StemKind
 
 
@@ -83,12 +83,7 @@ class LargeSettings:
     checkpoint_activations: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("head_depth", "mlp_depth"):
-            if (depth := getattr(self, name)) % 2:
-                raise ConfigError(
-                    f"settings.network.{name} {depth} is odd, but a block has two layers; choose"
-                    f" {depth + 1}."
-                )
+        check_depths(head_depth=self.head_depth, mlp_depth=self.mlp_depth)
 
 
 def large_sample_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:

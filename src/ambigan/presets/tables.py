@@ -8,11 +8,15 @@ from functools import partial
 from ..engine.config import TrainSettings
 from ..methods.autoencoder import AutoencoderSettings
 from ..methods.bigan import BiGANSettings
+from ..methods.bigbigan import BIGBIGAN_ADAM, BigBiGANSettings
 from ..methods.gan import GANSettings
 from ..methods.latent_regressor import LatentRegressorSettings
 from ..methods.structural import StructuralSettings
+from ..networks.residual_mlp import ResidualMLPSettings
 from .mnist import SMALL
 from .preset import Preset
+
+_QUICK = replace(BIGBIGAN_ADAM, betas=(0.5, 0.999), learning_rate=3e-4)
 
 _table = partial(
     Preset,
@@ -41,6 +45,23 @@ TABLE_PRESETS = (
             view_weight=10.0,
             view_corruption=0.45,
         ),
+    ),
+    # H and J go without spectral norm, as in BigBiGAN's preset `small`. Twice the width took longer
+    # and reconstructed both tables worse.
+    _table(
+        "bigbigan",
+        settings=BigBiGANSettings(
+            latent_dim=20,
+            discriminator_steps=1,
+            cycle_weight=0.2,
+            cycle_loss="l2",
+            encoder_dropout=0.2,
+            network=ResidualMLPSettings(),
+            discriminator_optimizer=_QUICK,
+            generator_optimizer=_QUICK,
+        ),
+        score="seed 0: reconstruction 0.18 (glass), 0.10 (breastw) of the mean's error",
+        time="90 s of one busy core",
     ),
     # The last state is kept: nothing says without labels which one is best.
     _table("gan", settings=GANSettings(**SMALL)),
