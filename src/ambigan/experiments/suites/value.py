@@ -9,7 +9,7 @@ from ..experiment import Experiment, RunSpec
 from .suite import DATA_FOLDER, Suite, SuiteSet, SuiteTask, register_suite
 
 BIGAN, GAN, REGRESSOR = "BiGAN", "GAN", "latent regressor"
-STRUCTURAL, AUTOENCODER = "structural", "autoencoder"
+BIGBIGAN, STRUCTURAL, AUTOENCODER = "BigBiGAN", "structural", "autoencoder"
 
 # Networks of one method are those of another with a part more or less: BiGAN's stand for all.
 _bigan = partial(RunSpec, BIGAN, "bigan", untrained=True)
@@ -18,7 +18,11 @@ _regressor = partial(RunSpec, REGRESSOR, "latent_regressor")
 _structural = partial(RunSpec, STRUCTURAL, "structural", untrained=True)
 _autoencoder = partial(RunSpec, AUTOENCODER, "autoencoder")
 
-_RUNS_OF_TABLES = tuple(make(preset="table") for make in (_bigan, _gan, _regressor, _autoencoder))
+_RUNS_OF_TABLES = (
+    *(make(preset="table") for make in (_bigan, _gan, _regressor, _autoencoder)),
+    RunSpec(BIGBIGAN, "bigbigan", preset="table"),
+    RunSpec(STRUCTURAL, "structural", preset="table"),
+)
 _RUNS_OF_DIGITS = (
     *(make(preset="small") for make in (_bigan, _gan)),
     _regressor(preset="features"),
