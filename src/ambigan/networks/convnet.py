@@ -52,14 +52,16 @@ def image_sample_spec(
     if spec.kind != "images":
         raise ConfigError(
             f"settings.network.kind '{kind}' is for images, but the data are vectors of"
-            f" {spec.num_values} values. Choose a preset with dense networks, such as table."
+            f" {spec.num_values} values. Choose a preset with dense networks; most methods"
+            " have one named table."
         )
     channels, height, width = spec.shape
     size = size or (height, width)
     if min(size) < smallest:
         raise ConfigError(
             f"settings.network.kind '{kind}' needs images of {smallest}x{smallest} or more; these"
-            f" are {size[0]}x{size[1]}. Choose a preset with dense networks, such as table."
+            f" are {size[0]}x{size[1]}. Choose a preset with dense networks; most methods"
+            " have one named table."
         )
     if size[0] > height or size[1] > width:
         raise ConfigError(
