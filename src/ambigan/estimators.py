@@ -309,6 +309,6 @@ class LatentRegressor(Estimator):
 
 
 class Structural(Estimator):
-    """Structural adversarial objectives: a D that embeds (Zhang and Maire, 2020)."""
+    """Structural adversarial objectives: a D that embeds (Zhang and Maire, 2023)."""
 
     method = "structural"
