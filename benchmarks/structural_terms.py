@@ -243,7 +243,7 @@ def transcribed_losses(method: Structural, batch: Batch) -> dict[str, Tensor]:
         apart = (apart - (volume(real_first) + volume(fake_first)) / 2) / 2
     weights = {n: method.teacher.get_buffer(ours) for ours, n in method.teacher.names.items()}
     with torch.no_grad():
-        h_real, h_fake = (functional_call(D, weights, (i,), {"pooled": True}) for i in (x, fake))
+        h_real, h_fake = (functional_call(D, weights, (i,), {"head": False}) for i in (x, fake))
     real_second, fake_second = F.normalize(D(x), dim=1), F.normalize(D(fake), dim=1)
     keys = F.normalize(torch.cat([h_real, method.bank.keys]), dim=1)
     known = torch.cat([real_second, method.bank.embeddings])
