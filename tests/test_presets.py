@@ -64,6 +64,6 @@ def test_every_preset_is_allowed_and_knows_its_name(method: str, name: str) -> N
     assert (config.method, config.preset) == (method, name)
 
 
-@pytest.mark.parametrize("method", ["bigan", "bigbigan"])
+@pytest.mark.parametrize("method", ["bigan", "bigbigan", "structural"])
 def test_vectors_have_a_preset_of_their_own(method: str) -> None:
     assert find_preset(method, None, "digits", is_vectors=True).preset == "table"

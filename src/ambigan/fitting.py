@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from collections.abc import Generator, Mapping
@@ -45,17 +46,12 @@ def _argument(flag: re.Match[str]) -> str:
     group, dotted, word = flag.groups()
     name = dotted.replace("-", "_").replace(".", "__")
     hints = get_type_hints({"data": DataSettings, "train": TrainSettings}.get(group, object))
-    if word is None:
-        return name
-    if word in ("true", "false"):
-        return f"{name}={word.capitalize()}"
     if word in _choices(hints.get(name)):
         return f'{name}="{word}"'
-    if re.fullmatch(r"[\d.]+", word):
-        return f"{name}={word}"
-    if re.fullmatch(r"[\d.]+(,[\d.]+)+", word):
-        return f"{name}=({word.replace(',', ', ')})"
-    return f"{name}{flag.group()[flag.end(2) - flag.start() :]}"
+    try:
+        return f"{name}={ast.literal_eval((word or '').capitalize())}"  # true, numbers
+    except (ValueError, SyntaxError):
+        return f"{name}{flag.group()[flag.end(2) - flag.start() :]}"
 
 
 def _choices(hint: Any) -> set[Any]:

@@ -142,7 +142,7 @@ class BiGAN(DiscriminatorGame, PairGame):
     def run(self, network: str, x: Tensor) -> Tensor:
         """The projection of the last hidden layer of E, where there is one, or as for all pairs."""
         if network == "projector" and self.projector is not None:
-            return self.projector(self.encoder.hidden(x))
+            return self.projector(self.encoder(x, head=False))
         return super().run(network, x)
 
     def decode(self, z: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ from .mlp import Prediction
 Size = tuple[int, int]
 """Height and width of images."""
 
+_DENSE = "Choose a preset with dense networks; most methods have one named table."
+
 
 def channels_last(x: Tensor) -> Tensor:
     """Lays images out with channels last, on which convolutions are 1.1 to 1.3 times as fast."""
@@ -52,16 +54,14 @@ def image_sample_spec(
     if spec.kind != "images":
         raise ConfigError(
             f"settings.network.kind '{kind}' is for images, but the data are vectors of"
-            f" {spec.num_values} values. Choose a preset with dense networks; most methods"
-            " have one named table."
+            f" {spec.num_values} values. {_DENSE}"
         )
     channels, height, width = spec.shape
     size = size or (height, width)
     if min(size) < smallest:
         raise ConfigError(
             f"settings.network.kind '{kind}' needs images of {smallest}x{smallest} or more; these"
-            f" are {size[0]}x{size[1]}. Choose a preset with dense networks; most methods"
-            " have one named table."
+            f" are {size[0]}x{size[1]}. {_DENSE}"
         )
     if size[0] > height or size[1] > width:
         raise ConfigError(

@@ -123,16 +123,11 @@ class MLP(nn.Module):
 
         Without the head, the output layer, the result is what enters it, `(N, num_features)`.
         """
-        h = self.hidden(x, z)
-        if not head:
-            return h
-        return output_activation(self.output(h, z), self.ending).view(-1, *self.out_shape)
-
-    def hidden(self, x: Tensor, z: Tensor | None = None) -> Tensor:
-        """What the last hidden layer makes of inputs and latents."""
         h = x.flatten(1)
         if self.unit_input:
             h = (h + 1) / 2
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
-        return h
+        if not head:
+            return h
+        return output_activation(self.output(h, z), self.ending).view(-1, *self.out_shape)
