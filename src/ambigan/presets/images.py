@@ -166,20 +166,24 @@ IMAGE_PRESETS = (
         data=replace(_IMAGENET_DATA, size=(128, 128), crop=(112, 112)),
         source=f"{_BIGAN}, section 3.5, authors' code",
     ),
+    # With a cycle term, or reconstructions are no nearer to the data than their mean is.
     _images(
         "bigan",
+        settings=BiGANSettings(**_SMALL, term_weight=0.5, cycle_weight=0.005, cycle_loss="l2"),
+        score="2,500 images, 10 epochs, seed 0: reconstruction 0.85 (MNIST), 0.38 (CIFAR-10), 0.42"
+        " (Imagenette) of the mean's error",
+        time="3 to 5 min of one core",
+        hardware=_HARDWARE,
+        source="ours, after BiGAN",
+    ),
+    _images(
+        "bigan",
+        name="images_plain",
         settings=BiGANSettings(**_SMALL, term_weight=0.5),
         score="CIFAR-10: L2-SVM on convs@4 of E 70.5 (untrained 60.1, pixels 40.9)",
         time="28 min of one core",
         hardware=_HARDWARE,
         source="ours, after BiGAN",
-    ),
-    # The same with a cycle term, so that reconstructions resemble their originals.
-    _images(
-        "bigan",
-        name="images_modern",
-        settings=BiGANSettings(**_SMALL, term_weight=0.5, cycle_weight=0.005),
-        score="not measured yet",
     ),
     # E learns together with the GAN; with a joint weight of 0.25 this is `JLR`. In the authors'
     # JLR, E descends G's loss, in which its own weighs 0.25: against it weight decay counts four
