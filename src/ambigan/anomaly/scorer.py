@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..data import Split
-from ..data.splits import concat, split_at
+from ..data import Dataset, Split
+from ..data.splits import concat, labels_named, split_at, take
 from ..run import Run
 from .image_parts import ImageParts
 from .part_scores import FloatArray, PartScores
@@ -18,6 +18,9 @@ LEAST_HELD_OUT = 100
 
 MOST_HELD_OUT = 5_000
 """Examples by which the parts are scaled, at most."""
+
+HELD_OUT = 0.15
+"""Fraction of the training images that are kept for the scale of the parts."""
 
 _BEYOND = 0.01
 """What an example scores by a part for each unit, of the logarithm, by which it is beyond them."""
@@ -101,6 +104,32 @@ class AnomalyScorer:
     def _joined(self, found: PartScores) -> FloatArray:
         weights = [self._parts.weights.get(name, 1.0) for name in found.parts]
         return np.average(list(found.parts.values()), axis=0, weights=weights)
+
+
+def normal_examples(
+    dataset: Dataset, labels: tuple[str, ...], *, is_apart: bool
+) -> tuple[Split, Split]:
+    """The normal examples that others are compared with, and those by which parts are scaled.
+
+    Args:
+        dataset: The run's data.
+        labels: Labels of normal examples; all are normal if empty.
+        is_apart: Whether other data are scored, so that the run's test split serves as well.
+    """
+    names = dataset.label_names
+
+    def normal(split: Split) -> Split:
+        if not labels or split.labels is None:
+            return split
+        chosen = labels_named(split, labels, names, dataset.name)
+        return take(split, chosen.nonzero()[:, 0])
+
+    train = normal(dataset.train)
+    if is_apart:
+        return train, normal(dataset.test)
+    if dataset.spec.kind == "images":
+        return split_at(train, max(1, round(len(train) * (1 - HELD_OUT))))
+    return split_at(train, len(train))  # a row is compared with all others
 
 
 def _scaled(scores: FloatArray, normal: FloatArray) -> FloatArray:

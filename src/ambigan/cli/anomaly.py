@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from ..anomaly.detector import NORMAL_QUANTILE
 from ..anomaly.ranking import AnomalyRanking
-from ..anomaly.scorer import AnomalyScorer
+from ..anomaly.scorer import AnomalyScorer, normal_examples
 from ..core.errors import ConfigError
 from ..core.files import write_bytes
-from ..data import Dataset, SourceSplit, Split
-from ..data.splits import labels_named, split_at, take
+from ..data import SourceSplit
+from ..data.splits import labels_named
 from ..data.tables.outputs import table_bytes
 from ..retrieval import NamedExamples
 from .output import print_columns, print_json, say
@@ -20,9 +20,6 @@ from .verbs import chosen_examples
 
 MOST_RANKED = 10
 """Examples on the terminal; the files hold all."""
-
-HELD_OUT = 0.15
-"""Fraction of the training images that are kept for the scale of the parts."""
 
 
 def anomaly(request: Request) -> int:
@@ -43,7 +40,7 @@ def anomaly(request: Request) -> int:
     )
     scorer = AnomalyScorer(
         run,
-        *_normal_examples(dataset, normal_labels, is_apart=uses_other_data(flags)),
+        *normal_examples(dataset, normal_labels, is_apart=uses_other_data(flags)),
         n_neighbors=flags.neighbors,
         seed=flags.seed,
     )
@@ -82,32 +79,6 @@ def _check_flags(request: Request) -> None:
         )
     if flags.neighbors < 1:
         raise ConfigError(f"--neighbors is {flags.neighbors}; it counts: 1 or more.")
-
-
-def _normal_examples(
-    dataset: Dataset, labels: tuple[str, ...], *, is_apart: bool
-) -> tuple[Split, Split]:
-    """The normal examples that others are compared with, and those by which parts are scaled.
-
-    Args:
-        dataset: The run's data.
-        labels: Labels of normal examples; all are normal if empty.
-        is_apart: Whether other data are scored, so that the run's test split serves as well.
-    """
-    names = dataset.label_names
-
-    def normal(split: Split) -> Split:
-        if not labels or split.labels is None:
-            return split
-        chosen = labels_named(split, labels, names, dataset.name)
-        return take(split, chosen.nonzero()[:, 0])
-
-    train = normal(dataset.train)
-    if is_apart:
-        return train, normal(dataset.test)
-    if dataset.spec.kind == "images":
-        return split_at(train, max(1, round(len(train) * (1 - HELD_OUT))))
-    return split_at(train, len(train))  # a row is compared with all others
 
 
 def _print(ranking: AnomalyRanking) -> None:

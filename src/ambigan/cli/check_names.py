@@ -30,8 +30,11 @@ def check_names(request: Request) -> None:
     if typed["plugin"]:
         return
     for flag in ("run", "resume", "from_run"):
-        if typed.get(flag) is not None and not _exists(typed[flag]):
-            raise CheckpointError(f"no run at {typed[flag]}: there is no such folder.")
+        named: Any = typed.get(flag) or []
+        folders: list[Any] = [named] if isinstance(named, str) else named
+        for folder in folders:
+            if not _exists(folder):
+                raise CheckpointError(f"no run at {folder}: there is no such folder.")
     method = DEMO_METHOD if request.verb == "demo" else typed.get("method")
     if request.verb == "train":
         method, settings = _read_training(request)

@@ -227,6 +227,18 @@ INTERPOLATE: Flags = {
     **OUT,
 }
 
+MAP: Flags = {
+    "--map": (
+        "how features are projected: pca, tsne or umap; tsne up to 5,000 examples, umap above",
+        {"choices": ["pca", "tsne", "umap"]},
+    ),
+    "--num N": _integer(
+        "number of examples on the map, 20,000 by default, at most 100,000", 20_000
+    ),
+    "--seed N": _integer("seed of the map, 0 by default", 0),
+}
+"""How examples are laid out on a map."""
+
 EMBED: Flags = {
     **RUN,
     **_data("data to describe"),
@@ -234,6 +246,9 @@ EMBED: Flags = {
     " run's feature layer by default",
     "--out FILE": "file to write, .npy, or .parquet or .csv with rows, ids and labels; in the run's"
     " folder by default",
+    "--atlas FILE": ".parquet file to write as well, which Embedding Atlas opens by itself: a map,"
+    " neighbours and small pictures",
+    **MAP,
 }
 
 SEARCH: Flags = {
@@ -278,6 +293,19 @@ ANOMALY: Flags = {
     "--seed N": _integer("seed of what is drawn from large data, 0 by default", 0),
     "--out FOLDER": "folder to write, `anomaly` in the run's folder by default",
     **JSON,
+}
+
+EXPLORE: Flags = {
+    **RUN,
+    "run RUN": ("folders of runs, as `ambigan train` wrote them", {"nargs": "+"}),
+    **_data("data to look at"),
+    "--layer": "layer whose features are on the map; the run's feature layer by default",
+    **MAP,
+    "--port P": _integer("port of the page; a free one by default", 0),
+    "--no-browser": (
+        "print the address, and open no browser",
+        {"dest": "browser", "action": "store_false"},
+    ),
 }
 
 FILTERS: Flags = {

@@ -40,6 +40,11 @@ VERBS = {
     "embed": Verb("Write the features of examples to a file", of.EMBED),
     "search": Verb("Find the examples that are most like others", of.SEARCH, "search"),
     "anomaly": Verb("Rank examples by how unlike the run's data they are", of.ANOMALY, "anomaly"),
+    "explore": Verb(
+        "Open a local page: a map of examples, neighbours, and sliders for latents",
+        of.EXPLORE,
+        "explore",
+    ),
     "filters": Verb("Draw the first filters of a network", of.FILTERS, "analysis"),
     "arithmetic": Verb(
         "Add and subtract averaged latents, and draw the sum", of.ARITHMETIC, "analysis"
@@ -141,7 +146,7 @@ TRAINING = ("train", "demo", "reproduce", "prepare")
 MEASURING = ("evaluate", "transfer")
 """Verbs that take all settings of other data by dotted name, since they split them."""
 
-READING = ("reconstruct", "invert", "embed", "search", "anomaly")
+READING = ("reconstruct", "invert", "embed", "search", "anomaly", "explore")
 """Verbs that take those by which other data are read."""
 
 EXAMPLES = """\

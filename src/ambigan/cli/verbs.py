@@ -109,6 +109,8 @@ def embed(request: Request) -> int:
         flags, run = request.flags, load_run(request)
         path = output_paths(run, flags.out, "features", (".npy", ".parquet", ".csv"))[0]
         run.method.find_layer(flags.layer)
+        if flags.atlas and (Path(flags.atlas).suffix != ".parquet" or workers().size > 1):
+            raise ConfigError("--atlas names a .parquet file, which one process alone writes.")
         split = chosen_examples(request, run, "all")
         names = split.label_names if isinstance(split, SourceSplit) else run.label_names
         chunk = run.chunk(split.values)
@@ -122,7 +124,19 @@ def embed(request: Request) -> int:
             if workers().is_main:
                 write_features(path, own, split, names)
         say(f"written: {path}, {len(split):,} x {own.shape[1]:,}")
+        if flags.atlas:
+            _write_atlas(request, run, split)
     return 0
+
+
+def _write_atlas(request: Request, run: Run, split: Split) -> None:
+    """Writes the table that Embedding Atlas opens by itself."""
+    from ..explorer.atlas import COMMAND, write_atlas
+    from .explore import collection_of
+
+    path = Path(request.flags.atlas)
+    write_atlas(collection_of(request, run, split), path)
+    say(f"written: {path}; open it with: {COMMAND.format(path=path)}")
 
 
 def report(request: Request) -> int:

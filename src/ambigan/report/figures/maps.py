@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
+from ...analysis.projection import project
 from ...core.errors import DataError
-from ...evaluation.baselines.feature_baselines import fit_pca
 from . import theme
 
 MAX_MAP_POINTS = 2000
 MAX_NAMED = 24  # classes: more names would cover the points
-FEWEST = 10  # points: below, t-SNE has no neighbourhoods to keep
-_DIMENSIONS = 50
-_PERPLEXITY = 30.0
 
 _Floats = NDArray[Any]
 
@@ -31,34 +25,19 @@ _Floats = NDArray[Any]
 def embed_2d(features: ArrayLike, seed: int = 0) -> _Floats:
     """A point `(N, 2)` for each example: t-SNE, or the first principal components of a few.
 
-    Wide features go through PCA to 50 dimensions first, and the map starts from their first two;
-    it is a function of the features and the seed.
-
     Args:
-        features: `(N, D)`, at most 2,000 examples.
-        seed: of t-SNE.
+        features: Finite features `(N, D)`, of at most 2,000 examples.
+        seed: Seed of t-SNE.
 
     Raises:
         DataError: there are too many, none, or some that are not numbers.
     """
-    values = np.asarray(features, dtype=np.float64)
+    values = np.asarray(features)
     if values.ndim != 2 or not 0 < len(values) <= MAX_MAP_POINTS:
         raise DataError(
             f"features have shape {values.shape}; a map takes (N, D), N at most {MAX_MAP_POINTS:,}."
         )
-    if not np.isfinite(values).all():
-        raise DataError("some features are not numbers; there is no map of them.")
-    with threadpool_limits(1):  # sums in one order, and no thread that waits for a busy core
-        reduced = on_components(values, values, _DIMENSIONS)
-        spread = float(reduced[:, 0].std())
-        if len(values) < FEWEST or spread < 1e-12:
-            return _two(reduced)
-        return _tsne(reduced / spread, seed)
-
-
-def on_components(reference: _Floats, values: _Floats, num: int) -> _Floats:
-    """Values `(N, D)`, float64, on the first `num` principal components of the reference."""
-    return fit_pca(torch.from_numpy(reference), num).encode(torch.from_numpy(values)).numpy()
+    return project(values, "tsne", seed)
 
 
 def latent_map(
@@ -158,16 +137,3 @@ def _free_place(
         if all((np.abs(place - middle) >= half + other).any() for middle, other in taken):
             return place
     return densest
-
-
-def _tsne(values: _Floats, seed: int) -> _Floats:
-    manifold: Any = import_module("sklearn.manifold")  # late: it takes a second to import
-    start: Any = (_two(values) * 1e-4).astype(np.float32)
-    perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)
-    model = manifold.TSNE(perplexity=perplexity, init=start, random_state=seed)
-    return np.asarray(model.fit_transform(values.astype(np.float32)), dtype=np.float64)
-
-
-def _two(values: _Floats) -> _Floats:
-    """The first two columns; a missing second one is zero."""
-    return np.pad(values[:, :2], ((0, 0), (0, max(0, 2 - values.shape[1]))))

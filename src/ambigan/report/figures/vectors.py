@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from ...analysis.projection import on_components
 from . import theme
 from .charts import legend_above
-from .maps import dots, on_components
+from .maps import dots
 
 FEW_DIMENSIONS = 24  # up to here each has a row of its own; above they are an axis
 MAX_DOTS = 2000

@@ -1,0 +1,160 @@
+"""A picture or rows of one's own: dropped on the page, encoded, compared, inverted, scored."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..core.errors import AmbiganError, DataError
+from .collection import Collection
+from .components import button, dash, dcc, html, message
+from .example_view import anomaly_of, learned
+from .pictures import profile, shown
+
+MOST_BYTES = 64_000_000
+"""Size of a file that is taken, at most."""
+
+STEPS = 200
+"""Number of steps of an inversion: some seconds for small images."""
+
+MOST_HELD = 8
+"""Number of files that are held in memory, the last ones."""
+
+_DROPPED = "dropped-number"
+_FORGOTTEN = "This file is no longer held; drop it again."
+
+
+def layout(collection: Collection) -> Any:
+    """Where a file is dropped, and what is shown of it."""
+    is_image = collection.run.spec.kind == "images"
+    what = "a picture" if is_image else "a table with the columns of the data, such as a CSV file"
+    return html.Section(
+        [
+            html.H2("Your own"),
+            dcc.Upload(
+                html.Button(f"Drop {what} here, or choose a file", type="button", className="drop"),
+                id="upload",
+                max_size=MOST_BYTES,
+                className="upload",
+            ),
+            dcc.Store(id=_DROPPED),
+            dcc.Loading(html.Div(id="dropped"), delay_show=300),
+        ],
+        className="dropped-view",
+        **{"aria-label": "A file of your own"},
+    )
+
+
+def register(app: Any, collection: Collection) -> None:
+    """Connects the dropped file with what is shown of it."""
+    Input, Output, State = dash.Input, dash.Output, dash.State
+    held: dict[int, Tensor] = {}  # the last files, which pages name by number
+    numbers = count()
+
+    @app.callback(
+        Output("dropped", "children"),
+        Output("upload", "contents"),
+        Output(_DROPPED, "data"),
+        Input("upload", "contents"),
+        State("upload", "filename"),
+        State("layer", "value"),
+        prevent_initial_call=True,
+    )
+    def take_file(contents: str | None, name: str, layer: str) -> Any:  # pyright: ignore[reportUnusedFunction]
+        if not contents:
+            return dash.no_update, dash.no_update, dash.no_update
+        try:
+            values = read_upload(collection, contents, name)
+        except AmbiganError as error:
+            return message(str(error)), None, None
+        number = next(numbers)
+        held[number] = values[:1]
+        held.pop(number - MOST_HELD, None)
+        more = f": the first of {len(values):,} examples" if len(values) > 1 else ""
+        parts = [html.H3(f"{name}{more}"), *learned(app, collection, values[:1], layer)]
+        buttons = [button("Anomaly score", "score-dropped")]
+        if "decode" in collection.run.capabilities:
+            buttons.insert(0, button("Invert", "invert-dropped"))
+        parts += [
+            html.Div(buttons, className="buttons"),
+            dcc.Loading(html.Div(id="inverted"), delay_show=300),
+            dcc.Loading(html.Div(id="dropped-anomaly"), delay_show=300),
+        ]
+        return parts, None, number  # emptied, so that the same file can be dropped again
+
+    @app.callback(
+        Output("inverted", "children"),
+        Input("invert-dropped", "n_clicks"),
+        State(_DROPPED, "data"),
+        prevent_initial_call=True,
+    )
+    def invert(clicks: int, number: int) -> Any:  # pyright: ignore[reportUnusedFunction]
+        if not clicks:
+            return dash.no_update
+        if number not in held:
+            return message(_FORGOTTEN)
+        return _inverted(collection, held[number])
+
+    @app.callback(
+        Output("dropped-anomaly", "children"),
+        Input("score-dropped", "n_clicks"),
+        State(_DROPPED, "data"),
+        prevent_initial_call=True,
+    )
+    def score(clicks: int, number: int) -> Any:  # pyright: ignore[reportUnusedFunction]
+        if not clicks:
+            return dash.no_update
+        if number not in held:
+            return message(_FORGOTTEN)
+        return anomaly_of(collection, collection.anomaly(values=held[number]))
+
+
+def read_upload(collection: Collection, contents: str, name: str) -> Tensor:
+    """The examples of a file that was dropped, as networks take them, `(N, ...)`.
+
+    Args:
+        collection: Examples of the model.
+        contents: The file as the page sends it, `data:KIND;base64,CONTENT`.
+        name: Its name, whose ending says how it is read.
+
+    Raises:
+        DataError: It cannot be read, or does not fit the model.
+    """
+    try:
+        content = base64.b64decode(contents.partition(",")[2], validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise DataError(f"{name} arrived damaged; drop it again.") from error
+    suffix = "".join(each for each in Path(name).suffix if each.isalnum() or each == ".")
+    with tempfile.TemporaryDirectory(prefix="ambigan-") as folder:
+        path = Path(folder, f"dropped{suffix}")
+        path.write_bytes(content)
+        run = collection.run
+        try:
+            values = run.inputs([path] if run.spec.kind == "images" else str(path))
+        except AmbiganError as error:
+            raise DataError(str(error).replace(str(path), name)) from error
+    if not len(values):
+        raise DataError(f"{name} holds no examples.")
+    return values
+
+
+def _inverted(collection: Collection, values: Tensor) -> Any:
+    run = collection.run
+    found = run.invert(collection.as_split(values), STEPS)
+    before, after = float(found.errors_before[0]), float(found.errors[0])
+    start = "encoder" if "encode" in run.capabilities else "nearest samples"
+    text = f"Error {after:.4g} after {STEPS} steps, {before:.4g} by the {start} alone"
+    if run.spec.kind == "vectors":
+        rows = {"as it is": found.completed[0], "inversion": found.reconstructions[0]}
+        return [html.H4("Inversion"), message(text), profile(run, rows, text)]
+    return [
+        html.H4("Inversion"),
+        message(text),
+        shown(run, found.reconstructions, "inversion", 168),
+    ]

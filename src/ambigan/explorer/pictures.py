@@ -1,0 +1,118 @@
+"""What stands for an example on the page: its picture, or its values as a plot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+
+from ..data.tables.outputs import data_columns
+from ..report.figures import image_grid
+from ..report.figures.grids import data_uri
+from ..run import Run
+from .components import dcc, graph, html
+from .thumbnails import are_apart, comparable
+
+LINE = 24
+"""Number of values above which a vector is drawn as a line, as a spectrum is; below, as bars."""
+
+_GRID = "rgba(128, 128, 128, 0.25)"  # seen on light pages and on dark ones
+
+
+def shown(run: Run, data: NDArray[Any], text: str, side: int = 224) -> Any:
+    """Examples that the run gave, as one picture or one plot.
+
+    Args:
+        run: The trained model.
+        data: Images `(N, C, H, W)` or vectors `(N, D)`, in the units of the source.
+        text: What it shows, for those who cannot see it.
+        side: Height in pixels to which small images are scaled up.
+    """
+    if run.spec.kind == "vectors":
+        return profile(run, {text: data[0]} if len(data) == 1 else _numbered(data), text)
+    return pixels_shown(image_grid(run.pictures(data), columns=len(data)), text, side)
+
+
+def pixels_shown(pixels: NDArray[np.uint8], text: str, side: int = 0) -> Any:
+    """Pixels `(height, width, 3)` as a picture that can be saved, scaled up to about a height."""
+    factor = max(1, side // len(pixels))
+    source = data_uri(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
+    name = f"{'-'.join(text.split())}.png"
+    link = html.A("Save PNG", href=source, download=name, **{"aria-label": f"Save {text} as PNG"})
+    return html.Figure([html.Img(src=source, alt=text, className="picture"), html.Figcaption(link)])
+
+
+def profile(run: Run, rows: dict[str, NDArray[Any]], text: str) -> Any:
+    """Vectors as lines over their columns, or as groups of bars where there are few columns.
+
+    Args:
+        run: The trained model.
+        rows: Vectors `(D,)` by what they are, in the units of the source.
+        text: What it shows, for those who cannot see it.
+    """
+    scaling = run.scaling
+    rows = {name: comparable(run, values) for name, values in rows.items()}
+    num = len(next(iter(rows.values())))
+    names = scaling.columns if scaling and len(scaling.columns) == num else range(num)
+    figure = graph.Figure()
+    for name, values in rows.items():
+        if num > LINE:
+            figure.add_scatter(x=list(range(num)), y=values, mode="lines", name=name)
+        else:
+            figure.add_bar(x=[str(each) for each in names], y=values, name=name)
+    figure.update_layout(**plain_layout(height=260), showlegend=len(rows) > 1)
+    if are_apart(run):
+        figure.update_yaxes(title_text="scaled value")
+    if num > LINE:
+        figure.update_xaxes(title_text="column")
+    return plot(figure, text)
+
+
+def plot(figure: Any, text: str) -> Any:
+    """A figure of Plotly, as high as its layout says, with words for those who cannot see it."""
+    return html.Div(
+        dcc.Graph(
+            figure=figure,
+            config={"displayModeBar": False},
+            responsive=True,
+            style={"height": figure.layout.height},
+        ),
+        role="img",
+        className="plot",
+        **{"aria-label": text},
+    )
+
+
+def table_of(run: Run, vector: NDArray[Any]) -> dict[str, Any]:
+    """The values of one vector `(1, D)` by the names of their columns."""
+    return {name: values[0] for name, values in data_columns(vector, run.scaling).items()}
+
+
+def plain_layout(**more: Any) -> dict[str, Any]:
+    """What all plots share: no frame of their own, so that they take the colours of the page."""
+    return {
+        "template": "none",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 44, "r": 8, "t": 8, "b": 40},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        "font": {"family": "system-ui, sans-serif", "size": 12},
+        "xaxis": {"gridcolor": _GRID, "zerolinecolor": _GRID},
+        "yaxis": {"gridcolor": _GRID, "zerolinecolor": _GRID},
+        **more,
+    }
+
+
+def _numbered(data: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    return {str(number): row for number, row in enumerate(data, start=1)}
+
+
+def heat_map(values: NDArray[Any], side: int = 168) -> NDArray[np.uint8]:
+    """A map `(H, W)` as pixels `(height, width, 3)`, dark where least and bright where most."""
+    span = float(np.ptp(values)) or 1.0
+    colour_of: Any = colormaps["inferno"]
+    colours: NDArray[np.float64] = colour_of((values - values.min()) / span)[..., :3]
+    factor = max(1, side // len(values))
+    return (colours * 255).astype(np.uint8).repeat(factor, axis=0).repeat(factor, axis=1)
