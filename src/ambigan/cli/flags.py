@@ -368,9 +368,7 @@ COMPARE: Flags = {
     "--data SOURCE": "data to train on, where methods are named",
     "--seeds N": "number of seeds to train, counted from 0, or the seeds themselves with commas:"
     " 0,3 or 4,; 1 by default",
-    "--protocol NAMES": _several(
-        "protocols by which trained runs are measured; the quick ones by default"
-    ),
+    "--protocol NAMES": _several("protocols to measure by; the quick ones by default"),
     **DATA_SHORTCUTS,
 }
 

@@ -228,19 +228,19 @@ def sample_grid(images: Tensor, bands: Sequence[int]) -> Tensor:
     images = images.mean(1, keepdim=True) if images.shape[1] == 2 else images[:, :3]
     pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().expand(-1, 3, -1, -1)
     padding = (GAP, 0, GAP, 0, 0, 0, 0, -len(pixels) % ACROSS)
-    cells = F.pad(pixels, padding).unflatten(0, (-1, ACROSS))
+    padded = F.pad(pixels, padding)
+    cells = padded.reshape(-1, ACROSS, *padded.shape[1:])
     return cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
 
 
 def _numbers(line: dict[str, Any]) -> dict[str, float]:
     """The numbers of a line as `group/name`."""
-    groups = {group: values for group, values in line.items() if isinstance(values, dict)}
-    return {
-        f"{group}/{name}": value
-        for group, values in groups.items()
-        for name, value in cast(dict[str, float], values).items()
-        if value is not None  # pyright: ignore[reportUnnecessaryComparison]
-    }
+    found: dict[str, float] = {}
+    for group, values in line.items():
+        if isinstance(values, dict):
+            named = cast(dict[str, float], values)
+            found |= {f"{group}/{name}": value for name, value in named.items()}
+    return found
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
