@@ -16,7 +16,7 @@ from ..engine.config import RunConfig
 from ..engine.log_writers import read_lines
 from ..engine.run_folder import RunFolder
 from ..evaluation.result import Result
-from ..evaluation.result_file import read_folder
+from ..evaluation.result_file import read_folder, read_results_if_whole
 from ..model_files import read_config
 from ..report.report_data import Lines
 
@@ -116,7 +116,8 @@ def find_runs(paths: Sequence[str | Path]) -> tuple[list[ComparedRun], list[Resu
     if len(folders) > MOST_RUNS:
         raise ConfigError(f"{len(folders)} runs are more than {MOST_RUNS}; name fewer folders.")
     above = dict.fromkeys(each for folder in folders for each in folder.parents[:_LEVELS])
-    apart = [x for each in above for file in read_folder(each / "baselines") for x in file]
+    files = [file for each in above for file in sorted((each / "baselines").glob("*.json"))]
+    apart = [result for file in files for result in read_results_if_whole(file)]
     return [_read(folder) for folder in folders], apart
 
 

@@ -142,11 +142,12 @@ class WeightsAndBiases:
         check_inside(id_file)
         if not id_file.is_file():
             write_text(id_file, uuid4().hex[:12])
+        parts = folder.resolve().parts
         aside = {"disable_git": True, "disable_code": True, "console": "off", "silent": True}
         try:
             self._run = self._wandb.init(
                 project=os.environ.get("WANDB_PROJECT", "ambigan"),
-                name=folder.resolve().name,
+                name="/".join(parts[-2:] if parts[-1].startswith("seed-") else parts[-1:]),
                 id=id_file.read_text(encoding="utf-8").strip(),
                 resume="allow",
                 dir=str(folder),
