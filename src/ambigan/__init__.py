@@ -28,6 +28,7 @@ __all__ = [
     "Run",
     "Structural",
     "__version__",
+    "compare",
     "evaluate",
     "fit",
     "load",
@@ -42,6 +43,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .anomaly.detector import AnomalyDetector
+    from .comparison import compare
     from .configuration import make_config
     from .data import register_source
     from .estimators import GAN, Autoencoder, BiGAN, BigBiGAN, LatentRegressor, Structural
@@ -64,6 +66,7 @@ _HOMES = {
     "LatentRegressor": "estimators",
     "Run": "run",
     "Structural": "estimators",
+    "compare": "comparison",
     "evaluate": "run_evaluation",
     "fit": "fitting",
     "load": "model_files",

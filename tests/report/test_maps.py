@@ -6,6 +6,7 @@ from sklearn.metrics import silhouette_score
 
 from ambigan.core.errors import DataError
 from ambigan.report.figures import draw_map, embed_2d, inline_svg, latent_map
+from ambigan.report.figures.maps import MOST_THUMBNAILS
 from ambigan.report.figures.theme import CLASSES
 
 RNG = np.random.default_rng(0)
@@ -92,3 +93,17 @@ def test_every_point_is_drawn() -> None:
 def test_a_thousand_points_keep_their_clusters() -> None:
     features, labels = clusters(1000, 1024)
     assert silhouette_score(embed_2d(features), labels) > 0.6
+
+
+def test_some_examples_are_shown_where_they_lie_and_apart() -> None:
+    rng = np.random.default_rng(0)
+    points, images = rng.normal(size=(200, 2)), rng.uniform(-1, 1, (200, 1, 8, 8))
+    figure = draw_map(points, np.arange(200) % 3, images=images)
+    shown = figure.axes[0].images
+    assert 5 < len(shown) <= MOST_THUMBNAILS
+    middles = np.array([np.reshape(image.get_extent(), (2, 2)).mean(1) for image in shown])
+    assert all((np.abs(points - middle).max(1) < 1e-9).any() for middle in middles)
+    assert figure.axes[0].get_xlim() == draw_map(points, np.arange(200) % 3).axes[0].get_xlim()
+    page = inline_svg(figure, "a map")
+    assert page.count("<image ") == len(shown)
+    assert "xlink" not in page

@@ -268,3 +268,22 @@ def test_a_trained_run_has_a_page(finished_run: Path, tmp_path: Path) -> None:
     folder.report_file = tmp_path / "report.html"
     text = write_report(run, folder, open_dataset(run.config.data), results).read_text()
     assert sections(text)[0] == "results"
+
+
+def test_tables_that_scroll_are_reached_by_keyboard(full_page: Any) -> None:
+    scrollers = re.findall(r'<div class="scroll"[^>]*>', full_page.text)
+    assert scrollers
+    assert all('tabindex="0" role="region" aria-label="' in each for each in scrollers)
+
+
+def test_a_protocol_is_told_in_words_and_its_constants_on_demand(full_page: Any) -> None:
+    text = full_page.text
+    block = text[text.index('<div class="protocol">') : text.index('<div class="sides">')]
+    assert block.index('<p class="muted small">') < block.index("<summary>Constants</summary>")
+    assert "<details open" not in block
+
+
+def test_titles_name_the_folder_and_not_its_path(full_page: Any) -> None:
+    header = full_page.text[: full_page.text.index('<dl class="facts">')]
+    assert f"<title>{full_page.run.path.name}: " in header
+    assert str(full_page.run.path.parent) not in header

@@ -197,7 +197,7 @@ def _reproduce_suite(request: Request) -> tuple[Path, str]:
 def _what_to_make(request: Request) -> dict[str, Any]:
     """What experiments and suites are asked for alike, as arguments."""
     return {
-        "seeds": _seeds(request.flags.seeds),
+        "seeds": parse_seeds(request.flags.seeds),
         "changes": request.settings,
         "runs": _listed("--runs", request.flags.runs),
         "render_only": request.flags.render,
@@ -213,7 +213,7 @@ def _listed(flag: str, text: str | None) -> list[str]:
     return [name for name in names if name]
 
 
-def _seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
     """`3` counts from 0; a comma lists them, `0,3` or `4,`."""
     try:
         numbers = [int(part) for part in text.split(",") if part.strip()]
@@ -267,7 +267,8 @@ def print_results(results: Sequence[Result]) -> None:
 
 def print_table(table: ResultTable, title: str) -> None:
     """A table as wide as the terminal, or where there is none as wide as its cells."""
-    print(title)
+    if title:
+        print(title)
     drawn = TerminalTable(box=SIMPLE, pad_edge=False)
     for number, name in enumerate(table.columns):
         is_text = number < table.num_texts

@@ -384,6 +384,22 @@ REPRODUCE: Flags = {
     "--out FOLDER": "folder of the results, new, or the same to continue",
 }
 
+COMPARE: Flags = {
+    "compared RUN": (
+        "folder of a run, of an experiment, or that holds runs; or METHOD or METHOD:PRESET to"
+        " train first, such as bigan:small",
+        {"nargs": "+"},
+    ),
+    "--out PATH": "page to write, .html, next to the runs by default; with methods to train, the"
+    " folder of the runs and the page, new, or the same to continue",
+    **JSON,
+    "--data SOURCE": "data to train on, where methods are named",
+    "--seeds N": "number of seeds to train, counted from 0, or the seeds themselves with commas:"
+    " 0,3 or 4,; 1 by default",
+    "--protocol NAMES": _several("protocols to measure by; the quick ones by default"),
+    **DATA_SHORTCUTS,
+}
+
 PRESETS_FLAGS: Flags = {
     "method METHOD": ("method whose presets to list", OPTIONAL),
     "preset PRESET": ("preset to show in full", OPTIONAL),

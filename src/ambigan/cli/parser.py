@@ -56,6 +56,11 @@ VERBS = {
         "Freeze the first layers, train the rest with labels, measure", of.TRANSFER, "evaluation"
     ),
     "reproduce": Verb("Make a paper's table again, or compare methods", of.REPRODUCE, "evaluation"),
+    "compare": Verb(
+        "Compare runs or experiments on one page, or train methods and compare them",
+        of.COMPARE,
+        "comparison",
+    ),
     "presets": Verb(
         "List the published settings and what each has reached", of.PRESETS_FLAGS, "listings"
     ),
@@ -100,6 +105,12 @@ What is finished is not repeated: give the same command again after an interrupt
 with more presets or seeds. Several processes may work in one folder; each takes what no
 other is working on. Any setting that all runs have is changed by its dotted name, and
 named in the caption: --settings.optimizer.learning-rate 1e-4 --train.ema-decay 0.99""",
+    "compare": """\
+Runs that differ in their seed alone stand under one name, with means and intervals. What
+has no folder and names a method is trained first, once for each seed, in the folder --out;
+the same command continues after an interruption:
+  ambigan compare bigan:small gan:small --data digits --seeds 3 --epochs 20 --out runs/two
+Any setting that all runs have is changed by its dotted name.""",
     "completion": """\
 bash: echo 'eval "$(ambigan completion bash)"' >> ~/.bashrc
 zsh:  echo 'eval "$(ambigan completion zsh)"' >> ~/.zshrc, below compinit
@@ -114,6 +125,7 @@ KEPT = {
     "demo": _RESUME,
     "prepare": "what was decoded is kept; repeat the command to go on",
     "reproduce": "what was trained and measured is kept; repeat the command to go on",
+    "compare": "what was trained and measured is kept; repeat the command to go on",
     "evaluate": _MEASURED,
     "transfer": _MEASURED,
 }
@@ -140,7 +152,7 @@ SHORTCUTS = {
 DEMO_METHOD, DEMO_PRESET = "latent_regressor", "features"
 """What `ambigan demo` trains."""
 
-TRAINING = ("train", "demo", "reproduce", "prepare")
+TRAINING = ("train", "demo", "reproduce", "compare", "prepare")
 """Verbs that take settings by dotted name."""
 
 MEASURING = ("evaluate", "transfer")

@@ -67,6 +67,7 @@ class TrainSettings:
             addition, until the next.
         tensorboard: whether event files for TensorBoard are written (needs the `tensorboard`
             extra).
+        wandb: whether the run is sent to Weights & Biases (needs the `wandb` extra).
         cuda_graphs: whether turns are recorded once as CUDA graphs and replayed, where one process
             trains on data that are on the device; results are the same. A method that decides on
             the CPU in the middle of its losses needs `false`.
@@ -88,6 +89,7 @@ class TrainSettings:
     checkpoint_every: NonNegativeInt = 0
     keep_checkpoints: PositiveInt = 2
     tensorboard: bool = False
+    wandb: bool = False
     cuda_graphs: bool = True
 
     def __post_init__(self) -> None:

@@ -5,20 +5,35 @@ from __future__ import annotations
 import logging
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..core.distributed import any_rank, average_, wait, world
+from ..core.feature_layers import eval_mode
 from ..core.files import StorageError
+from ..core.randomness import Randomness
+from ..game import Method
 from .checkpoint import list_checkpoints, load_newest, save_checkpoint
 from .config import RunConfig
-from .log_writers import JsonLines, TensorBoard, read_lines
+from .log_writers import (
+    GuardedSink,
+    JsonLines,
+    Sink,
+    TensorBoard,
+    WeightsAndBiases,
+    read_lines,
+    sample_grid,
+)
 from .run_folder import RunFolder, check_checkpoint_of, identity_of
 from .train_state import TrainState
 
 logger = logging.getLogger(__name__)
+
+NUM_SAMPLES = 32
+"""Samples that TensorBoard and Weights & Biases show."""
 
 
 class FolderClaim:
@@ -56,7 +71,7 @@ class RunOutput:
         self.run, self._config, self._claim = run, config, claim
         self._identity = identity_of(config)
         self._logs: list[JsonLines] = []  # of losses and of their timing; empty until opened
-        self._events: TensorBoard | None = None
+        self._sinks: list[GuardedSink] = []
         self._saved, self._seen, self._time = 0, 0, 0.0
 
     def restore(self, state: TrainState, device: torch.device) -> None:
@@ -85,8 +100,7 @@ class RunOutput:
                 f" checkpoint at {images_seen:,} examples expects, from {missing[0]:,} to"
                 f" {missing[-1]:,} examples; training goes on, and its curves will have a gap."
             )
-        if self._config.train.tensorboard:
-            self._events = TensorBoard(self.run.path / "tensorboard")
+        self._sinks = self._open_sinks(images_seen)
         files = (self.run.stats_file, self.run.timing_file)
         self._logs = [JsonLines(path, images_seen) for path in files]
 
@@ -96,15 +110,48 @@ class RunOutput:
             return
         stats, timing = self._logs
         stats.write(line)
-        if self._events is not None:
-            self._events.write(line)
+        shown = line
         if "losses" in line:
             now, images_seen = time.monotonic(), line["images_seen"]
             seconds = max(now - self._time, 1e-9)
             rate = (images_seen - self._seen) / seconds
-            times = {"seconds": seconds, "images_per_second": rate}
+            times: dict[str, float] = {"seconds": seconds, "images_per_second": rate}
+            if torch.cuda.is_initialized():  # of this process, in bytes
+                times["peak_memory"] = torch.cuda.max_memory_allocated()
             timing.write({"images_seen": images_seen} | times)
+            shown = line | {"timing": times}
             self._seen, self._time = images_seen, now
+        for sink in self._sinks:
+            sink.use(lambda it: it.write(shown))
+
+    def write_samples(self, method: Method, images_seen: int) -> None:
+        """Shows sinks what the first latents of `ambigan sample` generate, if it is images."""
+        if not self._sinks or "sample" not in method.capabilities or method.spec.kind != "images":
+            return
+        latents = method.prior.sample(NUM_SAMPLES, Randomness(0, "sample"))
+        bands = self._config.data.bands
+
+        @torch.no_grad()
+        def show(sink: Sink) -> None:
+            with eval_mode(method):
+                images = method.decode(latents.to(next(method.parameters()).device))
+            sink.write_samples(images_seen, sample_grid(images, bands))
+
+        for sink in self._sinks:
+            sink.use(show)
+
+    def _open_sinks(self, images_seen: int) -> list[GuardedSink]:
+        """The programs that are asked to show the training."""
+        train, path, settings = self._config.train, self.run.path, self._config.to_json()
+        found: list[GuardedSink] = []
+        if train.tensorboard:
+            folder = path / "tensorboard"
+            make = partial(TensorBoard, folder, settings, images_seen)
+            found.append(GuardedSink("TensorBoard", make))
+        if train.wandb:
+            make = partial(WeightsAndBiases, path, settings)
+            found.append(GuardedSink("Weights & Biases", make))
+        return found
 
     def check_claim(self, images_seen: int, device: torch.device) -> None:
         """Stops, on all processes, where the folder is no longer this training's.
@@ -151,9 +198,10 @@ class RunOutput:
 
     def close(self) -> None:
         """Closes the logs, with all their lines on the disk."""
-        for log in (*self._logs, self._events):
-            if log is not None:
-                log.close()
+        for log in self._logs:
+            log.close()
+        for sink in self._sinks:
+            sink.use(lambda it: it.close())
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -354,6 +354,8 @@ class Trainer:
         seen = self.state.images_seen
         if line:
             output.write({"images_seen": seen, "epoch": seen / len(self.batches)} | line)
+        if "diagnostics" in line:
+            output.write_samples(self.state.networks.get("ema", self.state.method), seen)
         if not self.signal_number:  # a terminal that was closed takes no more lines
             self._estimate_time()
             self.progress(seen, self.total_images, self.latest)

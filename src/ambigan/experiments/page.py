@@ -33,6 +33,7 @@ def render(summary: Summary, pictures: Sequence[Section]) -> str:
         "num_left": summary.num_runs - len(summary.runs),
         "charts": [panel for panel in (_scores(summary), _curves(summary)) if panel],
         "pictures": pictures,
+        "protocols": list({x.protocol.title: x.protocol for x in summary.results}.values()),
         "data": [
             ("Data", data.name),
             ("Examples", f"{data.num_train:,} to learn from, {data.num_test:,} held out"),

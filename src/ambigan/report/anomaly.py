@@ -42,7 +42,7 @@ def write_anomaly_page(run: Run, ranking: AnomalyRanking, path: Path) -> Path:
     measures = ranking.measures()
     context = {
         "title": f"Anomalies in {ranking.examples.origin}",
-        "path": str(run.path),
+        "name": run.path.resolve().name,
         "method": type(run.method).__name__,
         "version": __version__,
         "facts": _facts(ranking, measures),

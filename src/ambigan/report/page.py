@@ -51,7 +51,7 @@ def write_report(
     context = {
         "method": type(run.method).__name__,
         "config": run.config,
-        "path": str(folder.path),
+        "name": folder.path.resolve().name,
         "version": __version__,
         "dataset": dataset,
         "labelled": material.labelled,

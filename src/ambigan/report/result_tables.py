@@ -103,7 +103,7 @@ def table_of(results: Sequence[Result]) -> ResultTable:
             key = metric.heading if metric.of else metric.name
             cell = TableCell(metric.text, is_best and metric.value is not None)
             numbers.setdefault(key, (metric.heading, {}))[1][place] = cell
-            if metric is mine[0] and (text := _interval_text(result)):
+            if metric is mine[0] and (text := _interval_text(result, metric)):
                 numbers.setdefault(_INTERVAL, (_INTERVAL, {}))[1][place] = TableCell(text)
         for name, value in chosen.items():
             if not isinstance(value, str):
@@ -128,10 +128,10 @@ def table_of(results: Sequence[Result]) -> ResultTable:
 _INTERVAL = "95 % interval"
 
 
-def _interval_text(result: Result) -> str:
-    """The interval of the headline, where so few examples are held out that it matters."""
-    metric = result.headline
-    if metric.interval is None or result.provenance.data.num_test >= FEW_HELD_OUT:
+def _interval_text(result: Result, metric: Metric) -> str:
+    """The interval of a first metric, over seeds or where so few are held out that it matters."""
+    few = result.provenance.data.num_test < FEW_HELD_OUT
+    if metric.interval is None or not (few or "seeds" in result.details):
         return ""
     return " to ".join(f"{end:,.{metric.digits}f}" for end in metric.interval)
 
@@ -153,7 +153,7 @@ def measured(material: ReportData) -> list[Measured]:
     """
     shown = [x for x in material.results if not is_reconstruction(x) and not is_transfer(x)]
     count = Counter(results[0].protocol.name for results in shown)
-    return [_measured(results, count[results[0].protocol.name] > 1) for results in shown]
+    return [measured_by(results, count[results[0].protocol.name] > 1) for results in shown]
 
 
 def is_reconstruction(results: Sequence[Result]) -> bool:
@@ -248,7 +248,8 @@ def title_of(results: Sequence[Result]) -> str:
     return f"{protocol.title} on {about.data.name}" if about.is_of_other_data else protocol.title
 
 
-def _measured(results: Sequence[Result], is_one_of_many: bool) -> Measured:
+def measured_by(results: Sequence[Result], is_one_of_many: bool = False) -> Measured:
+    """One protocol's results as a page shows them; titles of several say what was measured."""
     protocol, title = results[0].protocol, title_of(results)
     constants = dict(protocol.constants)
     constants |= {f"views.{name}": value for name, value in protocol.views.items()}

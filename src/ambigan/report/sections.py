@@ -123,8 +123,9 @@ def feature_map(material: ReportData) -> Section:
         "stay neighbours. What lies together is what the map shows; sizes of groups and "
         "distances between them mean little."
     )
+    images = material.run.shown_bands(examples.scaled) if material.are_images else None
     panels = tuple(
-        chart(title, caption, latent_map(values, examples.labels, names))
+        chart(title, caption, latent_map(values, examples.labels, names, images=images))
         for title, caption, values in (
             ("Learned features", f"{features.shape[1]:,} from {layer}.", features),
             (f"Raw {word}", f"The same examples, {raw.shape[1]:,} {word}.", raw),

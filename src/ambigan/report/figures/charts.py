@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
+from numpy.typing import NDArray
 
 from . import theme
 
@@ -50,6 +51,8 @@ def line_chart(
     across: str = "images seen",
     width: int = theme.FIGURE_WIDTH,
     height: int = 230,
+    ranges: Mapping[str, Curve] | None = None,
+    legend: bool = True,
 ) -> Figure:
     """Curves over training; values that are no numbers are left out.
 
@@ -63,19 +66,27 @@ def line_chart(
         across: what the horizontal axis counts.
         width: in CSS pixels.
         height: in CSS pixels.
+        ranges: lower and upper ends by the name of a curve, drawn behind it at the same places.
+        legend: whether several curves are named above the axes, and not by the page.
     """
     figure, axes = theme.new_figure(width, height)
-    colours = theme.LINES if len(curves) <= len(theme.LINES) else theme.CLASSES
+    colours = line_colours(len(curves))
     for index, (name, curve) in enumerate(curves.items()):
-        _draw_curve(axes, name, curve, colours[index % len(colours)])
+        _draw_curve(axes, name, curve, theme.CLASSES[colours[index]], (ranges or {}).get(name))
     _style_across(axes, across)
     _style_up(axes, log, [*include, *([] if reference is None else [reference])])
     _shade(axes, alarm_below, alarm_above)
     if reference is not None:
         axes.axhline(reference, **theme.REFERENCE)
-    if len(curves) > 1:
+    if len(curves) > 1 and legend:
         legend_above(axes)
     return figure
+
+
+def line_colours(num: int) -> list[int]:
+    """The numbers in `theme.CLASSES` of the colours of so many curves; they repeat after ten."""
+    colours = theme.LINES if num <= len(theme.LINES) else theme.CLASSES
+    return [theme.CLASSES.index(colours[index % len(colours)]) for index in range(num)]
 
 
 def score_chart(
@@ -135,19 +146,25 @@ def legend_above(axes: Axes) -> None:
         text.set_parse_math(False)
 
 
-def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
+def _draw_curve(
+    axes: Axes, name: str, curve: Curve, colour: str, ends: Curve | None = None
+) -> None:
     """A line; of a long one the means of its parts, with their range behind."""
-    x, y = (np.asarray(part, dtype=np.float64) for part in curve)
-    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+    low, high = ends or (curve[1], curve[1])
+    x, y, low, high = (np.asarray(part, dtype=np.float64) for part in (*curve, low, high))
+    x, y, low, high = (part[np.isfinite(y)] for part in (x, y, low, high))
     if len(x) > MAX_POINTS:
-        parts = np.array_split(y, MAX_POINTS)
-        x = np.array([part.mean() for part in np.array_split(x, MAX_POINTS)])
-        y = np.array([part.mean() for part in parts])
-        ends = np.array([(part.min(), part.max()) for part in parts])
-        axes.fill_between(x, ends[:, 0], ends[:, 1], color=colour, alpha=0.18, linewidth=0)
+        x, y = (_pooled(part, np.mean) for part in (x, y))
+        low, high = _pooled(low, np.min), _pooled(high, np.max)
+    if bool((low < high).any()):
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
     marker = "o" if len(x) <= FEW_POINTS else ""
     label = theme.clean(name)
     axes.plot(x, y, color=colour, linewidth=1.8, label=label, marker=marker, markersize=4)
+
+
+def _pooled(values: NDArray[Any], pool: Callable[[NDArray[Any]], Any]) -> NDArray[Any]:
+    return np.array([pool(part) for part in np.array_split(values, MAX_POINTS)])
 
 
 def _style_across(axes: Axes, name: str) -> None:

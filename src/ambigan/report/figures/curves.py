@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...engine.diagnostics import HIGHEST, LOWEST
@@ -64,6 +64,51 @@ def curves(material: ReportData) -> Section | None:
     return Section("curves", "Training", lead, tuple(panels))
 
 
+def compared_curves(runs: Mapping[str, Sequence[Lines]], across: str) -> list[ChartPanel]:
+    """A chart for each loss and each watched value, with a line for each name.
+
+    Args:
+        runs: The logs of each name, whose mean is drawn with their range where there are several.
+        across: What the horizontal axis counts.
+    """
+    charts: list[ChartPanel] = []
+    for group in ("losses", "diagnostics"):
+        found = {name: [_curves(stats, group) for stats in logs] for name, logs in runs.items()}
+        there = {value: None for logs in found.values() for log in logs for value in log}
+        for value in dict.fromkeys([*(name for name in WATCHED if name in there), *there]):
+            title, caption, options = _described(group, value)
+            curves: dict[str, Curve] = {}
+            ranges: dict[str, Curve] = {}
+            for name, logs in found.items():
+                own = [log[value] for log in logs if value in log]
+                curves[name], ends = _mean_of(own) if own else (((), ()), None)
+                if ends is not None:
+                    ranges[name] = ends
+            figure = line_chart(curves, across=across, ranges=ranges, legend=False, **options)
+            charts.append(chart(title, caption, figure))
+    return charts
+
+
+def _described(group: str, name: str) -> tuple[str, str, dict[str, Any]]:
+    """Title, caption and options of the chart of a value of the log."""
+    if group == "losses":
+        player, _, term = name.partition("/")
+        return f"Loss of the {player.replace('_', ' and ')}: {term or name}", "", {}
+    plain = name.replace("_", " ").capitalize(), "Watched by the method.", dict[str, Any]()
+    return WATCHED.get(name, plain)
+
+
+def _mean_of(curves: Sequence[Curve]) -> tuple[Curve, Curve | None]:
+    """The mean of curves where all have a point, and their lower and upper ends; None of one."""
+    if len(curves) == 1:
+        return curves[0], None
+    points = [dict(zip(*curve, strict=True)) for curve in curves]
+    places = sorted(set(points[0]).intersection(*points[1:]))
+    values = [[own[place] for own in points] for place in places]
+    means = [sum(each) / len(each) for each in values]
+    return (places, means), ([min(each) for each in values], [max(each) for each in values])
+
+
 def _losses(stats: Lines, across: str) -> Iterable[ChartPanel]:
     """One chart a player, one line a term."""
     terms: dict[str, dict[str, Curve]] = {}
@@ -81,8 +126,7 @@ def _losses(stats: Lines, across: str) -> Iterable[ChartPanel]:
 def _watched(stats: Lines, across: str) -> Iterable[ChartPanel]:
     found = _curves(stats, "diagnostics")
     for name in dict.fromkeys([*(name for name in WATCHED if name in found), *found]):
-        plain = name.replace("_", " ").capitalize(), "Watched by the method.", dict[str, Any]()
-        title, caption, options = WATCHED.get(name, plain)
+        title, caption, options = _described("diagnostics", name)
         yield chart(title, caption, line_chart({name: found[name]}, across=across, **options))
 
 

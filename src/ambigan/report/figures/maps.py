@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
 
 from ...analysis.projection import project
 from ...core.errors import DataError
 from . import theme
+from .grids import at_most, to_pixels
 
 MAX_MAP_POINTS = 2000
 MAX_NAMED = 24  # classes: more names would cover the points
+THUMBNAIL, MOST_THUMBNAILS = 24, 60  # side in CSS pixels, and how many a map shows
 
 _Floats = NDArray[Any]
 
@@ -46,6 +48,7 @@ def latent_map(
     label_names: Sequence[str] | None = None,
     *,
     seed: int = 0,
+    images: ArrayLike | None = None,
 ) -> Figure:
     """A map of features, coloured by label where there are labels.
 
@@ -54,14 +57,17 @@ def latent_map(
         labels: `(N,)` whole numbers, or None for one colour.
         label_names: of the classes; their numbers if None.
         seed: as in `embed_2d`.
+        images: the examples, `(N, C, H, W)` as in `image_grid`, of which some are shown where they
+            lie; None for none.
     """
-    return draw_map(embed_2d(features, seed), labels, label_names)
+    return draw_map(embed_2d(features, seed), labels, label_names, images)
 
 
 def draw_map(
     embedding: ArrayLike,
     labels: ArrayLike | None = None,
     label_names: Sequence[str] | None = None,
+    images: ArrayLike | None = None,
 ) -> Figure:
     """Points `(N, 2)` at one scale for both axes, with each class named where it is densest."""
     points, width = np.asarray(embedding, dtype=np.float64), theme.FIGURE_WIDTH
@@ -74,10 +80,14 @@ def draw_map(
     right, top = (low + high) / 2 + pixel * np.array([width, height]) / 2
     axes.set(xticks=[], yticks=[], xlim=(left, right), ylim=(bottom, top))
     diameter = float(np.clip(120 / np.sqrt(len(points)), 3.2, 9))
-    if labels is None:
+    codes = None if labels is None else np.asarray(labels)
+    if images is not None:
+        own = [] if codes is None else [theme.colour_of(int(code)) for code in codes]
+        colours = own or [theme.ACCENT] * len(points)
+        draw_thumbnails(axes, points, images, colours, pixel)
+    if codes is None:
         dots(axes, points, theme.ACCENT, diameter, alpha=0.6)
         return figure
-    codes = np.asarray(labels)
     groups = {int(label): points[codes == label] for label in np.unique(codes)}
     for label, group in groups.items():
         dots(axes, group, theme.colour_of(label), diameter, alpha=0.85)
@@ -99,6 +109,37 @@ def dots(axes: Axes, points: _Floats, colour: str, diameter: float, *, alpha: fl
     axes.add_patch(PathPatch(path, fill=False, clip_on=False, **style))
 
 
+def draw_thumbnails(
+    axes: Axes, points: _Floats, images: ArrayLike, colours: Sequence[str], pixel: float
+) -> None:
+    """Shows some examples where they lie, apart enough for dots to be seen between them.
+
+    Args:
+        axes: Axes whose limits are set.
+        points: `(N, 2)`.
+        images: `(N, C, H, W)`, as in `image_grid`.
+        colours: The colour of the frame of each.
+        pixel: The length of a pixel on the scale of the points.
+    """
+    apart, chosen = THUMBNAIL * 1.7 * pixel, list[int]()
+    for place in range(len(points)):
+        distances = np.abs(points[chosen] - points[place]).max(1)
+        if len(chosen) < MOST_THUMBNAILS and (distances >= apart).all():
+            chosen.append(place)
+    pixels = at_most(to_pixels(np.asarray(images)[chosen]), 2 * THUMBNAIL)
+    height, width = pixels.shape[1:3]
+    half = np.array([width, height]) / max(width, height) * THUMBNAIL / 2 * pixel
+    axes.set_autoscale_on(False)
+    for place, image in zip(chosen, pixels, strict=True):
+        (left, bottom), (right, top) = points[place] - half, points[place] + half
+        extent = (left, right, bottom, top)
+        style: Any = {"interpolation": "none", "aspect": "auto", "zorder": 3, "clip_on": False}
+        axes.imshow(image, extent=extent, **style)
+        frame: Any = {"edgecolor": colours[place], "linewidth": 1.5, "clip_on": False}
+        box = Rectangle((left, bottom), right - left, top - bottom, fill=False, zorder=3.1, **frame)
+        axes.add_patch(box)
+
+
 def _write_names(
     axes: Axes, groups: Mapping[int, _Floats], names: Sequence[str] | None, pixel: float
 ) -> None:
@@ -110,7 +151,7 @@ def _write_names(
         "alpha": 0.75,
     }
     style: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False, "bbox": box}
-    style |= {"fontsize": 12, "fontweight": "bold", "color": theme.INK}
+    style |= {"fontsize": 12, "fontweight": "bold", "color": theme.INK, "zorder": 4}
     taken: list[tuple[_Floats, _Floats]] = []
     for label, points in groups.items():
         name = class_name(label, names, 14)

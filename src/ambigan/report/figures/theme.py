@@ -131,6 +131,7 @@ def save_figure(path: Path, figure: Figure) -> None:
 
 def _draw(figure: Figure, kind: str, salt: str = "ambigan") -> bytes:
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": salt, "path.simplify": False}
+    settings["image.composite_image"] = False  # small images stay themselves, and crisp
     buffer = io.BytesIO()
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # browsers have the glyph
