@@ -207,14 +207,14 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "num_train": len(dataset.train),
         "num_test": len(dataset.test),
         "label_names": list(dataset.label_names) if dataset.label_names else None,
-        "scaling": scaling and _scaling_as_json(scaling),
+        "scaling": scaling and scaling_as_json(scaling),
         "sha256": dataset.sha256,
         "skipped": list(dataset.skipped),
         "inventory": dataset.inventory.as_json(),
     }
 
 
-def _scaling_as_json(scaling: Scaling) -> dict[str, Any]:
+def scaling_as_json(scaling: Scaling) -> dict[str, Any]:
     """What is kept of a scaling; what it does not have is left out."""
     kept: dict[str, Any] = {
         "columns": list(scaling.columns),
