@@ -29,10 +29,12 @@ __all__ = [
     "Structural",
     "__version__",
     "evaluate",
+    "export",
     "fit",
     "load",
     "load_plugin",
     "make_config",
+    "push",
     "register_method",
     "register_source",
     "resume",
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
     from .configuration import make_config
     from .data import register_source
     from .estimators import GAN, Autoencoder, BiGAN, BigBiGAN, LatentRegressor, Structural
+    from .exporting import export
     from .fitting import fit
+    from .hub import push
     from .methods import register_method
     from .model_files import load
     from .run import Run
@@ -65,9 +69,11 @@ _HOMES = {
     "Run": "run",
     "Structural": "estimators",
     "evaluate": "run_evaluation",
+    "export": "exporting",
     "fit": "fitting",
     "load": "model_files",
     "make_config": "configuration",
+    "push": "hub",
     "register_method": "methods",
     "register_source": "data",
     "resume": "training",

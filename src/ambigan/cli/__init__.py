@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
 
-from ..core.errors import AmbiganError, is_out_of_memory
+from ..core.errors import AmbiganError, ConfigError, is_out_of_memory
 from ..core.plugins import load_installed, load_plugins
 from .parser import KEPT, VERBS, Request, parse_arguments
 
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .output import start_logging
 
         start_logging(quiet=quiet)
+        _fetch_runs(request)
         check_names(request)  # before anything heavy is imported
         if not debug:
             warnings.showwarning = _one_line
@@ -67,6 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_lost_output()
         _say(f"ambigan: {' '.join(line.split())}")
         return 2
+
+
+def _fetch_runs(request: Request) -> None:
+    """Puts the folder of what was fetched in the place of a run that is named `hf:USER/NAME`."""
+    named = {flag: getattr(request.flags, flag, None) for flag in ("run", "from_run", "resume")}
+    for flag, typed in named.items():
+        if isinstance(typed, str) and typed.startswith("hf:"):
+            if flag == "resume":
+                raise ConfigError(
+                    f"{typed} has no checkpoints to continue from; take its settings with --from."
+                )
+            from ..hub import local_folder
+
+            setattr(request.flags, flag, str(local_folder(typed)))
 
 
 def _in_one_line(error: Exception) -> str | None:

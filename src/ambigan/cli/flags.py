@@ -122,7 +122,8 @@ PREPARE: Flags = {
 }
 
 RUN: Flags = {
-    "run RUN": "folder of a run, as `ambigan train` wrote it",
+    "run RUN": "folder of a run, as `ambigan train` wrote it, or hf:USER/NAME of a model on the"
+    " Hugging Face hub",
     "--weights": (
         "networks to use: averaged over training (ema, the default) or of the last step (raw)",
         {"choices": ["ema", "raw"]},
@@ -278,6 +279,30 @@ ANOMALY: Flags = {
     "--seed N": _integer("seed of what is drawn from large data, 0 by default", 0),
     "--out FOLDER": "folder to write, `anomaly` in the run's folder by default",
     **JSON,
+}
+
+EXPORT: Flags = {
+    **RUN,
+    "--to": (
+        "format to write: onnx, torch (code that needs torch and safetensors alone) or safetensors",
+        {"choices": ["onnx", "torch", "safetensors"], "required": True},
+    ),
+    "--part NAMES": _several(
+        "parts to export: encoder, generator, discriminator (its features), features; with commas"
+        " or repeated; all that the method has by default"
+    ),
+    "--layer": "layer of the part features; that of `ambigan embed` by default",
+    "--out PATH": (
+        "folder to write, new or empty; of one part in ONNX, also a file .onnx",
+        {"required": True},
+    ),
+    **JSON,
+}
+
+PUSH: Flags = {
+    "run RUN": "folder of a finished run",
+    "repository USER/NAME": "repository on the Hugging Face hub, new or one of yours",
+    "--private": _switch("make a new repository that its owner alone sees"),
 }
 
 FILTERS: Flags = {

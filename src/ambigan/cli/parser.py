@@ -50,6 +50,8 @@ VERBS = {
     "transfer": Verb(
         "Freeze the first layers, train the rest with labels, measure", of.TRANSFER, "evaluation"
     ),
+    "export": Verb("Write a run's networks for other programs: ONNX or plain PyTorch", of.EXPORT),
+    "push": Verb("Put a run's model on the Hugging Face hub, with a card", of.PUSH),
     "reproduce": Verb("Make a paper's table again, or compare methods", of.REPRODUCE, "evaluation"),
     "presets": Verb(
         "List the published settings and what each has reached", of.PRESETS_FLAGS, "listings"
@@ -90,6 +92,12 @@ for measuring, and with --label to choose what is dropped.""",
     "transfer": """\
 Results are written after each measurement; after an interruption, the same command
 continues.""",
+    "export": """\
+Data go in and come out in the units of their source, and the outcome is checked against
+the run. With --to torch, OUT holds model.py, model.safetensors and model.json.""",
+    "push": """\
+Then ambigan.load("hf:USER/NAME") loads it, and every verb takes hf:USER/NAME as its RUN.
+Log in first with `hf auth login`, or set HF_TOKEN.""",
     "reproduce": """\
 What is finished is not repeated: give the same command again after an interruption, or
 with more presets or seeds. Several processes may work in one folder; each takes what no

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .export import TARGETS as TARGETS
-from .export import Exported as Exported
-from .export import export as export
+from .writers import BOUND as BOUND
+from .writers import TARGETS as TARGETS
+from .writers import Exported as Exported
+from .writers import export as export

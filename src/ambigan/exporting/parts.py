@@ -69,12 +69,19 @@ class Part:
 
 
 def on_cpu(run: Run) -> Run:
-    """The run with a copy of its networks on the CPU, whose weights hold their spectral norm."""
-    method = deepcopy(run.method).cpu().eval()
+    """The run itself, or a copy on the CPU of one on another device."""
+    if run.device.type == "cpu":
+        return run
+    return replace(run, method=deepcopy(run.method).cpu().eval())
+
+
+def _without_parametrizations(method: Method) -> Method:
+    """A copy of the networks whose weights are those that spectral norm makes of them."""
+    method = deepcopy(method)
     for module in list(method.modules()):
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
-    return replace(run, method=method)
+    return method
 
 
 def offered_parts(run: Run) -> dict[str, str | None]:
@@ -95,7 +102,7 @@ def choose_parts(run: Run, names: Sequence[str], layer: str | None) -> list[Part
     """The parts that are asked for; all that the run has if none are named.
 
     Args:
-        run: The run, as `on_cpu` gives it.
+        run: The run, on the CPU.
         names: Names of parts.
         layer: Layer of `features`; that of `Run.features` if None.
 
@@ -116,14 +123,15 @@ def choose_parts(run: Run, names: Sequence[str], layer: str | None) -> list[Part
             raise ConfigError("--layer is of the part features; add it, or leave out --layer.")
         run.method.find_layer(layer)
         offered["features"] = layer
-    return [_make_part(run, name, offered[name]) for name in chosen]
+    method = _without_parametrizations(run.method)
+    return [_make_part(run, method, name, offered[name]) for name in chosen]
 
 
-def _make_part(run: Run, name: str, layer: str | None) -> Part:
+def _make_part(run: Run, method: Method, name: str, layer: str | None) -> Part:
     before, after = scaling_modules(run.spec, run.scaling)
     before = nn.Identity() if name == "generator" else before
     after = after if name == "generator" else nn.Identity()
-    module = PartModule(name, run.method, layer, before, after)
+    module = PartModule(name, method, layer, before, after)
     x = example_inputs(run, name, 2)
     with torch.no_grad():
         y = module(x)

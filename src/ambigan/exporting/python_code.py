@@ -167,9 +167,10 @@ def function_of(
     for node, spec in zip(places, specs, strict=True):
         writer.values[node] = Name("x")
         if spec.target is not None:
-            key = spec.target.removeprefix("method.")
+            is_constant = spec.target in program.constants
+            key = f"{name}.{spec.target}" if is_constant else spec.target.removeprefix("method.")
             writer.values[node] = Name(f'w["{key}"]')
-            source = program.constants if spec.target in program.constants else program.state_dict
+            source = program.constants if is_constant else program.state_dict
             held[f'w["{key}"]'] = source[spec.target]
     (result,) = writer.write(program.graph_module)
     live, kept = {result.text}, list[_Line]()

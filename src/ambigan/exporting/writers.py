@@ -219,22 +219,23 @@ def _import_onnx(name: str) -> Any:
 
 
 def _export_torch(run: Run, parts: Sequence[Part], out: Path, *, with_code: bool) -> Exported:
-    functions, tensors = list[str](), dict[str, Tensor]()
+    sources, tensors = list[str](), dict[str, Tensor]()
     for part in parts:
         takes, gives = part.about["input"], part.about["output"]
         text = f"{_form(takes)} to {_form(gives)}; see model.json."
         lines, held = function_of(part.name, text, _trace(run, part))
-        functions.append("\n".join(lines))
+        sources.append("\n".join(lines))
         tensors |= held
     plain = {name: torch.empty(v.shape, dtype=v.dtype).copy_(v) for name, v in tensors.items()}
     strides = {n: v.stride() for n, v in tensors.items() if v.stride() != plain[n].stride()}
     about = describe(run, parts) | {"strides": strides}
     content = dump_tensors(plain)
-    code = _code(functions)
+    code = _code(sources)
     deviations = dict[str, float]()
+    functions = _executed(code, content, strides) if with_code else {}
     for part in parts if with_code else ():
-        names = _executed(code, content, strides)
-        found = _largest_deviation(run, part, lambda x, name=part.name: names[name](x).numpy())
+        compute = functions[part.name]
+        found = _largest_deviation(run, part, lambda x, compute=compute: compute(x).numpy())
         if found != 0:
             raise ConfigError(
                 f"the code of {part.name} gives other numbers, by {found:.2g}; nothing was written."
