@@ -49,6 +49,8 @@ class FakeHub:
         path = path.partition("?")[0]
         if path == "/api/repos/create":
             return self._create(json.loads(body))
+        if path == "/api/validate-yaml":
+            return self._json({"errors": [], "warnings": []})
         found = re.fullmatch(
             r"/(?:api/models/)?([^/]+/[^/]+?)(?:/([a-z]+)/([^/]+)(?:/(.+))?)?", path
         )

@@ -145,7 +145,7 @@ def test_code_that_is_named_is_not_imported(measured_run: Path, hub: FakeHub) ->
     with pytest.raises(ConfigError, match="imports no code"):
         ambigan.load(NAME)
     config = json.loads(plain)
-    config["plugins"] = ["evil.py"]
+    config |= {"method": "evil", "plugins": [{"name": "evil.py", "sha256": ""}]}
     found.files["config.json"] = json.dumps(config).encode()
     with pytest.raises(ConfigError, match="--plugin"):
         ambigan.load(NAME)

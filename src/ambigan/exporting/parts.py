@@ -156,9 +156,11 @@ def _range_of_data(run: Run, *, is_output: bool = False) -> str:
     if run.scaling is None and run.spec.kind == "images":
         return "levels from 0 to 255" + (", not rounded" if is_output else "")
     if run.spec.kind == "images":
-        low = (run.scaling.shift - run.scaling.scale).flatten().tolist() if run.scaling else []
-        high = (run.scaling.shift + run.scaling.scale).flatten().tolist() if run.scaling else []
-        return f"in the units of the source; by channel from {low} to {high}"
+        assert run.scaling is not None
+        low, high = (run.scaling.shift + sign * run.scaling.scale for sign in (-1, 1))
+        ends = zip(low.flatten(), high.flatten(), strict=True)
+        listed = ", ".join(f"{float(a):g} to {float(b):g}" for a, b in ends)
+        return f"in the units of the source, by channel {listed}"
     return "in the units of the source, columns in their order"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from torch.fx import GraphModule, Node
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "ge": ">=", "le": "<=", "gt": ">"}
 """Operations that are written with a sign, where they have two operands and nothing else."""
 
-_BUILTIN = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.floordiv: "//"}
+_BUILTIN: dict[Any, str] = {operator.add: "+", operator.sub: "-", operator.mul: "*"}
 _CHECKS = ("promote_types", "_assert", "sym_constrain")
 _WHOLE = (0, 9223372036854775807)
 _HOP = "wrap_with_autocast"
@@ -58,7 +58,8 @@ class _Writer:
         """An argument with nodes replaced by their values."""
         if isinstance(arg, Node):
             return self.values[arg]
-        return [self.value(each) for each in arg] if isinstance(arg, list | tuple) else arg
+        is_several = isinstance(arg, list | tuple)
+        return [self.value(each) for each in cast(list[Any], arg)] if is_several else arg
 
     def _call(self, node: Node) -> Any:
         target: Any = node.target
@@ -70,7 +71,7 @@ class _Writer:
             self.values.update(zip(places, inputs, strict=True))
             return self.write(inner)
         if target is operator.getitem and isinstance(args[0], list):
-            return args[0][args[1]]
+            return cast(list[Any], args[0])[args[1]]
         if name.startswith(_CHECKS):
             return None
         if name in ("alias", "detach") or _changes_nothing(node, name):
@@ -96,7 +97,9 @@ class Name:
 def _flat(values: Any) -> list[Name]:
     if isinstance(values, Name):
         return [values]
-    return [n for each in values for n in _flat(each)] if isinstance(values, list) else []
+    if not isinstance(values, list):
+        return []
+    return [name for each in cast(list[Any], values) for name in _flat(each)]
 
 
 def _changes_nothing(node: Node, name: str) -> bool:
@@ -107,8 +110,9 @@ def _changes_nothing(node: Node, name: str) -> bool:
     if name not in ("to", "_to_copy") or not isinstance(source, Node):
         return False
     before, after = source.meta.get("val"), node.meta.get("val")
-    is_typed = isinstance(before, Tensor) and isinstance(after, Tensor)
-    return is_typed and before.dtype == after.dtype and not set(node.kwargs) - {"dtype"}
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
+        return False
+    return before.dtype == after.dtype and not set(node.kwargs) - {"dtype"}
 
 
 def _module_of(node: Node) -> str:
@@ -136,7 +140,7 @@ def as_code(arg: Any) -> str:
     if isinstance(arg, Name):
         return arg.text
     if isinstance(arg, list):
-        return f"[{', '.join(as_code(each) for each in arg)}]"
+        return f"[{', '.join(as_code(each) for each in cast(list[Any], arg))}]"
     if isinstance(arg, torch.device):
         return "x.device"
     if isinstance(arg, float) and (arg != arg or arg in (float("inf"), float("-inf"))):
@@ -170,7 +174,7 @@ def function_of(
             is_constant = spec.target in program.constants
             key = f"{name}.{spec.target}" if is_constant else spec.target.removeprefix("method.")
             writer.values[node] = Name(f'w["{key}"]')
-            source = program.constants if is_constant else program.state_dict
+            source: Any = program.constants if is_constant else program.state_dict
             held[f'w["{key}"]'] = source[spec.target]
     (result,) = writer.write(program.graph_module)
     live, kept = {result.text}, list[_Line]()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -165,7 +165,7 @@ def _largest_deviation(run: Run, part: Part, compute: Callable[[Tensor], Any]) -
 
 
 def _export_onnx(run: Run, parts: Sequence[Part], file: Path | None, folder: Path) -> Exported:
-    runtime = _import_onnx("onnxruntime")
+    runtime, exporter = _import_onnx("onnxruntime"), cast(Any, torch.onnx)
     for module in ("onnx", "onnxscript"):
         _import_onnx(module)
     files, deviations = list[Path](), dict[str, float]()
@@ -179,7 +179,7 @@ def _export_onnx(run: Run, parts: Sequence[Part], file: Path | None, folder: Pat
             )
         program = _trace(run, part)
         with _torch_may_warn():
-            made: Any = torch.onnx.export(
+            made: Any = exporter.export(
                 program, dynamo=True, input_names=["x"], output_names=["y"], verbose=False
             )
         about = describe(run, [part])

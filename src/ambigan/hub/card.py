@@ -42,7 +42,8 @@ def model_card(
     form = "x".join(map(str, data["shape"]))
     what = f"images of {form}" if data["kind"] == "images" else f"vectors of {form} values"
     comment = "" if place.startswith("hf:") else "   # the folder above this one"
-    columns = (data["scaling"] or {}).get("columns") or []
+    scaling: Mapping[str, Any] = data["scaling"] or {}
+    columns: Sequence[str] = scaling.get("columns") or ()
     lines = [
         f"# {method} on {name}",
         f"Trained by ambigan {version}, preset {preset}, on {data['num_train']:,} {what}"

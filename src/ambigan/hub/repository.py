@@ -13,7 +13,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
 from ..core.files import read_bytes, read_json, sha256_of
@@ -193,7 +193,7 @@ def _bounded_bar(hub: Any, most: int) -> type[Any]:
             self.received += n or 0
             if self.received > most:
                 raise CheckpointError(f"the hub sends more than {most} bytes of one file.")
-            return cast("bool | None", super().update(n))
+            return super().update(n)
 
     return Bounded
 
