@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -80,7 +80,11 @@ def _without_parametrizations(method: Method) -> Method:
     method = deepcopy(method)
     for module in list(method.modules()):
         if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
+            # torch's own removal would change the class, which the original shares with the copy.
+            weight = nn.Parameter(cast(Tensor, module.weight).detach())
+            module.__class__ = parametrize.type_before_parametrizations(module)
+            del module.parametrizations
+            module.register_parameter("weight", weight)
     return method
 
 
