@@ -224,6 +224,12 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "model.py").read_text() == "mine"
 
 
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match="install ambigan with the extra `onnx`"):
+        export(toy_run("gan-small"), "onnx", tmp_path / "out")
+
+
 def test_numbers_that_deviate_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ambigan.exporting.writers.deviation", lambda *_: float("nan"))
     for to, said in (("torch", "gives other numbers"), ("onnx", "gives other numbers")):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..evaluation.result import Metric, Result
+if TYPE_CHECKING:  # every load of a run imports this module, and evaluation takes a second
+    from ..evaluation.result import Metric, Result
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~$])")
 
-_NO_SCORES = "None were measured; `ambigan evaluate RUN` writes them into the run's folder."
+_NO_SCORES = (
+    "None had been measured when this card was written. `ambigan evaluate RUN` measures, and"
+    " `ambigan push` writes the card again."
+)
 
 _LIMITS = """\
 - It was trained without labels on the data above and on nothing else; of data that look different
@@ -59,7 +62,7 @@ def model_card(
         _LIMITS,
         "## How it was made",
         f"Preset {preset}; every setting is in `config.json`. Weights are safetensors, and no code"
-        f" is run to load them.{_made_with(results)}",
+        f" is run to load them. {_made_with(results)}".rstrip(),
     ]
     return "\n\n".join(lines) + "\n"
 
@@ -77,9 +80,9 @@ def _scores(results: Sequence[Result]) -> list[str]:
     first = results[0]
     protocol, head = first.protocol, first.headline
     better = {"higher": "; higher is better", "lower": "; lower is better"}.get(head.direction, "")
-    constants = json.dumps(dict(protocol.constants), sort_keys=True, default=str)
+    constants = ", ".join(f"{name} {value}" for name, value in protocol.constants.items())
     on = f", on {first.provenance.data.name}" if first.provenance.is_of_other_data else ""
-    about = f"{protocol.summary} {constants}".strip()
+    about = f"Measured: {protocol.summary}." + (f" Constants: {constants}." if constants else "")
     table = [f"| | {escape_markdown(head.heading)}{better} | 95 % |", "| --- | ---: | --- |"]
     for result in results:
         kind = {"model": result.subject.weights or "model"}.get(result.subject.kind, "baseline")
@@ -120,7 +123,7 @@ def _made_with(results: Sequence[Sequence[Result]]) -> str:
         return ""
     about = results[0][0].provenance
     versions = ", ".join(f"{name} {version}" for name, version in about.versions.items())
-    return escape_markdown(f" Seed {about.seed}. Measured with {versions}.").replace("\n", " ")
+    return escape_markdown(f"Seed {about.seed}. Measured with {versions}.")
 
 
 def escape_markdown(text: str) -> str:

@@ -19,7 +19,6 @@ from ..core.errors import CheckpointError, ConfigError
 from ..core.files import read_bytes, read_json, sha256_of
 from ..core.machine import physical_memory
 from ..engine.run_folder import RunFolder
-from ..evaluation.result_file import read_folder
 from .card import front_matter, model_card
 
 PREFIX = "hf:"
@@ -34,6 +33,9 @@ KINDS = ("ema", "raw")
 _NAME = re.compile(
     r"([A-Za-z0-9][\w.-]{0,95})/([A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]{1,96}))?", re.A
 )
+_CLIENT = ("huggingface_hub", "httpx", "httpx2", "httpcore", "requests")
+"""Packages whose exceptions are of the network."""
+
 _SETTINGS = ("config.json", "model/config.json")
 
 
@@ -52,7 +54,7 @@ def local_folder(run: str | Path) -> str | Path:
     user, name, revision = _parse(run)
     hub = _client()
     repository = f"{user}/{name}"
-    with _in_one_line(hub, repository):
+    with _in_one_line(repository):
         found = hub.HfApi(_endpoint()).model_info(repository, revision=revision)
     commit = str(found.sha)
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
@@ -95,6 +97,8 @@ def push(run: str | Path, repository: str, *, private: bool = False) -> str:
     user, name, revision = _parse(PREFIX + repository.removeprefix(PREFIX))
     if revision is not None:
         raise ConfigError(f"'{repository}': leave out @{revision}; a push makes a new revision.")
+    from ..evaluation.result_file import read_folder
+
     hub, folder = _client(), RunFolder(run)
     config, files = folder.read_config(), _files_of(folder)
     about = read_json(folder.model / "config.json")
@@ -104,7 +108,7 @@ def push(run: str | Path, repository: str, *, private: bool = False) -> str:
     )
     files["README.md"] = (front_matter(str(about["method"])) + card).encode()
     api = hub.HfApi(_endpoint())
-    with _in_one_line(hub, repository):
+    with _in_one_line(repository):
         url = api.create_repo(repository, private=private, exist_ok=True)
         if private and not api.model_info(repository).private:
             raise ConfigError(
@@ -158,14 +162,14 @@ def _fetch(hub: Any, repository: str, commit: str, file: str, folder: Path, most
     path = folder / file
     _refuse_links(path, folder)
     options = {"revision": commit, "local_dir": folder, "endpoint": _endpoint()}
-    with _in_one_line(hub, repository):
+    with _in_one_line(repository):
         size = hub.hf_hub_download(repository, file, dry_run=True, **options).file_size
         if size is None or size > most:
             raise CheckpointError(
                 f"{PREFIX}{repository}: {file} has {size or 'unknown'} bytes, and at most {most}"
                 " are taken."
             )
-        bar = _bounded_bar(hub, most)
+        bar = _bounded_bar(most)
         hub.hf_hub_download(repository, file, tqdm_class=bar, **options)
     _refuse_links(path, folder)
     if path.stat().st_size > most:
@@ -182,7 +186,7 @@ def _refuse_links(path: Path, folder: Path) -> None:
             raise CheckpointError(f"{each} is a link; delete {folder} and fetch it again.")
 
 
-def _bounded_bar(hub: Any, most: int) -> type[Any]:
+def _bounded_bar(most: int) -> type[Any]:
     """A progress bar that ends a download which is longer than the hub says."""
     base: type[Any] = importlib.import_module("huggingface_hub.utils").tqdm
 
@@ -199,7 +203,7 @@ def _bounded_bar(hub: Any, most: int) -> type[Any]:
 
 
 @contextmanager
-def _in_one_line(hub: Any, repository: str) -> Generator[None]:
+def _in_one_line(repository: str) -> Generator[None]:
     """Turns what the client raises into one clear line."""
     errors: Any = importlib.import_module("huggingface_hub.errors")
     try:
@@ -229,12 +233,7 @@ def _in_one_line(hub: Any, repository: str) -> Generator[None]:
 def _is_of_client(error: Exception) -> bool:
     """Whether an error is of the network or of the client's checks, and no fault of ours."""
     package = type(error).__module__.partition(".")[0]
-    return isinstance(error, OSError) or package in (
-        "huggingface_hub",
-        "httpx",
-        "httpx2",
-        "httpcore",
-    )
+    return isinstance(error, OSError) or package in _CLIENT
 
 
 def _line(error: Exception) -> str:
