@@ -193,11 +193,11 @@ def _bounded_bar(most: int) -> type[Any]:
     class Bounded(base):
         received = 0
 
-        def update(self, n: float | None = 1) -> bool | None:
+        def update(self, n: float | None = 1) -> Any:
             self.received += n or 0
             if self.received > most:
                 raise CheckpointError(f"the hub sends more than {most} bytes of one file.")
-            return super().update(n)
+            return base.update(self, n)
 
     return Bounded
 
