@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ambigan.cli.collect_names import collect_names
 from ambigan.cli.names import FILE
+from ambigan.cli.names.collect import collect_names
 
 LEVELS = {"methods": 3, "shared": 1, "experiments": 1}
 """Levels of each part that are written an entry a line, so that changes are seen: down to a preset

@@ -30,10 +30,12 @@ __all__ = [
     "__version__",
     "compare",
     "evaluate",
+    "export",
     "fit",
     "load",
     "load_plugin",
     "make_config",
+    "push",
     "register_method",
     "register_source",
     "resume",
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
     from .configuration import make_config
     from .data import register_source
     from .estimators import GAN, Autoencoder, BiGAN, BigBiGAN, LatentRegressor, Structural
+    from .exporting import export
     from .fitting import fit
+    from .hub import push
     from .methods import register_method
     from .model_files import load
     from .run import Run
@@ -68,9 +72,11 @@ _HOMES = {
     "Structural": "estimators",
     "compare": "comparison",
     "evaluate": "run_evaluation",
+    "export": "exporting",
     "fit": "fitting",
     "load": "model_files",
     "make_config": "configuration",
+    "push": "hub",
     "register_method": "methods",
     "register_source": "data",
     "resume": "training",

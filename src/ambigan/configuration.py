@@ -16,6 +16,7 @@ from .data import DataSettings, holds_images, named_source
 from .engine.config import RunConfig, with_epochs_asked_for
 from .engine.run_folder import RunFolder
 from .game import Method
+from .hub import local_folder
 from .methods import find_method, is_external
 from .model_files import read_config
 from .presets import find_preset
@@ -57,6 +58,7 @@ def make_config(
         CheckpointError: There is no run in the folder.
     """
     values, changes = _read(config), _with_kinds(changes or {})
+    run = None if run is None else local_folder(run)
     theirs = RunFolder(run).read_config() if run is not None else {}
     what = str(config) if isinstance(config, str | Path) else "the configuration"
     name = _agreed("method", method, {what: values.get("method"), run: theirs.get("method")})

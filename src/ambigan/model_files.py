@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copyreg
-import html
 import json
-import re
 import shutil
 import tempfile
 import warnings
@@ -42,15 +40,17 @@ from .engine.checkpoint import load_newest
 from .engine.config import RunConfig, check_plugins, choose_device
 from .engine.run_folder import RunFolder, allowed_digests, check_checkpoint_of, identity_of
 from .game import Method
+from .hub import local_folder, model_card
 from .methods import find_method, is_external
 from .run import Run
 
 MODEL_FORMAT = 1
 
+_LARGEST_HEADER = 16 << 20
+"""Most bytes that are read of the header of weights; 100,000 tensors take about as many."""
+
 _Kept = tuple[dict[str, Any], dict[str, Tensor], int, Weights]
 """What is kept of the data, tensors by name, number of images seen, and the kind of weights."""
-
-_MARKUP = re.compile(r"([\\`*_\[\]#|~$])")
 
 
 def load(
@@ -64,7 +64,7 @@ def load(
     """Loads a run's model; no code from the folder is run.
 
     Args:
-        path: a run folder.
+        path: a run folder, or `hf:USER/NAME` of a model on the Hugging Face hub.
         weights: `ema` or `raw`; the averaged networks where there are any, if None.
         device: as in `train.device`.
         method: the class, if the run was trained by one that is known as `module:Class`.
@@ -78,7 +78,7 @@ def load(
     if not isinstance(path, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigError(f"a run is named by its folder, not by {path!r}.")
     load_plugins(plugins)
-    run = RunFolder(path)
+    run = RunFolder(local_folder(path))
     config, method = read_config(run, method)
     target = choose_device(device)
     read = _read_model if (run.model / "config.json").exists() else _read_checkpoint
@@ -184,7 +184,7 @@ def save_model(
         content = dump_tensors(tensors, header)
         write_bytes(run.model / f"{kind}.safetensors", content)
         hashes[kind] = sha256_of(content)
-    write_text(run.model / "README.md", _card(config, dataset, images_seen))
+    write_text(run.model / "README.md", model_card(about, config.preset))
     write_json(run.model / "config.json", about | {"sha256": hashes})
 
 
@@ -207,14 +207,14 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "num_train": len(dataset.train),
         "num_test": len(dataset.test),
         "label_names": list(dataset.label_names) if dataset.label_names else None,
-        "scaling": scaling and _scaling_as_json(scaling),
+        "scaling": scaling and scaling_as_json(scaling),
         "sha256": dataset.sha256,
         "skipped": list(dataset.skipped),
         "inventory": dataset.inventory.as_json(),
     }
 
 
-def _scaling_as_json(scaling: Scaling) -> dict[str, Any]:
+def scaling_as_json(scaling: Scaling) -> dict[str, Any]:
     """What is kept of a scaling; what it does not have is left out."""
     kept: dict[str, Any] = {
         "columns": list(scaling.columns),
@@ -271,7 +271,10 @@ def _read_model(run: RunFolder, config: RunConfig, weights: Weights | None) -> _
         content = read_bytes(path)
         if sha256_of(content) != about["sha256"][chosen]:
             raise CheckpointError(f"{path} is torn or altered: its hash does not match.")
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        size = int.from_bytes(content[:8], "little")
+        if size > _LARGEST_HEADER:
+            raise CheckpointError(f"{path} has a header of {size} bytes, which no model has.")
+        header = json.loads(content[8 : 8 + size])
         kept = json.loads(header.get("__metadata__", {}).get("digests", "{}"))
         tensors = load_tensors(content)
     except OSError as error:
@@ -349,24 +352,3 @@ def _form_of(
     names = tuple(data["label_names"]) if data["label_names"] else None
     kept = data["scaling"]
     return spec, None if kept is None else _scaling_of(kept), names
-
-
-def _card(config: RunConfig, dataset: Dataset, images_seen: int) -> str:
-    """A model card in Markdown."""
-    method, data, preset = map(escape_markdown, (config.method, dataset.name, config.preset))
-    return f"""# {method} on {data}
-
-Trained by ambigan {__version__}, preset {preset}, on {len(dataset.train):,} examples
-({images_seen:,} seen), of shape {"x".join(map(str, dataset.spec.shape))}, without labels.
-
-    import ambigan
-    run = ambigan.load("RUN")   # the folder above this one
-    run.features(x)
-
-Data SHA-256 {dataset.sha256}. Settings are in `config.json`. Weights are safetensors.
-"""
-
-
-def escape_markdown(text: str) -> str:
-    """The text on one line, in which nothing is markup, HTML, a link or the end of a table cell."""
-    return _MARKUP.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))

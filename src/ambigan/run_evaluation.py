@@ -32,6 +32,7 @@ from .evaluation.result_file import CURVE, write_results
 from .evaluation.runner import file_name, measure
 from .evaluation.select_protocols import check_protocol_names, choose
 from .game import Method
+from .hub import local_folder
 from .model_files import load, read_config
 from .run import Run
 from .run_data import MeasuredData, open_measured, provenance_of
@@ -87,6 +88,7 @@ def evaluate(
         changes["data"] = data
     config = replace(config or EvaluationConfig(), **changes)
     check_protocol_names(config.protocols)
+    run = run if isinstance(run, Run) else local_folder(run)
     folder = RunFolder(run.path if isinstance(run, Run) else run)
     runs = _load_kinds(run, config, method)
     check_writable(folder.results)

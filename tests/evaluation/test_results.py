@@ -140,7 +140,7 @@ def test_an_interval_holds_its_share() -> None:
 def lowest(monkeypatch: pytest.MonkeyPatch, own_registries: None) -> str:
     """A protocol from outside the package, with a metric that nothing knows."""
     # A protocol of a plugin is named by --plugin or an entry point; this one by neither.
-    monkeypatch.setattr("ambigan.cli.check_names.check_names", lambda _request: None)
+    monkeypatch.setattr("ambigan.cli.names.check.check_names", lambda _request: None)
 
     @register_protocol(
         "labels",

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ambigan.cli import main
-from ambigan.cli.collect_names import collect_names
 from ambigan.cli.names import FILE, list_settings
+from ambigan.cli.names.collect import collect_names
 from ambigan.cli.output import print_columns, printable, shortened
 from ambigan.cli.parser import make_parsers
 from ambigan.core.settings import dotted

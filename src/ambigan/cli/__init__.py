@@ -12,8 +12,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
+from typing import Any, cast
 
-from ..core.errors import AmbiganError, is_out_of_memory
+from ..core.errors import AmbiganError, ConfigError, is_out_of_memory
 from ..core.plugins import load_installed, load_plugins
 from .parser import KEPT, VERBS, Request, parse_arguments
 
@@ -40,10 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             complete()  # answers a shell that asks what may be typed next, and ends
         request = parse_arguments(typed)
-        from .check_names import check_names
+        from .names.check import check_names
         from .output import start_logging
 
         start_logging(quiet=quiet)
+        _fetch_runs(request)
         check_names(request)  # before anything heavy is imported
         if not debug:
             warnings.showwarning = _one_line
@@ -67,6 +69,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_lost_output()
         _say(f"ambigan: {' '.join(line.split())}")
         return 2
+
+
+def _fetch_runs(request: Request) -> None:
+    """Puts the folder of what was fetched in the place of a run that is named `hf:USER/NAME`."""
+    flags = request.flags
+    if (resumed := getattr(flags, "resume", None)) and resumed.startswith("hf:"):
+        raise ConfigError(
+            f"{resumed} has no checkpoints to continue from; take its settings with --from."
+        )
+    for name in ("run", "from_run"):
+        typed: Any = getattr(flags, name, None)
+        if isinstance(typed, list):
+            setattr(flags, name, [_fetched(each) for each in cast("list[str]", typed)])
+        elif typed is not None:
+            setattr(flags, name, _fetched(typed))
+
+
+def _fetched(typed: str) -> str:
+    """The folder of a run, which is fetched if it is named `hf:USER/NAME`."""
+    if not typed.startswith("hf:"):
+        return typed
+    from ..hub import local_folder
+
+    return str(local_folder(typed))
 
 
 def _in_one_line(error: Exception) -> str | None:

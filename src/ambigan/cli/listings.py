@@ -14,7 +14,6 @@ from argcomplete.shell_integration import shellcode
 
 from ..core.errors import ConfigError
 from ..core.settings import typed_value
-from .check_names import ALL
 from .names import (
     Setting,
     describe_preset,
@@ -23,6 +22,7 @@ from .names import (
     names_for,
     names_of_settings,
 )
+from .names.check import ALL
 from .output import print_columns, print_json, printable
 from .parser import MEASURING, READING, TRAINING, Request, make_parsers
 

@@ -9,8 +9,8 @@ from typing import NamedTuple, NoReturn
 
 from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
-from . import flags as of
-from .flags import Flags, add_flags
+from .flags import common, runs, training
+from .flags.common import Flags, add_flags
 
 
 class Verb(NamedTuple):
@@ -23,50 +23,60 @@ class Verb(NamedTuple):
 
 VERBS = {
     "demo": Verb(
-        "Train on handwritten digits, measure, write a page: a minute", of.NEW_RUN, "training"
+        "Train on handwritten digits, measure, write a page: a minute", training.NEW_RUN, "training"
     ),
-    "train": Verb("Train a method on data, or continue a run", of.TRAIN, "training"),
-    "prepare": Verb("Decode images once, so that training reads them fast", of.PREPARE, "training"),
+    "train": Verb("Train a method on data, or continue a run", training.TRAIN, "training"),
+    "prepare": Verb(
+        "Decode images once, so that training reads them fast", training.PREPARE, "training"
+    ),
     "evaluate": Verb(
-        "Measure a run's features, and baselines to compare with", of.EVALUATE, "evaluation"
+        "Measure a run's features, and baselines to compare with", runs.EVALUATE, "evaluation"
     ),
-    "report": Verb("Write a run's page: curves, samples and tables in one HTML file", of.RUN),
-    "sample": Verb("Generate examples", of.SAMPLE),
-    "reconstruct": Verb("Encode test examples and generate them again", of.RECONSTRUCT),
+    "report": Verb("Write a run's page: curves, samples and tables in one HTML file", runs.RUN),
+    "sample": Verb("Generate examples", runs.SAMPLE),
+    "reconstruct": Verb("Encode test examples and generate them again", runs.RECONSTRUCT),
     "invert": Verb(
-        "Find the latents that generate examples, whole or partly hidden", of.INVERT, "analysis"
+        "Find the latents that generate examples, whole or partly hidden", runs.INVERT, "analysis"
     ),
-    "interpolate": Verb("Walk between pairs of examples through the latent space", of.INTERPOLATE),
-    "embed": Verb("Write the features of examples to a file", of.EMBED),
-    "search": Verb("Find the examples that are most like others", of.SEARCH, "search"),
-    "anomaly": Verb("Rank examples by how unlike the run's data they are", of.ANOMALY, "anomaly"),
+    "interpolate": Verb(
+        "Walk between pairs of examples through the latent space", runs.INTERPOLATE
+    ),
+    "embed": Verb("Write the features of examples to a file", runs.EMBED),
+    "search": Verb("Find the examples that are most like others", runs.SEARCH, "search"),
+    "anomaly": Verb("Rank examples by how unlike the run's data they are", runs.ANOMALY, "anomaly"),
     "explore": Verb(
         "Open a local page: a map of examples, neighbours, and sliders for latents",
-        of.EXPLORE,
+        runs.EXPLORE,
         "explore",
     ),
-    "filters": Verb("Draw the first filters of a network", of.FILTERS, "analysis"),
+    "filters": Verb("Draw the first filters of a network", runs.FILTERS, "analysis"),
     "arithmetic": Verb(
-        "Add and subtract averaged latents, and draw the sum", of.ARITHMETIC, "analysis"
+        "Add and subtract averaged latents, and draw the sum", runs.ARITHMETIC, "analysis"
     ),
     "forget": Verb(
-        "Drop the feature maps of a generator that draw something", of.FORGET, "analysis"
+        "Drop the feature maps of a generator that draw something", runs.FORGET, "analysis"
     ),
     "transfer": Verb(
-        "Freeze the first layers, train the rest with labels, measure", of.TRANSFER, "evaluation"
+        "Freeze the first layers, train the rest with labels, measure", runs.TRANSFER, "evaluation"
     ),
-    "reproduce": Verb("Make a paper's table again, or compare methods", of.REPRODUCE, "evaluation"),
+    "export": Verb("Write a run's networks for other programs: ONNX or plain PyTorch", runs.EXPORT),
+    "push": Verb("Put a run's model on the Hugging Face hub, with a card", runs.PUSH),
+    "reproduce": Verb(
+        "Make a paper's table again, or compare methods", training.REPRODUCE, "evaluation"
+    ),
     "compare": Verb(
         "Compare runs or experiments on one page, or train methods and compare them",
-        of.COMPARE,
+        training.COMPARE,
         "comparison",
     ),
     "presets": Verb(
-        "List the published settings and what each has reached", of.PRESETS_FLAGS, "listings"
+        "List the published settings and what each has reached", common.PRESETS_FLAGS, "listings"
     ),
-    "settings": Verb("List every setting of a method, with its default", of.SETTINGS, "listings"),
+    "settings": Verb(
+        "List every setting of a method, with its default", common.SETTINGS, "listings"
+    ),
     "completion": Verb(
-        "Print a script that completes commands in your shell", of.COMPLETION, "listings"
+        "Print a script that completes commands in your shell", common.COMPLETION, "listings"
     ),
 }
 """Every verb, in the order in which help lists them."""
@@ -100,6 +110,12 @@ for measuring, and with --label to choose what is dropped.""",
     "transfer": """\
 Results are written after each measurement; after an interruption, the same command
 continues.""",
+    "export": """\
+Data go in and come out in the units of their source, and the outcome is checked against
+the run. With --to torch, OUT holds model.py, model.safetensors and model.json.""",
+    "push": """\
+Then ambigan.load("hf:USER/NAME") loads it, and every verb takes hf:USER/NAME as its RUN.
+Log in first with `hf auth login`, or set HF_TOKEN.""",
     "reproduce": """\
 What is finished is not repeated: give the same command again after an interruption, or
 with more presets or seeds. Several processes may work in one folder; each takes what no
@@ -282,6 +298,6 @@ def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:
         )
         add_flags(verbs[name], verb.flags)
         if name == "train":
-            add_flags(verbs[name].add_argument_group("planning"), of.PLANNING)
-        add_flags(verbs[name].add_argument_group("general"), of.GENERAL)
+            add_flags(verbs[name].add_argument_group("planning"), training.PLANNING)
+        add_flags(verbs[name].add_argument_group("general"), common.GENERAL)
     return parser, verbs

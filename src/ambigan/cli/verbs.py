@@ -1,4 +1,4 @@
-"""The verbs that use a run: evaluate, sample, reconstruct, interpolate, embed, report."""
+"""The verbs that use a run: sample, reconstruct, interpolate, embed, report, export, push."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from ..engine.run_folder import RunFolder
 from ..evaluation.result_file import read_folder
 from ..report import write_report
 from ..run import Run
-from .output import logger, say, show_progress
-from .parser import Request
+from .output import logger, print_json, say, show_progress
+from .parser import Request, between_commas
 from .runs import (
     check_found,
     dataset_of,
@@ -144,6 +144,37 @@ def report(request: Request) -> int:
     run = load_run(request)
     check_writable(run.path)  # before the figures are drawn
     say(f"written: {write_page(run)}")
+    return 0
+
+
+def export(request: Request) -> int:
+    """Writes a run's networks for other programs, and how far each is from the run's numbers."""
+    from ..exporting import BOUND
+    from ..exporting import export as write
+
+    flags = request.flags
+    found = write(
+        load_run(request), flags.to, flags.out, between_commas(flags.part), layer=flags.layer
+    )
+    if flags.json:
+        files = [str(path) for path in found.files]
+        print_json({"files": files, "deviations": found.deviations})
+        return 0
+    for name, value in found.deviations.items():
+        outcome = "equal to the run's" if value == 0 else f"within {value:.1g} of the run's"
+        bound = f" ({BOUND:g} is allowed)" if flags.to == "onnx" else ""
+        say(f"{name}: {outcome}{bound}")
+    for path in found.files:
+        say(f"written: {path}")
+    return 0
+
+
+def push(request: Request) -> int:
+    """Puts a run's model on the Hugging Face hub."""
+    from ..hub import push as put
+
+    flags = request.flags
+    say(f"pushed: {put(flags.run, flags.repository, private=flags.private)}")
     return 0
 
 

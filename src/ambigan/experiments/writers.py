@@ -12,7 +12,7 @@ from typing import Any
 from ..core.files import write_json, write_text
 from ..core.version import __version__
 from ..evaluation.result import SCHEMA
-from ..model_files import escape_markdown
+from ..hub import escape_markdown
 from ..report.panels import Section
 from ..report.result_tables import ResultTable
 from .kept_summary import RESULTS, RUNS

@@ -14,7 +14,7 @@ from typing import Any
 from ...core.files import write_json, write_text
 from ...core.version import __version__
 from ...evaluation.result import SCHEMA, Result
-from ...model_files import escape_markdown
+from ...hub import escape_markdown
 from ...report.page import render_template
 from ...report.result_tables import ResultTable, TableCell, TableRow
 from ..kept_summary import read_summary

@@ -13,12 +13,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from ..core.errors import CheckpointError, ConfigError, suggestion, unknown_name
-from ..core.plugins import GROUP
-from .names import known_names, names_of_settings
-from .parser import DEMO_METHOD, Request, between_commas
+from ...core.errors import CheckpointError, ConfigError, suggestion, unknown_name
+from ...core.plugins import GROUP
+from ..parser import DEMO_METHOD, Request, between_commas
+from . import known_names, names_of_settings
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 ALL = "all"
 """What may be typed for every protocol that applies."""

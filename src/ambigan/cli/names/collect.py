@@ -14,16 +14,16 @@ from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter
 
-from ..core.settings import attribute_descriptions, dotted, kinds_of, override
-from ..data.opening.registry import SOURCES
-from ..data.settings import DataSettings
-from ..engine.config import RunConfig, TrainSettings
-from ..evaluation.protocols import PROTOCOLS
-from ..experiments import EXPERIMENTS, SUITES
-from ..methods import METHODS, find_method, is_external
-from ..presets import PRESETS
-from ..presets.preset import Preset
-from .output import Setting
+from ...core.settings import attribute_descriptions, dotted, kinds_of, override
+from ...data.opening.registry import SOURCES
+from ...data.settings import DataSettings
+from ...engine.config import RunConfig, TrainSettings
+from ...evaluation.protocols import PROTOCOLS
+from ...experiments import EXPERIMENTS, SUITES
+from ...methods import METHODS, find_method, is_external
+from ...presets import PRESETS
+from ...presets.preset import Preset
+from ..output import Setting
 
 BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
 TYPES = {"string": "text", "boolean": "true | false", "null": "none"}

@@ -13,8 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import unknown_name
-from .output import Setting
+from ...core.errors import unknown_name
+from ..output import Setting
 
 FILE = Path(__file__).with_name("names.json")
 
@@ -29,7 +29,7 @@ def names_for(method: str) -> dict[str, Any]:
     """The settings and presets of a method; those of one outside the package need torch."""
     if method in known_names()["methods"]:
         return known_names()["methods"][method]
-    from .collect_names import names_of_method
+    from .collect import names_of_method
 
     return names_of_method(method)
 
