@@ -1,4 +1,4 @@
-"""Dash and Plotly, which are installed with the extra `explore`."""
+"""Dash, which is installed with the extra `explore`, and what the parts of the page share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ def _imported(name: str) -> Any:
 dash: Any = _imported("dash")
 dcc: Any = dash.dcc
 html: Any = dash.html
-graph: Any = _imported("plotly.graph_objects")
 
 CHOSEN, TERMS = "chosen", "terms"
 """Stores of the page: the place of the example that is looked at, and those of each term."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..anomaly.scorer import AnomalyScores
 from ..report.figures import data_uri
 from .collection import Collection
-from .components import CHOSEN, TERM_NAMES, button, dash, dcc, graph, html, labelled, message
+from .components import CHOSEN, TERM_NAMES, button, dash, dcc, html, labelled, message
 from .map_view import example_of
 from .pictures import heat_map, plain_layout, plot, profile, shown, table_of
 
@@ -191,7 +191,6 @@ def _text(value: Any) -> str:
 
 
 def _bars(latents: Any) -> Any:
-    figure = graph.Figure()
-    figure.add_bar(x=list(range(len(latents))), y=latents)
-    figure.update_layout(**plain_layout(height=140, margin={"l": 36, "r": 8, "t": 8, "b": 24}))
-    return plot(figure, "latents " + ", ".join(f"{value:.2f}" for value in latents))
+    bars = {"type": "bar", "x": list(range(len(latents))), "y": latents}
+    layout = plain_layout(height=140, margin={"l": 36, "r": 8, "t": 8, "b": 24})
+    return plot([bars], layout, "latents " + ", ".join(f"{value:.2f}" for value in latents))

@@ -18,12 +18,11 @@ from .components import (
     dash,
     dcc,
     example_button,
-    graph,
     html,
     labelled,
     message,
 )
-from .pictures import plain_layout
+from .pictures import packed, plain_layout
 
 MOST_TRACES = 24
 """Number of classes that have a colour and a place in the legend each."""
@@ -247,38 +246,39 @@ def _figure(collection: Collection, colour: str) -> Any:
     colouring, points = collection.colouring(colour), collection.points
     groups = _groups(colouring)
     size = float(np.clip(300 / np.sqrt(max(len(points), 1)), 3, 9))
-    figure = graph.Figure()
+    traces: list[dict[str, Any]] = []
     for number, (name, places) in enumerate(groups):
         marker: dict[str, Any] = {"size": size, "opacity": 0.8}
         if len(groups) == 1 and colour != "none":
             # Numbers, or classes too many for a legend.
             bar = {"title": {"text": collection.colourings[colour]}, "thickness": 12}
-            shown = {"color": colouring.values, "colorscale": "Viridis", "colorbar": bar}
-            marker |= shown
+            numbers = packed(colouring.values)
+            marker |= {"color": numbers, "colorscale": "Viridis", "colorbar": bar}
         else:
             marker["color"] = theme.colour_of(number)
-        figure.add_scattergl(
-            x=points[places, 0],
-            y=points[places, 1],
-            mode="markers",
-            marker=marker,
-            name=theme.clean(name, 24),
-            hoverinfo="none",
+        traces.append(
+            {
+                "type": "scattergl",
+                "x": packed(points[places, 0]),
+                "y": packed(points[places, 1]),
+                "mode": "markers",
+                "marker": marker,
+                "name": theme.clean(name, 24),
+                "hoverinfo": "none",
+            }
         )
-    figure.update_layout(
-        **plain_layout(
-            margin={"l": 0, "r": 0, "t": 32, "b": 0},
-            modebar={"bgcolor": "rgba(0,0,0,0)", "color": theme.MUTED, "activecolor": theme.ACCENT},
-            legend={"orientation": "h", "y": 0, "yanchor": "top"},
-            dragmode="pan",
-            uirevision="map",
-            showlegend=len(groups) > 1,
-            newshape={"line": {"color": theme.ACCENT, "width": 2}, "opacity": 0.6},
-        )
+    layout = plain_layout(
+        margin={"l": 0, "r": 0, "t": 32, "b": 0},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": theme.MUTED, "activecolor": theme.ACCENT},
+        legend={"orientation": "h", "y": 0, "yanchor": "top"},
+        dragmode="pan",
+        uirevision="map",
+        showlegend=len(groups) > 1,
+        newshape={"line": {"color": theme.ACCENT, "width": 2}, "opacity": 0.6},
+        xaxis={"visible": False},
+        yaxis={"visible": False, "scaleanchor": "x"},
     )
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")
-    return figure
+    return {"data": traces, "layout": layout}
 
 
 def _place_of(collection: Collection, data: Any, colour: str) -> int | None:
