@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from explored import MakeCollection
 
+import ambigan
 from ambigan.explorer.server import Explorer
+from ambigan.run import Run
 
 pytestmark = pytest.mark.slow
 
@@ -180,6 +183,38 @@ def test_vectors_are_plotted_coloured_and_scored(browser: Any, explorer: Explore
     assert page.errors == []
     assert page.elsewhere == []
     page.page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "sections"),
+    [
+        ("gan", ["Map", "Example", "Move", "Samples", "Your own"]),
+        ("autoencoder", ["Map", "Example", "Move", "Walk and arithmetic", "Your own"]),
+    ],
+)
+def test_a_method_shows_what_it_can_do(
+    browser: Any,
+    image_run: Run,
+    collection_of: MakeCollection,
+    tmp_path: Path,
+    method: str,
+    sections: list[str],
+) -> None:
+    data = image_run.config.data.source
+    run = ambigan.fit(method, data, preset="small", epochs=1, out=tmp_path / method)
+    server = Explorer([collection_of(run)])
+    server.start()
+    page = Page(browser, server.address)
+    assert page.page.locator("h2").all_inner_texts() == sections
+    before = page.changed("#moved img", None)
+    page.page.locator(".sliders [role=slider]").first.focus()
+    page.page.keyboard.press("End")
+    page.changed("#moved img", before)
+    page.find("12")
+    page.page.wait_for_selector("#example .example")
+    assert page.errors == []
+    page.page.context.close()
+    server.stop()
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -35,10 +35,10 @@ def layout(collection: Collection) -> Any:
     run = collection.run
     if "decode" not in run.capabilities:
         return message(f"A run of {run.config.method} generates nothing from latents.")
-    return html.Div(
-        [_movement(collection), _samples(), *([_sums()] if _encodes(collection) else [])],
-        className="latent-view",
-    )
+    parts = [_movement(collection)]
+    parts += [_samples()] if _samples_from(collection) else []
+    parts += [_sums()] if _encodes(collection) else []
+    return html.Div(parts, className="latent-view")
 
 
 def register(app: Any, collection: Collection) -> None:
@@ -46,13 +46,18 @@ def register(app: Any, collection: Collection) -> None:
     if "decode" not in collection.run.capabilities:
         return
     _register_movement(app, collection)
-    _register_samples(app, collection)
+    if _samples_from(collection):
+        _register_samples(app, collection)
     if _encodes(collection):
         _register_sums(app, collection)
 
 
 def _encodes(collection: Collection) -> bool:
     return "encode" in collection.run.capabilities
+
+
+def _samples_from(collection: Collection) -> bool:
+    return "sample" in collection.run.capabilities
 
 
 def _slider(identity: Any, text: str, low: float, high: float, value: float) -> Any:
@@ -74,7 +79,7 @@ def _slider(identity: Any, text: str, low: float, high: float, value: float) -> 
 
 def _movement(collection: Collection) -> Any:
     run = collection.run
-    starts = {"sample": "a sample"}
+    starts = {"sample": "a sample of the seed below"} if _samples_from(collection) else {}
     sliders: list[Any] = []
     if _encodes(collection):
         starts = {"mean": "the mean of all latents", "chosen": "the chosen example"} | starts
@@ -187,20 +192,23 @@ def _register_movement(app: Any, collection: Collection) -> None:
 
     @app.callback(
         Output("moved", "children"),
-        Input("start", "value"),
-        Input(CHOSEN, "data"),
-        Input("seed", "value"),
-        Input(directions, "value"),
-        Input(dimensions, "value"),
-        State(dimensions, "id"),
+        inputs={
+            "start": Input("start", "value"),
+            "place": Input(CHOSEN, "data"),
+            "along": Input(directions, "value"),
+            "steps": Input(dimensions, "value"),
+            # Dash calls nothing that waits for a control which is not on the page.
+            **({"seed": Input("seed", "value")} if _samples_from(collection) else {}),
+        },
+        state={"numbers": State(dimensions, "id")},
     )
     def move(  # pyright: ignore[reportUnusedFunction]
         start: str,
         place: int | None,
-        seed: int | None,
         along: list[float],
         steps: list[float],
         numbers: list[Any],
+        seed: int | None = 0,
     ) -> Any:
         if start == "chosen" and place is None:
             return message("Choose an example on the map first.")
