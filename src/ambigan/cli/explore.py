@@ -26,9 +26,9 @@ def explore(request: Request) -> int:
     for name in flags.run:
         one = replace(request, flags=argparse.Namespace(**{**vars(flags), "run": name}))
         collections.append(_collection(one))
+    explorer = Explorer(collections, flags.port)  # a port that is taken is known before the maps
     for collection in collections:
         _ = collection.points  # before the page opens, so that it is there at once
-    explorer = Explorer(collections, flags.port)
     say(f"open {explorer.address}")
     logger.info("it answers this machine alone; end it with Ctrl+C")
     if flags.browser:

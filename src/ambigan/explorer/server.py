@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
@@ -111,7 +112,7 @@ class Explorer:
         style += files("ambigan.explorer").joinpath("explorer.css").read_text("utf-8")
         app.index_string = _PAGE.replace("STYLE", style)
         others = [(self._path(place), other.title) for place, other in enumerate(all_of)]
-        app.layout = _layout(collection, others, number)
+        app.layout = partial(_layout, collection, others, number)  # made when it is asked for
         for view in (map_view, example_view, latent_view, dropped_view):
             view.register(app, collection)
         cache: dict[int, tuple[bytes, str]] = {}
