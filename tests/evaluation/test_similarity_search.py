@@ -88,7 +88,7 @@ def test_an_index_finds_nearly_all_and_is_the_same_when_read_again(tmp_path: Pat
 
 def test_without_faiss_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ConfigError, match=r"extra `search`, or leave out --index faiss"):
+    with pytest.raises(ConfigError, match=r"ambigan\[search\]', or leave it out to search exactly"):
         SimilarityIndex.build(torch.eye(3))
 
 

@@ -220,7 +220,7 @@ def test_an_unreachable_hub_is_said_in_one_line(
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ConfigError, match="install ambigan with the extra `hub`"):
+    with pytest.raises(ConfigError, match=r"pip install 'ambigan\[hub\]'"):
         ambigan.load(NAME)
 
 

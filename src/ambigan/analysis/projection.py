@@ -11,7 +11,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
-from ..core.errors import ConfigError, DataError
+from ..core.errors import DataError
+from ..core.extras import import_extra
 from ..evaluation.baselines.feature_baselines import fit_pca
 
 Projection = Literal["pca", "tsne", "umap"]
@@ -77,11 +78,7 @@ def _tsne(values: _Floats, seed: int) -> _Floats:
 
 
 def _umap(values: _Floats, seed: int) -> _Floats:
-    if not has_umap():
-        raise ConfigError(
-            "UMAP is not installed; install ambigan with the extra `explore`, or take tsne or pca."
-        )
-    umap: Any = import_module("umap")
+    umap: Any = import_extra("umap", "explore", "a map by umap", "or take tsne or pca")
     # The start is given, since the spectral one fails for examples in separate groups.
     start = _two(values).astype(np.float32) * 10 / float(np.abs(_two(values)).max())
     neighbours = min(_NEIGHBOURS, len(values) - 1)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..core.errors import AmbiganError, ConfigError, DataError
+from ..core.extras import import_extra
 from ..core.files import open_regular
 from .files import first_line
 
@@ -43,10 +43,7 @@ class Place:
                 such scheme.
             DataError: The file system cannot be reached.
         """
-        try:
-            fsspec: Any = import_module("fsspec")
-        except ImportError as error:
-            raise ConfigError(f"{url} needs the extra: pip install 'ambigan[remote]'.") from error
+        fsspec: Any = import_extra("fsspec", "remote", url)
         try:
             return cls(url, *fsspec.core.url_to_fs(url))
         except ImportError as error:

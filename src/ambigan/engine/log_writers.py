@@ -10,7 +10,6 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 from uuid import uuid4
@@ -19,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.errors import AmbiganError, CheckpointError, ConfigError
+from ..core.extras import import_extra
 from ..core.files import (
     check_inside,
     open_in_place,
@@ -91,15 +91,11 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], images_seen: int) -> None:
-        try:
-            from torch.utils.tensorboard.writer import SummaryWriter
-        except ImportError as error:
-            raise ConfigError(
-                "train.tensorboard needs the extra: pip install 'ambigan[tensorboard]'."
-            ) from error
+        module = "torch.utils.tensorboard.writer"
+        tensorboard = import_extra(module, "tensorboard", "train.tensorboard")
         check_inside(folder / "events")
         purged = images_seen + 1 if images_seen else None
-        self._writer: Any = SummaryWriter(str(folder), purge_step=purged)
+        self._writer: Any = tensorboard.SummaryWriter(str(folder), purge_step=purged)
         if not images_seen:
             text = json.dumps(settings, indent=2).replace("\n", "\n    ")
             self._writer.add_text("settings", f"    {text}")  # in Markdown, indented code
@@ -132,12 +128,7 @@ class WeightsAndBiases:
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        try:
-            self._wandb: Any = import_module("wandb")
-        except ImportError as error:
-            raise ConfigError(
-                "train.wandb needs the extra: pip install 'ambigan[wandb]'."
-            ) from error
+        self._wandb: Any = import_extra("wandb", "wandb", "train.wandb")
         id_file = folder / "wandb" / "id.txt"
         check_inside(id_file)
         if not id_file.is_file():

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.extras import import_extra
 
-
-def _imported(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ConfigError(
-            f"{name.partition('.')[0]} is not installed; install ambigan with the extra `explore`."
-        ) from error
-
-
-dash: Any = _imported("dash")
+dash: Any = import_extra("dash", "explore", "ambigan explore")
 dcc: Any = dash.dcc
 html: Any = dash.html
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import warnings
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from ..core.ema import Weights
 from ..core.errors import ConfigError, unknown_name
+from ..core.extras import import_extra
 from ..core.files import write_bytes, write_json, write_text
 from ..core.version import __version__
 from ..model_files import load, scaling_as_json
@@ -205,17 +205,7 @@ def _export_onnx(run: Run, parts: Sequence[Part], file: Path | None, folder: Pat
 
 
 def _import_onnx(name: str) -> Any:
-    """Imports a package that exports to ONNX need.
-
-    Raises:
-        ConfigError: It is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError(
-            f"{name} is not installed; install ambigan with the extra `onnx`, or export --to torch."
-        ) from error
+    return import_extra(name, "onnx", "--to onnx", "or export --to torch")
 
 
 def _export_torch(run: Run, parts: Sequence[Part], out: Path, *, with_code: bool) -> Exported:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
+from ..core.extras import import_extra
 from ..core.files import read_bytes, read_json, sha256_of
 from ..core.machine import physical_memory
 from ..engine.run_folder import RunFolder
@@ -246,9 +247,4 @@ def _client() -> Any:
     Raises:
         ConfigError: It is not installed.
     """
-    try:
-        return importlib.import_module("huggingface_hub")
-    except ImportError as error:
-        raise ConfigError(
-            "huggingface_hub is not installed; install ambigan with the extra `hub`."
-        ) from error
+    return import_extra("huggingface_hub", "hub", "the hub")

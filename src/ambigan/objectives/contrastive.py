@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
+from ..core.extras import import_extra
 from ..core.precision import at_least_float32
 from ..core.randomness import Randomness
 from ..core.settings import Fraction, Positive
@@ -137,10 +137,4 @@ def make_contrast(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
 
 def _lightly(name: str) -> Any:
     import_torchvision()  # which lightly imports, and which may need help with that
-    try:
-        return import_module(f"lightly.{name}")
-    except ImportError as error:
-        raise ConfigError(
-            "simclr takes its loss and views from lightly, which is not installed; install"
-            " ambigan with the extra 'contrastive'."
-        ) from error
+    return import_extra(f"lightly.{name}", "contrastive", "simclr, which takes views of lightly,")

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import ConfigError, DataError, suggestion
+from ...core.errors import DataError, suggestion
+from ...core.extras import import_extra
 from ..files import WRITE_AGAIN, check_file, first_bytes, first_line
 from ..opening.registry import RawExamples
 from ..settings import DataSettings
@@ -124,7 +125,7 @@ def _opened(path: Path) -> Generator[Any]:
         ConfigError: The extra is not installed.
         DataError: It is damaged.
     """
-    h5py: Any = _needs("h5py", "hdf5", path)
+    h5py: Any = import_extra("h5py", "hdf5", str(path))
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -153,7 +154,7 @@ def read_h5ad(
         DataError: The file cannot be read, or lacks what is asked for.
     """
     check_file(path, "a .h5ad file")
-    anndata: Any = _needs("anndata", "anndata", path)
+    anndata: Any = import_extra("anndata", "anndata", str(path))
     try:
         found = anndata.read_h5ad(path)
     except Exception as error:  # AnnData raises different errors for damaged files
@@ -192,10 +193,3 @@ def read_h5ad(
     )
     ids = [str(name) for name in found.obs_names]
     return raw_vectors(table, settings, needed, ids=None if settings.id_column else ids)
-
-
-def _needs(module: str, extra: str, path: Path) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ConfigError(f"{path} needs the extra: pip install 'ambigan[{extra}]'.") from error

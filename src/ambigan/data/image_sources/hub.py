@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError, DataError, unknown_name
+from ...core.extras import import_extra
 from ..images.image_decoding import Content
 from ..images.image_source import ImageSource
 from ..labels import encode_labels
@@ -197,7 +198,4 @@ def _content(stored: Mapping[str, Any] | None) -> Content:
 
 
 def _library() -> Any:
-    try:
-        return import_module("datasets")
-    except ImportError as error:
-        raise ConfigError("hf: needs the extra: pip install 'ambigan[huggingface]'.") from error
+    return import_extra("datasets", "huggingface", "hf:")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...core.errors import ConfigError, DataError, unknown_name
+from ...core.errors import DataError, unknown_name
+from ...core.extras import import_extra
 from ...core.torchvision_compat import import_torchvision
 from ..images.image_source import ImageSource
 from ..settings import DataSettings
@@ -141,7 +141,4 @@ class _Database:
 
 
 def _import_lmdb() -> Any:
-    try:
-        return import_module("lmdb")
-    except ImportError as error:
-        raise ConfigError("lsun needs the extra: pip install 'ambigan[lsun]'.") from error
+    return import_extra("lmdb", "lsun", "lsun")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ConfigError, DataError
+from ...core.extras import import_extra
 from ..files import WRITE_AGAIN, check_file, first_line
 from ..settings import DataSettings
 from .choice import raw_vectors, text_columns
@@ -60,12 +61,7 @@ def read_excel(
         DataError: The file cannot be read, or has no such sheet.
     """
     check_file(path, "a .xlsx file")
-    try:
-        openpyxl: Any = import_module("openpyxl")
-    except ImportError as error:
-        raise ConfigError(
-            f"{path}: workbooks need the extra: pip install 'ambigan[excel]'."
-        ) from error
+    openpyxl: Any = import_extra("openpyxl", "excel", f"{path}, a workbook,")
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "sheet.csv")
         others = _guarded(path, "a workbook", lambda: _write_sheet(openpyxl, settings, path, text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ...core.errors import CheckpointError, ConfigError
+from ...core.errors import CheckpointError
+from ...core.extras import import_extra
 from .knn import DistanceMetric, nearest_neighbours
 
 PROBED = 10
@@ -147,13 +147,7 @@ def import_faiss() -> Any:
     Raises:
         ConfigError: FAISS is not installed.
     """
-    try:
-        return importlib.import_module("faiss")
-    except ImportError as error:
-        raise ConfigError(
-            "FAISS is not installed; install ambigan with the extra `search`, or leave out --index"
-            " faiss to search exactly."
-        ) from error
+    return import_extra("faiss", "search", "--index faiss", "or leave it out to search exactly")
 
 
 def _distances(queries: Tensor, found: Tensor) -> Tensor:
