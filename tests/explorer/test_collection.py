@@ -13,6 +13,7 @@ from ambigan.core.errors import ConfigError, DataError
 from ambigan.explorer.collection import at_most
 from ambigan.explorer.dropped_view import read_upload
 from ambigan.explorer.map_view import inside
+from ambigan.explorer.pictures import as_text
 from ambigan.run import Run
 
 
@@ -108,3 +109,9 @@ def test_examples_that_are_given_are_as_networks_take_them(
     split = collection.as_split(collection.values(3))
     np.testing.assert_array_equal(image_run.originals(split), collection.original(3))
     assert torch.equal(split.values, collection.examples.split.values[3:4])
+
+
+def test_names_are_shown_word_for_word() -> None:
+    assert as_text("<a href='http://evil.example'>x</a>", 60).startswith("&lt;a href=")
+    assert as_text("a\nb" * 40) == as_text(as_text("a\nb" * 40))
+    assert len(as_text("a" * 400)) <= 40

@@ -22,7 +22,7 @@ from .components import (
     labelled,
     message,
 )
-from .pictures import packed, plain_layout
+from .pictures import as_text, packed, plain_layout
 
 MOST_TRACES = 24
 """Number of classes that have a colour and a place in the legend each."""
@@ -251,7 +251,7 @@ def _figure(collection: Collection, colour: str) -> Any:
         marker: dict[str, Any] = {"size": size, "opacity": 0.8}
         if len(groups) == 1 and colour != "none":
             # Numbers, or classes too many for a legend.
-            bar = {"title": {"text": collection.colourings[colour]}, "thickness": 12}
+            bar = {"title": {"text": as_text(collection.colourings[colour])}, "thickness": 12}
             numbers = packed(colouring.values)
             marker |= {"color": numbers, "colorscale": "Viridis", "colorbar": bar}
         else:
@@ -263,7 +263,7 @@ def _figure(collection: Collection, colour: str) -> Any:
                 "y": packed(points[places, 1]),
                 "mode": "markers",
                 "marker": marker,
-                "name": theme.clean(name, 24),
+                "name": as_text(name, 24),
                 "hoverinfo": "none",
             }
         )

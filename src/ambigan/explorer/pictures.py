@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from ..data.tables.outputs import data_columns
-from ..report.figures import image_grid
+from ..report.figures import image_grid, theme
 from ..report.figures.grids import data_uri
 from ..run import Run
 from .components import dcc, html
@@ -59,7 +60,7 @@ def profile(run: Run, rows: dict[str, NDArray[Any]], text: str) -> Any:
     names = scaling.columns if scaling and len(scaling.columns) == num else range(num)
     is_line = num > LINE
     kind = {"type": "scatter", "mode": "lines"} if is_line else {"type": "bar"}
-    across = list(range(num)) if is_line else [str(each) for each in names]
+    across = list(range(num)) if is_line else [as_text(each) for each in names]
     traces = [{**kind, "x": across, "y": values, "name": name} for name, values in rows.items()]
     layout = plain_layout(height=260, showlegend=len(rows) > 1)
     layout["xaxis"]["title"] = {"text": "column" if is_line else ""}
@@ -103,6 +104,11 @@ def plain_layout(**more: Any) -> dict[str, Any]:
         "yaxis": {"gridcolor": _GRID, "zerolinecolor": _GRID},
         **more,
     }
+
+
+def as_text(name: object, limit: int = 40) -> str:
+    """Anybody's text as Plotly shows it word for word: it reads some HTML, links among it."""
+    return escape(theme.clean(name, limit), quote=False)
 
 
 def packed(values: NDArray[Any]) -> dict[str, str]:
