@@ -50,3 +50,9 @@ def test_each_block_of_a_tutorial_is_run_or_shown() -> None:
         fences = re.findall(r"^```(.*)$", path.read_text(), re.MULTILINE)
         assert set(fences[::2]) <= {"sh", "python", "text"}, path.name
         assert set(fences[1::2]) == {""}, path.name
+
+
+def test_links_of_tutorials_point_at_files() -> None:
+    for path in (*TUTORIALS.glob("*.md"), *TUTORIALS.glob("*.ipynb")):
+        for link in re.findall(r"\]\(([^)#:]+)[)#]", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
