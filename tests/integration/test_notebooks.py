@@ -1,4 +1,4 @@
-"""The notebooks of `examples/` and `docs/tutorials/` run from top to bottom; with one epoch each, for time."""
+"""The notebooks of examples and tutorials run from top to bottom; with one epoch each, for time."""
 
 from __future__ import annotations
 
