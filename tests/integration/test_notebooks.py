@@ -1,4 +1,4 @@
-"""The notebooks of `examples/` run from top to bottom; with one epoch each, for time."""
+"""The notebooks of examples and tutorials run from top to bottom; with one epoch each, for time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "examples").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted([*ROOT.glob("examples/*.ipynb"), *ROOT.glob("docs/tutorials/*.ipynb")])
 
 
 @pytest.mark.slow
@@ -28,4 +29,4 @@ def test_a_notebook_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_notebooks_are_there() -> None:
-    assert {path.stem for path in NOTEBOOKS} >= {"anomaly", "embedding"}
+    assert {path.stem for path in NOTEBOOKS} >= {"anomaly", "embedding", "latent-space"}
