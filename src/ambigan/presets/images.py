@@ -68,7 +68,13 @@ _images = partial(
     Preset,
     name="images",
     data=DataSettings(source="cifar10"),
-    train=TrainSettings(epochs=25, batch_size=64, precision="auto", statistics_batches=100),
+    train=TrainSettings(
+        epochs=25,
+        least_steps=2000,  # 300 pictures would make 120 steps, after which nothing is learned
+        batch_size=64,
+        precision="auto",
+        statistics_batches=100,
+    ),
 )
 _HARDWARE = "1 thread of 2 shared CPU cores, bf16"
 _DCGAN = "DCGAN, arXiv 1511.06434"
