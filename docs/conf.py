@@ -34,7 +34,7 @@ myst_enable_extensions = ["colon_fence", "attrs_inline"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
-napoleon_use_ivar = napoleon_use_rtype = True
+napoleon_use_ivar, napoleon_attr_annotations = True, False
 
 
 def write_pages(app: Any) -> None:

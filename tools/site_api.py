@@ -18,17 +18,17 @@ OTHERS = tuple(n for n in ambigan.__all__ if n not in (*ESTIMATORS, *ERRORS, "__
 
 PAGES: Mapping[str, tuple[str, str, Sequence[str]]] = {
     "api-functions": (
-        "Functions",
+        "Python: functions",
         "What the verbs do, in Python. All of these are names of `ambigan`.",
         [f"ambigan.{n}" for n in OTHERS if inspect.isfunction(getattr(ambigan, n))],
     ),
     "api-run": (
-        "Runs",
+        "Python: a trained run",
         "A trained model in use, as `ambigan.fit` and `ambigan.load` return it.",
         ["ambigan.Run", "ambigan.EvaluationConfig"],
     ),
     "api-results": (
-        "Results",
+        "Python: results",
         "What `ambigan.evaluate` returns is a list of `Result`.",
         [
             f"ambigan.evaluation.result.{name}"
@@ -43,17 +43,17 @@ PAGES: Mapping[str, tuple[str, str, Sequence[str]]] = {
         ],
     ),
     "api-estimators": (
-        "Estimators of scikit-learn",
+        "Python: estimators",
         "Each method as a transformer. All have the methods of the first.",
         ["ambigan.estimators.Estimator", *(f"ambigan.{name}" for name in ESTIMATORS)],
     ),
     "api-anomalies": (
-        "Anomalies",
+        "Python: anomalies",
         "[Finding anomalies](../howto/anomaly.md) says how, and what it reaches.",
         ["ambigan.AnomalyDetector", "ambigan.anomaly.scorer.AnomalyScores"],
     ),
     "api-registries": (
-        "Registries and the contract",
+        "Python: registries and the contract",
         "What a method, source, protocol or experiment of one's own is made of; "
         "[Contributing](contributing.md#adding-something) has a complete file of each.",
         [
@@ -69,12 +69,12 @@ PAGES: Mapping[str, tuple[str, str, Sequence[str]]] = {
         ],
     ),
     "api-testing": (
-        "ambigan.testing",
+        "Python: ambigan.testing",
         "Whether a method keeps [the contract](../concepts/contract.md).",
         ["ambigan.testing.check_method", "ambigan.testing.ContractError"],
     ),
     "api-errors": (
-        "Errors",
+        "Python: errors",
         "What a user can cause is raised as one of these; the command line prints it as one line.",
         [f"ambigan.{name}" for name in ERRORS],
     ),
