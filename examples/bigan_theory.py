@@ -1,4 +1,4 @@
-"""The figures and numbers of docs/theory.md.
+"""The figures and numbers of docs/concepts/theory.md.
 
     python examples/bigan_theory.py docs       # three pictures into that folder: 1 to 2 minutes
     python examples/bigan_theory.py seeds 6    # how each way of training ends: 5 to 15 minutes

@@ -1,6 +1,6 @@
-"""The picture of docs/structural.md, from a finished run of `structural` on labelled images.
+"""The picture of docs/results/structural.md, from a run of `structural` on labelled images.
 
-    python examples/embeddings_picture.py RUN docs/structural.png
+    python examples/embeddings_picture.py RUN docs/results/structural.png
 
 Above, where held-out images (by class) and samples lie in D's embedding, before and after training:
 on the two directions in which the held-out ones vary most. Below, samples, and held-out images with

@@ -5,7 +5,7 @@
     ambigan evaluate RUN --curve --protocol knn1_euclidean,reconstruction_l2
     python examples/mnist_curve.py RUN results/mnist-official/curve.png
 
-Their points are of a validation split, see docs/mnist.md.
+Their points are of a validation split, see docs/results/mnist.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Toys on which the optimum of BiGAN is known; docs/theory.md and its figures play them.
+"""Toys on which the optimum of BiGAN is known; docs/concepts/theory.md and its figures play them.
 
 Whatever is called exact is NumPy in float64 and shares nothing with the library; whatever is played
 or learned goes through the library's own losses. x and z are single numbers everywhere.

@@ -1,4 +1,4 @@
-"""Small files of every kind that docs/data.md names, made in the current folder."""
+"""Small files of every kind that docs/howto/data.md names, made in the current folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command and every line of Python in docs/data.md runs, on small files of its kind."""
+"""Every command and every line of Python in docs/howto/data.md runs, on small files of its kind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ambigan.cli import main
 from documented_data import MADE
 
-PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "data.md").read_text()
 SECTIONS = {
     title: text
     for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)

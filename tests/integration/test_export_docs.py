@@ -1,4 +1,4 @@
-"""Every command and every line of Python in docs/export.md runs, in the order of the page."""
+"""Every command and every line of Python in docs/howto/export.md runs, in the order of the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import ambigan
 from ambigan.cli import main
 from fake_hub import serving
 
-PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "export.md").read_text()
 
 
 @pytest.mark.slow

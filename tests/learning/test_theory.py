@@ -1,4 +1,4 @@
-"""BiGAN's propositions and theorems on toys whose optimum is known; docs/theory.md tells of them.
+"""BiGAN's propositions and theorems on toys of known optimum; see docs/concepts/theory.md.
 
 The left-hand side is the library's own losses and training, the right-hand side NumPy in float64.
 Beside each bound on what is learned stands the worst of seeds 0 to 5 when it was set.

@@ -63,8 +63,8 @@ class AnomalyDetector(_Outliers):
     """Finds what is unlike the data it was fitted on, which are normal or mostly normal.
 
     A model is trained on them, and the score joins what it knows with what the values themselves
-    say: see `ambigan.anomaly.vector_parts` and `image_parts`, and docs/anomaly.md for what each
-    part adds. After `fit`:
+    say: see `ambigan.anomaly.vector_parts` and `image_parts`, and docs/howto/anomaly.md for what
+    each part adds. After `fit`:
 
     Attributes:
         estimator_: The trained model as an estimator.

@@ -48,7 +48,7 @@ class DenseLayer(nn.Module):
 class Prediction(DenseLayer):
     """The linear output layer of a network, with optional latents; in fp32 even under autocast.
 
-    In bfloat16 logits and pixels have two or three digits; see docs/mnist.md, "Precision".
+    In bfloat16 logits and pixels have two or three digits; see docs/results/mnist.md, "Precision".
     """
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:

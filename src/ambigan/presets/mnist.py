@@ -63,8 +63,8 @@ MNIST_PRESETS = (
         time="10 min for 25 epochs, one thread",
         source=f"{_BIGAN}, authors' code",
     ),
-    # What measured best on a validation split of MNIST, see docs/modern.md: the official networks,
-    # with a cycle term and with masking noise on what E sees.
+    # What measured best on a validation split of MNIST, see docs/results/modern.md: the official
+    # networks, with a cycle term and with masking noise on what E sees.
     Preset(
         "bigan",
         "modern",
@@ -76,7 +76,7 @@ MNIST_PRESETS = (
         score="25 of 50 epochs on MNIST: 1-NN 97.1, reconstruction 0.25 of shuffled (PCA: 97.3)",
         time="12 to 22 min for 25 epochs, one thread",
         hardware="2 shared CPU cores, bf16",
-        source="ours, docs/modern.md",
+        source="ours, docs/results/modern.md",
     ),
     # Section 4.2, appendices B and C.
     _paper("bigan", settings=BiGANSettings(), source=f"{_BIGAN}, as printed"),
