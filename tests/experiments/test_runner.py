@@ -26,8 +26,8 @@ from ambigan.experiments import (
 )
 from ambigan.experiments.planning import SOME_IMAGES, plan_runs
 from ambigan.experiments.run_records import GENERATION, RECONSTRUCTION
+from ambigan.hub.card import escape_markdown
 from ambigan.methods import find_method
-from ambigan.model_files import escape_markdown
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 

@@ -32,7 +32,7 @@ from ambigan.core.files import (
 )
 from ambigan.core.machine import num_launched_processes
 from ambigan.engine.checkpoint import list_checkpoints, load_newest
-from ambigan.model_files import escape_markdown
+from ambigan.hub.card import escape_markdown
 
 
 @pytest.fixture

@@ -98,17 +98,18 @@ def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise
     drawn = augmented(nets.G(z), noise) if settings.augment else nets.G(z)
     b = nets.D(masked(drawn, share, settings, noise), z)
     if settings.objective == "hinge":
-        margins = np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean()
-        return {"discriminator": w * margins, "generator_encoder": w * (a.mean() - b.mean())}
-    real, fake = sigmoid(a), sigmoid(b)
-    v = np.log(real).mean() + np.log(1 - fake).mean()
-    inverse = np.log(1 - real).mean() + np.log(fake).mean()
-    fooling = -w * inverse if settings.objective == "inverse" else w * v
+        telling = w * (np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean())
+        fooling = w * (a.mean() - b.mean())
+    else:
+        real, fake = sigmoid(a), sigmoid(b)
+        v = np.log(real).mean() + np.log(1 - fake).mean()
+        inverse = np.log(1 - real).mean() + np.log(fake).mean()
+        telling, fooling = -w * v, -w * inverse if settings.objective == "inverse" else w * v
     away = np.abs(x - nets.G(code)).reshape(len(x), -1)
     distance = (away**2 if settings.cycle_loss == "l2" else away).sum(1).mean()
     views = view_terms(nets, settings, x, noise) if settings.view_weight else 0.0
     return {
-        "discriminator": -w * v + settings.gradient_penalty * half_squared_slope(nets, x, code),
+        "discriminator": telling + settings.gradient_penalty * half_squared_slope(nets, x, code),
         "generator_encoder": fooling
         + settings.cycle_weight * distance
         + settings.view_weight * views,
