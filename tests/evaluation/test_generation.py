@@ -13,7 +13,7 @@ from scipy.linalg import sqrtm
 from sklearn.datasets import load_digits
 
 from ambigan.core.errors import ConfigError
-from ambigan.core.torchvision_compat import import_torchvision
+from ambigan.core.imports import import_torchvision
 from ambigan.evaluation.baselines.sample_baselines import gaussian_stand_in, shuffled_values
 from ambigan.evaluation.metrics.inception import find_weights, load_inception
 from ambigan.evaluation.metrics.sample_distances import (

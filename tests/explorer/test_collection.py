@@ -10,7 +10,7 @@ import torch
 from explored import MakeCollection
 
 from ambigan.core.errors import ConfigError, DataError
-from ambigan.explorer.collection import at_most
+from ambigan.explorer.collection import first_of
 from ambigan.explorer.dropped_view import read_upload
 from ambigan.explorer.map_view import inside
 from ambigan.explorer.pictures import as_text
@@ -80,10 +80,10 @@ def test_what_is_inside_an_outline() -> None:
 
 def test_no_more_examples_than_fit_on_a_map(vector_run: Run, collection_of: MakeCollection) -> None:
     examples = collection_of(vector_run).examples
-    first, left_out = at_most(examples, 100)
+    first, left_out = first_of(examples, 100)
     assert (len(first.split), left_out) == (100, 78)
     with pytest.raises(ConfigError, match="1 to 100,000"):
-        at_most(examples, 100_001)
+        first_of(examples, 100_001)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
 from ..core.errors import DataError
-from ..core.extras import import_extra
+from ..core.imports import import_extra
 from ..evaluation.baselines.feature_baselines import fit_pca
 
 Projection = Literal["pca", "tsne", "umap"]

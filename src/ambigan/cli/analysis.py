@@ -36,8 +36,15 @@ from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
 from .output import print_columns, print_json, say
 from .parser import Request
-from .runs import dataset_of, load_run, output_folder, output_paths, write_npy
-from .verbs import chosen_examples, first_examples
+from .runs import (
+    chosen_examples,
+    dataset_of,
+    first_examples,
+    load_run,
+    output_folder,
+    output_paths,
+    write_npy,
+)
 
 MOST_SHOWN = 16
 """Examples in the picture of an inversion."""

@@ -15,8 +15,7 @@ from ..data.tables.outputs import table_bytes
 from ..retrieval import NamedExamples
 from .output import print_columns, print_json, say
 from .parser import Request, between_commas
-from .runs import dataset_of, load_run, output_folder, uses_other_data, write_npy
-from .verbs import chosen_examples
+from .runs import chosen_examples, dataset_of, load_run, output_folder, uses_other_data, write_npy
 
 MOST_RANKED = 10
 """Examples on the terminal; the files hold all."""

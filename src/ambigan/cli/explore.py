@@ -8,13 +8,12 @@ from dataclasses import replace
 
 from ..core.errors import ConfigError
 from ..data import SourceSplit, Split
-from ..explorer import Collection, at_most
+from ..explorer import Collection, first_of
 from ..retrieval import NamedExamples
 from ..run import Run
 from .output import logger, say
 from .parser import Request
-from .runs import dataset_of, load_run, uses_other_data
-from .verbs import chosen_examples
+from .runs import chosen_examples, dataset_of, load_run, uses_other_data
 
 
 def explore(request: Request) -> int:
@@ -58,7 +57,7 @@ def collection_of(request: Request, run: Run, split: Split) -> Collection:
     origin = flags.data or f"{which}{run.config.data.source}"
     if not len(split):
         raise ConfigError(f"there are no examples in {origin}.")
-    examples, left_out = at_most(NamedExamples(split, origin, names), flags.num)
+    examples, left_out = first_of(NamedExamples(split, origin, names), flags.num)
     if left_out:
         logger.warning(f"{left_out:,} examples are not on the map; --num is {flags.num:,}")
     return Collection(

@@ -15,8 +15,18 @@ from ..core.distributed import main_first
 from ..core.errors import ConfigError, DataError
 from ..core.files import check_writable, write_bytes
 from ..core.settings import override
-from ..data import Dataset, DataSettings, SourceSplit, for_other, open_dataset
+from ..data import (
+    Dataset,
+    DataSettings,
+    SourceSplit,
+    Split,
+    first_lines,
+    for_other,
+    open_dataset,
+    open_examples,
+)
 from ..data.opening.registry import READ
+from ..data.splits import split_at
 from ..engine.run_folder import RunFolder
 from ..game import Method
 from ..methods import find_method, is_external, registered_name
@@ -167,3 +177,35 @@ def write_npy(path: Path, values: NDArray[Any]) -> None:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     write_bytes(path, buffer.getvalue())
+
+
+def chosen_examples(request: Request, run: Run, default: str) -> Split:
+    """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
+    flags = request.flags
+    if uses_other_data(flags):
+        found = _examples(other_data(run, flags.data, request), run)
+        check_found(found, flags.data, request)
+        return found
+    refuse_settings_alone(request)
+    which = flags.split or default
+    dataset = dataset_of(run)
+    if which == "all":
+        return _examples(run.config.data, run)
+    return dataset.train if which == "train" else dataset.test
+
+
+def _examples(settings: DataSettings, run: Run) -> SourceSplit:
+    with show_progress() as progress, main_first():
+        found = open_examples(settings, run.spec, run.scaling, progress)
+    if found.skipped:
+        logger.warning(
+            f"{len(found.skipped)} files could not be used: {first_lines(found.skipped)}"
+        )
+    return found
+
+
+def first_examples(split: Split, num: int) -> Split:
+    """The first examples of a split, at most `num`."""
+    if num < 1:
+        raise ConfigError(f"cannot take {num} examples; ask for 1 or more.")
+    return split_at(split, num)[0]

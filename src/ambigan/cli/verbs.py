@@ -17,30 +17,27 @@ from ..core.distributed import (
     by_main,
     from_workers,
     gather_rows,
-    main_first,
     own_rows,
     shared_work,
     workers,
 )
 from ..core.errors import ConfigError
 from ..core.files import check_writable, write_bytes
-from ..data import DataSettings, SourceSplit, Split, first_lines, open_examples
+from ..data import SourceSplit, Split
 from ..data.splits import split_at
 from ..data.tables.outputs import data_columns, row_columns, table_bytes
 from ..engine.run_folder import RunFolder
 from ..evaluation.result_file import read_folder
 from ..report import write_report
 from ..run import Run
-from .output import logger, print_json, say, show_progress
+from .output import print_json, say
 from .parser import Request, between_commas
 from .runs import (
-    check_found,
+    chosen_examples,
     dataset_of,
+    first_examples,
     load_run,
-    other_data,
     output_paths,
-    refuse_settings_alone,
-    uses_other_data,
     write_npy,
 )
 
@@ -182,38 +179,6 @@ def write_page(run: Run) -> Path:
     """Writes a run's page."""
     folder = RunFolder(run.path)
     return write_report(run, folder, dataset_of(run), read_folder(folder.results))
-
-
-def chosen_examples(request: Request, run: Run, default: str) -> Split:
-    """The examples a verb is asked to use: of the run's data or, scaled like them, of others."""
-    flags = request.flags
-    if uses_other_data(flags):
-        found = _examples(other_data(run, flags.data, request), run)
-        check_found(found, flags.data, request)
-        return found
-    refuse_settings_alone(request)
-    which = flags.split or default
-    dataset = dataset_of(run)
-    if which == "all":
-        return _examples(run.config.data, run)
-    return dataset.train if which == "train" else dataset.test
-
-
-def _examples(settings: DataSettings, run: Run) -> SourceSplit:
-    with show_progress() as progress, main_first():
-        found = open_examples(settings, run.spec, run.scaling, progress)
-    if found.skipped:
-        logger.warning(
-            f"{len(found.skipped)} files could not be used: {first_lines(found.skipped)}"
-        )
-    return found
-
-
-def first_examples(split: Split, num: int) -> Split:
-    """The first examples of a split, at most `num`."""
-    if num < 1:
-        raise ConfigError(f"cannot take {num} examples; ask for 1 or more.")
-    return split_at(split, num)[0]
 
 
 def _write_arrays(

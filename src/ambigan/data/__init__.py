@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from ..core.torchvision_compat import import_torchvision
+from ..core.imports import import_torchvision
 from .batches.sampler import Batches, Sampler
 from .dataset import Dataset, Scaling, SourceSplit, Split
 from .images.image_source import ImageSource

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..core.errors import AmbiganError, ConfigError, DataError
-from ..core.extras import import_extra
 from ..core.files import open_regular
+from ..core.imports import import_extra
 from .files import first_line
 
 

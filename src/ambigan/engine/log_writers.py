@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.errors import AmbiganError, CheckpointError, ConfigError
-from ..core.extras import import_extra
 from ..core.files import (
     check_inside,
     open_in_place,
@@ -27,6 +26,7 @@ from ..core.files import (
     sync_file,
     write_text,
 )
+from ..core.imports import import_extra
 
 logger = logging.getLogger(__name__)
 

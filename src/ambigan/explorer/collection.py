@@ -290,7 +290,7 @@ class Collection:
         return columns
 
 
-def at_most(examples: NamedExamples, num: int) -> tuple[NamedExamples, int]:
+def first_of(examples: NamedExamples, num: int) -> tuple[NamedExamples, int]:
     """The first examples, and how many are left out.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.extras import import_extra
+from ..core.imports import import_extra
 
 dash: Any = import_extra("dash", "explore", "ambigan explore")
 dcc: Any = dash.dcc

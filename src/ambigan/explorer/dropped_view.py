@@ -15,12 +15,12 @@ from ..core.errors import AmbiganError, DataError
 from .collection import Collection
 from .components import button, dash, dcc, html, message
 from .example_view import anomaly_of, learned
-from .pictures import profile, shown
+from .pictures import drawn, profile
 
 MOST_BYTES = 64_000_000
 """Size of a file that is taken, at most."""
 
-STEPS = 200
+INVERSION_STEPS = 200
 """Number of steps of an inversion: some seconds for small images."""
 
 MOST_HELD = 8
@@ -146,15 +146,15 @@ def read_upload(collection: Collection, contents: str, name: str) -> Tensor:
 
 def _inverted(collection: Collection, values: Tensor) -> Any:
     run = collection.run
-    found = run.invert(collection.as_split(values), STEPS)
+    found = run.invert(collection.as_split(values), INVERSION_STEPS)
     before, after = float(found.errors_before[0]), float(found.errors[0])
     start = "encoder" if "encode" in run.capabilities else "nearest samples"
-    text = f"Error {after:.4g} after {STEPS} steps, {before:.4g} by the {start} alone"
+    text = f"Error {after:.4g} after {INVERSION_STEPS} steps, {before:.4g} by the {start} alone"
     if run.spec.kind == "vectors":
         rows = {"as it is": found.completed[0], "inversion": found.reconstructions[0]}
         return [html.H4("Inversion"), message(text), profile(run, rows, text)]
     return [
         html.H4("Inversion"),
         message(text),
-        shown(run, found.reconstructions, "inversion", 168),
+        drawn(run, found.reconstructions, "inversion", 168),
     ]

@@ -12,9 +12,9 @@ from ..report.figures import data_uri
 from .collection import Collection
 from .components import CHOSEN, TERM_NAMES, button, dash, dcc, html, labelled, message
 from .map_view import example_of
-from .pictures import heat_map, plain_layout, plot, profile, shown, table_of
+from .pictures import drawn, heat_map, plain_layout, plot, profile, values_by_column
 
-NEIGHBOURS = 12
+MOST_NEAR = 12
 """Number of neighbours of an example that are shown."""
 
 
@@ -99,9 +99,9 @@ def learned(
     again = run.reconstruct(split) if "reconstruct" in run.capabilities else None
     parts: list[Any] = []
     if run.spec.kind == "images":
-        pair = [_titled("As it is", shown(run, original, "as it is", 168))]
+        pair = [_titled("As it is", drawn(run, original, "as it is", 168))]
         if again is not None:
-            pair.append(_titled("Reconstruction", shown(run, again, "reconstruction", 168)))
+            pair.append(_titled("Reconstruction", drawn(run, again, "reconstruction", 168)))
         parts.append(html.Div(pair, className="pictures"))
     else:
         rows = {"as it is": original[0]} | ({} if again is None else {"reconstruction": again[0]})
@@ -112,9 +112,9 @@ def learned(
     own = 0 if place is None else 1
     found = [
         (near, value)
-        for near, value in collection.neighbours(values, layer, NEIGHBOURS + own)
+        for near, value in collection.neighbours(values, layer, MOST_NEAR + own)
         if near != place
-    ][:NEIGHBOURS]
+    ][:MOST_NEAR]
     measure = "distance" if collection.metric == "euclidean" else "cosine"
     buttons = [
         example_of(
@@ -166,8 +166,8 @@ def _titled(title: str, content: Any) -> Any:
 
 def _values(run: Any, original: Any, again: Any) -> Any:
     """A vector as a table, behind a summary: many have hundreds of columns."""
-    first = table_of(run, original)
-    second = {} if again is None else table_of(run, again)
+    first = values_by_column(run, original)
+    second = {} if again is None else values_by_column(run, again)
     rows = [
         html.Tr(
             [

@@ -16,7 +16,7 @@ from .collection import Collection
 from .components import CHOSEN, TERM_NAMES, TERMS, button, dash, dcc, html, labelled, message
 from .latent_space import Latents, LatentSpace, combine, walk
 from .map_view import picture_of
-from .pictures import pixels_shown, profile, shown
+from .pictures import drawn, pixels_shown, profile
 
 DIRECTIONS = 8
 """Number of principal directions that have a slider."""
@@ -220,7 +220,7 @@ def _register_movement(app: Any, collection: Collection) -> None:
         else:
             latent = run.latents(1, seed or 0)[0]
         chosen = {each["number"]: step for each, step in zip(numbers, steps, strict=True)}
-        return shown(run, run.decode(space.moved(latent, along, chosen)[None]), "moved", 280)
+        return drawn(run, run.decode(space.moved(latent, along, chosen)[None]), "moved", 280)
 
     @app.callback(
         Output(directions, "value"),
@@ -291,7 +291,7 @@ def _register_sums(app: Any, collection: Collection) -> None:
             return pictures, walked, summed
         signs = {"A": "", "B": " − B", "C": " + C"}
         text = "".join(name if name == "A" else signs[name] for name in TERM_NAMES if terms[name])
-        summed = [html.H3(text.strip()), shown(run, run.decode(latent[None]), text.strip(), 224)]
+        summed = [html.H3(text.strip()), drawn(run, run.decode(latent[None]), text.strip(), 224)]
         return pictures, walked, summed
 
 

@@ -163,6 +163,13 @@ def register(app: Any, collection: Collection) -> None:
             return message(f"No example is called “{text}” or stands in such a row.")
         return [example_of(app, collection, place, "found") for place in places]
 
+    _register_choice(app, collection)
+
+
+def _register_choice(app: Any, collection: Collection) -> None:
+    """Connects what is drawn on the map, and what is in sight, with what is shown of it."""
+    Input, Output, State = dash.Input, dash.Output, dash.State
+
     @app.callback(
         Output(_OUTLINE, "data"),
         Output("map", "figure", allow_duplicate=True),

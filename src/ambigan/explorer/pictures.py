@@ -23,7 +23,7 @@ LINE = 24
 _GRID = "rgba(128, 128, 128, 0.25)"  # seen on light pages and on dark ones
 
 
-def shown(run: Run, data: NDArray[Any], text: str, side: int = 224) -> Any:
+def drawn(run: Run, data: NDArray[Any], text: str, side: int = 224) -> Any:
     """Examples that the run gave, as one picture or one plot.
 
     Args:
@@ -87,7 +87,7 @@ def plot(traces: list[dict[str, Any]], layout: dict[str, Any], text: str) -> Any
     )
 
 
-def table_of(run: Run, vector: NDArray[Any]) -> dict[str, Any]:
+def values_by_column(run: Run, vector: NDArray[Any]) -> dict[str, Any]:
     """The values of one vector `(1, D)` by the names of their columns."""
     return {name: values[0] for name, values in data_columns(vector, run.scaling).items()}
 

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ..core.ema import Weights
 from ..core.errors import ConfigError, unknown_name
-from ..core.extras import import_extra
 from ..core.files import write_bytes, write_json, write_text
+from ..core.imports import import_extra
 from ..core.version import __version__
 from ..model_files import load, scaling_as_json
 from ..run import Run

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, ConfigError
-from ..core.extras import import_extra
 from ..core.files import read_bytes, read_json, sha256_of
+from ..core.imports import import_extra
 from ..core.machine import physical_memory
 from ..engine.run_folder import RunFolder
 from .card import front_matter, model_card

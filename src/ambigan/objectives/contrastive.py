@@ -18,11 +18,10 @@ from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from ..core.extras import import_extra
+from ..core.imports import import_extra, import_torchvision
 from ..core.precision import at_least_float32
 from ..core.randomness import Randomness
 from ..core.settings import Fraction, Positive
-from ..core.torchvision_compat import import_torchvision
 
 MOST_JITTER = 2.5
 """A fifth of it is the change of hue, of which half is all the way round."""

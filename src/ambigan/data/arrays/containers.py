@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import DataError, suggestion
-from ...core.extras import import_extra
+from ...core.imports import import_extra
 from ..files import WRITE_AGAIN, check_file, first_bytes, first_line
 from ..opening.registry import RawExamples
 from ..settings import DataSettings

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import ConfigError, DataError, unknown_name
-from ...core.extras import import_extra
+from ...core.imports import import_extra
 from ..images.image_decoding import Content
 from ..images.image_source import ImageSource
 from ..labels import encode_labels

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import DataError, unknown_name
-from ...core.extras import import_extra
-from ...core.torchvision_compat import import_torchvision
+from ...core.imports import import_extra, import_torchvision
 from ..images.image_source import ImageSource
 from ..settings import DataSettings
 from .torchvision_datasets import data_root, found_or_downloaded, last_line

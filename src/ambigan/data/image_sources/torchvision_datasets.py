@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.data_spec import DataSpec
 from ...core.errors import DataError
-from ...core.torchvision_compat import import_torchvision
+from ...core.imports import import_torchvision
 from ..dataset import Dataset, SourceSplit, Split
 from ..settings import DataSettings
 from ..splits import apply_holdout, arange, assemble, concat

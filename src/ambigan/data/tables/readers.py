@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ConfigError, DataError
-from ...core.extras import import_extra
+from ...core.imports import import_extra
 from ..files import WRITE_AGAIN, check_file, first_line
 from ..settings import DataSettings
 from .choice import raw_vectors, text_columns

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...core.errors import ConfigError
-from ...core.torchvision_compat import import_torchvision
+from ...core.imports import import_torchvision
 
 WIDEST_COVARIANCE = 4096
 """Largest number of features whose covariance is computed."""

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...core.errors import CheckpointError
-from ...core.extras import import_extra
+from ...core.imports import import_extra
 from .knn import DistanceMetric, nearest_neighbours
 
 PROBED = 10

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from ambigan.core import torchvision_compat as vision
+from ambigan.core import imports as vision
 
 MISSING = RuntimeError("operator torchvision::nms does not exist")
 

@@ -1,4 +1,4 @@
-"""Imports torchvision even where its compiled operators do not fit the installed torch."""
+"""Imports of packages that may be missing, and of torchvision where it does not fit torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import torch
 
+from .errors import ConfigError
+
 # Operators live as long as the Library that declared them: dropped, they would vanish again.
 _declared: list[torch.library.Library] = []
 
@@ -17,6 +19,27 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
+
+
+def import_extra(module: str, extra: str, what: str, otherwise: str = "") -> Any:
+    """Imports a module of a package that comes with an extra.
+
+    Args:
+        module: Name of the module.
+        extra: Name of the extra.
+        what: What needs it, as the message begins, such as `train.wandb`.
+        otherwise: What else helps, as the message ends, such as `or leave out --index faiss`.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        ending = f", {otherwise}" if otherwise else ""
+        raise ConfigError(
+            f"{what} needs the extra: pip install 'ambigan[{extra}]'{ending}."
+        ) from error
 
 
 def import_torchvision(submodule: str = "") -> ModuleType:
