@@ -136,8 +136,8 @@ def view_terms(nets: Networks, settings: Any, x: np.ndarray, noise: Randomness) 
         covariance = np.cov(z.T, bias=True)
         deviation = np.sqrt(np.diag(covariance) + 1e-4)
         total += 12.5 * np.maximum(0, 1 - deviation).mean()
-        total += (covariance**2).sum() / len(covariance)
-        total -= (np.diag(covariance) ** 2).sum() / len(covariance)
+        shared = (covariance**2).sum() - (np.diag(covariance) ** 2).sum()
+        total += settings.view_covariance * shared / len(covariance)
     return total + 25 * ((projected[0] - projected[1]) ** 2).mean()
 
 

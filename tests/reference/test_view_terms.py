@@ -48,3 +48,14 @@ def test_a_share_of_the_values_is_that_of_another_example(shape: tuple[int, ...]
     assert all(torch.isin(found, column).all() for column, found in columns)
     assert torch.equal(seen, swap_values(x, 0.3, Randomness(0)))
     assert torch.equal(x, swap_values(x, 0.0, Randomness(0)))
+
+
+def test_covariances_have_a_weight_of_their_own() -> None:
+    draw = torch.Generator().manual_seed(3)
+    first, second = (torch.randn(40, 5, generator=draw).cumsum(1) for _ in range(2))
+    whole, halved = vicreg(first, second), vicreg(first, second, 0.5)
+    assert float(whole["covariance"]) > 0
+    assert float(halved["covariance"]) == pytest.approx(0.5 * float(whole["covariance"]))
+    assert {name: float(halved[name]) for name in ("invariance", "variance")} == {
+        name: float(whole[name]) for name in ("invariance", "variance")
+    }

@@ -137,7 +137,8 @@ class BiGAN(DiscriminatorGame, PairGame):
         if self.projector is None:
             return {}
         first, second = (self.run("projector", swap_values(x, share, noise)) for _ in range(2))
-        return {name: weight * term for name, term in vicreg(first, second).items()}
+        terms = vicreg(first, second, self.settings.view_covariance)
+        return {name: weight * term for name, term in terms.items()}
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """The projection of the last hidden layer of E, where there is one, or as for all pairs."""

@@ -103,10 +103,13 @@ class ViewSettings:
             of the last hidden layer of E, in the loss of E; 0 leaves it out.
         view_corruption: fraction of the values of a view that are those of other examples, in
             [0, 1), as in SCARF (Bahri et al., 2022).
+        view_covariance: weight, within VICReg, of the term by which dimensions of the projection do
+            not covary; 1 in the paper.
     """
 
     view_weight: NonNegative = 0.0
     view_corruption: Fraction = 0.3
+    view_covariance: NonNegative = 1.0
 
 
 @dataclass(frozen=True)

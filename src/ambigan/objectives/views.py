@@ -37,7 +37,11 @@ def swap_values(x: Tensor, share: float, noise: Randomness) -> Tensor:
     return torch.where(is_swapped, everyone.gather(0, others).view_as(x), x)
 
 
-def vicreg(first: Float[Tensor, "N D"], second: Float[Tensor, "N D"]) -> dict[str, Tensor]:
+def vicreg(
+    first: Float[Tensor, "N D"],
+    second: Float[Tensor, "N D"],
+    covariance_weight: float = COVARIANCE,
+) -> dict[str, Tensor]:
     """Embeddings of two views are near, each dimension varies, and no two dimensions covary.
 
     Variances and covariances are of the batch of all processes together, divided by its number of
@@ -46,13 +50,14 @@ def vicreg(first: Float[Tensor, "N D"], second: Float[Tensor, "N D"]) -> dict[st
     Args:
         first: Embeddings of one view of each example.
         second: Those of the other view, in the same order.
+        covariance_weight: Weight of the covariances.
     """
     covariances = [moments_of(embeddings).covariance for embeddings in (first, second)]
     (narrow, shared), (other_narrow, other_shared) = map(_spread, covariances)
     return {
         "invariance": INVARIANCE * global_mean(F.mse_loss(first, second)),
         "variance": VARIANCE * (narrow + other_narrow) / 2,
-        "covariance": COVARIANCE * (shared + other_shared),
+        "covariance": covariance_weight * (shared + other_shared),
     }
 
 
