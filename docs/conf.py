@@ -6,6 +6,7 @@ requested from elsewhere, then or when a page is looked at.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -58,8 +59,16 @@ def write_pages(app: Any) -> None:
 def mend_links(app: Any, name: str, source: list[str]) -> None:
     """Makes the links of a page that lead out of `docs/` ones of the site."""
     folder = (ROOT / "docs" / name).parent
-    if folder.name != "generated":
+    if folder.name == "generated":
+        return
+    if Path(app.env.doc2path(name)).suffix != ".ipynb":
         source[0] = site_links.for_site(source[0], folder, folder)
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = site_links.for_site("".join(cell["source"]), folder, folder)
+    source[0] = json.dumps(notebook)
 
 
 def as_rst(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
