@@ -39,7 +39,8 @@ def test_the_estimator_in_its_pipeline() -> None:
 def test_every_command_of_the_readme_is_one() -> None:
     from ambigan.cli.parser import parse_arguments
 
-    commands = re.findall(r"^ambigan (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+    more = (Path(__file__).parents[2] / "docs/howto/command-line.md").read_text()
+    commands = re.findall(r"^ambigan (.*?)(?:\s+#.*)?$", README + more, re.MULTILINE)
     assert len(commands) >= 6
     for command in commands:
         parse_arguments(command.split())

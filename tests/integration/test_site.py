@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 TYPED = (
     *("index", "coming-from", "tutorials/a-first-run", "howto/many-processes"),
-    *("howto/reports", "howto/small-collections"),
+    *("howto/reports", "howto/small-collections", "howto/explore"),
 )
 """Pages whose commands are checked here; those of others are run by tests of their own."""
 
