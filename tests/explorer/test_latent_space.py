@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("dash")
 
+from ambigan.analysis import latent_paths
 from ambigan.core.errors import ConfigError
-from ambigan.explorer.latent_space import LatentSpace, combine, walk
+from ambigan.explorer.latent_space import LatentSpace, combine
 
 RNG = np.random.default_rng(0)
 LATENTS = (
@@ -54,7 +55,7 @@ def test_one_latent_of_one_dimension_has_a_space() -> None:
 
 def test_walks_and_sums() -> None:
     first, last = np.zeros(2, np.float32), np.array([4, 8], np.float32)
-    np.testing.assert_allclose(walk(first, last, 5)[:, 1], [0, 2, 4, 6, 8])
+    np.testing.assert_allclose(latent_paths(first[None], last[None], 5)[0, :, 1], [0, 2, 4, 6, 8])
     terms = {name: RNG.normal(size=(3, 2)).astype(np.float32) for name in "ABC"}
     a, b, c = (terms[name].mean(0) for name in "ABC")
     np.testing.assert_allclose(combine(terms), a - b + c, rtol=1e-5)

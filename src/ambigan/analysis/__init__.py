@@ -8,7 +8,7 @@ from .feature_removal import (
 )
 from .filters import Filters, read_filters
 from .inversion_errors import compare_errors
-from .latent_arithmetic import ArithmeticResult, Term, add_latents, draw_exemplars
+from .latent_arithmetic import ArithmeticResult, Term, add_latents, draw_exemplars, latent_paths
 
 __all__ = [
     "ArithmeticResult",
@@ -19,6 +19,7 @@ __all__ = [
     "add_latents",
     "compare_errors",
     "draw_exemplars",
+    "latent_paths",
     "read_filters",
     "remove_boxed_feature",
     "remove_labelled_feature",

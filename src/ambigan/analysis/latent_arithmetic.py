@@ -127,6 +127,12 @@ def add_latents(
     )
 
 
+def latent_paths(starts: _Floats, stops: _Floats, steps: int) -> _Floats:
+    """Straight lines between latents, both `(N, D)`, ends included: `(N, steps, D)`."""
+    share = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
+    return starts[:, None] * (1 - share) + stops[:, None] * share
+
+
 def _check(terms: Sequence[Term], num: int) -> None:
     if not terms:
         raise ConfigError("there is nothing to add up; give --plus 3,7,12 and the like.")

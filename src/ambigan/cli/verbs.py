@@ -77,6 +77,7 @@ def reconstruct(request: Request) -> int:
 
 def interpolate(request: Request) -> int:
     """Walks straight between latents: of test data if the run encodes, else of the prior."""
+    from ..analysis import latent_paths
     from ..report.figures import interpolation_grid
 
     flags, run = request.flags, load_run(request)
@@ -88,8 +89,7 @@ def interpolate(request: Request) -> int:
     else:
         ends = run.latents(2 * flags.pairs, flags.seed)
     left, right = ends[0::2], ends[1::2]
-    steps = np.linspace(0, 1, flags.steps, dtype=np.float32)[None, :, None]
-    walk = left[: len(right), None] * (1 - steps) + right[:, None] * steps
+    walk = latent_paths(left[: len(right)], right, flags.steps)
     shown = run.decode(walk.reshape(-1, walk.shape[-1]))
     picture = None
     if run.spec.kind == "images":

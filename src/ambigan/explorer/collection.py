@@ -38,6 +38,9 @@ MOST_SHOWN = 100_000
 MOST_FOR_TSNE = 5_000
 """Number of examples up to which t-SNE draws the map by default; it takes minutes for more."""
 
+MOST_CLASSES = 24
+"""Number of classes that have a colour and a place in the legend each."""
+
 _CLUSTERS = 10
 
 
@@ -52,6 +55,17 @@ class Colouring:
 
     values: NDArray[Any]
     names: tuple[str, ...] | None = None
+
+    @cached_property
+    def groups(self) -> list[tuple[str, NDArray[np.int64]]]:
+        """Names and places of the classes that are drawn apart.
+
+        Numbers, and classes too many for a legend, are one group.
+        """
+        names = self.names
+        if names is None or len(names) > MOST_CLASSES:
+            return [("examples", np.arange(len(self.values)))]
+        return [(name, np.flatnonzero(self.values == code)) for code, name in enumerate(names)]
 
 
 @dataclass(eq=False)
@@ -81,6 +95,7 @@ class Collection:
     is_own_data: bool = True
     num_left_out: int = 0
     _features: dict[str, Tensor] = field(default_factory=dict[str, Tensor], repr=False)
+    _colourings: dict[str, Colouring] = field(default_factory=dict[str, Colouring], repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def __len__(self) -> int:
@@ -228,6 +243,11 @@ class Collection:
         Args:
             name: A key of `colourings`.
         """
+        if name not in self._colourings:  # the page asks for it whenever a point is pointed at
+            self._colourings[name] = self._make_colouring(name)
+        return self._colourings[name]
+
+    def _make_colouring(self, name: str) -> Colouring:
         labels = self.examples.split.labels
         if name == "label" and labels is not None:
             codes = labels.numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import tempfile
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -88,31 +89,24 @@ def register(app: Any, collection: Collection) -> None:
         ]
         return parts, None, number  # emptied, so that the same file can be dropped again
 
-    @app.callback(
-        Output("inverted", "children"),
-        Input("invert-dropped", "n_clicks"),
-        State(_DROPPED, "data"),
-        prevent_initial_call=True,
-    )
-    def invert(clicks: int, number: int) -> Any:  # pyright: ignore[reportUnusedFunction]
-        if not clicks:
-            return dash.no_update
-        if number not in held:
-            return message(_FORGOTTEN)
-        return _inverted(collection, held[number])
+    def connect(button_id: str, place: str, answer: Callable[[Tensor], Any]) -> None:
+        @app.callback(
+            Output(place, "children"),
+            Input(button_id, "n_clicks"),
+            State(_DROPPED, "data"),
+            prevent_initial_call=True,
+        )
+        def show(clicks: int, number: int) -> Any:  # pyright: ignore[reportUnusedFunction]
+            if not clicks:
+                return dash.no_update
+            return answer(held[number]) if number in held else message(_FORGOTTEN)
 
-    @app.callback(
-        Output("dropped-anomaly", "children"),
-        Input("score-dropped", "n_clicks"),
-        State(_DROPPED, "data"),
-        prevent_initial_call=True,
+    connect("invert-dropped", "inverted", lambda values: _inverted(collection, values))
+    connect(
+        "score-dropped",
+        "dropped-anomaly",
+        lambda values: anomaly_of(collection, collection.anomaly(values=values)),
     )
-    def score(clicks: int, number: int) -> Any:  # pyright: ignore[reportUnusedFunction]
-        if not clicks:
-            return dash.no_update
-        if number not in held:
-            return message(_FORGOTTEN)
-        return anomaly_of(collection, collection.anomaly(values=held[number]))
 
 
 def read_upload(collection: Collection, contents: str, name: str) -> Tensor:

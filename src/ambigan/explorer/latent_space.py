@@ -82,12 +82,6 @@ class LatentSpace:
         return _float32(self.mean + share * (latents - self.mean))
 
 
-def walk(first: Latents, last: Latents, steps: int) -> Latents:
-    """Latents on the straight line between two, both included, `(steps, latent_dim)`."""
-    along = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    return _float32(first * (1 - along) + last * along)
-
-
 def combine(terms: Mapping[str, Latents]) -> Latents:
     """The mean latent of A, less that of B, plus that of C; each is left out where it is empty.
 

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ..analysis import latent_paths
 from ..core.errors import ConfigError
 from ..data.splits import take
-from ..report.figures import image_grid
 from .collection import Collection
 from .components import CHOSEN, TERM_NAMES, TERMS, button, dash, dcc, html, labelled, message
-from .latent_space import Latents, LatentSpace, combine, walk
+from .latent_space import Latents, LatentSpace, combine
 from .map_view import picture_of
-from .pictures import drawn, pixels_shown, profile
+from .pictures import drawn
 
 DIRECTIONS = 8
 """Number of principal directions that have a slider."""
@@ -245,7 +244,7 @@ def _register_samples(app: Any, collection: Collection) -> None:
             return message("A seed is a whole number, 0 or more.")
         run = collection.run
         latents = space_of(collection).truncated(run.latents(SAMPLES, seed), share)
-        return row_of(run, run.decode(latents), f"samples of seed {seed}")
+        return drawn(run, run.decode(latents), f"samples of seed {seed}", 0, STEPS)
 
 
 def _register_sums(app: Any, collection: Collection) -> None:
@@ -283,8 +282,11 @@ def _register_sums(app: Any, collection: Collection) -> None:
         latents = {name: _latents(collection, places) for name, places in terms.items()}
         walked, summed = None, None
         if terms["A"] and terms["B"]:
-            along = walk(latents["A"].mean(0), latents["B"].mean(0), STEPS)
-            walked = [html.H3("From A to B"), row_of(run, run.decode(along), "walk from A to B")]
+            along = latent_paths(latents["A"].mean(0)[None], latents["B"].mean(0)[None], STEPS)[0]
+            walked = [
+                html.H3("From A to B"),
+                drawn(run, run.decode(along), "walk from A to B", 0, STEPS),
+            ]
         try:
             latent = combine(latents)
         except ConfigError:
@@ -306,13 +308,6 @@ def space_of(collection: Collection) -> LatentSpace:
         chosen = draw.choice(len(split), MOST_FOR_DIRECTIONS, replace=False)
         split = take(split, torch.as_tensor(np.sort(chosen)))
     return LatentSpace.of(collection.run.encode(split))
-
-
-def row_of(run: Any, data: NDArray[Any], text: str) -> Any:
-    """Several examples that the run gave: images side by side, vectors in one plot."""
-    if run.spec.kind == "vectors":
-        return profile(run, {str(k): row for k, row in enumerate(data, start=1)}, text)
-    return pixels_shown(image_grid(run.pictures(data), columns=min(len(data), 9)), text)
 
 
 def _latents(collection: Collection, places: list[int]) -> Latents:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..data.tables.outputs import table_bytes
 from ..report.figures import theme
-from .collection import Collection, Colouring
+from .collection import Collection
 from .components import (
     CHOSEN,
     button,
@@ -23,9 +23,6 @@ from .components import (
     message,
 )
 from .pictures import as_text, packed, plain_layout
-
-MOST_TRACES = 24
-"""Number of classes that have a colour and a place in the legend each."""
 
 MOST_THUMBNAILS = 120
 """Number of points in sight up to which their pictures are shown in their place."""
@@ -241,17 +238,9 @@ def _as_path(shape: dict[str, Any]) -> str:
     return f"M{x0},{y0}L{x1},{y0}L{x1},{y1}L{x0},{y1}Z"
 
 
-def _groups(colouring: Colouring) -> list[tuple[str, NDArray[np.int64]]]:
-    """The names and places of each class that is drawn apart; one group of all for numbers."""
-    names = colouring.names
-    if names is None or len(names) > MOST_TRACES:
-        return [("examples", np.arange(len(colouring.values)))]
-    return [(name, np.flatnonzero(colouring.values == code)) for code, name in enumerate(names)]
-
-
 def _figure(collection: Collection, colour: str) -> Any:
     colouring, points = collection.colouring(colour), collection.points
-    groups = _groups(colouring)
+    groups = colouring.groups
     size = float(np.clip(300 / np.sqrt(max(len(points), 1)), 3, 9))
     traces: list[dict[str, Any]] = []
     for number, (name, places) in enumerate(groups):
@@ -293,7 +282,7 @@ def _place_of(collection: Collection, data: Any, colour: str) -> int | None:
     if not data or not data.get("points"):
         return None
     point: dict[str, int] = data["points"][0]
-    groups = _groups(collection.colouring(colour))
+    groups = collection.colouring(colour).groups
     if point["curveNumber"] >= len(groups):
         return None
     places = groups[point["curveNumber"]][1]

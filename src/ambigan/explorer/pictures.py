@@ -23,22 +23,22 @@ LINE = 24
 _GRID = "rgba(128, 128, 128, 0.25)"  # seen on light pages and on dark ones
 
 
-def drawn(run: Run, data: NDArray[Any], text: str, side: int = 224) -> Any:
+def drawn(
+    run: Run, data: NDArray[Any], text: str, side: int = 224, columns: int | None = None
+) -> Any:
     """Examples that the run gave, as one picture or one plot.
 
     Args:
         run: The trained model.
         data: Images `(N, C, H, W)` or vectors `(N, D)`, in the units of the source.
         text: What it shows, for those who cannot see it.
-        side: Height in pixels to which small images are scaled up.
+        side: Height in pixels to which small pictures are scaled up.
+        columns: Number of images in a row; all of them if None.
     """
     if run.spec.kind == "vectors":
-        return profile(run, {text: data[0]} if len(data) == 1 else _numbered(data), text)
-    return pixels_shown(image_grid(run.pictures(data), columns=len(data)), text, side)
-
-
-def pixels_shown(pixels: NDArray[np.uint8], text: str, side: int = 0) -> Any:
-    """Pixels `(height, width, 3)` as a picture that can be saved, scaled up to about a height."""
+        names = [text] if len(data) == 1 else map(str, range(1, len(data) + 1))
+        return profile(run, dict(zip(names, data, strict=True)), text)
+    pixels = image_grid(run.pictures(data), columns or len(data))
     factor = max(1, side // len(pixels))
     source = data_uri(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
     name = f"{'-'.join(text.split())}.png"
@@ -115,10 +115,6 @@ def packed(values: NDArray[Any]) -> dict[str, str]:
     """Numbers `(N,)` as Plotly reads them fastest, in binary: text is six times as long."""
     narrow = np.ascontiguousarray(values, dtype=np.float32)
     return {"dtype": "f4", "bdata": base64.b64encode(narrow.tobytes()).decode()}
-
-
-def _numbered(data: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    return {str(number): row for number, row in enumerate(data, start=1)}
 
 
 def heat_map(values: NDArray[Any], side: int = 168) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.filters import default_network, read_filters
+from ..analysis.latent_arithmetic import latent_paths
 from ..core.feature_layers import is_convolutional
 from .figures import theme
 from .figures.filters import kernel_images
@@ -177,12 +178,6 @@ def transfer_section(material: ReportData) -> Section | None:
         "labels: what is lost shows how far the layers serve a task that they never saw."
     )
     return Section("transfer", "Frozen layers", lead, tuple(panels), transfer_table(records[0]))
-
-
-def latent_paths(starts: _Floats, stops: _Floats, steps: int) -> _Floats:
-    """Straight lines between latents, both `(N, D)`, ends included: `(N, steps, D)`."""
-    share = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
-    return starts[:, None] * (1 - share) + stops[:, None] * share
 
 
 def _errors_of(x: _Floats, again: _Floats, unit: float) -> tuple[float, float]:
