@@ -32,7 +32,12 @@ WIDE = {"settings.network.init_std": "0.2"}
 
 TOY_NETWORK = {
     "mlp": {"settings.network.hidden": "16,16"},
-    "conv": {"settings.network.width": "4", "train.precision": "fp32", **WIDE},
+    "conv": {
+        "settings.network.width": "4",
+        "settings.network.alexnet.padded": "true",  # without, 8x8 pixels are too few
+        "train.precision": "fp32",
+        **WIDE,
+    },
     "residual": {
         "settings.network.width": "8",
         "settings.network.group_size": "2",
@@ -64,7 +69,11 @@ TOY_METHOD = {
 }
 
 _CHANGED: dict[str, tuple[str, str, dict[str, str]]] = {
-    "bigan-alternating": ("bigan", "paper", {"settings.simultaneous": "false"}),
+    "bigan-alternating": (
+        "bigan",
+        "paper",
+        {"settings.simultaneous": "false", "settings.discriminator_steps": "2"},
+    ),
     "bigan-minimax": ("bigan", "official", {"settings.objective": "minimax"}),
     "bigan-normal": ("bigan", "paper", {"settings.prior": "normal"}),
     "gan-alternating": ("gan", "official", {"settings.simultaneous": "false"}),

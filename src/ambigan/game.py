@@ -95,10 +95,19 @@ class Player:
     schedule_window: tuple[float, float] = (0.0, 1.0)
 
 
-def turns_of(players: Sequence[Player], *, simultaneous: bool) -> tuple[tuple[str, ...], ...]:
-    """The turns of an iteration: one of all players together, or one of each in their order."""
+def turns_of(
+    players: Sequence[Player], *, simultaneous: bool, first_steps: int = 1
+) -> tuple[tuple[str, ...], ...]:
+    """The turns of an iteration: one of all players together, or one of each in their order.
+
+    Args:
+        players: The sides of the game.
+        simultaneous: Whether all move together.
+        first_steps: How often the first player moves; its further turns, alone, come before.
+    """
     names = tuple(player.name for player in players)
-    return (names,) if simultaneous else tuple((name,) for name in names)
+    turns = (names,) if simultaneous else tuple((name,) for name in names)
+    return (*[(names[0],)] * (first_steps - 1), *turns)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.log_writers import read_lines
 from ambigan.engine.train_state import TrainState
 from ambigan.engine.trainer import Trainer
+from ambigan.methods import METHODS
+from ambigan.presets import find_preset
+from ambigan.testing import SPEC
 from ambigan.training import make_method, train
 from games import toy_config
 
@@ -61,3 +66,18 @@ def test_terms_are_averaged_over_the_turns_that_had_them(tmp_path: Path) -> None
     (line,) = [line for line in lines if "losses" in line]
     assert 0.3 < line["losses"]["encoder/regression"] < 0.75
     assert 0.3 < line["losses"]["discriminator/real"] < 1.5
+
+
+@pytest.mark.parametrize("method", ["gan", "bigan"])
+def test_d_moves_as_often_as_asked_for(method: str) -> None:
+    """Its further turns are its own; the last one is with the others if all move together."""
+    others = ("generator",) if method == "gan" else ("generator_encoder",)
+    settings = find_preset(method, "official").settings
+    made = {
+        simultaneous: METHODS[method](
+            replace(settings, simultaneous=simultaneous, discriminator_steps=3), SPEC
+        ).turns
+        for simultaneous in (True, False)
+    }
+    d = ("discriminator",)
+    assert made == {True: (d, d, (*d, *others)), False: (d, d, d, others)}

@@ -27,9 +27,9 @@ SLOW_WHOLE_RUNS = (
     "bigan-regularised",
     "gan-dcgan",
     "gan-spectral",
-    "bigan-imagenet",
-    "bigan-imagenet_112",
-    "autoencoder-imagenet",
+    "bigan-imagenet_paper",
+    "bigan-imagenet_112_official",
+    "autoencoder-imagenet_official",
     "bigbigan-small",
 )
 

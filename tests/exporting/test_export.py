@@ -59,7 +59,13 @@ def toy_run(name: str, kind: str = "grey") -> Run:
 
 
 NETWORKS = (
-    *("autoencoder-images", "bigan-gaussian", "bigan-table", "bigan-imagenet", "bigan-modern"),
+    *(
+        "autoencoder-images",
+        "bigan-gaussian",
+        "bigan-table",
+        "bigan-imagenet_official",
+        "bigan-modern",
+    ),
     *("bigbigan-paper", "bigbigan-revnet", "bigbigan-ablated", "bigbigan-attention"),
     *("bigbigan-folder", "bigbigan-table", "gan-residual", "gan-dcgan", "gan-masked"),
     *("latent_regressor-joint", "simclr-images", "structural-official", "structural-folder"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from ambigan.core.data_spec import DataSpec
 from ambigan.core.errors import ConfigError
@@ -15,6 +16,7 @@ from ambigan.methods.bigan import BiGAN, BiGANSettings
 from ambigan.methods.gan import GAN
 from ambigan.networks.convnet import ConvNet
 from ambigan.networks.convolutional import (
+    AlexNetSettings,
     ConvSettings,
     conv_sample_spec,
     make_conv_discriminator,
@@ -111,12 +113,91 @@ def test_alexnet_reaches_conv5_with_something_left(side: int, expected: list[int
     assert [s[0] for s in sides] == [96, 256, 384, 384, 256]
 
 
-def test_first_layers_of_d_and_e_have_no_batch_norm_and_others_have() -> None:
-    method = BiGAN(find_preset("bigan", "imagenet").settings, images(3, 64, 64))
-    for network in (method.discriminator, method.encoder):
-        assert isinstance(network, ConvNet)
-        norms = [network.get_submodule(name).norm is not None for name in network.hidden_names]
-        assert norms == [False, *[True] * (len(norms) - 1)]
+@pytest.mark.parametrize(
+    ("preset", "sides", "num_latent_weights"),
+    [
+        ("imagenet_official", [8, 4, 4, 4, 4], 819_200),
+        ("imagenet_112_official", [14, 7, 7, 7, 7], 2_508_800),
+        ("imagenet_paper", [6, 2, 2, 2, 2], 204_800),
+        ("imagenet_112_paper", [12, 5, 5, 5, 5], 1_280_000),
+    ],
+)
+def test_alexnet_of_bigan_has_the_sizes_of_its_code(
+    preset: str, sides: list[int], num_latent_weights: int
+) -> None:
+    """The authors' `alexnet_group_padpool`, and `alexnet_group_bnc1`, which is as printed."""
+    found = find_preset("bigan", preset)
+    assert found.data.crop is not None
+    spec = images(3, *found.data.crop)
+    encoder = BiGAN(found.settings, spec).encoder
+    assert isinstance(encoder, ConvNet)
+    convolutions = [encoder.get_submodule(name).convolution for name in encoder.hidden_names]
+    weights = [each.weight.numel() for each in convolutions]
+    assert weights == [34_848, 307_200, 884_736, 663_552, 442_368]
+    assert [each.groups for each in convolutions] == [1, 2, 1, 2, 2]
+    assert encoder.output.linear.weight.numel() == num_latent_weights
+    if preset == "imagenet_official":
+        assert sum(weights) + num_latent_weights == 3_151_904
+    assert [s[1] for s in sides_of(encoder, torch.zeros(1, *spec.shape))] == sides
+    norms = [encoder.get_submodule(name).norm is not None for name in encoder.hidden_names]
+    assert norms == [preset.endswith("paper"), True, True, True, True]
+
+
+def test_alexnet_is_that_of_torchs_layers() -> None:
+    """conv1 to conv5 of Krizhevsky et al. (2012) without LRN, written out by hand."""
+    settings = ConvSettings(
+        encoder="alexnet",
+        encoder_width=12,
+        alexnet=AlexNetSettings(kernel=11, stride=4, padded=False, groups=2),
+        first_layer_norm=True,
+    )
+    torch.manual_seed(0)
+    ours = make_conv_encoder(images(3, 80, 67), settings, 7).eval()
+    activation = nn.LeakyReLU(0.2)
+    layers: list[nn.Module] = []
+    for stage, (num_in, num_out, kernel, stride, groups, pooled) in enumerate(
+        [
+            (3, 12, 11, 4, 1, True),
+            (12, 32, 5, 1, 2, True),
+            (32, 48, 3, 1, 1, False),
+            (48, 48, 3, 1, 2, False),
+            (48, 32, 3, 1, 2, False),
+        ],
+        start=1,
+    ):
+        padding = kernel // 2 if stage > 1 else 0
+        convolution = nn.Conv2d(num_in, num_out, kernel, stride, padding, groups=groups, bias=False)
+        norm = nn.BatchNorm2d(num_out, eps=1e-5)
+        theirs = ours.get_submodule(f"conv{stage}")
+        convolution.load_state_dict(theirs.convolution.state_dict())
+        norm.load_state_dict(theirs.norm.state_dict(), strict=False)
+        layers += [convolution, norm, activation, *([nn.MaxPool2d(3, 2)] if pooled else [])]
+    output = nn.Linear(ours.output.linear.in_features, 7)
+    output.load_state_dict(ours.output.linear.state_dict())
+    written = nn.Sequential(*layers, nn.Flatten(), output).eval()
+    x = torch.rand(2, 3, 80, 67) * 2 - 1
+    torch.testing.assert_close(ours(x), written(x))
+
+
+def test_an_alexnet_that_cannot_be_is_refused_in_one_line() -> None:
+    bare = ConvSettings(encoder="alexnet", alexnet=AlexNetSettings(padded=False))
+    with pytest.raises(ConfigError, match=r"images of 8x8 leave conv2 no pixels.*padded true"):
+        make_conv_encoder(images(3, 8, 8), bare, 10)
+    odd = replace(bare, encoder_width=5, alexnet=AlexNetSettings(groups=2))
+    with pytest.raises(ConfigError, match="an alexnet of 5 channels cannot be divided into 2"):
+        make_conv_encoder(images(3, 64, 64), odd, 10)
+    with pytest.raises(ConfigError, match=r"alexnet\.kernel 4 is even; .* such as 5"):
+        AlexNetSettings(kernel=4)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_the_first_layers_of_d_and_e_have_batch_norm_if_asked_for(first: bool) -> None:
+    network = ConvSettings(width=4, first_layer_norm=first)
+    method = BiGAN(BiGANSettings(latent_dim=4, network=network), images(3, 32, 32))
+    for part in (method.discriminator, method.encoder):
+        assert isinstance(part, ConvNet)
+        norms = [part.get_submodule(name).norm is not None for name in part.hidden_names]
+        assert norms == [first, *[True] * (len(norms) - 1)]
 
 
 def test_latents_enter_d_wider_by_the_area_of_the_kernel() -> None:
@@ -132,7 +213,7 @@ def test_latents_enter_d_wider_by_the_area_of_the_kernel() -> None:
 
 
 def test_the_generalised_game_is_played_on_smaller_images() -> None:
-    network = replace(find_preset("bigan", "imagenet_112").settings.network, width=4)
+    network = replace(find_preset("bigan", "imagenet_112_official").settings.network, width=4)
     method = BiGAN(BiGANSettings(latent_dim=6, network=network), images(3, 112, 112))
     x = torch.rand(2, 3, 112, 112) * 2 - 1
     assert method.resize_to_sample(x).shape == (2, 3, 64, 64)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.randomness import Randomness
-from ..core.settings import Positive
+from ..core.settings import Few, Positive
 from ..game import Batch, OptimizerSettings, Player, Terms, turns_of
 from ..networks import families
 from ..networks.families import NetworkSettings
@@ -50,6 +50,9 @@ class BiGANSettings(ViewSettings, EncoderSettings, DiscriminatorSettings):
             the margins of Lim and Ye (2017).
         simultaneous: whether all players move at once on one batch (appendix B); otherwise D
             moves, then G and E on a fresh batch (section 3.4).
+        discriminator_steps: how often D moves in an iteration, each time on fresh data and latents:
+            1 in BiGAN. The last of them is the one together with G and E if all move
+            simultaneously.
         term_weight: weight of each expectation: 1 as printed, 0.5 in the official code, where
             weight decay so counts twice as much.
         feature_layer: layer whose outputs are the features, by dotted name; None for the last
@@ -64,6 +67,7 @@ class BiGANSettings(ViewSettings, EncoderSettings, DiscriminatorSettings):
     encoder: Literal["deterministic", "gaussian"] = "deterministic"
     objective: Literal["inverse", "minimax", "hinge"] = "inverse"
     simultaneous: bool = True
+    discriminator_steps: Few = 1
     term_weight: Positive = 1.0
     feature_layer: str | None = None
     unit_features: bool = False
@@ -97,7 +101,9 @@ class BiGAN(DiscriminatorGame, PairGame):
             Player("discriminator", ("discriminator",), s.optimizer),
             Player("generator_encoder", ("generator", "encoder", *projectors), s.optimizer),
         )
-        self.turns = turns_of(self.players, simultaneous=s.simultaneous)
+        self.turns = turns_of(
+            self.players, simultaneous=s.simultaneous, first_steps=s.discriminator_steps
+        )
         self.default_layer = s.feature_layer or families.last_hidden("encoder", self.encoder)
         self.unit_features = s.unit_features
         self.objective, self.weight = OBJECTIVES[s.objective], s.term_weight

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.feature_layers import ALL_CONVS, POOL_SIDE
-from ..core.settings import Positive
+from ..core.settings import Few, Positive
 from ..game import Batch, OptimizerSettings, Player, Terms, turns_of
 from ..networks import families
 from ..networks.convnet import ConvNet
@@ -39,6 +39,9 @@ class GANSettings(DiscriminatorSettings):
             `hinge` is minus D's raw score, where D has the margins of Lim and Ye (2017).
         simultaneous: whether both players move at once on one batch (BiGAN, appendix B); otherwise
             D moves, then G on fresh data and latents (Goodfellow et al., Algorithm 1; DCGAN).
+        discriminator_steps: how often D moves in an iteration, each time on fresh data and latents:
+            k of Goodfellow et al. (Algorithm 1). The last of them is the one together with G if
+            both move simultaneously.
         term_weight: weight of each of D's two expectations; 0.5 in the BiGAN authors' code.
         feature_layer: layer whose outputs are the features, by dotted name. If None, all
             convolutional layers of a `conv` D, pooled to 4x4 (DCGAN, section 5.1), else the last
@@ -51,6 +54,7 @@ class GANSettings(DiscriminatorSettings):
     prior: PriorName = "uniform"
     objective: Literal["non_saturating", "minimax", "hinge"] = "non_saturating"
     simultaneous: bool = True
+    discriminator_steps: Few = 1
     term_weight: Positive = 1.0
     feature_layer: str | None = None
     network: GameSettings = field(default_factory=MLPSettings)
@@ -77,7 +81,11 @@ class GAN(DiscriminatorGame):
             Player("discriminator", ("discriminator",), settings.optimizer),
             Player("generator", ("generator",), settings.optimizer),
         )
-        self.turns = turns_of(self.players, simultaneous=settings.simultaneous)
+        self.turns = turns_of(
+            self.players,
+            simultaneous=settings.simultaneous,
+            first_steps=settings.discriminator_steps,
+        )
         self.default_layer = settings.feature_layer or (
             f"discriminator.{ALL_CONVS}@{POOL_SIDE}"
             if isinstance(self.discriminator, ConvNet)

@@ -50,6 +50,7 @@ class LatentRegressorSettings(DiscriminatorSettings):
     prior: ClassVar[PriorName] = "uniform"
     objective: ClassVar[Literal["non_saturating"]] = "non_saturating"
     simultaneous: ClassVar[bool] = True
+    discriminator_steps: ClassVar[int] = 1
 
     latent_dim: PositiveInt = 50
     regress: Literal["after", "during"] = "after"

@@ -71,29 +71,43 @@ def image_sample_spec(
     return DataSpec("images", (channels, *size), spec.bounded)
 
 
+def size_after(size: Size, kernel: int, stride: int, padded: bool) -> Size:
+    """Returns height and width after a convolution or pooling, padded by half its kernel or not.
+
+    Without padding, images smaller than the kernel give 0 or less.
+    """
+    if padded:
+        return downsampled(size, stride)
+    return (size[0] - kernel) // stride + 1, (size[1] - kernel) // stride + 1
+
+
 @dataclass(frozen=True)
 class Stage:
     """One convolution of a chain.
 
     Attributes:
         channels: Number of output channels.
-        kernel: Side of the kernel, an odd number. Borders are padded, so only the stride shrinks
-            images.
+        kernel: Side of the kernel, an odd number.
         stride: Stride of the convolution.
         pool: Whether max-pooling over 3x3 with stride 2 follows the activation.
+        groups: Number of parts that input and output channels are divided into, each convolved by
+            itself.
+        padded: Whether the convolution pads borders, so that only its stride shrinks images.
+        pool_padded: The same of the max-pooling.
     """
 
     channels: int
     kernel: int
     stride: int = 1
     pool: bool = False
+    groups: int = 1
+    padded: bool = True
+    pool_padded: bool = True
 
     def size_after(self, size: Size) -> Size:
         """Returns height and width of the output for an input of the given height and width."""
-        steps = (self.stride, 2) if self.pool else (self.stride,)
-        for step in steps:
-            size = downsampled(size, step)
-        return size
+        size = size_after(size, self.kernel, self.stride, self.padded)
+        return size_after(size, 3, 2, self.pool_padded) if self.pool else size
 
 
 NormFactory = Callable[[int], BatchNorm]
@@ -115,12 +129,14 @@ class ConvLayer(nn.Module):
             stage.channels,
             stage.kernel,
             stage.stride,
-            padding=stage.kernel // 2,
+            padding=stage.kernel // 2 if stage.padded else 0,
+            groups=stage.groups,
             bias=bias and norm is None,
         )
         self.latent = nn.Linear(latent_dim, stage.channels, bias=False) if latent_dim else None
         self.norm = norm(stage.channels) if norm else None
         self.pool = stage.pool
+        self.pool_padding = 1 if stage.pool_padded else 0
 
     def forward(self, h: Tensor, z: Tensor | None = None) -> Tensor:
         """Maps h `(N, C, H, W)` and z `(N, latent_dim)` to `(N, channels, ...)`."""
@@ -130,7 +146,7 @@ class ConvLayer(nn.Module):
         if self.norm is not None:
             h = self.norm(h)
         h = activate(h, "leaky_relu")
-        return F.max_pool2d(h, 3, 2, padding=1) if self.pool else h
+        return F.max_pool2d(h, 3, 2, padding=self.pool_padding) if self.pool else h
 
 
 class ConvNet(nn.Module):
@@ -145,6 +161,7 @@ class ConvNet(nn.Module):
         latent_dim: Length of z, which enters D in addition to its input; 0 for none.
         latent_at_output: Whether z also enters the output layer.
         norm: Builder of the batch norm after every convolution but the first; None for none.
+        norm_first: Whether the first convolution has it as well.
         output: Function that the network ends in.
         bias: Whether layers without batch norm learn biases.
     """
@@ -158,6 +175,7 @@ class ConvNet(nn.Module):
         latent_dim: int = 0,
         latent_at_output: bool = False,
         norm: NormFactory | None = None,
+        norm_first: bool = False,
         output: Output = "linear",
         bias: bool = True,
     ) -> None:
@@ -168,11 +186,17 @@ class ConvNet(nn.Module):
         channels, *size = in_shape
         map_size: Size = (size[0], size[1])
         for number, (name, stage) in enumerate(zip(self.hidden_names, stages, strict=True)):
-            # The first layer sees the data alone, without batch norm: DCGAN leaves it out there,
-            # since it makes training unstable, and BiGAN feeds x before z joins.
-            entering_dim, normed = (latent_dim, norm) if number else (0, None)
+            # The first layer sees the data alone, as BiGAN feeds x before z joins; DCGAN leaves
+            # batch norm out there, since it makes training unstable.
+            entering_dim = latent_dim if number else 0
+            normed = norm if number or norm_first else None
             self.add_module(name, ConvLayer(channels, stage, entering_dim, normed, bias))
             channels, map_size = stage.channels, stage.size_after(map_size)
+            if min(map_size) < 1:
+                raise ConfigError(
+                    f"images of {size[0]}x{size[1]} leave {name} no pixels, since borders are not"
+                    " padded; take larger images, or settings.network.alexnet.padded true."
+                )
         num_values = channels * map_size[0] * map_size[1]
         entering_dim = latent_dim if latent_at_output else 0
         self.output = Prediction(num_values, num_outputs, latent_dim=entering_dim, bias=bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -37,6 +37,38 @@ FEWEST_HALVINGS = 2
 
 
 @dataclass(frozen=True)
+class AlexNetSettings:
+    """In what one AlexNet differs from another, see `LayerChain`.
+
+    Attributes:
+        kernel: Side of the kernels of the first layer, an odd number: 11 in AlexNet. None for one
+            that fits the images, which is our choice: 11 for sides above 96 pixels, 7 above 32, and
+            5 below.
+        stride: Stride of the first layer: 4 in AlexNet. None for one that fits the images: 4, 2 or
+            1, for the same sides.
+        padded: Whether the first layer and the poolings are padded, so that only strides shrink
+            images, as in the networks that BiGAN's authors trained; AlexNet does without.
+        groups: Number of parts that the channels of the second, fourth and fifth layer are divided
+            into, each of which sees one part of the layer before: 2 in AlexNet.
+    """
+
+    kernel: PositiveInt | None = None
+    stride: PositiveInt | None = None
+    padded: bool = True
+    groups: Literal[1, 2] = 1
+
+    def __post_init__(self) -> None:
+        if self.kernel is not None:
+            check_odd("settings.network.alexnet.kernel", self.kernel)
+
+
+def check_odd(name: str, kernel: int) -> None:
+    """Refuses kernels that have no middle, by the name of their setting."""
+    if kernel % 2 == 0:
+        raise ConfigError(f"{name} {kernel} is even; choose an odd number, such as {kernel + 1}.")
+
+
+@dataclass(frozen=True)
 class ConvSettings:
     """Convolutional networks for images of any number of channels and with sides of 4 or more.
 
@@ -47,11 +79,12 @@ class ConvSettings:
         discriminator: Chain of convolutions of D. `dcgan` halves images by strides of 2 and doubles
             channels until a side is 4 or less. `six_layer` is DCGAN's feature network: 3x3 kernels
             with 1, 1, 2, 2, 4, 4 times `width` channels and strides 1, 2, 1, 2, 1, 2. `alexnet` is
-            AlexNet through conv5.
+            AlexNet through conv5, without local response normalisation.
         discriminator_width: Number of channels of D's first layer; `width` if None. AlexNet's is
             96.
         encoder: Chain of convolutions of E, one of the same three.
         encoder_width: Number of channels of E's first layer; `width` if None.
+        alexnet: What `alexnet` chains are like.
         kernel: Side of the kernels of `dcgan` chains and of G, an odd number.
         image_size: Height and width of the images that G draws and D sees, if they are to be
             smaller than the data; E always sees the data at full size (BiGAN's generalised game, 64
@@ -66,6 +99,8 @@ class ConvSettings:
             every value on its own (DCGAN's code), `channels` every channel over all pixels.
         discriminator_norm: Normalisation of D: `batch` norm after all layers but the first,
             `spectral` norm of all weights, or `none`.
+        first_layer_norm: Whether batch norm also follows the first layer of D and of E, as BiGAN
+            prints it (appendix C.2); DCGAN and the code of BiGAN leave it out.
         norm_affine: Whether batch norm learns a gain and a bias for each channel.
         norm_gain_std: Standard deviation of the initial gains of batch norm around 1; 0.02 in
             DCGAN's code.
@@ -88,6 +123,7 @@ class ConvSettings:
     discriminator_width: PositiveInt | None = None
     encoder: LayerChain = "dcgan"
     encoder_width: PositiveInt | None = None
+    alexnet: AlexNetSettings = field(default_factory=AlexNetSettings)
     kernel: PositiveInt = 5
     image_size: tuple[PositiveInt, PositiveInt] | None = None
     generator_output: Output = "tanh"
@@ -95,6 +131,7 @@ class ConvSettings:
     generator_skips_latent: bool = False
     projection_norm: Literal["units", "channels"] = "units"
     discriminator_norm: Literal["batch", "spectral", "none"] = "batch"
+    first_layer_norm: bool = False
     norm_affine: bool = True
     norm_gain_std: NonNegative = 0.02
     norm_epsilon: Positive = 1e-5
@@ -105,10 +142,7 @@ class ConvSettings:
     latent_init: Literal["area", "same"] = "area"
 
     def __post_init__(self) -> None:
-        if self.kernel % 2 == 0:
-            raise ConfigError(
-                f"settings.network.kernel {self.kernel} is even; choose an odd number, such as 5."
-            )
+        check_odd("settings.network.kernel", self.kernel)
         if self.zero_init_logit and self.discriminator_norm == "spectral":
             raise ConfigError(
                 "settings.network.zero_init_logit true cannot be combined with discriminator_norm"
@@ -133,7 +167,7 @@ def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: 
     z enters every layer after the first.
     """
     width = settings.discriminator_width or settings.width
-    stages = _stages(settings.discriminator, width, spec, settings.kernel)
+    stages = _stages(settings.discriminator, width, spec, settings)
     network = ConvNet(
         spec.shape,
         stages,
@@ -141,6 +175,7 @@ def make_conv_discriminator(spec: DataSpec, settings: ConvSettings, latent_dim: 
         latent_dim=latent_dim,
         latent_at_output=settings.latent_at_logit and latent_dim > 0,
         norm=settings.norm if settings.discriminator_norm == "batch" else None,
+        norm_first=settings.first_layer_norm,
         bias=settings.bias,
     )
     _initialise(network, settings)
@@ -178,9 +213,10 @@ def make_conv_encoder(
     width = settings.encoder_width or settings.width
     network = ConvNet(
         spec.shape,
-        _stages(settings.encoder, width, spec, settings.kernel),
+        _stages(settings.encoder, width, spec, settings),
         num_outputs,
         norm=settings.norm,
+        norm_first=settings.first_layer_norm,
         output=output or settings.encoder_output,
         bias=settings.bias,
     )
@@ -188,7 +224,7 @@ def make_conv_encoder(
     return network
 
 
-def _stages(chain: LayerChain, width: int, spec: DataSpec, kernel: int) -> list[Stage]:
+def _stages(chain: LayerChain, width: int, spec: DataSpec, settings: ConvSettings) -> list[Stage]:
     """Returns the convolutions of a chain by its name.
 
     Raises:
@@ -197,28 +233,37 @@ def _stages(chain: LayerChain, width: int, spec: DataSpec, kernel: int) -> list[
     image_sample_spec(spec, "conv", 1)
     match chain:
         case "dcgan":
-            return [Stage(width * 2**i, kernel, 2) for i in range(len(_halvings(spec)) - 1)]
+            channels = [width * 2**i for i in range(len(_halvings(spec)) - 1)]
+            return [Stage(each, settings.kernel, 2) for each in channels]
         case "six_layer":
             return [Stage(width * 2 ** (i // 2), 3, 1 + i % 2) for i in range(6)]
         case "alexnet":
-            return _alexnet(width, min(spec.shape[1:]))
+            return _alexnet(width, min(spec.shape[1:]), settings.alexnet)
 
 
-def _alexnet(width: int, side: int) -> list[Stage]:
+def _alexnet(width: int, side: int, settings: AlexNetSettings) -> list[Stage]:
     """Returns the stages of AlexNet through conv5: 96, 256, 384, 384, 256 channels at width 96.
 
-    AlexNet's first stride of 4 is meant for sides of 112 and more. Smaller images get a stride of
-    2, and of 1 from 32 pixels down, with smaller kernels, so that conv5 still has pixels to see.
-    This is our choice.
+    Raises:
+        ConfigError: The channels cannot be divided into the groups.
     """
+    # With a stride of 4, small images leave conv5 no pixels to see.
     kernel, stride = (11, 4) if side > 96 else (7, 2) if side > 32 else (5, 1)
-    two, three = round(width * 256 / 96), round(width * 384 / 96)
+    kernel, stride = settings.kernel or kernel, settings.stride or stride
+    groups = settings.groups
+    if width % groups:
+        raise ConfigError(
+            f"an alexnet of {width} channels cannot be divided into {groups} groups; choose an even"
+            " number for settings.network.width, encoder_width or discriminator_width."
+        )
+    two, three = (groups * round(width * share / 96 / groups) for share in (256, 384))
+    pool: dict[str, bool] = {"pool": True, "pool_padded": settings.padded}
     return [
-        Stage(width, kernel, stride, pool=True),
-        Stage(two, 5, pool=True),
+        Stage(width, kernel, stride, padded=settings.padded, **pool),
+        Stage(two, 5, groups=groups, **pool),
         Stage(three, 3),
-        Stage(three, 3),
-        Stage(two, 3),
+        Stage(three, 3, groups=groups),
+        Stage(two, 3, groups=groups),
     ]
 
 

@@ -13,7 +13,7 @@ from ..methods.autoencoder import AutoencoderSettings
 from ..methods.bigan import BiGANSettings
 from ..methods.gan import GANSettings
 from ..methods.latent_regressor import LatentRegressorSettings
-from ..networks.convolutional import ConvSettings
+from ..networks.convolutional import AlexNetSettings, ConvSettings
 from .preset import Preset
 
 _CONSTANT = OptimizerSettings(weight_decay=0, final_learning_rate=None)
@@ -22,11 +22,21 @@ _DCGAN_GAME = GANSettings(
     latent_dim=100, simultaneous=False, network=_DCGAN_NETWORK, optimizer=_CONSTANT
 )
 
-# What the authors' code of BiGAN has for ImageNet.
-_IMAGENET_NETWORK = ConvSettings(
+# BiGAN on ImageNet as printed (section 4.3, appendix C.2): D and G are DCGAN's, E is AlexNet, whose
+# borders are not padded, with batch norm after every convolution.
+_PAPER_NETWORK = ConvSettings(
+    width=128,
+    encoder="alexnet",
+    encoder_width=96,
+    alexnet=AlexNetSettings(kernel=11, stride=4, padded=False, groups=2),
+    first_layer_norm=True,
+)
+# The same as its authors' code trains it.
+_OFFICIAL_NETWORK = ConvSettings(
     width=64,
     encoder="alexnet",
     encoder_width=96,
+    alexnet=AlexNetSettings(kernel=11, stride=4, groups=2),
     generator_output="squash",
     encoder_output="squash",
     generator_skips_latent=True,
@@ -36,15 +46,20 @@ _IMAGENET_NETWORK = ConvSettings(
     latent_at_logit=False,
     zero_init_logit=True,
 )
-_IMAGENET: dict[str, Any] = {
+_PAPER: dict[str, Any] = {"latent_dim": 200, "network": _PAPER_NETWORK}
+_OFFICIAL: dict[str, Any] = {
     "latent_dim": 200,
-    "network": _IMAGENET_NETWORK,
+    "network": _OFFICIAL_NETWORK,
     "optimizer": OptimizerSettings(decay_biases=True),
 }
 _IMAGENET_DATA = DataSettings(source="imagenet", size=(72, 72), crop=(64, 64), flip=True)
-_imagenet = partial(
+_IMAGENET_112_DATA = replace(_IMAGENET_DATA, size=(128, 128), crop=(112, 112))
+_imagenet_paper = partial(
+    Preset, name="imagenet_paper", data=_IMAGENET_DATA, train=TrainSettings(epochs=100)
+)
+_imagenet_official = partial(
     Preset,
-    name="imagenet",
+    name="imagenet_official",
     data=_IMAGENET_DATA,
     train=TrainSettings(epochs=100, statistics_batches=1000),
 )
@@ -53,10 +68,11 @@ _imagenet = partial(
 _SMALL: dict[str, Any] = {
     "latent_dim": 100,
     "network": replace(
-        _IMAGENET_NETWORK,
+        _OFFICIAL_NETWORK,
         width=32,
         encoder="six_layer",
         encoder_width=None,
+        alexnet=AlexNetSettings(),
         latent_init="same",
         norm_gain_std=0.02,
         bias=True,
@@ -121,13 +137,21 @@ IMAGE_PRESETS = (
         source=f"{_DCGAN}, section 5.2",
     ),
     # The features of a D that is an AlexNet, as E is in the other rows of the table.
-    _imagenet(
+    _imagenet_paper(
         "gan",
-        settings=replace(
-            GANSettings(**_IMAGENET, term_weight=0.5),
-            network=replace(_IMAGENET_NETWORK, discriminator="alexnet", discriminator_width=96),
+        settings=GANSettings(
+            latent_dim=200,
+            network=replace(_PAPER_NETWORK, discriminator="alexnet", discriminator_width=96),
         ),
         source=f"{_BIGAN}, Table 3, D",
+    ),
+    _imagenet_official(
+        "gan",
+        settings=replace(
+            GANSettings(**_OFFICIAL, term_weight=0.5),
+            network=replace(_OFFICIAL_NETWORK, discriminator="alexnet", discriminator_width=96),
+        ),
+        source=f"{_BIGAN}, Table 3, D, authors' code",
     ),
     # A narrow DCGAN, with the six-layer D of its features.
     _images(
@@ -156,20 +180,32 @@ IMAGE_PRESETS = (
     ),
     # Short side 72, crops of 64, flips. The images are stored as squares of 72, the middle of the
     # long side; in the authors' code, crops reach further.
-    _imagenet(
+    _imagenet_paper(
+        "bigan", settings=BiGANSettings(**_PAPER), source=f"{_BIGAN}, Table 3, as printed"
+    ),
+    _imagenet_official(
         "bigan",
-        settings=BiGANSettings(**_IMAGENET, term_weight=0.5),
+        settings=BiGANSettings(**_OFFICIAL, term_weight=0.5),
         source=f"{_BIGAN}, authors' code",
     ),
     # The generalised BiGAN: E sees crops of 112 of a short side of 128, G and D work at 64.
-    _imagenet(
+    _imagenet_paper(
         "bigan",
-        name="imagenet_112",
-        settings=replace(
-            BiGANSettings(**_IMAGENET, term_weight=0.5),
-            network=replace(_IMAGENET_NETWORK, image_size=(64, 64)),
+        name="imagenet_112_paper",
+        settings=BiGANSettings(
+            latent_dim=200, network=replace(_PAPER_NETWORK, image_size=(64, 64))
         ),
-        data=replace(_IMAGENET_DATA, size=(128, 128), crop=(112, 112)),
+        data=_IMAGENET_112_DATA,
+        source=f"{_BIGAN}, section 3.5, as printed",
+    ),
+    _imagenet_official(
+        "bigan",
+        name="imagenet_112_official",
+        settings=replace(
+            BiGANSettings(**_OFFICIAL, term_weight=0.5),
+            network=replace(_OFFICIAL_NETWORK, image_size=(64, 64)),
+        ),
+        data=_IMAGENET_112_DATA,
         source=f"{_BIGAN}, section 3.5, authors' code",
     ),
     # With a cycle term, or reconstructions are no nearer to the data than their mean is.
@@ -191,15 +227,40 @@ IMAGE_PRESETS = (
         hardware=_HARDWARE,
         source="ours, after BiGAN",
     ),
-    # E learns together with the GAN; with a joint weight of 0.25 this is `JLR`. In the authors'
-    # JLR, E descends G's loss, in which its own weighs 0.25: against it weight decay counts four
-    # times as much as here.
-    _imagenet(
+    # E learns after the GAN, 50 of 100 epochs each, as in Table 1.
+    _imagenet_paper(
+        "latent_regressor",
+        settings=LatentRegressorSettings(**_PAPER),
+        source=f"{_BIGAN}, Table 3, LR",
+    ),
+    # E learns together with the GAN, as in the authors' code.
+    _imagenet_official(
         "latent_regressor",
         settings=LatentRegressorSettings(
-            **_IMAGENET, regress="during", term_weight=0.5, zero_init_encoder=True
+            **_OFFICIAL, regress="during", term_weight=0.5, zero_init_encoder=True
         ),
-        source=f"{_BIGAN}, Table 3, LR",
+        source=f"{_BIGAN}, Table 3, LR, authors' code",
+    ),
+    # G descends the regression as well.
+    _imagenet_paper(
+        "latent_regressor",
+        name="imagenet_joint_paper",
+        settings=LatentRegressorSettings(**_PAPER, regress="during", joint_weight=0.25),
+        source=f"{_BIGAN}, Table 3, Joint LR",
+    ),
+    # In the authors' code, E too descends G's loss, in which its own weighs 0.25: weight decay
+    # counts four times as much against it as here.
+    _imagenet_official(
+        "latent_regressor",
+        name="imagenet_joint_official",
+        settings=LatentRegressorSettings(
+            **_OFFICIAL,
+            regress="during",
+            joint_weight=0.25,
+            term_weight=0.5,
+            zero_init_encoder=True,
+        ),
+        source=f"{_BIGAN}, Table 3, Joint LR, authors' code",
     ),
     # A joint latent regressor.
     _images(
@@ -208,10 +269,14 @@ IMAGE_PRESETS = (
         score="not measured yet",
     ),
     # Row `AE (l2)`.
-    _imagenet(
+    _imagenet_paper(
+        "autoencoder", settings=AutoencoderSettings(**_PAPER), source=f"{_BIGAN}, Table 3, AE"
+    ),
+    # The authors' code holds no autoencoder; these are its networks.
+    _imagenet_official(
         "autoencoder",
-        settings=AutoencoderSettings(**_IMAGENET),
-        source=f"{_BIGAN}, Table 3, AE",
+        settings=AutoencoderSettings(**_OFFICIAL),
+        source=f"{_BIGAN}, networks of the authors' code",
     ),
     _images(
         "autoencoder",
