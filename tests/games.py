@@ -55,6 +55,11 @@ TOY_NETWORK = {
         "settings.network.mlp_depth": "2",
         "train.precision": "fp32",
     },
+    "biggan": {
+        "settings.network.width": "1",
+        "settings.network.attention": "4",
+        "train.precision": "fp32",
+    },
     "residual_mlp": {
         "settings.network.width": "16",
         "settings.network.head_width": "6",
@@ -180,7 +185,7 @@ def toy_config(name: str, **changes: str) -> RunConfig:
     is_large = config.settings.network.kind == "large"
     for width in ("encoder_width", "discriminator_width"):
         if getattr(config.settings.network, width, None) and not is_large:
-            network[f"settings.network.{width}"] = "4"
+            network[f"settings.network.{width}"] = "8"
     if getattr(config.settings.network, "image_size", None):
         network["settings.network.image_size"] = "8,8" if is_large else "6,5"
     if "settings.discriminator_steps" in settings or (preset in ("paper", "revnet") and is_large):

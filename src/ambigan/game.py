@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol, cast
 
 import torch
@@ -74,6 +74,15 @@ class OptimizerSettings:
     decay_gains: bool = False
     decay_from: Fraction = 0.5
     final_learning_rate: Positive | None = 2e-6
+
+    def times(self, factor: float) -> OptimizerSettings:
+        """The same with learning rates `factor` times as high."""
+        final = self.final_learning_rate
+        return replace(
+            self,
+            learning_rate=factor * self.learning_rate,
+            final_learning_rate=final and factor * final,
+        )
 
 
 @dataclass(frozen=True)

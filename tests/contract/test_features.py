@@ -9,7 +9,13 @@ from ambigan.core.errors import ConfigError
 from ambigan.testing.checks import check_capabilities, check_features
 from games import SPEC, subject, toy_config, toy_method
 
-TYPING_ERRORS = {"hidden": "hiden", "conv": "cnv", "pool": "pol", "features": "featurs"}
+TYPING_ERRORS = {
+    "hidden": "hiden",
+    "conv": "cnv",
+    "pool": "pol",
+    "features": "featurs",
+    "image": "imge",
+}
 
 
 def test_features_are_deterministic_and_change_nothing(variant: str) -> None:

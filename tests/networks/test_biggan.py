@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ambigan.core.errors import ConfigError
-from ambigan.networks.biggan import Attention, BigGANBody, BigGANGenerator
+from ambigan.networks.biggan import Attention, BigGANBody, BigGANDiscriminator, BigGANGenerator
 from ambigan.networks.layers.spectral_norm import SpectralNorm
 from reference import numpy_bigbigan as reference
 
@@ -158,3 +158,18 @@ def test_bfloat16_leaves_features_and_images_in_float32() -> None:
 def test_latents_with_fewer_values_than_parts_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"split into 4 parts, .* choose 4 or more"):
         BigGANGenerator(3, (3, 32, 32), 1, None)
+
+
+def test_d_without_an_encoder_is_a_line_of_the_sums_of_its_body() -> None:
+    """And its one weight matrix is normalised and starts as the others do."""
+    torch.manual_seed(0)
+    network = BigGANDiscriminator(BigGANBody((3, 16, 16), 2, 8)).eval()
+    x = random(5, 3, 16, 16).float()
+    with torch.no_grad():
+        sums, logits = network.image(x), network(x)
+    weight = network.output.weight.detach()
+    torch.testing.assert_close(weight.norm(), torch.tensor(1.0))
+    torch.testing.assert_close(logits, sums @ weight.T + network.output.bias)
+    names = {name for name, _ in network.named_parameters() if name.endswith("original")}
+    assert sum(name.startswith("output.") for name in names) == 1, "spectral norm once"
+    assert {each.numel() for each in network.output.parameters()} == {1, weight.numel()}

@@ -38,17 +38,25 @@ BIGAN = RunSpec(
     layers=("encoder.conv6@1", "encoder.conv6@4", "encoder.convs@4"),
     untrained=True,
 )
+BIGGAN = RunSpec(
+    "BigGAN, no encoder",
+    "gan",
+    preset="biggan",
+    layers=("discriminator.image.output", "discriminator.image.block4@4"),
+    untrained=True,
+)
 LARGE_BIGAN = _big("BiGAN, BigGAN's networks", changes=_AS_BIGAN, layers=_MORE)
 
 AGAINST_BIGAN = register_experiment(
     _experiment(
         name="bigbigan-vs-bigan",
         title="BigBiGAN against BiGAN",
-        notes="What do its networks bring, and what its objective?",
+        notes="What do its networks bring, what its objective, and does it draw better images than"
+        " the same networks without an encoder?",
         source=_SOURCE,
         settings=CIFAR10_SETTINGS,
         epochs=10,
-        runs=(BIGAN, LARGE_BIGAN, BIGBIGAN, OWN_VIEWS),
+        runs=(BIGAN, LARGE_BIGAN, BIGBIGAN, BIGGAN, OWN_VIEWS),
         reference_model=OWN_VIEWS.name,
         time="trainings 4 h 36 min on one or two threads of 2 shared CPU cores without bf16",
     )

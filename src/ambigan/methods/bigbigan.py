@@ -86,17 +86,10 @@ class BigBiGAN(PairGame):
         self.generator = families.make_joint_generator(self.sample_spec, s.network, s.latent_dim)
         num_outputs = s.latent_dim * (2 if self.deviation else 1)
         self.encoder = families.make_joint_encoder(spec, s.network, num_outputs)
-        rate, final = s.generator_optimizer.learning_rate, s.generator_optimizer.final_learning_rate
-        times = s.encoder_rate_multiplier
-        encoder_optimizer = replace(
-            s.generator_optimizer,
-            learning_rate=times * rate,
-            final_learning_rate=final and times * final,
-        )
         self.players = (
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
             Player("generator", ("generator",), s.generator_optimizer),
-            Player("encoder", ("encoder",), encoder_optimizer),
+            Player("encoder", ("encoder",), s.generator_optimizer.times(s.encoder_rate_multiplier)),
         )
         self.turns = (*[("discriminator",)] * s.discriminator_steps, ("generator", "encoder"))
         self.default_layer = f"encoder.{self.encoder.vector_names[0]}"

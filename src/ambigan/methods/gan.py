@@ -48,6 +48,8 @@ class GANSettings(DiscriminatorSettings):
             layer of D before its logit.
         network: networks of D and G.
         optimizer: optimiser of both players.
+        generator_rate_multiplier: factor on the learning rates of G; less than 1 where D is to
+            learn faster (Heusel et al., 2017), as in BigGAN.
     """
 
     latent_dim: PositiveInt = 50
@@ -59,6 +61,7 @@ class GANSettings(DiscriminatorSettings):
     feature_layer: str | None = None
     network: GameSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    generator_rate_multiplier: Positive = 1.0
 
 
 @register_method("gan")
@@ -79,7 +82,11 @@ class GAN(DiscriminatorGame):
         )
         self.players = (
             Player("discriminator", ("discriminator",), settings.optimizer),
-            Player("generator", ("generator",), settings.optimizer),
+            Player(
+                "generator",
+                ("generator",),
+                settings.optimizer.times(settings.generator_rate_multiplier),
+            ),
         )
         self.turns = turns_of(
             self.players,

@@ -51,6 +51,7 @@ class LatentRegressorSettings(DiscriminatorSettings):
     objective: ClassVar[Literal["non_saturating"]] = "non_saturating"
     simultaneous: ClassVar[bool] = True
     discriminator_steps: ClassVar[int] = 1
+    generator_rate_multiplier: ClassVar[float] = 1.0
 
     latent_dim: PositiveInt = 50
     regress: Literal["after", "during"] = "after"

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
+from ..core.precision import at_least_float32
 from .convnet import Size, channels_last, downsampled, to_channels_last, upsampled
 from .layers.basic import BatchNorm, LatentNorm, output_activation
 from .layers.checkpointing import checkpointed
@@ -207,8 +208,11 @@ class BigGANGenerator(nn.Module):
         self.output = nn.Conv2d(channels[-1], out_shape[0], 3, padding=1)
         _prepare(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Maps latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1]."""
+    def forward(self, z: Tensor, _skipped: Tensor | None = None) -> Tensor:
+        """Maps latents `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1].
+
+        A game without an encoder calls its generators as G(z, z); this one needs z once.
+        """
         first, *codes = torch.split_with_sizes(z, self.parts, 1)
         h = channels_last(self.project(first).view(-1, *self.start))
         for name, code, size in zip(self.hidden_names, codes, self.sizes[1:], strict=True):
@@ -285,6 +289,32 @@ class BigGANBody(nn.Module):
         for name in self.hidden_names:
             h = self.run_block(self.get_submodule(name), h)
         return self.output(h)
+
+
+class BigGANDiscriminator(nn.Module):
+    """D(x): `image` F(x), and at `output` a linear logit, in fp32 even under autocast.
+
+    Source: Brock et al. (2019), BigGAN, without the projection of classes.
+
+    Args:
+        image: F, the body.
+    """
+
+    vector_names = ("image.output",)
+
+    def __init__(self, image: BigGANBody) -> None:
+        super().__init__()
+        self.hidden_names = tuple(f"image.{name}" for name in image.hidden_names)
+        self.output = nn.Linear(image.num_features, 1)
+        _prepare(self)
+        # Assigned last: F has its own initialisation and spectral norm.
+        self.image = image
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps images `(N, C, H, W)` to logits `(N, 1)`."""
+        f = self.image(x)
+        with torch.autocast(f.device.type, enabled=False):
+            return self.output(at_least_float32(f))
 
 
 def _halvings(shape: tuple[int, ...]) -> list[Size]:

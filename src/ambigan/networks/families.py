@@ -7,12 +7,12 @@ from torch import nn
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from . import convolutional, large, permutation_invariant, residual, residual_mlp
-from .biggan import BigGANGenerator
+from .biggan import BigGANDiscriminator, BigGANGenerator
 from .biggan_deep import BigGANDeepGenerator
 from .convnet import ConvNet, DeconvNet
 from .convolutional import ConvSettings
 from .heads import JointDiscriminator, Unary
-from .large import LargeSettings
+from .large import BigGANSettings, LargeSettings
 from .layers.basic import Output
 from .mlp import MLP
 from .permutation_invariant import MLPSettings
@@ -24,8 +24,8 @@ from .resnet50 import ResNet50Encoder
 NetworkSettings = MLPSettings | ConvSettings
 """Settings of networks for games with an encoder; their field `kind` says which class is meant."""
 
-GameSettings = NetworkSettings | ResidualSettings
-"""Settings of networks for games without an encoder: a residual D has no input for latents."""
+GameSettings = NetworkSettings | ResidualSettings | BigGANSettings
+"""Settings of networks for games without an encoder, whose D may have no input for latents."""
 
 EmbedderSettings = MLPSettings | ResidualSettings
 """Settings of networks for games in which D maps an example to an embedding, without a logit."""
@@ -36,10 +36,10 @@ JointSettings = LargeSettings | ResidualMLPSettings
 PROJECTED = 64
 """Length of what a projector makes."""
 
-Discriminator = MLP | ConvNet | ResNet
+Discriminator = MLP | ConvNet | ResNet | BigGANDiscriminator
 Embedder = MLP | ResNet
 Encoder = MLP | ConvNet
-Generator = MLP | DeconvNet | BigGANDeepGenerator
+Generator = MLP | DeconvNet | BigGANDeepGenerator | BigGANGenerator
 
 
 def sample_spec_of(spec: DataSpec, settings: GameSettings | JointSettings) -> DataSpec:
@@ -52,7 +52,7 @@ def sample_spec_of(spec: DataSpec, settings: GameSettings | JointSettings) -> Da
     Raises:
         ConfigError: The networks cannot process such data.
     """
-    if isinstance(settings, LargeSettings):
+    if isinstance(settings, BigGANSettings | LargeSettings):
         return large.large_sample_spec(spec, settings)
     if isinstance(settings, ResidualSettings):
         return residual.residual_sample_spec(spec, settings)
@@ -69,10 +69,13 @@ def make_discriminator(
     Args:
         spec: Form of one example that D sees.
         settings: Settings of the networks.
-        latent_dim: Length of z; 0 for a D that sees x alone. Residual networks take no latents.
+        latent_dim: Length of z; 0 for a D that sees x alone. Residual networks and BigGAN's take
+            no latents.
     """
     if isinstance(settings, ResidualSettings):
         return residual.make_residual_discriminator(spec, settings)
+    if isinstance(settings, BigGANSettings):
+        return large.make_biggan_discriminator(spec, settings)
     if isinstance(settings, ConvSettings):
         return convolutional.make_conv_discriminator(spec, settings, latent_dim)
     return permutation_invariant.make_mlp_discriminator(spec, settings, latent_dim)
@@ -103,6 +106,8 @@ def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> G
     """
     if isinstance(settings, ResidualSettings):
         return residual.make_residual_generator(spec, settings, latent_dim)
+    if isinstance(settings, BigGANSettings):
+        return large.make_large_generator(spec, settings, latent_dim)
     if isinstance(settings, ConvSettings):
         return convolutional.make_conv_generator(spec, settings, latent_dim)
     return permutation_invariant.make_mlp_generator(spec, settings, latent_dim)
@@ -131,7 +136,7 @@ def last_hidden(name: str, network: Discriminator | Encoder) -> str:
         name: Name of the network in its method, such as `encoder`.
         network: The network itself.
     """
-    vectors = network.vector_names if isinstance(network, ResNet) else ()
+    vectors = getattr(network, "vector_names", ())
     return f"{name}.{(*network.hidden_names, *vectors)[-1]}"
 
 

@@ -1,4 +1,4 @@
-"""Builders of BigBiGAN's networks: BigGAN's G and D, and a ResNet-50 or RevNet-50 for E."""
+"""Builders of BigGAN's G and D, and of BigBiGAN's networks with a ResNet-50 or RevNet-50 for E."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from pydantic import PositiveInt
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
 from ..core.settings import Few, Positive
-from .biggan import SMALLEST_BIGGAN_SIDE, BigGANBody, BigGANGenerator, Growth
+from .biggan import (
+    SMALLEST_BIGGAN_SIDE,
+    BigGANBody,
+    BigGANDiscriminator,
+    BigGANGenerator,
+    Growth,
+)
 from .convnet import image_sample_spec
 from .heads import JointDiscriminator, Unary, check_depths
 from .resnet50 import ResNet50Encoder, StemKind
 
 
 @dataclass(frozen=True)
-class LargeSettings:
-    """BigBiGAN's networks; the defaults are the sizes for ImageNet at 128x128.
+class BigGANSizes:
+    """What G and D of BigGAN and of BigBiGAN have in common.
 
     Attributes:
-        kind: Kind of the networks.
         width: Number of channels of D's first block and G's last block at 128x128; 96 in BigGAN.
             All other blocks have multiples of it.
         generator_width: The same number for G alone; `width` if None.
@@ -33,6 +38,36 @@ class LargeSettings:
         image_size: Height and width of the images that G draws and D sees, if they are to be
             smaller than the data; E always sees the data at full size (128 with an E of 256 in the
             paper). None for the size of the data.
+        checkpoint_activations: Whether blocks of F, G and a ResNet store their inputs alone and run
+            again for gradients, which takes less memory and more time. A RevNet stores not even the
+            inputs.
+    """
+
+    width: PositiveInt = 96
+    generator_width: PositiveInt | None = None
+    growth: Growth = "biggan"
+    attention: PositiveInt | None = 64
+    image_size: tuple[PositiveInt, PositiveInt] | None = None
+    checkpoint_activations: bool = False
+
+
+@dataclass(frozen=True)
+class BigGANSettings(BigGANSizes):
+    """BigGAN's networks, without labels; the defaults are the sizes for ImageNet at 128x128.
+
+    Attributes:
+        kind: Kind of the networks.
+    """
+
+    kind: Literal["biggan"] = "biggan"
+
+
+@dataclass(frozen=True)
+class LargeSettings(BigGANSizes):
+    """BigBiGAN's networks; the defaults are the sizes for ImageNet at 128x128.
+
+    Attributes:
+        kind: Kind of the networks.
         encoder: Network of E: `resnet50`, or `revnet50`, which needs less memory because it
             recomputes its activations in the backward pass.
         encoder_width: Factor on all channels of E; 4 in the paper's best model.
@@ -56,17 +91,9 @@ class LargeSettings:
         mlp_spectral_norm: Whether spectral norm is on the weights of H and J, as on the rest of D.
             Without it J learns sooner to see the latents.
         crelu: Whether E computes BN+CReLU features as a layer `crelu` for evaluation.
-        checkpoint_activations: Whether blocks of F, G and a ResNet store their inputs alone and run
-            again for gradients, which takes less memory and more time. A RevNet stores not even the
-            inputs.
     """
 
     kind: Literal["large"] = "large"
-    width: PositiveInt = 96
-    generator_width: PositiveInt | None = None
-    growth: Growth = "biggan"
-    attention: PositiveInt | None = 64
-    image_size: tuple[PositiveInt, PositiveInt] | None = None
     encoder: Literal["resnet50", "revnet50"] = "resnet50"
     encoder_width: Positive = 1.0
     encoder_depths: tuple[Few, ...] = (3, 4, 6, 3)
@@ -80,13 +107,12 @@ class LargeSettings:
     mlp_depth: Few = 8
     mlp_spectral_norm: bool = True
     crelu: bool = True
-    checkpoint_activations: bool = False
 
     def __post_init__(self) -> None:
         check_depths(head_depth=self.head_depth, mlp_depth=self.mlp_depth)
 
 
-def large_sample_spec(spec: DataSpec, settings: LargeSettings) -> DataSpec:
+def large_sample_spec(spec: DataSpec, settings: BigGANSettings | LargeSettings) -> DataSpec:
     """Returns the form of the images that G draws and D sees, see `image_sample_spec`."""
     return image_sample_spec(spec, settings.kind, 2 * SMALLEST_BIGGAN_SIDE, settings.image_size)
 
@@ -114,8 +140,20 @@ def make_large_discriminator(
     )
 
 
+def make_biggan_discriminator(spec: DataSpec, settings: BigGANSettings) -> BigGANDiscriminator:
+    """Builds D(x), which maps `(N, *spec.shape)` to logits `(N, 1)`."""
+    body = BigGANBody(
+        spec.shape,
+        settings.width,
+        settings.attention,
+        growth=settings.growth,
+        checkpoint_activations=settings.checkpoint_activations,
+    )
+    return BigGANDiscriminator(body)
+
+
 def make_large_generator(
-    spec: DataSpec, settings: LargeSettings, latent_dim: int
+    spec: DataSpec, settings: BigGANSettings | LargeSettings, latent_dim: int
 ) -> BigGANGenerator:
     """Builds G(z), which maps `(N, latent_dim)` to `(N, *spec.shape)`."""
     return BigGANGenerator(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from ..data.settings import DataSettings
 from ..engine.config import TrainSettings
 from ..methods.bigbigan import BIGBIGAN_ADAM, BigBiGANSettings
-from ..networks.large import LargeSettings
+from ..methods.gan import GANSettings
+from ..networks.large import BigGANSettings, LargeSettings
 from .preset import Preset
 
 _BATCH = 2048
@@ -110,6 +111,24 @@ BIGBIGAN_PRESETS = (
         score="20,000 of CIFAR-10, 20 epochs: linear probe on pool of E 52.3 (untrained 40.2)",
         time="57 min of two cores",
         hardware="2 threads of 2 shared CPU cores",
+    ),
+    # The same networks and rates in a game without an encoder: BigGAN without labels.
+    Preset(
+        "gan",
+        "biggan",
+        GANSettings(
+            latent_dim=100,
+            prior="normal",
+            objective="hinge",
+            simultaneous=False,
+            network=BigGANSettings(width=8, attention=16, growth="doubling"),
+            optimizer=replace(_QUICK, learning_rate=4e-4),
+            generator_rate_multiplier=0.5,
+        ),
+        DataSettings(source="cifar10"),
+        _SHORT,
+        source="ours, after BigGAN, arXiv 1809.11096",
+        score="not measured yet",
     ),
     # A few thousand small images; E learns ten times as fast as G, or it hardly does. H and J go
     # without spectral norm, under which so few updates leave J blind to latents.
