@@ -178,7 +178,7 @@ def test_an_index_is_kept_and_used_again(run: Path, monkeypatch: pytest.MonkeyPa
         (["--query", "nowhere.png"], "nowhere.png"),
         (["--query", "3", "--out", "a.csv"], "must end in .json or .parquet or .png"),
         (["--query", "3", "--data", "digits", "--split", "test"], "leave it out with --data"),
-        (["--query", "3", "--query", "digits"], "picture files, or one source such as folder:PATH"),
+        (["--query", "3", "--query", "digits"], "picture files, one source such as folder:PATH"),
         (["--query", "3", "--layer", "encoder.conv9"], "unknown layer 'encoder.conv9'"),
     ],
 )

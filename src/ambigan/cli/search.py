@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from ..core.distributed import main_first, shared_work, workers
 from ..core.errors import ConfigError, DataError
@@ -18,7 +19,7 @@ from ..data.images.image_dataset import read_image_source
 from ..data.images.image_decoding import image_suffixes
 from ..data.images.image_source import ImageSource
 from ..data.splits import concat, take
-from ..retrieval import NamedExamples, SearchResult, write_search_result
+from ..retrieval import NamedExamples, SearchResult, novelty, write_search_result
 from ..retrieval import search_similar as find
 from ..run import Run
 from .output import logger, print_columns, print_json, say
@@ -63,21 +64,24 @@ def _search(request: Request) -> int:
     queries, among = _queries(request, run), _among(request, run)
     if _are_rows(flags.query) and not flags.data and _share_values(queries, among):
         logger.info("queries are among the examples searched, and each of them finds itself first")
+    asked = {"layer": flags.layer, "project": flags.project, "seed": flags.seed}
     found = find(
-        run,
-        queries,
-        among,
-        layer=flags.layer,
-        num=flags.num,
-        index=flags.index,
-        metric=flags.metric,
+        run, queries, among, num=flags.num, index=flags.index, metric=flags.metric, **asked
     )
+    ratio = None
+    if _are_samples(flags.query) and not uses_other_data(flags) and flags.split in (None, "train"):
+        ratio = novelty(run, found, dataset_of(run).test, **asked)
     if not workers().is_main:
         return 0
     if flags.json:
-        print_json(found.as_json())
+        print_json({**found.as_json(), **({"novelty": ratio} if ratio is not None else {})})
     else:
         _print(found)
+    if ratio is not None:
+        (logger.info if flags.json else say)(
+            f"the samples are {ratio:.2f} times as far from the nearest training example as"
+            " held-out examples are (medians); copies would be near 0"
+        )
     for path in paths:
         if path.suffix == ".png":
             _draw(run, found, path)
@@ -92,7 +96,7 @@ def _among(request: Request, run: Run) -> NamedExamples:
     flags = request.flags
     if uses_other_data(flags):
         return _source(flags.data, run, request)
-    if _are_rows(flags.query):
+    if _are_rows(flags.query) or _are_samples(flags.query):
         refuse_settings_alone(request)
     split = flags.split or "train"
     dataset = dataset_of(run)
@@ -129,6 +133,8 @@ def _queries(request: Request, run: Run) -> NamedExamples:
         DataError: a file or source cannot be read.
     """
     words: list[str] = request.flags.query
+    if _are_samples(words):
+        return _samples(words[0], run, request.flags.seed)
     if _are_rows(words):
         return _rows(words, run)
     if all(re.fullmatch(r"[\d,\s-]+", word) for word in words):
@@ -143,9 +149,24 @@ def _queries(request: Request, run: Run) -> NamedExamples:
     if len(words) > 1 or Path(words[0]).expanduser().exists():
         raise ConfigError(
             f"--query '{' '.join(words)}': give rows of the run's data such as 3,7,10-19, picture"
-            " files, or one source such as folder:PATH or npy:PATH."
+            " files, one source such as folder:PATH or npy:PATH, or samples:N."
         )
     return _source(words[0], run, request)
+
+
+def _are_samples(words: list[str]) -> bool:
+    return len(words) == 1 and re.fullmatch(r"samples:\d*", words[0]) is not None
+
+
+def _samples(word: str, run: Run, seed: int) -> NamedExamples:
+    """What the run draws, enlarged to the data's size where it draws smaller images."""
+    num = int(word.partition(":")[2] or 0)
+    drawn = torch.as_tensor(run.sample(num, seed))
+    if run.spec.kind == "images" and drawn.shape[1:] != run.spec.shape:
+        drawn = F.interpolate(drawn, run.spec.shape[1:], mode="bilinear")
+    names = tuple(f"sample {number}" for number in range(num))
+    split = Split(run.inputs(drawn.numpy()), None, ids=names)
+    return NamedExamples(split, f"samples of seed {seed}")
 
 
 def _are_rows(words: list[str]) -> bool:
@@ -257,8 +278,8 @@ def _draw(run: Run, found: SearchResult, path: Path) -> None:
 
 
 def _short(examples: NamedExamples, place: int) -> str:
-    """A name for the picture: the label, the file's own name, or the row."""
+    """A name for the picture: the label, the file's own name, the id, or the row."""
     label, file = examples.label(place), examples.file(place)
     if label is not None:
         return label
-    return Path(file).name if file else f"row {examples.row(place)}"
+    return Path(file).name if file else examples.name(place)

@@ -178,8 +178,7 @@ IMAGE_PRESETS = (
         time="27 min of one core",
         hardware=_HARDWARE,
     ),
-    # Short side 72, crops of 64, flips. The images are stored as squares of 72, the middle of the
-    # long side; in the authors' code, crops reach further.
+    # Short side 72, crops of 64 that reach to both ends of the long side, flips.
     _imagenet_paper(
         "bigan", settings=BiGANSettings(**_PAPER), source=f"{_BIGAN}, Table 3, as printed"
     ),

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..core.distributed import by_main
+from ..core.errors import ConfigError
 from ..core.files import read_json, sha256_of, write_bytes, write_json
+from ..core.randomness import Randomness
 from ..core.version import __version__
 from ..data import Split
-from ..data.splits import data_fingerprint
-from ..evaluation.features import extract, layer_features
+from ..data.splits import data_fingerprint, take
+from ..evaluation.baselines.feature_baselines import raw_features
+from ..evaluation.features import FeatureFunction, extract, layer_features
 from ..evaluation.metrics.knn import DistanceMetric
 from ..evaluation.metrics.similarity_search import (
     Neighbours,
@@ -74,7 +78,7 @@ class SearchResult:
         queries: what was looked for.
         among: where.
         neighbours: what was found.
-        layer: whose features were compared.
+        layer: whose features were compared, and how they were projected.
         index: `exact` or `faiss`.
         metric: what was compared, `cosine` or `euclidean`.
     """
@@ -140,6 +144,8 @@ def search_similar(
     num: int = 10,
     index: str = "exact",
     metric: DistanceMetric | None = None,
+    project: int | None = None,
+    seed: int = 0,
 ) -> SearchResult:
     """Finds the examples of largest cosine with each query, or of least distance from it.
 
@@ -147,23 +153,29 @@ def search_similar(
         run: whose features are compared.
         queries: what is looked for.
         among: where.
-        layer: the method's own feature layer if None.
+        layer: the method's own feature layer if None; `values` for the examples themselves.
         num: how many for each query.
         index: `exact`, or `faiss` for an index, which is kept in the run's folder and used again
             while run, layer and data are the same.
-        metric: `cosine` or `euclidean`; the distance for vectors and the cosine for images if None.
+        metric: `cosine` or `euclidean`; if None, the cosine for layers of images and the distance
+            for pixels and for vectors.
+        project: number of dimensions of a random projection of the layer, in which examples are
+            compared; BiGAN's Figure 5 has one of conv5 to 4,096. None for the layer itself.
+        seed: of the projection.
 
     Raises:
-        ConfigError: there is no such layer, or FAISS is not installed.
+        ConfigError: there is no such layer, FAISS is not installed, or `project` is no number of
+            dimensions.
     """
-    layer = layer or run.method.default_layer
-    metric = metric or ("euclidean" if run.spec.kind == "vectors" else "cosine")
-    function = layer_features(run.method, layer)
+    is_plain = run.spec.kind == "vectors" or layer == "values"
+    metric = metric or ("euclidean" if is_plain else "cosine")
+    function = _features(run, layer, project, seed)
+    layer = function.name
     if index == "faiss":
         import_faiss()  # or it is refused, before anything is computed
     asked = extract(function, queries.split.values, run.device)
     if index == "faiss":
-        search = _index(run, among, layer, metric)
+        search = _index(run, among, function, metric)
         neighbours = by_main(lambda: search(asked, num))
     else:
         whole = extract(function, among.split.values, run.device)
@@ -182,15 +194,64 @@ def write_search_result(found: SearchResult, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def novelty(run: Run, found: SearchResult, held_out: Split, **asked: Any) -> float | None:
+    """How far the queries are from their nearest neighbours, next to examples never learned from.
+
+    It is the median distance of the queries over that of the held-out examples; of cosines, 1 less
+    the cosine is the distance. Samples that copy the examples searched are near 0, and those that
+    are as new as the held-out examples near 1.
+
+    Args:
+        run: whose features are compared.
+        found: the neighbours of the queries, such as samples, among training examples.
+        held_out: examples of which a network has learned nothing; the first 1,000 are compared.
+        **asked: `layer`, `project` and `seed`, as the search had them.
+
+    Returns:
+        The ratio; None where the held-out examples are themselves copies.
+    """
+    some = NamedExamples(
+        take(held_out, torch.arange(min(1000, len(held_out)))), "held-out examples"
+    )
+    theirs = search_similar(run, some, found.among, num=1, metric=found.metric, **asked)
+    of_queries, of_others = (_nearest(each) for each in (found, theirs))
+    return of_queries / of_others if of_others > 0 else None
+
+
+def _nearest(found: SearchResult) -> float:
+    """The median distance from a query to what is most like it."""
+    values = found.neighbours.values[:, 0]
+    distances = 1 - values if found.metric == "cosine" else values
+    return float(distances.median())
+
+
+def _features(run: Run, layer: str | None, project: int | None, seed: int) -> FeatureFunction:
+    """What examples are compared by, under a name that says so."""
+    function = raw_features(run.spec) if layer == "values" else layer_features(run.method, layer)
+    if project is None:
+        return function
+    if project < 1:
+        raise ConfigError(f"cannot project on {project} dimensions; ask for 1 or more.")
+    inner = function.function
+
+    def projected(x: Tensor) -> Tensor:
+        h = inner(x)
+        # Drawn anew for every chunk of examples, and the same each time.
+        weights = Randomness(seed, "projection").normal(h.shape[1], project).to(h)
+        return h @ weights / project**0.5
+
+    return replace(function, name=f"{function.name} projected to {project}", function=projected)
+
+
 def _index(
-    run: Run, among: NamedExamples, layer: str, metric: DistanceMetric
+    run: Run, among: NamedExamples, function: FeatureFunction, metric: DistanceMetric
 ) -> Callable[[Tensor, int], Neighbours]:
     """The search in the index kept in the run's folder, if it is of the same; else in a new one.
 
     Only the main one of several processes may call it.
     """
     key = {
-        "layer": layer,
+        "layer": function.name,
         "weights": run.weights,
         "images_seen": run.images_seen,
         "data_sha256": data_fingerprint(among.split),
@@ -205,7 +266,7 @@ def _index(
 
     if by_main(is_kept):
         return lambda asked, num: SimilarityIndex.read(path, metric).search(asked, num)
-    features = extract(layer_features(run.method, layer), among.split.values, run.device)
+    features = extract(function, among.split.values, run.device)
 
     def build_and_search(asked: Tensor, num: int) -> Neighbours:
         index = SimilarityIndex.build(features, metric)

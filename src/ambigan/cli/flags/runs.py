@@ -149,13 +149,20 @@ EMBED: Flags = {
 SEARCH: Flags = {
     **RUN,
     "--query": several(
-        "examples to search for: an image file, a source such as folder:PATH, or rows of the run's"
-        " data, as the source counts them from 0, such as 3,7,10-19; may be repeated for image"
-        " files and rows",
+        "examples to search for: an image file, a source such as folder:PATH, rows of the run's"
+        " data, as the source counts them from 0, such as 3,7,10-19, or samples:N for so many that"
+        " the run draws; may be repeated for image files and rows",
         required=True,
     ),
     **_data("data to search", default="the training split"),
-    "--layer": "layer that examples are compared by; the run's feature layer by default",
+    "--layer": "layer that examples are compared by, or `values` for pixels or columns themselves;"
+    " the run's feature layer by default",
+    "--project N": integer(
+        "number of dimensions of a random projection of the layer, as in Figure 5 of BiGAN; none by"
+        " default",
+        None,
+    ),
+    "--seed N": integer("seed of samples and of the projection, 0 by default", 0),
     "--num N": integer("number of examples to find for each query", 10),
     "--index": (
         "search method: exact, or faiss, which keeps an index in the run's folder for many"
@@ -163,7 +170,8 @@ SEARCH: Flags = {
         {"choices": ["exact", "faiss"], "default": "exact"},
     ),
     "--metric": (
-        "what is compared; euclidean for vectors and cosine for images by default",
+        "what is compared; by default cosine for layers of images, and euclidean for pixels and for"
+        " vectors",
         {"choices": ["cosine", "euclidean"]},
     ),
     "--out FILE": "file to write, .json, .parquet or, for images, .png; in the run's folder by"

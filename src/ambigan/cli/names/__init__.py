@@ -56,13 +56,17 @@ def list_settings(method: str, preset: str | None = None) -> list[Setting]:
         changed = describe_preset(method, preset)["settings"]
     values |= changed
 
+    def nested_in(row: Setting) -> str:
+        """The settings that the row is of; all of one kind, further nested ones too, together."""
+        return (row.condition.partition(" ")[0] or row.name).rpartition(".")[0]
+
     def needs_other_kind(row: Setting) -> bool:
         kind, _, needed = row.condition.partition(" ")
         return bool(kind) and values[kind] != needed
 
     return [
         row if needs_other_kind(row) else replace(row, default=changed.get(row.name, row.default))
-        for _, group in groupby(rows, key=lambda row: row.name.rpartition(".")[0])
+        for _, group in groupby(rows, key=nested_in)
         for row in sorted(group, key=needs_other_kind)
     ]
 

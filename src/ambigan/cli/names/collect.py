@@ -89,7 +89,7 @@ def _settings(settings: Any, prefix: str, condition: str = "") -> Iterator[Setti
             described = descriptions.get(field, "")
             yield Setting(name, allowed, _plain(value), described, condition)
         elif len(kinds) < 2:
-            yield from _settings(value, f"{name}.")
+            yield from _settings(value, f"{name}.", condition)
         else:
             own = next(kind for kind, member in kinds.items() if isinstance(value, member))
             for kind in sorted(kinds, key=lambda kind: kind != own):
