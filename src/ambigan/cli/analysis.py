@@ -17,6 +17,7 @@ from ..analysis import (
     compare_errors,
     draw_exemplars,
     read_filters,
+    read_guided_gradients,
     remove_boxed_feature,
     remove_labelled_feature,
 )
@@ -32,6 +33,7 @@ from ..inversion import Inversion
 from ..report.figures import image_grid, save_figure, save_png
 from ..report.figures.feature_removal import draw_removal, removal_summary
 from ..report.figures.filters import draw_filters
+from ..report.figures.guided import draw_guided_gradients
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
 from .output import print_columns, print_json, say
@@ -46,16 +48,30 @@ from .runs import (
     write_npy,
 )
 
+SEARCHED = 1000
+"""Images of the test split among which those are found that units respond to most."""
+
 MOST_SHOWN = 16
 """Examples in the picture of an inversion."""
 SIGNS: dict[str, Any] = {"plus": 1, "minus": -1}
 
 
 def filters(request: Request) -> int:
-    """Writes the kernels that touch pixels: a picture and the numbers."""
-    run = load_run(request)
-    found = read_filters(run, request.flags.network)
-    picture = _picture(run, request.flags.out, f"filters-{found.network}")
+    """Writes the kernels that touch pixels, or what a layer responds to: a picture and numbers."""
+    flags, run = request.flags, load_run(request)
+    if flags.layer and not flags.guided:
+        raise ConfigError(
+            "--layer is of guided gradients; add --guided, or leave it out for the first filters."
+        )
+    if flags.guided:
+        images = dataset_of(run).test.values[:SEARCHED]
+        gradients = read_guided_gradients(run, images, flags.network, flags.layer)
+        picture = _picture(run, flags.out, f"guided-{gradients.layer}")
+        _write(save_figure, picture, draw_guided_gradients(gradients))
+        _write(write_npy, picture.with_suffix(".npy"), gradients.learned.gradients)
+        return 0
+    found = read_filters(run, flags.network)
+    picture = _picture(run, flags.out, f"filters-{found.network}")
     _write(save_figure, picture, draw_filters(found))
     _write(write_npy, picture.with_suffix(".npy"), found.learned)
     return 0

@@ -238,7 +238,12 @@ PUSH: Flags = {
 FILTERS: Flags = {
     **RUN,
     "--network": NETWORK,
-    "--out FILE": ".png file to write, and the kernels as .npy next to it",
+    "--guided": switch(
+        "draw what the units of a later layer respond to instead, by guided backpropagation, as in"
+        " Figure 5 of DCGAN"
+    ),
+    "--layer": "layer whose units these are; the last hidden one of the network by default",
+    "--out FILE": ".png file to write, and the kernels or gradients as .npy next to it",
 }
 
 
