@@ -69,6 +69,7 @@ TOY_NETWORK = {
 }
 
 TOY_METHOD = {
+    "barlow_twins": {"settings.embedding_dim": "6"},
     "simclr": {"settings.embedding_dim": "6"},
     "structural": {"settings.embedding_dim": "6", "settings.bank_size": "250"},
 }

@@ -38,6 +38,7 @@ def tall(tmp_path: Path) -> Path:
 NARROW = {
     "bigbigan": ["--settings.network.encoder-width", "0.03125"],
     "structural": ["--settings.network.generator-width", "8", "--settings.bank-size", "20"],
+    "barlow_twins": ["--settings.embedding-dim", "4"],
     "simclr": ["--settings.embedding-dim", "4"],
 }
 
@@ -45,7 +46,7 @@ NARROW = {
 @pytest.mark.usefixtures("quick_pages")
 @pytest.mark.parametrize("method", list(METHODS))
 def test_rectangles_of_one_channel_need_no_code(method: str, tall: Path, tmp_path: Path) -> None:
-    out, toy = tmp_path / "run", TOY[2:] if method == "simclr" else TOY
+    out, toy = tmp_path / "run", TOY[2:] if method in ("barlow_twins", "simclr") else TOY
     words = [*toy, *NARROW.get(method, [])]
     assert main(["train", method, "--data", f"folder:{tall}", "--out", str(out), *words]) == 0
     about = json.loads((out / "config.json").read_text())

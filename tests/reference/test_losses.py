@@ -241,6 +241,21 @@ def simclr(
     return {"encoder": -np.log(pairs / likeness.sum(1)).mean()}
 
 
+def barlow_twins(
+    nets: Networks, config: RunConfig, x: np.ndarray, _z: object, noise: Randomness
+) -> Totals:
+    """Eq. 1 and 2 of Barlow Twins, pair of dimensions by pair."""
+    method, images = nets.method, torch.from_numpy(x)
+    a, b = (nets.E(view(images, method.transform, noise).numpy()) for _ in range(2))
+    total = 0.0
+    for i in range(a.shape[1]):
+        for j in range(a.shape[1]):
+            spread = np.sqrt((a[:, i].var() + 1e-5) * (b[:, j].var() + 1e-5))
+            c = ((a[:, i] - a[:, i].mean()) * (b[:, j] - b[:, j].mean())).mean() / spread
+            total += (1 - c) ** 2 if i == j else config.settings.redundancy_weight * c**2
+    return {"encoder": total}
+
+
 def bigbigan(
     nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness
 ) -> Totals:
@@ -298,6 +313,7 @@ TRANSCRIPTIONS: dict[str, Callable[..., Totals]] = {
     "bigbigan": bigbigan,
     "structural": structural,
     "simclr": simclr,
+    "barlow_twins": barlow_twins,
 }
 
 

@@ -9,6 +9,7 @@ from .experiment import Experiment, RunSpec, register_experiment
 _LAYERS = ("discriminator.pool", "discriminator.output")
 _sao = partial(RunSpec, method="structural", layers=_LAYERS)
 _simclr = partial(RunSpec, method="simclr", layers=("encoder.pool", "encoder.output"))
+_barlow = partial(RunSpec, method="barlow_twins", layers=("encoder.pool", "encoder.output"))
 _gan = partial(RunSpec, method="gan", preset="residual", layers=("discriminator.pool",))
 
 CIFAR10_SETTINGS = {"data.source": "cifar10", "data.max_train": "20000", "train.log_every": "20"}
@@ -37,6 +38,7 @@ NO_VIEWS = _simclr("SimCLR, no views", changes={**_WHOLE, "settings.views.flip":
 FLIPS = _simclr("SimCLR, flips", changes=_WHOLE)
 CROPS = _simclr("SimCLR, flips and crops", changes=_HALF)
 OWN_VIEWS = _simclr("SimCLR, its own views")
+BARLOW = _barlow("Barlow Twins, its own views")
 SPECTRAL = _gan("GAN, spectral norm")
 PENALTY = _gan("GAN, gradient penalty", changes=_PENALTY)
 
@@ -52,9 +54,9 @@ _experiment = partial(
 MAIN = register_experiment(
     _experiment(
         name="sao-main",
-        title="SAO, SimCLR and a plain game on the same network",
+        title="SAO, SimCLR, Barlow Twins and a plain game on the same network",
         notes="What does a discriminator that embeds learn, and what do its peers?",
-        runs=(SAO, SPECTRAL, PENALTY, NO_VIEWS, OWN_VIEWS),
+        runs=(SAO, SPECTRAL, PENALTY, NO_VIEWS, OWN_VIEWS, BARLOW),
         reference_model=OWN_VIEWS.name,
         time="4 h 50 min on one thread of 2 shared CPU cores without bf16",
     )

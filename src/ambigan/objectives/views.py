@@ -1,7 +1,8 @@
-"""Two views of an example that should be embedded alike, without any augmentation made by hand.
+"""Two views of an example that should be embedded alike, and not all examples alike.
 
-Sources: VICReg (Bardes, Ponce and LeCun, 2022, arXiv 2105.04906) for the terms and their weights;
-SCARF (Bahri et al., 2022, arXiv 2106.15147) for views of rows of a table.
+Sources: VICReg (Bardes, Ponce and LeCun, 2022, arXiv 2105.04906) and Barlow Twins (Zbontar et al.,
+2021, arXiv 2103.03230) for the terms and their weights; SCARF (Bahri et al., 2022, arXiv
+2106.15147) for views of rows of a table.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..core.distributed import all_rows, global_mean
+from ..core.precision import at_least_float32
 from ..core.randomness import Randomness
 from .structural import moments_of
 
@@ -66,3 +68,32 @@ def _spread(covariance: Tensor) -> tuple[Tensor, Tensor]:
     variances = covariance.diagonal()
     narrow = F.relu(1 - (variances + _EPSILON).sqrt()).mean()
     return narrow, (covariance.square().sum() - variances.square().sum()) / len(variances)
+
+
+def barlow_twins(
+    first: Float[Tensor, "N D"], second: Float[Tensor, "N D"], redundancy_weight: float
+) -> dict[str, Tensor]:
+    """Each dimension correlates with itself over two views, and with no other.
+
+    Correlations are over the batch of all processes together, with variances divided by its number
+    of examples; 1e-5 is added to these, as batch norm does in the authors' code.
+
+    Source: Zbontar et al. (2021), Barlow Twins, arXiv 2103.03230, Eq. 1 and 2.
+
+    Args:
+        first: Embeddings of one view of each example.
+        second: Those of the other view, in the same order.
+        redundancy_weight: Weight of the second sum, lambda.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        a, b = (_standardised(all_rows(at_least_float32(each))) for each in (first, second))
+        correlations = a.T @ b / len(a)
+    own = correlations.diagonal()
+    others = correlations.square().sum() - own.square().sum()
+    return {"invariance": (1 - own).square().sum(), "redundancy": redundancy_weight * others}
+
+
+def _standardised(embeddings: Tensor) -> Tensor:
+    """Every dimension with mean 0 and variance 1 over the batch."""
+    centred = embeddings - embeddings.mean(0)
+    return centred / (centred.square().mean(0) + 1e-5).sqrt()

@@ -1,6 +1,7 @@
 """Presets of SAO: as printed, as its authors' code runs it, and what two cores can train.
 
-Its peers with the same networks are here, too: a plain game and SimCLR.
+Its peers with the same networks are here, too: a plain game, SimCLR and Barlow
+Twins.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import replace
 
 from ..data.settings import DataSettings
 from ..engine.config import TrainSettings
+from ..methods.barlow_twins import BarlowTwinsSettings
 from ..methods.gan import GANSettings
 from ..methods.simclr import SimCLRSettings
 from ..methods.structural import ADAMW, STRUCTURAL_ADAM, StructuralSettings
@@ -114,6 +116,22 @@ STRUCTURAL_PRESETS = (
         score="20,000 of CIFAR-10, 4 epochs: linear probe on pool 47.2 (untrained 43.8)",
         time="46 min of one core",
         hardware=_HARDWARE,
+    ),
+    Preset(
+        "barlow_twins",
+        "views",
+        BarlowTwinsSettings(),
+        _CIFAR10,
+        _VIEWS_TRAIN,
+        source="Barlow Twins, arXiv 2103.03230, with SAO's discriminator as encoder",
+    ),
+    Preset(
+        "barlow_twins",
+        "images",
+        BarlowTwinsSettings(network=_NARROW, embedding_dim=64),
+        _CIFAR10,
+        replace(_SHORT, cuda_graphs=False),
+        score="not measured yet",
     ),
     # SAO's networks, narrow, in a plain game: hinge, and spectral norm on all weights of D.
     Preset(
