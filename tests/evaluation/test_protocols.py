@@ -76,6 +76,7 @@ PINNED: dict[str, dict[str, Any]] = {
         "seed": 0,
     },
     "kmeans": {"restarts": 5, "seed": 0, "tolerance": 1e-4, "max_iterations": 300},
+    "kmeans_test_split": {"restarts": 5, "seed": 0, "tolerance": 1e-4, "max_iterations": 300},
     "retrieval_cosine": {"recall_at": [1, 5, 10], "precision_at": 10},
     "generation_features": {
         "num_generated": 10_000,
@@ -135,6 +136,7 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         ("linear_lbfgs_10", 80, ("chosen", "warnings")),
         ("svm_l2", 95, ("chosen", "warnings")),
         ("kmeans", 70, ("warnings",)),
+        ("kmeans_test_split", 65, ("warnings",)),
     ],
 )
 def test_raw_digits(name: str, least: float, notes: tuple[str, ...]) -> None:
@@ -143,6 +145,19 @@ def test_raw_digits(name: str, least: float, notes: tuple[str, ...]) -> None:
     assert len(scores["accuracy_per_class"]) == 10
     assert set(notes) <= set(scores.details)
     assert scores.metrics[0].interval is not None
+
+
+def test_clusters_of_the_test_split_are_of_directions_and_of_no_training_example() -> None:
+    task = digits()
+    found = classify(find_protocol("kmeans_test_split"), *task)
+    train, labels, test, test_labels = task
+    lengths = torch.linspace(0.5, 3, len(test))[:, None]
+    again = classify(
+        find_protocol("kmeans_test_split"), train.flip(1) * 7, labels, test * lengths, test_labels
+    )
+    assert again["accuracy"] == found["accuracy"]
+    assert again["nmi"] == pytest.approx(found["nmi"])
+    assert classify(find_protocol("kmeans"), *task)["nmi"] != found["nmi"]
 
 
 def some_data(name: str, labels: torch.Tensor | None) -> Dataset:

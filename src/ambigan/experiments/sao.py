@@ -71,6 +71,33 @@ AUGMENTATION = register_experiment(
         time="trainings 4 h 45 min on one thread of 2 shared CPU cores without bf16",
     )
 )
+CIFAR100 = register_experiment(
+    _experiment(
+        name="sao-cifar100",
+        title="SAO, SimCLR, Barlow Twins and a plain game on CIFAR-100",
+        notes="Does what holds on ten classes hold on a hundred?",
+        settings={**CIFAR10_SETTINGS, "data.source": "cifar100"},
+        runs=(SAO, PENALTY, OWN_VIEWS, BARLOW),
+        reference_model=OWN_VIEWS.name,
+    )
+)
+SMOOTHNESS = register_experiment(
+    _experiment(
+        name="sao-smoothness",
+        title="SAO, its smoothness more or less strong",
+        notes="How strong must the smoothness of D be, and around which slope?",
+        runs=(
+            SAO,
+            *(
+                _sao(f"smoothness {weight}", changes={"settings.smoothness_weight": weight})
+                for weight in ("0", "0.1", "1", "20")
+            ),
+            _sao("slope 0", changes={"settings.smoothness_target": "0"}),
+            _sao("slope 2", changes={"settings.smoothness_target": "2"}),
+            _sao("4 power iterations", changes={"settings.power_iterations": "4"}),
+        ),
+    )
+)
 SAO_ABLATION = register_experiment(
     _experiment(
         name="sao-ablation",

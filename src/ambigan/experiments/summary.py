@@ -21,6 +21,7 @@ TITLES = {
     "knn1_euclidean": "1-NN",
     "svm_l2": "L2-SVM",
     "kmeans": "k-means",
+    "kmeans_test_split": "k-means of the test split",
 }
 PUBLISHED = "published"
 COSTS = ("run", "images shown", "precision", "training", "images/s", "measuring")
