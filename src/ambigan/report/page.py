@@ -13,9 +13,11 @@ from ..core.files import write_text
 from ..data import Dataset
 from ..engine.run_folder import RunFolder
 from ..evaluation.result import Result
+from ..evaluation.result_file import read_folder
 from ..run import Run
 from . import result_tables, sections, summary
 from .data_section import data_rows
+from .figures.checkpoint_curves import checkpoint_curves
 from .figures.curves import curves
 from .report_data import gather_report_data
 
@@ -47,6 +49,7 @@ def write_report(
         sections.filters_section(material),
         sections.transfer_section(material),
         curves(material),
+        checkpoint_curves(_own_curves(folder, dataset), f"{material.noun} seen"),
     )
     context = {
         "method": type(run.method).__name__,
@@ -68,6 +71,12 @@ def write_report(
     }
     write_text(folder.report_file, render_template("page.html.jinja", context))
     return folder.report_file
+
+
+def _own_curves(folder: RunFolder, dataset: Dataset) -> list[list[Result]]:
+    """The curves of the run on these data, and not of one that was in the folder before."""
+    files = read_folder(folder.results, curves=True)
+    return [file for file in files if file[0].provenance.trained_on.sha256 == dataset.sha256]
 
 
 def render_template(name: str, context: Mapping[str, Any], *folders: str) -> str:
