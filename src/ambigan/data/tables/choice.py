@@ -185,11 +185,15 @@ def _left_alone(
     """Returns how many columns are not read, by the reason."""
     left = dict(table.left_alone)
     if dropped := [name for name in settings.drop if name in given]:
-        left["columns that were dropped"] = len(dropped)
+        left["dropped " + _columns(len(dropped))] = len(dropped)
     unused = len({*table.names} - {*used} - purposes.others)
     if is_for_model and unused:
-        left["columns that the model does not take"] = unused
+        left[_columns(unused) + " that the model does not take"] = unused
     return left
+
+
+def _columns(count: int) -> str:
+    return "column" if count == 1 else "columns"
 
 
 def _texts(table: Table, name: str) -> list[str]:
