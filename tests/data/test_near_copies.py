@@ -39,6 +39,7 @@ def test_copies_across_a_random_split_are_warned_of_and_groups_settle_it(tmp_pat
     (warning,) = open_dataset(settings).inventory.warnings
     assert "12 of 12 test images have near copies among the training images" in warning
     assert "--data.group" in warning
+    assert "`ambigan prepare PHOTOS NEW --size 48x48 --drop-duplicates`" in warning
     grouped = DataSettings(f"folder:{tmp_path}", test_fraction=0.2, group="folder")
     assert not open_dataset(grouped).inventory.warnings
 

@@ -109,6 +109,15 @@ def test_missing_values_are_refused_with_row_and_column(tmp_path: Path, kind: st
     assert data.inventory.left_alone == {"rows with missing values": 2}
 
 
+def test_a_missing_category_is_one_missing_value(tmp_path: Path) -> None:
+    colours = GAPS.assign(colour=["red", "green", None, "blue"] * (ROWS // 4), gone=1.5)
+    settings = {"missing": "median", "one_hot": "colour", "drop": "gone"}
+    data = open_dataset(override(DataSettings(written(tmp_path, colours)), settings))
+    facts, gaps = data.inventory.facts, 2 + ROWS // 4
+    assert f"{gaps} missing values filled by the median" in facts
+    assert data.inventory.left_alone == {"dropped column": 1}
+
+
 @pytest.mark.parametrize("how", ["mean", "median"])
 def test_missing_values_are_filled_by_the_training_split(tmp_path: Path, how: str) -> None:
     source = written(tmp_path, GAPS)

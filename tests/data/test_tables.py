@@ -158,7 +158,19 @@ def test_text_is_refused_with_both_remedies(tmp_path: Path, kind: str) -> None:
         in said
     )
     assert "--data.drop city,name" in said
-    assert "--data.label-column city" in said
+    assert "(--data.label-column name)" in said
+
+
+def test_texts_are_offered_for_what_they_may_be(tmp_path: Path) -> None:
+    texts = {
+        "who": [f"P{row}" for row in range(ROWS)],
+        "visit": [f"{row % 9 + 1}.11.2024" for row in range(ROWS)],
+        "seen": [f"2024-11-0{row % 9 + 1} 12:30" for row in range(ROWS)],
+        "colour": ["red", "blue"] * (ROWS // 2),
+    }
+    said = refused(csv(tmp_path, texts | SOUND))
+    assert "--data.one-hot colour, drop with --data.drop who,visit,seen,colour," in said
+    assert "(--data.id-column who) or the labels (--data.label-column colour)" in said
 
 
 def test_a_single_bad_cell_is_found(tmp_path: Path) -> None:

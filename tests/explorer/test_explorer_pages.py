@@ -99,6 +99,9 @@ def test_an_example_is_pointed_at_clicked_and_shown(page: Page) -> None:
     caption = near.inner_text()
     near.click()
     page.page.wait_for_selector(f"#example h3:text-is('{caption.partition(' ·')[0]}')")
+    arrow = page.page.locator("#map .annotation-text")  # which names it on the map
+    arrow.filter(has_text=caption.partition(" ·")[0]).wait_for()
+    assert page.page.locator("#map").bounding_box()["height"] > 500
 
 
 def test_examples_are_chosen_by_an_outline_and_saved(page: Page, tmp_path: Path) -> None:

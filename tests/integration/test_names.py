@@ -67,6 +67,8 @@ def test_mistyped_names_are_refused_before_torch_is_imported(tmp_path: Path) -> 
         "train --method bigam": "unknown method 'bigam'. Did you mean 'bigan'?",
         "train bigan --preset smal": "unknown preset of bigan 'smal'. Did you mean 'small'?",
         "train bigan --data mnits": "unknown data set 'mnits'. Did you mean 'mnist'?",
+        "train bigan --data herons": "Nor is there a folder herons.",
+        "train bigan --data herons/": "there is no file or folder herons/;",
         "train bigan --data foldr:x": "unknown data set 'foldr'. Did you mean 'folder'?",
         "train bigan --train.sed 3": "unknown setting 'train.sed'. Did you mean 'train.seed'?",
         "train gan --settings.latent-dimm 3": "Did you mean 'settings.latent_dim'?",

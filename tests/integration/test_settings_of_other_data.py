@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,25 @@ def test_verbs_read_other_tables_by_the_settings_that_are_typed(
     words = ["evaluate", "run", *SETTINGS, "--protocol", "knn1_euclidean", "--json"]
     assert main([*words, "--data.test-fraction", "0.2"]) == 0
     assert '"num_test": 4' in capsys.readouterr().out
+
+
+def test_rows_are_searched_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"r {n};{n % 7}.5;{n * n % 11}.1;{n}.2\n" for n in range(40))
+    Path("named.csv").write_text("name;a;b;c\n" + rows)
+    words = ["train", "bigan", "--data", "named.csv", "--data.id-column", "name", "--epochs", "1"]
+    assert main([*words, "--preset", "small", "--batch-size", "8", "--out", "run"]) == 0
+    found: list[object] = []
+    for query in (["r 4", "r 17"], ["4,17"]):
+        capsys.readouterr()
+        typed = [word for name in query for word in ("--query", name)]
+        assert main(["search", "run", *typed, "--split", "all", "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert main(["search", "run", "--query", "r 99"]) == 2
+    assert "'r 99'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["embed", "reconstruct", "search", "evaluate"])

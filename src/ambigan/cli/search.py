@@ -61,6 +61,7 @@ def _search(request: Request) -> int:
         raise ConfigError(f"cannot find {flags.num} neighbours; ask for 1 or more.")
     suffixes = SUFFIXES if run.spec.kind == "images" else SUFFIXES[:2]  # no picture of vectors
     paths = output_paths(run, flags.out, "search", suffixes)
+    flags.query = _rows_by_name(flags.query, run)
     queries, among = _queries(request, run), _among(request, run)
     if _are_rows(flags.query) and not flags.data and _share_values(queries, among):
         logger.info("queries are among the examples searched, and each of them finds itself first")
@@ -171,6 +172,20 @@ def _samples(word: str, run: Run, seed: int) -> NamedExamples:
 
 def _are_rows(words: list[str]) -> bool:
     return all(re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", word) for word in words)
+
+
+def _rows_by_name(words: list[str], run: Run) -> list[str]:
+    """The rows of examples of the run's data that are typed by their names; else what is typed."""
+    if _are_rows(words) or any(":" in word or Path(word).exists() for word in words):
+        return words
+    dataset = dataset_of(run)
+    places: dict[str, int] = {}
+    for split in (dataset.train, dataset.test):
+        rows = _rows_of(split)
+        if set(rows) & set(places.values()):  # published splits, of which the test split is meant
+            places = {}
+        places |= zip(split.files or split.ids, rows, strict=False)
+    return [str(places[word]) for word in words] if places.keys() >= {*words} else words
 
 
 def _rows(words: list[str], run: Run) -> NamedExamples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class AmbiganError(Exception):
@@ -44,4 +45,15 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> ConfigError:
     names = sorted(allowed)
     return ConfigError(
         f"unknown {kind} '{name}'.{suggestion(name, names)} Known: {', '.join(names)}."
+    )
+
+
+def unknown_source(typed: str, allowed: Iterable[str]) -> ConfigError:
+    """An error for a source that is no name of those allowed, and no path where something is."""
+    name, colon, _ = typed.partition(":")
+    if not colon and ("/" in typed or Path(typed).suffix):
+        return ConfigError(f"there is no file or folder {typed}; give the path of one that exists.")
+    unknown = unknown_name("data set", name, allowed)
+    return (
+        unknown if colon or not typed else ConfigError(f"{unknown} Nor is there a folder {typed}.")
     )

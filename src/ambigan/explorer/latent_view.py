@@ -149,7 +149,7 @@ def _sums() -> Any:
             [
                 html.H3(name),
                 html.Div(id={"type": "term", "name": name}, className="examples"),
-                button("Empty", {"type": "empty", "term": name}),
+                button("Clear", {"type": "empty", "term": name}),
             ],
             className="term",
         )

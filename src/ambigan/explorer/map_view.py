@@ -87,6 +87,7 @@ def layout(collection: Collection) -> Any:
                             clear_on_unhover=True,
                             config=_CONFIG,
                             className="map",
+                            style={"height": "560px"},  # else 100 %, which a redrawing makes 0
                         ),
                         dcc.Tooltip(id="hover", direction="right"),
                     ],
@@ -116,10 +117,23 @@ def register(app: Any, collection: Collection) -> None:
     @app.callback(
         Output("map", "figure"),
         Input("colour", "value"),
+        State(CHOSEN, "data"),
         prevent_initial_call=True,
     )
-    def recolour(colour: str) -> Any:  # pyright: ignore[reportUnusedFunction]
-        return _figure(collection, colour)
+    def recolour(colour: str, chosen: int | None) -> Any:  # pyright: ignore[reportUnusedFunction]
+        figure = _figure(collection, colour)
+        figure["layout"]["annotations"] = _pointer(collection, chosen)
+        return figure
+
+    @app.callback(
+        Output("map", "figure", allow_duplicate=True),
+        Input(CHOSEN, "data"),
+        prevent_initial_call=True,
+    )
+    def point_out(chosen: int | None) -> Any:  # pyright: ignore[reportUnusedFunction]
+        figure = dash.Patch()
+        figure["layout"]["annotations"] = _pointer(collection, chosen)
+        return figure
 
     @app.callback(
         Output("hover", "show"),
@@ -275,6 +289,16 @@ def _figure(collection: Collection, colour: str) -> Any:
         yaxis={"visible": False, "scaleanchor": "x"},
     )
     return {"data": traces, "layout": layout}
+
+
+def _pointer(collection: Collection, chosen: int | None) -> list[dict[str, Any]]:
+    """An arrow with the name of the chosen example, where it is on the map."""
+    if chosen is None:
+        return []
+    x, y = map(float, collection.points[chosen])
+    name = as_text(collection.examples.name(chosen), 24)
+    box = {"bgcolor": theme.PAPER, "opacity": 0.9, "font": {"size": 12}}
+    return [{"x": x, "y": y, "text": name, "ax": 0, "ay": -28, "arrowhead": 2, **box}]
 
 
 def _place_of(collection: Collection, data: Any, colour: str) -> int | None:

@@ -149,9 +149,9 @@ EMBED: Flags = {
 SEARCH: Flags = {
     **RUN,
     "--query": several(
-        "examples to search for: an image file, a source such as folder:PATH, rows of the run's"
-        " data, as the source counts them from 0, such as 3,7,10-19, or samples:N for so many that"
-        " the run draws; may be repeated for image files and rows",
+        "examples to search for: an image file, a source such as folder:PATH, examples of the run's"
+        " data by name or by row, as the source counts them from 0, such as 3,7,10-19, or"
+        " samples:N for so many that the run draws; names, rows and image files may be repeated",
         required=True,
     ),
     **_data("data to search", default="the training split"),

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from ...core.errors import CheckpointError, ConfigError, suggestion, unknown_name
+from ...core.errors import CheckpointError, ConfigError, suggestion, unknown_name, unknown_source
 from ...core.plugins import GROUP
 from ..parser import DEMO_METHOD, Request, between_commas
 from . import known_names, names_of_settings
@@ -103,7 +103,9 @@ def _check_source(typed: str | None) -> None:
     """A name, or the kind before a colon; of a bare path, the registry of sources says the kind."""
     name = (typed or "").partition(":")[0]
     if name and not Path(str(typed)).suffix and not _exists(str(typed)):
-        _check("data set", name, [source.rstrip(":") for source in known_names()["sources"]])
+        known = [source.rstrip(":") for source in known_names()["sources"]]
+        if name not in known and not _may_exist(name):
+            raise unknown_source(str(typed), known)
 
 
 def _check_layer(name: str) -> None:

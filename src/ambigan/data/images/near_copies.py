@@ -91,12 +91,14 @@ def warning_of_copies(
     counts = {level: sum(alike >= level for _, _, alike in pairs) for level in _SHARES}
     if all(counts[level] <= share * len(test) for level, share in _SHARES.items()):
         return ""
+    height, width = train.shape[2:]
     first, second, _ = max(pairs, key=lambda pair: pair[2])
     shown = f", such as {names[1][first]} of {names[0][second]}" if all(names) else ""
     return (
         f"{where}: {len(pairs):,} of {len(test):,} test images have near copies among the training"
         f" images{shown}, so scores on them are too good; keep what belongs together on one side"
-        " with --data.group, or drop copies with `ambigan prepare --drop-duplicates`"
+        " with --data.group, or drop copies with"
+        f" `ambigan prepare PHOTOS NEW --size {height}x{width} --drop-duplicates`, and train on NEW"
     )
 
 

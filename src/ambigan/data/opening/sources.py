@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from ...core.errors import ConfigError, DataError, unknown_name
+from ...core.errors import ConfigError, DataError, unknown_source
 from ...core.plugins import Plugin, load_installed
 from ..dataset import Dataset
 from ..file_kinds import kind_of_file
@@ -266,7 +266,7 @@ def _path(typed: str) -> Path:
 
 
 def _unknown_source(typed: str) -> ConfigError:
-    """For a path where nothing is, the kind it seems to be; else the nearest name."""
+    """For a path, what is wrong with it; else the nearest name."""
     path = _path(typed)
     if typed and path.is_file() and (kind := kind_of_file(path)) and kind.remedy:
         return ConfigError(f"{typed} is a file of another kind ({kind.name}); {kind.remedy}.")
@@ -275,7 +275,4 @@ def _unknown_source(typed: str) -> ConfigError:
             f"{typed} is of no kind that is recognised; say what it is, such as csv:{typed}."
             f" Known: {', '.join(map(typed_name, SOURCES))}."
         )
-    for name, source in SOURCES.items():
-        if isinstance(source, Readable) and path.suffix.lower() in source.suffixes:
-            return ConfigError(f"unknown data set '{typed}'. Did you mean '{name}:{typed}'?")
-    return unknown_name("data set", typed.partition(":")[0], [*SOURCES])
+    return unknown_source(typed, [*SOURCES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -184,11 +185,15 @@ def _left_alone(
     """Returns how many columns are not read, by the reason."""
     left = dict(table.left_alone)
     if dropped := [name for name in settings.drop if name in given]:
-        left["columns that were dropped"] = len(dropped)
+        left["dropped " + _columns(len(dropped))] = len(dropped)
     unused = len({*table.names} - {*used} - purposes.others)
     if is_for_model and unused:
-        left["columns that the model does not take"] = unused
+        left[_columns(unused) + " that the model does not take"] = unused
     return left
+
+
+def _columns(count: int) -> str:
+    return "column" if count == 1 else "columns"
 
 
 def _texts(table: Table, name: str) -> list[str]:
@@ -344,16 +349,18 @@ def _check_numeric(table: Table, used: list[str], is_needed: bool) -> None:
     name = wrong[0]
     others = f" (nor do {some(wrong[1:])})" if len(wrong) > 1 else ""
     texts = [n for n in wrong if is_text(without_dictionary(table.columns[table.place(n)]).type)]
-    marks, texts = _marks_and_categories(table, texts)
+    marks, texts, ids = _kinds_of_texts(table, texts)
     encode = f"encode categories with {drop_flag(texts, '--data.one-hot')}, " if texts else ""
     if marks:
         encode = (
             f"take {some(marks)} among numbers for missing values with"
             f" {drop_flag(marks, '--data.missing-marks')} --data.missing median, {encode}"
         )
+    ids_flag = f"--data.id-column{_such_as(ids)}"
+    labels_flag = f"--data.label-column{_such_as(texts[::-1])}"
     remedy = (
-        f"{encode}drop with {drop_flag(wrong)}, or name the column of labels, as"
-        f" by --data.label-column {shlex.quote(name)}, and that of names by --data.id-column"
+        f"{encode}drop with {drop_flag(wrong)}, or say which column has the names of the rows"
+        f" ({ids_flag}) or the labels ({labels_flag})"
     )
     if is_needed:
         remedy = "the model takes numbers there"
@@ -367,22 +374,36 @@ _NUM_MARKS = 5
 """Largest number of different texts among numbers that may stand for missing values."""
 
 
-def _marks_and_categories(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
-    """Returns texts that stand among numbers, and the columns whose texts may be categories.
+_DATE = re.compile(r"\s*(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{2,4})([ T]\d.*)?\s*")
+"""A day, by digits, with or without a time."""
 
-    Those of numbers with some texts are none, nor those in which each text is another one.
+
+def _kinds_of_texts(table: Table, names: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Returns texts that stand among numbers, and the columns whose texts may be categories or ids.
+
+    Those of numbers with some texts are neither, nor are dates. In ids, each text is another one.
     """
     marks: dict[str, None] = {}
     categories: list[str] = []
+    ids: list[str] = []
     for name in names:
         texts = [text or "" for text in table.texts(table.place(name))]
         others = [text for text in texts if not reads_as_number(text)]
         found = dict.fromkeys(others)
         if 2 * len(others) < len(texts):
             marks |= found if len(found) <= _NUM_MARKS else {}
+        elif all(map(_DATE.fullmatch, found)):
+            continue
         elif len(found) < len(texts) or len(texts) <= _NUM_MARKS:
             categories.append(name)
-    return list(marks), categories
+        else:
+            ids.append(name)
+    return list(marks), categories, ids
+
+
+def _such_as(columns: list[str]) -> str:
+    """Returns the first of some columns as the value of a flag; nothing where there are none."""
+    return f" {shlex.quote(columns[0])}" if columns else ""
 
 
 def _check_row_numbers(where: Any, used: list[str]) -> None:

@@ -59,19 +59,21 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else 0.0
 
 
-def filled(arrays: Sequence[Floats], fill: NDArray[np.float64]) -> tuple[list[Floats], int]:
-    """Returns arrays with values in place of missing ones, and how many these are.
+def filled(
+    arrays: Sequence[Floats], fill: NDArray[np.float64]
+) -> tuple[list[Floats], NDArray[np.int64]]:
+    """Returns arrays with values in place of missing ones, and how many these are by column.
 
     What has none missing is not copied.
     """
-    found, count = list[Floats](), 0
+    found, count = list[Floats](), np.zeros(len(fill), np.int64)
     for array in arrays:
         rows = np.flatnonzero(rows_with_missing(array))
         if len(rows):
             array = array.copy()
             part = array[rows]
             is_missing = np.isnan(part)
-            count += int(is_missing.sum())
+            count += is_missing.sum(0)
             array[rows] = np.where(is_missing, fill.astype(array.dtype), part)
         found.append(array)
     return found, count

@@ -59,7 +59,8 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     fill, facts = None, list(raw.facts)
     if settings.missing in ("mean", "median"):
         fill = fitted_fill(_rows_of(train, arrays), settings.missing)
-        arrays, count = filled(arrays, fill)
+        arrays, by_column = filled(arrays, fill)
+        count = int(by_column[_first_of_each(raw)].sum())
         facts += [f"{count:,} missing values filled by the {settings.missing}"] * (count > 0)
     rows = _rows_of(train, arrays)
     kept, columns = _without_constants(raw, rows, settings)
@@ -90,6 +91,12 @@ def build_vectors(raw: RawVectors, settings: DataSettings) -> Dataset:
     )
     pair = scaled[0], scaled[1]
     return assemble(settings, spec, pair, label_names, scaling, inventory=inventory)
+
+
+def _first_of_each(raw: RawVectors) -> list[int] | slice:
+    """The places of columns, of those that one column of categories is made into the first only."""
+    later = {f"{name}={v}" for name, levels in raw.categories.items() for v in levels[1:]}
+    return [place for place, name in enumerate(raw.columns) if name not in later] or slice(None)
 
 
 def _without_missing(raw: RawVectors, settings: DataSettings) -> RawVectors:
