@@ -174,6 +174,8 @@ def test_ranges_lie_behind_curves() -> None:
         ([".", "--seeds", "3"], "--seeds is of training"),
         ([".", "--out", "page.txt"], "must end in .html"),
         (["."], "is no run and holds none"),
+        (["bigan:small", "nothing", "--data", "digits"], "no run at nothing"),  # nothing is trained
+        (["hf:ann/digits"], "a model on the hub"),
     ],
 )
 def test_what_is_wrong_is_one_line(

@@ -152,12 +152,19 @@ def test_a_sink_that_fails_neither_stops_nor_alters_training(
         assert "image" in names
 
 
-def test_nobody_logged_in_is_said_before_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        FakeWandb.errors.UsageError("No API key configured."),
+        ValueError("mode\n  Input should be 'online'.\n    For further information visit"),
+    ],
+)
+def test_what_the_user_can_mend_is_said_before_training(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = FakeWandb("init", FakeWandb.errors.UsageError("No API key configured."))
+    fake = FakeWandb("init", error)
     monkeypatch.setitem(sys.modules, "wandb", fake)
-    with pytest.raises(ConfigError, match="WANDB_MODE=offline"):
+    with pytest.raises(ConfigError, match=r"(configured|'online')\. Log in.*WANDB_MODE=offline"):
         train(toy_config("gan-official", train__wandb="true"), tmp_path / "run")
 
 

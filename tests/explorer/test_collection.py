@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from explored import MakeCollection
 
 from ambigan.core.errors import ConfigError, DataError
 from ambigan.explorer.collection import first_of
-from ambigan.explorer.dropped_view import read_upload
+from ambigan.explorer.dropped_view import read_upload, warnings_heard
 from ambigan.explorer.map_view import inside
 from ambigan.explorer.pictures import as_text
 from ambigan.run import Run
@@ -92,6 +94,8 @@ def test_no_more_examples_than_fit_on_a_map(vector_run: Run, collection_of: Make
         ("mine.csv", "data:text/csv;base64,@@@", "arrived damaged"),
         ("mine.csv", "data:text/csv;base64,YSxiCjEsMgo=", "mine.csv"),
         ("mine.txt.exe", "data:;base64,TVo=", "mine.txt.exe"),
+        (f"mine.{'c' * 300}", "data:;base64,YSxiCjEsMgo=", "mine.c"),
+        ("mine.csv", "data:;base64,YQ==", "given to `ambigan explore RUN --data KIND:FILE`"),
     ],
 )
 def test_a_dropped_file_that_does_not_fit_says_so(
@@ -100,6 +104,25 @@ def test_a_dropped_file_that_does_not_fit_says_so(
     with pytest.raises(DataError, match=message) as raised:
         read_upload(collection_of(vector_run), contents, name)
     assert "ambigan-" not in str(raised.value)  # no word of where it was held
+
+
+def test_what_is_warned_of_a_dropped_file_is_heard() -> None:
+    library = logging.getLogger("ambigan.data")
+    with warnings_heard() as heard:
+        library.warning("/tmp/ambigan-x/dropped.csv: 1 row has a level that is not known.")
+        other = threading.Thread(target=library.warning, args=("of another page",))
+        other.start()
+        other.join()
+    library.warning("later")
+    assert heard == ["1 row has a level that is not known."]
+
+
+def test_the_map_of_few_examples_is_said_to_be_pca(
+    vector_run: Run, collection_of: MakeCollection
+) -> None:
+    collection = collection_of(vector_run)
+    few = first_of(collection.examples, 9)[0]
+    assert replace(collection, examples=few, projection="tsne").chosen_projection == "pca"
 
 
 def test_examples_that_are_given_are_as_networks_take_them(

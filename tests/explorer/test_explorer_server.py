@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 from explored import MakeCollection
@@ -40,6 +43,35 @@ def test_the_page_and_its_pictures(explorer: Explorer) -> None:
 def test_without_the_token_nothing_is_answered(explorer: Explorer, path: str) -> None:
     status, text, _ = get(explorer, path)
     assert (status, "ambigan explore" in text) == (403, True)
+
+
+def ask(explorer: Explorer, output: str, **inputs: Any) -> dict[str, Any]:
+    """What the first page answers where its inputs, `id__property`, have these values."""
+    given = [dict(zip(("id", "property"), key.split("__"), strict=True)) for key in inputs]
+    body = {
+        "output": f"{output}.children",
+        "outputs": {"id": output, "property": "children"},
+        "inputs": [each | {"value": v} for each, v in zip(given, inputs.values(), strict=True)],
+        "changedPropIds": [".".join(next(iter(inputs)).split("__"))],
+    }
+    request = Request(
+        f"{explorer.address}_dash-update-component",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urlopen(request, timeout=60) as response:
+        return json.loads(response.read() or b"{}")
+
+
+def test_what_cannot_be_answered_is_said_on_the_page(explorer: Explorer) -> None:
+    answer = ask(explorer, "example", chosen__data=0, layer__value="nothing")
+    assert "unknown layer 'nothing'" in json.dumps(answer["sideUpdate"]["problem"])
+    assert "problem" not in str(ask(explorer, "example", chosen__data=0, layer__value="encoder"))
+
+
+def test_an_emptied_number_beside_a_slider_changes_nothing(explorer: Explorer) -> None:
+    assert ask(explorer, "samples", seed__value=0, truncation__value=None)["response"] == {}
+    assert "image" in str(ask(explorer, "samples", seed__value=0, truncation__value=1))
 
 
 def test_other_hosts_are_refused(explorer: Explorer) -> None:

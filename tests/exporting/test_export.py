@@ -139,6 +139,13 @@ x = torch.as_tensor(numpy.load(sys.argv[2]))
 before = x.clone()
 numpy.save(sys.argv[3], model.features(x).numpy())
 assert torch.equal(x, before)
+for wrong in (x.float() / 255 if x.dtype == torch.uint8 else x.half(), x[0], x[..., :-1]):
+    try:
+        model.features(wrong)
+    except ValueError as error:
+        assert "it takes torch." in str(error)
+    else:
+        raise AssertionError("a wrong form is taken")
 """
 
 

@@ -18,7 +18,7 @@ import ambigan
 from ambigan.cli import main
 from ambigan.core.errors import CheckpointError, ConfigError
 from ambigan.evaluation.result_file import read_results
-from ambigan.hub import local_folder, push, repository
+from ambigan.hub import local_folder, name_of, push, repository
 from fake_hub import FakeHub, Repository, serving
 
 NAME = "hf:ann/digits"
@@ -80,6 +80,7 @@ def test_a_run_is_pushed_with_its_card_and_loaded_again(
     x = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8), np.uint8)
     assert np.array_equal(run.features(x), own.features(x))
     assert not any(path.is_symlink() for path in run.path.rglob("*"))
+    assert (name_of(run.path), name_of(own.path)) == ("ann/digits", measured_run.resolve().name)
     asked = len([line for line in hub.asked if "/resolve/" in line])
     out = tmp_path / "samples.npy"
     assert main(["sample", NAME, "--num", "3", "--out", str(out)]) == 0

@@ -61,6 +61,8 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
         (["train", "bigan", "--epochs", "-1"], "train.epochs"),
         (["train", "bigan", "--batch-size", "0"], "train.batch_size cannot be 0"),
         (["train", "bigan", "--seed", "-1"], "train.seed cannot be -1"),
+        (["explore", "run", "--seed", "-1"], "-1 is no seed; a seed is from 0 to 4294967295"),
+        (["anomaly", "run", "--seed", "4294967296"], "is no seed"),
         (["train", "bigan", "--settings.latent-dim", "0"], "settings.latent_dim cannot be 0"),
         (["train", "bigan", "--precision", "fp4"], "train.precision cannot be 'fp4'"),
         (["train", "bigan", "--device", "tpu"], "none of: auto, cpu, cuda"),

@@ -20,6 +20,7 @@ def compare(request: Request) -> int:
     """Prints a table of runs side by side and writes their page; trains what has no folder yet."""
     from ..comparison import compare as compare_runs
     from ..comparison.grid import command_of, is_method, train_grid
+    from ..comparison.runs import find_runs
     from ..engine.trainer import Interrupted
 
     flags, settings = request.flags, dict(request.settings)
@@ -32,6 +33,8 @@ def compare(request: Request) -> int:
         out = Path(flags.out or f"runs/compare-{settings.get('data.source', '').split(':')[0]}")
         if out.suffix == ".html":
             raise ConfigError(f"--out '{out}': with methods to train, name a folder for the runs.")
+        if folders:  # one that is no run is known before hours of training
+            find_runs(folders)
         seeds, protocols = parse_seeds(flags.seeds or "1"), between_commas(flags.protocol)
         chosen: dict[str, Any] = {"seeds": seeds, "settings": settings, "protocols": protocols}
         try:

@@ -13,6 +13,7 @@ from ..engine.config import RunConfig
 from ..evaluation.protocols import OF_FEATURES, PROTOCOLS, find_protocol
 from ..experiments import Experiment, RunSpec, reproduce
 from ..experiments.runner import Bar
+from ..hub import PREFIX
 from ..methods import METHODS
 from ..presets import find_preset
 
@@ -25,7 +26,8 @@ _OF_BATCHES = {"data.source", "data.crop", "data.short_side", "data.flip"}
 
 def is_method(typed: str) -> bool:
     """Whether `METHOD`, `METHOD:PRESET` or `module:Class` is meant, and not a folder."""
-    return not Path(typed).exists() and (typed.partition(":")[0] in METHODS or ":" in typed)
+    is_folder = Path(typed).exists() or typed.startswith(PREFIX)
+    return not is_folder and (typed.partition(":")[0] in METHODS or ":" in typed)
 
 
 def train_grid(

@@ -17,6 +17,7 @@ from ..engine.log_writers import read_lines
 from ..engine.run_folder import RunFolder
 from ..evaluation.result import Result
 from ..evaluation.result_file import read_folder, read_results_if_whole
+from ..hub import PREFIX
 from ..model_files import read_config
 from ..report.report_data import Lines
 
@@ -104,6 +105,11 @@ def find_runs(paths: Sequence[str | Path]) -> tuple[list[ComparedRun], list[Resu
     """
     folders: dict[Path, None] = {}
     for path in map(Path, paths):
+        if str(path).startswith(PREFIX):
+            raise ConfigError(
+                f"{path} is a model on the hub, which holds neither results nor the course of its"
+                " training to compare; name folders of runs."
+            )
         if not path.is_dir():
             raise CheckpointError(f"no run at {path}: there is no such folder.")
         found = list(_run_folders(path))

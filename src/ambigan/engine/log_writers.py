@@ -146,9 +146,10 @@ class WeightsAndBiases:
                 reinit="create_new",  # several runs may train in one process
                 settings=aside,
             )
-        except self._wandb.errors.UsageError as error:
+        except (self._wandb.errors.UsageError, ValueError) as error:  # ValueError: $WANDB_MODE=on
+            reason = " ".join(str(error).split("For further")[0].split()).rstrip(".")
             raise ConfigError(
-                f"train.wandb cannot start: {str(error).rstrip('.')}. Log in by `wandb login`, or"
+                f"train.wandb cannot start: {reason}. Log in by `wandb login`, or"
                 " set WANDB_MODE=offline and send the run later by `wandb sync`."
             ) from error
 

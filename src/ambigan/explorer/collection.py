@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..analysis.projection import Projection, has_umap, project
+from ..analysis.projection import FEWEST, Projection, has_umap, project
 from ..anomaly.scorer import AnomalyScorer, AnomalyScores, normal_examples
 from ..core.errors import ConfigError
 from ..core.files import StorageError, sha256_of, write_bytes
@@ -27,6 +27,7 @@ from ..data.tables.outputs import row_columns
 from ..evaluation.features import extract, layer_features
 from ..evaluation.metrics.knn import DistanceMetric
 from ..evaluation.metrics.similarity_search import search_exactly
+from ..hub import name_of
 from ..retrieval import NamedExamples
 from ..run import Run
 
@@ -104,7 +105,7 @@ class Collection:
     @cached_property
     def title(self) -> str:
         """What is shown of which model, in a few words."""
-        return f"{self.run.path.name}: {self.examples.origin}"
+        return f"{name_of(self.run.path)}: {self.examples.origin}"
 
     @property
     def metric(self) -> DistanceMetric:
@@ -113,7 +114,9 @@ class Collection:
 
     @cached_property
     def chosen_projection(self) -> Projection:
-        """How features are projected."""
+        """How features are projected: of too few for neighbourhoods, by PCA whatever was asked."""
+        if len(self) < FEWEST:
+            return "pca"
         if self.projection is not None:
             return self.projection
         if len(self) <= MOST_FOR_TSNE:
@@ -136,7 +139,7 @@ class Collection:
             return kept
         start = time.monotonic()
         logger.info(
-            f"making a map of {len(self):,} examples by {self.chosen_projection}, once; it is kept"
+            f"making a map by {self.chosen_projection}, once; it is kept (examples: {len(self):,})"
         )
         features = self.features(self.layer).numpy()
         points = project(features, self.chosen_projection, self.seed).astype(np.float32)

@@ -15,6 +15,9 @@ CHOSEN, TERMS = "chosen", "terms"
 
 TERM_NAMES = ("A", "B", "C")
 
+PROBLEM = "problem"
+"""Where the page shows what could not be answered."""
+
 
 def labelled(text: str, control: Any) -> Any:
     """A control under the words that say what it is for, which a screen reader reads with it."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
+import re
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from ..core.errors import AmbiganError, DataError
+from ..data.python_objects import WHERE
 from .collection import Collection
 from .components import button, dash, dcc, html, message
 from .example_view import anomaly_of, learned
@@ -39,7 +44,11 @@ def layout(collection: Collection) -> Any:
         [
             html.H2("Your own"),
             dcc.Upload(
-                html.Button(f"Drop {what} here, or choose a file", type="button", className="drop"),
+                html.Button(
+                    f"Drop {what} here, or choose a file, of at most {MOST_BYTES // 10**6} MB",
+                    type="button",
+                    className="drop",
+                ),
                 id="upload",
                 max_size=MOST_BYTES,
                 className="upload",
@@ -71,14 +80,19 @@ def register(app: Any, collection: Collection) -> None:
         if not contents:
             return dash.no_update, dash.no_update, dash.no_update
         try:
-            values = read_upload(collection, contents, name)
+            with warnings_heard() as warned:
+                values = read_upload(collection, contents, name)
         except AmbiganError as error:
             return message(str(error)), None, None
         number = next(numbers)
         held[number] = values[:1]
         held.pop(number - MOST_HELD, None)
         more = f": the first of {len(values):,} examples" if len(values) > 1 else ""
-        parts = [html.H3(f"{name}{more}"), *learned(app, collection, values[:1], layer)]
+        parts = [
+            html.H3(f"{name}{more}"),
+            *map(message, warned),
+            *learned(app, collection, values[:1], layer),
+        ]
         buttons = [button("Anomaly score", "score-dropped")]
         if "decode" in collection.run.capabilities:
             buttons.insert(0, button("Invert", "invert-dropped"))
@@ -124,7 +138,7 @@ def read_upload(collection: Collection, contents: str, name: str) -> Tensor:
         content = base64.b64decode(contents.partition(",")[2], validate=True)
     except (ValueError, binascii.Error) as error:
         raise DataError(f"{name} arrived damaged; drop it again.") from error
-    suffix = "".join(each for each in Path(name).suffix if each.isalnum() or each == ".")
+    suffix = "".join(each for each in Path(name).suffix if each.isalnum() or each == ".")[:16]
     with tempfile.TemporaryDirectory(prefix="ambigan-") as folder:
         path = Path(folder, f"dropped{suffix}")
         path.write_bytes(content)
@@ -132,10 +146,32 @@ def read_upload(collection: Collection, contents: str, name: str) -> Tensor:
         try:
             values = run.inputs([path] if run.spec.kind == "images" else str(path))
         except AmbiganError as error:
-            raise DataError(str(error).replace(str(path), name)) from error
+            text = str(error).replace(str(path), name).removeprefix(f"{WHERE}: ")
+            if "--data." in text:
+                text += " Such flags are given to `ambigan explore RUN --data KIND:FILE`."
+            raise DataError(text) from error
     if not len(values):
         raise DataError(f"{name} holds no examples.")
     return values
+
+
+@contextmanager
+def warnings_heard() -> Generator[list[str]]:
+    """What this thread warns of while the block runs; the folder of the file is left out."""
+    heard: list[str] = []
+    thread = threading.get_ident()
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread:
+                heard.append(re.sub(r"\S*dropped\.\w+: ", "", record.getMessage()))
+
+    ear, library = Ear(logging.WARNING), logging.getLogger("ambigan")
+    library.addHandler(ear)
+    try:
+        yield heard
+    finally:
+        library.removeHandler(ear)
 
 
 def _inverted(collection: Collection, values: Tensor) -> Any:

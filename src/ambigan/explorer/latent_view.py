@@ -204,11 +204,13 @@ def _register_movement(app: Any, collection: Collection) -> None:
     def move(  # pyright: ignore[reportUnusedFunction]
         start: str,
         place: int | None,
-        along: list[float],
-        steps: list[float],
+        along: list[Any],
+        steps: list[Any],
         numbers: list[Any],
         seed: int | None = 0,
     ) -> Any:
+        if None in (*along, *steps):  # the number beside a slider is being typed
+            return dash.no_update
         if start == "chosen" and place is None:
             return message("Choose an example on the map first.")
         run, space = collection.run, space_of(collection)
@@ -239,7 +241,9 @@ def _register_samples(app: Any, collection: Collection) -> None:
         dash.Input("seed", "value"),
         dash.Input("truncation", "value"),
     )
-    def sample(seed: int | None, share: float) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def sample(seed: int | None, share: float | None) -> Any:  # pyright: ignore[reportUnusedFunction]
+        if share is None:  # the number beside the slider is being typed
+            return dash.no_update
         if seed is None or seed < 0:
             return message("A seed is a whole number, 0 or more.")
         run = collection.run

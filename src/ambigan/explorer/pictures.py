@@ -63,6 +63,7 @@ def profile(run: Run, rows: dict[str, NDArray[Any]], text: str) -> Any:
     across = list(range(num)) if is_line else [as_text(each) for each in names]
     traces = [{**kind, "x": across, "y": values, "name": name} for name, values in rows.items()]
     layout = plain_layout(height=260, showlegend=len(rows) > 1)
+    layout["xaxis"]["automargin"] = True  # names of columns are long
     layout["xaxis"]["title"] = {"text": "column" if is_line else ""}
     layout["yaxis"]["title"] = {"text": "scaled value" if are_apart(run) else ""}
     return plot(traces, layout, text)

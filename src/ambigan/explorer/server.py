@@ -11,11 +11,14 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import AmbiganError, ConfigError
+from ..hub import name_of
 from . import dropped_view, example_view, latent_view, map_view
 from .collection import Collection
-from .components import CHOSEN, TERM_NAMES, TERMS, dash, dcc, html
+from .components import CHOSEN, PROBLEM, TERM_NAMES, TERMS, button, dash, dcc, html
 from .thumbnails import small_picture
+
+logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 
@@ -103,10 +106,11 @@ class Explorer:
             __name__,
             server=self._flask,
             url_base_pathname=self._path(number),
-            title=f"{collection.run.path.name} - ambigan",
+            title=f"{name_of(collection.run.path)} - ambigan",
             update_title=None,
             suppress_callback_exceptions=True,
             include_assets_files=False,
+            on_error=_tell,
         )
         style = files("ambigan.report").joinpath("page.css").read_text("utf-8")
         style += files("ambigan.explorer").joinpath("explorer.css").read_text("utf-8")
@@ -115,6 +119,12 @@ class Explorer:
         app.layout = partial(_layout, collection, others, number)  # made when it is asked for
         for view in (map_view, example_view, latent_view, dropped_view):
             view.register(app, collection)
+        app.clientside_callback(
+            "() => null",
+            dash.Output(PROBLEM, "children"),
+            dash.Input("close-problem", "n_clicks"),
+            prevent_initial_call=True,
+        )
         cache: dict[int, tuple[bytes, str]] = {}
 
         def picture(place: int) -> Any:
@@ -147,6 +157,16 @@ def _add_headers(response: Any) -> Any:
     return response
 
 
+def _tell(error: Exception) -> None:
+    """Shows on the page what could not be answered; the terminal has more where it is our fault."""
+    text = str(error)
+    if not isinstance(error, AmbiganError):
+        logger.warning("the explorer failed", exc_info=error)
+        text = "This failed; the terminal in which `ambigan explore` runs says why."
+    shown = [html.P(text), button("Close", "close-problem")]
+    dash.set_props(PROBLEM, {"children": shown})
+
+
 def _layout(collection: Collection, pages: list[tuple[str, str]], number: int) -> Any:
     run = collection.run
     shape = "×".join(map(str, run.spec.shape))
@@ -165,10 +185,11 @@ def _layout(collection: Collection, pages: list[tuple[str, str]], number: int) -
     return html.Div(
         [
             dcc.Store(id=CHOSEN),
+            html.Div(id=PROBLEM, role="alert", className="problem"),
             dcc.Store(id=TERMS, data={name: [] for name in TERM_NAMES}),
             html.Header(
                 [
-                    html.H1(run.path.name),
+                    html.H1(name_of(run.path)),
                     html.P(f"{collection.examples.origin}: {facts}", className="under"),
                     *([html.Nav(links, **{"aria-label": "Runs"})] if len(links) > 1 else []),
                 ]

@@ -7,6 +7,7 @@ to the bit.
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -40,7 +41,7 @@ class _Writer:
     """Collects the assignments of a graph and of the graphs inside it."""
 
     lines: list[_Line] = field(default_factory=list[_Line])
-    names: set[str] = field(default_factory=lambda: {"x", "w", "aten", "torch"})
+    names: set[str] = field(default_factory=lambda: {"x", "w", "aten", "torch", "check"})
     values: dict[Node, Any] = field(default_factory=dict[Node, Any])
 
     def write(self, graph_module: GraphModule) -> Any:
@@ -153,13 +154,14 @@ def as_code(arg: Any) -> str:
 
 
 def function_of(
-    name: str, text: str, program: ExportedProgram
+    name: str, text: str, takes: Mapping[str, Any], program: ExportedProgram
 ) -> tuple[list[str], dict[str, Tensor]]:
     """The source of a function that computes what an exported program does, and its weights.
 
     Args:
         name: The function's name.
         text: Its docstring, on one line.
+        takes: Type and shape of its input, which it checks first.
         program: The program, of one input.
 
     Returns:
@@ -189,5 +191,6 @@ def function_of(
         module = line.module
         body.append(f"    {line.name} = {line.text}")
     head = ["@torch.no_grad()", f"def {name}(x):", f'    """{text}"""']
+    head.append(f"    check(x, torch.{takes['dtype']}, {', '.join(map(str, takes['shape'][1:]))})")
     tensors = {key[3:-2]: tensor.detach() for key, tensor in held.items() if key in live}
     return [*head, *body, f"    return {result.text}"], tensors

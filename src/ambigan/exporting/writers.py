@@ -213,7 +213,7 @@ def _export_torch(run: Run, parts: Sequence[Part], out: Path, *, with_code: bool
     for part in parts:
         takes, gives = part.about["input"], part.about["output"]
         text = f"{_form(takes)} to {_form(gives)}; see model.json."
-        lines, held = function_of(part.name, text, _trace(run, part))
+        lines, held = function_of(part.name, text, takes, _trace(run, part))
         sources.append("\n".join(lines))
         tensors |= held
     plain = {name: torch.empty(v.shape, dtype=v.dtype).copy_(v) for name, v in tensors.items()}
@@ -284,6 +284,13 @@ def laid_out(weights, strides):
         value = weights[name]
         weights[name] = torch.empty_strided(value.shape, stride, dtype=value.dtype).copy_(value)
     return weights
+
+
+def check(x, dtype, *shape):
+    """Refuses what would be computed to no meaning: numbers of another range or size."""
+    if x.dtype != dtype or tuple(x.shape[1:]) != shape:
+        form = ", ".join(map(str, ("N", *shape)))
+        raise ValueError(f"it takes {{dtype}} ({{form}}), not {{x.dtype}} {{tuple(x.shape)}}")
 
 
 def load(folder=Path(__file__).parent):

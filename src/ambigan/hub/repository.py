@@ -55,7 +55,7 @@ def local_folder(run: str | Path) -> str | Path:
     user, name, revision = _parse(run)
     hub = _client()
     repository = f"{user}/{name}"
-    with _in_one_line(repository):
+    with _in_one_line(run.removeprefix(PREFIX)):
         found = hub.HfApi(_endpoint()).model_info(repository, revision=revision)
     commit = str(found.sha)
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
@@ -77,6 +77,13 @@ def local_folder(run: str | Path) -> str | Path:
         most = int(physical_memory())
         _fetch(hub, repository, commit, f"model/{kind}.safetensors", folder, most)
     return folder
+
+
+def name_of(folder: Path) -> str:
+    """What a run is called: `USER/NAME` of one from the hub, else the name of its folder."""
+    folder = folder.resolve()
+    is_fetched = folder.parent.parent == _cache().resolve()
+    return folder.parent.name.replace("--", "/") if is_fetched else folder.name
 
 
 def push(run: str | Path, repository: str, *, private: bool = False) -> str:

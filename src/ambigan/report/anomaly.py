@@ -15,6 +15,7 @@ from ..anomaly.ranking import AnomalyRanking
 from ..core.files import write_text
 from ..core.version import __version__
 from ..data.splits import take
+from ..hub import name_of
 from ..run import Run
 from .figures import theme
 from .figures.charts import legend_above
@@ -42,7 +43,7 @@ def write_anomaly_page(run: Run, ranking: AnomalyRanking, path: Path) -> Path:
     measures = ranking.measures()
     context = {
         "title": f"Anomalies in {ranking.examples.origin}",
-        "name": run.path.resolve().name,
+        "name": name_of(run.path),
         "method": type(run.method).__name__,
         "version": __version__,
         "facts": _facts(ranking, measures),

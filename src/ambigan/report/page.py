@@ -14,6 +14,7 @@ from ..data import Dataset
 from ..engine.run_folder import RunFolder
 from ..evaluation.result import Result
 from ..evaluation.result_file import read_folder
+from ..hub import name_of
 from ..run import Run
 from . import result_tables, sections, summary
 from .data_section import data_rows
@@ -54,7 +55,7 @@ def write_report(
     context = {
         "method": type(run.method).__name__,
         "config": run.config,
-        "name": folder.path.resolve().name,
+        "name": name_of(folder.path),
         "version": __version__,
         "dataset": dataset,
         "labelled": material.labelled,

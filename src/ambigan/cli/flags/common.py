@@ -28,6 +28,17 @@ def integer(text: str, default: int | None = None) -> tuple[str, dict[str, Any]]
     return text, {"type": int, "default": default}
 
 
+def seed(text: str, default: int | None = 0) -> tuple[str, dict[str, Any]]:
+    """A flag with a seed, of as many bits as every library takes."""
+    return text, {"type": _seed, "default": default}
+
+
+def _seed(typed: str) -> int:
+    if not typed.strip().isdecimal() or int(typed) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{typed} is no seed; a seed is from 0 to {2**32 - 1}")
+    return int(typed)
+
+
 GENERAL: Flags = {
     "--plugin MODULE": several(
         "a module or .py file that registers methods, data or protocols; may be repeated",

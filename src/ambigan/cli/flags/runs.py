@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .common import DEVICE, FLOAT, JSON, NETWORK, Flags, integer, several, switch
+from .common import DEVICE, FLOAT, JSON, NETWORK, Flags, integer, seed, several, switch
 
 
 def _term(sign: str, text: str) -> tuple[str, dict[str, Any]]:
@@ -81,7 +81,7 @@ def _data(what: str, default: str = "the run's own data") -> Flags:
 SAMPLE: Flags = {
     **RUN,
     "--num N": integer("number of examples", 64),
-    "--seed N": integer("seed of the latents, 0 by default", 0),
+    "--seed N": seed("seed of the latents, 0 by default"),
     **OUT,
 }
 
@@ -109,7 +109,7 @@ INVERT: Flags = {
         "weight of the mean squared latent in the loss, 0 by default",
         {**FLOAT, "default": 0.0},
     ),
-    "--seed N": integer("seed of the samples to start from, 0 by default", 0),
+    "--seed N": seed("seed of the samples to start from, 0 by default"),
     "--out FOLDER": "folder to write, `inversion` in the run's folder by default",
     **JSON,
 }
@@ -118,9 +118,7 @@ INTERPOLATE: Flags = {
     **RUN,
     "--pairs N": integer("number of pairs", 8),
     "--steps N": integer("number of examples along each walk", 10),
-    "--seed N": integer(
-        "seed of the ends, where the method cannot encode examples, 0 by default", 0
-    ),
+    "--seed N": seed("seed of the ends, where the method cannot encode examples, 0 by default"),
     **OUT,
 }
 
@@ -130,7 +128,7 @@ MAP: Flags = {
         {"choices": ["pca", "tsne", "umap"]},
     ),
     "--num N": integer("number of examples on the map, 20,000 by default, at most 100,000", 20_000),
-    "--seed N": integer("seed of the map, 0 by default", 0),
+    "--seed N": seed("seed of the map, 0 by default"),
 }
 """How examples are laid out on a map."""
 
@@ -193,7 +191,7 @@ ANOMALY: Flags = {
         " data hold anomalies too",
         1,
     ),
-    "--seed N": integer("seed of what is drawn from large data, 0 by default", 0),
+    "--seed N": seed("seed of what is drawn from large data, 0 by default"),
     "--out FOLDER": "folder to write, `anomaly` in the run's folder by default",
     **JSON,
 }
@@ -256,7 +254,7 @@ ARITHMETIC: Flags = {
         {"choices": ["samples", "data"], "default": "samples"},
     ),
     "--num N": integer("number of examples, counted from 0", 64),
-    "--seed N": integer("seed of samples and noise, 0 by default", 0),
+    "--seed N": seed("seed of samples and noise, 0 by default"),
     "--out FILE": ".png file to write; in the run's folder by default",
 }
 
@@ -273,7 +271,7 @@ FORGET: Flags = {
         "number of samples in which --label is looked for, 2000 by default", 2000
     ),
     "--shown N": integer("number of images in a row", 16),
-    "--seed N": integer("seed of the samples, 0 by default", 0),
+    "--seed N": seed("seed of the samples, 0 by default"),
     "--out FILE": ".png file to write, and the dropped maps as .json next to it",
 }
 
@@ -292,5 +290,5 @@ TRANSFER: Flags = {  # what is left out is as `TransferSettings` has it
         "mirror images at random",
         {"action": argparse.BooleanOptionalAction, "default": None},
     ),
-    "--seed N": integer("seed of initial weights, order and flips, 0 by default"),
+    "--seed N": seed("seed of initial weights, order and flips, 0 by default", None),
 }
