@@ -95,18 +95,20 @@ def _task(request: Request) -> int:
     suffix = _task_suffix(asked)
     if flags.proposals is not None and flags.task != "detection":
         raise ConfigError(f"--proposals is not of --task {flags.task}; leave it out.")
-    found = measure_task(
-        run,
-        data,
-        settings,
-        network=flags.network,
-        layers=layers,
-        starts=starts,
-        checkpoint=flags.backbone and Path(flags.backbone),
-        proposals=flags.proposals and Path(flags.proposals),
-        suffix=suffix,
-        asked=asked,
-    )
+    with show_progress() as progress:
+        found = measure_task(
+            run,
+            data,
+            settings,
+            network=flags.network,
+            layers=layers,
+            starts=starts,
+            checkpoint=flags.backbone and Path(flags.backbone),
+            proposals=flags.proposals and Path(flags.proposals),
+            suffix=suffix,
+            asked=asked,
+            searching=progress,
+        )
     if flags.json:
         print_json(results_as_json(found))
         return 0

@@ -14,6 +14,7 @@ from ...analysis.filters import default_network, find_network
 from ...core.errors import ConfigError
 from ...core.files import check_writable
 from ...core.settings import plain
+from ...data import Decoding
 from ...engine.run_folder import RunFolder
 from ...evaluation.provenance import hardware, versions
 from ...evaluation.result import Metric, ProtocolRecord, Provenance, Result, Subject
@@ -91,6 +92,7 @@ def measure_task(
     proposals: Path | None = None,
     suffix: str = "",
     asked: Mapping[str, Any] | None = None,
+    searching: Decoding | None = None,
 ) -> list[Result]:
     """Measures a task and writes `results/transfer_TASK.json` after each row.
 
@@ -108,6 +110,7 @@ def measure_task(
             kept in the run's folder, if None.
         suffix: Ending of the file's name, for what was asked for.
         asked: What was asked for, by flag, for provenance.
+        searching: Called with how many images are searched for boxes and of how many.
 
     Raises:
         ConfigError: The network has no convolutions, or cannot start so.
@@ -121,7 +124,7 @@ def measure_task(
     constants = {"network": name, "weights": run.weights} | makers.constants
     extra: dict[str, Any] = {}
     if data.task == "detection":
-        extra["proposals"], constants["proposals_by"] = _proposals(run, data, proposals)
+        extra["proposals"], constants["proposals_by"] = _proposals(run, data, proposals, searching)
     task = kind.make(data, settings, run.device, **extra)
     task.check(makers.trained)
     protocol = _protocol(kind, data, settings, constants)
@@ -258,12 +261,14 @@ def _percent(values: Sequence[float | None]) -> float | None:
     return None if mean is None else 100 * mean
 
 
-def _proposals(run: Run, data: VocData, path: Path | None) -> tuple[Proposals, str]:
+def _proposals(
+    run: Run, data: VocData, path: Path | None, searching: Decoding | None
+) -> tuple[Proposals, str]:
     """Boxes of all images, and where they are from."""
     if path is not None:
         return read_proposals(path, data), path.name
     kept = run.path / f"proposals--{_tag(data)}.npz"
-    return search_proposals(data, kept), "selective search (OpenCV, fast)"
+    return search_proposals(data, kept, searching), "selective search (OpenCV, fast)"
 
 
 def _protocol(

@@ -64,7 +64,7 @@ def read_proposals(path: Path, data: VocData) -> Proposals:
 
 
 def search_proposals(
-    data: VocData, kept: Path, say: Callable[[int, int], object] = lambda done, total: None
+    data: VocData, kept: Path, searching: Callable[[int, int], object] | None = None
 ) -> Proposals:
     """Boxes by selective search in its fast mode, kept in a file that `read_proposals` reads.
 
@@ -74,7 +74,7 @@ def search_proposals(
     Args:
         data: Images.
         kept: File of boxes that were found before, to which new ones are added (.npz).
-        say: Called with how many images are done and of how many.
+        searching: Called with how many images are done and of how many.
 
     Raises:
         ConfigError: OpenCV is not installed.
@@ -90,7 +90,8 @@ def search_proposals(
         logger.info(f"selective search in {len(todo):,} images; boxes are kept in {kept}")
     for done, example in enumerate(todo, start=1):
         found[example.name] = _search(example)
-        say(done, len(todo))
+        if searching is not None:
+            searching(done, len(todo))
         if done % _KEPT_EVERY == 0 or done == len(todo):
             _write_boxes(kept, found)
     return {example.name: found[example.name] for example in examples}
