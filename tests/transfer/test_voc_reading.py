@@ -103,6 +103,20 @@ def test_splits_that_cannot_be_used_are_refused(voc2007: Path) -> None:
         open_voc(source, "detection", test="none")
 
 
+def test_other_files_and_lists_do_not_disturb(voc2007: Path) -> None:
+    before = open_voc(f"voc:{voc2007}", "detection")
+    for name in ("test.000001.txt", "Thumbs.db", "._test.000001.jpg"):
+        (voc2007 / "JPEGImages" / name).write_text("other")
+    (voc2007 / "Annotations" / "test.000001.json").write_text("{}")
+    assert open_voc(f"voc:{voc2007}", "detection").record == before.record
+    write_lists(voc2007, "Main", {"own_train": ["train.000000", "train.000001"]})
+    data = open_voc(f"voc:{voc2007}", "detection", train="own_train")
+    assert [example.name for example in data.train] == ["train.000000", "train.000001"]
+    Image.new("RGB", (64, 48)).save(voc2007 / "JPEGImages" / "test.000001.png")
+    with pytest.raises(DataError, match=r"test.000001.png and test.000001.jpg have one name"):
+        open_voc(f"voc:{voc2007}", "detection")
+
+
 def test_other_layouts_are_refused(tmp_path: Path, voc2007: Path) -> None:
     with pytest.raises(ConfigError, match=r"give voc:DIR"):
         open_voc("cifar10", "detection")

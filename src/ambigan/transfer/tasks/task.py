@@ -82,18 +82,18 @@ class VocTask:
 
         Those of frozen convolutions are kept, while there is room, for other passes and rows.
         """
-        x = self.input_of(self.images(backbone.channels)[0], place, flip)
-        if layers == "all":
-            maps = backbone.maps(x)
-            return [maps[number] for number in used]
-        if self._backbone is not backbone:
+        is_frozen = layers != "all"
+        if is_frozen and self._backbone is not backbone:
             self._backbone, self._maps = backbone, {}
             self._room = physical_memory() // _SHARE
-        if (place, flip) in self._maps:
+        if is_frozen and (place, flip) in self._maps:
             return self._maps[place, flip]
-        with torch.no_grad():
+        x = self.input_of(self.images(backbone.channels)[0], place, flip)
+        with torch.set_grad_enabled(not is_frozen):
             maps = backbone.maps(x)
         found = [maps[number] for number in used]
+        if not is_frozen:
+            return found
         if (size := sum(h.numel() * h.element_size() for h in found)) <= self._room:
             self._room -= size
             self._maps[place, flip] = found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ...core.errors import ConfigError, DataError, suggestion
+from ...data.images.image_decoding import image_suffixes
 
 Task = Literal["classification", "detection", "segmentation"]
 """What is learned from the annotations."""
@@ -68,7 +70,10 @@ def find_folder(source: str, task: Task) -> VocFolder:
         lists = root
     kinds = _MASKS if task == "segmentation" else _BOXES
     images, annotations = _subfolder(root, _IMAGES), _subfolder(root, kinds)
-    return VocFolder(root, _by_stem(images), _by_stem(annotations), lists)
+    suffixes = image_suffixes() if task == "segmentation" else {".xml"}
+    return VocFolder(
+        root, _by_stem(images, image_suffixes()), _by_stem(annotations, suffixes), lists
+    )
 
 
 def choose_splits(folder: VocFolder, train: str | None, test: str | None) -> tuple[str, str]:
@@ -90,7 +95,7 @@ def choose_splits(folder: VocFolder, train: str | None, test: str | None) -> tup
     own = ("trainval", "train") if test == "test" else ("train",)
     train = train or _first(own, found, folder, "--train-split")
     for flag, name in (("--train-split", train), ("--test-split", test)):
-        if name not in found:
+        if not folder.list_file(name).is_file():
             raise ConfigError(
                 f"{flag} {name}: {folder.lists} has no {name}.txt.{suggestion(name, found)}"
                 f" There are: {', '.join(sorted(found)) or 'none'}."
@@ -148,11 +153,11 @@ def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
     raise DataError(f"{root} has no folder {' or '.join(names)}, which this task needs.")
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def _by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """The files of a folder by their names without the ending; names may have dots."""
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_file():
+        if path.name.startswith(".") or path.suffix.lower() not in suffixes or not path.is_file():
             continue
         if path.stem in files:
             raise DataError(f"{path} and {files[path.stem].name} have one name; keep one of them.")
