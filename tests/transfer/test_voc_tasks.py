@@ -13,11 +13,13 @@ import torch.nn.functional as F
 
 import ambigan
 from ambigan.core.errors import ConfigError, NonFiniteError
+from ambigan.core.imports import import_torchvision
+from ambigan.evaluation.result import Result
 from ambigan.evaluation.result_file import read_results
 from ambigan.networks.convnet import ConvLayer, Stage
 from ambigan.transfer.backbone import Backbone
 from ambigan.transfer.backbone.initial_weights import draw_scaled
-from ambigan.transfer.tasks import ClassificationSettings, measure_task
+from ambigan.transfer.tasks import ClassificationSettings, DetectionSettings, measure_task
 from ambigan.transfer.tasks.classification import ClassificationTask, masked_logistic_loss
 from ambigan.transfer.tasks.fitting import fit, learning_parts
 from ambigan.transfer.tasks.head import Head, pool_to
@@ -159,6 +161,39 @@ def test_rows_are_written_one_by_one_and_not_repeated(
     assert (protocol.constants["train_split"], protocol.constants["crop"]) == ("trainval", 32)
     assert set(both[0].details["classes"]["points"]) == {"cat", "person"}
     assert both[0].details["counts"]["test"]["images without objects"] == 1
+
+
+@pytest.mark.slow
+def test_other_weights_have_rows_of_their_own(
+    run: ambigan.Run, folder: Path, tmp_path: Path
+) -> None:
+    network = import_torchvision("models").resnet18(weights=None)
+    torch.save(network.state_dict(), tmp_path / "resnet.pth")
+    ask = {"network": "encoder", "starts": ("scaled",), "layers": ("fc8",)}
+    file = tmp_path / "resnet.pth"
+    results = measure_task(run, read(folder), QUICK, checkpoint=file, **ask)  # pyright: ignore
+    names = [(r.subject.name, r.subject.kind, r.subject.dim) for r in results]
+    assert names[1] == ("resnet18, fc8", "baseline", 512)
+    constants = results[0].protocol.constants
+    assert (constants["architecture"], constants["checkpoint"]) == ("resnet18", "resnet.pth")
+    assert len(constants["checkpoint_sha256"]) == 64
+
+
+def test_rows_of_other_proposals_are_measured_again(
+    run: ambigan.Run, folder: Path, tmp_path: Path
+) -> None:
+    data, file = read(folder, "detection"), tmp_path / "boxes.csv"
+    settings = DetectionSettings(epochs=1, width=8, pooled=2, short_side=32, regions=8)
+    ask = {"network": "encoder", "starts": ("scaled",), "layers": ("fc8",), "proposals": file}
+    found: list[Result] = []
+    for side in (20, 20, 40):
+        rows = [f"{e.name},1,1,{side},{side}" for e in (*data.train, *data.test)]
+        file.write_text("\n".join(["image,xmin,ymin,xmax,ymax", *rows]))
+        found += measure_task(run, data, settings, **ask)  # pyright: ignore
+    assert found[0] == found[1]
+    hashes = [result.protocol.constants["proposals_sha256"] for result in found]
+    assert hashes[1] != hashes[2]
+    assert found[2].protocol.constants["proposals_by"] == "boxes.csv"
 
 
 def test_networks_that_cannot_be_measured_are_refused(run: ambigan.Run, folder: Path) -> None:

@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -124,7 +125,10 @@ def measure_task(
     constants = {"network": name, "weights": run.weights} | makers.constants
     extra: dict[str, Any] = {}
     if data.task == "detection":
-        extra["proposals"], constants["proposals_by"] = _proposals(run, data, proposals, searching)
+        boxes, constants["proposals_by"] = _proposals(run, data, proposals, searching)
+        content = b"".join(name.encode() + each.tobytes() for name, each in boxes.items())
+        constants["proposals_sha256"] = sha256(content).hexdigest()
+        extra["proposals"] = boxes
     task = kind.make(data, settings, run.device, **extra)
     task.check(makers.trained)
     protocol = _protocol(kind, data, settings, constants)
@@ -175,6 +179,7 @@ class _Starts:
         if checkpoint is not None:
             self.architecture, self._read = read_backbone(checkpoint)
             self.constants = {"checkpoint": checkpoint.name, "architecture": self.architecture}
+            self.constants["checkpoint_sha256"] = sha256(checkpoint.read_bytes()).hexdigest()
 
     def check(self, starts: Sequence[Start]) -> None:
         """Refuses, before anything is computed, a start that this network cannot have."""
