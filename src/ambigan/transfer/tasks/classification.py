@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...core.machine import physical_memory
 from ..backbone import Backbone
 from ..voc import VocData
 from ..voc.metrics import classification_ap
@@ -18,6 +21,10 @@ from .settings import ClassificationSettings, Layers
 from .task import VocTask
 
 _CHUNK = 64
+_SHARE = 8
+"""Views are kept up to this part of the machine's memory; stacking them takes as much again."""
+
+logger = logging.getLogger(__name__)
 
 
 class ClassificationTask(VocTask):
@@ -93,19 +100,29 @@ class ClassificationTask(VocTask):
     def _views(self, backbone: Backbone, train: SplitImages) -> Tensor:
         """Maps of the kept crops `(views, N, ...)`, once for all rows of frozen convolutions."""
         if self._views_of is None or self._views_of[0] is not backbone:
-            settings, places = self.settings, list(range(len(train)))
-            found: list[Tensor] = []
-            for view in range(min(settings.views, settings.epochs)):
-                key = [settings.seed, view]
-                parts = [
-                    self._pooled(
-                        backbone, random_crops(train, chunk, settings.crop, [*key, *chunk])
-                    )
-                    for chunk in (places[i : i + _CHUNK] for i in range(0, len(places), _CHUNK))
-                ]
-                found.append(torch.cat(parts))
-            self._views_of = (backbone, torch.stack(found))
+            settings = self.settings
+            first = self._view(backbone, train, 0)
+            size = first.numel() * first.element_size()
+            room = max(1, int(physical_memory() / _SHARE / size))
+            num = min(settings.views, settings.epochs)
+            if room < num:
+                logger.warning(f"memory holds {room} of {num} views; take a smaller --task.pooled")
+            views = [first, *(self._view(backbone, train, i) for i in range(1, min(num, room)))]
+            self._views_of = (backbone, torch.stack(views))
         return self._views_of[1]
+
+    def _view(self, backbone: Backbone, train: SplitImages, number: int) -> Tensor:
+        """Maps of one crop of each training image, `(N, ...)`."""
+        places = list(range(len(train)))
+        key = [self.settings.seed, number]
+        chunks = [places[i : i + _CHUNK] for i in range(0, len(places), _CHUNK)]
+        crop = self.settings.crop
+        return torch.cat(
+            [
+                self._pooled(backbone, random_crops(train, chunk, crop, [*key, *chunk]))
+                for chunk in chunks
+            ]
+        )
 
     @torch.no_grad()
     def _scores(self, backbone: Backbone, head: Head, test: SplitImages) -> NDArray[np.float64]:

@@ -130,7 +130,8 @@ def measure_task(
         constants["proposals_sha256"] = sha256(content).hexdigest()
         extra["proposals"] = boxes
     task = kind.make(data, settings, run.device, **extra)
-    task.check(makers.trained)
+    for backbone in makers.given:
+        task.check(backbone)
     protocol = _protocol(kind, data, settings, constants)
     provenance = _provenance(run, data, asked or {})
     path = result_path(run, data, suffix)
@@ -148,11 +149,7 @@ def measure_task(
             seconds = round(perf_counter() - started, 2)
             about = {"start": start, "layers": learning, "classes": by_class(found, data)}
             about |= {"counts": data.counts}
-            subject = makers.subject(start, learning)
-            metrics = tuple(
-                Metric(*names, value=_percent(found[key]), unit="%", direction="higher")
-                for key, names in kind.metrics.items()
-            )
+            subject, metrics = makers.subject(start, learning), _metrics(kind, found)
             results.append(Result(protocol, subject, metrics, provenance, seconds, about))
             write_results(path, results)
     return results
@@ -171,7 +168,7 @@ class _Starts:
     ) -> None:
         self.run, self.name, self.data = run, name, data
         self.seed, self.checkpoint = seed, checkpoint
-        _check_images(run, name)
+        _check_images(run)
         self.trained = _cut(run, name)
         self.architecture = ""
         self._read: Backbone | None = None
@@ -180,6 +177,11 @@ class _Starts:
             self.architecture, self._read = read_backbone(checkpoint)
             self.constants = {"checkpoint": checkpoint.name, "architecture": self.architecture}
             self.constants["checkpoint_sha256"] = sha256(checkpoint.read_bytes()).hexdigest()
+
+    @property
+    def given(self) -> list[Backbone]:
+        """The backbones whose layers differ."""
+        return [self.trained, *((self._read,) if self._read else ())]
 
     def check(self, starts: Sequence[Start]) -> None:
         """Refuses, before anything is computed, a start that this network cannot have."""
@@ -232,7 +234,7 @@ def _cut(run: Run, name: str) -> Backbone:
     return cut_backbone(find_network(run.method, name))
 
 
-def _check_images(run: Run, name: str) -> None:
+def _check_images(run: Run) -> None:
     spec = run.spec
     if spec.kind != "images" or spec.shape[0] not in (1, 3):
         form = f"{spec.shape[0]} channels" if spec.kind == "images" else "vectors"
@@ -259,6 +261,13 @@ def by_class(
         for key, values in found.items()
         if len(values) == len(data.classes)
     }
+
+
+def _metrics(kind: _Kind, found: Mapping[str, Sequence[float | None]]) -> tuple[Metric, ...]:
+    return tuple(
+        Metric(*names, value=_percent(found[key]), unit="%", direction="higher")
+        for key, names in kind.metrics.items()
+    )
 
 
 def _percent(values: Sequence[float | None]) -> float | None:
