@@ -32,6 +32,14 @@ def pages() -> dict[str, str]:
             [Setting(*row) for row in known_names()["shared"]],
         ),
         **{f"method-{name}": method_page(name, about) for name, about in methods.items()},
+        **{
+            f"task-{name}": settings_page(
+                f"Constants of `ambigan transfer --task {name}`",
+                "Given as `--task.NAME`; [how to use it](../howto/transfer.md).",
+                [Setting(*row) for row in rows],
+            )
+            for name, rows in known_names()["tasks"].items()
+        },
         "presets": presets_page(methods),
         "protocols": protocols_page(),
         "experiments": experiments_page(known_names()["experiments"]),

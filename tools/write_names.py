@@ -8,7 +8,7 @@ from typing import Any
 from ambigan.cli.names import FILE
 from ambigan.cli.names.collect import collect_names
 
-LEVELS = {"methods": 3, "shared": 1, "experiments": 1}
+LEVELS = {"methods": 3, "shared": 1, "tasks": 2, "experiments": 1}
 """Levels of each part that are written an entry a line, so that changes are seen: down to a preset
 or a setting."""
 

@@ -94,7 +94,7 @@ def open_measured(
         if run.spec.kind != "images":
             raise ConfigError("--framing data is of images; vectors take the run's scaling.")
         dataset = open_dataset(replace(settings, size=None, crop=None), decoding)
-    return MeasuredData(dataset, framed, _trained_on(folder), tag)
+    return MeasuredData(dataset, framed, trained_on(folder), tag)
 
 
 def _measured_objects(run: Run, data: Any, y: Any) -> MeasuredData:
@@ -102,13 +102,13 @@ def _measured_objects(run: Run, data: Any, y: Any) -> MeasuredData:
     folder = RunFolder(run.path)
     if run.config.data.source == MEMORY:
         own = open_dataset(run.config.data, examples=examples_in_memory(data, y, run.config.data))
-        if own.sha256 == _trained_on(folder).sha256:
+        if own.sha256 == trained_on(folder).sha256:
             return MeasuredData(own, own, data_record(own))
     settings = DataSettings(MEMORY)
     needed = run.scaling.columns if run.scaling and run.spec.kind == "vectors" else ()
     examples = examples_in_memory(data, y, settings, needed)
     framed = open_framed(settings, run.spec, run.scaling, examples=examples)
-    return MeasuredData(framed, framed, _trained_on(folder), f"{MEMORY}-{framed.sha256[:8]}")
+    return MeasuredData(framed, framed, trained_on(folder), f"{MEMORY}-{framed.sha256[:8]}")
 
 
 def provenance_of(run: Run, data: MeasuredData, asked: Mapping[str, Any]) -> Provenance:
@@ -173,7 +173,7 @@ def describe_framing(run: Run, settings: DataSettings) -> tuple[str, bool]:
     return line, is_larger or ours > FAR * theirs
 
 
-def _trained_on(folder: RunFolder) -> DataRecord:
+def trained_on(folder: RunFolder) -> DataRecord:
     """The data that a run was trained on, as its folder names them; they need not be there."""
     if folder.data_file.is_file():
         about = read_json(folder.data_file)

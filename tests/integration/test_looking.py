@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ambigan.cli import main
+from voc_folder import write_voc2007
 
 
 @pytest.fixture
@@ -96,9 +97,39 @@ def test_transfer_prints_its_table_and_stands_on_the_page(
     assert "--protocol transfer" not in page
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_pages")
+def test_a_task_prints_its_table_and_stands_on_the_page(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_voc2007(tmp_path / "devkit")
+    words = ["transfer", run, "--network", "encoder", "--data", f"voc:{folder}", "--epochs", "1"]
+    words += ["--task", "classification", "--task.width=8", "--task.crop=24"]
+    assert main([*words, "--starts", "trained,scaled", "--layers", "fc8"]) == 0
+    told = capsys.readouterr().out
+    assert "scaled encoder, fc8" in told
+    assert "mAP (11 points), %" in told
+    assert main([*words, "--starts", "trained", "--layers", "all", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [entry["details"]["layers"] for entry in found] == ["fc8", "fc8", "all"]
+    assert main(["report", run]) == 0
+    page = Path(run, "report.html").read_text()
+    assert "transfer_classification on VOC2007" in page
+    assert "--task classification" in page
+    assert "--layers fc8,all --starts trained,scaled" in page
+    assert "--protocol transfer" not in page
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["transfer", "RUN", "--layers", "fc8"], "--layers is not of --task frozen; give --task"),
+        (["transfer", "RUN", "--task", "detection"], "needs images with annotations; give --data"),
+        (["transfer", "RUN", "--task", "detection", "--flip"], "--flip is not of --task detection"),
+        (["transfer", "RUN", "--task", "detection", "--layers", "fc9", "--data", "voc:x"], "'fc8'"),
+        (["transfer", "RUN", "--task", "detection", "--data", "digits"], "give voc:DIR"),
+        (["transfer", "RUN", "--task", "detection", "--data.size", "8,8"], "unknown constant of"),
+        (["transfer", "RUN", "--task", "detection", "--task.width", "0"], "width cannot be 0"),
         (["arithmetic", "RUN", "--plus", "a,b"], "--plus 'a,b': numbers with commas"),
         (["arithmetic", "RUN", "--plus", "64"], "no example 64; they go from 0 to 63"),
         (["arithmetic", "RUN", "--num", "0"], "a sheet has 1 example or more"),

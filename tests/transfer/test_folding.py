@@ -16,7 +16,15 @@ from ambigan.networks.mlp import DenseLayer
 from ambigan.transfer import fold
 from ambigan.transfer.bn_folding import Layer
 
+
+def grouped() -> ConvLayer:
+    layer = ConvLayer(3, Stage(6, 3), 0, BatchNorm, True)
+    layer.convolution = nn.Conv2d(3, 6, 3, padding=2, dilation=2, groups=3, bias=False)
+    return layer
+
+
 CONV = {
+    "grouped": grouped,
     "plain": lambda: ConvLayer(3, Stage(7, 3), 0, None, True),
     "without bias": lambda: ConvLayer(3, Stage(7, 5, 2), 0, None, False),
     "normed": lambda: ConvLayer(3, Stage(7, 5, 2), 0, BatchNorm, True),

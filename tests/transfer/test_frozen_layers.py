@@ -12,7 +12,7 @@ import pytest
 
 import ambigan
 from ambigan.core.errors import ConfigError
-from ambigan.evaluation.result_file import read_results
+from ambigan.evaluation.result_file import read_results, write_results
 from ambigan.run_data import MeasuredData, open_measured
 from ambigan.transfer import TransferSettings
 from ambigan.transfer.frozen_layers import measure_transfer as measure
@@ -73,6 +73,20 @@ def test_it_goes_on_where_it_was(run: ambigan.Run, digits: MeasuredData, listen:
     assert len(told) == len(results) - 3 == 10
     told.clear()
     assert (ask(), told) == (results, [])
+
+
+def test_another_machine_goes_on(
+    run: ambigan.Run, digits: MeasuredData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = run.path / "results/transfer.json"
+    ask = partial(measure, run, digits, network="encoder", labels=50, settings=QUICK)
+    first = ask()
+    write_results(path, first[:-1])
+    monkeypatch.setattr("ambigan.run_data.hardware", lambda device: {"processor": "another"})
+    again = ask(asked={"flag": "value"})
+    assert again[:-1] == first[:-1]
+    assert again[-1].metrics == first[-1].metrics
+    assert read_results(path) == again
 
 
 def test_other_constants_begin_again(

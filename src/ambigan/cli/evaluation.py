@@ -1,4 +1,4 @@
-"""The verbs that measure: evaluate, transfer by frozen layers, and reproduce for experiments."""
+"""The verbs that measure: evaluate, and reproduce for experiments."""
 
 from __future__ import annotations
 
@@ -25,16 +25,13 @@ from ..evaluation.crops import CropSettings
 from ..evaluation.result import Result
 from ..evaluation.result_file import results_as_json
 from ..model_files import read_config
-from ..report.figures import save_figure
-from ..report.figures.transfer import transfer_chart, transfer_table
 from ..report.result_tables import ResultTable, headline_of, not_ahead, table_of, title_of
-from ..run_data import carried, open_measured
+from ..run_data import carried
 from ..run_evaluation import evaluate as measure
 from ..run_evaluation import evaluate_curve
-from ..transfer.frozen_layers import measure_transfer, transfer_settings
 from .output import logger, print_json, say, show_progress
 from .parser import Request, between_commas
-from .runs import data_values, load_run, method_of, refuse_settings_alone
+from .runs import data_values, method_of, refuse_settings_alone
 
 MOST_SEEDS = 1000
 WIDEST_TABLE = 1000
@@ -50,7 +47,7 @@ def evaluate(request: Request) -> int:
         reference_features=list(dict.fromkeys(flags.reference_features or ())),
         inception=flags.inception,
         crops=_crops_of(flags),
-        data=_data_of(request),
+        data=data_of(request),
         framing=flags.framing or "run",
         device=flags.device,
     )
@@ -72,33 +69,7 @@ def evaluate(request: Request) -> int:
     return 0
 
 
-def transfer(request: Request) -> int:
-    """Freezes more and more layers, trains the rest with labels, and prints the table."""
-    flags, run, data = request.flags, load_run(request), _data_of(request)
-    names = ("epochs", "batch_size", "learning_rate", "flip", "seed")
-    asked = {name: getattr(flags, name) for name in names}
-    with show_progress() as progress:
-        measured = open_measured(run, data, decoding=progress)
-    found = measure_transfer(
-        run,
-        measured,
-        network=flags.network,
-        labels=flags.labels,
-        settings=transfer_settings(**asked),
-        suffix=_suffix(flags, asked),
-        asked=EvaluationConfig(data=data).asked,
-    )
-    title = "transfer: test accuracy, %, by the last frozen layer"
-    print_table(transfer_table(found), f"{title}, on {data.source}" if data else title)
-    stem = f"transfer{_suffix(flags, asked)}{f'--on-{measured.tag}' if data else ''}"
-    say(f"written: {run.path / 'results' / stem}.json")
-    picture = run.path / f"{stem}.png"
-    save_figure(picture, transfer_chart(found))
-    say(f"written: {picture}")
-    return 0
-
-
-def _data_of(request: Request) -> DataSettings | None:
+def data_of(request: Request) -> DataSettings | None:
     """The data of `--data` with the settings of `--data.NAME`, or None."""
     flags, values = request.flags, data_values(request)
     if flags.data is None:
@@ -118,13 +89,6 @@ def _crops_of(flags: argparse.Namespace) -> CropSettings | None:
     }
     values = {name: from_strings(value) for name, value in asked.items() if value is not None}
     return build(CropSettings, values, "views.") if values else None
-
-
-def _suffix(flags: argparse.Namespace, asked: dict[str, Any]) -> str:
-    """What of a file's name says what was asked for."""
-    given = {"": flags.network, "weights-": flags.weights}
-    given |= {"labels-": flags.labels} | {f"{name}-": value for name, value in asked.items()}
-    return "".join(f"--{name}{value}" for name, value in given.items() if value is not None)
 
 
 def reproduce(request: Request) -> int:

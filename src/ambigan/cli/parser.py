@@ -57,7 +57,9 @@ VERBS = {
         "Drop the feature maps of a generator that draw something", runs.FORGET, "analysis"
     ),
     "transfer": Verb(
-        "Freeze the first layers, train the rest with labels, measure", runs.TRANSFER, "evaluation"
+        "Freeze layers, train the rest on labels, boxes or masks, measure",
+        runs.TRANSFER,
+        "transfer",
     ),
     "export": Verb("Write a run's networks for other programs: ONNX or plain PyTorch", runs.EXPORT),
     "push": Verb("Put a run's model on the Hugging Face hub, with a card", runs.PUSH),
@@ -109,7 +111,8 @@ Samples are numbered as in the sheet that `ambigan arithmetic RUN` writes. Label
 for measuring, and with --label to choose what is dropped.""",
     "transfer": """\
 Results are written after each measurement; after an interruption, the same command
-continues.""",
+continues. Constants of a task are changed by dotted name, such as
+--task.width 512 --task.short-side 240; see the manual's page on transfer for all.""",
     "export": """\
 Data go in and come out in the units of their source, and the outcome is checked against
 the run. With --to torch, OUT holds model.py, model.safetensors and model.json.""",

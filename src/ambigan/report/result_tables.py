@@ -166,6 +166,11 @@ def is_transfer(results: Sequence[Result]) -> bool:
     return results[0].protocol.name == "transfer"
 
 
+def is_task(results: Sequence[Result]) -> bool:
+    """Whether results are of a task of `ambigan transfer --task`."""
+    return results[0].protocol.name.startswith("transfer_")
+
+
 def is_of_features(results: Sequence[Result]) -> bool:
     """Whether results judge features, and not what a generator draws."""
     first = results[0]

@@ -22,9 +22,9 @@ from ..evaluation.result import Result
 from ..methods import is_external
 from ..presets import find_preset
 from ..trainable import trained_rows
-from .figures.transfer import flags_of
+from .figures.transfer import flags_of, task_flags
 from .report_data import Lines, ReportData
-from .result_tables import is_of_features, is_transfer
+from .result_tables import is_of_features, is_task, is_transfer
 
 
 @dataclass(frozen=True)
@@ -175,13 +175,14 @@ def commands(material: ReportData) -> list[str]:
     given = plugin_flags(config.plugins)
     again = [f"{shlex.join(words)}{given} --out {out}"]
     names: dict[str, dict[str, None]] = {}
-    for result in (results[0] for results in material.results if not is_transfer(results)):
+    by_verb = [results for results in material.results if is_transfer(results) or is_task(results)]
+    for result in (results[0] for results in material.results if results not in by_verb):
         protocol = f"--protocol {shlex.quote(result.protocol.name)}"
         names.setdefault(_evaluation_flags(result) + given, {})[protocol] = None
     again += [f"ambigan evaluate {out} {' '.join(of)}{flags}" for flags, of in names.items()]
-    again += [
-        f"ambigan transfer {out} {flags_of(r)}{given}" for r in material.results if is_transfer(r)
-    ]
+    for results in by_verb:
+        flags = task_flags(results) if is_task(results) else flags_of(results)
+        again.append(f"ambigan transfer {out} {flags}{given}")
     return [*again, f"ambigan report {out}{given}"]
 
 

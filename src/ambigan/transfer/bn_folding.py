@@ -80,7 +80,7 @@ def _with_weights(
         new = nn.Linear(module.in_features, module.out_features, **options)
     else:
         sizes: Any = (module.kernel_size, module.stride, module.padding)
-        options["groups"] = module.groups
+        options |= {"dilation": module.dilation, "groups": module.groups}
         new = nn.Conv2d(module.in_channels, module.out_channels, *sizes, **options)
     new.weight.copy_(weight)
     if bias is not None and new.bias is not None:

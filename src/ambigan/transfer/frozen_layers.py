@@ -74,7 +74,7 @@ def measure_transfer(
     provenance = provenance_of(run, data, asked or {})
     tag = f"--on-{data.tag}" if data.tag else ""
     path = run.path / "results" / f"{NAME}{suffix}{tag}.json"
-    results = _results_in(path, protocol, provenance)
+    results, provenance = results_in(path, protocol, provenance)
     prepare = _entrance(run.method, name, dataset)
     fresh: list[Method] = []
     num_classes = 1 + int(max(train.labels.max(), test.labels.max()))
@@ -168,14 +168,20 @@ def _protocol(name: str, run: Run, num_labels: int, settings: TransferSettings) 
     return ProtocolRecord(NAME, SUMMARY, constants, SOURCE)
 
 
-def _results_in(path: Path, protocol: ProtocolRecord, provenance: Provenance) -> list[Result]:
-    """The results of an earlier measurement, if it was the same as this one."""
+def results_in(
+    path: Path, protocol: ProtocolRecord, provenance: Provenance
+) -> tuple[list[Result], Provenance]:
+    """The results of an earlier measurement, if it was the same as this one, and its provenance.
+
+    Hardware and flags may differ, which do not change what is measured; a file names the first.
+    """
     there = read_results_if_whole(path)
-    if not there or there[0].protocol != protocol:
-        return []
-    apart: dict[str, Any] = {"hardware": {}, "asked": {}}  # neither changes what is measured
-    ours, theirs = (dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance))
-    return there if ours == theirs else []
+    if there and there[0].protocol == protocol:
+        apart: dict[str, Any] = {"hardware": {}, "asked": {}}
+        ours, theirs = (dataclasses.replace(p, **apart) for p in (provenance, there[0].provenance))
+        if ours == theirs:
+            return there, there[0].provenance
+    return [], provenance
 
 
 def transfer_settings(**asked: Any) -> TransferSettings:

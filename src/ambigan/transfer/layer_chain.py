@@ -90,7 +90,7 @@ class FrozenChain(nn.Module):
             self.scale = 1 / h.std(axes, keepdim=True).clamp_min(1e-6)
         h = (h - self.shift) * self.scale
         for place, layer in enumerate(self.fresh, start=len(self.frozen)):
-            h = _draw(cast(Layer, layer), h, seed_from(seed, "transfer", place))
+            h = draw_layer(cast(Layer, layer), h, seed_from(seed, "transfer", place))
         nn.init.zeros_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)
 
@@ -127,15 +127,28 @@ def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> Frozen
     return cast(Any, chain).to(memory_format=torch.channels_last)
 
 
-def _draw(layer: Layer, h: Tensor, seed: int) -> Tensor:
-    """New weights for a layer that `h` goes into; what it then gives."""
-    module = weights_of(layer)
-    drawn = torch.randn(module.weight.shape, generator=torch.Generator().manual_seed(seed))
-    module.weight.copy_(drawn / drawn[0].numel() ** 0.5)
-    assert module.bias is not None, "folded layers have biases"
+def draw_layer(layer: Layer, h: Tensor, seed: int) -> Tensor:
+    """Draws new weights for a folded layer that `h` enters and scales them; returns its output."""
+    weight = weights_of(layer).weight
+    drawn = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
+    weight.copy_(drawn / drawn[0].numel() ** 0.5)
+    return scale_layer(layer, h)
+
+
+def scale_layer(layer: Layer, h: Tensor) -> Tensor:
+    """Scales a folded layer's weights so that each channel has mean 0 and deviation 1 on `h`.
+
+    Returns what the layer then gives, after its activation and pooling.
+    """
+    scale_outputs(weights_of(layer), h)
+    return layer(h)
+
+
+def scale_outputs(module: nn.Conv2d | nn.Linear, h: Tensor) -> None:
+    """Scales weights and sets biases: each channel of `module(h)` has mean 0 and deviation 1."""
+    assert module.bias is not None, "what is scaled by data has a bias"
     module.bias.zero_()
     out = module(h).transpose(0, 1).flatten(1)
     deviation = out.std(1).clamp_min(1e-6)
     module.weight.div_(deviation.view(-1, *[1] * (module.weight.ndim - 1)))
     module.bias.copy_(-out.mean(1) / deviation)
-    return layer(h)

@@ -136,8 +136,8 @@ def _step(chain: FrozenChain, x: Tensor, labels: Tensor, optimizer: torch.optim.
     loss = F.cross_entropy(logits, labels)
     if not loss.isfinite():
         raise NonFiniteError(
-            f"the loss of a classifier over {len(chain.frozen)} frozen layers is {float(loss)};"
-            " take a smaller --learning-rate."
+            f"the loss of a classifier over {len(chain.frozen)} frozen layers is"
+            f" {float(loss.detach())}; take a smaller --learning-rate."
         )
     optimizer.zero_grad(set_to_none=True)
     cast(Any, loss).backward()

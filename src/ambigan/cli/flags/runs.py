@@ -275,20 +275,44 @@ FORGET: Flags = {
     "--out FILE": ".png file to write, and the dropped maps as .json next to it",
 }
 
-TRANSFER: Flags = {  # what is left out is as `TransferSettings` has it
+TRANSFER: Flags = {  # what is left out is as `TransferSettings` or the task's settings have it
     **RUN,
-    "--data SOURCE": "labelled data in place of the run's own",
+    "--task": (
+        "what is learned: frozen (the default; classes, with ever more layers frozen), or, as on"
+        " PASCAL VOC, classification, detection or segmentation",
+        {
+            "choices": ["frozen", "classification", "detection", "segmentation"],
+            "default": "frozen",
+        },
+    ),
+    "--data SOURCE": "labelled data in place of the run's own; of the other tasks voc:DIR, a folder"
+    " in VOC's layout",
     "--network": NETWORK,
-    "--labels N": integer("number of labelled training examples, all by default"),
-    "--epochs N": integer("number of passes over them, 5 by default"),
-    "--batch-size N": integer("number of examples in a step, 64 by default"),
+    "--labels N": integer("number of labelled training examples, all by default; frozen only"),
+    "--epochs N": integer("number of passes over the training split"),
+    "--batch-size N": integer("number of examples in a step"),
     "--learning-rate RATE": (
-        "learning rate of Adam at the start, falling to zero; 0.001 by default",
+        "learning rate at the start, falling to zero; 0.001 by default",
         FLOAT,
     ),
     "--flip": (
-        "mirror images at random",
+        "mirror images at random; frozen only",
         {"action": argparse.BooleanOptionalAction, "default": None},
     ),
-    "--seed N": seed("seed of initial weights, order and flips, 0 by default", None),
+    "--seed N": seed("seed of initial weights, order and crops, 0 by default", None),
+    "--layers NAMES": several(
+        "layers of a task that learn: fc8, fc6-8 or all (the default); with commas for several rows"
+    ),
+    "--starts NAMES": several(
+        "what the convolutions of a task start from: trained, untrained, scaled, kmeans; with"
+        " commas, all by default"
+    ),
+    "--backbone FILE": "weights of torchvision's alexnet, resnet18 or resnet50 (.pth or"
+    " .safetensors) to measure as well",
+    "--train-split NAME": "list of images to train on; trainval or train by default",
+    "--test-split NAME": "list of images to test on; test or val by default",
+    "--void INDEX": integer("index of mask pixels that belong to no class, beside 255"),
+    "--proposals FILE": "boxes in which objects are looked for, .npz, .csv or .parquet; those of"
+    " selective search by default",
+    **JSON,
 }

@@ -46,7 +46,12 @@ def check_names(request: Request) -> None:
         _check(f"preset of {method}", typed["preset"], presets)
     if typed.get("experiment") is not None:
         _check("experiment", typed["experiment"], known_names()["experiments"])
-    if request.verb != "prepare":  # which says itself what it takes
+    task = typed.get("task")
+    of_task = known_names()["tasks"].get(task)
+    if of_task is not None:
+        for name in settings:
+            _check(f"constant of --task {task}", name, [row[0] for row in of_task])
+    elif request.verb != "prepare":  # which says itself what it takes
         _check_settings(method, settings)
     for name in between_commas(typed.get("protocol")):
         if name != ALL:
@@ -54,7 +59,8 @@ def check_names(request: Request) -> None:
     for name in between_commas(typed.get("layer")):
         _check_layer(name)
     for source in (typed.get("source"), typed.get("data"), request.settings.get("data.source")):
-        _check_source(source)
+        if of_task is None:  # other tasks than of classes read folders in VOC's layout alone
+            _check_source(source)
 
 
 def _read_training(request: Request) -> tuple[str | None, list[str]]:

@@ -23,6 +23,7 @@ from ...experiments import EXPERIMENTS, SUITES
 from ...methods import METHODS, find_method, is_external
 from ...presets import PRESETS
 from ...presets.preset import Preset
+from ...transfer.tasks.settings import TASK_SETTINGS
 from ..output import Setting
 
 BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
@@ -37,6 +38,10 @@ def collect_names() -> dict[str, Any]:
         "shared": [astuple(row) for row in shared],
         "sources": [f"{name}:" if kind.argument else name for name, kind in SOURCES.items()],
         "protocols": list(PROTOCOLS),
+        "tasks": {
+            task: [astuple(row) for row in _settings(kind(), "task.")]
+            for task, kind in TASK_SETTINGS.items()
+        },
         "experiments": {
             experiment.name: {
                 "title": experiment.title,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from matplotlib.figure import Figure
 
@@ -64,6 +64,21 @@ def flags_of(record: Sequence[Result]) -> str:
     words = [f"--{name.replace('_', '-')} {settings[name]}" for name in names]
     words += [f"--data {shlex.quote(about.asked['data'])}"] if about.asked.get("data") else []
     return " ".join([*words, "--flip" if settings["flip"] else "--no-flip"])
+
+
+def task_flags(record: Sequence[Result]) -> str:
+    """The same of a task, from the flags that were typed and the rows that are there."""
+    asked = dict(record[0].provenance.asked)
+    details = [result.details for result in record]
+    asked["layers"] = list(dict.fromkeys(row["layers"] for row in details))
+    asked["starts"] = [
+        s for s in dict.fromkeys(row["start"] for row in details) if s != "checkpoint"
+    ]
+    words: list[str] = []
+    for name, value in asked.items():
+        text = ",".join(cast(list[str], value)) if isinstance(value, list) else str(value)
+        words += [f"--{name.replace('_', '-')}", shlex.quote(text)]
+    return " ".join(words)
 
 
 def _points(record: Sequence[Result], start: str) -> list[tuple[int, float]]:
