@@ -29,7 +29,7 @@ CONV = {
     "without bias": lambda: ConvLayer(3, Stage(7, 5, 2), 0, None, False),
     "normed": lambda: ConvLayer(3, Stage(7, 5, 2), 0, BatchNorm, True),
     "pooled": lambda: ConvLayer(3, Stage(7, 3, 1, pool=True), 0, BatchNorm, True),
-    "grouped": lambda: ConvLayer(
+    "grouped, bare": lambda: ConvLayer(
         3, Stage(6, 3, 2, pool=True, groups=3, padded=False, pool_padded=False), 0, BatchNorm, True
     ),
     "no gain": lambda: ConvLayer(3, Stage(7, 3), 0, partial(BatchNorm, affine=False), True),
