@@ -32,8 +32,7 @@ from ..evaluation.classifiers.label_subsets import class_sizes
 from ..inversion import Inversion
 from ..report.figures import image_grid, save_figure, save_png
 from ..report.figures.feature_removal import draw_removal, removal_summary
-from ..report.figures.filters import draw_filters
-from ..report.figures.guided import draw_guided_gradients
+from ..report.figures.filters import draw_filters, draw_guided_gradients
 from ..report.figures.latent_arithmetic import draw_sheet, draw_sums
 from ..run import Run
 from .output import print_columns, print_json, say

@@ -71,7 +71,7 @@ AUGMENTATION = register_experiment(
         time="trainings 4 h 45 min on one thread of 2 shared CPU cores without bf16",
     )
 )
-CIFAR100 = register_experiment(
+ON_CIFAR100 = register_experiment(
     _experiment(
         name="sao-cifar100",
         title="SAO, SimCLR, Barlow Twins and a plain game on CIFAR-100",

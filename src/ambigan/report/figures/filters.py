@@ -1,4 +1,4 @@
-"""First filters as tiles, before and after training."""
+"""First filters, and what later layers respond to, before and after training."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ...analysis.filters import Filters
-from .grids import PixelArray
+from ...analysis.guided_gradients import GuidedGradients, Responses
+from .grids import PixelArray, to_pixels
 from .sheet import LABEL, new_sheet, place_image, place_text, tiles
 
 MOST = 100
 _SPACING = 36
+_RESPONSE_SIDE = 56
 _SIDE = {3: 34, 5: 36, 7: 40}  # side of a tile in pixels, by the side of the kernel
 
 
@@ -77,3 +79,34 @@ def _main_pattern(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
     signs = np.where(mixes[:, :, 0].sum(1) < 0, -1, 1)
     main = patterns[:, 0] * (signs * sizes[:, 0])[:, None]
     return main.reshape(num, 1, height, width).astype(np.float32)
+
+
+def draw_guided_gradients(found: GuidedGradients) -> Figure:
+    """A row for each unit: images that it responds to most, each followed by its guided gradient.
+
+    As learned on the left, and before training on the right.
+    """
+    panels = [_response_panel(each) for each in (found.learned, found.initial)]
+    height, width = panels[0].shape[:2]
+    words = (
+        "Each row is a unit: the images to which it responds most, each followed by the guided"
+        " gradient of its response, scaled by its largest value; grey is zero."
+    )
+    title = f"What {found.layer} responds to"
+    figure, axes = new_sheet(title, words, 2 * width + _SPACING, LABEL + height)
+    for number, name in enumerate(("as learned", "before training")):
+        left = number * (width + _SPACING)
+        place_text(axes, name, left, 0)
+        place_image(axes, panels[number], left, LABEL)
+    return figure
+
+
+def _response_panel(responses: Responses) -> PixelArray:
+    """Images and gradients by turns, `(height, width, 3)`."""
+    images, gradients = responses.images, responses.gradients
+    num_units, num = images.shape[:2]
+    largest = np.abs(gradients).max((2, 3, 4), keepdims=True)
+    scaled = gradients / np.where(largest > 0, largest, 1)
+    pairs = np.stack([images, scaled], axis=2)
+    pixels = to_pixels(pairs.reshape(num_units * num * 2, *images.shape[2:]))
+    return tiles(pixels.transpose(0, 3, 1, 2), 2 * num, _RESPONSE_SIDE)
