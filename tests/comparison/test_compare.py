@@ -169,7 +169,7 @@ def test_ranges_lie_behind_curves() -> None:
         (["bigan:smal", "--data", "digits"], "Did you mean 'small'"),
         (["bigan:small"], "name the data by --data"),
         (["bigan:small", "bigan:small", "--data", "digits"], "name each method or preset once"),
-        (["bigan:small", "bigan:imagenet", "--data", "digits"], "--data.size"),
+        (["bigan:small", "bigan:imagenet_official", "--data", "digits"], "--data.size"),
         (["bigan:small", "--data", "digits", "--out", "a.html"], "name a folder"),
         ([".", "--seeds", "3"], "--seeds is of training"),
         ([".", "--out", "page.txt"], "must end in .html"),

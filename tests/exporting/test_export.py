@@ -61,13 +61,14 @@ def toy_run(name: str, kind: str = "grey") -> Run:
 NETWORKS = (
     *(
         "autoencoder-images",
+        "barlow_twins-images",
         "bigan-gaussian",
         "bigan-table",
         "bigan-imagenet_official",
         "bigan-modern",
     ),
     *("bigbigan-paper", "bigbigan-revnet", "bigbigan-ablated", "bigbigan-attention"),
-    *("bigbigan-folder", "bigbigan-table", "gan-residual", "gan-dcgan", "gan-masked"),
+    *("bigbigan-folder", "bigbigan-table", "gan-residual", "gan-dcgan", "gan-masked", "gan-biggan"),
     *("latent_regressor-joint", "simclr-images", "structural-official", "structural-folder"),
 )
 """Variants with every kind of network that a method may have, and every method."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ambigan.game import Method
+from ambigan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from ambigan.networks.biggan_deep import BigGANDeepGenerator
 from ambigan.networks.mlp import MLP
 from ambigan.networks.resnet import ResNet
@@ -60,10 +61,13 @@ def mlp(
     return bounded(h, network.ending).reshape(len(x), *network.out_shape)
 
 
-def convolved(x: np.ndarray, w: np.ndarray, stride: int) -> np.ndarray:
-    """Kernel w at every `stride`-th place, over borders of zeros."""
-    side = w.shape[2]
-    x = np.pad(x, ((0, 0), (0, 0), (side // 2, side // 2), (side // 2, side // 2)))
+def convolved(x: np.ndarray, w: np.ndarray, stride: int, *, padded: bool = True) -> np.ndarray:
+    """Kernel w at every `stride`-th place, over borders of zeros or none; in as many groups."""
+    if (groups := x.shape[1] // w.shape[1]) > 1:
+        parts = zip(np.split(x, groups, 1), np.split(w, groups), strict=True)
+        return np.concatenate([convolved(*part, stride, padded=padded) for part in parts], 1)
+    side, margin = w.shape[2], w.shape[2] // 2 if padded else 0
+    x = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
     patches = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(2, 3))
     patches = patches[:, :, ::stride, ::stride]  # n, c, i, j, h, w
     return np.tensordot(patches, w, axes=((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
@@ -81,9 +85,11 @@ def spread(x: np.ndarray, w: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     return canvas[:, :, side : side + size[0], side : side + size[1]]
 
 
-def pooled(x: np.ndarray) -> np.ndarray:
-    """Largest of 3x3 around every second place."""
-    x = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+def pooled(x: np.ndarray, *, padded: bool = True) -> np.ndarray:
+    """Largest of 3x3 around every second place; without padding, of those inside."""
+    margin = int(padded)
+    beside = ((0, 0), (0, 0), (margin, margin), (margin, margin))
+    x = np.pad(x, beside, constant_values=-np.inf)
     rows, columns = range(0, x.shape[2] - 2, 2), range(0, x.shape[3] - 2, 2)
     parts = [[x[:, :, i : i + 3, j : j + 3].max((2, 3)) for j in columns] for i in rows]
     return np.stack([np.stack(row, -1) for row in parts], -2)
@@ -105,9 +111,11 @@ def convnet(network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None) -> np
     weights, h = weights_of(network), x
     for name in network.hidden_names:
         module = network.get_submodule(name)
-        a = convolved(h, weights[f"{name}.convolution.weight"], module.convolution.stride[0])
+        convolution = module.convolution
+        kernels, padded = weights[f"{name}.convolution.weight"], convolution.padding != (0, 0)
+        a = convolved(h, kernels, convolution.stride[0], padded=padded)
         h = layer(weights, name, module, a, z, 0.2)
-        h = pooled(h) if module.pool else h
+        h = pooled(h, padded=module.pool_padding > 0) if module.pool else h
     a = h.reshape(len(h), -1) @ weights["output.linear.weight"].T
     a = a + weights.get("output.linear.bias", 0)
     if "output.latent.weight" in weights:
@@ -232,20 +240,29 @@ class Networks:
         return self._chain(self.method.encoder, x, None)
 
     def G(self, z: np.ndarray) -> np.ndarray:
+        from reference import numpy_bigbigan  # which needs this module
+
         network = self.method.generator
         match network:
             case MLP():
                 return mlp(network, z, z, 0.0)
             case BigGANDeepGenerator():
                 return biggan_deep(network, z)
+            case BigGANGenerator():
+                return numpy_bigbigan.generator(network, z)
             case _:
                 return deconvnet(network, z)
 
     def _chain(self, network: torch.nn.Module, x: np.ndarray, z: np.ndarray | None) -> np.ndarray:
+        from reference import numpy_bigbigan
+
         match network:
             case MLP():
                 return mlp(network, x, z, 0.2)
             case ResNet():
                 return resnet(network, x)
+            case BigGANDiscriminator():
+                f = numpy_bigbigan.body(network.image, x)
+                return dense(weights_of(network), "output", f)
             case _:
                 return convnet(network, x, z)
