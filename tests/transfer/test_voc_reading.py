@@ -127,6 +127,8 @@ def test_other_layouts_are_refused(tmp_path: Path, voc2007: Path) -> None:
         open_voc(f"voc:{tmp_path / 'empty'}", "detection")
     with pytest.raises(DataError, match=r"no folder SegmentationClass or masks"):
         open_voc(f"voc:{voc2007}", "segmentation")
+    with pytest.raises(ConfigError, match=r"--void 300: .* from 0 to 255"):
+        open_voc(f"voc:{voc2007}", "segmentation", void=300)
     with pytest.raises(ConfigError, match=r"--void is of masks"):
         open_voc(f"voc:{voc2007}", "detection", void=3)
 

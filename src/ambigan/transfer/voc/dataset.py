@@ -128,6 +128,8 @@ def open_voc(
         DataError: A file is missing, damaged or does not fit its image, or a class has no
             training example.
     """
+    if not 0 <= void <= VOID:
+        raise ConfigError(f"--void {void}: an index of a mask is a number from 0 to {VOID}.")
     folder = find_folder(source, task)
     splits = choose_splits(folder, train, test)
     names = [read_names(folder, split) for split in splits]
