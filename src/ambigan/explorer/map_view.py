@@ -39,10 +39,11 @@ _CONFIG = {
     "scrollZoom": True,
     "displaylogo": False,
     "displayModeBar": True,
+    "doubleClick": "autosize",  # as the button does: all points are in sight
     # Outlines are drawn as shapes and looked up here, since Plotly's own choice of points takes
     # seconds for 100,000 of them. Nothing is sent anywhere.
     "modeBarButtons": [
-        ["pan2d", "zoom2d", "zoomIn2d", "zoomOut2d", "resetScale2d"],
+        ["pan2d", "zoom2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
         ["drawclosedpath", "drawrect", "eraseshape"],
         ["toImage"],
     ],

@@ -1,4 +1,4 @@
-"""How many layers of a network can stay frozen while the rest learns from labels."""
+"""What trained layers are worth to other tasks: classes, boxes and masks, with labels."""
 
 from .bn_folding import fold
 from .layer_chain import FrozenChain, split_chain
