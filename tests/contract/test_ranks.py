@@ -27,7 +27,7 @@ SLOW_WHOLE_RUNS = (
     "bigan-regularised",
     "gan-dcgan",
     "gan-spectral",
-    "bigan-imagenet_paper",
+    "bigan-imagenet_official",
     "bigan-imagenet_112_official",
     "autoencoder-imagenet_official",
     "bigbigan-small",
