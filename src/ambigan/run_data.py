@@ -111,16 +111,25 @@ def _measured_objects(run: Run, data: Any, y: Any) -> MeasuredData:
     return MeasuredData(framed, framed, trained_on(folder), f"{MEMORY}-{framed.sha256[:8]}")
 
 
-def provenance_of(run: Run, data: MeasuredData, asked: Mapping[str, Any]) -> Provenance:
-    """Where results of a run on these data come from."""
+def provenance_of(
+    run: Run, data: DataRecord, trained: DataRecord, asked: Mapping[str, Any]
+) -> Provenance:
+    """Where results of a run come from.
+
+    Args:
+        run: The run.
+        data: The data that are measured.
+        trained: The data that the run was trained on.
+        asked: What was asked for, by name.
+    """
     config = run.config
     return Provenance(
         config.method,
         config.preset,
         config.train.seed,
         run.images_seen,
-        data_record(data.dataset),
-        data.trained_on,
+        data,
+        trained,
         versions(),
         hardware(run.device),
         asked,

@@ -244,7 +244,7 @@ def _inputs(
         {run.weights: run.method for run in runs},
         first.device.type,
     )
-    provenance = provenance_of(first, data, config.asked)
+    provenance = provenance_of(first, data_record(data.dataset), data.trained_on, config.asked)
     return EvaluationInputs(
         config,
         runs,

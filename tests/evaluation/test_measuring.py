@@ -332,9 +332,7 @@ def test_rows_of_other_networks_or_data_are_not_taken(mlp: Path, tmp_path: Path)
 
     def measured(run: Run, dataset: Dataset, name: str = "encoder") -> bool:
         asked: list[str] = []
-        about = dataclasses.replace(
-            provenance_of(run, open_measured(run), {}), data=data_record(dataset)
-        )
+        about = provenance_of(run, data_record(dataset), open_measured(run).trained_on, {})
 
         def make() -> Result:
             asked.append(name)

@@ -14,7 +14,7 @@ from explored import MakeCollection
 from ambigan.core.errors import ConfigError, DataError
 from ambigan.explorer.collection import first_of
 from ambigan.explorer.dropped_view import read_upload, warnings_heard
-from ambigan.explorer.map_view import inside
+from ambigan.explorer.outlines import inside
 from ambigan.explorer.pictures import as_text
 from ambigan.run import Run
 

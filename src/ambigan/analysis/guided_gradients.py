@@ -24,9 +24,8 @@ from ..run import Run
 from ..training import make_method
 from .filters import default_network, find_network
 
-_RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
-    {F.relu, F.leaky_relu, F.elu, torch.relu, torch.relu_, torch.celu}
-)
+_RECTIFIERS: frozenset[Callable[..., Any]] = frozenset({F.relu, F.leaky_relu, F.elu})
+"""All that the library's networks have; torch's modules of these names call them."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ class GuidedGradients:
 
     Attributes:
         layer: the name of the layer.
-        learned: of the trained network.
-        initial: of the network before the first step, each unit with the images that it responds to
-            most itself.
+        learned: the responses of the trained network.
+        initial: those of the network before the first step, each unit with the images that it
+            responds to most itself.
     """
 
     layer: str

@@ -27,7 +27,9 @@ from .parser import Request, between_commas
 from .runs import load_run
 
 _OF_FROZEN = ("labels", "flip")
-_OF_TASKS = (*("layers", "starts", "backbone", "train_split", "test_split", "void", "proposals"),)
+_TOLD = ("backbone", "train_split", "test_split", "void", "proposals")
+"""Flags of tasks that results and the name of their file tell; rows of one file are not told."""
+_OF_TASKS = ("layers", "starts", *_TOLD)
 _CONSTANTS = ("epochs", "batch_size", "learning_rate", "seed")
 
 
@@ -89,7 +91,7 @@ def _task(request: Request) -> int:
         flags.data, flags.task, **splits, void=VOID if flags.void is None else flags.void
     )
     asked: dict[str, Any] = {"task": flags.task, "data": flags.data}
-    asked |= {name: getattr(flags, name) for name in (*_OF_TASKS[2:], "network", "weights")}
+    asked |= {name: getattr(flags, name) for name in (*_TOLD, "network", "weights")}
     asked |= {f"task.{name}": value for name, value in constants.items()}
     asked = {name: value for name, value in asked.items() if value is not None}
     suffix = _task_suffix(asked)

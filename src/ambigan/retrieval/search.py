@@ -161,7 +161,7 @@ def search_similar(
             for pixels and for vectors.
         project: number of dimensions of a random projection of the layer, in which examples are
             compared; BiGAN's Figure 5 has one of conv5 to 4,096. None for the layer itself.
-        seed: of the projection.
+        seed: the seed of the projection.
 
     Raises:
         ConfigError: there is no such layer, FAISS is not installed, or `project` is no number of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,6 +20,7 @@ from ..core.settings import build, plain
 from ..data import Dataset, to_float
 from ..evaluation.classifiers.label_subsets import balanced_draw, class_sizes
 from ..evaluation.protocols import ACCURACY
+from ..evaluation.provenance import data_record
 from ..evaluation.result import Metric, ProtocolRecord, Provenance, Result, Subject, wilson_interval
 from ..evaluation.result_file import read_results_if_whole, write_results
 from ..game import Method
@@ -67,11 +68,17 @@ def measure_transfer(
     name, dataset = network or default_network(run.method), data.dataset
     settings = settings or TransferSettings()
     trained = find_network(run.method, name)
-    _check_chain(run.method, name)
+    check_cut(
+        run.method,
+        name,
+        lambda network: split_chain(network, 0, 2),
+        "no other network of this run can be cut",
+    )
     train, test = _labelled(dataset, labels, settings.seed)
     check_writable(run.path / "results")
     protocol = _protocol(name, run, len(train), settings)
-    provenance = provenance_of(run, data, asked or {})
+    record = data_record(data.dataset)
+    provenance = provenance_of(run, record, data.trained_on, asked or {})
     tag = f"--on-{data.tag}" if data.tag else ""
     path = run.path / "results" / f"{NAME}{suffix}{tag}.json"
     results, provenance = results_in(path, protocol, provenance)
@@ -101,19 +108,29 @@ def measure_transfer(
     return results
 
 
-def _check_chain(method: Method, name: str) -> None:
-    """Refuses a network that cannot be cut, before anything is computed, and names others."""
+def check_cut(method: Method, name: str, cut: Callable[[nn.Module], object], others: str) -> None:
+    """Refuses a network that cannot be cut, before anything is computed, and names those that can.
+
+    Args:
+        method: The method whose network it is.
+        name: The network.
+        cut: Cuts a network, or raises a ConfigError.
+        others: What to say of the other networks if none of them can be cut.
+
+    Raises:
+        ConfigError: The network cannot be cut.
+    """
 
     def trouble(network: str) -> str:
         try:
-            split_chain(find_network(method, network), 0, 2)
+            cut(find_network(method, network))
         except ConfigError as error:
             return str(error)
         return ""
 
     if reason := trouble(name):
         able = [f"--network {other}" for other in method.data_networks if not trouble(other)]
-        remedy = f"take {' or '.join(able)}" if able else "no other network of this run can be cut"
+        remedy = f"take {' or '.join(able)}" if able else others
         raise ConfigError(f"{name}: {reason.rstrip('.')}; {remedy}.")
 
 

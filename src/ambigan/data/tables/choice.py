@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 
 from ...core.errors import DataError, suggestion
 from ..settings import DataSettings
-from .columns import is_text, labels_of, numbers, reads_as_number, without_dictionary
+from .columns import is_text, labels_of, numbers, without_dictionary
 from .lists import expand_lists
 from .raw_vectors import RawVectors, drop_flag, some
-from .suspicions import suspicions
+from .suspicions import kinds_of_texts, suspicions
 from .table import Doubles, Table
 from .text.header import check_orientation
 
@@ -349,7 +348,7 @@ def _check_numeric(table: Table, used: list[str], is_needed: bool) -> None:
     name = wrong[0]
     others = f" (nor do {some(wrong[1:])})" if len(wrong) > 1 else ""
     texts = [n for n in wrong if is_text(without_dictionary(table.columns[table.place(n)]).type)]
-    marks, texts, ids = _kinds_of_texts(table, texts)
+    marks, texts, ids = kinds_of_texts(table, texts)
     encode = f"encode categories with {drop_flag(texts, '--data.one-hot')}, " if texts else ""
     if marks:
         encode = (
@@ -368,37 +367,6 @@ def _check_numeric(table: Table, used: list[str], is_needed: bool) -> None:
         f"{table.where}: column '{name}' holds {table.contents(table.place(name))}, not"
         f" numbers{others}; {remedy}."
     )
-
-
-_NUM_MARKS = 5
-"""Largest number of different texts among numbers that may stand for missing values."""
-
-
-_DATE = re.compile(r"\s*(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{2,4})([ T]\d.*)?\s*")
-"""A day, by digits, with or without a time."""
-
-
-def _kinds_of_texts(table: Table, names: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """Returns texts that stand among numbers, and the columns whose texts may be categories or ids.
-
-    Those of numbers with some texts are neither, nor are dates. In ids, each text is another one.
-    """
-    marks: dict[str, None] = {}
-    categories: list[str] = []
-    ids: list[str] = []
-    for name in names:
-        texts = [text or "" for text in table.texts(table.place(name))]
-        others = [text for text in texts if not reads_as_number(text)]
-        found = dict.fromkeys(others)
-        if 2 * len(others) < len(texts):
-            marks |= found if len(found) <= _NUM_MARKS else {}
-        elif all(map(_DATE.fullmatch, found)):
-            continue
-        elif len(found) < len(texts) or len(texts) <= _NUM_MARKS:
-            categories.append(name)
-        else:
-            ids.append(name)
-    return list(marks), categories, ids
 
 
 def _such_as(columns: list[str]) -> str:

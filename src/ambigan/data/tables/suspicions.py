@@ -1,4 +1,4 @@
-"""What among columns of numbers looks like a label, a target, an id or a split rather than data."""
+"""What columns look like: labels, targets, ids or splits among numbers, and what texts may be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .columns import reads_as_number
+from .table import Table
 
 _LABELS = (
     *("class", "classes", "label", "labels", "target", "targets", "y", "category", "species"),
@@ -23,6 +26,12 @@ _MASKS = ("mask", "weight", "weights", "sample_weight")
 
 _AXIS_SHARE = 0.5
 """Share of columns with numbered names from which a table is taken for spectra."""
+
+_NUM_MARKS = 5
+"""Largest number of different texts among numbers that may stand for missing values."""
+
+_DATE = re.compile(r"\s*(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{2,4})([ T]\d.*)?\s*")
+"""A day, by digits, with or without a time."""
 
 _FEW_LEVELS = 20
 _ROWS = 20_000
@@ -155,3 +164,26 @@ def _columns(names: list[str]) -> str:
     """Returns the names of columns, for messages."""
     shown = ", ".join(f"'{name}'" for name in names[:5]) + (", ..." if len(names) > 5 else "")
     return f"column{'s' * (len(names) > 1)} {shown}"
+
+
+def kinds_of_texts(table: Table, names: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Returns texts that stand among numbers, and the columns whose texts may be categories or ids.
+
+    Those of numbers with some texts are neither, nor are dates. In ids, each text is another one.
+    """
+    marks: dict[str, None] = {}
+    categories: list[str] = []
+    ids: list[str] = []
+    for name in names:
+        texts = [text or "" for text in table.texts(table.place(name))]
+        others = [text for text in texts if not reads_as_number(text)]
+        found = dict.fromkeys(others)
+        if 2 * len(others) < len(texts):
+            marks |= found if len(found) <= _NUM_MARKS else {}
+        elif all(map(_DATE.fullmatch, found)):
+            continue
+        elif len(found) < len(texts) or len(texts) <= _NUM_MARKS:
+            categories.append(name)
+        else:
+            ids.append(name)
+    return list(marks), categories, ids

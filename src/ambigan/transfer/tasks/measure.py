@@ -17,16 +17,15 @@ from ...core.files import check_writable
 from ...core.settings import plain
 from ...data import Decoding
 from ...engine.run_folder import RunFolder
-from ...evaluation.provenance import hardware, versions
-from ...evaluation.result import Metric, ProtocolRecord, Provenance, Result, Subject
+from ...evaluation.result import Metric, ProtocolRecord, Result, Subject
 from ...evaluation.result_file import write_results
 from ...run import Run
-from ...run_data import open_measured, trained_on
+from ...run_data import open_measured, provenance_of, trained_on
 from ...training import untrained
 from ..backbone import Backbone, cut_backbone
 from ..backbone.checkpoints import read_backbone
 from ..backbone.initial_weights import check_chain, draw_kmeans, draw_scaled
-from ..frozen_layers import results_in
+from ..frozen_layers import check_cut, results_in
 from ..voc import Task, VocData
 from ..voc.metrics import mean_defined
 from ..voc.proposals import Proposals, read_proposals, search_proposals
@@ -133,7 +132,8 @@ def measure_task(
     for backbone in makers.given:
         task.check(backbone)
     protocol = _protocol(kind, data, settings, constants)
-    provenance = _provenance(run, data, asked or {})
+    trained = trained_on(RunFolder(run.path))
+    provenance = provenance_of(run, data.record, trained, asked or {})
     path = result_path(run, data, suffix)
     results, provenance = results_in(path, protocol, provenance)
     for start in starts:
@@ -219,18 +219,7 @@ class _Starts:
 
 def _cut(run: Run, name: str) -> Backbone:
     """The run's own convolutions; where there are none, networks that have some are named."""
-
-    def trouble(network: str) -> str:
-        try:
-            cut_backbone(find_network(run.method, network))
-        except ConfigError as error:
-            return str(error)
-        return ""
-
-    if reason := trouble(name):
-        able = [f"--network {x}" for x in run.method.data_networks if not trouble(x)]
-        remedy = f"take {' or '.join(able)}" if able else "no other network of this run has any"
-        raise ConfigError(f"{name}: {reason.rstrip('.')}; {remedy}.")
+    check_cut(run.method, name, cut_backbone, "no other network of this run has any")
     return cut_backbone(find_network(run.method, name))
 
 
@@ -297,18 +286,3 @@ def _protocol(
 
 def _tag(data: VocData) -> str:
     return f"{data.record.name}-{data.record.sha256[:8]}"
-
-
-def _provenance(run: Run, data: VocData, asked: Mapping[str, Any]) -> Provenance:
-    config = run.config
-    return Provenance(
-        config.method,
-        config.preset,
-        config.train.seed,
-        run.images_seen,
-        data.record,
-        trained_on(RunFolder(run.path)),
-        versions(),
-        hardware(run.device),
-        asked,
-    )
