@@ -131,6 +131,13 @@ def test_few_points_in_sight_become_pictures(page: Page) -> None:
     page.page.mouse.up()
     page.page.wait_for_selector("#map image", state="attached")
     assert 0 < page.page.locator("#map image").count() <= 120
+    in_sight = "document.querySelector('#map .js-plotly-plot').layout.xaxis.range"
+    before = page.page.evaluate(in_sight)
+    page.page.click("#colour")  # another colour leaves what is in sight
+    page.page.click(".dash-dropdown-option:has-text('cluster')")
+    page.page.locator("#map .legendtext").filter(has_text="10").wait_for()
+    assert page.page.evaluate(in_sight) == before
+    assert page.page.locator("#map image").count() > 0
     # The pictures are drawn; a click while the map still draws them may meet a button that is gone.
     page.page.wait_for_load_state("networkidle")
     page.page.click("#map .modebar-btn[data-title='Autoscale']")

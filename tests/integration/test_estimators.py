@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 import ambigan
+from ambigan.engine.trainer import Interrupted, Trainer
 
 OF_VECTORS = ["Autoencoder", "BiGAN", "BigBiGAN", "GAN", "LatentRegressor", "Structural"]
 OF_IMAGES = ["BigBiGAN", "Structural"]
@@ -163,6 +165,21 @@ def test_searched_over_in_a_pipeline() -> None:
     assert search.fit(X, Y).best_params_["bigan__latent_dim"] in (2, 6)
     by_error = GridSearchCV(ambigan.BiGAN(**TOY), {"cycle_weight": [0.0, 1.0]}, cv=2)
     assert np.isfinite(by_error.fit(X).cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_search_stops_where_a_fit_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search goes on to the next candidate after an error of any other kind."""
+    begun: list[int] = []
+
+    def interrupted(*_: Any) -> Any:
+        begun.append(1)
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "train", interrupted, raising=True)
+    with pytest.raises(KeyboardInterrupt):
+        GridSearchCV(ambigan.BiGAN(**TOY), {"latent_dim": [2, 6]}, cv=2).fit(X)
+    assert len(begun) == 1
 
 
 def test_an_interrupted_fit_goes_on_in_its_folder(fitted: Any, tmp_path: Path) -> None:

@@ -54,8 +54,12 @@ MEASURED_SECONDS = 10.0
 """Time of training by which the rest is estimated."""
 
 
-class Interrupted(Exception):
-    """A signal asked the run to stop; the checkpoint is written. `signal_number` says which."""
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the run to stop; the checkpoint is written. `signal_number` says which.
+
+    It is a `KeyboardInterrupt` so that whoever tries one setting after another and goes on after
+    any `Exception`, as scikit-learn's searches do, stops here.
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by signal {signal_number}")

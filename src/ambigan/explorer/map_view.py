@@ -117,13 +117,13 @@ def register(app: Any, collection: Collection) -> None:
     @app.callback(
         Output("map", "figure"),
         Input("colour", "value"),
-        State(CHOSEN, "data"),
         prevent_initial_call=True,
     )
-    def recolour(colour: str, chosen: int | None) -> Any:  # pyright: ignore[reportUnusedFunction]
-        figure = _figure(collection, colour)
-        figure["layout"]["annotations"] = _pointer(collection, chosen)
-        return figure
+    def recolour(colour: str) -> Any:  # pyright: ignore[reportUnusedFunction]
+        figure, patch = _figure(collection, colour), dash.Patch()
+        patch["data"] = figure["data"]  # what is in sight, and what is drawn there, stays
+        patch["layout"]["showlegend"] = figure["layout"]["showlegend"]
+        return patch
 
     @app.callback(
         Output("map", "figure", allow_duplicate=True),
