@@ -232,6 +232,8 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     for out in (tmp_path, tmp_path / "model.py"):
         with pytest.raises(ConfigError, match="is there already"):
             export(run, "torch", out)
+    with pytest.raises(ConfigError, match=r"named like one file; name a folder, such as .*mine'"):
+        export(run, "safetensors", tmp_path / "mine.safetensors")
     with pytest.raises(ConfigError, match="is one file, and 3 parts"):
         export(run, "onnx", tmp_path / "all.onnx")
     with pytest.raises(ConfigError, match=r"unknown target 'onx'. Did you mean 'onnx'\?"):

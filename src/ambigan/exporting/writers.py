@@ -38,6 +38,7 @@ BOUND = 1e-4
 BATCHES = (1, 2, 7)
 """Batch sizes that each part is checked with."""
 
+_SUFFIXES_OF_FILES = (".onnx", ".pt", ".pth", ".py", ".safetensors")
 _LARGEST_ONNX = 2**31 - 2**20
 _MODEL, _WEIGHTS, _CODE = "model.json", "model.safetensors", "model.py"
 
@@ -94,14 +95,14 @@ def export(
     run, out = on_cpu(run), Path(out)
     chosen = choose_parts(run, parts, layer)
     is_file = to == "onnx" and out.suffix == ".onnx"
-    _check_free(out, len(chosen), is_file=is_file)
+    _check_free(out, to, len(chosen), is_file=is_file)
     if to == "onnx":
         return _export_onnx(run, chosen, out if is_file else None, out)
     return _export_torch(run, chosen, out, with_code=to == "torch")
 
 
-def _check_free(out: Path, num_parts: int, *, is_file: bool) -> None:
-    """Refuses to write over what is there, or several parts to one file."""
+def _check_free(out: Path, to: str, num_parts: int, *, is_file: bool) -> None:
+    """Refuses to write over what is there, several parts to one file, or a folder named as one."""
     if is_file and num_parts > 1:
         raise ConfigError(
             f"{out} is one file, and {num_parts} parts are exported; name one by --part, or a"
@@ -109,6 +110,11 @@ def _check_free(out: Path, num_parts: int, *, is_file: bool) -> None:
         )
     if out.exists() and (is_file or not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is there already; name a new folder with --out.")
+    if not is_file and out.suffix in _SUFFIXES_OF_FILES:
+        raise ConfigError(
+            f"--to {to} writes a folder of files, and '{out}' is named like one file; name a"
+            f" folder, such as '{out.with_suffix('')}'."
+        )
 
 
 def describe(run: Run, parts: Sequence[Part]) -> dict[str, Any]:
