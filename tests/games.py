@@ -167,6 +167,15 @@ _CHANGED: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "bigan-hinge": ("bigan", "official", {"settings.objective": "hinge"}),
     "autoencoder-l1": ("autoencoder", "official", {"settings.loss": "l1"}),
+    "autoencoder-regularised": (
+        "autoencoder",
+        "official",
+        {
+            "settings.gaussian_weight": "0.7",
+            "settings.cluster_weight": "0.3",
+            "settings.network.encoder_output": "linear",
+        },
+    ),
     "bigan-adamw": ("bigan", "paper", {"settings.optimizer.kind": "adamw"}),
 }
 _AS_THEY_ARE: dict[str, tuple[str, str, dict[str, str]]] = {

@@ -24,6 +24,7 @@ SLOW_WHOLE_RUNS = (
     "gan-paper",
     "latent_regressor-joint",
     "autoencoder-l1",
+    "autoencoder-regularised",
     "bigan-regularised",
     "gan-dcgan",
     "gan-spectral",

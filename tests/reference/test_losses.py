@@ -181,11 +181,23 @@ def latent_regressor(
     return totals
 
 
-def autoencoder(nets: Networks, config: RunConfig, x: np.ndarray, _z: object, _: object) -> Totals:
-    """Distances of an example as a vector, averaged over examples."""
-    apart = (nets.G(nets.E(x)) - x).reshape(len(x), -1)
-    distance = np.abs(apart) if config.settings.loss == "l1" else apart**2
-    return {"autoencoder": distance.sum(1).mean()}
+def autoencoder(
+    nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, _: object
+) -> Totals:
+    """Distances of an example as a vector, averaged over examples; terms of SAO of the latents."""
+    s, latents = config.settings, nets.E(x)
+    apart = (nets.G(latents) - x).reshape(len(x), -1)
+    distance = np.abs(apart) if s.loss == "l1" else apart**2
+    total = distance.sum(1).mean()
+    if s.gaussian_weight:
+        root = np.sqrt(s.latent_dim)
+        total += s.gaussian_weight * bhattacharyya(latents / root, z / root, 2 * s.latent_dim)
+    if s.cluster_weight:
+        e = latents / np.linalg.norm(latents, axis=1, keepdims=True)
+        cosines = e @ e.T
+        np.fill_diagonal(cosines, -np.inf)
+        total -= s.cluster_weight * cosines.max(1).mean()
+    return {"autoencoder": total}
 
 
 def structural(

@@ -26,6 +26,7 @@ _OF_TEXTS = re.compile(r"<class 'str'>|str \| None|tuple\[str, \.\.\.\]( \| None
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 """Bounds for fields of settings; NaN and infinities are never allowed."""
 
 Few = Annotated[int, Field(ge=1, le=1000)]

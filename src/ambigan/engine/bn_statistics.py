@@ -1,4 +1,4 @@
-"""Batch-norm statistics recomputed over many batches, in place of running averages of the last."""
+"""Statistics of trained networks over many batches: those of batch norm and of whitening."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from ..data.batches.sampler import Batches
 from ..game import Batch, Method
 from ..networks.layers.basic import BatchNorm
 from ..networks.layers.spectral_norm import converge_sigma
+from ..networks.layers.whitening import Whitening
 from .config import TrainSettings
 
 MOST_AT_ONCE = 256
 """Examples; the parts of larger batches count as batches, since one device may not hold them whole,
 and batch statistics of so many differ little from those of more."""
+
+WHITENING_BATCHES = 100
+"""Number of batches, at least, whose features are whitened by their moments."""
 
 
 @torch.no_grad()
@@ -52,10 +56,16 @@ def recompute_bn_stats(
 ) -> None:
     """Prepares networks for use: batch statistics over as many batches as the settings say.
 
-    First the vectors of spectral norm converge to the weights, which may be averaged ones.
+    First the vectors of spectral norm converge to the weights, which may be averaged ones. Last,
+    features are whitened, as these networks compute them.
     """
     converge_sigma(method)
     num = max(settings.statistics_batches, at_least)
     batch = min(settings.batch_size, len(batches))
     parts = math.ceil(batch / MOST_AT_ONCE)
     reestimate_bn_stats(method, batches, num * parts, batch // parts, settings.seed)
+    for name, part in method.named_modules():
+        if isinstance(part, Whitening):
+            with part.fitting():
+                for i in range(max(num, WHITENING_BATCHES) * parts):
+                    method.features(batches.draw(i * (batch // parts), batch // parts), name)

@@ -118,3 +118,29 @@ SAO_ABLATION = register_experiment(
         time="at half the width, 3 epochs: trainings 4 h on one thread of 2 shared CPU cores",
     )
 )
+
+_LINEAR = {"settings.network.encoder_output": "linear"}
+_GAUSSIAN = {"settings.gaussian_weight": "10"}
+_CLUSTER = {"settings.cluster_weight": "10"}
+_autoencoder = partial(RunSpec, method="autoencoder", preset="small")
+
+AUTOENCODER = register_experiment(
+    Experiment(
+        name="sao-autoencoder",
+        title="SAO's terms as regularisers of an autoencoder's latents",
+        source="ours; Structural Adversarial Objectives, arXiv 2310.00357, leaves it open",
+        notes="Do the Gaussian and the cluster term help features where there is no game?",
+        settings={"data.source": "mnist", "data.max_train": "20000", **_LINEAR},
+        epochs=10,
+        runs=(
+            _autoencoder("autoencoder", untrained=True),
+            _autoencoder("Gaussian term", changes=_GAUSSIAN),
+            _autoencoder("cluster term", changes=_CLUSTER),
+            _autoencoder("both terms", changes={**_GAUSSIAN, **_CLUSTER}),
+            RunSpec("BiGAN", "bigan", preset="small"),
+        ),
+        protocols=("few_labels_1", "few_labels_10", "logistic_lbfgs", "knn1_euclidean", "kmeans"),
+        reconstructions=("reconstruction_mse",),
+        pca_widths=(20,),
+    )
+)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..core.data_spec import DataSpec
 from ..core.randomness import Randomness
-from ..core.settings import Few, Positive
+from ..core.settings import Few, Positive, Share
 from ..game import Batch, OptimizerSettings, Player, Terms, turns_of
 from ..networks import families
 from ..networks.families import NetworkSettings
@@ -56,8 +56,13 @@ class BiGANSettings(ViewSettings, EncoderSettings, DiscriminatorSettings):
         term_weight: weight of each expectation: 1 as printed, 0.5 in the official code, where
             weight decay so counts twice as much.
         feature_layer: layer whose outputs are the features, by dotted name; None for the last
-            hidden layer of E.
+            hidden layer of E, or its whitening.
         unit_features: whether features are scaled to length 1, to be compared by their angle.
+        feature_whitening: part of the correlation of the last hidden layer of E that features are
+            without, in [0, 1]. Unless it is 0 and `feature_power` 1, features are the outputs of a
+            layer `encoder.whitening`, which is fitted to the training split when training ends.
+        feature_power: power of the lengths of these features, in [0, 1]; below 1, examples that are
+            far from all others weigh less.
         network: networks of D, G and E.
         optimizer: optimiser of every player.
     """
@@ -71,6 +76,8 @@ class BiGANSettings(ViewSettings, EncoderSettings, DiscriminatorSettings):
     term_weight: Positive = 1.0
     feature_layer: str | None = None
     unit_features: bool = False
+    feature_whitening: Share = 0.0
+    feature_power: Share = 1.0
     network: NetworkSettings = field(default_factory=MLPSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
@@ -95,6 +102,8 @@ class BiGAN(DiscriminatorGame, PairGame):
         self.encoder = families.make_encoder(
             spec, s.network, s.latent_dim * (2 if self.deviation else 1)
         )
+        if s.feature_whitening > 0 or s.feature_power < 1:
+            families.whiten(self.encoder, s.feature_whitening, s.feature_power)
         self.projector = families.make_projector(self.encoder) if s.view_weight else None
         projectors = ("projector",) if self.projector else ()
         self.players = (

@@ -14,6 +14,7 @@ from .convolutional import ConvSettings
 from .heads import JointDiscriminator, Unary
 from .large import BigGANSettings, LargeSettings
 from .layers.basic import Output
+from .layers.whitening import Whitening
 from .mlp import MLP
 from .permutation_invariant import MLPSettings
 from .residual import ResidualSettings
@@ -146,13 +147,28 @@ def make_projector(network: Discriminator | Encoder) -> nn.Sequential:
     Raises:
         ConfigError: The other network is convolutional.
     """
+    width = _dense(network, "view_weight").num_features
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, PROJECTED))
+
+
+def whiten(network: Discriminator | Encoder, amount: float, power: float) -> None:
+    """Adds the layer `whitening` beside the output of a network; see `Whitening`.
+
+    Raises:
+        ConfigError: The network is convolutional.
+    """
+    dense = _dense(network, "feature_whitening")
+    dense.whitening = Whitening(dense.num_features, amount, power)
+
+
+def _dense(network: Discriminator | Encoder, setting: str) -> MLP:
+    """The network, if it is one of dense layers, as a setting needs it."""
     if not isinstance(network, MLP):
         raise ConfigError(
-            "settings.view_weight needs networks of dense layers; choose settings.network.kind mlp,"
-            " or set view_weight to 0."
+            f"settings.{setting} needs networks of dense layers; choose settings.network.kind mlp,"
+            f" or leave {setting} out."
         )
-    width = network.output.linear.in_features
-    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, PROJECTED))
+    return network
 
 
 def check_prior_fits(settings: NetworkSettings, prior: str) -> None:

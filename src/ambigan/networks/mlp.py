@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..core.precision import at_least_float32
 from .layers.basic import Activation, BatchNorm, Output, activate, output_activation
+from .layers.whitening import Whitening
 
 
 class DenseLayer(nn.Module):
@@ -76,7 +77,13 @@ class MLP(nn.Module):
         unit_input: Whether inputs in [-1, 1] are rescaled to [0, 1] before the first layer.
         bias: Whether layers without batch norm learn biases.
         norm_epsilon: Positive number that batch norm adds to the variance.
+
+    Attributes:
+        whitening: Layer of whitened features, which reads the last hidden layer in evaluation mode
+            and enters nothing; None for none.
     """
+
+    whitening: Whitening | None
 
     def __init__(
         self,
@@ -97,6 +104,7 @@ class MLP(nn.Module):
         self.out_shape, self.unit_input = out_shape, unit_input
         self.ending: Output = output
         self.num_features = hidden[-1]
+        self.whitening = None
         self.hidden_names = tuple(f"hidden{i + 1}" for i in range(len(hidden)))
         width = in_features
         for i, (name, out_width) in enumerate(zip(self.hidden_names, hidden, strict=True), start=1):
@@ -118,6 +126,11 @@ class MLP(nn.Module):
             bias=bias,
         )
 
+    @property
+    def vector_names(self) -> tuple[str, ...]:
+        """Layers beside the hidden ones whose outputs are worth measuring."""
+        return () if self.whitening is None else ("whitening",)
+
     def forward(self, x: Tensor, z: Tensor | None = None, *, head: bool = True) -> Tensor:
         """Maps inputs `(N, ...)` and, where they enter, latents to `(N, *out_shape)`.
 
@@ -128,6 +141,8 @@ class MLP(nn.Module):
             h = (h + 1) / 2
         for name in self.hidden_names:
             h = self.get_submodule(name)(h, z)
+        if self.whitening is not None and not self.training:
+            self.whitening(h)  # for those who read the layer
         if not head:
             return h
         return output_activation(self.output(h, z), self.ending).view(-1, *self.out_shape)
