@@ -15,6 +15,7 @@ TYPING_ERRORS = {
     "pool": "pol",
     "features": "featurs",
     "image": "imge",
+    "whitening": "whitning",
 }
 
 

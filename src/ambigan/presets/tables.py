@@ -43,7 +43,9 @@ TABLE_PRESETS = (
             cycle_loss="l2",
             encoder_dropout=0.2,
             view_weight=10.0,
-            view_corruption=0.45,
+            view_corruption=0.25,
+            feature_whitening=0.25,
+            feature_power=0.35,
         ),
     ),
     # H and J go without spectral norm, as in BigBiGAN's preset `small`. Twice the width took longer
