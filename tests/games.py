@@ -70,6 +70,8 @@ TOY_NETWORK = {
 
 TOY_METHOD = {
     "barlow_twins": {"settings.embedding_dim": "6"},
+    "byol": {"settings.embedding_dim": "6", "settings.predictor_width": "8"},
+    "moco": {"settings.embedding_dim": "6", "settings.bank_size": "250"},
     "simclr": {"settings.embedding_dim": "6"},
     "structural": {"settings.embedding_dim": "6", "settings.bank_size": "250"},
 }

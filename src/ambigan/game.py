@@ -128,17 +128,20 @@ class Batch:
         z: latents, `(N, latent_dim)`.
         noise: source of noise inside the game, keyed by seed, images seen and turn.
         cache: tensors that `losses` computed of this batch and `after_iteration` needs again.
+        progress: part of the planned training that came before this turn, in [0, 1]. Only
+            `after_iteration` reads it; `losses` sees 0, since a recorded turn has no time.
     """
 
     x: Tensor
     z: Tensor
     noise: Randomness
     cache: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    progress: float = 0.0
 
     def copy(self) -> Batch:
         """The same batch in memory of its own."""
         kept = {name: value.clone() for name, value in self.cache.items()}
-        return Batch(self.x.clone(), self.z.clone(), self.noise, kept)
+        return replace(self, x=self.x.clone(), z=self.z.clone(), cache=kept)
 
 
 class Method(nn.Module, ABC):

@@ -67,6 +67,7 @@ NETWORKS = (
         "bigan-imagenet_official",
         "bigan-modern",
     ),
+    *("byol-images", "moco-images"),
     *("bigbigan-paper", "bigbigan-revnet", "bigbigan-ablated", "bigbigan-attention"),
     *("bigbigan-folder", "bigbigan-table", "gan-residual", "gan-dcgan", "gan-masked", "gan-biggan"),
     *("latent_regressor-joint", "simclr-images", "structural-official", "structural-folder"),

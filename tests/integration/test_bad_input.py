@@ -45,7 +45,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> 
     [
         (["trian", "bigan"], "unknown verb 'trian'. Did you mean 'train'?"),
         (["train", "bigam"], "unknown method 'bigam'. Did you mean 'bigan'?"),
-        (["train"], "name a method: autoencoder, barlow_twins, bigan, bigbigan, gan"),
+        (["train"], "name a method: autoencoder, barlow_twins, bigan, bigbigan, byol, gan"),
         (["train", "bigan", "--method", "gan"], "two methods"),
         (["train", "bigbigan", "--settings.discriminator-steps", "1001"], "or equal to 1000"),
         (["train", "bigbigan", "--settings.network.mlp-depth", "1002"], "or equal to 1000"),

@@ -39,6 +39,8 @@ NARROW = {
     "bigbigan": ["--settings.network.encoder-width", "0.03125"],
     "structural": ["--settings.network.generator-width", "8", "--settings.bank-size", "20"],
     "barlow_twins": ["--settings.embedding-dim", "4"],
+    "byol": ["--settings.embedding-dim", "4", "--settings.predictor-width", "4"],
+    "moco": ["--settings.embedding-dim", "4", "--settings.bank-size", "20"],
     "simclr": ["--settings.embedding-dim", "4"],
 }
 
@@ -46,7 +48,10 @@ NARROW = {
 @pytest.mark.usefixtures("quick_pages")
 @pytest.mark.parametrize("method", list(METHODS))
 def test_rectangles_of_one_channel_need_no_code(method: str, tall: Path, tmp_path: Path) -> None:
-    out, toy = tmp_path / "run", TOY[2:] if method in ("barlow_twins", "simclr") else TOY
+    out, toy = (
+        tmp_path / "run",
+        TOY[2:] if method in ("barlow_twins", "byol", "moco", "simclr") else TOY,
+    )
     words = [*toy, *NARROW.get(method, [])]
     assert main(["train", method, "--data", f"folder:{tall}", "--out", str(out), *words]) == 0
     about = json.loads((out / "config.json").read_text())

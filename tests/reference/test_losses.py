@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy_networks import Networks, mlp, sigmoid
+from numpy_networks import Networks, mlp, resnet, sigmoid, weights_of
 from test_structural import bhattacharyya, jsd
 
 from ambigan.core.randomness import Randomness
@@ -268,6 +268,41 @@ def barlow_twins(
     return {"encoder": total}
 
 
+def teacher_of(method: Method, x: np.ndarray) -> np.ndarray:
+    """E in NumPy with the teacher's numbers in place of its own."""
+    network, names = copy.deepcopy(method.encoder), method.teacher.names
+    network.load_state_dict({name: method.teacher.get_buffer(ours) for ours, name in names.items()})
+    return resnet(network, x)
+
+
+def byol(nets: Networks, config: RunConfig, x: np.ndarray, _z: object, noise: Randomness) -> Totals:
+    """Eq. 2 of BYOL, in both directions, image by image."""
+    method, images = nets.method, torch.from_numpy(x)
+    views = [view(images, method.transform, noise).numpy() for _ in range(2)]
+    weights, total = weights_of(method.predictor), 0.0
+    for one, other in (views, views[::-1]):
+        h = nets.E(one) @ weights["hidden.weight"].T
+        h = (h - h.mean(0)) / np.sqrt(h.var(0) + 1e-5)
+        h = np.maximum(h * weights["norm.weight"] + weights["norm.bias"], 0)
+        predicted = h @ weights["linear.weight"].T + weights["linear.bias"]
+        for q, z in zip(predicted, teacher_of(method, other), strict=True):
+            apart = q / np.linalg.norm(q) - z / np.linalg.norm(z)
+            total += (apart**2).sum() / len(x)
+    return {"encoder": total}
+
+
+def moco(nets: Networks, config: RunConfig, x: np.ndarray, _z: object, noise: Randomness) -> Totals:
+    """Eq. 1 of MoCo, image by image."""
+    method, images = nets.method, torch.from_numpy(x)
+    first, second = (view(images, method.transform, noise).numpy() for _ in range(2))
+    queue, total = method.bank.keys.numpy(), 0.0
+    for q, k in zip(nets.E(first), teacher_of(method, second), strict=True):
+        q, k = q / np.linalg.norm(q), k / np.linalg.norm(k)
+        likeness = np.exp(np.array([q @ k, *(queue @ q)]) / config.settings.temperature)
+        total -= np.log(likeness[0] / likeness.sum()) / len(x)
+    return {"encoder": total}
+
+
 def bigbigan(
     nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise: Randomness
 ) -> Totals:
@@ -326,6 +361,8 @@ TRANSCRIPTIONS: dict[str, Callable[..., Totals]] = {
     "structural": structural,
     "simclr": simclr,
     "barlow_twins": barlow_twins,
+    "byol": byol,
+    "moco": moco,
 }
 
 

@@ -11,6 +11,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -187,7 +188,8 @@ class Trainer:
                 if moving := tuple(name for name in names if self.is_active(name)):
                     rows = draw_rows(batches, settings, state.images_seen)
                     noise = keyed_noise(batches, settings.seed, state.images_seen, turn)
-                    played.append(play(moving, rows, noise))
+                    progress = min(state.images_seen / self.planned_images, 1.0)
+                    played.append(replace(play(moving, rows, noise), progress=progress))
                     meters.count(moving)
                 state.images_seen += settings.batch_size
 

@@ -10,6 +10,8 @@ _LAYERS = ("discriminator.pool", "discriminator.output")
 _sao = partial(RunSpec, method="structural", layers=_LAYERS)
 _simclr = partial(RunSpec, method="simclr", layers=("encoder.pool", "encoder.output"))
 _barlow = partial(RunSpec, method="barlow_twins", layers=("encoder.pool", "encoder.output"))
+_moco = partial(RunSpec, method="moco", layers=("encoder.pool", "encoder.output"))
+_byol = partial(RunSpec, method="byol", layers=("encoder.pool", "encoder.output"))
 _gan = partial(RunSpec, method="gan", preset="residual", layers=("discriminator.pool",))
 
 CIFAR10_SETTINGS = {"data.source": "cifar10", "data.max_train": "20000", "train.log_every": "20"}
@@ -39,6 +41,8 @@ FLIPS = _simclr("SimCLR, flips", changes=_WHOLE)
 CROPS = _simclr("SimCLR, flips and crops", changes=_HALF)
 OWN_VIEWS = _simclr("SimCLR, its own views")
 BARLOW = _barlow("Barlow Twins, its own views")
+MOCO = _moco("MoCo, its own views")
+BYOL = _byol("BYOL, its own views")
 SPECTRAL = _gan("GAN, spectral norm")
 PENALTY = _gan("GAN, gradient penalty", changes=_PENALTY)
 
@@ -54,9 +58,9 @@ _experiment = partial(
 MAIN = register_experiment(
     _experiment(
         name="sao-main",
-        title="SAO, SimCLR, Barlow Twins and a plain game on the same network",
+        title="SAO, a plain game and four methods of two views on the same network",
         notes="What does a discriminator that embeds learn, and what do its peers?",
-        runs=(SAO, SPECTRAL, PENALTY, NO_VIEWS, OWN_VIEWS, BARLOW),
+        runs=(SAO, SPECTRAL, PENALTY, NO_VIEWS, OWN_VIEWS, MOCO, BARLOW, BYOL),
         reference_model=OWN_VIEWS.name,
         time="4 h 50 min on one thread of 2 shared CPU cores without bf16",
     )
@@ -74,10 +78,10 @@ AUGMENTATION = register_experiment(
 ON_CIFAR100 = register_experiment(
     _experiment(
         name="sao-cifar100",
-        title="SAO, SimCLR, Barlow Twins and a plain game on CIFAR-100",
+        title="SAO, a plain game and four methods of two views on CIFAR-100",
         notes="Does what holds on ten classes hold on a hundred?",
         settings={**CIFAR10_SETTINGS, "data.source": "cifar100"},
-        runs=(SAO, PENALTY, OWN_VIEWS, BARLOW),
+        runs=(SAO, PENALTY, OWN_VIEWS, MOCO, BARLOW, BYOL),
         reference_model=OWN_VIEWS.name,
     )
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..core.settings import NonNegative
-from ..game import Terms
+from ..game import Batch, Terms
 from ..objectives.views import barlow_twins
 from .registry import register_method
 from .two_views import TwoViewSettings, TwoViewTask
@@ -35,6 +35,6 @@ class BarlowTwins(TwoViewTask):
 
     Settings = BarlowTwinsSettings
 
-    def compare(self, first: Tensor, second: Tensor) -> Terms:
+    def compare(self, batch: Batch, first: Tensor, second: Tensor) -> Terms:
         """Both sums of Eq. 1."""
-        return barlow_twins(first, second, self.settings.redundancy_weight)
+        return barlow_twins(*self.embed(first, second), self.settings.redundancy_weight)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..core.data_spec import DataSpec
-from ..game import Terms
+from ..game import Batch, Terms
 from ..objectives.contrastive import Temperature, make_contrast
 from .registry import register_method
 from .two_views import TwoViewSettings, TwoViewTask
@@ -38,6 +38,6 @@ class SimCLR(TwoViewTask):
         super().__init__(settings, spec)
         self.contrast = make_contrast(settings.temperature)
 
-    def compare(self, first: Tensor, second: Tensor) -> Terms:
+    def compare(self, batch: Batch, first: Tensor, second: Tensor) -> Terms:
         """NT-Xent (Eq. 1)."""
-        return {"contrast": self.contrast(first, second)}
+        return {"contrast": self.contrast(*self.embed(first, second))}

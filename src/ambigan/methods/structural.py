@@ -128,8 +128,10 @@ class Structural(Method):
         self.default_layer = families.last_hidden("discriminator", self.discriminator)
         self.scale = s.gaussian_scale or 2.0 * s.embedding_dim
         if s.cluster_weight:
-            self.teacher = Teacher(self.discriminator, s.teacher_decay)
-            self.bank = Bank(s.bank_size, s.embedding_dim, self.discriminator.num_features)
+            self.teacher = Teacher(self.discriminator)
+            self.bank = Bank(
+                s.bank_size, embeddings=s.embedding_dim, keys=self.discriminator.num_features
+            )
 
     def check_batch(self, size: int) -> None:
         """Refuses more neighbours than batch and bank hold next to a real image itself."""
@@ -212,8 +214,8 @@ class Structural(Method):
         h_real, h_fake = self.teacher.run(self.discriminator, images, head=False).chunk(2)
         own, own_keys = all_rows(r), all_rows(h_real)
         batch.cache.update(embeddings=own.detach(), keys=own_keys)
-        keys = torch.cat([own_keys, self.bank.keys])
-        return h_real, h_fake, (keys, torch.cat([own, self.bank.embeddings]))
+        keys = torch.cat([own_keys, self.bank.get_buffer("keys")])
+        return h_real, h_fake, (keys, torch.cat([own, self.bank.get_buffer("embeddings")]))
 
     def _similarity(self, e: Tensor, h: Tensor, among: tuple[Tensor, Tensor], skip: int) -> Tensor:
         """The mean cosine of embeddings with their neighbours, the `skip` nearest left out."""
@@ -227,9 +229,8 @@ class Structural(Method):
     def after_iteration(self, batches: Sequence[Batch]) -> None:
         """The teacher follows D; the bank takes in the real images of D's turn."""
         if self.settings.cluster_weight:
-            self.teacher.update(self.discriminator)
-            kept = batches[0].cache
-            self.bank.put(kept["embeddings"], kept["keys"])
+            self.teacher.update(self.discriminator, self.settings.teacher_decay)
+            self.bank.put(**batches[0].cache)
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """D(x). The generator never sees data."""

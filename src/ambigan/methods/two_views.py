@@ -59,14 +59,18 @@ class TwoViewTask(Method):
         self.transform = make_views(settings.views, spec)
 
     @abstractmethod
-    def compare(self, first: Tensor, second: Tensor) -> Terms:
-        """The terms of E's loss for the embeddings of two views of each image, `(N, D)` each."""
+    def compare(self, batch: Batch, first: Tensor, second: Tensor) -> Terms:
+        """The terms of E's loss for two views of each image of the batch, `(N, C, H, W)` each."""
+
+    def embed(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """E of both views, `(N, embedding_dim)` each, from one forward pass."""
+        one, other = self.encoder(torch.cat([first, second])).chunk(2)
+        return one, other
 
     def losses(self, batch: Batch, players: Sequence[str]) -> dict[str, Terms]:
         """What `compare` says of two views of each image."""
-        x, noise = batch.x, batch.noise
-        views = torch.cat([view(x, self.transform, noise), view(x, self.transform, noise)])
-        return {"encoder": self.compare(*self.encoder(views).chunk(2))}
+        first, second = (view(batch.x, self.transform, batch.noise) for _ in range(2))
+        return {"encoder": self.compare(batch, first, second)}
 
     def run(self, network: str, x: Tensor) -> Tensor:
         """E(x)."""

@@ -1,6 +1,10 @@
-"""The contrastive objective and its views, by `lightly`: the peer of games that need no views.
+"""Contrastive objectives and their views: the peers of games that need no views.
 
-Source: Chen, Kornblith, Norouzi, Hinton (2020), SimCLR, arXiv 2002.05709.
+Views and NT-Xent are by `lightly`. InfoNCE over a queue is ours, since checkpoints do not contain
+the queue of `lightly`, and its update drops rows where the queue begins anew.
+
+Sources: Chen, Kornblith, Norouzi, Hinton (2020), SimCLR, arXiv 2002.05709; He, Fan, Wu, Xie,
+Girshick (2020), MoCo, arXiv 1911.05722.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from PIL import Image
 from pydantic import Field
@@ -134,6 +139,33 @@ def make_contrast(temperature: float) -> Callable[[Tensor, Tensor], Tensor]:
     return contrast
 
 
+def info_nce(
+    queries: Float[Tensor, "N D"],
+    keys: Float[Tensor, "N D"],
+    negatives: Float[Tensor, "M D"],
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """The cross-entropy of telling each query's own key from the negatives.
+
+    A mean over the examples of this process.
+
+    Source: MoCo, Eq. 1.
+
+    Args:
+        queries: Embeddings of one view of each example, of any length.
+        keys: The teacher's embeddings of the other view, of length 1, in the same order.
+        negatives: Earlier keys, of length 1.
+        temperature: Divisor of the cosines, above 0.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        queries = F.normalize(at_least_float32(queries), dim=1)
+        own = (queries * keys).sum(1, keepdim=True)
+        logits = torch.cat([own, queries @ negatives.T], 1) / temperature
+        return (logits.logsumexp(1) - logits[:, 0]).mean()
+
+
 def _lightly(name: str) -> Any:
     import_torchvision()  # which lightly imports, and which may need help with that
-    return import_extra(f"lightly.{name}", "contrastive", "simclr, which takes views of lightly,")
+    return import_extra(
+        f"lightly.{name}", "contrastive", "a method that compares two views, which lightly makes,"
+    )

@@ -1,8 +1,8 @@
 """Two views of an example that should be embedded alike, and not all examples alike.
 
-Sources: VICReg (Bardes, Ponce and LeCun, 2022, arXiv 2105.04906) and Barlow Twins (Zbontar et al.,
-2021, arXiv 2103.03230) for the terms and their weights; SCARF (Bahri et al., 2022, arXiv
-2106.15147) for views of rows of a table.
+Sources: VICReg (Bardes, Ponce and LeCun, 2022, arXiv 2105.04906), Barlow Twins (Zbontar et al.,
+2021, arXiv 2103.03230) and BYOL (Grill et al., 2020, arXiv 2006.07733) for the terms and their
+weights; SCARF (Bahri et al., 2022, arXiv 2106.15147) for views of rows of a table.
 """
 
 from __future__ import annotations
@@ -97,3 +97,21 @@ def _standardised(embeddings: Tensor) -> Tensor:
     """Every dimension with mean 0 and variance 1 over the batch."""
     centred = embeddings - embeddings.mean(0)
     return centred / (centred.square().mean(0) + 1e-5).sqrt()
+
+
+def prediction_error(
+    predicted: Float[Tensor, "N D"], target: Float[Tensor, "N D"]
+) -> Float[Tensor, ""]:
+    """The squared distance of predictions from targets, both scaled to length 1: 2 - 2 cos.
+
+    A mean over the examples of this process.
+
+    Source: Grill et al. (2020), BYOL, arXiv 2006.07733, Eq. 2.
+
+    Args:
+        predicted: Predictions from one view of each example.
+        target: The teacher's embeddings of the other view, in the same order.
+    """
+    with torch.autocast(predicted.device.type, enabled=False):
+        predicted, target = at_least_float32(predicted), at_least_float32(target)
+        return 2 - 2 * F.cosine_similarity(predicted, target).mean()

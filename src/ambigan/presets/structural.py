@@ -1,7 +1,6 @@
 """Presets of SAO: as printed, as its authors' code runs it, and what two cores can train.
 
-Its peers with the same networks are here, too: a plain game, SimCLR and Barlow
-Twins.
+Its peers with the same networks are here, too: a plain game, SimCLR, MoCo, Barlow Twins and BYOL.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ from dataclasses import replace
 from ..data.settings import DataSettings
 from ..engine.config import TrainSettings
 from ..methods.barlow_twins import BarlowTwinsSettings
+from ..methods.byol import BYOLSettings
 from ..methods.gan import GANSettings
+from ..methods.moco import MoCoSettings
 from ..methods.simclr import SimCLRSettings
 from ..methods.structural import ADAMW, STRUCTURAL_ADAM, StructuralSettings
 from ..networks.residual import ResidualSettings
@@ -129,6 +130,41 @@ STRUCTURAL_PRESETS = (
         "barlow_twins",
         "images",
         BarlowTwinsSettings(network=_NARROW, embedding_dim=64),
+        _CIFAR10,
+        replace(_SHORT, cuda_graphs=False),
+        score="not measured yet",
+    ),
+    # A queue of MoCo v2's 65,536 would hold every image of CIFAR-10 at once, so it is shorter, and
+    # what is in it is more recent.
+    Preset(
+        "moco",
+        "views",
+        MoCoSettings(bank_size=4096, teacher_decay=0.99),
+        _CIFAR10,
+        _VIEWS_TRAIN,
+        source="MoCo v2, arXiv 2003.04297, with SAO's discriminator as encoder",
+    ),
+    Preset(
+        "moco",
+        "images",
+        MoCoSettings(network=_NARROW, embedding_dim=64, bank_size=2048, teacher_decay=0.99),
+        _CIFAR10,
+        replace(_SHORT, cuda_graphs=False),
+        score="not measured yet",
+    ),
+    Preset(
+        "byol",
+        "views",
+        BYOLSettings(),
+        _CIFAR10,
+        _VIEWS_TRAIN,
+        source="BYOL, arXiv 2006.07733, with SAO's discriminator as encoder",
+    ),
+    # Steps are few, so the teacher follows faster.
+    Preset(
+        "byol",
+        "images",
+        BYOLSettings(network=_NARROW, embedding_dim=64, predictor_width=512, teacher_decay=0.99),
         _CIFAR10,
         replace(_SHORT, cuda_graphs=False),
         score="not measured yet",

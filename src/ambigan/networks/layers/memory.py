@@ -21,13 +21,10 @@ class Teacher(nn.Module):
 
     Args:
         network: Network to follow. The teacher starts as a copy of it.
-        decay: Weight of the old average at each update, in [0, 1): average = decay * average + (1 -
-            decay) * parameter.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.decay = decay
         own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         # A buffer's name may not contain a dot.
         self.names = {name.replace(".", "/"): name for name in own}
@@ -38,11 +35,17 @@ class Teacher(nn.Module):
             self.register_buffer(ours, own[name].detach().clone())
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Moves the averages one step towards the current parameters of `network`."""
+    def update(self, network: nn.Module, decay: float) -> None:
+        """Moves the averages one step towards the current parameters of `network`.
+
+        Args:
+            network: Network that the teacher follows.
+            decay: Weight of the old average, in [0, 1]: average = decay * average + (1 - decay) *
+                parameter.
+        """
         values = dict(network.named_parameters())
         averages = [self.get_buffer(ours) for ours, name in self.names.items() if name in values]
-        move(averages, list(values.values()), 1 - self.decay)
+        move(averages, list(values.values()), 1 - decay)
 
     @torch.no_grad()
     def run(self, network: nn.Module, x: Tensor, **options: Any) -> Tensor:
@@ -52,36 +55,36 @@ class Teacher(nn.Module):
 
 
 class Bank(nn.Module):
-    """A queue of the most recent embeddings and of the keys by which they are found.
+    """A queue of the most recent vectors of one or several kinds, such as embeddings and keys.
 
     New entries replace the oldest. The bank starts with random directions, which are close to
-    hardly any key.
+    hardly any vector. Each kind is a buffer of its own name, of shape `(size, dim)`.
+
+    Args:
+        size: Number of entries.
+        dims: Length of the vectors of each kind, by name.
     """
 
-    not_averaged = ("embeddings", "keys", "place")
-
-    embeddings: Tensor
-    keys: Tensor
     place: Tensor
 
-    def __init__(self, size: int, embedding_dim: int, key_dim: int) -> None:
+    def __init__(self, size: int, **dims: int) -> None:
         super().__init__()
-        self.register_buffer("embeddings", F.normalize(torch.randn(size, embedding_dim), dim=1))
-        self.register_buffer("keys", F.normalize(torch.randn(size, key_dim), dim=1))
+        self.size, self.not_averaged = size, (*dims, "place")
+        for name, dim in dims.items():
+            self.register_buffer(name, F.normalize(torch.randn(size, dim), dim=1))
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
-    def put(self, embeddings: Tensor, keys: Tensor) -> None:
-        """Stores embeddings `(N, embedding_dim)` and keys `(N, key_dim)` of the same images.
+    def put(self, **vectors: Tensor) -> None:
+        """Stores vectors `(N, dim)` of each kind, by name; rows of one number belong together.
 
         They replace the oldest entries; if they exceed the bank, their last rows are stored.
         """
-        size = len(self.embeddings)
-        embeddings, keys = embeddings[-size:], keys[-size:]
-        num = len(embeddings)
+        num = min(self.size, *(len(rows) for rows in vectors.values()))
         # The position is a tensor on the device, so that a recorded CUDA graph advances it on
         # replay.
-        rows = (self.place + torch.arange(num, device=self.place.device)) % size
-        self.embeddings.index_copy_(0, rows, embeddings.to(self.embeddings.dtype))
-        self.keys.index_copy_(0, rows, keys.to(self.keys.dtype))
-        self.place.add_(num).remainder_(size)
+        places = (self.place + torch.arange(num, device=self.place.device)) % self.size
+        for name, rows in vectors.items():
+            buffer = self.get_buffer(name)
+            buffer.index_copy_(0, places, rows[-num:].to(buffer.dtype))
+        self.place.add_(num).remainder_(self.size)
