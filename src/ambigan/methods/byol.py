@@ -52,6 +52,8 @@ class BYOL(TwoViewTask):
 
     def __init__(self, settings: BYOLSettings, spec: DataSpec) -> None:
         super().__init__(settings, spec)
+        # No loss depends on this bias: q's batch norm takes away what all embeddings share.
+        self.encoder.output.linear.register_parameter("bias", None)
         self.predictor = Predictor(settings.embedding_dim, settings.predictor_width)
         self.players = (Player("encoder", ("encoder", "predictor"), settings.optimizer),)
         self.teacher = Teacher(self.encoder)
