@@ -1,21 +1,25 @@
-"""A player moves in its part of training alone, at a rate planned over that part."""
+"""What depends on the time in training: whether a player moves, and how a teacher follows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from test_resume import Killed, kill_at
 
 from ambigan.data import Batches, open_dataset
 from ambigan.engine.log_writers import read_lines
 from ambigan.engine.train_state import TrainState
 from ambigan.engine.trainer import Trainer
+from ambigan.game import Batch
 from ambigan.methods import METHODS
+from ambigan.methods.byol import BYOL, rising_decay
 from ambigan.presets import find_preset
 from ambigan.testing import SPEC
-from ambigan.training import make_method, train
+from ambigan.training import make_method, resume, train
 from games import toy_config
 
 
@@ -81,3 +85,29 @@ def test_d_moves_as_often_as_asked_for(method: str) -> None:
     }
     d = ("discriminator",)
     assert made == {True: (d, d, (*d, *others)), False: (d, d, d, others)}
+
+
+def test_the_decay_rises_from_its_start_to_1() -> None:
+    decays = [rising_decay(0.9, k / 4) for k in range(5)]
+    assert decays == pytest.approx([0.9, 0.9146447, 0.95, 0.9853553, 1])
+
+
+def test_progress_is_of_the_images_seen_before_and_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+    follow = BYOL.after_iteration
+
+    def remember(self: BYOL, batches: Sequence[Batch]) -> None:
+        seen.extend(batch.progress for batch in batches)
+        follow(self, batches)
+
+    monkeypatch.setattr(BYOL, "after_iteration", remember)
+    config = toy_config("byol-images", train__epochs="1")
+    with pytest.raises(Killed):
+        train(config, tmp_path, progress=kill_at(6))
+    stopped = len(seen)
+    resume(tmp_path)
+    steps = 1500 // 100  # of digits' training examples
+    assert seen[:stopped] == pytest.approx([k / steps for k in range(stopped)])
+    assert seen[stopped:] == pytest.approx([k / steps for k in range(5, steps)])

@@ -62,8 +62,8 @@ MAIN = register_experiment(
         notes="What does a discriminator that embeds learn, and what do its peers?",
         runs=(SAO, SPECTRAL, PENALTY, NO_VIEWS, OWN_VIEWS, MOCO, BARLOW, BYOL),
         reference_model=OWN_VIEWS.name,
-        time="4 h 50 min on one thread of 2 shared CPU cores without bf16; MoCo, Barlow Twins and BYOL"
-        " come on top and are not measured",
+        time="4 h 50 min on one thread of 2 shared CPU cores without bf16; MoCo, Barlow Twins and"
+        " BYOL come on top and are not measured",
     )
 )
 AUGMENTATION = register_experiment(
