@@ -38,6 +38,12 @@ TOY_NETWORK = {
         "train.precision": "fp32",
         **WIDE,
     },
+    "ali": {
+        "settings.network.width": "2",
+        "settings.network.kernels": "3,2,2,2",
+        "train.precision": "fp32",
+        **WIDE,
+    },
     "residual": {
         "settings.network.width": "8",
         "settings.network.group_size": "2",

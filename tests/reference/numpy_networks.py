@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ambigan.game import Method
+from ambigan.networks.ali import ALIDiscriminator, ALIEncoder, ALIGenerator
 from ambigan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from ambigan.networks.biggan_deep import BigGANDeepGenerator
 from ambigan.networks.mlp import MLP
@@ -227,13 +228,76 @@ def repeated(h: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return h if h.shape[2:] == size else h.repeat(2, 2).repeat(2, 3)[:, :, : size[0], : size[1]]
 
 
+def ali_normed(weights: dict, name: str, module: torch.nn.Module, a: np.ndarray) -> np.ndarray:
+    """Batch norm with gain and bias, and leaky ReLU of slope 0.1."""
+    a = normed(a, module.norm, weights[f"{name}.norm.weight"], weights[f"{name}.norm.bias"])
+    return np.where(a > 0, a, 0.1 * a)
+
+
+def ali_encoder(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
+    """Convolutions without padding, with strides 1, 2, 1, 2, 1, 1."""
+    weights, h = weights_of(network), x
+    for name, stride in zip(network.hidden_names, (1, 2, 1, 2, 1, 1), strict=True):
+        a = convolved(h, kernel(weights, name), stride, padded=False)
+        h = ali_normed(weights, name, network.get_submodule(name), a)
+    return bounded(dense(weights, "output.linear", h[:, :, 0, 0]), network.ending)
+
+
+def ali_generator(network: torch.nn.Module, z: np.ndarray) -> np.ndarray:
+    """Each place lays down its kernel at its position times the stride: 1, 2, 1, 2, 1, 1."""
+    weights, h = weights_of(network), z[:, :, None, None]
+    for name, stride in zip(network.hidden_names, (1, 2, 1, 2, 1, 1), strict=True):
+        w, module = kernel(weights, name), network.get_submodule(name)
+        extra = module.convolution.output_padding
+        rows, columns = (
+            stride * (side - 1) + w.shape[2] + more
+            for side, more in zip(h.shape[2:], extra, strict=True)
+        )
+        canvas = np.zeros((len(h), w.shape[1], rows, columns))
+        for i in range(h.shape[2]):
+            for j in range(h.shape[3]):
+                top, left = stride * i, stride * j
+                laid = np.einsum("nc,cohw->nohw", h[:, :, i, j], w)
+                canvas[:, :, top : top + w.shape[2], left : left + w.shape[3]] += laid
+        h = ali_normed(weights, name, module, canvas)
+    a = np.einsum("nchw,oc->nohw", h, weights["output.weight"][:, :, 0, 0]) + weights["bias"]
+    return bounded(a, network.ending)
+
+
+def ali_discriminator(network, x: np.ndarray, z: np.ndarray | None, noise) -> np.ndarray:
+    """x and z apart, then both; before each layer dropout, 0.2 of inputs and 0.5 elsewhere."""
+    weights = weights_of(network)
+
+    def dropped(h: np.ndarray, share: float) -> np.ndarray:
+        if noise is None:
+            return h
+        return h * (noise.uniform(*h.shape).numpy() >= share) / (1 - share)
+
+    def maxout(name: str, h: np.ndarray, stride: int) -> np.ndarray:
+        a = convolved(h, kernel(weights, name), stride, padded=False)
+        a = with_bias(weights, f"{name}.convolution", a)
+        return a.reshape(len(a), -1, 2, *a.shape[2:]).max(2)
+
+    h, share = x, 0.2
+    for name, stride in zip(network.image_names, (1, 2, 1, 2, 1), strict=True):
+        h, share = maxout(name, dropped(h, share), stride), 0.5
+    if z is not None:
+        k = maxout("latent1", dropped(z[:, :, None, None], 0.2), 1)
+        h = np.concatenate([h, maxout("latent2", dropped(k, 0.5), 1)], 1)
+    for name in network.joint_names:
+        h = maxout(name, dropped(h, 0.5), 1)
+    return dense(weights, "output.linear", dropped(h, 0.5)[:, :, 0, 0])
+
+
 class Networks:
     """D, G and E of a method in NumPy, with the papers' slopes."""
 
     def __init__(self, method: Method) -> None:
         self.method = method
 
-    def D(self, x: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+    def D(self, x: np.ndarray, z: np.ndarray | None = None, noise=None) -> np.ndarray:
+        if isinstance(self.method.discriminator, ALIDiscriminator):
+            return ali_discriminator(self.method.discriminator, x, z, noise)
         return self._chain(self.method.discriminator, x, z)
 
     def E(self, x: np.ndarray) -> np.ndarray:
@@ -248,6 +312,8 @@ class Networks:
                 return mlp(network, z, z, 0.0)
             case BigGANDeepGenerator():
                 return biggan_deep(network, z)
+            case ALIGenerator():
+                return ali_generator(network, z)
             case BigGANGenerator():
                 return numpy_bigbigan.generator(network, z)
             case _:
@@ -261,6 +327,8 @@ class Networks:
                 return mlp(network, x, z, 0.2)
             case ResNet():
                 return resnet(network, x)
+            case ALIEncoder():
+                return ali_encoder(network, x)
             case BigGANDiscriminator():
                 f = numpy_bigbigan.body(network.image, x)
                 return dense(weights_of(network), "output", f)

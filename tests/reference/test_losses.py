@@ -94,9 +94,9 @@ def bigan(nets: Networks, config: RunConfig, x: np.ndarray, z: np.ndarray, noise
         code = mean + deviation * noise.normal(*mean.shape).double().numpy()
     share, w = settings.discriminator_dropout, settings.term_weight
     seen = augmented(x, noise) if settings.augment else x
-    a = nets.D(masked(seen, share, settings, noise), code)
+    a = nets.D(masked(seen, share, settings, noise), code, noise)
     drawn = augmented(nets.G(z), noise) if settings.augment else nets.G(z)
-    b = nets.D(masked(drawn, share, settings, noise), z)
+    b = nets.D(masked(drawn, share, settings, noise), z, noise)
     if settings.objective == "hinge":
         telling = w * (np.maximum(0, 1 - a).mean() + np.maximum(0, 1 + b).mean())
         fooling = w * (a.mean() - b.mean())

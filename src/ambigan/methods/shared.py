@@ -73,6 +73,8 @@ class DiscriminatorGame(Method):
             x = augment(x, noise)
         if self.training:
             x = mask_inputs(x, self.settings.discriminator_dropout, noise, self.missing_value)
+            if getattr(self.discriminator, "draws_noise", False):
+                return self.discriminator(x, *latents, noise=noise)
         return self.discriminator(x, *latents)
 
     def penalties(self, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Terms:

@@ -6,7 +6,8 @@ from torch import nn
 
 from ..core.data_spec import DataSpec
 from ..core.errors import ConfigError
-from . import convolutional, large, permutation_invariant, residual, residual_mlp
+from . import ali, convolutional, large, permutation_invariant, residual, residual_mlp
+from .ali import ALIDiscriminator, ALIEncoder, ALIGenerator, ALISettings
 from .biggan import BigGANDiscriminator, BigGANGenerator
 from .biggan_deep import BigGANDeepGenerator
 from .convnet import ConvNet, DeconvNet
@@ -22,7 +23,7 @@ from .residual_mlp import ResidualMLPEncoder, ResidualMLPGenerator, ResidualMLPS
 from .resnet import ResNet
 from .resnet50 import ResNet50Encoder
 
-NetworkSettings = MLPSettings | ConvSettings
+NetworkSettings = MLPSettings | ConvSettings | ALISettings
 """Settings of networks for games with an encoder; their field `kind` says which class is meant."""
 
 GameSettings = NetworkSettings | ResidualSettings | BigGANSettings
@@ -37,10 +38,10 @@ JointSettings = LargeSettings | ResidualMLPSettings
 PROJECTED = 64
 """Length of what a projector makes."""
 
-Discriminator = MLP | ConvNet | ResNet | BigGANDiscriminator
+Discriminator = MLP | ConvNet | ResNet | BigGANDiscriminator | ALIDiscriminator
 Embedder = MLP | ResNet
-Encoder = MLP | ConvNet
-Generator = MLP | DeconvNet | BigGANDeepGenerator | BigGANGenerator
+Encoder = MLP | ConvNet | ALIEncoder
+Generator = MLP | DeconvNet | BigGANDeepGenerator | BigGANGenerator | ALIGenerator
 
 
 def sample_spec_of(spec: DataSpec, settings: GameSettings | JointSettings) -> DataSpec:
@@ -59,6 +60,8 @@ def sample_spec_of(spec: DataSpec, settings: GameSettings | JointSettings) -> Da
         return residual.residual_sample_spec(spec, settings)
     if isinstance(settings, ConvSettings):
         return convolutional.conv_sample_spec(spec, settings)
+    if isinstance(settings, ALISettings):
+        return ali.ali_sample_spec(spec, settings)
     return spec
 
 
@@ -79,6 +82,8 @@ def make_discriminator(
         return large.make_biggan_discriminator(spec, settings)
     if isinstance(settings, ConvSettings):
         return convolutional.make_conv_discriminator(spec, settings, latent_dim)
+    if isinstance(settings, ALISettings):
+        return ALIDiscriminator(spec, settings, latent_dim)
     return permutation_invariant.make_mlp_discriminator(spec, settings, latent_dim)
 
 
@@ -111,6 +116,8 @@ def make_generator(spec: DataSpec, settings: GameSettings, latent_dim: int) -> G
         return large.make_large_generator(spec, settings, latent_dim)
     if isinstance(settings, ConvSettings):
         return convolutional.make_conv_generator(spec, settings, latent_dim)
+    if isinstance(settings, ALISettings):
+        return ALIGenerator(spec, settings, latent_dim)
     return permutation_invariant.make_mlp_generator(spec, settings, latent_dim)
 
 
@@ -127,6 +134,8 @@ def make_encoder(
     """
     if isinstance(settings, ConvSettings):
         return convolutional.make_conv_encoder(spec, settings, num_outputs, output)
+    if isinstance(settings, ALISettings):
+        return ALIEncoder(spec, settings, num_outputs, output or settings.encoder_output)
     return permutation_invariant.make_mlp_encoder(spec, settings, num_outputs, output)
 
 

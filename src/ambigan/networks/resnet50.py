@@ -14,8 +14,8 @@ from .heads import LatentHead
 from .layers.basic import BatchNorm
 from .layers.checkpointing import Checkpointed
 from .layers.init import init_kaiming, init_normal
+from .layers.reversible import Reversible, Widen
 from .resnet import Pool
-from .revnet import Reversible, Widen
 
 StemKind = Literal["small", "imagenet"]
 """Names of the first layers that an encoder may have."""

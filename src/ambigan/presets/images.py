@@ -13,6 +13,7 @@ from ..methods.autoencoder import AutoencoderSettings
 from ..methods.bigan import BiGANSettings
 from ..methods.gan import GANSettings
 from ..methods.latent_regressor import LatentRegressorSettings
+from ..networks.ali import ALISettings
 from ..networks.convolutional import AlexNetSettings, ConvSettings
 from .preset import Preset
 
@@ -97,6 +98,21 @@ _DCGAN = "DCGAN, arXiv 1511.06434"
 _BIGAN = "BiGAN, arXiv 1605.09782"
 
 IMAGE_PRESETS = (
+    # ALI on CIFAR-10; the paper trains 6,475 epochs, the script 1,000.
+    Preset(
+        "bigan",
+        "ali",
+        BiGANSettings(
+            latent_dim=64,
+            prior="normal",
+            encoder="gaussian",
+            network=ALISettings(),
+            optimizer=replace(_CONSTANT, learning_rate=1e-4, weight_decay=0),
+        ),
+        DataSettings(source="cifar10"),
+        TrainSettings(epochs=6475, batch_size=100, statistics_batches=100),
+        source="ALI, arXiv 1606.00704, appendix A, and its authors' code",
+    ),
     # DCGAN at 64x64, as its authors' code has it (L2 of 1e-5, used there for faces).
     Preset(
         "gan",

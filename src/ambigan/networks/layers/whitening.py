@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+_linalg: Any = torch.linalg  # its functions carry no types
 
 _FLOOR = 1e-3
 """Share of the mean eigenvalue that is added to each: of few examples, most are 0."""
@@ -58,7 +61,7 @@ class Whitening(nn.Module):
                 total += part
             return h
         v = (h - self.mean) @ self.matrix
-        lengths = v.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        lengths: Tensor = _linalg.vector_norm(v, dim=1, keepdim=True).clamp_min(1e-12)
         return v * (lengths / self.length) ** self.exponent
 
     @contextmanager
@@ -78,8 +81,9 @@ class Whitening(nn.Module):
         deviations = covariance.diagonal().clamp_min(0).sqrt()
         constant = deviations <= 1e-7 * mean.abs().clamp_min(1e-7)  # what rounding leaves of none
         scale = torch.where(constant, 0.0, 1 / deviations)
-        strengths, directions = torch.linalg.eigh(covariance * torch.outer(scale, scale))
-        strengths = strengths.clamp_min(0)
+        found = _linalg.eigh(covariance * torch.outer(scale, scale))
+        strengths: Tensor = found.eigenvalues.clamp_min(0)
+        directions: Tensor = found.eigenvectors
         gains = (strengths + _FLOOR * strengths.mean()).clamp_min(1e-12) ** (-self.amount / 2)
         self.mean.copy_(mean)
         self.matrix.copy_(scale[:, None] * ((directions * gains) @ directions.T))

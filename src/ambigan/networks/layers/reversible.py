@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from ..core.errors import ConfigError
-from ..core.precision import at_least_float32
-from .layers.basic import statistics_kept
-from .resnet import average_pool2
+from ...core.errors import ConfigError
+from ...core.precision import at_least_float32
+from ..resnet import average_pool2
+from .basic import statistics_kept
 
 
 class Reversible(nn.Module):

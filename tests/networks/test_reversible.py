@@ -17,8 +17,8 @@ from ambigan.estimate.memory import saved_bytes
 from ambigan.networks.layers import basic as layers
 from ambigan.networks.layers.basic import BatchNorm
 from ambigan.networks.layers.checkpointing import Checkpointed
+from ambigan.networks.layers.reversible import Reversible
 from ambigan.networks.resnet50 import Branch, ResNet50Encoder, StemKind
-from ambigan.networks.revnet import Reversible
 from live_memory import LiveMemory
 from reference import numpy_bigbigan as reference
 
