@@ -168,7 +168,7 @@ class Method(nn.Module, ABC):
     """
 
     Settings: ClassVar[type[Any]]
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    capabilities: frozenset[Capability] = frozenset()
     players: tuple[Player, ...]
     turns: tuple[tuple[str, ...], ...]
     prior: Prior

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import cast
 
 import torch
+from torch import nn
 
 from ..core.feature_layers import eval_mode
 from ..core.randomness import Randomness
@@ -64,7 +67,8 @@ def recompute_bn_stats(
     batch = min(settings.batch_size, len(batches))
     parts = math.ceil(batch / MOST_AT_ONCE)
     reestimate_bn_stats(method, batches, num * parts, batch // parts, settings.seed)
-    for name, part in method.named_modules():
+    named = cast(Iterable[tuple[str, nn.Module]], method.named_modules())
+    for name, part in named:
         if isinstance(part, Whitening):
             with part.fitting():
                 for i in range(max(num, WHITENING_BATCHES) * parts):

@@ -75,7 +75,7 @@ class Autoencoder(Method):
         self.has_prior = settings.gaussian_weight > 0
         if self.has_prior:
             families.check_prior_fits(settings.network, "normal")
-            self.capabilities = self.capabilities | {"sample"}
+            self.capabilities = frozenset({*self.capabilities, "sample"})
         # Without that term latents are drawn, but not used.
         self.prior = make_prior("normal" if self.has_prior else "uniform", settings.latent_dim)
         self.encoder = families.make_encoder(spec, settings.network, settings.latent_dim)
