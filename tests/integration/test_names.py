@@ -191,7 +191,7 @@ def test_settings_are_listed_as_they_are_typed(capsys: pytest.CaptureFixture[str
     assert main(["settings", "bigan"]) == 0
     told = capsys.readouterr().out
     assert "\nsettings.network.hidden 1024,1024  (list of integers > 0)\n" in told
-    assert "\nsettings.network.kind mlp  (mlp | conv)\n" in told
+    assert "\nsettings.network.kind mlp  (mlp | conv | ali)\n" in told
     assert "Needs settings.network.kind conv." in told
     assert "\ndata.root none  (text | none)\n" in told
     assert max(map(len, told.splitlines())) <= 80

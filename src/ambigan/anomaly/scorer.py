@@ -25,6 +25,9 @@ HELD_OUT = 0.15
 _BEYOND = 0.01
 """What an example scores by a part for each unit, of the logarithm, by which it is beyond them."""
 
+_ROUNDING = 1e-5
+"""Relative difference below which two scores are equal; networks compute in float32."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AnomalyScores(PartScores):
@@ -137,4 +140,7 @@ def _scaled(scores: FloatArray, normal: FloatArray) -> FloatArray:
     median, upper = np.quantile(normal, [0.5, 0.9])
     spread = upper - median or normal.std() or 1.0
     beyond = np.arcsinh(np.maximum(scores - median, 0) / spread)
-    return np.searchsorted(normal, scores) / len(normal) + _BEYOND * beyond
+    # A normal example's own score is among the others, and is rounded otherwise when it is scored
+    # alone: it must not come to lie above itself.
+    below = np.searchsorted(normal, scores - _ROUNDING * np.abs(scores))
+    return below / len(normal) + _BEYOND * beyond

@@ -153,7 +153,9 @@ def _by_gram_matrix(values: Tensor, mean: Tensor, width: int) -> Tensor:
     for part in columns():
         total.addmm_(part, part.T)
     variances, vectors = _largest_eigenvectors(total, width)
-    known = variances > variances[0] * len(values) * torch.finfo(torch.float64).eps
+    # Products are sums over all values of an example, whose rounding is larger on some processors.
+    terms = max(len(values), len(mean))
+    known = variances > variances[0] * terms * torch.finfo(torch.float64).eps
     scale = torch.where(known, variances, torch.inf).rsqrt()
     return torch.cat([(vectors * scale[:, None]) @ part for part in columns()], 1)
 
