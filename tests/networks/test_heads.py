@@ -62,7 +62,7 @@ def test_places_are_means_over_a_grid_s_fields() -> None:
     maps = torch.arange(2 * 4 * 6.0).reshape(1, 2, 4, 6)
     torch.testing.assert_close(Pool(1)(maps), torch.tensor([[11.5, 35.5]]))
     fields = torch.tensor([[4.0, 7, 16, 19, 28, 31, 40, 43]])
-    torch.testing.assert_close(Pool(2)(maps), fields)  # processors round the shares otherwise
+    torch.testing.assert_close(Pool(2)(maps), fields)  # processors round the shares differently
 
 
 def test_a_place_on_the_border_of_fields_counts_in_each_by_its_share() -> None:

@@ -140,7 +140,7 @@ def _scaled(scores: FloatArray, normal: FloatArray) -> FloatArray:
     median, upper = np.quantile(normal, [0.5, 0.9])
     spread = upper - median or normal.std() or 1.0
     beyond = np.arcsinh(np.maximum(scores - median, 0) / spread)
-    # A normal example's own score is among the others, and is rounded otherwise when it is scored
-    # alone: it must not come to lie above itself.
+    # A normal example's own score is among the others. Scored alone, it is rounded differently, but
+    # must not lie above itself.
     below = np.searchsorted(normal, scores - _ROUNDING * np.abs(scores))
     return below / len(normal) + _BEYOND * beyond

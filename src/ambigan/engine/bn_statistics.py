@@ -66,10 +66,11 @@ def recompute_bn_stats(
     num = max(settings.statistics_batches, at_least)
     batch = min(settings.batch_size, len(batches))
     parts = math.ceil(batch / MOST_AT_ONCE)
-    reestimate_bn_stats(method, batches, num * parts, batch // parts, settings.seed)
+    size = batch // parts
+    reestimate_bn_stats(method, batches, num * parts, size, settings.seed)
     named = cast(Iterable[tuple[str, nn.Module]], method.named_modules())
     for name, part in named:
         if isinstance(part, Whitening):
             with part.fitting():
                 for i in range(max(num, WHITENING_BATCHES) * parts):
-                    method.features(batches.draw(i * (batch // parts), batch // parts), name)
+                    method.features(batches.draw(i * size, size), name)

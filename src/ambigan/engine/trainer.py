@@ -58,7 +58,7 @@ MEASURED_SECONDS = 10.0
 class Interrupted(KeyboardInterrupt):
     """A signal asked the run to stop; the checkpoint is written. `signal_number` says which.
 
-    It is a `KeyboardInterrupt` so that whoever tries one setting after another and goes on after
+    It is a `KeyboardInterrupt` so that code that tries one setting after another and goes on after
     any `Exception`, as scikit-learn's searches do, stops here.
     """
 

@@ -8,10 +8,8 @@ from .experiment import Experiment, RunSpec, register_experiment
 
 _LAYERS = ("discriminator.pool", "discriminator.output")
 _sao = partial(RunSpec, method="structural", layers=_LAYERS)
-_simclr = partial(RunSpec, method="simclr", layers=("encoder.pool", "encoder.output"))
-_barlow = partial(RunSpec, method="barlow_twins", layers=("encoder.pool", "encoder.output"))
-_moco = partial(RunSpec, method="moco", layers=("encoder.pool", "encoder.output"))
-_byol = partial(RunSpec, method="byol", layers=("encoder.pool", "encoder.output"))
+_peer = partial(RunSpec, layers=("encoder.pool", "encoder.output"))
+_simclr = partial(_peer, method="simclr")
 _gan = partial(RunSpec, method="gan", preset="residual", layers=("discriminator.pool",))
 
 CIFAR10_SETTINGS = {"data.source": "cifar10", "data.max_train": "20000", "train.log_every": "20"}
@@ -40,9 +38,9 @@ NO_VIEWS = _simclr("SimCLR, no views", changes={**_WHOLE, "settings.views.flip":
 FLIPS = _simclr("SimCLR, flips", changes=_WHOLE)
 CROPS = _simclr("SimCLR, flips and crops", changes=_HALF)
 OWN_VIEWS = _simclr("SimCLR, its own views")
-BARLOW = _barlow("Barlow Twins, its own views")
-MOCO = _moco("MoCo, its own views")
-BYOL = _byol("BYOL, its own views")
+BARLOW = _peer("Barlow Twins, its own views", "barlow_twins")
+MOCO = _peer("MoCo, its own views", "moco")
+BYOL = _peer("BYOL, its own views", "byol")
 SPECTRAL = _gan("GAN, spectral norm")
 PENALTY = _gan("GAN, gradient penalty", changes=_PENALTY)
 

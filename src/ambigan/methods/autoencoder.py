@@ -2,7 +2,7 @@
 
 E and G are one player that makes G(E(x)) close to x. There is no game, and no prior that the
 latents would follow, unless a term of Structural Adversarial Objectives (arXiv 2310.00357) is asked
-for, which this paper leaves open as a regulariser of autoencoders.
+for, which that paper leaves open as a regulariser of autoencoders.
 """
 
 from __future__ import annotations

@@ -104,16 +104,17 @@ class Maxout(nn.Module):
 class ALIEncoder(nn.Module):
     """E: `conv1` to `conv5` end in a single place; `conv6` and the `output` see that alone."""
 
-    def __init__(self, spec: DataSpec, settings: ALISettings, num_outputs: int, end: Output):
+    def __init__(
+        self, spec: DataSpec, settings: ALISettings, num_outputs: int, end: Output
+    ) -> None:
         super().__init__()
         self.out_shape: tuple[int, ...] = (num_outputs,)
         self.ending: Output = end
         convolutions = _chain(spec, settings, pieces=1, bias_first=False)
         last = convolutions[-1].out_channels
         convolutions.append(nn.Conv2d(last, last, 1, bias=False))
-        self.hidden_names = tuple(f"conv{i + 1}" for i in range(len(convolutions)))
-        for name, convolution in zip(self.hidden_names, convolutions, strict=True):
-            self.add_module(name, NormedConv(convolution, settings.norm_epsilon))
+        layers = [NormedConv(each, settings.norm_epsilon) for each in convolutions]
+        self.hidden_names = _add(self, "conv", layers)
         self.output = Prediction(last, num_outputs)
         init_normal(self, settings.init_std)
         to_channels_last(self)
@@ -157,9 +158,8 @@ class ALIGenerator(nn.Module):
                 )
             )
         convolutions.append(nn.ConvTranspose2d(w, w, 1, bias=False))
-        self.hidden_names = tuple(f"deconv{i + 1}" for i in range(len(convolutions)))
-        for name, convolution in zip(self.hidden_names, convolutions, strict=True):
-            self.add_module(name, NormedConv(convolution, settings.norm_epsilon))
+        layers = [NormedConv(each, settings.norm_epsilon) for each in convolutions]
+        self.hidden_names = _add(self, "deconv", layers)
         self.output = nn.Conv2d(w, spec.shape[0], 1, bias=False)
         init_normal(self, settings.init_std)
         self.bias = nn.Parameter(torch.zeros(spec.shape))
@@ -189,18 +189,18 @@ class ALIDiscriminator(nn.Module):
         self.out_shape: tuple[int, ...] = (1,)
         self.input_dropout, self.dropout = settings.input_dropout, settings.dropout
         pieces, wide = settings.pieces, 16 * settings.width
-        self.image_names = self._add(
-            "conv", _chain(spec, settings, pieces, bias_first=True), pieces
-        )
+        seeing = _chain(spec, settings, pieces, bias_first=True)
+        self.image_names = _add(self, "conv", [Maxout(each, pieces) for each in seeing])
         entering = wide // pieces
         self.latent_names: tuple[str, ...] = ()
         if latent_dim:
             widths = [(latent_dim, wide), (wide // pieces, wide)]
-            dense = [nn.Conv2d(*each, 1, bias=False) for each in widths]
-            self.latent_names = self._add("latent", dense, pieces)
+            dense = [Maxout(nn.Conv2d(*each, 1, bias=False), pieces) for each in widths]
+            self.latent_names = _add(self, "latent", dense)
             entering *= 2
         widths = [(entering, 2 * wide), (2 * wide // pieces, 2 * wide)]
-        self.joint_names = self._add("joint", [nn.Conv2d(*each, 1) for each in widths], pieces)
+        dense = [Maxout(nn.Conv2d(*each, 1), pieces) for each in widths]
+        self.joint_names = _add(self, "joint", dense)
         self.hidden_names = (*self.image_names, *self.joint_names)
         self.output = Prediction(2 * wide // pieces, 1)
         init_normal(self, settings.init_std)
@@ -220,12 +220,6 @@ class ALIDiscriminator(nn.Module):
         h = self._run(self.joint_names, h, self.dropout, noise)
         return self.output(_dropped(h, self.dropout, noise))
 
-    def _add(self, word: str, convolutions: Sequence[nn.Conv2d], pieces: int) -> tuple[str, ...]:
-        names = tuple(f"{word}{i + 1}" for i in range(len(convolutions)))
-        for name, convolution in zip(names, convolutions, strict=True):
-            self.add_module(name, Maxout(convolution, pieces))
-        return names
-
     def _run(
         self, names: Sequence[str], h: Tensor, share: float, noise: Randomness | None
     ) -> Tensor:
@@ -234,6 +228,14 @@ class ALIDiscriminator(nn.Module):
             h = self.get_submodule(name)(_dropped(h, share, noise))
             share = self.dropout
         return h
+
+
+def _add(network: nn.Module, word: str, layers: Sequence[nn.Module]) -> tuple[str, ...]:
+    """Names layers by a word and their number, adds them to a network, and returns the names."""
+    names = tuple(f"{word}{i + 1}" for i in range(len(layers)))
+    for name, layer in zip(names, layers, strict=True):
+        network.add_module(name, layer)
+    return names
 
 
 def _dropped(h: Tensor, share: float, noise: Randomness | None) -> Tensor:

@@ -1,7 +1,7 @@
 """Contrastive objectives and their views: the peers of games that need no views.
 
 Views and NT-Xent are by `lightly`. InfoNCE over a queue is ours, since checkpoints do not contain
-the queue of `lightly`, and its update drops rows where the queue begins anew.
+the queue of `lightly`, and its update drops rows where the queue starts over.
 
 Sources: Chen, Kornblith, Norouzi, Hinton (2020), SimCLR, arXiv 2002.05709; He, Fan, Wu, Xie,
 Girshick (2020), MoCo, arXiv 1911.05722.
