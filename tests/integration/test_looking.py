@@ -82,11 +82,13 @@ def test_transfer_prints_its_table_and_stands_on_the_page(
     run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--network", "encoder", "--labels", "100", "--epochs", "1", "--no-flip"]
+    words += ["--task.width", "16", "--starts", "trained,kmeans"]
     assert main(["transfer", run, *words]) == 0
     told = capsys.readouterr().out
     assert "conv6" in told
+    assert "filters of k-means" in told
     assert "all from scratch" in told
-    name = "transfer--encoder--labels-100--epochs-1--flip-False"
+    name = "transfer--encoder--labels-100--epochs-1--flip-False--width-16"
     assert (Path(run) / "results" / f"{name}.json").is_file()
     assert size(f"{run}/{name}.png")[0] > 400
     assert main(["report", run]) == 0
@@ -94,6 +96,7 @@ def test_transfer_prints_its_table_and_stands_on_the_page(
     assert 'id="filters"' in page
     assert 'id="transfer"' in page
     assert "ambigan transfer" in page
+    assert "--task.width 16 --starts trained,kmeans" in page
     assert "--protocol transfer" not in page
 
 
@@ -144,6 +147,9 @@ def test_a_task_prints_its_table_and_stands_on_the_page(
         (["transfer", "RUN", "--network", "discriminator"], "sees latents beside the data"),
         (["transfer", "RUN", "--labels", "0"], "there are 1 to 1,500 training examples"),
         (["transfer", "RUN", "--epochs", "0"], "--epochs cannot be 0"),
+        (["transfer", "RUN", "--task.width", "-1"], "--task.width cannot be -1"),
+        (["transfer", "RUN", "--task.widht", "8"], "Did you mean 'task.width'"),
+        (["transfer", "RUN", "--starts", "random"], "'random'"),
     ],
 )
 def test_mistakes_are_one_line(

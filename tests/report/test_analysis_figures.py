@@ -164,13 +164,13 @@ def transfer_record(num_layers: int = 3) -> list[Result]:
 
     def row(frozen: int, start: str) -> Result:
         layers = "none" if not frozen else "encoder.conv1" + (f" to conv{frozen}" * (frozen > 1))
-        value = {"trained": 60.0, "random": 50.0, "scratch": 70.0}[start] - frozen
+        value = {"trained": 60.0, "untrained": 50.0, "scratch": 70.0}[start] - frozen
         accuracy = dataclasses.replace(ACCURACY, value=value)
         subject = Subject(layers, "model" if start == "trained" else "baseline")
         details = {"frozen": frozen, "layers": layers, "start": start}
         return Result(protocol, subject, (accuracy,), about, 1.0, details)
 
-    starts = [(n, s) for n in range(1, num_layers + 1) for s in ("trained", "random")]
+    starts = [(n, s) for n in range(1, num_layers + 1) for s in ("trained", "untrained")]
     return [row(0, "scratch"), *(row(*start) for start in starts)]
 
 

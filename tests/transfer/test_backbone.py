@@ -22,7 +22,7 @@ from ambigan.networks.residual import ResidualSettings
 from ambigan.networks.resnet50 import ResNet50Encoder
 from ambigan.transfer.backbone import Backbone, cut_backbone
 from ambigan.transfer.backbone.checkpoints import read_backbone
-from ambigan.transfer.backbone.initial_weights import _kmeans_filters, draw_kmeans, draw_scaled
+from ambigan.transfer.initial_weights import _kmeans_filters, draw_kmeans, draw_scaled
 
 SPEC = DataSpec("images", (3, 32, 32), bounded=True)
 
@@ -78,7 +78,7 @@ def test_residual_networks_keep_their_statistics() -> None:
         network(x)
     torch.testing.assert_close(backbone(x), seen[0])
     with pytest.raises(ConfigError, match="--starts scaled draws chains"):
-        draw_scaled(backbone, x, 0)
+        draw_scaled(backbone.layers, x, 0)
 
 
 def test_discriminators_of_residual_blocks_are_cut() -> None:
@@ -99,7 +99,7 @@ def test_drawn_layers_begin_with_mean_0_and_deviation_1(draw: Any) -> None:
     x = torch.rand(16, 3, 32, 32) * 2 - 1
     one, two, other = (cut_backbone(encoder("six_layer")) for _ in range(3))
     for backbone, seed in ((one, 0), (two, 0), (other, 1)):
-        draw(backbone, x, seed)
+        draw(backbone.layers, x, seed)
     h = x
     for layer in one.layers:
         out = layer.convolution(h)  # pyright: ignore
@@ -126,7 +126,7 @@ def test_kmeans_finds_clusters_and_draws_each_group_by_itself() -> None:
     layer = ConvLayer(4, Stage(6, 3), 0, None, True)
     layer.convolution = nn.Conv2d(4, 6, 3, padding=1, groups=2)
     backbone = Backbone([layer], 4)
-    draw_kmeans(backbone, torch.rand(8, 4, 12, 12), 0)
+    draw_kmeans(backbone.layers, torch.rand(8, 4, 12, 12), 0)
     assert backbone(torch.rand(1, 4, 12, 12)).isfinite().all()
 
 

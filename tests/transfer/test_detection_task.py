@@ -16,7 +16,7 @@ from ambigan.core.errors import ConfigError, DataError
 from ambigan.core.randomness import Randomness
 from ambigan.networks.convnet import ConvLayer, Stage
 from ambigan.transfer.backbone import Backbone
-from ambigan.transfer.backbone.initial_weights import draw_scaled
+from ambigan.transfer.initial_weights import draw_scaled
 from ambigan.transfer.tasks import DetectionSettings
 from ambigan.transfer.tasks.detection import DetectionTask, RegionBatch, region_loss
 from ambigan.transfer.tasks.regions import iou
@@ -55,7 +55,7 @@ def small_backbone() -> Backbone:
     stages = (Stage(16, 5, 2), Stage(24, 3, 2))
     layers = [ConvLayer(n, s, 0, None, True) for n, s in zip((3, 16), stages, strict=True)]
     backbone = Backbone(layers, 3)
-    draw_scaled(backbone, torch.rand(8, 3, 32, 32) * 2 - 1, 0)
+    draw_scaled(backbone.layers, torch.rand(8, 3, 32, 32) * 2 - 1, 0)
     return backbone
 
 

@@ -43,13 +43,27 @@ def test_every_number_of_layers_stands_beside_random_ones(
     assert rows[1:] == [
         (number, start, "model" if start == "trained" else "untrained")
         for number in range(1, 7)
-        for start in ("trained", "random")
+        for start in ("trained", "untrained")
     ]
     assert results[3].subject.name == "encoder.conv1 to conv2"
     protocol = results[0].protocol
     assert (protocol.constants["labels"], protocol.constants["epochs"]) == (200, 1)
     assert protocol.name == "transfer"
     assert all(0 <= (result.headline.value or 0) <= 100 for result in results)
+
+
+def test_rows_of_filters_that_learned_nothing_are_added(
+    run: ambigan.Run, digits: MeasuredData
+) -> None:
+    settings = dataclasses.replace(QUICK, width=16)
+    ask = partial(measure, run, digits, network="encoder", labels=100, settings=settings)
+    first = ask(starts=("trained",))
+    results = ask(starts=("scaled", "kmeans"))
+    assert results[: len(first)] == first
+    added = [(r.details["frozen"], r.details["start"]) for r in results[len(first) :]]
+    assert added == [(n, start) for n in range(1, 7) for start in ("scaled", "kmeans")]
+    assert results[-1].subject.name == "kmeans encoder.conv1 to conv6"
+    assert results[0].protocol.constants["width"] == 16
 
 
 def test_it_goes_on_where_it_was(run: ambigan.Run, digits: MeasuredData, listen: Listen) -> None:

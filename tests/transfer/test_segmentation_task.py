@@ -13,7 +13,7 @@ from torch import nn
 from ambigan.core.errors import ConfigError
 from ambigan.networks.convnet import ConvLayer, Stage
 from ambigan.transfer.backbone import Backbone
-from ambigan.transfer.backbone.initial_weights import draw_scaled
+from ambigan.transfer.initial_weights import draw_scaled
 from ambigan.transfer.tasks import SegmentationSettings
 from ambigan.transfer.tasks.segmentation import (
     SegmentationHead,
@@ -40,7 +40,7 @@ def small_backbone() -> Backbone:
     stages = (Stage(12, 3, 2), Stage(16, 3, 2))
     layers = [ConvLayer(n, s, 0, None, True) for n, s in zip((3, 12), stages, strict=True)]
     backbone = Backbone(layers, 3)
-    draw_scaled(backbone, torch.rand(8, 3, 32, 32) * 2 - 1, 0)
+    draw_scaled(backbone.layers, torch.rand(8, 3, 32, 32) * 2 - 1, 0)
     return backbone
 
 

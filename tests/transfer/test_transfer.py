@@ -129,11 +129,35 @@ def test_networks_that_cannot_be_cut_are_refused() -> None:
         split_chain(make_generator(SPEC, SMALL, 4), 1, 2)
 
 
-def test_settings_are_checked() -> None:
-    from ambigan.transfer.frozen_layers import transfer_settings
+@pytest.mark.parametrize("num_frozen", [0, 2, 6])
+@torch.no_grad()
+def test_fully_connected_layers_begin_with_mean_0_and_deviation_1(num_frozen: int) -> None:
+    x = torch.rand(256, 1, 8, 8) * 2 - 1
+    chain = split_chain(encoder(), num_frozen, 3, width=32, pooled=2, dropout=0.5).eval()
+    chain.draw(x, 0)
+    seen: list[torch.Tensor] = []
+    head = chain.classifier
+    for layer in (head.fc6, head.fc7):
+        layer.register_forward_hook(lambda _m, _inputs, out: seen.append(out.flatten(1)))
+    assert not chain(x).any()
+    for out in seen:
+        torch.testing.assert_close(out.mean(0), torch.zeros(32), atol=1e-4, rtol=0)
+        torch.testing.assert_close(out.std(0), torch.ones(32), atol=1e-3, rtol=0)
 
-    assert transfer_settings(epochs=2, flip=None) == TransferSettings(epochs=2)
-    with pytest.raises(ConfigError, match="--epochs cannot be 0"):
-        transfer_settings(epochs=0)
-    with pytest.raises(ConfigError, match="--batch-size cannot be 0"):
-        transfer_settings(batch_size=0)
+
+def test_fully_connected_layers_learn_and_a_measurement_repeats_itself() -> None:
+    def measure() -> dict[str, float]:
+        chain = split_chain(encoder(), 2, 2, width=32)
+        return train_rest(chain, halves(256, 0), halves(200, 1), QUICK)
+
+    first = measure()
+    torch.manual_seed(5)
+    assert measure() == first
+    assert first["accuracy"] > 90
+
+
+def test_fully_connected_layers_stand_on_dense_networks_too() -> None:
+    network = make_dense_encoder(SPEC, MLPSettings(hidden=(16, 12), unit_input=True), 5).eval()
+    chain = split_chain(network, 1, 3, width=8)
+    chain.draw(torch.rand(64, 1, 8, 8) * 2 - 1, 0)
+    assert chain(torch.rand(7, 1, 8, 8)).shape == (7, 3)

@@ -18,11 +18,11 @@ from ambigan.evaluation.result import Result
 from ambigan.evaluation.result_file import read_results
 from ambigan.networks.convnet import ConvLayer, Stage
 from ambigan.transfer.backbone import Backbone
-from ambigan.transfer.backbone.initial_weights import draw_scaled
+from ambigan.transfer.head import Head, pool_to
+from ambigan.transfer.initial_weights import draw_scaled
 from ambigan.transfer.tasks import ClassificationSettings, DetectionSettings, measure_task
 from ambigan.transfer.tasks.classification import ClassificationTask, masked_logistic_loss
 from ambigan.transfer.tasks.fitting import fit, learning_parts
-from ambigan.transfer.tasks.head import Head, pool_to
 from ambigan.transfer.tasks.images import SplitImages, random_crops, ten_crops
 from ambigan.transfer.voc import VocData, open_voc
 from voc_folder import write_voc2007
@@ -51,7 +51,7 @@ def small_backbone() -> Backbone:
         ConvLayer(16, Stage(24, 3, 2), 0, None, True),
     ]
     backbone = Backbone(layers, 3)
-    draw_scaled(backbone, torch.rand(8, 3, 32, 32) * 2 - 1, 0)
+    draw_scaled(backbone.layers, torch.rand(8, 3, 32, 32) * 2 - 1, 0)
     return backbone
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from ..report.figures.transfer import transfer_chart, transfer_table
 from ..report.result_tables import table_of
 from ..run import Run
 from ..run_data import open_measured
-from ..transfer.frozen_layers import measure_transfer, transfer_settings
+from ..transfer.frozen_layers import STARTS, measure_transfer
 from ..transfer.tasks import measure_task, task_settings
-from ..transfer.tasks.measure import STARTS, result_path
+from ..transfer.tasks.measure import result_path
 from ..transfer.tasks.settings import LAYERS
 from ..transfer.voc import open_voc
 from ..transfer.voc.annotations import VOID
@@ -29,8 +30,8 @@ from .runs import load_run
 _OF_FROZEN = ("labels", "flip")
 _TOLD = ("backbone", "train_split", "test_split", "void", "proposals")
 """Flags of tasks that results and the name of their file tell; rows of one file are not told."""
-_OF_TASKS = ("layers", "starts", *_TOLD)
-_CONSTANTS = ("epochs", "batch_size", "learning_rate", "seed")
+_OF_TASKS = ("layers", *_TOLD)
+_CONSTANTS = ("epochs", "batch_size", "learning_rate", "flip", "seed")
 
 
 def transfer(request: Request) -> int:
@@ -47,9 +48,13 @@ def transfer(request: Request) -> int:
 
 def _frozen(request: Request) -> int:
     """Freezes more and more layers and trains the rest with labels."""
-    flags, run, data = request.flags, load_run(request), data_of(request)
-    names = ("epochs", "batch_size", "learning_rate", "flip", "seed")
-    asked = {name: getattr(flags, name) for name in names}
+    flags = request.flags
+    of_task = {n: text for n, text in request.settings.items() if n.startswith("task.")}
+    of_data = {n: text for n, text in request.settings.items() if n not in of_task}
+    asked = _constants(replace(request, settings=of_task))
+    settings = _settings_of("frozen", asked)
+    request = replace(request, settings=of_data)
+    run, data = load_run(request), data_of(request)
     with show_progress() as progress:
         measured = open_measured(run, data, decoding=progress)
     found = measure_transfer(
@@ -57,7 +62,8 @@ def _frozen(request: Request) -> int:
         measured,
         network=flags.network,
         labels=flags.labels,
-        settings=transfer_settings(**asked),
+        settings=settings,
+        starts=_starts(flags) or STARTS[:2],
         suffix=_suffix(flags, asked),
         asked=EvaluationConfig(data=data).asked,
     )
@@ -77,14 +83,13 @@ def _frozen(request: Request) -> int:
 def _task(request: Request) -> int:
     """Trains on images with boxes or masks."""
     flags = request.flags
-    constants = _task_constants(request)
-    settings = task_settings(flags.task, **constants)
+    constants = _constants(request)
+    settings = _settings_of(flags.task, constants)
     if flags.data is None:
         raise ConfigError(
             f"--task {flags.task} needs images with annotations; give --data voc:DIR."
         )
     layers = _chosen("--layers", flags.layers, LAYERS) or ["all"]
-    starts = _chosen("--starts", flags.starts, STARTS) or list(STARTS)
     run: Run = load_run(request)
     splits = {"train": flags.train_split, "test": flags.test_split}
     data = open_voc(
@@ -104,7 +109,7 @@ def _task(request: Request) -> int:
             settings,
             network=flags.network,
             layers=layers,
-            starts=starts,
+            starts=_starts(flags) or STARTS,
             checkpoint=flags.backbone and Path(flags.backbone),
             proposals=flags.proposals and Path(flags.proposals),
             suffix=suffix,
@@ -119,7 +124,7 @@ def _task(request: Request) -> int:
     return 0
 
 
-def _task_constants(request: Request) -> dict[str, Any]:
+def _constants(request: Request) -> dict[str, Any]:
     """The constants of a task that were typed, as flags or by dotted name."""
     flags = request.flags
     given = {name: getattr(flags, name) for name in _CONSTANTS}
@@ -135,6 +140,24 @@ def _task_constants(request: Request) -> dict[str, Any]:
             raise ConfigError(f"--{short.replace('_', '-')} and --task.{short} are one; give one.")
         constants[short] = from_strings(text)
     return constants
+
+
+def _settings_of(task: str, constants: dict[str, Any]) -> Any:
+    """The constants of a task; a value that is not allowed is told by its flag."""
+    try:
+        return task_settings(task, **constants)
+    except ConfigError as error:
+        name, _, rest = str(error).partition(" ")
+        if not name.startswith("task."):
+            raise
+        short = name.removeprefix("task.")
+        flag = (short if short in _CONSTANTS else name).replace("_", "-")
+        raise ConfigError(f"--{flag} {rest}") from error
+
+
+def _starts(flags: argparse.Namespace) -> list[Any]:
+    """What layers are asked to start from; nothing where it is not said."""
+    return _chosen("--starts", flags.starts, STARTS)
 
 
 def _chosen(flag: str, typed: list[str] | None, known: tuple[Any, ...]) -> list[Any]:

@@ -168,8 +168,8 @@ def transfer_section(material: ReportData) -> Section | None:
         on_other = f", on {about.data.name}" if about.is_of_other_data else ""
         title = f"The {constants['network']}'s first layers{on_other}"
         caption = (
-            f"{constants['labels']:,} labels. Healthy: above random layers, and level for as long "
-            "as it can be."
+            f"{constants['labels']:,} labels. Healthy: above untrained layers, and level for as"
+            " long as it can be."
         )
         if transfer_layer_names(record):
             panels.append(chart(title, caption, transfer_chart(record)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from ..analysis.filters import default_network, find_network
 from ..core.errors import ConfigError
 from ..core.feature_layers import hidden_layers
 from ..core.files import check_writable
-from ..core.settings import build, plain
+from ..core.settings import plain
 from ..data import Dataset, to_float
 from ..evaluation.classifiers.label_subsets import balanced_draw, class_sizes
 from ..evaluation.protocols import ACCURACY
@@ -28,9 +28,13 @@ from ..run import Run
 from ..run_data import MeasuredData, provenance_of
 from ..training import untrained
 from . import TransferSettings, split_chain, train_rest
-from .training import DRAWN_ON, Labelled, PrepareBatch
+from .initial_weights import check_chain, draw_kmeans, draw_scaled
+from .training import DRAWN_ON, Labelled, PrepareBatch, drawn_on
 
 NAME = "transfer"
+Start = Literal["trained", "untrained", "scaled", "kmeans"]
+STARTS: tuple[Start, ...] = ("trained", "untrained", "scaled", "kmeans")
+"""What the layers of a run may start from."""
 SUMMARY = "accuracy with the first layers frozen, all above them drawn anew and trained with labels"
 SOURCE = "BiGAN, Table 2, after Noroozi and Favaro (2016); batch norm folded, appendix C.2"
 TRAIN_ACCURACY = Metric("train_accuracy", "training accuracy", unit="%")
@@ -45,6 +49,7 @@ def measure_transfer(
     network: str | None = None,
     labels: int | None = None,
     settings: TransferSettings | None = None,
+    starts: Sequence[Start] = STARTS[:2],
     suffix: str = "",
     asked: Mapping[str, Any] | None = None,
 ) -> list[Result]:
@@ -59,6 +64,8 @@ def measure_transfer(
         labels: The number of training examples whose labels are used, of every class as many; all
             if None.
         settings: The constants.
+        starts: What frozen layers are: the run's, those of the same network untrained, random ones
+            scaled by data, or filters of k-means; rows for each.
         suffix: An ending of the file's name, for what was asked for.
         asked: What was asked for, by flag, for provenance.
 
@@ -74,6 +81,8 @@ def measure_transfer(
         lambda network: split_chain(network, 0, 2),
         "no other network of this run can be cut",
     )
+    for start in set(starts) & {"scaled", "kmeans"}:
+        check_chain(split_chain(trained, 0, 2).fresh, start)
     train, test = _labelled(dataset, labels, settings.seed)
     check_writable(run.path / "results")
     protocol = _protocol(name, run, len(train), settings)
@@ -85,17 +94,21 @@ def measure_transfer(
     prepare = _entrance(run.method, name, dataset)
     fresh: list[Method] = []
     num_classes = 1 + int(max(train.labels.max(), test.labels.max()))
-    for num_frozen, layers, start in _cuts(name, trained):
+    for num_frozen, layers, start in _cuts(name, trained, starts):
         about = {"frozen": num_frozen, "layers": layers, "start": start}
         if any(about.items() <= result.details.items() for result in results):
             continue
         subject = _subject(layers, start, run)
         logger.info("measuring %s of %s", NAME, subject.name)
-        if start == "random" and not fresh:
+        if start == "untrained" and not fresh:
             fresh.append(untrained(run, dataset))
-        source = fresh[0].get_submodule(name) if start == "random" else trained
+        source = fresh[0].get_submodule(name) if start == "untrained" else trained
         started = perf_counter()
-        chain = split_chain(source, num_frozen, num_classes)
+        fc = (settings.width, settings.pooled, settings.dropout)
+        chain = split_chain(source, num_frozen, num_classes, *fc)
+        if start in ("scaled", "kmeans"):
+            draw = draw_scaled if start == "scaled" else draw_kmeans
+            draw(chain.frozen, drawn_on(train, settings.seed, prepare), settings.seed)
         scores = train_rest(chain, train, test, settings, prepare=prepare, device=run.device)
         seconds = round(perf_counter() - started, 2)
         interval = wilson_interval(scores["accuracy"], len(test))
@@ -134,23 +147,23 @@ def check_cut(method: Method, name: str, cut: Callable[[nn.Module], object], oth
         raise ConfigError(f"{name}: {reason.rstrip('.')}; {remedy}.")
 
 
-def _cuts(name: str, network: nn.Module) -> Iterator[tuple[int, str, str]]:
-    """How many layers stay, which, and whether they are `trained` or `random`, or `scratch`."""
+def _cuts(name: str, network: nn.Module, starts: Sequence[Start]) -> Iterator[tuple[int, str, str]]:
+    """How many layers stay, which, and what they are; nothing stays of the first, `scratch`."""
     hidden = hidden_layers(network)
     yield 0, "none", "scratch"
     for number, layer in enumerate(hidden, start=1):
         layers = f"{name}.{layer}" if number == 1 else f"{name}.{hidden[0]} to {layer}"
-        yield number, layers, "trained"
-        yield number, layers, "random"
+        for start in starts:
+            yield number, layers, start
 
 
 def _subject(layers: str, start: str, run: Run) -> Subject:
     """What is measured, as it stands in tables."""
     if start == "scratch":
         return Subject("all trained from scratch", "baseline", None)
-    if start == "random":
-        return Subject(f"random {layers}", "untrained", None)
-    return Subject(layers, "model", run.weights)
+    if start == "trained":
+        return Subject(layers, "model", run.weights)
+    return Subject(f"{start} {layers}", "untrained", None)
 
 
 def _labelled(dataset: Dataset, num: int | None, seed: int) -> tuple[Labelled, Labelled]:
@@ -199,12 +212,3 @@ def results_in(
         if ours == theirs:
             return there, there[0].provenance
     return [], provenance
-
-
-def transfer_settings(**asked: Any) -> TransferSettings:
-    """The usual constants with those changed that were asked for by flags of their names."""
-    try:
-        return build(TransferSettings, {k: v for k, v in asked.items() if v is not None})
-    except ConfigError as error:
-        name, _, rest = str(error).partition(" ")
-        raise ConfigError(f"--{name.replace('_', '-')} {rest}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Any, cast
 
 import torch
@@ -13,10 +14,12 @@ from ..core.randomness import seed_from
 from ..networks.convnet import ConvNet, channels_last
 from ..networks.mlp import MLP
 from .bn_folding import Layer, fold, weights_of
+from .head import Head, pool_to
+from .initial_weights import draw_layer
 
 
 class FrozenChain(nn.Module):
-    """Frozen layers, layers that learn, and a linear classifier; no batch norm anywhere.
+    """Frozen layers, layers that learn, and a classifier; no batch norm anywhere.
 
     Between them each channel of what the frozen layers give is shifted and scaled, by numbers that
     `draw` takes from data and that stay: what learns then meets values of one size, whatever the
@@ -25,8 +28,7 @@ class FrozenChain(nn.Module):
     Args:
         frozen: folded layers that stay as they are.
         fresh: folded layers that learn.
-        num_values: of the last layer, flattened.
-        num_classes: of the classifier.
+        classifier: what the last layer gives to logits: linear, or fc6 to fc8.
         dense: what comes in is flattened first.
         unit_input: what comes in is brought from [-1, 1] to [0, 1].
     """
@@ -38,8 +40,7 @@ class FrozenChain(nn.Module):
         self,
         frozen: list[Layer],
         fresh: list[Layer],
-        num_values: int,
-        num_classes: int,
+        classifier: nn.Linear | Head,
         *,
         dense: bool,
         unit_input: bool,
@@ -47,7 +48,7 @@ class FrozenChain(nn.Module):
         super().__init__()
         self.frozen = nn.ModuleList(frozen).requires_grad_(False)
         self.fresh = nn.ModuleList(fresh)
-        self.classifier = nn.Linear(num_values, num_classes)
+        self.classifier = classifier
         self.register_buffer("shift", torch.zeros(1))
         self.register_buffer("scale", torch.ones(1))
         self.dense, self.unit_input = dense, unit_input
@@ -70,14 +71,17 @@ class FrozenChain(nn.Module):
         h = (h - self.shift) * self.scale
         for layer in self.fresh:
             h = layer(h)
-        return self.classifier(at_least_float32(h).flatten(1))
+        h = at_least_float32(h)
+        if isinstance(self.classifier, Head):
+            return self.classifier(_as_map(h, self.classifier))[0].flatten(1)
+        return self.classifier(h.flatten(1))
 
     @torch.no_grad()
     def draw(self, x: Tensor, seed: int) -> None:
         """Draws all that learns, scaled by data: each channel begins with mean 0, deviation 1.
 
-        Without batch norm, layers with small random weights hardly pass anything on. The classifier
-        begins at zero.
+        Without batch norm, layers with small random weights hardly pass anything on. The
+        linear classifier, or fc8, begins at zero.
 
         A few hundred examples are enough; a layer's weights are the same wherever the cut is.
 
@@ -91,17 +95,35 @@ class FrozenChain(nn.Module):
         h = (h - self.shift) * self.scale
         for place, layer in enumerate(self.fresh, start=len(self.frozen)):
             h = draw_layer(cast(Layer, layer), h, seed_from(seed, "transfer", place))
-        nn.init.zeros_(self.classifier.weight)
-        nn.init.zeros_(self.classifier.bias)
+        if isinstance(self.classifier, Head):
+            self.classifier.draw(_as_map(h, self.classifier), seed)
+        else:
+            nn.init.zeros_(self.classifier.weight)
+            nn.init.zeros_(self.classifier.bias)
 
 
-def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> FrozenChain:
+def _as_map(h: Tensor, head: Head) -> Tensor:
+    """What fc6 sees: pool5 of a map, or values without places as a map of 1x1."""
+    return h[..., None, None] if h.ndim == 2 else pool_to(h, head.fc6.kernel_size[0])
+
+
+def split_chain(
+    network: nn.Module,
+    num_frozen: int,
+    num_classes: int,
+    width: int = 0,
+    pooled: int = 6,
+    dropout: float = 0.5,
+) -> FrozenChain:
     """A copy of a network with its first layers frozen and folded, for a classifier.
 
     Args:
         network: a chain of the library that sees data alone; left unchanged.
         num_frozen: how many of its hidden layers stay.
         num_classes: of the classifier.
+        width: of fc6 and fc7 below the classifier; 0 for none.
+        pooled: side of the map that fc6 sees, at most.
+        dropout: part of their units that is dropped in training.
 
     Raises:
         ConfigError: it is no such chain, or sees latents beside the data.
@@ -115,40 +137,23 @@ def split_chain(network: nn.Module, num_frozen: int, num_classes: int) -> Frozen
         raise ConfigError(
             "this network sees latents beside the data, so its layers cannot stand alone."
         )
-    folded = [fold(layer) for layer in layers]
+    folded, head = [fold(layer) for layer in layers], (width, pooled, dropout)
     chain = FrozenChain(
         folded[:num_frozen],
         folded[num_frozen:],
-        network.output.linear.in_features,
-        num_classes,
+        _classifier(layers[-1], network.output.linear.in_features, num_classes, *head),
         dense=isinstance(network, MLP),
         unit_input=isinstance(network, MLP) and network.unit_input,
     )
     return cast(Any, chain).to(memory_format=torch.channels_last)
 
 
-def draw_layer(layer: Layer, h: Tensor, seed: int) -> Tensor:
-    """Draws new weights for a folded layer that `h` enters and scales them; returns its output."""
-    weight = weights_of(layer).weight
-    drawn = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
-    weight.copy_(drawn / drawn[0].numel() ** 0.5)
-    return scale_layer(layer, h)
-
-
-def scale_layer(layer: Layer, h: Tensor) -> Tensor:
-    """Scales a folded layer's weights so that each channel has mean 0 and deviation 1 on `h`.
-
-    Returns what the layer then gives, after its activation and pooling.
-    """
-    scale_outputs(weights_of(layer), h)
-    return layer(h)
-
-
-def scale_outputs(module: nn.Conv2d | nn.Linear, h: Tensor) -> None:
-    """Scales weights and sets biases: each channel of `module(h)` has mean 0 and deviation 1."""
-    assert module.bias is not None, "what is scaled by data has a bias"
-    module.bias.zero_()
-    out = module(h).transpose(0, 1).flatten(1)
-    deviation = out.std(1).clamp_min(1e-6)
-    module.weight.div_(deviation.view(-1, *[1] * (module.weight.ndim - 1)))
-    module.bias.copy_(-out.mean(1) / deviation)
+def _classifier(
+    last: Layer, num_values: int, num_classes: int, width: int, pooled: int, dropout: float
+) -> nn.Linear | Head:
+    """What follows the last layer, which gives so many values."""
+    if not width:
+        return nn.Linear(num_values, num_classes)
+    channels = weights_of(last).weight.shape[0]
+    side = min(pooled, isqrt(num_values // channels))
+    return Head(channels, side, width, [num_classes], dropout)

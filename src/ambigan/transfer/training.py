@@ -12,8 +12,8 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from ..core.errors import NonFiniteError
-from ..core.randomness import Randomness
-from ..core.settings import NonNegative, Positive
+from ..core.randomness import Randomness, seed_from, torch_seed
+from ..core.settings import Fraction, NonNegative, Positive
 from ..data import to_float
 from ..data.batches.sampler import Sampler
 from .layer_chain import FrozenChain
@@ -38,7 +38,10 @@ class TransferSettings:
         betas: of Adam.
         weight_decay: decoupled, on weights and not on biases.
         flip: every other image, at random, is mirrored left to right; of images alone.
-        seed: of fresh weights, order and flips.
+        width: units of fc6 and of fc7, below the classifier: 4096 in AlexNet; 0 has none.
+        pooled: side of the map that fc6 sees, 6 in AlexNet; smaller maps stay as they are.
+        dropout: part of fc6's and fc7's units that is dropped in training.
+        seed: of fresh weights, order, flips and dropout.
     """
 
     epochs: PositiveInt = 5
@@ -47,6 +50,9 @@ class TransferSettings:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: NonNegative = 1e-2
     flip: bool = True
+    width: NonNegativeInt = 0
+    pooled: PositiveInt = 6
+    dropout: Fraction = 0.5
     seed: NonNegativeInt = 0
 
 
@@ -89,8 +95,7 @@ def train_rest(
     chain.to(device)
     data = Labelled(train.values.to(device), train.labels.to(device))
     sampler = Sampler(len(data), settings.seed, device)
-    first = data.values[sampler.indices(0, min(DRAWN_ON, len(data)))]
-    chain.draw(prepare(to_float(first)), settings.seed)
+    chain.draw(drawn_on(data, settings.seed, prepare), settings.seed)
     total = settings.epochs * len(data)
     optimizer = _optimizer(chain, settings)
     correct = 0
@@ -99,14 +104,21 @@ def train_rest(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * (1 - seen / total)
         x = _flipped(to_float(data.values[rows]), settings, seen)
-        right = _step(chain, prepare(x), data.labels[rows], optimizer)
+        with torch_seed(seed_from(settings.seed, "dropout", seen)):
+            right = _step(chain.train(), prepare(x), data.labels[rows], optimizer)
         if seen >= total - len(data):
             correct += right
     counted = total - -(-(total - len(data)) // settings.batch_size) * settings.batch_size
     return {
-        "accuracy": _accuracy(chain, test, prepare, device),
+        "accuracy": _accuracy(chain.eval(), test, prepare, device),
         "train_accuracy": 100 * correct / max(counted, 1),
     }
+
+
+def drawn_on(data: Labelled, seed: int, prepare: PrepareBatch) -> Tensor:
+    """The examples by which fresh layers are scaled, the first of the training's own order."""
+    rows = Sampler(len(data), seed, data.values.device).indices(0, min(DRAWN_ON, len(data)))
+    return prepare(to_float(data.values[rows]))
 
 
 @torch.no_grad()

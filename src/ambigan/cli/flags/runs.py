@@ -304,8 +304,8 @@ TRANSFER: Flags = {  # what is left out is as `TransferSettings` or the task's s
         "layers of a task that learn: fc8, fc6-8 or all (the default); with commas for several rows"
     ),
     "--starts NAMES": several(
-        "what the convolutions of a task start from: trained, untrained, scaled, kmeans; with"
-        " commas, all by default"
+        "what the layers start from: trained, untrained, scaled, kmeans; with commas; all by"
+        " default, of frozen the first two"
     ),
     "--backbone FILE": "weights of torchvision's alexnet, resnet18 or resnet50 (.pth or"
     " .safetensors) to measure as well",

@@ -47,10 +47,12 @@ def check_names(request: Request) -> None:
     if typed.get("experiment") is not None:
         _check("experiment", typed["experiment"], known_names()["experiments"])
     task = typed.get("task")
-    of_task = known_names()["tasks"].get(task)
-    if of_task is not None:
+    reads_voc = task not in (None, "frozen")
+    if task is not None:
+        known = [row[0] for row in known_names()["tasks"][task]]
+        known += [n for n in names_of_settings(None) if n.startswith("data.") and not reads_voc]
         for name in settings:
-            _check(f"constant of --task {task}", name, [row[0] for row in of_task])
+            _check(f"constant of --task {task}", name.replace("-", "_"), known)
     elif request.verb != "prepare":  # which says itself what it takes
         _check_settings(method, settings)
     for name in between_commas(typed.get("protocol")):
@@ -59,7 +61,7 @@ def check_names(request: Request) -> None:
     for name in between_commas(typed.get("layer")):
         _check_layer(name)
     for source in (typed.get("source"), typed.get("data"), request.settings.get("data.source")):
-        if of_task is None:  # other tasks than of classes read folders in VOC's layout alone
+        if not reads_voc:  # other tasks read folders in VOC's layout alone
             _check_source(source)
 
 

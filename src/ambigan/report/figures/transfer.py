@@ -8,23 +8,29 @@ from typing import Any, cast
 
 from matplotlib.figure import Figure
 
+from ...core.settings import plain
 from ...evaluation.result import Result
+from ...transfer import TransferSettings
 from ..result_tables import ResultTable, TableCell, TableRow
 from . import theme
 from .charts import legend_above
+
+_STARTS = {
+    "trained": ("layers of this run", theme.ACCENT),
+    "untrained": ("the same untrained", theme.MUTED),
+    "scaled": ("random, scaled", theme.colour_of(1)),
+    "kmeans": ("filters of k-means", theme.colour_of(2)),
+}
 
 
 def transfer_chart(record: Sequence[Result]) -> Figure:
     """Test accuracy over the frozen layers; the dashed line is all trained from scratch."""
     figure, axes = theme.new_figure(theme.FIGURE_WIDTH, 260)
     names = transfer_layer_names(record)
-    for start, colour, label in (
-        ("trained", theme.ACCENT, "layers of this run"),
-        ("random", theme.MUTED, "random layers"),
-    ):
-        points = _points(record, start)
-        across, up = [x for x, _ in points], [y for _, y in points]
-        axes.plot(across, up, "-o", color=colour, linewidth=1.8, markersize=5, label=label)
+    for start, (label, colour) in _STARTS.items():
+        if points := _points(record, start):
+            across, up = [x for x, _ in points], [y for _, y in points]
+            axes.plot(across, up, "-o", color=colour, linewidth=1.8, markersize=5, label=label)
     for _, level in _points(record, "scratch"):
         line: dict[str, Any] = theme.REFERENCE | {"color": theme.INK}
         axes.axhline(level, label="all from scratch", **line)
@@ -41,9 +47,13 @@ def transfer_table(record: Sequence[Result]) -> ResultTable:
     """One row for each start, one column for each number of frozen layers."""
     names = transfer_layer_names(record)
     lines = [
-        _line(record, "trained", f"{record[0].protocol.constants['network']}, learned", names),
-        _line(record, "random", "random layers", names),
-        _line(record, "scratch", "all from scratch", names),
+        _line(record, start, name, names)
+        for start, name in {
+            **{start: label for start, (label, _) in _STARTS.items()},
+            "trained": f"{record[0].protocol.constants['network']}, learned",
+            "scratch": "all from scratch",
+        }.items()
+        if _points(record, start)
     ]
     return ResultTable(("first layers", "0", *names), 1, tuple(lines))
 
@@ -62,6 +72,13 @@ def flags_of(record: Sequence[Result]) -> str:
     if settings["labels"] == about.data.num_train:
         names.remove("labels")  # all of them
     words = [f"--{name.replace('_', '-')} {settings[name]}" for name in names]
+    words += [
+        f"--task.{name.replace('_', '-')} {_as_typed(settings[name])}"
+        for name, usual in plain(TransferSettings()).items()
+        if name not in (*names, "flip") and settings.get(name, usual) != usual
+    ]
+    starts = list(dict.fromkeys(r.details["start"] for r in record if r.details["frozen"]))
+    words += [f"--starts {','.join(starts)}"]
     words += [f"--data {shlex.quote(about.asked['data'])}"] if about.asked.get("data") else []
     return " ".join([*words, "--flip" if settings["flip"] else "--no-flip"])
 
@@ -79,6 +96,12 @@ def task_flags(record: Sequence[Result]) -> str:
         text = ",".join(cast(list[str], value)) if isinstance(value, list) else str(value)
         words += [f"--{name.replace('_', '-')}", shlex.quote(text)]
     return " ".join(words)
+
+
+def _as_typed(value: Any) -> str:
+    """A constant as it is typed behind its flag."""
+    parts = cast(Sequence[Any], value) if isinstance(value, list | tuple) else [value]
+    return ",".join(map(str, parts))
 
 
 def _points(record: Sequence[Result], start: str) -> list[tuple[int, float]]:

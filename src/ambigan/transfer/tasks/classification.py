@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ...core.machine import physical_memory
 from ..backbone import Backbone
+from ..head import Head, pool_to
 from ..voc import VocData
 from ..voc.metrics import classification_ap
 from .fitting import fit, learning_parts
-from .head import Head, pool_to
 from .images import SplitImages, random_crops, ten_crops
 from .settings import ClassificationSettings, Layers
 from .task import VocTask

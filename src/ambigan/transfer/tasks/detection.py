@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ...core.randomness import Randomness
 from ..backbone import Backbone
+from ..head import Head
 from ..voc import VocData
 from ..voc.metrics import detection_ap
 from ..voc.proposals import Proposals
 from .fitting import fit, learning_parts
-from .head import Head
 from .images import SplitImages
 from .regions import clip, iou, mirrored, moved, offsets_of, resized, roi_pool, suppress
 from .settings import DetectionSettings, Layers

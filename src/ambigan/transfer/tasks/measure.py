@@ -24,8 +24,8 @@ from ...run_data import open_measured, provenance_of, trained_on
 from ...training import untrained
 from ..backbone import Backbone, cut_backbone
 from ..backbone.checkpoints import read_backbone
-from ..backbone.initial_weights import check_chain, draw_kmeans, draw_scaled
-from ..frozen_layers import check_cut, results_in
+from ..frozen_layers import STARTS, Start, check_cut, results_in
+from ..initial_weights import check_chain, draw_kmeans, draw_scaled
 from ..voc import Task, VocData
 from ..voc.metrics import mean_defined
 from ..voc.proposals import Proposals, read_proposals, search_proposals
@@ -36,9 +36,7 @@ from .segmentation import SegmentationTask
 from .settings import Layers, TaskSettings
 from .task import LARGEST_CROP, VocTask
 
-Start = Literal["trained", "untrained", "scaled", "kmeans", "checkpoint"]
-STARTS: tuple[Start, ...] = ("trained", "untrained", "scaled", "kmeans")
-"""What the convolutions of a run may start from."""
+TaskStart = Start | Literal["checkpoint"]
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +116,8 @@ def measure_task(
     """
     name, kind = network or default_network(run.method), _KINDS[data.task]
     makers = _Starts(run, name, data, settings.seed, checkpoint)
-    starts = [*starts, *(("checkpoint",) if checkpoint else ())]
     makers.check(starts)
+    rows: list[TaskStart] = [*starts, *(["checkpoint"] if checkpoint else [])]
     check_writable(run.path / "results")
     constants = {"network": name, "weights": run.weights} | makers.constants
     extra: dict[str, Any] = {}
@@ -136,7 +134,7 @@ def measure_task(
     provenance = provenance_of(run, data.record, trained, asked or {})
     path = result_path(run, data, suffix)
     results, provenance = results_in(path, protocol, provenance)
-    for start in starts:
+    for start in rows:
         todo: list[Layers] = [x for x in layers if not _is_there(results, start, x)]
         backbone = makers.make(start).to(run.device) if todo else None
         # Frozen convolutions are shared; those that learn are a copy, so the order is free.
@@ -187,9 +185,9 @@ class _Starts:
         """Refuses, before anything is computed, a start that this network cannot have."""
         for start in starts:
             if start in ("scaled", "kmeans"):
-                check_chain(self.trained, start)
+                check_chain(self.trained.layers, start)
 
-    def make(self, start: Start) -> Backbone:
+    def make(self, start: TaskStart) -> Backbone:
         """The convolutions, on the CPU."""
         if start == "checkpoint":
             assert self._read is not None, "rows of a checkpoint are asked for with one"
@@ -202,10 +200,10 @@ class _Starts:
             train = SplitImages(self.data.train, backbone.channels, 256)
             x = random_crops(train, drawn_on(len(train)), LARGEST_CROP, [self.seed])
             draw = draw_scaled if start == "scaled" else draw_kmeans
-            draw(backbone, x, self.seed)
+            draw(backbone.layers, x, self.seed)
         return backbone
 
-    def subject(self, start: Start, layers: Layers) -> Subject:
+    def subject(self, start: TaskStart, layers: Layers) -> Subject:
         """What is measured, as it stands in tables."""
         dim = self.trained.width
         if start == "trained":
@@ -233,7 +231,7 @@ def _check_images(run: Run) -> None:
         )
 
 
-def _is_there(results: Sequence[Result], start: Start, layers: Layers) -> bool:
+def _is_there(results: Sequence[Result], start: TaskStart, layers: Layers) -> bool:
     about = {"start": start, "layers": layers}
     return any(about.items() <= result.details.items() for result in results)
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from ...core.errors import ConfigError
 from ...core.randomness import Randomness
 from ..backbone import Backbone
+from ..head import Head
 from ..voc import VocData
 from ..voc.annotations import VOID
 from ..voc.metrics import class_ious, confusion
 from .fitting import fit, learning_parts
-from .head import Head
 from .images import SplitImages
 from .settings import Layers, SegmentationSettings
 from .task import LARGEST_CROP, VocTask

@@ -9,7 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from ...core.errors import ConfigError
 from ...core.settings import Fraction, NonNegative, Positive, build
-from ..voc.layout import Task
+from ..training import TransferSettings
 
 Layers = Literal["fc8", "fc6-8", "all"]
 """What learns: the last layer, all three fully connected layers, or the convolutions as well."""
@@ -121,15 +121,16 @@ class SegmentationSettings(TaskSettings):
     skips: Literal[0, 1, 2] = 0
 
 
-TASK_SETTINGS: dict[Task, type[TaskSettings]] = {
+TASK_SETTINGS: dict[str, type[Any]] = {
+    "frozen": TransferSettings,
     "classification": ClassificationSettings,
     "detection": DetectionSettings,
     "segmentation": SegmentationSettings,
 }
 
 
-def task_settings(task: Task, **asked: Any) -> Any:
-    """A task's constants, with those changed that were asked for.
+def task_settings(task: str, **asked: Any) -> Any:
+    """The constants of a task, or of `frozen`, with those changed that were asked for.
 
     Raises:
         ConfigError: There is no such constant, or a value is not allowed.

@@ -1,18 +1,18 @@
-"""Convolutions that have learned nothing, scaled by data: random ones, and those of k-means."""
+"""Layers that have learned nothing, scaled by data: random ones, and filters of k-means."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...core.errors import ConfigError
-from ...core.randomness import Randomness, seed_from
-from ...networks.convnet import ConvLayer
-from ..layer_chain import draw_layer, scale_layer
-from .network import Backbone
+from ..core.errors import ConfigError
+from ..core.randomness import Randomness, seed_from
+from ..networks.convnet import ConvLayer
+from .bn_folding import Layer, weights_of
 
 MOST_PATCHES = 20_000
 """Patches of a layer's input from which its filters are made."""
@@ -22,21 +22,21 @@ _RIDGE = 1e-3
 
 
 @torch.no_grad()
-def draw_scaled(backbone: Backbone, x: Tensor, seed: int) -> None:
+def draw_scaled(layers: Iterable[nn.Module], x: Tensor, seed: int) -> None:
     """Random normal filters; each channel of a layer begins with mean 0 and deviation 1.
 
     Source: Krähenbühl et al. (2016), section 3.1; the scaling between layers of their section 3.2
     is left out, because Adam's steps do not depend on the scale of gradients.
 
     Raises:
-        ConfigError: The backbone is no chain of convolutions.
+        ConfigError: The layers are no chain of convolutions.
     """
-    for place, layer in enumerate(check_chain(backbone, "scaled")):
+    for place, layer in enumerate(check_chain(layers, "scaled")):
         x = draw_layer(layer, x, seed_from(seed, "scaled", place))
 
 
 @torch.no_grad()
-def draw_kmeans(backbone: Backbone, x: Tensor, seed: int) -> None:
+def draw_kmeans(layers: Iterable[nn.Module], x: Tensor, seed: int) -> None:
     """Filters that are the centres of whitened patches, layer by layer, scaled as `draw_scaled`.
 
     Patches of a layer's input are centred, whitened along as many principal components as there
@@ -47,9 +47,9 @@ def draw_kmeans(backbone: Backbone, x: Tensor, seed: int) -> None:
     clusters with Euclidean distances in small batches.
 
     Raises:
-        ConfigError: The backbone is no chain of convolutions.
+        ConfigError: The layers are no chain of convolutions.
     """
-    for place, layer in enumerate(check_chain(backbone, "kmeans")):
+    for place, layer in enumerate(check_chain(layers, "kmeans")):
         convolution = layer.convolution
         noise = Randomness(seed, "kmeans", place)
         patches = _patches(convolution, x, noise)
@@ -61,19 +61,45 @@ def draw_kmeans(backbone: Backbone, x: Tensor, seed: int) -> None:
         x = scale_layer(layer, x)
 
 
-def check_chain(backbone: Backbone, start: str) -> list[ConvLayer]:
-    """The layers of a chain of convolutions.
+def check_chain(layers: Iterable[nn.Module], start: str) -> list[ConvLayer]:
+    """The layers as those of a chain of convolutions.
 
     Raises:
-        ConfigError: The backbone is none.
+        ConfigError: They are none.
     """
-    layers = list(backbone.layers)
     if not all(isinstance(layer, ConvLayer) for layer in layers):
         raise ConfigError(
-            f"--starts {start} draws chains of convolutions, and this network has residual blocks;"
+            f"--starts {start} draws chains of convolutions, and this network is none;"
             " take --starts trained,untrained."
         )
-    return cast(list[ConvLayer], layers)
+    return cast(list[ConvLayer], list(layers))
+
+
+def draw_layer(layer: Layer, h: Tensor, seed: int) -> Tensor:
+    """Draws new weights for a folded layer that `h` enters and scales them; returns its output."""
+    weight = weights_of(layer).weight
+    drawn = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
+    weight.copy_(drawn / drawn[0].numel() ** 0.5)
+    return scale_layer(layer, h)
+
+
+def scale_layer(layer: Layer, h: Tensor) -> Tensor:
+    """Scales a folded layer's weights so that each channel has mean 0 and deviation 1 on `h`.
+
+    Returns what the layer then gives, after its activation and pooling.
+    """
+    scale_outputs(weights_of(layer), h)
+    return layer(h)
+
+
+def scale_outputs(module: nn.Conv2d | nn.Linear, h: Tensor) -> None:
+    """Scales weights and sets biases: each channel of `module(h)` has mean 0 and deviation 1."""
+    assert module.bias is not None, "what is scaled by data has a bias"
+    module.bias.zero_()
+    out = module(h).transpose(0, 1).flatten(1)
+    deviation = out.std(1).clamp_min(1e-6)
+    module.weight.div_(deviation.view(-1, *[1] * (module.weight.ndim - 1)))
+    module.bias.copy_(-out.mean(1) / deviation)
 
 
 def _patches(convolution: nn.Conv2d, x: Tensor, noise: Randomness) -> Tensor:

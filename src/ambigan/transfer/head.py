@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...core.randomness import seed_from
-from ..layer_chain import scale_outputs
+from ..core.randomness import seed_from
+from .initial_weights import scale_outputs
 
 
 class Head(nn.Module):
