@@ -141,6 +141,7 @@ _CHANGED: dict[str, tuple[str, str, dict[str, str]]] = {
         "official",
         {
             "settings.divergence": "bhattacharyya",
+            "settings.simultaneous": "true",
             "settings.network.discriminator_norm": "spectral",
             "settings.smoothness_weight": "0",
         },

@@ -84,6 +84,21 @@ ON_CIFAR100 = register_experiment(
         reference_model=OWN_VIEWS.name,
     )
 )
+ON_IMAGENET10 = register_experiment(
+    _experiment(
+        name="sao-imagenet10",
+        title="SAO, a plain game and four methods of two views on ten classes of ImageNet",
+        notes="Does what holds on CIFAR-10 hold on few photographs? --data names their folder.",
+        settings={
+            **CIFAR10_SETTINGS,
+            "data.source": "folder:imagenette128",
+            "data.size": "32,32",
+        },
+        epochs=32,
+        runs=(SAO, PENALTY, OWN_VIEWS, MOCO, BARLOW, BYOL),
+        reference_model=OWN_VIEWS.name,
+    )
+)
 SMOOTHNESS = register_experiment(
     _experiment(
         name="sao-smoothness",
@@ -117,6 +132,7 @@ SAO_ABLATION = register_experiment(
             _sao("no norm hinge", changes={"settings.norm_weight": "0"}),
             _sao("4 neighbours", changes={"settings.neighbors": "4"}),
             _sao("bank of 512", changes={"settings.bank_size": "512"}),
+            _sao("both players at once", changes={"settings.simultaneous": "true"}),
         ),
         time="at half the width, 3 epochs: trainings 4 h on one thread of 2 shared CPU cores",
     )

@@ -67,6 +67,8 @@ class StructuralSettings:
         smoothness_target: how much an embedding may change with its image, as the length of J v.
         power_iterations: number of power iterations that find the direction v of largest change.
         norm_weight: weight of max(0, 1 - |e|)^2 on real embeddings e, in D's loss.
+        simultaneous: whether both players move at once on one batch; otherwise D moves, then G, as
+            in the authors' code, here on fresh images and latents.
         network: networks of D and G: residual ones of images, or perceptrons, which also take
             vectors and which the paper does not have. D has no batch norm.
         discriminator_optimizer: optimiser of D: AdamW.
@@ -88,6 +90,7 @@ class StructuralSettings:
     smoothness_target: NonNegative = 1.0
     power_iterations: PositiveInt = 1
     norm_weight: NonNegative = 20.0
+    simultaneous: bool = False
     network: families.EmbedderSettings = field(default_factory=ResidualSettings)
     discriminator_optimizer: OptimizerSettings = ADAMW
     generator_optimizer: OptimizerSettings = STRUCTURAL_ADAM
@@ -124,7 +127,7 @@ class Structural(Method):
             Player("discriminator", ("discriminator",), s.discriminator_optimizer),
             Player("generator", ("generator",), s.generator_optimizer),
         )
-        self.turns = turns_of(self.players, simultaneous=False)
+        self.turns = turns_of(self.players, simultaneous=s.simultaneous)
         self.default_layer = families.last_hidden("discriminator", self.discriminator)
         self.scale = s.gaussian_scale or 2.0 * s.embedding_dim
         if s.cluster_weight:
