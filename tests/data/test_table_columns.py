@@ -82,6 +82,16 @@ def test_categories_become_columns_and_stay_with_the_model(tmp_path: Path, kind:
     )
 
 
+@both
+def test_dates_and_names_are_no_categories(tmp_path: Path, kind: str) -> None:
+    frame = FRAME.assign(day=[f"2024-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(ROWS)])
+    source = written(tmp_path, frame, kind)
+    with pytest.raises(DataError, match=rf"'day' has {ROWS} levels in {ROWS} rows, too many"):
+        open_dataset(DataSettings(source, one_hot=("colour", "day")))
+    data = open_dataset(DataSettings(source, one_hot=("colour",), drop=("day",)))
+    assert data.spec.shape == (5,)
+
+
 def test_an_unknown_level_is_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = open_dataset(DataSettings(written(tmp_path, FRAME), one_hot=("colour",)))
     new = written(tmp_path, FRAME.iloc[:4].assign(colour="pink"))

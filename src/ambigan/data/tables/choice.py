@@ -26,7 +26,8 @@ DEFAULT_LABEL_COLUMN = "label"
 _ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 
 _MOST_LEVELS = 1000
-"""Levels of a column of categories from which it is rather a name of each row."""
+_FEW_LEVELS = 20
+"""A column of more levels than 1,000, or than 20 and half its rows, names rows or is a date."""
 
 
 def raw_vectors(
@@ -240,11 +241,13 @@ def _source_of(column: str, encoded: Sequence[str]) -> str:
 
 def _found_levels(table: Table, name: str) -> tuple[str, ...]:
     """Returns the levels of a column of categories, sorted."""
-    found = sorted({text for text in table.texts(table.place(name)) if text is not None})
-    if len(found) > _MOST_LEVELS:
+    texts = [text for text in table.texts(table.place(name)) if text is not None]
+    found = sorted({*texts})
+    if len(found) > _MOST_LEVELS or len(found) > max(_FEW_LEVELS, len(texts) / 2):
         raise DataError(
-            f"{table.where}: column '{name}' has {len(found):,} levels, too many to be categories;"
-            f" drop it with {drop_flag([name])}, or keep it as --data.id-column."
+            f"{table.where}: column '{name}' has {len(found):,} levels in {len(texts):,} rows, too"
+            f" many to be categories; drop it with {drop_flag([name])}, or keep it as"
+            " --data.id-column."
         )
     return tuple(found)
 
