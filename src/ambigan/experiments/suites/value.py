@@ -87,7 +87,7 @@ _COFFEE_SETTINGS = {
     "data.label_column": "Coffee Type",
     **_TABLE,
 }
-_PART = {"data__holdout": "2000", "data__max_train": "2500", "train__epochs": "10"}
+_PART = {"data__holdout": "2000", "data__max_train": "2500"}
 _TILES, _IMAGENETTE = "anomaly/magnetic_tile/test", "imagenette128"
 
 SETS = (
@@ -105,7 +105,6 @@ SETS = (
         f"folder:{DATA_FOLDER}/{_IMAGENETTE}",
         _IMAGENETTE,
         data__size="32,32",
-        train__epochs="10",
     ),
     _images(
         "tiles",
@@ -114,7 +113,6 @@ SETS = (
         data__size="32,32",
         data__grayscale="true",
         data__test_fraction="0.3",
-        train__epochs="60",
     ),
 )
 
