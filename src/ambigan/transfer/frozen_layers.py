@@ -108,7 +108,7 @@ def measure_transfer(
         chain = split_chain(source, num_frozen, num_classes, *fc)
         if start in ("scaled", "kmeans"):
             draw = draw_scaled if start == "scaled" else draw_kmeans
-            draw(chain.frozen, drawn_on(train, settings.seed, prepare), settings.seed)
+            draw(chain.cpu().frozen, drawn_on(train, settings.seed, prepare), settings.seed)
         scores = train_rest(chain, train, test, settings, prepare=prepare, device=run.device)
         seconds = round(perf_counter() - started, 2)
         interval = wilson_interval(scores["accuracy"], len(test))
