@@ -20,6 +20,7 @@ from ambigan.core.errors import ConfigError
 from ambigan.data import Scaling
 from ambigan.data.tables.scaling import Rows, fit_quantiles
 from ambigan.exporting import BOUND, export
+from ambigan.exporting.onnx_pooling import with_plain_pooling
 from ambigan.exporting.parts import example_inputs
 from ambigan.methods import METHODS
 from ambigan.run import Run
@@ -103,6 +104,19 @@ def test_every_network_is_equal_to_the_bit(variant: str, tmp_path: Path) -> None
 def test_onnx_of_every_network_is_close(variant: str, tmp_path: Path) -> None:
     found = export(toy_run(variant), "onnx", tmp_path / "out")
     assert max(found.deviations.values()) <= BOUND
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch's exporter
+@pytest.mark.parametrize("size", [(3, 5), (6, 6), (7, 12), (8, 8)])
+def test_pooling_to_a_size_that_does_not_divide_the_map_is_exported(size: tuple[int, int]) -> None:
+    class Pooled(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.adaptive_max_pool2d(x, (3, 4))
+
+    x = torch.randn(2, 3, *size)
+    program = torch.export.export(Pooled().eval(), (x,))
+    assert torch.equal(with_plain_pooling(program).module()(x), Pooled()(x))
+    torch.onnx.export(with_plain_pooling(program), dynamo=True, verbose=False)
 
 
 @pytest.mark.parametrize(

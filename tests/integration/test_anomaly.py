@@ -69,12 +69,18 @@ def test_new_rows_are_scored(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert (folder / "found/anomaly.html").is_file()
 
 
-def test_images_are_ranked_with_heat_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains the network of defects for a few steps alone."""
     monkeypatch.setattr(
         image_parts,
         "train_defect_network",
         lambda images, seed: simulated_defects.train_defect_network(images, seed, steps=5),
     )
+
+
+@pytest.mark.usefixtures("brief")
+def test_images_are_ranked_with_heat_maps(tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["train", "bigan", "--preset", "small", "--data", "digits", "--out", str(run)]
     assert main([*words, *QUICK]) == 0
@@ -85,6 +91,28 @@ def test_images_are_ranked_with_heat_maps(tmp_path: Path, monkeypatch: pytest.Mo
     page = (run / "anomaly/anomaly.html").read_text()
     assert "Most anomalous" in page
     assert "Most normal" in page
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["--data.crop", "8,8"],
+        ["--settings.network.encoder", "dcgan", "--settings.network.image-size", "8,8"],
+    ],
+    ids=["crops", "a smaller generator"],
+)
+def test_heat_maps_are_as_large_as_the_images_whatever_the_networks_take(
+    tmp_path: Path, settings: list[str]
+) -> None:
+    draw = np.random.default_rng(0)
+    np.save(tmp_path / "images.npy", draw.integers(0, 256, (40, 16, 16, 1), dtype=np.uint8))
+    words = ["train", "bigan", "--data", str(tmp_path / "images.npy"), "--out"]
+    narrow = ["--settings.network.width", "4", "--settings.network.encoder-width", "4"]
+    run = tmp_path / "run"
+    assert main([*words, str(run), *narrow, *settings, *QUICK]) == 0
+    assert main(["anomaly", str(run)]) == 0
+    assert np.load(run / "anomaly/heatmaps.npy").shape == (4, 16, 16)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +140,7 @@ def test_wrong_words_are_named(
     ("data", "label", "said"),
     [
         ("digits", "12", "unknown label '12'"),
-        ("csv:new.csv", "benign", "new.csv has no labels; name them"),
+        ("csv:new.csv", "benign", "new.csv has no labels; name the column"),
     ],
 )
 def test_labels_to_train_on_must_be_there(
@@ -127,3 +155,23 @@ def test_labels_to_train_on_must_be_there(
     words = ["--data", data, "--data.train-on", label, "--out", "refused"]
     assert main(["train", "bigan", *words, *QUICK]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_few_normal_examples_and_labels_that_nothing_uses_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    few = pd.DataFrame(draw.normal(size=(40, 4)), columns=list("abcd"))
+    few.to_csv("normal.csv", index=False)
+    few.assign(label=["good"] * 30 + ["bad"] * 10).to_csv("new.csv", index=False)
+    assert main(["train", "bigan", "--data", "normal.csv", "--out", "run", *QUICK]) == 0
+    capsys.readouterr()
+    assert main(["anomaly", "run", "--data", "new.csv"]) == 0
+    told = capsys.readouterr().err
+    assert "the threshold comes of 40 normal examples, and 100 are the fewest" in told
+    assert "--normal LABEL" in told
+    assert main(["anomaly", "run", "--data", "new.csv", "--normal", "good"]) == 0
+    assert "AUROC" in capsys.readouterr().out
+    assert main(["anomaly", "run", "--data", "normal.csv", "--normal", "good"]) == 2
+    assert "normal.csv has no labels; name the column" in capsys.readouterr().err

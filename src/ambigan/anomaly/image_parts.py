@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Split, to_float
+from ..data.splits import stored_images
 from ..run import Run
 from .part_scores import FloatArray, PartScores
 from .simulated_defects import train_defect_network, working_size
@@ -65,7 +66,7 @@ class ImageParts:
             seed: Seed of the network of defects, and of what is drawn where there is too much.
         """
         draw = np.random.default_rng(seed)
-        images = _stored(known)
+        images = stored_images(known)
         taken = images[_drawn(len(images), MOST_TRAINED_ON, draw)]
         self._network = train_defect_network(_resized(taken), seed)
         count = len(_places(_size(images), run.spec.shape[1:]))
@@ -91,7 +92,7 @@ class ImageParts:
             run: The trained model.
             examples: Images in the form that the model takes, stored larger where it takes crops.
         """
-        maps = self._maps(run, _stored(examples))
+        maps = self._maps(run, stored_images(examples))
         parts = {name: _peaks(each) for name, each in maps.items()}
         mapped = [name for name in _MAPPED if name in maps]
         weights = [self.weights.get(name, 1.0) for name in mapped]
@@ -133,10 +134,6 @@ class ImageParts:
 
     def _whitened(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return (self._components.transform(rows) / self._deviations).astype(np.float32)
-
-
-def _stored(split: Split) -> Tensor:
-    return split.values if split.stored is None else split.stored
 
 
 def _size(images: Tensor) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -49,6 +50,17 @@ class AnomalyRanking:
     def order(self) -> NDArray[np.int64]:
         """Places of the examples, the most anomalous first, `(N,)`."""
         return np.argsort(-self.found.scores, kind="stable")
+
+    def warning_of_few(self) -> str:
+        """What to say where normal examples are too few for the threshold, or an empty string."""
+        num, needed = len(self.normal), math.ceil(1 / (1 - self.quantile) - 1e-9)
+        if num >= needed:
+            return ""
+        return (
+            f"the threshold comes of {num} normal examples, and {needed} are the fewest that can"
+            f" say what {self.quantile:.1%} stay below, so more normal examples than that may be"
+            " flagged; go by the ranking, or train on more normal examples"
+        )
 
     def main_columns(self, place: int, most: int = 3) -> list[tuple[str, float]]:
         """Columns with the largest shares in what is unusual of an example, and the shares."""

@@ -13,7 +13,7 @@ from ..data import SourceSplit
 from ..data.splits import labels_named
 from ..data.tables.outputs import table_bytes
 from ..retrieval import NamedExamples
-from .output import print_columns, print_json, say
+from .output import logger, print_columns, print_json, say
 from .parser import Request, between_commas
 from .runs import chosen_examples, dataset_of, load_run, output_folder, uses_other_data, write_npy
 
@@ -43,6 +43,8 @@ def anomaly(request: Request) -> int:
         n_neighbors=flags.neighbors,
         seed=flags.seed,
     )
+    if named and split.labels is None and dataset.train.labels is None:
+        labels_named(split, named, None, examples.origin)  # which says what is missing
     ranking = AnomalyRanking(
         examples,
         scorer.scores(run, split),
@@ -54,6 +56,10 @@ def anomaly(request: Request) -> int:
     if normal_labels and split.labels is not None:
         truth = labels_named(split, normal_labels, examples.label_names, examples.origin)
         ranking = replace(ranking, is_anomaly=~truth.numpy())
+    elif split.labels is not None and not normal_labels:
+        logger.info("to measure by the labels, name those of normal examples: --normal LABEL")
+    if warning := ranking.warning_of_few():
+        logger.warning(warning)
     table = ranking.columns()
     for suffix in (".csv", ".parquet"):
         write_bytes(folder / f"scores{suffix}", table_bytes(table, suffix))

@@ -11,6 +11,7 @@ from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
 from .flags import common, runs, training
 from .flags.common import Flags, add_flags
+from .names import known_names, names_of_settings
 
 
 class Verb(NamedTuple):
@@ -257,12 +258,18 @@ def _take_settings(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]
         if not has_value:
             value = next(words, "")
             if not value or value.startswith("--"):
-                raise ConfigError(f"{name} needs a value.")
+                form = _form_of(name[2:].replace("-", "_"))
+                raise ConfigError(f"{name} needs a value{form}.")
         name = name[2:].replace("-", "_")
         if name in settings:
             raise ConfigError(f"--{name} is given twice; give it once.")
         settings[name] = value
     return others, settings
+
+
+def _form_of(setting: str) -> str:
+    """What values a setting of data or training takes, after a colon; empty if not known."""
+    return next((f": {kind}" for name, kind, *_ in known_names()["shared"] if name == setting), "")
 
 
 def between_commas(typed: str | Sequence[str] | None) -> list[str]:
@@ -275,7 +282,18 @@ def _unknown_flag(name: str, verb: _Parser) -> ConfigError:
     if not name.startswith("-"):
         return ConfigError(f"unexpected '{name}'. See `{verb.prog} --help`.")
     known = [flag for action in verb._actions for flag in action.option_strings]
-    return ConfigError(f"unknown flag '{name}'.{suggestion(name, known)} See `{verb.prog} --help`.")
+    dotted = [f"--{each.replace('_', '-')}" for each in _settings_of(verb.prog.split()[-1])]
+    full = [each for each in dotted if each.endswith(f".{name.lstrip('-').replace('_', '-')}")]
+    meant = f" Did you mean '{full[0]}'?" if full else suggestion(name, known)
+    return ConfigError(f"unknown flag '{name}'.{meant} See `{verb.prog} --help`.")
+
+
+def _settings_of(verb: str) -> list[str]:
+    """Dotted names of the settings that a verb takes."""
+    if verb in TRAINING:
+        return names_of_settings(None)
+    is_reading = verb in (*MEASURING, *READING)
+    return [name for name in names_of_settings(None) if is_reading and name.startswith("data.")]
 
 
 def make_parsers() -> tuple[_Parser, dict[str, _Parser]]:

@@ -139,7 +139,8 @@ def _print_config(config: RunConfig, out: Path | None) -> int:
 
 def _say_trained(out: Path, config: RunConfig) -> None:
     typed = as_typed(out) + plugin_flags(config.plugins)
-    say(f"trained: {out}. Next: ambigan evaluate {typed}; ambigan report {typed}")
+    first = "anomaly" if config.data.train_on else "evaluate"
+    say(f"trained: {out}. Next: ambigan {first} {typed}; ambigan report {typed}")
 
 
 def _refuse(given: Mapping[str, Any], why: str) -> None:

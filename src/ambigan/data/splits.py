@@ -123,6 +123,11 @@ def take(split: Split, chosen: Tensor) -> Split:
     )
 
 
+def stored_images(split: Split) -> Tensor:
+    """Returns images as they are stored, `(N, C, H, W)`: whole, where networks see crops."""
+    return split.values if split.stored is None else split.stored
+
+
 def held_for_validation(split: Split, fraction: float, seed: int) -> Tensor:
     """Which examples of a training split are held out for validation, bool `(N,)`.
 
@@ -231,8 +236,9 @@ def labels_named(
     """
     if split.labels is None:
         raise ConfigError(
-            f"{where} has no labels; name them, such as by --data.label-column, or give its normal"
-            " examples alone."
+            f"{where} has no labels; name the column of a table by --data.label-column, put images"
+            " of each label in a folder of their own below it, or, if all its examples are normal,"
+            " name no labels."
         )
     found: list[int] = split.labels.numpy().tolist()
     codes = {str(code): code for code in sorted(set(found)) if code >= 0}

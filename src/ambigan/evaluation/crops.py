@@ -15,8 +15,9 @@ from ..core.errors import ConfigError
 from ..core.machine import physical_memory
 from ..core.randomness import Randomness
 from ..core.settings import checked, plain
-from ..data import Dataset, Split
+from ..data import Dataset
 from ..data.batches.augment import NUM_DRAWS, Augment, scaled_length
+from ..data.splits import stored_images
 from ..data.values import to_float
 from .features import FeatureFunction, extract
 
@@ -85,7 +86,7 @@ class CroppedViews:
         if spec.kind != "images":
             raise ConfigError("views are of pictures; these are vectors, so leave out --views.")
         self.dataset = dataset
-        self.train, self.test = _stored(dataset.train), _stored(dataset.test)
+        self.train, self.test = stored_images(dataset.train), stored_images(dataset.test)
         self.crop = crop = spec.shape[1], spec.shape[2]
         self.augment = Augment(crop, settings.short_side, settings.flip)
         size = self.train.shape[2], self.train.shape[3]
@@ -159,11 +160,6 @@ class CroppedViews:
         height, width = self.crop
         cut = part[..., top : top + height, left : left + width]
         return to_float(cut.flip(-1) if mirrored else cut)
-
-
-def _stored(split: Split) -> Tensor:
-    """Pictures as they are stored, not cropped."""
-    return split.values if split.stored is None else split.stored
 
 
 def _check_room(rows: int, dim: int) -> None:

@@ -24,6 +24,7 @@ from ..core.imports import import_extra
 from ..core.version import __version__
 from ..model_files import load, scaling_as_json
 from ..run import Run
+from .onnx_pooling import with_plain_pooling
 from .parts import Part, choose_parts, deviation, example_inputs, expected_outputs, on_cpu
 from .python_code import function_of
 
@@ -183,8 +184,8 @@ def _export_onnx(run: Run, parts: Sequence[Part], file: Path | None, folder: Pat
                 f"the networks of {part.name} take {size / 2**30:.1f} GiB, and a file of ONNX holds"
                 " 2 GiB; export them --to torch."
             )
-        program = _trace(run, part)
         with _torch_may_warn():
+            program = with_plain_pooling(_trace(run, part))
             made: Any = exporter.export(
                 program, dynamo=True, input_names=["x"], output_names=["y"], verbose=False
             )

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..anomaly.ranking import AnomalyRanking
 from ..core.files import write_text
 from ..core.version import __version__
-from ..data.splits import take
+from ..data.splits import stored_images, take
+from ..data.values import to_float
 from ..hub import name_of
 from ..run import Run
 from .figures import theme
@@ -131,9 +132,13 @@ def _pictures(run: Run, ranking: AnomalyRanking) -> list[Section]:
 def _with_maps(
     run: Run, ranking: AnomalyRanking, places: NDArray[np.int64]
 ) -> list[NDArray[np.float32]]:
-    """Images, each stacked on its heat map in colours, `(2, 3, H, W)` in [-1, 1]."""
+    """Images, each stacked on its heat map in colours, `(2, 3, H, W)` in [-1, 1].
+
+    They are as large as the maps, which show more than networks of crops or a generator of smaller
+    images take.
+    """
     chosen = take(ranking.examples.split, torch.as_tensor(places))
-    pixels = to_pixels(run.pictures(run.originals(chosen)))
+    pixels = to_pixels(run.shown_bands(to_float(stored_images(chosen)).numpy()))
     maps = ranking.found.maps
     assert maps is not None
     low, high = np.quantile(maps, [0.5, 0.999])
