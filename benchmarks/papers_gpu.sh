@@ -17,11 +17,11 @@ voc=${VOC:-$root/detection/raccoon}
 mkdir -p "$out"
 
 where=(--device "${DEVICE:-cuda}" --precision "${PRECISION:-bf16}")
-ablation=() sao=() encoder=() boxes=(--task.short-side 500 --layers all --starts trained,scaled)
+experiment=bigbigan-ablation-wide ablation=() sao=() encoder=() boxes=(--task.short-side 500 --layers all --starts trained,scaled)
 if [ -n "${REHEARSE:-}" ]; then
   where=(--device cpu) EPOCHS=1
-  ablation=(--data.max-train 256 --data.holdout 100 --settings.network.width 4 --settings.network.encoder-width 0.0625
-    --settings.network.head-width 8 --settings.network.mlp-width 8 --train.batch-size 32)
+  experiment=bigbigan-ablation
+  ablation=(--data.max-train 128 --data.holdout 100 --batch-size 32)
   sao=(--data.max-train 256 --data.holdout 100 --settings.network.width 16 --settings.network.generator-width 16
     --settings.bank-size 256 --batch-size 64)
   encoder=(--data.max-train 128 --settings.network.width 4 --settings.network.encoder-width 16 --batch-size 32)
@@ -39,7 +39,7 @@ train() {
 for step in ${STEPS:-sao ablation detection}; do
   case $step in
     ablation)
-      "$python" -m ambigan reproduce bigbigan-ablation-wide --seeds "${SEEDS:-2}" --epochs "${EPOCHS:-30}" \
+      "$python" -m ambigan reproduce "$experiment" --seeds "${SEEDS:-2}" --epochs "${EPOCHS:-30}" \
         --runs bigbigan,image-score-alone,latent-score-alone,no-unary-scores,deterministic-encoder \
         "${where[@]}" "${ablation[@]}" --out "$out/ablation"
       ;;
