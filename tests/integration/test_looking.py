@@ -131,7 +131,10 @@ def test_a_task_prints_its_table_and_stands_on_the_page(
         (["transfer", "RUN", "--task", "detection", "--flip"], "--flip is not of --task detection"),
         (["transfer", "RUN", "--task", "detection", "--layers", "fc9", "--data", "voc:x"], "'fc8'"),
         (["transfer", "RUN", "--task", "detection", "--data", "digits"], "give voc:DIR"),
-        (["transfer", "RUN", "--task", "detection", "--data.size", "8,8"], "unknown constant of"),
+        (
+            ["transfer", "RUN", "--task", "detection", "--data.size", "8,8"],
+            "which takes --task.NAME",
+        ),
         (["transfer", "RUN", "--task", "detection", "--task.width", "0"], "width cannot be 0"),
         (["arithmetic", "RUN", "--plus", "a,b"], "--plus 'a,b': numbers with commas"),
         (["arithmetic", "RUN", "--plus", "64"], "no example 64; they go from 0 to 63"),
