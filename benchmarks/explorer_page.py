@@ -5,7 +5,7 @@
 Trains a small BiGAN for one epoch on random clusters, opens `ambigan explore` and reads the page's
 own clock in Chromium (extra `dev`, and the browser itself): from the start of the navigation until
 Plotly has drawn the map and two frames have passed, and from a movement of the pointer until the
-card beside it has changed. Every visit has a fresh profile, so nothing is cached. Chromium draws
+card next to it has changed. Every visit has a fresh profile, so nothing is cached. Chromium draws
 WebGL in software where there is no graphics card, as on servers.
 """
 
@@ -72,7 +72,7 @@ def memory_of(process: int) -> float:
 
 
 def visit(browser: Any, address: str, hovers: int) -> tuple[float, list[float]]:
-    """Seconds until the map is drawn, and until each card beside the pointer is shown."""
+    """Seconds until the map is drawn, and until each card next to the pointer is shown."""
     context = browser.new_context(viewport={"width": 1300, "height": 900})
     page = context.new_page()
     page.add_init_script(_WATCH)

@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ambigan.cli.names import known_names
-from ambigan.cli.output import Setting
+from ambigan.cli.names import Setting, known_names
 from ambigan.cli.parser import VERBS, make_parsers
 from ambigan.data.opening.registry import SOURCES
 from ambigan.evaluation.protocols import PROTOCOLS

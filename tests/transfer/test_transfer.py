@@ -14,6 +14,7 @@ from ambigan.networks.families import make_generator
 from ambigan.networks.permutation_invariant import MLPSettings
 from ambigan.networks.permutation_invariant import make_mlp_encoder as make_dense_encoder
 from ambigan.transfer import TransferSettings, split_chain, train_rest
+from ambigan.transfer.tasks import task_settings
 from ambigan.transfer.training import Labelled
 
 SPEC = DataSpec("images", (1, 8, 8), bounded=True)
@@ -161,3 +162,21 @@ def test_fully_connected_layers_stand_on_dense_networks_too() -> None:
     chain = split_chain(network, 1, 3, width=8)
     chain.draw(torch.rand(64, 1, 8, 8) * 2 - 1, 0)
     assert chain(torch.rand(7, 1, 8, 8)).shape == (7, 3)
+
+
+def test_fully_connected_layers_see_maps_of_any_proportions() -> None:
+    torch.manual_seed(0)
+    wide = DataSpec("images", (1, 8, 64), bounded=True)
+    network = make_conv_encoder(wide, SMALL, 4).eval()
+    chain = split_chain(network, 1, 3, width=8)
+    x = torch.rand(64, 1, 8, 64) * 2 - 1
+    chain.draw(x, 0)
+    assert chain(x[:7]).shape == (7, 3)
+
+
+def test_settings_are_checked() -> None:
+    assert task_settings("frozen", epochs=2) == TransferSettings(epochs=2)
+    with pytest.raises(ConfigError, match="epochs cannot be 0"):
+        task_settings("frozen", epochs=0)
+    with pytest.raises(ConfigError, match="batch_size cannot be 0"):
+        task_settings("frozen", batch_size=0)

@@ -37,14 +37,14 @@ def anomaly(request: Request) -> int:
         flags.data or f"the {flags.split or 'test'} split of {dataset.name}",
         split.label_names if isinstance(split, SourceSplit) else run.label_names,
     )
+    if named and split.labels is None and dataset.train.labels is None:
+        labels_named(split, named, None, examples.origin)  # which says what is missing
     scorer = AnomalyScorer(
         run,
         *normal_examples(dataset, normal_labels, is_apart=uses_other_data(flags)),
         n_neighbors=flags.neighbors,
         seed=flags.seed,
     )
-    if named and split.labels is None and dataset.train.labels is None:
-        labels_named(split, named, None, examples.origin)  # which says what is missing
     ranking = AnomalyRanking(
         examples,
         scorer.scores(run, split),

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
@@ -28,25 +27,6 @@ LEAST_TEXT = 16
 
 PLAIN_SECONDS = 20.0
 """Time between two lines of progress, where there is no bar."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting, as a list shows it.
-
-    Attributes:
-        name: Dotted name.
-        allowed: What it may be.
-        default: Its value in JSON, by default or in a preset.
-        description: What it means, in one line.
-        condition: The setting and value that it needs, such as `settings.network.kind conv`.
-    """
-
-    name: str
-    allowed: str
-    default: Any
-    description: str
-    condition: str = ""
 
 
 class _Terminal(logging.Handler):

@@ -11,6 +11,7 @@ from ..core.errors import ConfigError, suggestion, unknown_name
 from ..core.version import __version__
 from .flags import common, runs, training
 from .flags.common import Flags, add_flags
+from .names import known_names, names_of_settings
 
 
 class Verb(NamedTuple):
@@ -268,8 +269,6 @@ def _take_settings(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]
 
 def _form_of(setting: str) -> str:
     """What values a setting of data or training takes, after a colon; empty if not known."""
-    from .names import known_names  # not loaded for --help
-
     return next((f": {kind}" for name, kind, *_ in known_names()["shared"] if name == setting), "")
 
 
@@ -291,8 +290,6 @@ def _unknown_flag(name: str, verb: _Parser) -> ConfigError:
 
 def _settings_of(verb: str) -> list[str]:
     """Dotted names of the settings that a verb takes."""
-    from .names import names_of_settings  # not loaded for --help
-
     if verb in TRAINING:
         return names_of_settings(None)
     is_reading = verb in (*MEASURING, *READING)

@@ -130,12 +130,7 @@ def _constants(request: Request) -> dict[str, Any]:
     given = {name: getattr(flags, name) for name in _CONSTANTS}
     constants = {name: value for name, value in given.items() if value is not None}
     for name, text in request.settings.items():
-        part, _, short = name.partition(".")
-        if part != "task":
-            raise ConfigError(
-                f"--{name.replace('_', '-')} is not of --task {flags.task}, which takes"
-                " --task.NAME alone."
-            )
+        short = name.removeprefix("task.")
         if short in constants:
             raise ConfigError(f"--{short.replace('_', '-')} and --task.{short} are one; give one.")
         constants[short] = from_strings(text)

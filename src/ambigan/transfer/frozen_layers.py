@@ -28,7 +28,7 @@ from ..run import Run
 from ..run_data import MeasuredData, provenance_of
 from ..training import untrained
 from . import TransferSettings, split_chain, train_rest
-from .initial_weights import check_chain, draw_kmeans, draw_scaled
+from .initial_weights import DRAWS, check_starts
 from .training import DRAWN_ON, Labelled, PrepareBatch, drawn_on
 
 NAME = "transfer"
@@ -81,8 +81,7 @@ def measure_transfer(
         lambda network: split_chain(network, 0, 2),
         "no other network of this run can be cut",
     )
-    for start in set(starts) & {"scaled", "kmeans"}:
-        check_chain(split_chain(trained, 0, 2).fresh, start)
+    check_starts(split_chain(trained, 0, 2).fresh, starts)
     train, test = _labelled(dataset, labels, settings.seed)
     check_writable(run.path / "results")
     protocol = _protocol(name, run, len(train), settings)
@@ -106,8 +105,7 @@ def measure_transfer(
         started = perf_counter()
         fc = (settings.width, settings.pooled, settings.dropout)
         chain = split_chain(source, num_frozen, num_classes, *fc)
-        if start in ("scaled", "kmeans"):
-            draw = draw_scaled if start == "scaled" else draw_kmeans
+        if draw := DRAWS.get(start):
             draw(chain.cpu().frozen, drawn_on(train, settings.seed, prepare), settings.seed)
         scores = train_rest(chain, train, test, settings, prepare=prepare, device=run.device)
         seconds = round(perf_counter() - started, 2)

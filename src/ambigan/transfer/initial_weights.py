@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -59,6 +59,24 @@ def draw_kmeans(layers: Iterable[nn.Module], x: Tensor, seed: int) -> None:
             part = convolution.weight[group * rows : (group + 1) * rows]
             part.copy_(filters.view_as(part))
         x = scale_layer(layer, x)
+
+
+DRAWS: Mapping[str, Callable[[Iterable[nn.Module], Tensor, int], None]] = {
+    "scaled": draw_scaled,
+    "kmeans": draw_kmeans,
+}
+"""What draws layers that have learned nothing, by the name of the start."""
+
+
+def check_starts(layers: Iterable[nn.Module], starts: Iterable[str]) -> None:
+    """Refuses, before anything is computed, a start that a network's layers cannot have.
+
+    Raises:
+        ConfigError: The layers are no chain of convolutions, and a start draws one.
+    """
+    for start in starts:
+        if start in DRAWS:
+            check_chain(layers, start)
 
 
 def check_chain(layers: Iterable[nn.Module], start: str) -> list[ConvLayer]:

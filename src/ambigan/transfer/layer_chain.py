@@ -6,6 +6,7 @@ from math import isqrt
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import ConfigError
@@ -14,7 +15,7 @@ from ..core.randomness import seed_from
 from ..networks.convnet import ConvNet, channels_last
 from ..networks.mlp import MLP
 from .bn_folding import Layer, fold, weights_of
-from .head import Head, pool_to
+from .head import Head
 from .initial_weights import draw_layer
 
 
@@ -103,8 +104,10 @@ class FrozenChain(nn.Module):
 
 
 def _as_map(h: Tensor, head: Head) -> Tensor:
-    """What fc6 sees: pool5 of a map, or values without places as a map of 1x1."""
-    return h[..., None, None] if h.ndim == 2 else pool_to(h, head.fc6.kernel_size[0])
+    """What fc6 sees: pool5 of a map of any proportions, or values of a dense layer as 1x1."""
+    if h.ndim == 2:
+        return h[..., None, None]
+    return F.adaptive_max_pool2d(h, head.fc6.kernel_size)
 
 
 def split_chain(
@@ -121,9 +124,9 @@ def split_chain(
         network: a chain of the library that sees data alone; left unchanged.
         num_frozen: how many of its hidden layers stay.
         num_classes: of the classifier.
-        width: of fc6 and fc7 below the classifier; 0 for none.
-        pooled: side of the map that fc6 sees, at most.
-        dropout: part of their units that is dropped in training.
+        width: number of units of fc6 and of fc7, which stand below the classifier; 0 for none.
+        pooled: largest side of the map that fc6 sees.
+        dropout: share of their units that training drops, in [0, 1).
 
     Raises:
         ConfigError: it is no such chain, or sees latents beside the data.

@@ -38,10 +38,11 @@ class TransferSettings:
         betas: of Adam.
         weight_decay: decoupled, on weights and not on biases.
         flip: every other image, at random, is mirrored left to right; of images alone.
-        width: units of fc6 and of fc7, below the classifier: 4096 in AlexNet; 0 has none.
-        pooled: side of the map that fc6 sees, 6 in AlexNet; smaller maps stay as they are.
-        dropout: part of fc6's and fc7's units that is dropped in training.
-        seed: of fresh weights, order, flips and dropout.
+        width: number of units of fc6 and of fc7 below the classifier; AlexNet has 4096, and 0
+            leaves both out.
+        pooled: largest side of the map that fc6 sees; AlexNet has 6.
+        dropout: share of the units of fc6 and fc7 that training drops, in [0, 1).
+        seed: number that decides the fresh weights, the order of examples, flips and dropout.
     """
 
     epochs: PositiveInt = 5

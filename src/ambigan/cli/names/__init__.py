@@ -7,16 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import unknown_name
-from ..output import Setting
 
 FILE = Path(__file__).with_name("names.json")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting, as a list shows it.
+
+    Attributes:
+        name: Dotted name.
+        allowed: What it may be.
+        default: Its value in JSON, by default or in a preset.
+        description: What it means, in one line.
+        condition: The setting and value that it needs, such as `settings.network.kind conv`.
+    """
+
+    name: str
+    allowed: str
+    default: Any
+    description: str
+    condition: str = ""
 
 
 @cache

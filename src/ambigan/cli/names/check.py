@@ -52,8 +52,8 @@ def check_names(request: Request) -> None:
         known = [row[0] for row in known_names()["tasks"][task]]
         known += [n for n in names_of_settings(None) if n.startswith("data.") and not reads_voc]
         for name in settings:
-            if name.startswith("task.") or not reads_voc:  # else the verb says what it takes
-                _check(f"constant of --task {task}", name.replace("-", "_"), known)
+            if (name := name.replace("-", "_")) not in known:  # no plugin adds any
+                raise unknown_name(f"constant of --task {task}", name, known)
     elif request.verb != "prepare":  # which says itself what it takes
         _check_settings(method, settings)
     for name in between_commas(typed.get("protocol")):

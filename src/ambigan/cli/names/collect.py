@@ -24,7 +24,7 @@ from ...methods import METHODS, find_method, is_external
 from ...presets import PRESETS
 from ...presets.preset import Preset
 from ...transfer.tasks.settings import TASK_SETTINGS
-from ..output import Setting
+from . import Setting
 
 BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
 TYPES = {"string": "text", "boolean": "true | false", "null": "none"}

@@ -16,7 +16,7 @@ from ..settings import DataSettings
 from .columns import is_text, labels_of, numbers, without_dictionary
 from .lists import expand_lists
 from .raw_vectors import RawVectors, drop_flag, some
-from .suspicions import kinds_of_texts, suspicions
+from .suspicions import FEW_LEVELS, kinds_of_texts, suspicions
 from .table import Doubles, Table
 from .text.header import check_orientation
 
@@ -26,8 +26,7 @@ DEFAULT_LABEL_COLUMN = "label"
 _ROW_NUMBER_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 
 _MOST_LEVELS = 1000
-_FEW_LEVELS = 20
-"""A column of more levels than 1,000, or than 20 and half its rows, names rows or is a date."""
+"""Levels from which a column of categories is rather a name of each row, in a long table."""
 
 
 def raw_vectors(
@@ -243,7 +242,7 @@ def _found_levels(table: Table, name: str) -> tuple[str, ...]:
     """Returns the levels of a column of categories, sorted."""
     texts = [text for text in table.texts(table.place(name)) if text is not None]
     found = sorted({*texts})
-    if len(found) > _MOST_LEVELS or len(found) > max(_FEW_LEVELS, len(texts) / 2):
+    if len(found) > _MOST_LEVELS or len(found) > max(FEW_LEVELS, len(texts) / 2):
         raise DataError(
             f"{table.where}: column '{name}' has {len(found):,} levels in {len(texts):,} rows, too"
             f" many to be categories; drop it with {drop_flag([name])}, or keep it as"

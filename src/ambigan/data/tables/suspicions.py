@@ -33,7 +33,9 @@ _NUM_MARKS = 5
 _DATE = re.compile(r"\s*(\d{4}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3\d{2,4})([ T]\d.*)?\s*")
 """A day, by digits, with or without a time."""
 
-_FEW_LEVELS = 20
+FEW_LEVELS = 20
+"""Different values that a column of categories may have in a table of any length."""
+
 _ROWS = 20_000
 
 
@@ -102,7 +104,7 @@ def _by_name(name: str, column: NDArray[np.floating[Any]]) -> str | None:
     words = re.split(r"[_.]", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).casefold())
     if plain in _LABELS:
         return "label"
-    if plain in _SPLITS and len(np.unique(column)) <= _FEW_LEVELS:
+    if plain in _SPLITS and len(np.unique(column)) <= FEW_LEVELS:
         return "split"
     if plain in _MASKS:
         return "mask"
@@ -125,7 +127,7 @@ def _odd_ones(
     numbered = {place for place in rest if re.fullmatch(r"\D{0,4}\d+([.,]\d+)?", columns[place])}
     is_named = [place for place in rest if place not in numbered]
     if len(numbered) > 9 and len(numbered) >= _AXIS_SHARE * len(columns) and is_named:
-        return is_named if len(is_named) <= _FEW_LEVELS else []
+        return is_named if len(is_named) <= FEW_LEVELS else []
     if len(rest) < 3:
         return []
     is_whole = {
@@ -135,7 +137,7 @@ def _odd_ones(
     for place in dict.fromkeys((rest[0], rest[-1])):
         others = [is_whole[other] for other in rest if other != place]
         num_levels = len(np.unique(values[:, place]))
-        is_few = 2 <= num_levels <= min(_FEW_LEVELS, len(values) / 5)
+        is_few = 2 <= num_levels <= min(FEW_LEVELS, len(values) / 5)
         if is_whole[place] and is_few and not any(others):
             odd.append(place)
     return odd

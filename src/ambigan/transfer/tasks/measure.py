@@ -25,7 +25,7 @@ from ...training import untrained
 from ..backbone import Backbone, cut_backbone
 from ..backbone.checkpoints import read_backbone
 from ..frozen_layers import STARTS, Start, check_cut, results_in
-from ..initial_weights import check_chain, draw_kmeans, draw_scaled
+from ..initial_weights import DRAWS, check_starts
 from ..voc import Task, VocData
 from ..voc.metrics import mean_defined
 from ..voc.proposals import Proposals, read_proposals, search_proposals
@@ -116,7 +116,7 @@ def measure_task(
     """
     name, kind = network or default_network(run.method), _KINDS[data.task]
     makers = _Starts(run, name, data, settings.seed, checkpoint)
-    makers.check(starts)
+    check_starts(makers.trained.layers, starts)
     rows: list[TaskStart] = [*starts, *(["checkpoint"] if checkpoint else [])]
     check_writable(run.path / "results")
     constants = {"network": name, "weights": run.weights} | makers.constants
@@ -181,12 +181,6 @@ class _Starts:
         """The backbones whose layers differ."""
         return [self.trained, *((self._read,) if self._read else ())]
 
-    def check(self, starts: Sequence[Start]) -> None:
-        """Refuses, before anything is computed, a start that this network cannot have."""
-        for start in starts:
-            if start in ("scaled", "kmeans"):
-                check_chain(self.trained.layers, start)
-
     def make(self, start: TaskStart) -> Backbone:
         """The convolutions, on the CPU."""
         if start == "checkpoint":
@@ -196,10 +190,9 @@ class _Starts:
             own = open_measured(self.run).dataset
             return cut_backbone(untrained(self.run, own).get_submodule(self.name)).cpu()
         backbone = copy.deepcopy(self.trained).cpu()
-        if start in ("scaled", "kmeans"):
+        if draw := DRAWS.get(start):
             train = SplitImages(self.data.train, backbone.channels, 256)
             x = random_crops(train, drawn_on(len(train)), LARGEST_CROP, [self.seed])
-            draw = draw_scaled if start == "scaled" else draw_kmeans
             draw(backbone.layers, x, self.seed)
         return backbone
 
